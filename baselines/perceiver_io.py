@@ -1,0 +1,80 @@
+"""Perceiver IO, the strong baseline without modules: perceiver-pytorch's own class, unchanged, on the same tokens as NAC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from nacbench.model import Model
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceiverIO(Model):
+    """The sizes have NAC's number of latents, and its number of parameters by more depth: a NAC layer has one more
+    projection for each of its weights. ``published`` is the setting of the paper's own comparison instead."""
+
+    title = "Perceiver IO"
+    citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
+    presets = {
+        "tiny": {"latents": 16, "latent_dim": 48, "depth": 4, "heads": 2, "head_dim": 24, "cross_head_dim": 24},
+        "mini": {"latents": 32, "latent_dim": 96, "depth": 6, "heads": 4, "head_dim": 24, "cross_head_dim": 24},
+        "paper": {},
+        "published": {"depth": 8},
+    }
+
+    latents: Count = 320
+    latent_dim: Count = 384
+    depth: Count = 14
+    heads: Count = 6
+    head_dim: Count = 64
+    cross_heads: Count = 1
+    cross_head_dim: Count = 64
+    decoder_ff: bool = True
+    weight_tie_layers: bool = False
+
+    def unsupported(self, spec: TaskSpec) -> str | None:
+        return "it takes no condition" if spec.condition_dim else None
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        import perceiver_pytorch
+        import torch
+        from torch import nn
+
+        core = perceiver_pytorch.PerceiverIO(
+            depth=self.depth,
+            dim=spec.token_dim,
+            queries_dim=self.latent_dim,
+            logits_dim=spec.classes,
+            num_latents=self.latents,
+            latent_dim=self.latent_dim,
+            cross_heads=self.cross_heads,
+            latent_heads=self.heads,
+            cross_dim_head=self.cross_head_dim,
+            latent_dim_head=self.head_dim,
+            weight_tie_layers=self.weight_tie_layers,
+            decoder_ff=self.decoder_ff,
+        )
+
+        class Classifier(nn.Module):
+            """PerceiverIO with one learned query that asks for the class."""
+
+            no_weight_decay = ("query",)
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.core = core
+                self.query = nn.Parameter(torch.randn(1, core.to_logits.in_features))
+
+            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+                logits: Tensor = self.core(tokens, mask=mask, queries=self.query)
+                return logits.squeeze(1)
+
+        return Classifier()

@@ -1,0 +1,80 @@
+"""A plain Transformer encoder with a class token, on the same tokens as NAC; for any modality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from nacbench.model import Model
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer(Model):
+    title = "Transformer"
+    citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
+    presets = {
+        "tiny": {"width": 48, "depth": 8, "heads": 2},
+        "mini": {"width": 96, "depth": 10, "heads": 4},
+        "paper": {},
+    }
+
+    width: Count = 384
+    depth: Count = 20
+    heads: Count = 6
+    ffn_mult: Count = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
+
+    def unsupported(self, spec: TaskSpec) -> str | None:
+        return "it takes no condition" if spec.condition_dim else None
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        import torch
+        import torch.nn.functional as F
+        from torch import nn
+
+        layer = nn.TransformerEncoderLayer(
+            self.width,
+            self.heads,
+            dim_feedforward=self.ffn_mult * self.width,
+            dropout=self.dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+
+        class Classifier(nn.Module):
+            """The encoder reads the tokens after a class token, whose last state gives the logits."""
+
+            no_weight_decay = ("class_token",)
+
+            def __init__(self, width: int, depth: int) -> None:
+                super().__init__()
+                self.embed = nn.Linear(spec.token_dim, width)
+                self.class_token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+                self.encoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+                for block in self.encoder.layers:  # copies of one layer: give each its own start
+                    for part in block.modules():
+                        if isinstance(part, nn.Linear):
+                            nn.init.xavier_uniform_(part.weight)
+                    nn.init.xavier_uniform_(block.self_attn.in_proj_weight)
+                self.logits = nn.Linear(width, spec.classes)
+
+            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+                x = torch.cat([self.class_token.expand(len(tokens), -1, -1), self.embed(tokens)], dim=1)
+                padding = None if mask is None else ~F.pad(mask, (1, 0), value=True)
+                logits: Tensor = self.logits(self.encoder(x, src_key_padding_mask=padding)[:, 0])
+                return logits
+
+        return Classifier(self.width, self.depth)

@@ -1,0 +1,78 @@
+"""The Vision Transformer of torchvision, on raw images, with as many patches as the other models have tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from nacbench.model import Model
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViT(Model):
+    title = "ViT"
+    citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
+    reads = "image"
+    presets = {
+        "tiny": {"width": 48, "depth": 8, "heads": 2},
+        "mini": {"width": 96, "depth": 10, "heads": 4},
+        "paper": {},
+    }
+
+    width: Count = 384
+    depth: Count = 20
+    heads: Count = 6
+    ffn_mult: Count = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
+
+    def unsupported(self, spec: TaskSpec) -> str | None:
+        if spec.image_shape is None:
+            return "it takes images only"
+        channels, height, width = spec.image_shape
+        side = isqrt(spec.max_tokens)
+        if height != width or side * side != spec.max_tokens or height % side:
+            return f"it cannot cut {height}×{width} pixels into {spec.max_tokens} square patches"
+        return "it takes 1 or 3 channels" if channels not in (1, 3) else None
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        from torch import nn
+        from torchvision.models import VisionTransformer
+
+        assert spec.image_shape is not None
+        side = spec.image_shape[1]
+
+        class Classifier(VisionTransformer):
+            """Takes the image where other models take tokens; grey images are repeated to the three channels."""
+
+            no_weight_decay = ("class_token",)
+
+            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+                logits: Tensor = super().forward(tokens.expand(-1, 3, -1, -1))
+                return logits
+
+        net = Classifier(
+            image_size=side,
+            patch_size=side // isqrt(spec.max_tokens),
+            num_layers=self.depth,
+            num_heads=self.heads,
+            hidden_dim=self.width,
+            mlp_dim=self.ffn_mult * self.width,
+            num_classes=spec.classes,
+            dropout=self.dropout,
+        )
+        net.encoder.no_weight_decay = ("pos_embedding",)
+        nn.init.trunc_normal_(net.heads.head.weight, std=0.02)  # torchvision starts the head at zero
+        return net

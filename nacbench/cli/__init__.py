@@ -1,0 +1,55 @@
+"""The command line: one module a verb. Nothing heavy is imported before a verb needs it, so that help comes at once."""
+
+import sys
+
+import typer
+
+from nacbench.cli import check, data, lists, report, run, schema, why
+from nacbench.errors import UserError
+
+app = typer.Typer(
+    name="nacbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Neural Attentive Circuits against strong baselines, across modalities, with numbers that can be traced.",
+    epilog="Start with: [bold]nacbench run --task digits --model nac --scale smoke[/bold]",
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from nacbench import __version__
+
+        typer.echo(f"nacbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("tasks")(lists.tasks)
+app.command("models")(lists.models)
+app.command("why")(why.why)
+app.command("check")(check.check)
+app.command("schema")(schema.schema)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stderr.close()
+        sys.exit(1)

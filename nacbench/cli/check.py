@@ -1,0 +1,30 @@
+"""``nacbench check``: does a plug-in keep the contract?"""
+
+from typing import Annotated
+
+import typer
+
+from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+
+
+def _complete(incomplete: str) -> list[str]:
+    return complete_task(incomplete) + complete_model(incomplete)
+
+
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete, help="Of a task or a model.")],
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Run the conformance checks, the same that the built-in ones must pass, on a task or a model."""
+    from nacbench.conformance import check_plugin
+
+    load_plugins(plugin)
+    failed = 0
+    for result in check_plugin(name, data_root_of(data_root)):
+        failed += result.problem is not None
+        mark = "ok  " if result.problem is None else "FAIL"
+        typer.echo(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
+    if failed:
+        typer.echo(f"{failed} checks failed", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,58 @@
+"""Options that several verbs share, and the completion of names."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _names(kind: str, incomplete: str) -> list[str]:
+    from nacbench.registry import MODELS, TASKS
+
+    registry = TASKS if kind == "task" else MODELS
+    return [name for name in registry.entries() if name.startswith(incomplete)]
+
+
+def complete_task(incomplete: str) -> list[str]:
+    """Task names for the shell."""
+    return _names("task", incomplete)
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Model names for the shell."""
+    return _names("model", incomplete)
+
+
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file that defines a task or a model; can be given again."),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Mirror of data sets, laid out like the hub.  [dim]\\[env: NACBENCH_DATA][/dim]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def load_plugins(files: list[Path] | None) -> None:
+    """Make the tasks and models of these files known."""
+    from nacbench.registry import load_plugin_file
+
+    for file in files or []:
+        load_plugin_file(file)
+
+
+def data_root_of(option: Path | None) -> Path:
+    """The mirror to use.
+
+    Raises:
+        UserError: if a folder was named that does not exist.
+    """
+    from nacbench.data.places import default_data_root
+    from nacbench.errors import UserError
+
+    if option is None:
+        return default_data_root()
+    if not option.is_dir():
+        raise UserError(f"--data-root {option}: there is no such folder")
+    return option

@@ -1,0 +1,24 @@
+"""``nacbench report``: tables and plots from finished runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs, such as runs/.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path("report"),
+) -> None:
+    """Write table.md, table.csv, table.tex and a plot of the learning curves, and print the table.
+
+    Every value is a mean over seeds with its 95 % t interval.
+    """
+    from nacbench.report.build import build_report
+
+    built = build_report(runs, out)
+    typer.echo(built.markdown)
+    for warning in built.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for path in built.files:
+        typer.echo(str(path))

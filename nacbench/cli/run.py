@@ -1,0 +1,153 @@
+"""``nacbench run``: train and score one model on one task."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+
+if TYPE_CHECKING:
+    from nacbench.runner import Outcome
+    from nacbench.training.loop import Execution
+
+WHAT = "What to compute (part of the run's identity)"
+HOW = "How to compute it"
+
+
+def run(
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", autocompletion=complete_task, help="See: nacbench tasks.", rich_help_panel=WHAT),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", autocompletion=complete_model, help="See: nacbench models.", rich_help_panel=WHAT),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="smoke|mini|paper",
+            help="Seconds, minutes on a CPU, or as published.  [dim]\\[default: mini][/dim]",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of weights, batches and noise.  [dim]\\[default: 0][/dim]", rich_help_panel=WHAT)
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|fp32|bf16",
+            help="auto takes bf16 where the hardware has it.  [dim]\\[default: auto][/dim]",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting, such as training.lr=3e-4 or model.depth=2; can be given again.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML with any of these settings; the command line wins.", rich_help_panel=WHAT),
+    ] = None,
+    plugin: Plugins = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path("runs"),
+    data_root: DataRoot = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", rich_help_panel=HOW)] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Processes that prepare batches.  [dim]\\[default: 0 on a CPU, up to 8 with a GPU][/dim]", rich_help_panel=HOW
+        ),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Time between checkpoints.", rich_help_panel=HOW)
+    ] = 60.0,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile: slow to start, then faster.", rich_help_panel=HOW)
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compute a finished run again; the old one is kept aside.", rich_help_panel=HOW)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.", rich_help_panel=HOW)] = False,
+) -> None:
+    """Train a model on a task and score it, once for each identity: what is finished is not computed again.
+
+    Interrupted runs (Ctrl-C, SIGTERM, a crash) go on from their last checkpoint when the same command is given again.
+    """
+    from nacbench.config import parse_setting, read_yaml, resolve
+    from nacbench.hardware import check_device
+
+    load_plugins(plugin)
+    given = {
+        **_named("task", task),
+        **_named("model", model),
+        **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
+    }
+    layers = [read_yaml(config)] if config else []
+    resolved = resolve(*layers, given, *(parse_setting(text) for text in settings or []))
+    where = check_device(device)
+
+    def execution() -> "Execution":
+        from nacbench.training.loop import Execution
+
+        return Execution(
+            device=where,
+            workers=workers if workers is not None else _default_workers(where),
+            checkpoint_seconds=checkpoint_seconds,
+            compile=compile_,
+            show_progress=not quiet,
+        )
+
+    from nacbench import runner
+
+    try:
+        outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
+    except Exception as error:
+        _explain_interruption(error)
+        raise
+    for line in _summary(outcome):
+        typer.echo(line)
+
+
+def _named(section: str, name: str | None) -> dict[str, Any]:
+    return {section: {"name": name}} if name is not None else {}
+
+
+def _default_workers(device: str) -> int:
+    import os
+
+    return min(8, os.cpu_count() or 1) if device == "cuda" else 0
+
+
+def _explain_interruption(error: Exception) -> None:
+    """A run that was asked to stop has saved itself: say how to go on, and exit as the signal would have."""
+    if type(error).__name__ != "Interrupted":
+        return
+    typer.echo(f"{error}; its state is saved: give the same command again to go on", err=True)
+    raise typer.Exit(128 + int(getattr(error, "signal_number", 0))) from None
+
+
+def _summary(outcome: "Outcome") -> list[str]:
+    from nacbench.results.statistics import wilson_interval
+    from nacbench.training.progress import duration
+
+    record = outcome.record
+    count = record.data.splits["test"]
+    low, high = wilson_interval(round(record.score * count), count)
+    done = "already done, not computed again" if outcome.was_finished else "done"
+    return [
+        f"{record.task} · {record.model} ({record.size}, {record.cost.parameters:,} parameters) · {record.scale} · "
+        f"seed {record.seed}: {done}",
+        f"  test {record.metric} {100 * record.score:.2f} %  (95 % interval over its {count:,} examples: "
+        f"{100 * low:.2f}–{100 * high:.2f} %)",
+        f"  trained in {duration(record.cost.train_seconds)} at {record.cost.examples_per_second:,.0f} examples/s, "
+        f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}",
+        f"  {outcome.folder / 'record.json'}",
+    ]

@@ -1,0 +1,56 @@
+"""``nacbench why``: field by field, why two runs are not the same run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+
+if TYPE_CHECKING:
+    from nacbench.identity import Identity
+
+
+def why(
+    a: Annotated[str, typer.Argument(metavar="A", help="A run's folder or id, or a configuration in YAML.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept; ids are looked up there.")] = Path("runs"),
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Say in which settings, data or code two runs differ, and so why their ids do."""
+    load_plugins(plugin)
+    root = data_root_of(data_root)
+    ours, theirs = _identity(a, out, root), _identity(b, out, root)
+    typer.echo(f"A {ours.run_id}  {a}")
+    typer.echo(f"B {theirs.run_id}  {b}")
+    differences = ours.differences(theirs)
+    if not differences:
+        typer.echo("The same run: nothing that determines its number differs.")
+        return
+    rows = [("", "A", "B"), *differences]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _identity(name: str, store: Path, data_root: Path) -> "Identity":
+    """The identity of a run folder, of a run with this id, or of a configuration file on the data and code at hand."""
+    from nacbench.config import read_yaml, resolve
+    from nacbench.errors import UserError
+    from nacbench.identity import Identity
+    from nacbench.runner import identify
+
+    path = Path(name)
+    if path.is_file() and path.suffix in (".yaml", ".yml"):
+        return identify(resolve(read_yaml(path)), data_root)
+    folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
+    if len(folders) != 1:
+        found = f"{len(folders)} runs in {store} have ids that start with it" if folders else f"no id in {store} starts with it"
+        raise UserError(f"{name!r} is neither a run's folder nor a configuration (.yaml) file; {found}")
+    from nacbench.results.store import read_state
+
+    state = read_state(folders[0])
+    if "identity" not in state:
+        raise UserError(f"{folders[0]} holds no run: its state.json is missing or broken")
+    return Identity.model_validate(state["identity"])

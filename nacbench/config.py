@@ -1,0 +1,266 @@
+"""RunConfig: everything that determines a run's number, checked, complete, and written to and read from YAML."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_serializer, model_validator
+
+from nacbench.errors import UserError, unknown
+from nacbench.hardware import best_precision
+from nacbench.model import Model
+from nacbench.plugin import first_problem
+from nacbench.recipe import Recipe
+from nacbench.registry import MODELS, TASKS
+from nacbench.task import SCALES, Scale, Task
+
+Precision = Literal["fp32", "bf16"]
+SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
+FIELDS = ("task", "model", "scale", "seed", "precision", "training")
+
+
+class PluginChoice(BaseModel):
+    """A plug-in's name and all of its options; in YAML they stand side by side."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "options" not in data:
+            own = {key: value for key, value in data.items() if key in cls.model_fields}
+            return {**own, "options": {key: value for key, value in data.items() if key not in own}}
+        return data
+
+    @model_serializer
+    def _spread(self) -> dict[str, Any]:
+        own = {key: getattr(self, key) for key in type(self).model_fields if key != "options"}
+        return {**own, **self.options}
+
+
+class ModelChoice(PluginChoice):
+    """A model's name, its size, and all of its options."""
+
+    size: str
+
+
+class RunConfig(BaseModel):
+    """One run. Every option of task, model and training is explicit, so that no later default can change its meaning.
+
+    Make one with `resolve`, which fills in what is not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: PluginChoice
+    model: ModelChoice
+    scale: Scale
+    seed: int = Field(ge=0)
+    precision: Precision
+    training: SerializeAsAny[Recipe]
+
+    def build_task(self) -> Task:
+        """The task's plug-in with this configuration's options."""
+        return TASKS.get(self.task.name).configured("task", self.scale, self.task.options)
+
+    def build_model(self) -> Model:
+        """The model's plug-in with this configuration's options."""
+        return MODELS.get(self.model.name).configured("model", self.model.size, self.model.options)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data that `resolve` takes back unchanged."""
+        return self.model_dump(mode="json")
+
+    def as_yaml(self) -> str:
+        """The text of a file for ``nacbench run --config``."""
+        return yaml.safe_dump(self.as_dict(), sort_keys=False)
+
+
+def resolve(*layers: Mapping[str, Any]) -> RunConfig:
+    """A complete configuration from partial ones, later layers winning over earlier ones.
+
+    Args:
+        layers: nested mappings such as ``{"task": {"name": "digits"}, "model": {"name": "nac", "depth": 2}}``.
+            ``precision`` may be ``auto`` (the default): bf16 where this machine has it, else fp32.
+
+    Raises:
+        UserError: on an unknown key, task, model or option, or a value that cannot be.
+    """
+    given: dict[str, Any] = {}
+    for layer in layers:
+        _refuse_stale_presets(given, layer)
+        given = merge(given, layer)
+    for key in given:
+        if key not in FIELDS:
+            raise unknown("setting", key, FIELDS)
+    for section in ("task", "model"):
+        if not isinstance(given.get(section), Mapping) or "name" not in given[section]:
+            raise UserError(f"no {section} given; name one with --{section} NAME (see: nacbench {section}s)")
+    scale = given.get("scale", "mini")
+    if scale not in SCALES:
+        raise unknown("scale", str(scale), SCALES)
+
+    task_name, task_options = _take(given["task"], "name")
+    task = TASKS.get(task_name).configured("task", scale, task_options)
+    model_name, model_options = _take(given["model"], "name")
+    size, model_options = _take(model_options, "size", SIZE_OF_SCALE[scale])
+    model_class = MODELS.get(model_name)
+    if model_class.presets and size not in model_class.presets:
+        raise unknown(f"size of model {model_name!r}", size, model_class.presets)
+    model = model_class.configured("model", size, model_options)
+    precision = given.get("precision", "auto")
+    try:
+        return RunConfig(
+            task=PluginChoice(name=task_name, options=task.options()),
+            model=ModelChoice(name=model_name, size=size, options=model.options()),
+            scale=scale,
+            seed=given.get("seed", 0),
+            precision=best_precision() if precision == "auto" else precision,
+            training=_recipe(task, scale, given.get("training", {})),
+        )
+    except ValidationError as error:
+        raise UserError(first_problem(error, "")) from None
+
+
+def _recipe(task: Task, scale: Scale, overrides: Any) -> Recipe:
+    """The task's recipe for this scale with the user's changes, checked."""
+    if scale not in task.recipes:
+        raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")
+    base = task.recipes[scale]
+    if not isinstance(overrides, Mapping):
+        raise UserError(f"training = {overrides!r}: this is a section; set one of its fields, as in training.lr=3e-4")
+    for path in _leaves(overrides):
+        _check_key(base, path)
+    try:
+        return type(base).model_validate(merge(base.model_dump(), overrides))
+    except ValidationError as error:
+        raise UserError(first_problem(error, "training")) from None
+
+
+def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
+    """Raise for a key that a recipe does not have, at whatever depth."""
+    part: Any = recipe
+    for depth, key in enumerate(path):
+        if not isinstance(part, BaseModel):
+            raise UserError(f"training.{'.'.join(path)}: training.{'.'.join(path[:depth])} has no parts")
+        if key not in type(part).model_fields:
+            raise unknown("setting", ".".join(("training", *path[: depth + 1])), _recipe_keys(recipe))
+        part = getattr(part, key)
+
+
+def _recipe_keys(recipe: BaseModel, prefix: str = "training") -> list[str]:
+    keys = []
+    for name in type(recipe).model_fields:
+        value = getattr(recipe, name)
+        path = f"{prefix}.{name}"
+        keys += _recipe_keys(value, path) if isinstance(value, BaseModel) else [path]
+    return keys
+
+
+def _refuse_stale_presets(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> None:
+    """Refuse to change what options in an earlier layer were made for, as they would silently stay as they are."""
+
+    def section(layer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        value = layer.get(name, {})
+        return value if isinstance(value, Mapping) else {}
+
+    def changes(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> bool:
+        return key in before and key in after and before[key] != after[key]
+
+    for name, keys in (("task", ("name",)), ("model", ("name", "size"))):
+        before, after = section(earlier, name), section(later, name)
+        fixed = sorted(set(before) - {"name", "size"})
+        for key in keys:
+            if changes(before, after, key) and fixed:
+                raise UserError(
+                    f"cannot change {name}.{key} from {before[key]!r} to {after[key]!r}: the configuration file also "
+                    f"fixes {name}.{fixed[0]}; remove that section from the file, or leave {name}.{key} as it is"
+                )
+    if changes(earlier, later, "scale") and (section(earlier, "training") or len(section(earlier, "task")) > 1):
+        raise UserError(
+            f"cannot change scale from {earlier['scale']!r} to {later['scale']!r}: the configuration file fixes options "
+            "of task or training too; remove those sections from the file, or leave the scale as it is"
+        )
+
+
+def _take(section: Mapping[str, Any], key: str, default: str = "") -> tuple[str, dict[str, Any]]:
+    rest = dict(section)
+    value = rest.pop(key, default)
+    return str(value), rest
+
+
+def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:
+    for key, value in tree.items():
+        path = (*prefix, str(key))
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, path)
+        else:
+            yield path
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings as one, section by section; where both have a value, ``over`` wins."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merge(out[key], value) if both else value
+    return out
+
+
+def parse_setting(text: str) -> dict[str, Any]:
+    """``training.lr=3e-4`` as ``{"training": {"lr": 0.0003}}``; the value is read as YAML, and 3e-4 as a number.
+
+    Raises:
+        UserError: if there is no ``=``, or the value is not YAML.
+    """
+    key, equals, raw = text.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise UserError(f"--set {text!r}: write it as KEY=VALUE, for example --set training.lr=3e-4")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError:
+        raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read") from None
+    setting: Any = _number(value)
+    for part in reversed(key.split(".")):
+        setting = {part.strip(): setting}
+    assert isinstance(setting, dict)
+    return setting
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 3e-4 as text; everybody means the number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        UserError: if it cannot be read, is not YAML, or is not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UserError(f"cannot read {path}: {reason}") from None
+    except yaml.YAMLError as error:
+        place = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        raise UserError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(FIELDS)}")
+    return {str(key): _numbers(value) for key, value in content.items()}
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    return _number(value)

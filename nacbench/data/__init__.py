@@ -1,0 +1,1 @@
+"""Getting, checking, caching and serving data."""

@@ -1,0 +1,74 @@
+"""Decoded arrays kept on disk: made once, whole or not at all, and opened without reading them into memory."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nacbench.data.places import cache_folder
+from nacbench.errors import UserError
+from nacbench.files import fill_folder, write_json
+
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays by name, opened read-only, and the fingerprint of their content."""
+
+    arrays: Mapping[str, np.ndarray]
+    fingerprint: str
+
+
+def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
+    """Arrays from the cache, made first if they are not there or cannot be read.
+
+    Args:
+        name: of the data set, for people who look into the cache.
+        stamp: anything that changes when the source does: file names, sizes and times, or a version.
+        make: reads the source.
+
+    Raises:
+        UserError: if the cache folder cannot be written.
+    """
+    folder = cache_folder() / "arrays" / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    try:
+        return _open(folder)
+    except (OSError, ValueError, KeyError):
+        arrays = make()
+        try:
+            shutil.rmtree(folder, ignore_errors=True)  # what cannot be read is of no use
+            fill_folder(folder, lambda aside: _save(arrays, aside))
+        except OSError as error:
+            raise UserError(
+                f"cannot write the cache folder {folder}: {error.strerror}; set NACBENCH_CACHE to another place"
+            ) from error
+        return _open(folder)
+
+
+def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
+    """Sixteen hexadecimal digits of a SHA-256 over names, types, shapes and content."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.hexdigest()[:16]
+
+
+def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    write_json(folder / META, {"arrays": sorted(arrays), "fingerprint": fingerprint(arrays)})
+
+
+def _open(folder: Path) -> Arrays:
+    meta = json.loads((folder / META).read_text())
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]
+    }
+    return Arrays(arrays, meta["fingerprint"])

@@ -1,0 +1,110 @@
+"""What makes a run the run that it is: its configuration, its data, and the code that computes."""
+
+import ast
+import hashlib
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+import nacbench
+from nacbench.config import RunConfig
+from nacbench.plugin import Plugin
+from nacbench.registry import MODELS, TASKS
+
+ENGINE = ("data", "nac", "tokenizers", "training", "network.py", "recipe.py", "runner.py", "seeds.py", "task.py")
+
+
+class Identity(BaseModel):
+    """Everything that a run's number depends on. Same identity, same number (up to the device's rounding).
+
+    Attributes:
+        config: the whole `RunConfig` as plain data.
+        task_version: `nacbench.task.Task.version`.
+        data: the fingerprint of the examples.
+        code: a digest each of the engine, the task and the model, of what their source computes: comments,
+            docstrings and layout do not count.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    config: dict[str, Any]
+    task_version: int
+    data: str
+    code: dict[str, str]
+
+    @property
+    def run_id(self) -> str:
+        """Twelve hexadecimal digits."""
+        return digest(json.dumps(self.model_dump(), sort_keys=True).encode())
+
+    @classmethod
+    def of(cls, config: RunConfig, data_fingerprint: str) -> "Identity":
+        """The identity of a configuration on data with this fingerprint, computed by the code that is installed."""
+        task, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
+        return cls(
+            config=config.as_dict(),
+            task_version=task.version,
+            data=data_fingerprint,
+            code={"engine": _engine_digest(), "task": _plugin_digest(task), "model": _plugin_digest(model)},
+        )
+
+    def differences(self, other: "Identity") -> list[tuple[str, str, str]]:
+        """Every field in which two identities differ, with both values as text; a field that one lacks is ``—``."""
+        ours, theirs = flatten(self.model_dump()), flatten(other.model_dump())
+        return [
+            (key.removeprefix("config."), ours.get(key, "—"), theirs.get(key, "—"))
+            for key in dict.fromkeys([*ours, *theirs])
+            if ours.get(key, "—") != theirs.get(key, "—")
+        ]
+
+
+def digest(content: bytes) -> str:
+    """The first twelve hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one, with dotted keys and values as text."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        flat |= flatten(value, f"{path}.") if isinstance(value, dict) else {path: json.dumps(value).strip('"')}
+    return flat
+
+
+@cache
+def _engine_digest() -> str:
+    root = Path(nacbench.__file__).parent
+    files = [file for name in ENGINE for file in _sources(root / name)]
+    return digest("".join(f"{file.relative_to(root)}{_meaning(file)}" for file in files).encode())
+
+
+@cache
+def _plugin_digest(cls: type[Plugin]) -> str:
+    """Of the plug-in's own file, or of all the package that it lies in if it brings one of its own."""
+    file = sys.modules[cls.__module__].__file__
+    assert file is not None
+    package = cls.__module__.rpartition(".")[0]
+    shared = package in ("", "nacbench.tasks", "nacbench.baselines")
+    place = Path(file) if shared else Path(file).parent
+    return digest("".join(f"{source.name}{_meaning(source)}" for source in _sources(place)).encode())
+
+
+def _sources(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+@cache
+def _meaning(file: Path) -> str:
+    """What a source file computes, as text: without docstrings, comments and layout, and alike on every Python."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

@@ -1,0 +1,47 @@
+"""The contract of a model: what it can take, and how to build its network for a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from nacbench.plugin import Plugin
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Plugin):
+    """A model: its options as fields, its named sizes as ``presets``, and a way to its network.
+
+    All models get the same tokens from the task's tokenizer, so that cores are compared, not stems. One that must see
+    the raw image says so with ``reads``.
+
+    A module inside the network may name parameters of its own in a class attribute ``no_weight_decay``; weight decay
+    then leaves them alone (it spares vectors and biases anyway).
+
+    Attributes:
+        title: its name in tables.
+        citation: whom to cite for it.
+        reads: ``tokens`` (B×V×T), or ``image`` (B×channels×height×width, normalised) in their place.
+        presets: the sizes by name; ``tiny``, ``mini`` and ``paper`` serve the scales ``smoke``, ``mini`` and ``paper``.
+    """
+
+    title: ClassVar[str]
+    citation: ClassVar[str] = ""
+    reads: ClassVar[Literal["tokens", "image"]] = "tokens"
+
+    def unsupported(self, spec: TaskSpec) -> str | None:
+        """Why this model cannot do this task, in a few words that a table can show, or None if it can."""
+        return None
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        """A new network, with fresh weights drawn from torch's global generator.
+
+        Its ``forward(tokens, mask=None, condition=None)`` takes tokens B×V×T (or the image), a mask B×V that is true
+        where a token is there, and the condition if the task has one; it gives logits B×classes. What is masked out
+        changes no logit.
+        """
+        raise TypeError(f"{type(self).__name__} must define build(spec)")

@@ -1,0 +1,141 @@
+"""The circuit executor: read the tokens in, propagate between modules, read the prediction out."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nacbench.nac.attention import KernelAttention, ReadInAttention
+from nacbench.nac.generator import Circuit, LearnedCircuit
+from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability
+from nacbench.nac.modfc import ModFFN
+
+
+class ReadIn(nn.Module):
+    """Tokens → states of the processor modules. A module's initial state is its read-in code."""
+
+    def __init__(self, state_dim: int, token_dim: int, head_dim: int, ffn_mult: int) -> None:
+        super().__init__()
+        self.attn = ReadInAttention(state_dim, token_dim, state_dim, head_dim)
+        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+
+    def forward(self, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens B×V×T, codes U×C or B×U×C, mask B×V (true: a token) → states B×U×C."""
+        return self.ffn(codes + self.attn(codes, tokens, codes, mask), codes)
+
+
+class Propagator(nn.Module):
+    """One round of messages between the processor modules."""
+
+    def __init__(self, state_dim: int, heads: int, head_dim: int, ffn_mult: int) -> None:
+        super().__init__()
+        self.attn = KernelAttention(state_dim, state_dim, heads, head_dim, same_modules=True)
+        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+
+    def forward(self, states: Tensor, codes: Tensor, bias: Tensor) -> Tensor:
+        """States B×U×C, codes U×C or B×U×C, bias (1 or B)×1×U×U → states B×U×C."""
+        states = states + self.attn(states, states, codes, codes, bias)
+        return self.ffn(states, codes)
+
+
+class ReadOut(nn.Module):
+    """States of the processor modules → logits, pooled over the read-out modules by their confidence."""
+
+    def __init__(self, state_dim: int, head_dim: int, ffn_mult: int, classes: int) -> None:
+        super().__init__()
+        self.attn = KernelAttention(state_dim, state_dim, 1, head_dim, same_modules=False)
+        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+        self.confidence = nn.Linear(state_dim, 1)
+        self.logits = nn.Linear(state_dim, classes)
+
+    def gather(self, states: Tensor, codes: Tensor, sender_codes: Tensor, bias: Tensor) -> Tensor:
+        """States B×U×C of the processor modules → states B×R×C of the read-out modules; the attention has no residual."""
+        return self.ffn(self.attn(codes, states, codes, sender_codes, bias), codes)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States B×R×C of the read-out modules → logits B×classes."""
+        weight = self.confidence(states).softmax(dim=-2)  # B R 1
+        return self.logits((weight * states).sum(dim=-2))
+
+
+class NeuralAttentiveCircuit(nn.Module):
+    """A circuit generator and its executor, trained together.
+
+    Args:
+        token_dim: T.
+        classes: number of classes.
+        modules: U, processor modules.
+        readout_modules: R.
+        state_dim: C; codes have the same width, since a module's initial state is its code.
+        signature_dim: S.
+        depth: L, propagators.
+        heads: H, of each propagator; read-in and read-out have one.
+        head_dim: D.
+        ffn_mult: m, hidden width of the feed-forward layers over C.
+        temperature: τ of the relaxed Bernoulli links.
+        evaluation: how links are taken outside training: ``expected``, ``sample`` or ``threshold``
+            (see `nacbench.nac.kernel.attention_bias`).
+    """
+
+    def __init__(
+        self,
+        *,
+        token_dim: int,
+        classes: int,
+        modules: int,
+        readout_modules: int,
+        state_dim: int,
+        signature_dim: int,
+        depth: int,
+        heads: int,
+        head_dim: int,
+        ffn_mult: int = 4,
+        temperature: float = 0.5,
+        evaluation: Evaluation = "expected",
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.evaluation: Evaluation = evaluation
+        self.circuit = LearnedCircuit(modules, readout_modules, state_dim, signature_dim)
+        self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
+        self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
+        self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        """Tokens B×V×T and padding mask B×V (true: a token) → logits B×classes. This circuit takes no condition."""
+        assert condition is None, "an unconditional circuit takes no condition"
+        return self.execute(self.circuit(), tokens, mask)["logits"]
+
+    def execute(self, circuit: Circuit, tokens: Tensor, mask: Tensor | None = None) -> Mapping[str, Tensor]:
+        """Run a circuit on tokens and keep what every stage gave.
+
+        Args:
+            circuit: without a batch axis, or with one circuit for each example.
+            tokens: B×V×T.
+            mask: B×V, true where a token is there.
+
+        Returns:
+            ``read_in`` and ``propagator.l`` (states B×U×C), ``readout`` (states B×R×C) and ``logits`` (B×classes).
+        """
+        batch = tokens.shape[0]
+        mode: Evaluation = "sample" if self.training else self.evaluation
+        processor_links, readout_links = self.log_links(circuit)
+        codes = circuit.processor_codes
+        stages = {"read_in": self.read_in(tokens, circuit.read_in_codes, mask)}
+        states = stages["read_in"]
+        for index, propagator in enumerate(self.propagator):
+            bias = attention_bias(processor_links, batch, mode, self.temperature)
+            states = stages[f"propagator.{index}"] = propagator(states, codes, bias)
+        bias = attention_bias(readout_links, batch, mode, self.temperature)
+        stages["readout"] = self.readout.gather(states, circuit.readout_codes, codes, bias)
+        stages["logits"] = self.readout(stages["readout"])
+        return stages
+
+    def log_links(self, circuit: Circuit) -> tuple[Tensor, Tensor]:
+        """log P between processor modules (U×U) and from them to the read-out modules (R×U), in full precision."""
+        senders = circuit.processor_signatures
+        with torch.autocast(senders.device.type, enabled=False):
+            return (
+                log_link_probability(circuit.processor_signatures, senders),
+                log_link_probability(circuit.readout_signatures, senders),
+            )

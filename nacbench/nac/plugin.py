@@ -1,0 +1,64 @@
+"""The Neural Attentive Circuit as a model of the suite; it comes in by the same entry point as anyone's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from nacbench.model import Model
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NAC(Model):
+    """See `nacbench.nac.executor.NeuralAttentiveCircuit` for what each option means."""
+
+    title = "NAC"
+    citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
+    presets = {
+        "tiny": {
+            "modules": 16,
+            "readout_modules": 4,
+            "state_dim": 48,
+            "signature_dim": 16,
+            "depth": 2,
+            "heads": 2,
+            "head_dim": 24,
+        },
+        "mini": {
+            "modules": 32,
+            "readout_modules": 8,
+            "state_dim": 96,
+            "signature_dim": 32,
+            "depth": 3,
+            "heads": 4,
+            "head_dim": 24,
+        },
+        "paper": {},
+    }
+
+    modules: Count = 320
+    readout_modules: Count = 64
+    state_dim: Count = 384
+    signature_dim: Count = 64
+    depth: Count = 8
+    heads: Count = 6
+    head_dim: Count = 64
+    ffn_mult: Count = 4
+    temperature: Annotated[float, Field(gt=0)] = 0.5
+    evaluation: Literal["expected", "sample", "threshold"] = "expected"
+
+    def unsupported(self, spec: TaskSpec) -> str | None:
+        return "its circuit is unconditional" if spec.condition_dim else None
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        from nacbench.nac.executor import NeuralAttentiveCircuit
+
+        return NeuralAttentiveCircuit(token_dim=spec.token_dim, classes=spec.classes, **self.options())

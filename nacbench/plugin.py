@@ -1,0 +1,60 @@
+"""What tasks and models have in common: a frozen dataclass whose fields are its whole configuration."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from nacbench.errors import UserError, unknown
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """The base of `nacbench.task.Task` and `nacbench.model.Model`.
+
+    A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it (``--set task.FIELD=…``,
+    ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it. Importing its module does
+    nothing, and imports neither torch nor pandas: those are imported where they are used.
+
+    Attributes:
+        presets: named sets of field values: a task has one a scale (``smoke``, ``mini``, ``paper``), a model one a size.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @classmethod
+    def configured(cls, prefix: str, preset: str, options: Mapping[str, Any]) -> Self:
+        """An instance with a preset's values and, over them, these options; all checked.
+
+        Args:
+            prefix: ``task`` or ``model``, to name a field in an error as the user would set it.
+            preset: a key of ``presets``, or any name where the plug-in has none.
+            options: field values, which win over the preset's.
+
+        Raises:
+            UserError: on a field that does not exist, or a value of the wrong type or outside its range.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        for key in options:
+            if key not in names:
+                raise unknown(f"option of {prefix}", key, names)
+        values = {**cls.presets.get(preset, {}), **options}
+        try:
+            return TypeAdapter(cls).validate_python(values)
+        except ValidationError as error:
+            raise UserError(first_problem(error, prefix)) from None
+
+    def options(self) -> dict[str, Any]:
+        """All fields with their values: with the class's name, the whole configuration."""
+        return dataclasses.asdict(self)
+
+
+def first_problem(error: ValidationError, prefix: str) -> str:
+    """One line for the first thing that pydantic found wrong: the key, the value, and what would be right."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join([prefix, *(str(part) for part in problem["loc"])]).strip(".")
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"{key}: {message}"
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,33 @@
+"""Parameters and operations of a network."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Trainable numbers in a network."""
+    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+
+
+def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
+    """Floating-point operations of a forward pass in evaluation mode, a multiply-add counted as two.
+
+    What counts is what `torch.utils.flop_counter` knows: matrix products, convolutions and attention; element-wise
+    work does not.
+
+    Args:
+        net: takes the inputs as keywords; its training mode is left as it was.
+        inputs: of as many examples as shall be counted.
+    """
+    training = net.training
+    net.eval()
+    try:
+        # attention is counted by its matrix products, whatever kernel would run it
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            net(**inputs)
+        return int(counter.get_total_flops())
+    finally:
+        net.train(training)

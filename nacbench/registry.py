@@ -1,0 +1,185 @@
+"""Tasks and models by name: built in, from installed packages, or from a single file."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from nacbench.errors import UserError, unknown
+from nacbench.model import Model
+from nacbench.plugin import Plugin
+from nacbench.task import Task
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[P]):
+    """A name, where it comes from, and how to load it.
+
+    Attributes:
+        name: what users type.
+        origin: ``built in``, a package and its version, or a file's path.
+        load: imports and gives the plug-in's class; raises whatever the plug-in's own code raises.
+    """
+
+    name: str
+    origin: str
+    load: Callable[[], type[P]]
+
+
+class Registry(Generic[P]):
+    """One kind of plug-in. Names are found without importing any plug-in's code.
+
+    Args:
+        kind: ``task`` or ``model``.
+        base: the class that plug-ins of this kind derive from.
+        package: where the built-in ones lie, one file each.
+        group: the entry-point group through which installed packages bring theirs.
+    """
+
+    def __init__(self, kind: str, base: type[P], package: str, group: str) -> None:
+        self.kind = kind
+        self._base = base
+        self._package = package
+        self._group = group
+        self._files: dict[str, Entry[P]] = {}
+
+    def entries(self) -> Mapping[str, Entry[P]]:
+        """All plug-ins by name, sorted; two of one name are an error that names both."""
+        found: dict[str, Entry[P]] = {}
+        for entry in [*self._built_in(), *self._installed(), *self._files.values()]:
+            if entry.name in found:
+                raise UserError(
+                    f"two {self.kind}s are called {entry.name!r}: one {_where(found[entry.name])}, "
+                    f"one {_where(entry)}; rename or uninstall one of them"
+                )
+            found[entry.name] = entry
+        return dict(sorted(found.items()))
+
+    def get(self, name: str) -> type[P]:
+        """The class of this name.
+
+        Raises:
+            UserError: if there is no such name, or its code cannot be loaded.
+        """
+        entries = self.entries()
+        if name not in entries:
+            raise unknown(self.kind, name, entries)
+        entry = entries[name]
+        try:
+            cls = entry.load()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+        if not (isinstance(cls, type) and issubclass(cls, self._base)):
+            raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
+        return cls
+
+    def load_all(self) -> tuple[dict[str, type[P]], dict[str, str]]:
+        """Every class that loads, by name, and for the others by name what is wrong with them."""
+        loaded, broken = {}, {}
+        for name in self.entries():
+            try:
+                loaded[name] = self.get(name)
+            except UserError as error:
+                broken[name] = str(error)
+        return loaded, broken
+
+    def add_file(self, path: Path, module: ModuleType) -> bool:
+        """Register the class of this kind that a plug-in's file defines, under the file's name; false if it has none."""
+        if not _defined(module, self._base):
+            return False
+        name = _plugin_name(path.stem)
+        self._files[name] = Entry(name, str(path), lambda: _only_class(module, self._base))
+        return True
+
+    def forget_files(self) -> None:
+        """Drop what `add_file` registered."""
+        self._files.clear()
+
+    def _built_in(self) -> list[Entry[P]]:
+        package = importlib.import_module(self._package)
+        stems = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
+        return [Entry(_plugin_name(stem), "built in", self._loader(f"{self._package}.{stem}")) for stem in stems]
+
+    def _loader(self, module: str) -> Callable[[], type[P]]:
+        return lambda: _only_class(importlib.import_module(module), self._base)
+
+    def _installed(self) -> list[Entry[P]]:
+        own = __name__.partition(".")[0]
+        entries = []
+        for point in _entry_points(self._group):
+            origin = f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
+            is_own = point.value.startswith(f"{own}.")
+            entries.append(Entry(point.name, "built in" if is_own else origin, point.load))
+        return entries
+
+
+TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks")
+MODELS: Registry[Model] = Registry("model", Model, "nacbench.baselines", "nacbench.models")
+
+
+def load_plugin_file(path: Path) -> None:
+    """Import one Python file and register the task, the model or both that it defines, under the file's name.
+
+    Raises:
+        UserError: if the file is missing, fails to import, or defines neither.
+    """
+    if not path.is_file():
+        raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
+    module_name = f"nacbench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"plug-in file {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
+    added = [registry.add_file(path, module) for registry in (TASKS, MODELS)]
+    if not any(added):
+        raise UserError(f"plug-in file {path} defines no subclass of nacbench.task.Task or nacbench.model.Model")
+
+
+@cache
+def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
+def _plugin_name(stem: str) -> str:
+    return stem.replace("_", "-")
+
+
+def _where(entry: Entry[P]) -> str:
+    return "built in" if entry.origin == "built in" else f"from {entry.origin}"
+
+
+def _defined(module: ModuleType, base: type[P]) -> list[type[P]]:
+    """The classes of this kind that a module itself defines, not those it imported."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+
+
+def _only_class(module: ModuleType, base: type[P]) -> type[P]:
+    classes = _defined(module, base)
+    if len(classes) != 1:
+        raise UserError(
+            f"{module.__file__} must define exactly one subclass of {base.__name__}, but defines {len(classes)}"
+        )
+    return classes[0]

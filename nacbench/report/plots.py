@@ -1,0 +1,122 @@
+"""Figures fit for a paper: PNG and PDF, colours that the colour-blind can tell apart, one colour a model everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nacbench.files import whole_file
+from nacbench.report.table import Series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+FIRST = ("nac", "perceiver-io", "vit", "transformer")  # these always have the same colours; others follow in order of name
+
+
+def palette(models: Sequence[str]) -> dict[str, Any]:
+    """A colour for each model, from seaborn's colour-blind palette."""
+    import seaborn as sns
+
+    colours = sns.color_palette("colorblind", 10)
+    ordered = [*FIRST, *sorted(set(models) - set(FIRST))]
+    return {name: colours[index % len(colours)] for index, name in enumerate(ordered)}
+
+
+def curve_rows(series: Sequence[Series], folders: Mapping[str, Path]) -> pd.DataFrame:
+    """The learning curves of all runs, as long rows.
+
+    Args:
+        series: what to draw.
+        folders: for each run id, where the run lies; a run without a readable ``curve.jsonl`` is left out.
+    """
+    import pandas as pd
+
+    rows = []
+    for item in series:
+        for record in item.records:
+            try:
+                lines = (folders[record.run_id] / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+                points = [json.loads(line) for line in lines]
+            except (OSError, ValueError):
+                continue
+            for point in points:
+                is_loss = point["split"] == "train"
+                rows.append(
+                    {
+                        "task": record.task,
+                        "model": record.model,
+                        "series": item.label,
+                        "seed": record.seed,
+                        "epoch": point["epoch"],
+                        "panel": "training loss" if is_loss else f"validation {record.metric}",
+                        "value": point["loss"] if is_loss else point[record.metric],
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def draw_curves(rows: pd.DataFrame) -> Figure:
+    """Training loss, and the validation metric where there is one, against epochs: a row of panels a task.
+
+    Lines are means over seeds, bands span them.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    import seaborn as sns
+
+    tasks = list(dict.fromkeys(rows["task"]))
+    panels = {task: list(dict.fromkeys(rows.loc[rows["task"] == task, "panel"])) for task in tasks}
+    columns = max(len(names) for names in panels.values())
+    style = {**sns.axes_style("ticks"), **sns.plotting_context("paper")}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(3.4 * columns + 1.5, 2.6 * len(tasks)), layout="constrained")
+        grid = figure.subplots(len(tasks), columns, squeeze=False)
+        for row, task in enumerate(tasks):
+            for column in range(columns):
+                axes = grid[row][column]
+                if column >= len(panels[task]):
+                    axes.set_axis_off()
+                    continue
+                part = rows[(rows["task"] == task) & (rows["panel"] == panels[task][column])]
+                _draw_panel(axes, part, legend=column == len(panels[task]) - 1)
+                axes.set_title(task)
+    return figure
+
+
+def _draw_panel(axes: Any, part: pd.DataFrame, *, legend: bool) -> None:
+    import seaborn as sns
+
+    colours = palette(list(part["model"]))
+    names = dict.fromkeys(zip(part["series"], part["model"], strict=True))
+    sns.lineplot(
+        part,
+        x="epoch",
+        y="value",
+        hue="series",
+        style="series",
+        palette={name: colours[model] for name, model in names},
+        errorbar=("pi", 100),
+        legend="full" if legend else False,
+        linewidth=1.2,
+        ax=axes,
+    )
+    axes.set_ylabel(part["panel"].iloc[0])
+    sns.despine(ax=axes)
+    if legend:
+        sns.move_legend(axes, "upper left", bbox_to_anchor=(1.02, 1), title=None, frameon=False)
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write ``stem.png`` and ``stem.pdf``, each whole; the same figure gives the same bytes."""
+    paths = []
+    metadata: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
+    for ending, extra in metadata.items():
+        path = stem.with_suffix(ending)
+        with whole_file(path) as aside:
+            figure.savefig(aside, format=ending[1:], dpi=200, metadata=extra)
+        paths.append(path)
+    return paths

@@ -1,0 +1,141 @@
+"""RunRecord: what a finished run says of itself. Its presence, whole, as ``record.json`` is what "done" means."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nacbench.errors import UserError
+from nacbench.plugin import first_problem
+
+SCHEMA_VERSION = 1
+RECORD = "record.json"
+FAILURE = "failure.json"
+
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Selection(_Part):
+    """Which weights count. The test split is read once, with these."""
+
+    rule: Literal["last", "best-validation"]
+    step: int = Field(description="optimiser step after which the weights were taken")
+    averaged: bool = Field(description="whether they are the exponentially averaged weights")
+    validation: float | None = Field(description="the main metric on validation at that step, if it selected")
+
+
+class Data(_Part):
+    """What the run was trained and scored on."""
+
+    fingerprint: str = Field(description="digest of the data set's decoded content")
+    splits: dict[str, int] = Field(description="examples used of each split")
+    classes: int
+    modality: str
+    notes: list[str] = Field(description="what a reader of the number must know of the data")
+
+
+class Cost(_Part):
+    """What the run took."""
+
+    parameters: int = Field(description="trainable parameters, the task's tokenizer included")
+    core_parameters: int = Field(description="of those, the model's own")
+    forward_flops: int = Field(description="floating-point operations (a multiply-add is two) of one example's forward pass")
+    flops_input: dict[str, list[int]] = Field(description="shapes of the inputs that they were counted with")
+    train_seconds: float = Field(description="in training steps, data included, over all attempts")
+    evaluate_seconds: float = Field(description="in evaluations")
+    total_seconds: float = Field(description="wall-clock time of the last attempt")
+    examples_per_second: float = Field(description="training examples over train_seconds")
+    peak_memory_bytes: int = Field(description="most main memory the process held (CPU), or most that torch held (GPU)")
+
+
+class Environment(_Part):
+    """Where and with what the number was computed."""
+
+    hardware: dict[str, Any]
+    processes: int
+    compiled: bool
+    python: str
+    platform: str
+    versions: dict[str, str]
+    git_commit: str | None = Field(description="of the checkout that nacbench ran from, if it was one")
+    git_dirty: bool | None
+
+
+class RunRecord(_Part):
+    """One finished run. Field names are stable within a schema version."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    task: str
+    model: str
+    size: str
+    scale: str
+    seed: int
+    precision: str
+    metric: str = Field(description="the main metric; larger is better")
+    metrics: dict[str, dict[str, float]] = Field(description="by split, then by name")
+    selection: Selection
+    data: Data
+    cost: Cost
+    environment: Environment
+    identity: dict[str, Any] = Field(description="everything that the number depends on; run_id is its digest")
+    attempts: int = Field(description="times that the run was started, interruptions included")
+    started: str = Field(description="ISO 8601, UTC: of the first attempt")
+    finished: str = Field(description="ISO 8601, UTC")
+
+    @property
+    def score(self) -> float:
+        """The main metric on the test split."""
+        return self.metrics["test"][self.metric]
+
+
+class Failure(_Part):
+    """Why a run has no record: kept beside results, and never mistaken for one."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Literal["failed", "skipped"]
+    run_id: str
+    task: str
+    model: str
+    size: str
+    scale: str
+    seed: int
+    reason: str
+    traceback: str | None = None
+    when: str
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a ``record.json``.
+
+    Raises:
+        UserError: if it is not a whole record of a schema that this version knows; the message names the file.
+    """
+    return _read(path, RunRecord)
+
+
+def read_failure(path: Path) -> Failure:
+    """Read a ``failure.json``; raises as `read_record`."""
+    return _read(path, Failure)
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    try:
+        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{path} is not JSON") from None
+    except ValidationError as error:
+        raise UserError(f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {first_problem(error, '')}") from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `RunRecord`."""
+    return RunRecord.model_json_schema()

@@ -1,0 +1,1 @@
+"""Raw input to tokens, one module a modality, shared by all models."""

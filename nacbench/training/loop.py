@@ -1,0 +1,323 @@
+"""The training loop. Every step is a pure function of the seed, the step and the weights before it, so that a run can be
+stopped anywhere and goes on from its last checkpoint to the same end."""
+
+import itertools
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from nacbench.errors import UserError
+from nacbench.recipe import Recipe
+from nacbench.seeds import seed_for
+from nacbench.task import Batch, LiveTask
+from nacbench.training.checkpoint import (
+    load_module,
+    load_optimizer,
+    load_tensors,
+    module_tensors,
+    optimizer_tensors,
+    save_tensors,
+)
+from nacbench.training.curve import Curve
+from nacbench.training.interrupt import Interrupted, StopRequest
+from nacbench.training.optim import learning_rate, make_average, make_optimizer
+from nacbench.training.progress import Progress
+
+LOGS_PER_RUN = 200
+
+
+class DivergedError(RuntimeError):
+    """The loss became infinite or not a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a run is carried out; none of it changes the number.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        workers: processes that prepare batches; 0: the training process does.
+        checkpoint_seconds: time between checkpoints; 0: one after every step.
+        compile: run the network through ``torch.compile``.
+        show_progress: whether to report on standard error.
+    """
+
+    device: str = "cpu"
+    workers: int = 0
+    checkpoint_seconds: float = 60.0
+    compile: bool = False
+    show_progress: bool = True
+
+
+@dataclass(kw_only=True)
+class Status:
+    """Where a run is; with the weights and the optimiser's state, all that a resumed run needs."""
+
+    step: int = 0
+    curve_rows: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Trains a network on a task; see `train`.
+
+    Attributes:
+        task: the live task.
+        net: the network with fresh weights, on the CPU.
+        recipe: optimisation settings.
+        seed: of the run.
+        metric: name of the validation metric that selects; larger is better.
+        folder: the run's folder; checkpoints and the curve go there.
+        run_id: written into checkpoints, and required of those that are resumed from.
+        accelerator: device, precision and processes.
+        execution: how to carry it out.
+        stop: says when to stop early.
+    """
+
+    task: LiveTask
+    net: nn.Module
+    recipe: Recipe
+    seed: int
+    metric: str
+    folder: Path
+    run_id: str
+    accelerator: Accelerator
+    execution: Execution
+    stop: StopRequest
+    status: Status = field(default_factory=Status)
+
+    def __post_init__(self) -> None:
+        self._last = self.folder / "checkpoint" / "last.safetensors"
+        self._best = self.folder / "checkpoint" / "best.safetensors"
+        self._pending: list[Tensor] = []  # losses that are still on the device
+        self._batches = self.task.train_batches(self.recipe.batch_size, self.seed)
+        self.total_steps = self.recipe.epochs * len(self._batches)
+        self._log_every = max(1, self.total_steps // LOGS_PER_RUN)
+        parts = self.recipe.accumulate * self.accelerator.num_processes
+        if self.recipe.batch_size % parts:
+            raise UserError(
+                f"training.batch_size = {self.recipe.batch_size} cannot be split evenly into training.accumulate = "
+                f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes"
+            )
+        self.net.to(self.accelerator.device)
+        self._average = make_average(self.net, self.recipe.ema) if self.recipe.ema else None
+        optimizer = make_optimizer(self.net, self.recipe)
+        self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
+        self._forward = torch.compile(self._parallel) if self.execution.compile else self._parallel
+
+    def train(self, progress: Progress) -> nn.Module:
+        """Train from the last checkpoint, or from the start, to the end.
+
+        Returns:
+            The network with the weights that count by the selection rule, in evaluation mode.
+
+        Raises:
+            Interrupted: after a stop was asked for, with the state saved.
+            DivergedError: if the loss is not finite.
+        """
+        self._resume(progress)
+        curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
+        batches = self._upcoming()
+        saved_at = mark = time.monotonic()
+        self._parallel.train()
+        for step in range(self.status.step, self.total_steps):
+            rate = learning_rate(self.recipe, step, len(self._batches))
+            loss = self._train_step(step, next(batches), rate)
+            self.status.step = step + 1
+            self._count(loss)
+            now = time.monotonic()
+            self.status.train_seconds += now - mark
+            if self.status.step % self._log_every == 0 or self.status.step == self.total_steps:
+                self._log(curve, progress, rate)
+            if self._is_evaluation_due():
+                self._evaluate(curve, progress)
+            if curve:
+                self.status.curve_rows = curve.rows
+            if self._is_stop_asked():
+                self._save()
+                raise Interrupted(self.stop.signal_number or signal.SIGTERM, self.status.step)
+            if now - saved_at >= self.execution.checkpoint_seconds or self.status.step == self.total_steps:
+                self._save()
+                saved_at = time.monotonic()
+            mark = time.monotonic()
+        return self._selected()
+
+    def discard(self) -> None:
+        """Remove the files that only a resumed run needs."""
+        if self._is_main:
+            self._last.unlink(missing_ok=True)
+            self._best.unlink(missing_ok=True)
+
+    @property
+    def _is_main(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def _evaluated(self) -> nn.Module:
+        """The network whose weights count: the averaged ones where there are any."""
+        return self._average.module if self._average is not None else self.net
+
+    def _train_step(self, step: int, batch: Batch, rate: float) -> Tensor:
+        """One optimiser step; returns the mean loss over this process's share of the batch."""
+        accelerator, parts = self.accelerator, self.recipe.accumulate
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        losses = []
+        for micro in range(parts):
+            share = micro * accelerator.num_processes + accelerator.process_index
+            piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
+            torch.manual_seed(seed_for(self.seed, "noise", step, share))  # what the network itself draws
+            with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
+                with accelerator.autocast():
+                    loss = self.task.loss(self._forward, piece) / parts
+                accelerator.backward(loss)
+            losses.append(loss.detach())
+        if self.recipe.clip_norm:
+            accelerator.clip_grad_norm_(self._parallel.parameters(), self.recipe.clip_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        if self._average is not None:
+            self._average.update_parameters(self.net)
+        return torch.stack(losses).sum()
+
+    def _upcoming(self) -> Iterator[Batch]:
+        """The batches from this step on, prepared ahead by workers if there are any."""
+        steps = range(self.status.step, self.total_steps)
+        if not self.execution.workers:
+            return (self._batches[step] for step in steps)
+        loader = DataLoader(
+            _ByStep(self._batches),
+            batch_size=None,
+            sampler=steps,  # type: ignore[arg-type]
+            num_workers=self.execution.workers,
+            pin_memory=self.execution.device == "cuda",
+        )
+        return itertools.chain(loader)
+
+    def _count(self, loss: Tensor) -> None:
+        self._pending.append(loss)
+        if len(self._pending) >= self._log_every or self.execution.device == "cpu":
+            self._settle()
+
+    def _settle(self) -> None:
+        """Bring the losses of the last steps from the device: on a GPU this waits, so it is not done at every step."""
+        if self._pending:
+            self.status.loss_sum += math.fsum(torch.stack(self._pending).tolist())
+            self.status.loss_count += len(self._pending)
+            self._pending.clear()
+
+    def _log(self, curve: Curve | None, progress: Progress, rate: float) -> None:
+        self._settle()
+        status = self.status
+        loss = status.loss_sum / status.loss_count
+        if not math.isfinite(loss):
+            raise DivergedError(f"the training loss is {loss} at step {status.step}; try a smaller training.lr")
+        status.loss_sum, status.loss_count = 0.0, 0
+        epoch = status.step / len(self._batches)
+        if curve:
+            curve.add({"step": status.step, "epoch": round(epoch, 4), "split": "train", "loss": loss, "lr": rate})
+        examples = status.step * self.recipe.batch_size / max(status.train_seconds, 1e-9)
+        progress.step(status.step, {"epoch": f"{epoch:.1f}", "loss": f"{loss:.3f}", "examples/s": f"{examples:.0f}"})
+
+    def _is_stop_asked(self) -> bool:
+        """Whether any process has been asked to stop: all of them must leave at the same step."""
+        asked = self.stop.signal_number is not None
+        if self.accelerator.num_processes == 1:
+            return asked
+        if asked:
+            self.accelerator.set_trigger()
+        return bool(self.accelerator.check_trigger())
+
+    def _is_evaluation_due(self) -> bool:
+        epoch, rest = divmod(self.status.step, len(self._batches))
+        due = epoch % self.recipe.evaluate_every == 0 or epoch == self.recipe.epochs
+        return "validation" in self.task.split_sizes and rest == 0 and due
+
+    def _evaluate(self, curve: Curve | None, progress: Progress) -> None:
+        """Score the validation split, and keep the weights if they are the best so far."""
+        started = time.monotonic()
+        if self._is_main:
+            metrics = self.evaluate(self._evaluated, "validation")
+            score, step = metrics[self.metric], self.status.step
+            epoch = step // len(self._batches)
+            assert curve is not None
+            curve.add({"step": step, "epoch": epoch, "split": "validation", **metrics})
+            progress.say(f"epoch {epoch}/{self.recipe.epochs}: validation {self.metric} {score:.4f}")
+            if self.status.best is None or score > self.status.best:
+                self.status.best, self.status.best_step = score, step
+                if self.recipe.selection == "best-validation":
+                    save_tensors(self._best, module_tensors("model", self._evaluated), {"run_id": self.run_id})
+        self.accelerator.wait_for_everyone()
+        self._parallel.train()
+        self.status.evaluate_seconds += time.monotonic() - started
+
+    def evaluate(self, net: nn.Module, split: str) -> dict[str, float]:
+        """The metrics of a network on a split."""
+        net.eval()
+        with torch.inference_mode(), self.accelerator.autocast():
+            return dict(self.task.evaluate(net, split, self.recipe.batch_size).metrics)
+
+    def _save(self) -> None:
+        if not self._is_main:
+            return
+        self._settle()
+        tensors = module_tensors("model", self.net) | optimizer_tensors(self._optimizer)
+        if self._average is not None:
+            tensors |= module_tensors("average", self._average)
+        save_tensors(self._last, tensors, {"run_id": self.run_id, "status": vars(self.status)})
+
+    def _resume(self, progress: Progress) -> None:
+        if not self._last.exists():
+            return
+        tensors, meta = load_tensors(self._last)
+        if meta["run_id"] != self.run_id:
+            raise UserError(f"checkpoint {self._last} belongs to run {meta['run_id']}, not {self.run_id}; delete it")
+        load_module(self.net, "model", tensors)
+        load_optimizer(self._optimizer, tensors)
+        if self._average is not None:
+            load_module(self._average, "average", tensors)
+        self.status = Status(**meta["status"])
+        progress.say(f"going on from step {self.status.step}/{self.total_steps}")
+
+    def _selected(self) -> nn.Module:
+        net = self._evaluated
+        if self.recipe.selection == "best-validation":
+            load_module(net, "model", load_tensors(self._best)[0])
+        return net.eval()
+
+    def selection(self) -> dict[str, Any]:
+        """Which weights count, for the record."""
+        best = self.recipe.selection == "best-validation"
+        return {
+            "rule": self.recipe.selection,
+            "step": self.status.best_step if best else self.total_steps,
+            "averaged": self._average is not None,
+            "validation": self.status.best if best else None,
+        }
+
+
+class _ByStep(torch.utils.data.Dataset[Batch]):
+    """Batches as a data set whose items are whole batches, found by step: any worker can make any of them."""
+
+    def __init__(self, batches: Any) -> None:
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> Batch:
+        batch: Batch = self._batches[step]
+        return batch

@@ -1,0 +1,68 @@
+"""AdamW with its exemptions from weight decay, the learning-rate schedule, and averaged weights."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from nacbench.recipe import Recipe
+
+
+def undecayed(net: nn.Module) -> set[str]:
+    """Names of parameters without weight decay: one axis or fewer, biases, and what modules name themselves.
+
+    A module names its own parameters in the class attribute ``no_weight_decay`` (signatures, position grids …).
+    """
+    names = {
+        name for name, parameter in net.named_parameters() if parameter.dim() <= 1 or name.rpartition(".")[2] == "bias"
+    }
+    for prefix, module in net.named_modules():
+        for own in getattr(module, "no_weight_decay", ()):
+            names.add(f"{prefix}.{own}" if prefix else own)
+    return names
+
+
+def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW over all trainable parameters, in two groups: with weight decay and without."""
+    spared = undecayed(net)
+    named = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for name, p in named if name not in spared], "weight_decay": recipe.weight_decay},
+        {"params": [p for name, p in named if name in spared], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), fused=True)
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """Linear warm-up from ``lr_start`` to ``lr``, then a cosine down to ``lr_end`` at the last step.
+
+    Args:
+        recipe: gives the three rates, the epochs and the warm-up epochs.
+        step: from 0.
+        steps_per_epoch: at least 1.
+    """
+    total = recipe.epochs * steps_per_epoch
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return recipe.lr_start + (recipe.lr - recipe.lr_start) * step / warmup
+    lowest = min(recipe.lr_end, recipe.lr)
+    progress = (step - warmup) / max(1, total - 1 - warmup)
+    return lowest + (recipe.lr - lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def make_average(net: nn.Module, decay: float) -> AveragedModel:
+    """Exponentially averaged weights: ``a ← d·a + (1 - d)·w`` with d = min(decay, (1 + n) / (10 + n)) at update n.
+
+    The decay warms up, so that a short run does not average over its random start.
+    """
+
+    @torch.no_grad()
+    def average(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
+        n = int(updates)
+        weight = 1 - min(decay, (1 + n) / (10 + n))
+        torch._foreach_lerp_(list(averaged), list(current), weight)
+
+    return AveragedModel(net, multi_avg_fn=average)

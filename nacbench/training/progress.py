@@ -1,0 +1,110 @@
+"""Showing how far a run is: a bar on a terminal, a plain line now and then elsewhere, and both in the log."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+PLAIN_SECONDS = 30.0
+
+
+class Progress:
+    """Reports steps as they are done.
+
+    Args:
+        title: what is running.
+        total: steps in all.
+        log: file that plain lines are appended to.
+        show: whether to write to ``stream`` as well.
+        stream: standard error by default.
+    """
+
+    def __init__(self, title: str, total: int, log: Path, *, show: bool = True, stream: TextIO | None = None) -> None:
+        self._title = title
+        self._total = total
+        self._log = log
+        self._stream = stream or sys.stderr
+        self._show = show
+        self._started = self._last_line = time.monotonic()
+        self._first_step: int | None = None
+        self._bar = _Bar(title, total) if show and self._stream.isatty() else None
+
+    def step(self, done: int, facts: Mapping[str, str]) -> None:
+        """So many steps are done; ``facts`` such as the loss are shown beside."""
+        now = time.monotonic()
+        if self._first_step is None:
+            self._first_step, self._started = done, now
+        if self._bar:
+            self._bar.update(done, "  ".join(f"{name} {value}" for name, value in facts.items()))
+        if now - self._last_line >= PLAIN_SECONDS:
+            self._last_line = now
+            self.say(f"step {done}/{self._total}, {self._remaining(done, now)}, {_listed(facts)}", bar_shows_it=True)
+
+    def say(self, text: str, *, bar_shows_it: bool = False) -> None:
+        """One line for the log, and for people unless a bar shows the same."""
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        if self._bar:
+            if not bar_shows_it:
+                self._bar.line(f"{self._title}: {text}")
+        elif self._show:
+            print(f"{self._title}: {text}", file=self._stream, flush=True)  # noqa: T201
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.close()
+
+    def _remaining(self, done: int, now: float) -> str:
+        assert self._first_step is not None
+        if done <= self._first_step:
+            return "estimating"
+        seconds = (now - self._started) / (done - self._first_step) * (self._total - done)
+        return f"{duration(seconds)} left"
+
+
+class _Bar:
+    """A rich progress bar on standard error."""
+
+    def __init__(self, title: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._progress = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=Console(stderr=True),
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(title, total=total, facts="")
+
+    def update(self, done: int, facts: str) -> None:
+        self._progress.update(self._task, completed=done, facts=facts)
+
+    def line(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def _listed(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())

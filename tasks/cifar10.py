@@ -1,0 +1,61 @@
+"""CIFAR-10: 60,000 colour photographs of 32×32 pixels in ten classes."""
+
+from dataclasses import dataclass
+
+from nacbench.data.hub import HubDataset
+from nacbench.data.image_task import HubImageTask, ImageAugment, ImageRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(HubImageTask):
+    title = "CIFAR-10"
+    classes = 10
+    licence = "not stated by its makers; research use"
+    citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
+    source = "huggingface.co/datasets/uoft-cs/cifar10"
+    dataset = HubDataset(
+        repo="uoft-cs/cifar10",
+        revision="0b2714987fa478483af9968de7c934580d0bb9a2",
+        files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+    )
+    image_column = "img"
+    shape = (3, 32, 32)
+    mean = (0.4914, 0.4822, 0.4465)
+    std = (0.2470, 0.2435, 0.2616)
+    label_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 512, "test_examples": 256},
+        "mini": {"patch": 2, "stem_width": 32, "position_dim": 32},
+        "paper": {"patch": 2},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=2, batch_size=64, lr=2e-3),
+        "mini": ImageRecipe(
+            epochs=6,
+            batch_size=128,
+            lr=1e-3,
+            warmup_epochs=0.5,
+            label_smoothing=0.1,
+            ema=0.998,
+            augment=ImageAugment(crop_padding=4, flip=True),
+        ),
+        "paper": ImageRecipe(
+            epochs=300,
+            batch_size=512,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.99996,
+            augment=ImageAugment(
+                crop_padding=4,
+                flip=True,
+                randaugment=27,
+                randaugment_std=1.5,
+                color_jitter=0.4,
+                erasing=0.25,
+                repeats=3,
+                mixup=0.8,
+                cutmix=1.0,
+            ),
+        ),
+    }

@@ -1,4 +1,4 @@
-"""Perceiver IO, the strong baseline without modules: perceiver-pytorch's own class, unchanged, on the same tokens as NAC."""
+"""Perceiver IO, the strong baseline without modules: perceiver-pytorch's own class, on the same tokens as NAC."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PerceiverIO(Model):
     citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
     presets = {
         "tiny": {"latents": 16, "latent_dim": 48, "depth": 4, "heads": 2, "head_dim": 24, "cross_head_dim": 24},
-        "mini": {"latents": 32, "latent_dim": 96, "depth": 6, "heads": 4, "head_dim": 24, "cross_head_dim": 24},
+        "mini": {"latents": 32, "latent_dim": 64, "depth": 6, "heads": 4, "head_dim": 16, "cross_head_dim": 16},
         "paper": {},
         "published": {"depth": 8},
     }

@@ -21,8 +21,8 @@ class Transformer(Model):
     title = "Transformer"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
     presets = {
-        "tiny": {"width": 48, "depth": 8, "heads": 2},
-        "mini": {"width": 96, "depth": 10, "heads": 4},
+        "tiny": {"width": 80, "depth": 3, "heads": 2},
+        "mini": {"width": 96, "depth": 4, "heads": 4},
         "paper": {},
     }
 

@@ -23,8 +23,8 @@ class ViT(Model):
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
     reads = "image"
     presets = {
-        "tiny": {"width": 48, "depth": 8, "heads": 2},
-        "mini": {"width": 96, "depth": 10, "heads": 4},
+        "tiny": {"width": 80, "depth": 3, "heads": 2},
+        "mini": {"width": 96, "depth": 5, "heads": 4},
         "paper": {},
     }
 

@@ -182,8 +182,8 @@ def _refuse_stale_presets(earlier: Mapping[str, Any], later: Mapping[str, Any]) 
                 )
     if changes(earlier, later, "scale") and (section(earlier, "training") or len(section(earlier, "task")) > 1):
         raise UserError(
-            f"cannot change scale from {earlier['scale']!r} to {later['scale']!r}: the configuration file fixes options "
-            "of task or training too; remove those sections from the file, or leave the scale as it is"
+            f"cannot change scale from {earlier['scale']!r} to {later['scale']!r}: the configuration file fixes "
+            "options of task or training too; remove those sections from the file, or leave the scale as it is"
         )
 
 
@@ -253,8 +253,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UserError(f"cannot read {path}: {reason}") from None
     except yaml.YAMLError as error:
-        place = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
-        raise UserError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or error}") from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path} is not valid YAML{place}: {problem or error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(FIELDS)}")
     return {str(key): _numbers(value) for key, value in content.items()}

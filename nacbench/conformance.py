@@ -1,8 +1,9 @@
-"""The checks that every task and every model must pass: run on ours in the tests, on anyone's by ``nacbench check NAME``."""
+"""The checks that every task and model must pass: run on ours in the tests, on anyone's by ``nacbench check NAME``."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,28 +76,30 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
         raise unknown("task or model", name, known)
     if name in TASKS.entries():
         task = TASKS.get(name)
-        yield from _results("task", [(c.__doc__ or "", lambda c=c: c(task, data_root)) for c in TASK_CHECKS])
+        yield from _results("task", [(c.__doc__, partial(c, task, data_root)) for c in TASK_CHECKS])
     if name in MODELS.entries():
         model = MODELS.get(name)
-        yield from _results("model", [(c.__doc__ or "", lambda c=c: c(model)) for c in MODEL_CHECKS])
+        yield from _results("model", [(c.__doc__, partial(c, model)) for c in MODEL_CHECKS])
 
 
-def _results(kind: str, checks: list[tuple[str, Callable[[], None]]]) -> Iterator[Result]:
+def _results(kind: str, checks: list[tuple[str | None, Callable[[], None]]]) -> Iterator[Result]:
     for title, check in checks:
         try:
             check()
             problem = None
         except Exception as error:
-            problem = str(error) if isinstance(error, AssertionError | UserError) else f"{type(error).__name__}: {error}"
-        yield Result(kind, title.strip().rstrip("."), problem)
+            problem = (
+                str(error) if isinstance(error, AssertionError | UserError) else f"{type(error).__name__}: {error}"
+            )
+        yield Result(kind, (title or "").strip().rstrip("."), problem)
 
 
 # ── both ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _check_fields(cls: type[Plugin], preset: str) -> None:
-    assert dataclasses.is_dataclass(cls), "it is not a dataclass"
-    assert cls.__dataclass_params__.frozen, "it is not frozen: write @dataclass(frozen=True, kw_only=True)"  # type: ignore[attr-defined]
+    decorated = "__dataclass_fields__" in vars(cls)  # Python itself sees to it that it is frozen, as its base is
+    assert decorated, "its fields do not count: write @dataclass(frozen=True, kw_only=True) above the class"
     for field in dataclasses.fields(cls):
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         assert has_default, f"field {field.name} has no default"
@@ -191,7 +194,7 @@ def task_evaluates(cls: type[Task], data_root: Path) -> None:
             index = np.asarray(outcome.predictions["index"])
             assert np.array_equal(index, np.arange(size)), f"{split}: predictions do not cover the split in order"
             labels = [np.asarray(o.predictions["label"]) for o in (outcome, other)]
-            assert np.array_equal(*labels), f"{split}: labels depend on the batch size"
+            assert np.array_equal(labels[0], labels[1]), f"{split}: labels depend on the batch size"
             assert np.isfinite(list(outcome.metrics.values())).all(), f"{split}: a metric is not finite"
 
 
@@ -377,7 +380,7 @@ def _build(cls: type[Model], spec: TaskSpec) -> "nn.Module":
 
 
 def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Tensor]]]":
-    """For each kind of input that a model supports: its spec, a network of size tiny, and an input of three examples."""
+    """For each kind of input that a model supports: its spec, a network of size tiny, an input of three examples."""
     import torch
 
     for spec in _specs(cls):

@@ -46,8 +46,8 @@ def git_state() -> tuple[str | None, bool | None]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(root), *arguments],  # noqa: S607 (whatever git the user has)
+    return subprocess.run(  # noqa: S603 (whatever git the user has)
+        ["git", "-C", str(root), *arguments],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,

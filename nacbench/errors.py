@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """A mistake in what the user asked for. The command line prints its message without a traceback, and exits with 2."""
+    """A mistake in what the user asked for. The command line prints its message, no traceback, and exits with 2."""
 
 
 class RunSkippedError(UserError):

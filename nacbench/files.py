@@ -34,12 +34,12 @@ def whole_file(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         yield aside
-        with open(aside, "rb") as stream:
+        with aside.open("rb") as stream:
             os.fsync(stream.fileno())
         if first_wins:
             os.link(aside, path)
         else:
-            os.replace(aside, path)
+            aside.replace(path)
         sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         fill(aside)
         for file in aside.rglob("*"):
             if file.is_file():
-                with open(file, "rb") as stream:
+                with file.open("rb") as stream:
                     os.fsync(stream.fileno())
         try:
             aside.rename(folder)

@@ -83,7 +83,6 @@ def _engine_digest() -> str:
     return digest("".join(f"{file.relative_to(root)}{_meaning(file)}" for file in files).encode())
 
 
-@cache
 def _plugin_digest(cls: type[Plugin]) -> str:
     """Of the plug-in's own file, or of all the package that it lies in if it brings one of its own."""
     file = sys.modules[cls.__module__].__file__

@@ -13,12 +13,12 @@ from nacbench.errors import UserError, unknown
 class Plugin:
     """The base of `nacbench.task.Task` and `nacbench.model.Model`.
 
-    A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it (``--set task.FIELD=…``,
-    ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it. Importing its module does
-    nothing, and imports neither torch nor pandas: those are imported where they are used.
+    A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it
+    (``--set task.FIELD=…``, ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it.
+    Importing its module does nothing, and imports neither torch nor pandas: those are imported where they are used.
 
     Attributes:
-        presets: named sets of field values: a task has one a scale (``smoke``, ``mini``, ``paper``), a model one a size.
+        presets: named sets of field values: for a task by scale (``smoke``, ``mini``, ``paper``), for a model by size.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

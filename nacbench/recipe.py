@@ -1,4 +1,4 @@
-"""The training recipe: every setting of the optimisation, alike for all models, prescribed by the task for each scale."""
+"""The training recipe: every setting of the optimisation, alike for all models, prescribed by the task."""
 
 from typing import Annotated, Literal, Self
 

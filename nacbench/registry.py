@@ -97,7 +97,7 @@ class Registry(Generic[P]):
         return loaded, broken
 
     def add_file(self, path: Path, module: ModuleType) -> bool:
-        """Register the class of this kind that a plug-in's file defines, under the file's name; false if it has none."""
+        """Register the class of this kind that a plug-in's file defines, under the file's name; false if none is."""
         if not _defined(module, self._base):
             return False
         name = _plugin_name(path.stem)

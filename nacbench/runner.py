@@ -21,6 +21,7 @@ from nacbench.results.store import (
     CONFIG,
     LOG,
     PREDICTIONS,
+    WEIGHTS,
     finished,
     read_state,
     run_folder,
@@ -93,7 +94,9 @@ def run(
     if force:
         set_aside(folder)
     settings = execution()
-    accelerator = _accelerator(config, settings)
+    from nacbench.training.loop import make_accelerator
+
+    accelerator = make_accelerator(settings.device, config.precision)
     if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes
         return _compute(config, identity, task, model, folder, data_root, settings, accelerator)
     with sole_process(folder):
@@ -155,7 +158,7 @@ def _compute(
         raise SystemExit(0)
     metrics, predictions, seconds = _score(trainer, live, best)
     _write_predictions(folder / PREDICTIONS, predictions)
-    save_tensors(folder / "checkpoint" / "model.safetensors", module_tensors("model", best), {"run_id": identity.run_id})
+    save_tensors(folder / WEIGHTS, module_tensors("model", best), {"run_id": identity.run_id})
     trainer.status.evaluate_seconds += seconds
     record = RunRecord(
         run_id=identity.run_id,
@@ -187,12 +190,6 @@ def _compute(
     trainer.discard()
     accelerator.wait_for_everyone()
     return Outcome(record, folder, False)
-
-
-def _accelerator(config: RunConfig, settings: "Execution") -> "Accelerator":
-    from accelerate import Accelerator
-
-    return Accelerator(cpu=settings.device == "cpu", mixed_precision="bf16" if config.precision == "bf16" else "no")
 
 
 def _begin_attempt(folder: Path, config: RunConfig, identity: Identity) -> dict[str, Any]:

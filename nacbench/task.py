@@ -49,7 +49,7 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples: the tokenizer's keyword arguments, and the targets (class indices B, or probabilities B×classes)."""
+    """Some examples: the tokenizer's keyword arguments, and targets (class indices B or probabilities B×classes)."""
 
     inputs: Mapping[str, Tensor]
     target: Tensor
@@ -83,9 +83,17 @@ class Evaluation:
 class LiveTask(Protocol):
     """A task with its data at hand: what `Task.build` gives."""
 
-    spec: TaskSpec
-    split_sizes: Mapping[str, int]  # examples of each split: train, validation (may be absent), test, ood/fog-3 …
-    notes: Sequence[str]  # what a reader of the number must know, such as classes that are missing
+    @property
+    def spec(self) -> TaskSpec:
+        """What a model may know of the task with the data that was found."""
+
+    @property
+    def split_sizes(self) -> Mapping[str, int]:
+        """Examples of each split: ``train``, ``validation`` (may be absent), ``test``, ``ood/fog-3`` …"""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of the number must know, such as classes that are missing."""
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
         """One epoch after another: item ``step`` is a pure function of (batch_size, seed, step), for any step ≥ 0.

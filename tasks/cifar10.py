@@ -25,7 +25,7 @@ class Cifar10(HubImageTask):
     label_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 512, "test_examples": 256},
-        "mini": {"patch": 2, "stem_width": 32, "position_dim": 32},
+        "mini": {"stem_width": 48, "position_dim": 32},
         "paper": {"patch": 2},
     }
     recipes = {
@@ -33,7 +33,7 @@ class Cifar10(HubImageTask):
         "mini": ImageRecipe(
             epochs=6,
             batch_size=128,
-            lr=1e-3,
+            lr=2e-3,
             warmup_epochs=0.5,
             label_smoothing=0.1,
             ema=0.998,

@@ -26,21 +26,20 @@ class Digits(ImageTask):
     std = (0.376,)
     label_names = tuple("0123456789")
     presets = {
-        "smoke": {"patch": 1, "stem_width": 16, "position_dim": 16, "train_examples": 256},
+        "smoke": {"patch": 1, "stem_width": 16, "position_dim": 16},
         "mini": {"patch": 1, "stem_width": 32, "position_dim": 32},
         "paper": {"patch": 1},
     }
     recipes = {
-        "smoke": ImageRecipe(epochs=4, batch_size=64, lr=2e-3, warmup_epochs=1),
+        "smoke": ImageRecipe(epochs=6, batch_size=32, lr=3e-3, warmup_epochs=1),
         "mini": ImageRecipe(
-            epochs=20,
-            batch_size=64,
-            lr=1e-3,
+            epochs=30,
+            batch_size=32,
+            lr=2e-3,
             warmup_epochs=2,
             label_smoothing=0.1,
             ema=0.99,
             selection="best-validation",
-            augment=ImageAugment(crop_padding=1),
         ),
         "paper": ImageRecipe(
             epochs=100,

@@ -16,10 +16,12 @@ def _group() -> None:
 
 @app.command()
 def fetch(
-    tasks: Annotated[list[str], typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")],
+    tasks: Annotated[
+        list[str], typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")
+    ],
     data_root: DataRoot = None,
 ) -> None:
-    """Fetch the data of tasks into the mirror, and decode it into the cache: on a cluster, do this on the login node."""
+    """Fetch the data of tasks into the mirror and decode it into the cache: on a cluster, do it on the login node."""
     from nacbench.registry import TASKS
 
     root = data_root_of(data_root)

@@ -20,7 +20,7 @@ def tasks(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     root = data_root_of(data_root)
     loaded, broken = TASKS.load_all()
     origins = {name: entry.origin for name, entry in TASKS.entries().items()}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, cls in loaded.items():
         missing = cls().missing(root)
         rows.append(
@@ -58,7 +58,9 @@ def models(
     task: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", autocompletion=complete_task, help="Count parameters for this task rather than a 32×32 image."
+            metavar="NAME",
+            autocompletion=complete_task,
+            help="Count parameters for this task, not a 32×32 image.",
         ),
     ] = None,
     as_json: Json = False,

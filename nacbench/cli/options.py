@@ -29,7 +29,7 @@ Plugins = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Mirror of data sets, laid out like the hub.  [dim]\\[env: NACBENCH_DATA][/dim]"),
+    typer.Option(metavar="FOLDER", help="Mirror of data sets, like the hub.  [dim]\\[env: NACBENCH_DATA][/dim]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

@@ -33,7 +33,8 @@ def run(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of weights, batches and noise.  [dim]\\[default: 0][/dim]", rich_help_panel=WHAT)
+        int | None,
+        typer.Option(min=0, help="Of weights, batches and noise.  [dim]\\[default: 0][/dim]", rich_help_panel=WHAT),
     ] = None,
     precision: Annotated[
         str | None,
@@ -54,16 +55,22 @@ def run(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YAML with any of these settings; the command line wins.", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="FILE", help="YAML with any of these settings; the command line wins.", rich_help_panel=WHAT
+        ),
     ] = None,
     plugin: Plugins = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path("runs"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path(
+        "runs"
+    ),
     data_root: DataRoot = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", rich_help_panel=HOW)] = "auto",
     workers: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Processes that prepare batches.  [dim]\\[default: 0 on a CPU, up to 8 with a GPU][/dim]", rich_help_panel=HOW
+            min=0,
+            help="Processes that prepare batches.  [dim]\\[default: 0 on a CPU, up to 8 with a GPU][/dim]",
+            rich_help_panel=HOW,
         ),
     ] = None,
     checkpoint_seconds: Annotated[
@@ -73,9 +80,12 @@ def run(
         bool, typer.Option("--compile", help="Use torch.compile: slow to start, then faster.", rich_help_panel=HOW)
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Compute a finished run again; the old one is kept aside.", rich_help_panel=HOW)
+        bool,
+        typer.Option("--force", help="Compute a finished run again; the old one is kept aside.", rich_help_panel=HOW),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.", rich_help_panel=HOW)] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, only the result.", rich_help_panel=HOW)
+    ] = False,
 ) -> None:
     """Train a model on a task and score it, once for each identity: what is finished is not computed again.
 

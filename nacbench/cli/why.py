@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def why(
     a: Annotated[str, typer.Argument(metavar="A", help="A run's folder or id, or a configuration in YAML.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept; ids are looked up there.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
@@ -46,7 +46,11 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
         return identify(resolve(read_yaml(path)), data_root)
     folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
     if len(folders) != 1:
-        found = f"{len(folders)} runs in {store} have ids that start with it" if folders else f"no id in {store} starts with it"
+        found = (
+            f"{len(folders)} runs in {store} have ids that start with it"
+            if folders
+            else f"no id in {store} starts with it"
+        )
         raise UserError(f"{name!r} is neither a run's folder nor a configuration (.yaml) file; {found}")
     from nacbench.results.store import read_state
 

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches of images with torchvision's transforms v2; all draws come from torch's CPU generator."""
+"""Augmentation of whole batches with torchvision's transforms v2; all draws come from torch's CPU generator."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def augmentation(settings: ImageAugment, mean: Sequence[float], std: Sequence[fl
 
 
 def mixing(settings: ImageAugment, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Mixup and cutmix on a whole batch: images and labels (class indices) → images and targets (then probabilities)."""
+    """Mixup and cutmix on a whole batch: images and labels (class indices) → images and targets (probabilities)."""
     choices: list[torch.nn.Module] = []
     weights = []
     if settings.mixup:

@@ -68,7 +68,5 @@ def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
 
 def _open(folder: Path) -> Arrays:
     meta = json.loads((folder / META).read_text())
-    arrays = {
-        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]
-    }
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]}
     return Arrays(arrays, meta["fingerprint"])

@@ -35,7 +35,7 @@ def classification_scores(logits: Tensor, labels: Tensor) -> Evaluation:
     prediction = logits.argmax(dim=-1)
     nll = F.cross_entropy(logits, labels, reduction="none").numpy()
     hits = int((prediction == labels).sum())
-    predictions = {
+    predictions: dict[str, np.ndarray] = {
         "index": np.arange(len(labels), dtype=np.int32),
         "label": labels.numpy().astype(np.int32),
         "prediction": prediction.numpy().astype(np.int32),

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, from a local mirror that is laid out like it; only `HubDataset.fetch` uses the network."""
+"""Data sets of the hub, from a local mirror that is laid out like it; only `HubDataset.fetch` uses the network."""
 
 import re
 import shutil
@@ -42,7 +42,8 @@ class HubDataset:
             if not shards or (match and len(shards) != int(match[2])):
                 return (
                     f"{self.repo} is not in {data_root} ({len(shards)} files match {self.files[split]}); fetch it with "
-                    "'nacbench data fetch TASK' where there is a network, or name a mirror with --data-root or NACBENCH_DATA"
+                    "'nacbench data fetch TASK' where there is a network, or name a mirror with --data-root or "
+                    "NACBENCH_DATA"
                 )
         return None
 

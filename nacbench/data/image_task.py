@@ -83,10 +83,10 @@ class ImageTask(Task):
     def __post_init__(self) -> None:
         side = self.shape[1]
         if side % (2 * self.patch):
-            raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the image's side of {side} pixels")
+            raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the side of {side} pixels")
 
     def arrays(self, data_root: Path) -> Arrays:
-        """``train_images`` (uint8, N×channels×height×width), ``train_labels`` (N), ``test_…``, maybe ``validation_…``."""
+        """``train_images`` (uint8, N×C×H×W), ``train_labels`` (N), ``test_…``, maybe ``validation_…``."""
         raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
 
     def fingerprint(self, data_root: Path) -> str:

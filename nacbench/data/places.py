@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Derived files that can be deleted at any time: ``NACBENCH_CACHE``, else ``nacbench`` in the user's cache folder."""
+    """Derived files that can be deleted any time: ``NACBENCH_CACHE``, else ``nacbench`` in the user's cache folder."""
     base = os.environ.get("NACBENCH_CACHE")
     return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nacbench"
 

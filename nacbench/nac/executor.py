@@ -49,7 +49,7 @@ class ReadOut(nn.Module):
         self.logits = nn.Linear(state_dim, classes)
 
     def gather(self, states: Tensor, codes: Tensor, sender_codes: Tensor, bias: Tensor) -> Tensor:
-        """States B×U×C of the processor modules → states B×R×C of the read-out modules; the attention has no residual."""
+        """States B×U×C of processor modules → states B×R×C of read-out modules; the attention has no residual."""
         return self.ffn(self.attn(codes, states, codes, sender_codes, bias), codes)
 
     def forward(self, states: Tensor) -> Tensor:

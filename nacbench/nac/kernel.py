@@ -48,7 +48,7 @@ def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float)
 
 
 def relaxed_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """A relaxed Bernoulli link, strictly between 0 and 1 even where rounding would reach them; as `relaxed_link_logit`."""
+    """A relaxed Bernoulli link, strictly between 0 and 1 even where rounding would reach them."""
     link = torch.sigmoid(relaxed_link_logit(probability, uniform, temperature))
     limits = torch.finfo(link.dtype)
     return link.clamp(limits.tiny, 1 - limits.eps)

@@ -2,11 +2,10 @@
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn import Parameter, init
-
-import torch
 
 
 class ModFC(nn.Module):

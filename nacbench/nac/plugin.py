@@ -35,11 +35,11 @@ class NAC(Model):
         "mini": {
             "modules": 32,
             "readout_modules": 8,
-            "state_dim": 96,
+            "state_dim": 64,
             "signature_dim": 32,
             "depth": 3,
             "heads": 4,
-            "head_dim": 24,
+            "head_dim": 16,
         },
         "paper": {},
     }

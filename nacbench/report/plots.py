@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-FIRST = ("nac", "perceiver-io", "vit", "transformer")  # these always have the same colours; others follow in order of name
+FIRST = (
+    "nac",
+    "perceiver-io",
+    "vit",
+    "transformer",
+)  # these keep their colours; others follow by name
 
 
 def palette(models: Sequence[str]) -> dict[str, Any]:
@@ -65,8 +70,8 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
     Lines are means over seeds, bands span them.
     """
     import matplotlib as mpl
-    from matplotlib.figure import Figure
     import seaborn as sns
+    from matplotlib.figure import Figure
 
     tasks = list(dict.fromkeys(rows["task"]))
     panels = {task: list(dict.fromkeys(rows.loc[rows["task"] == task, "panel"])) for task in tasks}

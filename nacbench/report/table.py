@@ -80,7 +80,7 @@ def _variant(settings: Mapping[str, str], others: Iterable[Mapping[str, str]]) -
 
 
 def frame(series: Sequence[Series], failures: Sequence[Failure]) -> pd.DataFrame:
-    """All numbers of the table, unformatted: fractions, counts, seconds. Skipped models keep a row with their reason."""
+    """All numbers of the table, unformatted: fractions, counts, seconds. Skipped models keep a row and a reason."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nacbench.errors import UserError
 from nacbench.plugin import first_problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 RECORD = "record.json"
 FAILURE = "failure.json"
 
@@ -45,7 +45,7 @@ class Cost(_Part):
 
     parameters: int = Field(description="trainable parameters, the task's tokenizer included")
     core_parameters: int = Field(description="of those, the model's own")
-    forward_flops: int = Field(description="floating-point operations (a multiply-add is two) of one example's forward pass")
+    forward_flops: int = Field(description="operations (a multiply-add is two) of one example's forward pass")
     flops_input: dict[str, list[int]] = Field(description="shapes of the inputs that they were counted with")
     train_seconds: float = Field(description="in training steps, data included, over all attempts")
     evaluate_seconds: float = Field(description="in evaluations")
@@ -133,7 +133,9 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{path} is not JSON") from None
     except ValidationError as error:
-        raise UserError(f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {first_problem(error, '')}") from None
+        raise UserError(
+            f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {first_problem(error, '')}"
+        ) from None
 
 
 def schema() -> dict[str, Any]:

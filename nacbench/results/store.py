@@ -15,6 +15,7 @@ STATE = "state.json"
 CONFIG = "config.yaml"
 LOG = "log.txt"
 PREDICTIONS = "predictions.parquet"
+WEIGHTS = "checkpoint/model.safetensors"
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
@@ -86,7 +87,7 @@ def sole_process(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"run {folder.name} is being computed by another process; its log is {folder / LOG}") from None
+            raise UserError(f"run {folder.name} is being computed by another process; see {folder / LOG}") from None
         yield
     finally:
         os.close(descriptor)

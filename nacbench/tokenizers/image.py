@@ -25,7 +25,7 @@ class ImageTokenizer(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, kernel_size=patch, stride=patch),
             LayerNorm2d(width, eps=1e-6),
-            CNBlock(width, layer_scale=1e-6, stochastic_depth_prob=0.0),
+            CNBlock(width, layer_scale=1.0, stochastic_depth_prob=0.0),  # 1e-6 is for networks of many blocks
             LayerNorm2d(width, eps=1e-6),
             nn.Conv2d(width, 2 * width, kernel_size=2, stride=2),
         )

@@ -1,5 +1,5 @@
-"""The training loop. Every step is a pure function of the seed, the step and the weights before it, so that a run can be
-stopped anywhere and goes on from its last checkpoint to the same end."""
+"""The training loop. Every step is a pure function of the seed, the step and the weights before it, so that a run can
+be stopped anywhere and goes on from its last checkpoint to the same end."""
 
 import itertools
 import math
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -57,6 +58,13 @@ class Execution:
     checkpoint_seconds: float = 60.0
     compile: bool = False
     show_progress: bool = True
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several."""
+    alone = not (PartialState._shared_state and PartialState().num_processes > 1)
+    AcceleratorState._reset_state(reset_partial_state=alone)  # else the first run's settings would hold for all
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
 
 
 @dataclass(kw_only=True)
@@ -119,7 +127,7 @@ class Trainer:
         self._average = make_average(self.net, self.recipe.ema) if self.recipe.ema else None
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
-        self._forward = torch.compile(self._parallel) if self.execution.compile else self._parallel
+        self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
 
     def train(self, progress: Progress) -> nn.Module:
         """Train from the last checkpoint, or from the start, to the end.
@@ -204,7 +212,7 @@ class Trainer:
         loader = DataLoader(
             _ByStep(self._batches),
             batch_size=None,
-            sampler=steps,  # type: ignore[arg-type]
+            sampler=steps,
             num_workers=self.execution.workers,
             pin_memory=self.execution.device == "cuda",
         )

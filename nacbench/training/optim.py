@@ -16,13 +16,12 @@ def undecayed(net: nn.Module) -> set[str]:
 
     A module names its own parameters in the class attribute ``no_weight_decay`` (signatures, position grids …).
     """
-    names = {
-        name for name, parameter in net.named_parameters() if parameter.dim() <= 1 or name.rpartition(".")[2] == "bias"
-    }
+    parameters = dict(net.named_parameters())
+    names = {name for name, p in parameters.items() if p.dim() <= 1 or name.rpartition(".")[2] == "bias"}
     for prefix, module in net.named_modules():
-        for own in getattr(module, "no_weight_decay", ()):
-            names.add(f"{prefix}.{own}" if prefix else own)
-    return names
+        own = getattr(module, "no_weight_decay", ())
+        names |= {f"{prefix}.{name}" if prefix else name for name in own}
+    return names & parameters.keys()
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:

@@ -49,7 +49,7 @@ class Progress:
             if not bar_shows_it:
                 self._bar.line(f"{self._title}: {text}")
         elif self._show:
-            print(f"{self._title}: {text}", file=self._stream, flush=True)  # noqa: T201
+            print(f"{self._title}: {text}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""

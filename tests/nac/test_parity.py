@@ -1,6 +1,6 @@
 """The circuit against numeric reference cases: every stage, every gradient, in float64.
 
-The cases lie in ../shared/parity, or in the folder that ``NACBENCH_PARITY_DIR`` names; each ``*.safetensors`` there is one.
+The cases lie in ../shared/parity, or in the folder named by ``NACBENCH_PARITY_DIR``; each ``*.safetensors`` is one.
 """
 
 import json

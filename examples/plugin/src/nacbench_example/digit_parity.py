@@ -1,0 +1,21 @@
+"""Is a handwritten digit odd? The scans of `digits` with two classes."""
+
+from dataclasses import dataclass
+
+from nacbench.data.cache import Arrays, fingerprint
+from nacbench.registry import TASKS
+
+Digits = TASKS.get("digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitParity(Digits):
+    title = "Parity of digits"
+    classes = 2
+    label_names = ("even", "odd")
+
+    def arrays(self, data_root):
+        arrays = dict(super().arrays(data_root).arrays)
+        for name in ("train_labels", "validation_labels", "test_labels"):
+            arrays[name] = arrays[name] % 2
+        return Arrays(arrays, fingerprint(arrays))

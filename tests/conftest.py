@@ -1,0 +1,27 @@
+"""What all tests share: a cache of their own, and where the real data is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+MIRROR = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Decoded data of this test session, so that no test depends on what an earlier session left."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NACBENCH_CACHE", str(folder))
+        patch.delenv("NACBENCH_DATA", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The mirror of real data sets; tests that need it are skipped where it is not."""
+    if not MIRROR.is_dir():
+        pytest.skip(f"no real data in {MIRROR}")
+    return MIRROR

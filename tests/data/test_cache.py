@@ -1,0 +1,159 @@
+"""Decoded arrays on disk: made once, opened lazily, made again where they cannot be read."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nacbench.data.cache import META, Arrays, cached_arrays, fingerprint
+from nacbench.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of this test's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NACBENCH_CACHE", str(folder))
+    return folder
+
+
+def example(seed: int = 0) -> dict[str, np.ndarray]:
+    """A few images and labels."""
+    rng = np.random.default_rng(seed)
+    return {
+        "train_images": rng.integers(0, 256, (5, 1, 4, 4), dtype=np.uint8),
+        "train_labels": rng.integers(0, 10, 5, dtype=np.int16),
+    }
+
+
+def refuse() -> Mapping[str, np.ndarray]:
+    """Stands where nothing may be made."""
+    raise AssertionError("made although it was there")
+
+
+def the_folder(cache: Path) -> Path:
+    """The only set of arrays in the cache."""
+    (folder,) = (cache / "arrays").iterdir()
+    return folder
+
+
+def assert_holds(arrays: Arrays, expected: Mapping[str, np.ndarray]) -> None:
+    """Same names, types and values."""
+    assert set(arrays.arrays) == set(expected)
+    for name, array in expected.items():
+        assert arrays.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(arrays.arrays[name], array)
+
+
+def test_arrays_come_back_as_they_were_made() -> None:
+    assert_holds(cached_arrays("mini", "v1", example), example())
+
+
+def test_arrays_are_made_once() -> None:
+    first = cached_arrays("mini", "v1", example)
+    again = cached_arrays("mini", "v1", refuse)
+    assert_holds(again, example())
+    assert again.fingerprint == first.fingerprint == fingerprint(example())
+
+
+def test_arrays_are_opened_without_reading_them_and_cannot_be_changed() -> None:
+    images = cached_arrays("mini", "v1", example).arrays["train_images"]
+    assert isinstance(images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 0
+
+
+def test_another_stamp_is_made_anew() -> None:
+    cached_arrays("mini", "v1", example)
+    assert_holds(cached_arrays("mini", "v2", lambda: example(seed=1)), example(seed=1))
+    assert_holds(cached_arrays("mini", "v1", refuse), example())
+
+
+def test_another_name_is_made_anew() -> None:
+    cached_arrays("mini", "v1", example)
+    assert_holds(cached_arrays("maxi", "v1", lambda: example(seed=1)), example(seed=1))
+
+
+def test_people_find_the_data_sets_name_in_the_cache(cache: Path) -> None:
+    cached_arrays("uoft-cs--cifar10", "v1", example)
+    assert the_folder(cache).name.startswith("uoft-cs--cifar10-")
+
+
+def test_a_failure_while_making_leaves_nothing_behind(cache: Path) -> None:
+    def fail() -> Mapping[str, np.ndarray]:
+        raise RuntimeError("unreadable source")
+
+    with pytest.raises(RuntimeError, match="unreadable source"):
+        cached_arrays("mini", "v1", fail)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert_holds(cached_arrays("mini", "v1", example), example())
+
+
+def cut_short(path: Path) -> None:
+    """Keep half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("name", [META, "train_images.npy", "train_labels.npy"])
+@pytest.mark.parametrize(
+    "damage",
+    [Path.unlink, cut_short, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"rubbish")],
+    ids=["missing", "cut short", "empty", "rubbish"],
+)
+def test_what_cannot_be_read_is_made_again(cache: Path, damage: Callable[[Path], None], name: str) -> None:
+    cached_arrays("mini", "v1", example)
+    damage(the_folder(cache) / name)
+    assert_holds(cached_arrays("mini", "v1", example), example())
+    assert_holds(cached_arrays("mini", "v1", refuse), example())
+
+
+def test_the_loser_of_a_race_uses_what_the_winner_made(cache: Path) -> None:
+    open_at_the_winner: list[Arrays] = []  # which keeps the number of its files in use
+    number: list[int] = []
+
+    def make_slowly() -> Mapping[str, np.ndarray]:
+        open_at_the_winner.append(cached_arrays("mini", "v1", example))
+        number.append((the_folder(cache) / "train_images.npy").stat().st_ino)
+        return example()
+
+    assert_holds(cached_arrays("mini", "v1", make_slowly), example())
+    assert [(the_folder(cache) / "train_images.npy").stat().st_ino] == number
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match=r"cannot write the cache folder .*file.*set NACBENCH_CACHE to another place"):
+        cached_arrays("mini", "v1", example)
+
+
+def test_the_fingerprint_is_a_hash_of_names_types_shapes_and_content() -> None:
+    labels = np.array([1, 2], dtype="<i2")
+    digest = hashlib.sha256(b"labels <i2 (2,)\n\x01\x00\x02\x00").hexdigest()
+    assert fingerprint({"labels": labels}) == digest[:16]
+
+
+def test_the_fingerprint_does_not_see_order_or_memory_layout() -> None:
+    arrays = example()
+    turned = {name: np.asfortranarray(array) for name, array in reversed(arrays.items())}
+    assert not turned["train_images"].flags.c_contiguous
+    assert fingerprint(turned) == fingerprint(arrays)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"other": np.arange(6, dtype=np.uint8)},
+        {"x": np.arange(6, dtype=np.int8)},
+        {"x": np.arange(6, dtype=np.uint8).reshape(2, 3)},
+        {"x": np.arange(6, dtype=np.uint8)[::-1]},
+        {"x": np.arange(6, dtype=np.uint8), "y": np.zeros(0, dtype=np.uint8)},
+    ],
+    ids=["name", "type", "shape", "content", "an empty array more"],
+)
+def test_every_change_changes_the_fingerprint(changed: dict[str, np.ndarray]) -> None:
+    assert fingerprint(changed) != fingerprint({"x": np.arange(6, dtype=np.uint8)})

@@ -1,0 +1,237 @@
+"""Properties that the circuit must have whatever its weights."""
+
+import math
+from dataclasses import fields
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nacbench.nac.attention import ReadInAttention
+from nacbench.nac.executor import NeuralAttentiveCircuit
+from nacbench.nac.generator import Circuit
+from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link
+from nacbench.nac.modfc import ModFC
+
+B, V, T, U, R, C, S = 3, 7, 10, 6, 4, 16, 5
+
+
+def network(**changes: object) -> NeuralAttentiveCircuit:
+    """A small circuit in float64 with every parameter away from its initial value, in evaluation mode."""
+    torch.manual_seed(0)
+    sizes: dict[str, object] = {
+        "token_dim": T,
+        "classes": 5,
+        "modules": U,
+        "readout_modules": R,
+        "state_dim": C,
+        "signature_dim": S,
+        "depth": 2,
+        "heads": 2,
+        "head_dim": 8,
+        "ffn_mult": 2,
+    }
+    net = NeuralAttentiveCircuit(**{**sizes, **changes}).double()  # type: ignore[arg-type]
+    for parameter in net.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return net.eval()
+
+
+def tokens(batch: int = B) -> Tensor:
+    return torch.randn(batch, V, T, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@given(st.permutations(range(U)), st.permutations(range(R)))
+@settings(max_examples=20, deadline=None)
+def test_permuting_the_modules_changes_nothing(processors: list[int], readouts: list[int]) -> None:
+    net = network()
+    circuit = net.circuit()
+    permuted = Circuit(
+        read_in_codes=circuit.read_in_codes[processors],
+        processor_signatures=circuit.processor_signatures[processors],
+        processor_codes=circuit.processor_codes[processors],
+        readout_signatures=circuit.readout_signatures[readouts],
+        readout_codes=circuit.readout_codes[readouts],
+    )
+    expected, actual = (net.execute(c, tokens())["logits"] for c in (circuit, permuted))
+    torch.testing.assert_close(actual, expected)
+
+
+def test_the_order_of_tokens_changes_nothing() -> None:
+    net = network()
+    torch.testing.assert_close(net(tokens()[:, torch.randperm(V)]), net(tokens()))
+
+
+def test_alpha_zero_makes_all_modules_compute_alike() -> None:
+    """With α = 0 codes modulate nothing: modules that start and are linked alike stay alike, whatever their codes."""
+    net = network()
+    circuit = net.circuit()
+    states = net.read_in(tokens(), circuit.read_in_codes)[:, :1].expand(B, U, C)  # the same state for every module
+    codes = circuit.processor_codes
+    even = torch.zeros(1, 1, U, U, dtype=torch.float64)
+
+    def spread() -> float:
+        return float(net.propagator[0](states, codes, even).detach().var(dim=1).max())
+
+    assert spread() > 1e-6  # the codes tell the modules apart
+    for module in net.modules():
+        if isinstance(module, ModFC):
+            module.alpha.data.zero_()
+    assert spread() < 1e-28
+
+
+def test_modfc_with_alpha_zero_is_a_linear_layer() -> None:
+    layer = ModFC(4, 3, 5)
+    layer.alpha.data.zero_()
+    x = torch.randn(2, 6, 4)
+    torch.testing.assert_close(layer(x, torch.randn(6, 5)), torch.nn.functional.linear(x, layer.weight, layer.bias))
+
+
+def test_modfc_is_the_formula_written_out() -> None:
+    layer = ModFC(4, 3, 5).double()
+    x, codes = torch.randn(6, 4, dtype=torch.float64), torch.randn(6, 5, dtype=torch.float64)
+    for u in range(6):
+        direction = layer.code_proj @ codes[u]
+        normal = (direction - direction.mean()) / (direction.var(correction=0) + 1e-5).sqrt()
+        assert layer.bias is not None
+        expected = layer.weight @ (x[u] * (1 + layer.alpha * normal)) + layer.bias
+        torch.testing.assert_close(layer(x, codes)[u], expected)
+
+
+def test_read_in_is_the_attention_written_out_for_every_pair() -> None:
+    torch.manual_seed(0)
+    layer = ReadInAttention(C, T, C, 8).double()
+    for parameter in layer.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    codes, x = torch.randn(U, C, dtype=torch.float64), layer.norm_sender(tokens())
+    query = layer.query(layer.norm_receiver(codes), codes)
+    read = torch.empty(B, U, 8, dtype=torch.float64)
+    for u in range(U):
+        keys = (x * layer.key.gain(codes)[u]) @ layer.key.weight.T  # B V D, this module's own keys
+        values = (x * layer.value.gain(codes)[u]) @ layer.value.weight.T
+        weights = torch.softmax(keys @ query[u] / math.sqrt(8), dim=-1)
+        read[:, u] = (weights[..., None] * values).sum(1)
+    torch.testing.assert_close(layer(codes, tokens(), codes), layer.out(read, codes))
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([0.05, 0.5, 2.0]),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_sampled_link_never_leaves_the_open_unit_interval(
+    probability: float, noise: float, temperature: float, dtype: torch.dtype
+) -> None:
+    link = relaxed_link(torch.tensor([probability], dtype=dtype), torch.tensor([noise], dtype=dtype), temperature)
+    assert 0 < float(link) < 1
+
+
+def test_sampled_links_are_on_as_often_as_their_probability_says() -> None:
+    probability = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+    uniform = torch.rand(20_000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    share = (relaxed_link(probability, uniform, 0.5) > 0.5).double().mean(0)
+    torch.testing.assert_close(share, probability, atol=0.01, rtol=0)
+
+
+def test_the_clamp_lets_the_gradient_through() -> None:
+    probability = torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64, requires_grad=True)
+    logit_of(probability).sum().backward()
+    assert probability.grad is not None
+    clamped = torch.tensor([1e-6, 0.3, 1 - 1e-6], dtype=torch.float64)
+    torch.testing.assert_close(probability.grad, 1 / (clamped * (1 - clamped)))
+
+
+def test_training_draws_links_anew_for_each_example_and_pass() -> None:
+    net = network().train()
+    same = tokens(1).expand(4, V, T)
+    first, second = net(same), net(same)
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(first[0], first[1])
+
+
+def test_training_draws_are_a_function_of_the_generator() -> None:
+    net = network().train()
+    torch.manual_seed(5)
+    first = net(tokens())
+    torch.manual_seed(5)
+    assert torch.equal(net(tokens()), first)
+
+
+def test_evaluation_modes() -> None:
+    expected, sampled, hard = (network(evaluation=mode)(tokens()) for mode in ("expected", "sample", "threshold"))
+    assert torch.equal(expected, network()(tokens()))
+    assert not torch.allclose(expected, sampled)
+    assert not torch.allclose(expected, hard)
+
+
+def test_threshold_keeps_links_of_probability_one_half_and_more() -> None:
+    probability = torch.tensor([[0.2, 0.49, 0.51, 1.0]], dtype=torch.float64)
+    mask = attention_bias(probability.log(), 1, "threshold", 0.5)
+    assert mask.flatten().tolist() == [False, False, True, True]
+
+
+def test_threshold_is_an_attention_over_linked_modules_alone() -> None:
+    net = network(evaluation="threshold")
+    links, _ = net.log_links(net.circuit())
+    linked = links.exp() >= 0.5
+    bias = torch.where(linked, 0.0, -torch.inf).double()[None, None]
+    states, codes = net.read_in(tokens(), net.circuit().read_in_codes), net.circuit().processor_codes
+    torch.testing.assert_close(
+        net.propagator[0](states, codes, attention_bias(links, B, "threshold", 0.5)),
+        net.propagator[0](states, codes, bias),
+    )
+
+
+def test_a_module_without_links_gathers_zeros() -> None:
+    net = network()
+    circuit = net.circuit()
+    nothing = torch.zeros(1, 1, R, U, dtype=torch.bool)
+    states = torch.randn(B, U, C, dtype=torch.float64)
+    attn = net.readout.attn
+    gathered = attn(circuit.readout_codes, states, circuit.readout_codes, circuit.processor_codes, nothing)
+    assert attn.out.bias is not None
+    torch.testing.assert_close(gathered, attn.out.bias.expand(B, R, C))
+
+
+def test_padding_changes_no_logit() -> None:
+    net = network()
+    mask = torch.ones(B, V, dtype=torch.bool)
+    mask[:, 5:] = False
+    garbage = torch.where(mask[..., None], tokens(), 1e3)
+    torch.testing.assert_close(net(garbage, mask), net(tokens()[:, :5]))
+
+
+def test_a_circuit_for_each_example_is_run_as_if_alone() -> None:
+    net = network()
+    shared = net.circuit()
+    torch.manual_seed(3)
+    circuit = Circuit(
+        **{
+            field.name: torch.randn(B, *getattr(shared, field.name).shape, dtype=torch.float64)
+            for field in fields(Circuit)
+        }
+    )
+    together = net.execute(circuit, tokens())["logits"]
+    for b in range(B):
+        own = Circuit(**{field.name: getattr(circuit, field.name)[b] for field in fields(Circuit)})
+        torch.testing.assert_close(net.execute(own, tokens()[b : b + 1])["logits"][0], together[b])
+
+
+def test_link_probabilities_are_one_for_a_module_and_itself() -> None:
+    signatures = torch.randn(9, 4)
+    diagonal = log_link_probability(signatures, signatures).exp().diagonal()
+    torch.testing.assert_close(diagonal, torch.ones(9))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16])
+def test_autocast_leaves_the_links_in_full_precision(dtype: torch.dtype) -> None:
+    net = network().float()
+    with torch.autocast("cpu", dtype):
+        links, _ = net.log_links(net.circuit())
+        logits = net(tokens().float())
+    assert links.dtype == torch.float32
+    torch.testing.assert_close(logits.float(), net(tokens().float()), atol=0.1, rtol=0.1)

@@ -1,0 +1,193 @@
+"""What makes two runs the same run, and what tells them apart."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nacbench.config import parse_setting, resolve
+from nacbench.identity import Identity, _meaning, flatten
+from nacbench.registry import TASKS
+
+BASE: Mapping[str, Any] = {
+    "task": {"name": "digits"},
+    "model": {"name": "transformer"},
+    "scale": "smoke",
+    "precision": "fp32",
+}
+DATA = "0123456789abcdef"
+
+
+def identity(*settings: str, data: str = DATA) -> Identity:
+    """The identity of the base configuration with some settings."""
+    return Identity.of(resolve(BASE, *map(parse_setting, settings)), data)
+
+
+def single_changes() -> list[tuple[str, str]]:
+    """Every field of the base configuration that can change alone, with another value for it."""
+    config = resolve(BASE).as_dict()
+    named = {"task.name", "model.name", "model.size", "scale"}
+    special = {
+        "precision": "bf16",
+        "model.width": "50",
+        "training.selection": "best-validation",
+        "training.batch_size": "63",
+        "task.patch": "2",
+    }
+    changes = []
+    for key, text in flatten(config).items():
+        if key in special:
+            changes.append((key, special[key]))
+        elif text in ("true", "false"):
+            changes.append((key, "false" if text == "true" else "true"))
+        elif key not in named:
+            changes.append((key, str(int(text) + 1) if text.isdigit() else str(float(text) / 2 + 0.1)))
+    return changes
+
+
+def test_the_same_configuration_on_the_same_data_has_the_same_id() -> None:
+    one, other = identity(), identity()
+    assert one.run_id == other.run_id
+    assert one.differences(other) == []
+    assert len(one.run_id) == 12
+    assert set(one.run_id) <= set("0123456789abcdef")
+
+
+def test_naming_a_default_changes_nothing() -> None:
+    assert identity("seed=0", "training.accumulate=1", "model.depth=8").run_id == identity().run_id
+
+
+def test_the_id_can_be_computed_from_what_a_record_keeps() -> None:
+    one = identity()
+    assert Identity.model_validate_json(one.model_dump_json()).run_id == one.run_id
+
+
+@pytest.mark.parametrize(("key", "value"), single_changes())
+def test_changing_one_field_changes_the_id_and_is_the_only_difference(key: str, value: str) -> None:
+    base, changed = identity(), identity(f"{key}={value}")
+    assert base.run_id != changed.run_id
+    assert [name for name, _, _ in base.differences(changed)] == [key]
+
+
+def test_every_kind_of_field_is_among_those_that_were_changed() -> None:
+    keys = {key for key, _ in single_changes()}
+    assert {"seed", "precision", "task.patch", "model.depth", "training.lr", "training.augment.flip"} <= keys
+
+
+def test_a_difference_comes_with_both_values() -> None:
+    assert identity().differences(identity("training.lr=3e-4")) == [("training.lr", "0.002", "0.0003")]
+
+
+def test_other_data_is_another_run() -> None:
+    base, changed = identity(), identity(data="f" * 16)
+    assert base.run_id != changed.run_id
+    assert base.differences(changed) == [("data", DATA, "f" * 16)]
+
+
+def test_another_version_of_the_task_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = identity()
+    digits = TASKS.get("digits")
+    monkeypatch.setattr(digits, "version", digits.version + 1)
+    assert base.run_id != identity().run_id
+    assert base.differences(identity()) == [("task_version", str(digits.version - 1), str(digits.version))]
+
+
+@pytest.mark.parametrize("part", ["engine", "task", "model"])
+def test_other_code_is_another_run(part: str) -> None:
+    base = identity()
+    changed = base.model_copy(update={"code": {**base.code, part: "000000000000"}})
+    assert base.run_id != changed.run_id
+    assert base.differences(changed) == [(f"code.{part}", base.code[part], "000000000000")]
+
+
+def test_another_model_differs_in_its_name_its_options_and_its_code() -> None:
+    base, other = identity(), identity("model.name=nac")
+    differences = {key: (ours, theirs) for key, ours, theirs in base.differences(other)}
+    assert differences["model.name"] == ("transformer", "nac")
+    assert differences["model.width"] == ("48", "—")
+    assert differences["model.modules"] == ("—", "16")
+    assert "code.model" in differences
+    assert "code.task" not in differences
+    assert "code.engine" not in differences
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
+
+
+@given(VALUES, VALUES)
+@example(1, "1")
+@example(True, "true")
+@example(None, "null")
+def test_two_ids_differ_just_when_a_difference_can_be_named(one: Any, other: Any) -> None:
+    ours = Identity(config={"model": {"option": one}}, task_version=1, data=DATA, code={})
+    theirs = Identity(config={"model": {"option": other}}, task_version=1, data=DATA, code={})
+    assert (ours.run_id != theirs.run_id) == bool(ours.differences(theirs))
+
+
+def test_nested_settings_become_dotted_keys() -> None:
+    assert flatten({"seed": 1, "training": {"lr": 0.5, "augment": {"flip": True}}, "name": "a"}) == {
+        "seed": "1",
+        "training.lr": "0.5",
+        "training.augment.flip": "true",
+        "name": "a",
+    }
+
+
+PLAIN = '''
+"""A module."""
+
+class Scale:
+    """Multiplies."""
+
+    factor = 2
+
+    def __call__(self, x: int) -> int:
+        """x times the factor."""
+        return x * self.factor  # cheap
+'''
+
+
+def meaning(folder: Path, name: str, code: str) -> str:
+    """What some code computes, through a file of its own."""
+    path = folder / f"{name}.py"
+    path.write_text(code, encoding="utf-8")
+    return _meaning(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # cheap", "  # dear"),
+        ("  # cheap", ""),
+        ('"""x times the factor."""', '"""Another sentence."""'),
+        ('        """x times the factor."""\n', ""),
+        ('"""A module."""\n', ""),
+        ('    """Multiplies."""\n', ""),
+        ("factor = 2", "factor = (\n        2\n    )"),
+        ("class Scale", "\n\n\nclass Scale"),
+        ("factor = 2", "factor  =  0x2"),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(tmp_path: Path, old: str, new: str) -> None:
+    assert old in PLAIN
+    assert meaning(tmp_path, "a", PLAIN) == meaning(tmp_path, "b", PLAIN.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("factor = 2", "factor = 3"), ("x * self", "x + self"), ("class Scale", "class Size"), ("return x", "return -x")],
+)
+def test_code_counts(tmp_path: Path, old: str, new: str) -> None:
+    assert old in PLAIN
+    assert meaning(tmp_path, "a", PLAIN) != meaning(tmp_path, "b", PLAIN.replace(old, new))
+
+
+def test_text_that_is_no_docstring_counts(tmp_path: Path) -> None:
+    assert meaning(tmp_path, "a", 'x = """one"""\n') != meaning(tmp_path, "b", 'x = """two"""\n')
+
+
+def test_a_function_of_nothing_but_a_docstring_is_still_a_function(tmp_path: Path) -> None:
+    assert meaning(tmp_path, "a", 'def f():\n    """Nothing."""\n') == "def f():\n    pass"

@@ -1,0 +1,117 @@
+"""Plug-ins from outside: an installed package, and a single file."""
+
+import json
+import os
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import REPOSITORY
+
+EXAMPLE = REPOSITORY / "examples" / "plugin"
+BASELINE = """
+from dataclasses import dataclass
+
+from nacbench.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flat(Model):
+    title = "All tokens through one linear layer"
+
+    def build(self, spec):
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.logits = nn.Linear(spec.max_tokens * spec.token_dim, spec.classes)
+
+            def forward(self, tokens, mask=None, condition=None):
+                return self.logits(tokens.flatten(1))
+
+        return Net()
+"""
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a temporary environment with the example installed, which sees this environment's packages too."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    (own,) = folder.glob("lib/python*/site-packages")
+    parents = [path for path in site.getsitepackages() if Path(path).is_dir()]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in parents]
+    (own / "parent.pth").write_text("".join(lines))
+    source = tmp_path_factory.mktemp("source") / "plugin"
+    subprocess.run(["cp", "-r", str(EXAMPLE), str(source)], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*install, str(source)], check=True, timeout=120)
+    return python
+
+
+def nacbench(python: Path | str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(python), "-m", "nacbench", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=cwd, env=environment, check=False)
+
+
+def test_an_installed_package_brings_a_baseline_and_a_task(python: Path, tmp_path: Path) -> None:
+    what = ["--task", "digit-parity", "--model", "mean-token", "--scale", "smoke", "--quiet"]
+    done = nacbench(python, "run", *what, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("runs/digit-parity/mean-token/*/record.json")
+    assert json.loads(path.read_text())["metrics"]["test"]["accuracy"] > 0.75
+
+
+@pytest.mark.parametrize("name", ["mean-token", "digit-parity"])
+def test_the_example_passes_the_conformance_checks(python: Path, tmp_path: Path, name: str) -> None:
+    done = nacbench(python, "check", name, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "FAIL" not in done.stdout
+
+
+def test_lists_say_where_a_plug_in_comes_from(python: Path, tmp_path: Path) -> None:
+    listed = json.loads(nacbench(python, "tasks", "--json", cwd=tmp_path).stdout)
+    origins = {task["name"]: task["origin"] for task in listed["tasks"]}
+    assert origins["digit-parity"] == "nacbench-example 0.1.0"
+    assert origins["digits"] == "built in"
+
+
+def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
+    done = nacbench(sys.executable, "run", "--task", "digit-parity", "--model", "nac", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown task 'digit-parity'")
+
+
+def test_a_single_file_brings_a_baseline(tmp_path: Path) -> None:
+    (tmp_path / "my_baseline.py").write_text(BASELINE)
+    what = ["--plugin", "my_baseline.py", "--task", "digits", "--model", "my-baseline", "--scale", "smoke", "--quiet"]
+    done = nacbench(sys.executable, "run", *what, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "digits · my-baseline" in done.stdout
+
+
+def test_check_finds_what_a_single_file_does_wrong(tmp_path: Path) -> None:
+    (tmp_path / "my_baseline.py").write_text(BASELINE)
+    done = nacbench(sys.executable, "check", "my-baseline", "--plugin", "my_baseline.py", cwd=tmp_path)
+    assert done.returncode == 1
+    (failed,) = (line for line in done.stdout.splitlines() if line.startswith("FAIL"))
+    assert "What the mask leaves out changes no logit" in failed
+
+
+def test_a_package_that_fails_to_import_is_named_and_breaks_nothing_else(tmp_path: Path) -> None:
+    broken = tmp_path / "packages" / "broken_example-1.0.dist-info"
+    broken.mkdir(parents=True)
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-example\nVersion: 1.0\n")
+    (broken / "entry_points.txt").write_text("[nacbench.tasks]\nbroken = no_such_module:Task\n")
+    command = [sys.executable, "-m", "nacbench", "tasks"]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'packages'}:{REPOSITORY}"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "digits" in done.stdout
+    assert "warning: task 'broken' (broken-example 1.0) cannot be loaded: ModuleNotFoundError" in done.stderr

@@ -1,0 +1,288 @@
+"""Finding tasks and models by name."""
+
+import importlib.metadata
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nacbench.baselines
+import nacbench.tasks
+from nacbench import registry
+from nacbench.errors import UserError
+from nacbench.model import Model
+from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.task import Task
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TASK = """
+from dataclasses import dataclass
+from nacbench.task import Task
+
+@dataclass(frozen=True, kw_only=True)
+class Coins(Task):
+    title = "Coins"
+    sides: int = 2
+"""
+MODEL = """
+from dataclasses import dataclass
+from nacbench.model import Model
+
+@dataclass(frozen=True, kw_only=True)
+class Guess(Model):
+    title = "Guess"
+"""
+
+
+@pytest.fixture(autouse=True)
+def forget_plugins() -> Iterator[None]:
+    """Whatever a test registers or imports is gone after it."""
+    modules = set(sys.modules)
+    yield
+    TASKS.forget_files()
+    MODELS.forget_files()
+    registry._entry_points.cache_clear()
+    for name in set(sys.modules) - modules:
+        if name.startswith(("nacbench.tasks.", "nacbench.baselines.", "nacbench_plugin_", "outside_")):
+            del sys.modules[name]
+
+
+def write(path: Path, text: str) -> Path:
+    """A new file; its path."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def tasks_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of built-in tasks, in its place for this test."""
+    folder = tmp_path / "tasks"
+    shutil.copytree(REPOSITORY / "tasks", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(nacbench.tasks, "__path__", [str(folder)])
+    return folder
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that packages are installed in."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def install(site: Path, package: str, entry_points: str, module: str, code: str) -> None:
+    """Install a package of version 1.5, as pip leaves it on the disk, with one module."""
+    folder = site / f"{package.replace('-', '_')}-1.5.dist-info"
+    folder.mkdir()
+    write(folder / "METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
+    write(folder / "entry_points.txt", entry_points)
+    write(site / f"{module}.py", code)
+    registry._entry_points.cache_clear()
+
+
+def test_every_file_in_the_tasks_folder_is_a_task_of_that_name() -> None:
+    stems = {file.stem for file in (REPOSITORY / "tasks").glob("[!_]*.py")}
+    built_in = {name for name, entry in TASKS.entries().items() if entry.origin == "built in"}
+    assert built_in == {stem.replace("_", "-") for stem in stems}
+    assert "digits" in built_in
+
+
+def test_every_file_in_the_baselines_folder_is_a_model_and_so_is_nac() -> None:
+    stems = {file.stem for file in (REPOSITORY / "baselines").glob("[!_]*.py")}
+    built_in = {name for name, entry in MODELS.entries().items() if entry.origin == "built in"}
+    assert built_in == {stem.replace("_", "-") for stem in stems} | {"nac"}
+    assert "perceiver-io" in built_in
+
+
+def test_names_come_sorted() -> None:
+    assert list(MODELS.entries()) == sorted(MODELS.entries())
+
+
+def test_everything_built_in_loads() -> None:
+    tasks, broken_tasks = TASKS.load_all()
+    models, broken_models = MODELS.load_all()
+    assert not broken_tasks
+    assert not broken_models
+    assert all(issubclass(task, Task) for task in tasks.values())
+    assert all(issubclass(model, Model) for model in models.values())
+
+
+def test_nac_comes_in_by_the_door_that_other_packages_use() -> None:
+    points = importlib.metadata.entry_points(group="nacbench.models", name="nac")
+    assert [point.value for point in points] == ["nacbench.nac.plugin:NAC"]
+    assert MODELS.get("nac") is next(iter(points)).load()
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"unknown model 'preceiver-io'; did you mean 'perceiver-io'\?"):
+        MODELS.get("preceiver-io")
+
+
+def test_a_name_like_no_other_is_answered_with_all_of_them() -> None:
+    with pytest.raises(UserError, match=r"unknown task 'zzz'; there are: .*digits"):
+        TASKS.get("zzz")
+
+
+def test_a_new_file_in_the_tasks_folder_is_a_new_task(tasks_folder: Path) -> None:
+    before = set(TASKS.entries())
+    write(tasks_folder / "two_coins.py", TASK)
+    assert set(TASKS.entries()) - before == {"two-coins"}
+    assert TASKS.get("two-coins").title == "Coins"
+
+
+def test_a_new_file_in_the_baselines_folder_is_a_new_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nacbench.baselines, "__path__", [*nacbench.baselines.__path__, str(tmp_path)])
+    write(tmp_path / "guess.py", MODEL)
+    assert MODELS.get("guess").title == "Guess"
+
+
+def test_a_file_whose_name_starts_with_an_underscore_is_not_a_plugin(tasks_folder: Path) -> None:
+    before = set(TASKS.entries())
+    write(tasks_folder / "_shared.py", TASK)
+    assert set(TASKS.entries()) == before
+
+
+def test_listing_names_runs_no_plugins_code(tasks_folder: Path) -> None:
+    write(tasks_folder / "loud.py", "raise SystemExit('imported')")
+    assert "loud" in TASKS.entries()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import a_library_that_is_not_here", "ModuleNotFoundError.*a_library_that_is_not_here"),
+        ("class Half(", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("", "must define exactly one subclass of Task, but defines 0"),
+        (TASK + TASK.replace("Coins", "Dice"), "must define exactly one subclass of Task, but defines 2"),
+    ],
+    ids=["missing import", "syntax error", "exception", "no class", "two classes"],
+)
+def test_a_broken_plugin_is_reported_by_name_and_the_rest_loads(tasks_folder: Path, code: str, reason: str) -> None:
+    write(tasks_folder / "broken_one.py", code)
+    with pytest.raises(UserError, match=f"broken[-_]one.*{reason}"):
+        TASKS.get("broken-one")
+    loaded, broken = TASKS.load_all()
+    assert "digits" in loaded
+    assert list(broken) == ["broken-one"]
+
+
+def test_an_installed_package_brings_its_task_by_entry_point(site: Path) -> None:
+    install(site, "outside-tasks", "[nacbench.tasks]\ncoins = outside_coins:Coins\n", "outside_coins", TASK)
+    assert TASKS.get("coins").title == "Coins"
+    assert TASKS.entries()["coins"].origin == "outside-tasks 1.5"
+
+
+def test_a_broken_package_is_reported_by_name_and_the_rest_loads(site: Path) -> None:
+    install(site, "outside-tasks", "[nacbench.tasks]\ncoins = outside_coins:Misspelt\n", "outside_coins", TASK)
+    loaded, broken = TASKS.load_all()
+    assert "digits" in loaded
+    assert "outside-tasks 1.5" in broken["coins"]
+    assert "Misspelt" in broken["coins"]
+
+
+def test_an_entry_point_that_is_no_task_is_an_error_that_says_so(site: Path) -> None:
+    install(site, "outside-tasks", "[nacbench.tasks]\nguess = outside_guess:Guess\n", "outside_guess", MODEL)
+    with pytest.raises(UserError, match=r"task 'guess' \(outside-tasks 1.5\) is not a subclass of Task"):
+        TASKS.get("guess")
+
+
+def test_a_package_that_takes_a_built_in_name_is_an_error_that_names_both(site: Path) -> None:
+    install(site, "outside-tasks", "[nacbench.tasks]\ndigits = outside_coins:Coins\n", "outside_coins", TASK)
+    with pytest.raises(UserError, match=r"two tasks are called 'digits': one built in, one from outside-tasks 1\.5"):
+        TASKS.get("digits")
+
+
+def test_two_packages_of_one_name_are_an_error_that_names_both(site: Path) -> None:
+    install(site, "outside-a", "[nacbench.tasks]\ncoins = outside_a:Coins\n", "outside_a", TASK)
+    install(site, "outside-b", "[nacbench.tasks]\ncoins = outside_b:Coins\n", "outside_b", TASK)
+    with pytest.raises(UserError, match="two tasks are called 'coins'") as caught:
+        TASKS.entries()
+    assert "outside-a 1.5" in str(caught.value)
+    assert "outside-b 1.5" in str(caught.value)
+
+
+def test_a_file_brings_a_task_under_the_files_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "my_coins.py", TASK)
+    models = set(MODELS.entries())
+    load_plugin_file(path)
+    assert TASKS.get("my-coins").title == "Coins"
+    assert TASKS.entries()["my-coins"].origin == str(path)
+    assert set(MODELS.entries()) == models
+
+
+def test_a_file_brings_a_model_under_the_files_name(tmp_path: Path) -> None:
+    load_plugin_file(write(tmp_path / "my_guess.py", MODEL))
+    assert MODELS.get("my-guess").title == "Guess"
+    assert "my-guess" not in TASKS.entries()
+
+
+def test_a_file_may_bring_a_task_and_a_model(tmp_path: Path) -> None:
+    load_plugin_file(write(tmp_path / "study.py", TASK + MODEL))
+    assert TASKS.get("study").title == "Coins"
+    assert MODELS.get("study").title == "Guess"
+
+
+def test_a_task_that_a_file_only_imports_is_not_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "variant.py", "from nacbench.tasks.digits import Digits\n" + MODEL)
+    load_plugin_file(path)
+    assert "variant" not in TASKS.entries()
+    assert "variant" in MODELS.entries()
+
+
+def test_forgotten_files_are_gone(tmp_path: Path) -> None:
+    load_plugin_file(write(tmp_path / "study.py", TASK))
+    TASKS.forget_files()
+    assert "study" not in TASKS.entries()
+
+
+def test_a_file_that_takes_a_built_in_name_is_an_error_that_names_both(tmp_path: Path) -> None:
+    path = write(tmp_path / "digits.py", TASK)
+    with pytest.raises(UserError, match="two tasks are called 'digits': one built in, one from ") as caught:
+        load_plugin_file(path)
+        TASKS.get("digits")
+    assert str(path) in str(caught.value)
+
+
+def test_two_files_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "coins.py", TASK)
+    load_plugin_file(tmp_path / "a" / "coins.py")
+    with pytest.raises(UserError, match="two tasks are called 'coins'") as caught:
+        load_plugin_file(tmp_path / "b" / "coins.py")
+        TASKS.get("coins")
+    assert str(tmp_path / "a" / "coins.py") in str(caught.value)
+    assert str(tmp_path / "b" / "coins.py") in str(caught.value)
+
+
+def test_the_same_file_may_be_named_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "coins.py", TASK)
+    load_plugin_file(path)
+    load_plugin_file(path)
+    assert TASKS.get("coins").title == "Coins"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("neither.py", "x = 1", "neither.py defines no subclass of nacbench.task.Task or nacbench.model.Model"),
+        ("wrong.py", "class Half(", "wrong.py cannot be loaded: SyntaxError"),
+        ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
+        ("notes.txt", TASK, "notes.txt is not a Python file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_an_error_that_names_it(
+    tmp_path: Path, name: str, code: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plugin_file(write(tmp_path / name, code))
+    assert "nacbench_plugin_failing" not in sys.modules
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no plug-in file .*absent\.py"):
+        load_plugin_file(tmp_path / "absent.py")

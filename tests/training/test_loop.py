@@ -1,0 +1,216 @@
+"""The loop in this process: what it computes, and that it can be stopped anywhere."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nacbench.conformance import ReferenceImages
+from nacbench.data.image_task import ImageAugment, ImageRecipe
+from nacbench.errors import UserError
+from nacbench.network import build_network
+from nacbench.registry import MODELS
+from nacbench.task import Batch
+from nacbench.training.interrupt import Interrupted, StopRequest
+from nacbench.training.loop import DivergedError, Execution, Trainer, make_accelerator
+from nacbench.training.progress import Progress
+
+RECIPE = ImageRecipe(
+    epochs=3,
+    batch_size=32,
+    lr=2e-3,
+    warmup_epochs=1,
+    label_smoothing=0.1,
+    ema=0.9,
+    selection="best-validation",
+    augment=ImageAugment(crop_padding=2, flip=True, erasing=0.5, mixup=0.8, cutmix=1.0),
+)
+
+
+class StopAfter(StopRequest):
+    """Asks to stop once it has been looked at so many times."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    @property
+    def signal_number(self) -> int | None:  # type: ignore[override]
+        self._left -= 1
+        return signal.SIGTERM if self._left <= 0 else None
+
+
+def trainer(folder: Path, recipe: ImageRecipe = RECIPE, **changes: Any) -> Trainer:
+    """A trainer of the smallest NAC on made images."""
+    task = ReferenceImages.configured("task", "smoke", {})
+    live = task.build(folder, recipe)
+    model = MODELS.get("nac").configured("model", "tiny", {"depth": 1, "modules": 6})
+    settings: dict[str, Any] = {
+        "task": live,
+        "net": build_network(task, live.spec, model, 0),
+        "recipe": recipe,
+        "seed": 0,
+        "metric": "accuracy",
+        "folder": folder,
+        "run_id": "abc",
+        "accelerator": make_accelerator("cpu", "fp32"),
+        "execution": Execution(show_progress=False, checkpoint_seconds=1e9),
+        "stop": StopRequest(),
+    }
+    return Trainer(**{**settings, **changes})
+
+
+def train(it: Trainer) -> dict[str, Tensor]:
+    """Train to the end and give the weights that count."""
+    return {k: v.clone() for k, v in it.train(quiet(it)).state_dict().items()}
+
+
+def quiet(it: Trainer) -> Progress:
+    return Progress("test", it.total_steps, it.folder / "log.txt", show=False)
+
+
+def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    assert [name for name in a if not torch.equal(a[name], b[name])] == []
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 9])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, steps: int, precision: str) -> None:
+    accelerator = make_accelerator("cpu", precision)
+    whole = trainer(tmp_path / "whole", accelerator=accelerator)
+    expected = train(whole)
+    cut = trainer(tmp_path / "cut", stop=StopAfter(steps), accelerator=accelerator)
+    with pytest.raises(Interrupted, match=f"SIGTERM at step {steps}"):
+        cut.train(quiet(cut))
+    resumed = trainer(tmp_path / "cut", accelerator=accelerator)
+    assert_same(train(resumed), expected)
+    assert (tmp_path / "cut" / "curve.jsonl").read_text() == (tmp_path / "whole" / "curve.jsonl").read_text()
+    assert resumed.selection() == whole.selection()
+
+
+def test_stopped_after_every_step_it_still_ends_with_the_same_weights(tmp_path: Path) -> None:
+    expected = train(trainer(tmp_path / "whole"))
+    while True:
+        try:
+            actual = train(trainer(tmp_path / "cut", stop=StopAfter(1)))
+        except Interrupted:
+            continue
+        break
+    assert_same(actual, expected)
+
+
+def test_what_was_written_after_the_checkpoint_is_written_again_not_twice(tmp_path: Path) -> None:
+    train(trainer(tmp_path / "whole"))
+    cut = trainer(tmp_path / "cut", stop=StopAfter(7))
+    with pytest.raises(Interrupted):
+        cut.train(quiet(cut))
+    with (tmp_path / "cut" / "curve.jsonl").open("a") as file:  # as a kill between two checkpoints leaves it
+        file.write('{"step": 8, "epoch": 1.6, "split": "train", "loss": 9, "lr": 0}\n{"step": 9, "ep')
+    train(trainer(tmp_path / "cut"))
+    assert (tmp_path / "cut" / "curve.jsonl").read_text() == (tmp_path / "whole" / "curve.jsonl").read_text()
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    expected = train(trainer(tmp_path / "none"))
+    execution = Execution(workers=2, show_progress=False, checkpoint_seconds=1e9)
+    assert_same(train(trainer(tmp_path / "two", execution=execution)), expected)
+
+
+class Linear(nn.Module):
+    """A network without noise, for what must not depend on how a batch is cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.logits = nn.Linear(3 * 32 * 32, 10)
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.logits(image.flatten(1))
+        return logits
+
+
+def test_micro_batches_give_the_whole_batch_s_gradient(tmp_path: Path) -> None:
+    plain = RECIPE.model_copy(update={"ema": 0.0, "selection": "last"})
+    weights = []
+    for parts in (1, 4):
+        recipe = plain.model_copy(update={"accumulate": parts})
+        weights.append(train(trainer(tmp_path / str(parts), recipe, net=Linear())))
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_is_clipped_before_the_step(tmp_path: Path) -> None:
+    norms = []
+    it = trainer(tmp_path, RECIPE.model_copy(update={"clip_norm": 0.01}))
+    step = it._optimizer.step
+
+    def spied() -> None:
+        gradients = [p.grad for group in it._optimizer.param_groups for p in group["params"]]
+        norms.append(float(torch.stack([g.norm() for g in gradients if g is not None]).norm()))
+        step()
+
+    it._optimizer.step = spied
+    train(it)
+    assert len(norms) == it.total_steps
+    assert max(norms) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_best_validation_keeps_the_best_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.2, 0.9, 0.5])
+    seen = []
+
+    def scored(self: Trainer, net: nn.Module, split: str) -> dict[str, float]:
+        assert split == "validation"
+        seen.append({k: v.clone() for k, v in net.state_dict().items()})
+        return {"accuracy": next(scores), "nll": 1.0}
+
+    monkeypatch.setattr(Trainer, "evaluate", scored)
+    it = trainer(tmp_path)
+    assert_same(train(it), seen[1])
+    assert it.selection() == {"rule": "best-validation", "step": 10, "averaged": True, "validation": 0.9}
+
+
+def test_the_last_weights_count_where_the_recipe_says_so(tmp_path: Path) -> None:
+    it = trainer(tmp_path, RECIPE.model_copy(update={"selection": "last", "ema": 0.0}))
+    assert_same(train(it), it.net.state_dict())
+    assert it.selection() == {"rule": "last", "step": 15, "averaged": False, "validation": None}
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = trainer(tmp_path)
+    monkeypatch.setattr(it.task, "loss", lambda net, batch: net(**batch.inputs).sum() * float("nan"))
+    with pytest.raises(DivergedError, match=r"at step 1; try a smaller training\.lr"):
+        train(it)
+
+
+def test_another_run_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    train(trainer(tmp_path))
+    with pytest.raises(UserError, match="belongs to run abc, not xyz"):
+        train(trainer(tmp_path, run_id="xyz"))
+
+
+def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "last.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match=r"last\.safetensors cannot be read"):
+        train(trainer(tmp_path))
+
+
+def test_a_batch_that_does_not_split_evenly_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be split evenly"):
+        trainer(tmp_path, RECIPE.model_copy(update={"accumulate": 5}))
+
+
+def test_the_curve_has_losses_and_validation_scores(tmp_path: Path) -> None:
+    train(trainer(tmp_path))
+    rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["split"] == "train"] == list(range(1, 16))
+    assert [row["epoch"] for row in rows if row["split"] == "validation"] == [1, 2, 3]
+
+
+def test_batches_are_cut_into_equal_parts() -> None:
+    batch = Batch({"x": torch.arange(6)}, torch.arange(6))
+    assert [batch.part(i, 3).target.tolist() for i in range(3)] == [[0, 1], [2, 3], [4, 5]]

@@ -1,0 +1,268 @@
+"""Whole runs as users start them: killed for real, interrupted, repeated, forced, on two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nacbench.config import RunConfig, parse_setting, read_yaml, resolve
+from nacbench.data.images import ImageClassification
+from nacbench.errors import RunSkippedError, UserError
+from nacbench.registry import MODELS
+from nacbench.results.record import RunRecord, read_failure, read_record
+from nacbench.results.store import sole_process
+from nacbench.runner import Outcome, run
+from nacbench.training.loop import Execution
+
+SETTINGS = [
+    "training.epochs=6",
+    "task.train_examples=256",
+    "training.ema=0.9",
+    "training.augment.crop_padding=1",
+    "model.depth=1",
+]
+
+
+def command(out: Path, *more: str) -> list[str]:
+    """A run of 48 steps that takes a few seconds."""
+    sets = [part for setting in SETTINGS for part in ("--set", setting)]
+    what = ["--task", "digits", "--model", "nac", "--scale", "smoke", *sets]
+    return [sys.executable, "-m", "nacbench", "run", *what, "--out", str(out), *more]
+
+
+def only_folder(out: Path) -> Path:
+    (folder,) = (path for path in out.glob("digits/nac/*") if not path.name.startswith("."))
+    return folder
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(only_folder(out) / "checkpoint" / "model.safetensors")
+
+
+def wait_for_checkpoints(process: subprocess.Popen[str], out: Path, changes: int) -> None:
+    """Until the run has written so many checkpoints since this call."""
+    seen: set[int] = set()
+    while len(seen) < changes:
+        assert process.poll() is None, "the run ended before it could be killed"
+        for path in out.glob("digits/nac/*/checkpoint/last.safetensors"):
+            seen.add(path.stat().st_mtime_ns)
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs folder of a run that was left alone."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(command(out, "--quiet"), check=True, timeout=200)
+    return out
+
+
+def assert_same_run(out: Path, undisturbed: Path, attempts: int) -> None:
+    expected, actual = weights(undisturbed), weights(out)
+    assert [name for name in expected if not torch.equal(expected[name], actual[name])] == []
+    records = [read_record(only_folder(o) / "record.json") for o in (out, undisturbed)]
+    assert records[0].metrics == records[1].metrics
+    assert records[0].attempts == attempts
+    curves = [(only_folder(o) / "curve.jsonl").read_text() for o in (out, undisturbed)]
+    assert curves[0] == curves[1]
+    left = {path.name for path in only_folder(out).rglob("*") if path.is_file()}
+    assert left == {
+        ".lock",
+        "config.yaml",
+        "curve.jsonl",
+        "log.txt",
+        "model.safetensors",
+        "predictions.parquet",
+        "record.json",
+        "state.json",
+    }
+
+
+def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, undisturbed: Path) -> None:
+    for checkpoints in (3, 20):
+        process = subprocess.Popen(command(tmp_path, "--checkpoint-seconds", "0"), stderr=subprocess.DEVNULL, text=True)
+        wait_for_checkpoints(process, tmp_path, checkpoints)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (only_folder(tmp_path) / "record.json").exists()
+    finished = subprocess.run(command(tmp_path), capture_output=True, text=True, timeout=200, check=True)
+    assert "going on from step" in finished.stderr
+    for leftover in only_folder(tmp_path).rglob(".*.tmp"):  # a kill inside a write may leave one; it counts for nothing
+        leftover.unlink()
+    assert_same_run(tmp_path, undisturbed, attempts=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_itself_and_says_how_to_go_on(
+    tmp_path: Path, undisturbed: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(command(tmp_path, "--checkpoint-seconds", "0.01"), stderr=subprocess.PIPE, text=True)
+    wait_for_checkpoints(process, tmp_path, 4)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "give the same command again to go on" in errors
+    assert "Traceback" not in errors
+    assert not (only_folder(tmp_path) / "failure.json").exists()
+    subprocess.run(command(tmp_path, "--quiet"), check=True, timeout=200)
+    assert_same_run(tmp_path, undisturbed, attempts=2)
+
+
+def test_a_finished_run_is_not_run_again(undisturbed: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in only_folder(undisturbed).rglob("*")}
+    again = subprocess.run(command(undisturbed), capture_output=True, text=True, check=True, timeout=60)
+    assert "already done, not computed again" in again.stdout
+    assert "test accuracy" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in only_folder(undisturbed).rglob("*")} == before
+
+
+def test_two_processes_do_one_run_together(tmp_path: Path) -> None:
+    """Started by torchrun, each of two processes takes half of every batch; one record comes out."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    what = command(tmp_path, "--precision", "fp32", "--device", "cpu", "--quiet")[1:]
+    finished = subprocess.run(
+        [*launch, *what],
+        capture_output=True,
+        text=True,
+        timeout=250,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    record = read_record(only_folder(tmp_path) / "record.json")
+    assert record.environment.processes == 2
+    assert finished.stdout.count("test accuracy") == 1
+
+
+# ── in this process ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def config(model: str = "nac", *settings: str) -> RunConfig:
+    given = {"task": {"name": "digits"}, "model": {"name": model}, "scale": "smoke", "precision": "fp32"}
+    return resolve(
+        given, *(parse_setting(text) for text in ("training.epochs=2", "task.train_examples=256", *settings))
+    )
+
+
+def execute(what: RunConfig, store: Path, *, force: bool = False) -> Outcome:
+    return run(what, store=store, data_root=store, execution=lambda: Execution(show_progress=False), force=force)
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return execute(config(), tmp_path_factory.mktemp("runs"))
+
+
+def test_every_metric_can_be_computed_again_from_the_predictions(outcome: Outcome) -> None:
+    frame = pd.read_parquet(outcome.folder / "predictions.parquet")
+    assert set(frame["split"]) == {"validation", "test"}
+    for split, rows in frame.groupby("split", observed=True):
+        metrics = outcome.record.metrics[str(split)]
+        assert (rows["label"] == rows["prediction"]).mean() == metrics["accuracy"]
+        assert rows["nll"].astype("float64").mean() == pytest.approx(metrics["nll"], rel=1e-12)
+        assert rows["index"].tolist() == list(range(outcome.record.data.splits[str(split)]))
+        assert all(len(logits) == 10 for logits in rows["logits"])
+
+
+def test_the_record_says_what_it_cost_and_where_it_comes_from(outcome: Outcome) -> None:
+    record = outcome.record
+    assert record == read_record(outcome.folder / "record.json")
+    assert record.cost.parameters > record.cost.core_parameters > 0
+    assert record.cost.forward_flops > 2 * record.cost.core_parameters  # each weight serves several modules
+    assert record.cost.flops_input == {"image": [1, 1, 8, 8]}
+    assert min(record.cost.train_seconds, record.cost.evaluate_seconds, record.cost.examples_per_second) > 0
+    assert torch.__version__.startswith(record.environment.versions["torch"])
+    assert record.data.splits == {"train": 256, "validation": 299, "test": 299}
+    assert resolve(record.identity["config"]) == config()
+
+
+def test_the_configuration_of_a_run_gives_the_same_run(outcome: Outcome) -> None:
+    again = execute(resolve(read_yaml(outcome.folder / "config.yaml")), outcome.folder.parents[2])
+    assert again.was_finished
+    assert again.record == outcome.record
+
+
+def test_the_same_run_elsewhere_gives_the_same_number(outcome: Outcome, tmp_path: Path) -> None:
+    other = execute(config(), tmp_path).record
+    assert other.run_id == outcome.record.run_id
+    assert other.metrics == outcome.record.metrics
+
+
+def test_another_seed_is_another_run(outcome: Outcome, tmp_path: Path) -> None:
+    other = execute(resolve(config().as_dict(), {"seed": 1}), tmp_path).record
+    assert other.run_id != outcome.record.run_id
+    assert other.metrics != outcome.record.metrics
+
+
+def test_runs_of_different_precision_follow_each_other_in_one_process(tmp_path: Path) -> None:
+    records = [execute(resolve(config().as_dict(), {"precision": p}), tmp_path).record for p in ("bf16", "fp32")]
+    assert [record.precision for record in records] == ["bf16", "fp32"]
+
+
+def test_force_computes_again_and_keeps_the_old_run_aside(outcome: Outcome) -> None:
+    store = outcome.folder.parents[2]
+    again = execute(config(), store, force=True)
+    assert not again.was_finished
+    assert again.record.metrics == outcome.record.metrics
+    aside = outcome.folder.parent / ".replaced" / f"{outcome.folder.name}-1" / "record.json"
+    assert read_record(aside).finished == outcome.record.finished
+
+
+def test_a_model_that_cannot_do_the_task_leaves_a_reason_not_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODELS.get("vit"), "unsupported", lambda self, spec: "it has no eyes")
+    with pytest.raises(RunSkippedError, match="vit cannot do digits: it has no eyes"):
+        execute(config("vit"), tmp_path)
+    (path,) = tmp_path.rglob("failure.json")
+    assert read_failure(path).status == "skipped"
+    assert not list(tmp_path.rglob("record.json"))
+
+
+def test_an_error_leaves_its_traceback_and_the_next_success_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassification, "loss", lambda self, net, batch: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            execute(config(), tmp_path)
+    (path,) = tmp_path.rglob("failure.json")
+    failure = read_failure(path)
+    assert failure.status == "failed"
+    assert failure.reason == "ZeroDivisionError: division by zero"
+    assert failure.traceback is not None and "in loss" not in failure.reason
+    record: RunRecord = execute(config(), tmp_path).record
+    assert record.attempts == 2
+    assert not path.exists()
+
+
+def test_a_run_under_way_elsewhere_is_left_alone(tmp_path: Path, outcome: Outcome) -> None:
+    folder = tmp_path / "digits" / "nac" / outcome.record.run_id
+    with sole_process(folder), pytest.raises(UserError, match="is being computed by another process"):
+        execute(config(), tmp_path)
+
+
+def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score, read = ImageClassification.evaluate, []
+
+    def spied(self: ImageClassification, net: torch.nn.Module, split: str, batch_size: int) -> object:
+        read.append(split)
+        return score(self, net, split, batch_size)
+
+    monkeypatch.setattr(ImageClassification, "evaluate", spied)
+    execute(config("nac", "training.selection=best-validation"), tmp_path)
+    assert read == ["validation", "validation", "validation", "test"]
+
+
+def test_the_state_file_says_what_is_being_run(outcome: Outcome) -> None:
+    state = json.loads((outcome.folder / "state.json").read_text())
+    assert state["identity"] == outcome.record.identity
+    assert state["attempts"] == 1

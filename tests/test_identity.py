@@ -14,9 +14,10 @@ from nacbench.registry import TASKS
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
-    "model": {"name": "transformer"},
+    "model": {"name": "transformer", "width": 48, "depth": 8, "heads": 2},
     "scale": "smoke",
     "precision": "fp32",
+    "training": {"batch_size": 64, "lr": 0.002, "epochs": 4},
 }
 DATA = "0123456789abcdef"
 
@@ -104,7 +105,8 @@ def test_other_code_is_another_run(part: str) -> None:
 
 
 def test_another_model_differs_in_its_name_its_options_and_its_code() -> None:
-    base, other = identity(), identity("model.name=nac")
+    base = identity()
+    other = Identity.of(resolve({**BASE, "model": {"name": "nac", "modules": 16}}), DATA)
     differences = {key: (ours, theirs) for key, ours, theirs in base.differences(other)}
     assert differences["model.name"] == ("transformer", "nac")
     assert differences["model.width"] == ("48", "—")

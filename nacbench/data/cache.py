@@ -36,10 +36,11 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
         UserError: if the cache folder cannot be written.
     """
     folder = cache_folder() / "arrays" / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
-    try:
-        return _open(folder)
-    except (OSError, ValueError, KeyError):
+    found = _open(folder)
+    if found is None:
         arrays = make()
+        found = _open(folder)  # another process may have been quicker
+    if found is None:
         try:
             shutil.rmtree(folder, ignore_errors=True)  # what cannot be read is of no use
             fill_folder(folder, lambda aside: _save(arrays, aside))
@@ -47,7 +48,9 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
             raise UserError(
                 f"cannot write the cache folder {folder}: {error.strerror}; set NACBENCH_CACHE to another place"
             ) from error
-        return _open(folder)
+        found = _open(folder)
+        assert found is not None, f"{folder} cannot be read right after it was written"
+    return found
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
@@ -66,7 +69,11 @@ def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
     write_json(folder / META, {"arrays": sorted(arrays), "fingerprint": fingerprint(arrays)})
 
 
-def _open(folder: Path) -> Arrays:
-    meta = json.loads((folder / META).read_text())
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]}
-    return Arrays(arrays, meta["fingerprint"])
+def _open(folder: Path) -> Arrays | None:
+    """What is in the folder, or None if that is not a whole set of arrays."""
+    try:
+        meta = json.loads((folder / META).read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]}
+        return Arrays(arrays, meta["fingerprint"])
+    except (OSError, ValueError, KeyError, EOFError):
+        return None

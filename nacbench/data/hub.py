@@ -1,14 +1,13 @@
 """Data sets of the hub, from a local mirror that is laid out like it; only `HubDataset.fetch` uses the network."""
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.files import fill_folder
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -57,7 +56,7 @@ class HubDataset:
         return "\n".join(f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
 
     def fetch(self, data_root: Path) -> None:
-        """Bring all files into the mirror, whole or not at all.
+        """Bring all files into the mirror; each appears whole, and `missing` is None only when all have.
 
         Raises:
             UserError: if the hub cannot be reached or does not have them.
@@ -65,23 +64,26 @@ class HubDataset:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        def download(folder: Path) -> None:
-            snapshot_download(
-                self.repo,
-                repo_type="dataset",
-                revision=self.revision,
-                allow_patterns=list(self.files.values()),
-                local_dir=folder,
-            )
-            shutil.rmtree(folder / ".cache", ignore_errors=True)
-
+        folder = self.folder(data_root)
         try:
-            shutil.rmtree(self.folder(data_root), ignore_errors=True)
-            fill_folder(self.folder(data_root), download)
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=folder, prefix=".fetching-") as aside:  # what is there stays until all has come
+                snapshot_download(
+                    self.repo,
+                    repo_type="dataset",
+                    revision=self.revision,
+                    allow_patterns=list(self.files.values()),
+                    local_dir=Path(aside),
+                )
+                for pattern in self.files.values():
+                    for file in sorted(Path(aside).glob(pattern)):
+                        place = folder / file.relative_to(aside)
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        file.replace(place)
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
             raise UserError(
                 f"{self.repo} is neither in {data_root} nor to be had from the hub ({type(error).__name__}); "
-                f"put its files {' and '.join(self.files.values())} into {self.folder(data_root)}, or name a mirror "
+                f"put its files {' and '.join(self.files.values())} into {folder}, or name a mirror "
                 "with --data-root or NACBENCH_DATA"
             ) from error
 

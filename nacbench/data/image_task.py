@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -161,25 +161,37 @@ class HubImageTask(ImageTask):
         return cached_arrays(name, self.dataset.stamp(data_root), lambda: self._decode(data_root))
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
-        import numpy as np
-
         arrays: dict[str, np.ndarray] = {}
         for split, rows in self.dataset.load(data_root).items():
-            images = np.empty((len(rows), *self.shape), dtype=np.uint8)
-            labels = np.empty(len(rows), dtype=np.int16)
-            first = 0
-            for part in rows.with_format("numpy").iter(1000):
-                last = first + len(part[self.label_column])
-                images[first:last] = _channels_first(part[self.image_column], self.shape[0])
-                labels[first:last] = part[self.label_column]
-                first = last
+            try:
+                images, labels = self._decode_split(rows.with_format("numpy"))
+            except (ValueError, KeyError, OSError) as error:
+                reason = f"it has no column {error}" if isinstance(error, KeyError) else error
+                raise UserError(
+                    f"{self.dataset.repo}, split {split}, in {data_root} cannot be decoded: {reason}; "
+                    f"expected images of {self.shape[2]}×{self.shape[1]} pixels in {self.image_column!r} "
+                    f"and labels in {self.label_column!r}"
+                ) from error
             arrays |= {f"{split}_images": images, f"{split}_labels": labels}
         return arrays
 
+    def _decode_split(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
 
-def _channels_first(images: np.ndarray, channels: int) -> np.ndarray:
-    """N×height×width(×channels) → N×channels×height×width."""
+        images = np.empty((len(rows), *self.shape), dtype=np.uint8)
+        labels = np.empty(len(rows), dtype=np.int16)
+        first = 0
+        for part in rows.iter(1000):
+            last = first + len(part[self.label_column])
+            images[first:last] = np.stack([_channels_first(image, self.shape[0]) for image in part[self.image_column]])
+            labels[first:last] = part[self.label_column]
+            first = last
+        return images, labels
+
+
+def _channels_first(image: np.ndarray, channels: int) -> np.ndarray:
+    """Height×width(×channels) → channels×height×width; a grey image is repeated."""
     import numpy as np
 
-    grids = np.stack([image if image.ndim == 3 else image[..., None] for image in images])
-    return np.broadcast_to(grids, (*grids.shape[:3], channels)).transpose(0, 3, 1, 2)
+    grid = image if image.ndim == 3 else image[..., None]
+    return np.broadcast_to(grid, (*grid.shape[:2], channels)).transpose(2, 0, 1)

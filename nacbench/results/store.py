@@ -24,9 +24,16 @@ def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
 
 
 def finished(folder: Path) -> RunRecord | None:
-    """The record of a run that is done, or None."""
+    """The record of a run that is done, or None.
+
+    Raises:
+        UserError: if there is one that is broken; it is left for people to look at.
+    """
     path = folder / RECORD
-    return read_record(path) if path.exists() else None
+    try:
+        return read_record(path) if path.exists() else None
+    except UserError as error:
+        raise UserError(f"{error}; delete {folder} to compute the run again") from None
 
 
 def find(store: Path, name: str) -> list[Path]:

@@ -95,7 +95,12 @@ def test_randaugment_draws_its_magnitude_around_the_mean_and_stays_on_the_scale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     magnitudes: list[int] = []
-    monkeypatch.setattr(v2.RandAugment, "forward", lambda self, image: magnitudes.append(self.magnitude) or image)
+
+    def note(self: v2.RandAugment, image: Tensor) -> Tensor:
+        magnitudes.append(self.magnitude)
+        return image
+
+    monkeypatch.setattr(v2.RandAugment, "forward", note)
     transform = RandAugmentAround(28, 3.0)
     torch.manual_seed(0)
     for _ in range(300):
@@ -128,7 +133,7 @@ def test_color_jitter_stays_within_the_largest_change() -> None:
     out = seeded(augmentation(ImageAugment(color_jitter=0.4), (0, 0, 0), (1, 1, 1)), grey) * 255
     assert float(out.min()) >= 59
     assert float(out.max()) <= 141
-    assert len(out[:, 0, 0, 0].unique()) > 20
+    assert len(set(out[:, 0, 0, 0].tolist())) > 20
 
 
 def test_erasing_sets_one_rectangle_to_the_mean_in_about_as_many_images_as_asked() -> None:
@@ -162,7 +167,6 @@ def test_augmentation_leaves_its_input_as_it_was() -> None:
 
 def test_augmentation_is_decided_by_torchs_generator_alone() -> None:
     images = pictures(6)
-    np.random.default_rng(1)
     first = seeded(augmentation(EVERYTHING, MEAN, STD), images)
     again = seeded(augmentation(EVERYTHING, MEAN, STD), images)
     other = seeded(augmentation(EVERYTHING, MEAN, STD), images, seed=1)

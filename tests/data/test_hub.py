@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import datasets
 import numpy as np
@@ -38,7 +39,8 @@ class Miniature(HubImageTask):
     dataset = CIFAR10
     image_column = "img"
     shape = (3, 32, 32)
-    mean = std = (0.5, 0.5, 0.5)
+    mean: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
+    std: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
     label_names = tuple(NAMES)
 
 
@@ -47,7 +49,8 @@ class Grey(Miniature):
     """The same with one channel."""
 
     shape = (1, 32, 32)
-    mean = std = (0.5,)
+    mean = (0.5,)
+    std = (0.5,)
 
 
 @pytest.fixture(autouse=True)
@@ -254,12 +257,13 @@ def test_a_second_look_does_not_decode_again(mirror: Path, monkeypatch: pytest.M
 def stand_in_for_the_hub(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, bytes], error: Exception | None) -> None:
     """Downloads give these files, and then perhaps fail."""
 
-    def download(repo: str, *, repo_type: str, revision: str, allow_patterns: list[str], local_dir: Path) -> None:
+    def download(repo: str, *, repo_type: str, revision: str, allow_patterns: list[str], local_dir: Path | str) -> None:
         assert (repo, repo_type, revision) == (CIFAR10.repo, "dataset", CIFAR10.revision)
         assert allow_patterns == list(CIFAR10.files.values())
         for name, content in files.items():
-            (local_dir / name).parent.mkdir(parents=True, exist_ok=True)
-            (local_dir / name).write_bytes(content)
+            path = Path(local_dir, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         if error:
             raise error
 

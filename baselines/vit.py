@@ -14,7 +14,7 @@ from nacbench.task import TaskSpec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

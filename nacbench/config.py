@@ -59,7 +59,7 @@ class RunConfig(BaseModel):
     task: PluginChoice
     model: ModelChoice
     scale: Scale
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, strict=True)
     precision: Precision
     training: SerializeAsAny[Recipe]
 
@@ -224,7 +224,7 @@ def parse_setting(text: str) -> dict[str, Any]:
         value = yaml.safe_load(raw)
     except yaml.YAMLError:
         raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read") from None
-    setting: Any = _number(value)
+    setting: Any = _numbers(value)
     for part in reversed(key.split(".")):
         setting = {part.strip(): setting}
     assert isinstance(setting, dict)
@@ -264,4 +264,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
     return _number(value)

@@ -72,8 +72,19 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
     flat: dict[str, str] = {}
     for key, value in tree.items():
         path = f"{prefix}{key}"
-        flat |= flatten(value, f"{path}.") if isinstance(value, dict) else {path: json.dumps(value).strip('"')}
+        flat |= flatten(value, f"{path}.") if isinstance(value, dict) else {path: _text(value)}
     return flat
+
+
+def _text(value: Any) -> str:
+    """A value as text; quotes stay only where without them it would read as something else than text."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json.dumps(value)
 
 
 @cache

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nacbench.errors import UserError, unknown
 
@@ -22,6 +22,7 @@ class Plugin:
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     @classmethod
     def configured(cls, prefix: str, preset: str, options: Mapping[str, Any]) -> Self:
@@ -56,5 +57,5 @@ def first_problem(error: ValidationError, prefix: str) -> str:
     key = ".".join([prefix, *(str(part) for part in problem["loc"])]).strip(".")
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
-        return f"{key}: {message}"
+        return message if message.startswith(prefix) else f"{prefix}: {message}"
     return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"

@@ -15,7 +15,7 @@ class Recipe(BaseModel):
     Every field is part of a run's identity and can be set with ``--set training.FIELD=VALUE``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     epochs: Positive = Field(description="passes over the training split")
     batch_size: Positive = Field(description="examples an optimiser step, over all processes and micro-batches")

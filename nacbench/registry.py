@@ -1,5 +1,6 @@
 """Tasks and models by name: built in, from installed packages, or from a single file."""
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -101,6 +102,11 @@ class Registry(Generic[P]):
         if not _defined(module, self._base):
             return False
         name = _plugin_name(path.stem)
+        other = self._files.get(name)
+        if other and Path(other.origin).resolve() != path.resolve():
+            raise UserError(
+                f"two {self.kind}s are called {name!r}: one from {other.origin}, one from {path}; rename one"
+            )
         self._files[name] = Entry(name, str(path), lambda: _only_class(module, self._base))
         return True
 
@@ -138,7 +144,8 @@ def load_plugin_file(path: Path) -> None:
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
-    module_name = f"nacbench_plugin_{path.stem}"
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")

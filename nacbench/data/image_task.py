@@ -28,7 +28,7 @@ class ImageAugment(BaseModel):
     and its "std 0.5" is 1.5.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the old size")
     flip: bool = Field(False, description="mirror each image with probability 1/2")
@@ -73,12 +73,12 @@ class ImageTask(Task):
     std: ClassVar[tuple[float, ...]]
     label_names: ClassVar[tuple[str, ...]]
 
-    patch: Annotated[int, Field(gt=0)] = 4
-    stem_width: Annotated[int, Field(gt=0)] = 96
-    position_dim: Annotated[int, Field(gt=0)] = 64
-    train_examples: Annotated[int, Field(ge=0)] = 0
-    validation_examples: Annotated[int, Field(ge=0)] = 0
-    test_examples: Annotated[int, Field(ge=0)] = 0
+    patch: Annotated[int, Field(gt=0, strict=True)] = 4
+    stem_width: Annotated[int, Field(gt=0, strict=True)] = 96
+    position_dim: Annotated[int, Field(gt=0, strict=True)] = 64
+    train_examples: Annotated[int, Field(ge=0, strict=True)] = 0
+    validation_examples: Annotated[int, Field(ge=0, strict=True)] = 0
+    test_examples: Annotated[int, Field(ge=0, strict=True)] = 0
 
     def __post_init__(self) -> None:
         side = self.shape[1]

@@ -13,7 +13,7 @@ from nacbench.task import TaskSpec
 if TYPE_CHECKING:
     from torch import nn
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

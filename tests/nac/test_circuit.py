@@ -235,3 +235,13 @@ def test_autocast_leaves_the_links_in_full_precision(dtype: torch.dtype) -> None
         logits = net(tokens().float())
     assert links.dtype == torch.float32
     torch.testing.assert_close(logits.float(), net(tokens().float()), atol=0.1, rtol=0.1)
+
+
+def test_link_probability_is_the_formula_written_out() -> None:
+    torch.manual_seed(0)
+    receivers, senders = torch.randn(3, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
+    for u, s_u in enumerate(receivers):
+        for v, s_v in enumerate(senders):
+            cosine = torch.dot(s_u, s_v) / (s_u.norm() * s_v.norm())
+            expected = torch.exp(-(1 - cosine) / 1.0)
+            torch.testing.assert_close(log_link_probability(receivers, senders)[u, v].exp(), expected)

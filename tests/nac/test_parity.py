@@ -15,15 +15,14 @@ from safetensors import safe_open
 from torch import Tensor
 
 from nacbench.nac.executor import NeuralAttentiveCircuit
-from nacbench.nac.kernel import log_link_probability, relaxed_link
+from nacbench.nac.kernel import relaxed_link
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("NACBENCH_PARITY_DIR") or REPOSITORY.parent / "shared" / "parity")
-CASES = sorted(FOLDER.glob("*.safetensors"))
+CASES = [pytest.param(path, id=path.stem) for path in sorted(FOLDER.glob("*.safetensors"))] or [
+    pytest.param(None, marks=pytest.mark.skip(reason=f"no reference cases in {FOLDER}; set NACBENCH_PARITY_DIR"))
+]
 TOLERANCE = 1e-8
-
-if not CASES:
-    pytest.skip(f"no reference cases in {FOLDER}; set NACBENCH_PARITY_DIR", allow_module_level=True)
 
 
 class Case:
@@ -66,7 +65,7 @@ def assert_close(actual: Tensor, expected: Tensor, name: str, absolute: float = 
     assert difference <= bound, f"{name}: off by {difference:.3g}, allowed {bound:.3g}"
 
 
-@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+@pytest.mark.parametrize("path", CASES)
 def test_reference_case(path: Path) -> None:
     case = Case(path)
     net = case.network()
@@ -93,7 +92,7 @@ def test_reference_case(path: Path) -> None:
     assert_close(sample, concrete["sample"], "concrete sample")
 
 
-@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+@pytest.mark.parametrize("path", CASES)
 def test_batched_circuit_gives_the_same(path: Path) -> None:
     """One circuit per example, all alike, is the same as one circuit for all."""
     case = Case(path)
@@ -103,13 +102,3 @@ def test_batched_circuit_gives_the_same(path: Path) -> None:
     batched = type(shared)(**{k: v.expand(len(tokens), *v.shape) for k, v in vars(shared).items()})
     logits = net.execute(batched, tokens)["logits"]
     assert_close(logits.detach(), case.tensors["output/logits"], "logits")
-
-
-def test_link_probability_is_the_formula_written_out() -> None:
-    torch.manual_seed(0)
-    receivers, senders = torch.randn(3, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
-    for u, s_u in enumerate(receivers):
-        for v, s_v in enumerate(senders):
-            cosine = torch.dot(s_u, s_v) / (s_u.norm() * s_v.norm())
-            expected = torch.exp(-(1 - cosine) / 1.0)
-            torch.testing.assert_close(log_link_probability(receivers, senders)[u, v].exp(), expected)

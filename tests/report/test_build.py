@@ -1,0 +1,81 @@
+"""A whole report, from made runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nacbench.errors import UserError
+from nacbench.report.build import build_report
+from nacbench.report.plots import palette
+from tests.made import made_failure, made_record, write_failure, write_run
+
+FILES = ("table.md", "table.csv", "table.tex", "curves.png", "curves.pdf")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two models with three seeds each, and one that cannot."""
+    for model, base in (("nac", 0.90), ("perceiver-io", 0.95)):
+        for seed in range(3):
+            write_run(tmp_path / "runs", made_record(model=model, seed=seed, score=base + seed / 100))
+    write_failure(tmp_path / "runs", made_failure())
+    return tmp_path / "runs"
+
+
+def test_a_report_has_the_table_three_times_and_the_curves_twice(runs: Path, tmp_path: Path) -> None:
+    report = build_report([runs], tmp_path / "report")
+    assert [path.name for path in report.files] == list(FILES)
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(FILES)
+    assert report.markdown == (tmp_path / "report" / "table.md").read_text()
+    assert report.warnings == []
+    table = pd.read_csv(tmp_path / "report" / "table.csv")
+    assert table["mean"].dropna().tolist() == pytest.approx([0.96, 0.91])
+
+
+def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        build_report([runs], tmp_path / name)
+    for file in FILES:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_broken_records_and_failed_runs_are_named_and_not_counted(runs: Path, tmp_path: Path) -> None:
+    bad = next(runs.glob("digits/nac/*-0-*")) / "record.json"
+    bad.write_text("{")
+    write_failure(runs, made_failure(status="failed", run_id="broke", model="nac", seed=7, reason="it broke"))
+    report = build_report([runs], tmp_path / "report")
+    assert report.warnings == [f"{bad} is not JSON", "digits · nac · seed 7 failed: it broke"]
+    assert "91.50 ± " in report.markdown
+
+
+@pytest.mark.parametrize("curve", [None, "", '{"half'])
+def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, curve: str | None) -> None:
+    folder = write_run(tmp_path / "runs", made_record(), curve=False)
+    if curve is not None:
+        (folder / "curve.jsonl").write_text(curve)
+    report = build_report([tmp_path / "runs"], tmp_path / "report")
+    assert "90.00" in report.markdown
+    assert [path.name for path in report.files] == ["table.md", "table.csv", "table.tex"]
+
+
+def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError, match="no finished run in .*; make one with: nacbench run"):
+        build_report([tmp_path / "runs"], tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_model_has_one_colour_everywhere() -> None:
+    assert palette(["nac"])["nac"] == palette(["zebra", "nac", "vit"])["nac"]
+    assert len(set(palette(["a", "b"]).values())) == 6
+
+
+def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from nacbench.report.build import build_report\n"
+        "build_report([Path(sys.argv[1])], Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(runs), str(tmp_path / "report")], check=True, timeout=60)

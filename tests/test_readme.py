@@ -1,0 +1,44 @@
+"""The README's examples work as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nacbench.cli import app
+from nacbench.registry import MODELS, TASKS
+
+from .conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("index", "name"), [(0, "my-baseline"), (1, "my-digits")])
+def test_an_example_passes_the_conformance_checks(tmp_path: Path, index: int, name: str) -> None:
+    file = tmp_path / f"{name.replace('-', '_')}.py"
+    file.write_text(BLOCKS[index])
+    try:
+        done = CliRunner().invoke(app, ["check", name, "--plugin", str(file)])
+    finally:
+        TASKS.forget_files()
+        MODELS.forget_files()
+    assert done.exit_code == 0, done.output
+
+
+def test_an_example_is_twenty_lines_or_so() -> None:
+    assert all(len(block.splitlines()) <= 22 for block in BLOCKS)
+
+
+def test_the_commands_it_names_exist() -> None:
+    for target in re.findall(r"^    make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text()
+    for verb in re.findall(r"nacbench (run|report|tasks|models|why|check|schema|data fetch)\b", README):
+        assert CliRunner().invoke(app, [*verb.split(), "--help"]).exit_code == 0
+
+
+def test_its_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
+    assert pictures
+    assert all((REPOSITORY / picture).is_file() for picture in pictures)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from nacbench.network import Network
-    from nacbench.training.loop import Execution, Trainer
+    from nacbench.training.execution import Execution
+    from nacbench.training.loop import Trainer
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def run(
     if force:
         set_aside(folder)
     settings = execution()
-    from nacbench.training.loop import make_accelerator
+    from nacbench.training.execution import make_accelerator
 
     accelerator = make_accelerator(settings.device, config.precision)
     if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes

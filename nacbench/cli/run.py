@@ -9,7 +9,7 @@ from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_tas
 
 if TYPE_CHECKING:
     from nacbench.runner import Outcome
-    from nacbench.training.loop import Execution
+    from nacbench.training.execution import Execution
 
 WHAT = "What to compute (part of the run's identity)"
 HOW = "How to compute it"
@@ -105,7 +105,7 @@ def run(
     where = check_device(device)
 
     def execution() -> "Execution":
-        from nacbench.training.loop import Execution
+        from nacbench.training.execution import Execution
 
         return Execution(
             device=where,

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
-from accelerate.state import AcceleratorState
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -30,6 +29,7 @@ from nacbench.training.checkpoint import (
     save_tensors,
 )
 from nacbench.training.curve import Curve
+from nacbench.training.execution import Execution
 from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.optim import learning_rate, make_average, make_optimizer
 from nacbench.training.progress import Progress
@@ -39,32 +39,6 @@ LOGS_PER_RUN = 200
 
 class DivergedError(RuntimeError):
     """The loss became infinite or not a number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """How a run is carried out; none of it changes the number.
-
-    Attributes:
-        device: ``cpu`` or ``cuda``.
-        workers: processes that prepare batches; 0: the training process does.
-        checkpoint_seconds: time between checkpoints; 0: one after every step.
-        compile: run the network through ``torch.compile``.
-        show_progress: whether to report on standard error.
-    """
-
-    device: str = "cpu"
-    workers: int = 0
-    checkpoint_seconds: float = 60.0
-    compile: bool = False
-    show_progress: bool = True
-
-
-def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several."""
-    alone = not (PartialState._shared_state and PartialState().num_processes > 1)
-    AcceleratorState._reset_state(reset_partial_state=alone)  # else the first run's settings would hold for all
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
 
 
 @dataclass(kw_only=True)

@@ -63,7 +63,7 @@ def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, cu
 
 def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
-    with pytest.raises(UserError, match="no finished run in .*; make one with: nacbench run"):
+    with pytest.raises(UserError, match=r"no finished run in .*; make one with: nacbench run"):
         build_report([tmp_path / "runs"], tmp_path / "report")
     assert not (tmp_path / "report").exists()
 

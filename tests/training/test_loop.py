@@ -15,8 +15,9 @@ from nacbench.errors import UserError
 from nacbench.network import build_network
 from nacbench.registry import MODELS
 from nacbench.task import Batch
+from nacbench.training.execution import Execution, make_accelerator
 from nacbench.training.interrupt import Interrupted, StopRequest
-from nacbench.training.loop import DivergedError, Execution, Trainer, make_accelerator
+from nacbench.training.loop import DivergedError, Trainer
 from nacbench.training.progress import Progress
 
 RECIPE = ImageRecipe(

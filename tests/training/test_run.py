@@ -20,7 +20,7 @@ from nacbench.registry import MODELS
 from nacbench.results.record import RunRecord, read_failure, read_record
 from nacbench.results.store import sole_process
 from nacbench.runner import Outcome, run
-from nacbench.training.loop import Execution
+from nacbench.training.execution import Execution
 
 SETTINGS = [
     "training.epochs=6",

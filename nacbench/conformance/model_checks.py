@@ -1,0 +1,150 @@
+"""The checks that every model must pass. A check's docstring is what `nacbench check` prints."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nacbench.config import SIZE_OF_SCALE
+from nacbench.conformance.fields import check_fields
+from nacbench.conformance.reference import ReferenceImages
+from nacbench.model import Model
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SEQUENCE = TaskSpec(modality="symbols", classes=5, max_tokens=12, token_dim=20)
+
+
+def model_is_configurable(cls: type[Model]) -> None:
+    """Its fields are its whole configuration: frozen, with defaults, unknown ones refused, sizes that can be."""
+    sizes = set(cls.presets)
+    assert not sizes or sizes >= set(SIZE_OF_SCALE.values()), f"sizes are {sorted(sizes)}; tiny, mini, paper are needed"
+    for size in SIZE_OF_SCALE.values():
+        check_fields(cls, size)
+
+
+def model_gives_logits(cls: type[Model]) -> None:
+    """It gives finite logits B×classes, in training and in evaluation."""
+    import torch
+
+    for spec, net, inputs in _nets(cls):
+        for mode in (True, False):
+            logits = net.train(mode)(**inputs)
+            assert logits.shape == (3, spec.classes), f"{spec.modality}: logits are {tuple(logits.shape)}"
+            assert torch.isfinite(logits).all(), f"{spec.modality}: logits are not finite"
+
+
+def model_is_deterministic(cls: type[Model]) -> None:
+    """In evaluation the same input gives the same logits, whatever stands beside it in the batch."""
+    import torch
+
+    for spec, net, inputs in _nets(cls):
+        with torch.no_grad():
+            together = net.eval()(**inputs)
+            again = net(**inputs)
+            alone = net(**{name: tensor[:1] for name, tensor in inputs.items()})
+        assert torch.equal(together, again), f"{spec.modality}: two evaluations differ"
+        torch.testing.assert_close(alone, together[:1], rtol=1e-4, atol=1e-5, msg=f"{spec.modality}: examples interact")
+
+
+def model_is_seeded(cls: type[Model]) -> None:
+    """Its fresh weights come from torch's generator: the same seed gives the same, another seed others."""
+    import torch
+
+    model, spec = cls.configured("model", "tiny", {}), _specs(cls)[0]
+    weights = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        weights.append(torch.cat([p.detach().flatten() for p in model.build(spec).parameters()]))
+    assert torch.equal(weights[0], weights[1]), "the same seed gives other weights"
+    assert not torch.equal(weights[0], weights[2]), "another seed gives the same weights"
+
+
+def model_learns_with_all_its_parameters(cls: type[Model]) -> None:
+    """Every parameter gets a finite gradient."""
+    import torch
+
+    for spec, net, inputs in _nets(cls):
+        net.train()(**inputs).square().sum().backward()
+        for name, parameter in net.named_parameters():
+            assert parameter.grad is not None, f"{spec.modality}: {name} gets no gradient"
+            assert torch.isfinite(parameter.grad).all(), f"{spec.modality}: the gradient of {name} is not finite"
+
+
+def model_keeps_its_state(cls: type[Model]) -> None:
+    """Its weights can be saved and loaded into a new network, which then computes the same."""
+    import torch
+
+    model = cls.configured("model", "tiny", {})
+    for spec, net, inputs in _nets(cls):
+        other = model.build(spec)
+        other.load_state_dict(net.state_dict())
+        with torch.no_grad():
+            assert torch.equal(net.eval()(**inputs), other.eval()(**inputs)), f"{spec.modality}: logits differ"
+
+
+def model_ignores_padding(cls: type[Model]) -> None:
+    """What the mask leaves out changes no logit."""
+    import torch
+
+    if cls.reads != "tokens" or cls.configured("model", "tiny", {}).unsupported(SEQUENCE):
+        return
+    net = _build(cls, SEQUENCE).eval()
+    tokens = torch.randn(3, SEQUENCE.max_tokens, SEQUENCE.token_dim)
+    mask = torch.ones(3, SEQUENCE.max_tokens, dtype=torch.bool)
+    mask[:, 8:] = False
+    garbage = torch.where(mask[..., None], tokens, 100 * torch.randn_like(tokens))
+    with torch.no_grad():
+        logits = net(tokens, mask)
+        torch.testing.assert_close(net(garbage, mask), logits, rtol=1e-4, atol=1e-5, msg="padding changes logits")
+        short = net(tokens[:, :8], mask[:, :8])
+        torch.testing.assert_close(short, logits, rtol=1e-4, atol=1e-5, msg="the amount of padding changes logits")
+
+
+def model_says_what_it_cannot(cls: type[Model]) -> None:
+    """It either supports a task or says why not, in words."""
+    model = cls.configured("model", "tiny", {})
+    assert _specs(cls), "it supports neither images nor sequences of tokens"
+    for spec in (_image_spec(), SEQUENCE, dataclasses.replace(SEQUENCE, condition_dim=4)):
+        reason = model.unsupported(spec)
+        assert reason is None or (isinstance(reason, str) and reason), f"unsupported() gave {reason!r}"
+
+
+def _image_spec() -> TaskSpec:
+    return ReferenceImages.configured("task", "smoke", {}).spec()
+
+
+def _specs(cls: type[Model]) -> list[TaskSpec]:
+    model = cls.configured("model", "tiny", {})
+    return [spec for spec in (_image_spec(), SEQUENCE) if not model.unsupported(spec)]
+
+
+def _build(cls: type[Model], spec: TaskSpec) -> "nn.Module":
+    import torch
+
+    torch.manual_seed(0)
+    return cls.configured("model", "tiny", {}).build(spec)
+
+
+def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Tensor]]]":
+    """For each kind of input that a model supports: its spec, a network of size tiny, an input of three examples."""
+    import torch
+
+    for spec in _specs(cls):
+        net = _build(cls, spec)
+        shape = spec.image_shape if cls.reads == "image" else (spec.max_tokens, spec.token_dim)
+        assert shape is not None
+        yield spec, net, {"tokens": torch.randn(3, *shape)}
+
+
+MODEL_CHECKS = (
+    model_is_configurable,
+    model_gives_logits,
+    model_is_deterministic,
+    model_is_seeded,
+    model_learns_with_all_its_parameters,
+    model_keeps_its_state,
+    model_ignores_padding,
+    model_says_what_it_cannot,
+)

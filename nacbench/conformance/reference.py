@@ -1,0 +1,46 @@
+"""Made images for checks and for counting parameters, always at hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
+from nacbench.task import SCALES
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceImages(ImageTask):
+    """Made images for checks and for counting parameters: 32×32 pixels in colour, ten classes, 16 tokens."""
+
+    title = "32×32 colour images in ten classes"
+    classes = 10
+    licence = "CC0"
+    citation = "made by nacbench"
+    source = "noise around one random image for each class"
+    shape = (3, 32, 32)
+    mean = (0.5, 0.5, 0.5)
+    std = (0.25, 0.25, 0.25)
+    label_names = tuple("abcdefghij")
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16},
+        "mini": {"stem_width": 48, "position_dim": 32},
+        "paper": {},
+    }
+    recipes = dict.fromkeys(SCALES, ImageRecipe(epochs=1, batch_size=32, lr=1e-3, augment=ImageAugment(flip=True)))
+
+    def arrays(self, data_root: Path) -> "Arrays":
+        import numpy as np
+
+        from nacbench.data.cache import Arrays, fingerprint
+
+        noise = np.random.default_rng(0)
+        prototypes = noise.integers(0, 256, (self.classes, *self.shape))
+        arrays: dict[str, np.ndarray] = {}
+        for name, count in (("train", 160), ("validation", 40), ("test", 50)):
+            labels = np.arange(count) % self.classes
+            images = prototypes[labels] * 0.7 + noise.integers(0, 77, (count, *self.shape))
+            arrays |= {f"{name}_images": images.astype(np.uint8), f"{name}_labels": labels.astype(np.int16)}
+        return Arrays(arrays, fingerprint(arrays))

@@ -1,0 +1,32 @@
+"""How a run is carried out: device, processes, precision. None of it but the precision changes the number."""
+
+from dataclasses import dataclass
+
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a run is carried out; none of it changes the number.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        workers: processes that prepare batches; 0: the training process does.
+        checkpoint_seconds: time between checkpoints; 0: one after every step.
+        compile: run the network through ``torch.compile``.
+        show_progress: whether to report on standard error.
+    """
+
+    device: str = "cpu"
+    workers: int = 0
+    checkpoint_seconds: float = 60.0
+    compile: bool = False
+    show_progress: bool = True
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several."""
+    alone = not (PartialState._shared_state and PartialState().num_processes > 1)
+    AcceleratorState._reset_state(reset_partial_state=alone)  # else the first run's settings would hold for all
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

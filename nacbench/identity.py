@@ -77,14 +77,13 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as text; quotes stay only where without them it would read as something else than text."""
+    """A value as text; a string keeps its quotes where something else would read the same, such as the number 7."""
     if not isinstance(value, str):
         return json.dumps(value)
     try:
-        json.loads(value)
+        return json.dumps(value) if json.dumps(json.loads(value)) == value else value
     except ValueError:
         return value
-    return json.dumps(value)
 
 
 @cache

@@ -81,18 +81,15 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(3.4 * columns + 1.5, 2.6 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False)
         for row, task in enumerate(tasks):
-            for column in range(columns):
+            for column, panel in enumerate(panels[task]):
                 axes = grid[row][column]
-                if column >= len(panels[task]):
-                    axes.set_axis_off()
-                    continue
-                part = rows[(rows["task"] == task) & (rows["panel"] == panels[task][column])]
-                _draw_panel(axes, part, legend=column == len(panels[task]) - 1)
+                _draw_panel(axes, rows[(rows["task"] == task) & (rows["panel"] == panel)])
                 axes.set_title(task)
+            _place_legend(grid[row], len(panels[task]))
     return figure
 
 
-def _draw_panel(axes: Any, part: pd.DataFrame, *, legend: bool) -> None:
+def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
     import seaborn as sns
 
     colours = palette(list(part["model"]))
@@ -105,14 +102,24 @@ def _draw_panel(axes: Any, part: pd.DataFrame, *, legend: bool) -> None:
         style="series",
         palette={name: colours[model] for name, model in names},
         errorbar=("pi", 100),
-        legend="full" if legend else False,
         linewidth=1.2,
         ax=axes,
     )
     axes.set_ylabel(part["panel"].iloc[0])
     sns.despine(ax=axes)
-    if legend:
-        sns.move_legend(axes, "upper left", bbox_to_anchor=(1.02, 1), title=None, frameon=False)
+
+
+def _place_legend(row: Sequence[Any], used: int) -> None:
+    """One legend for a row of panels: in its first empty place, or to the right of it."""
+    handles, labels = row[0].get_legend_handles_labels()
+    for axes in row[:used]:
+        axes.get_legend().remove()
+    for axes in row[used:]:
+        axes.set_axis_off()
+    if used < len(row):
+        row[used].legend(handles, labels, loc="upper left", frameon=False)
+    else:
+        row[-1].legend(handles, labels, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:

@@ -40,9 +40,6 @@ class PerceiverIO(Model):
     decoder_ff: bool = True
     weight_tie_layers: bool = False
 
-    def unsupported(self, spec: TaskSpec) -> str | None:
-        return "it takes no condition" if spec.condition_dim else None
-
     def build(self, spec: TaskSpec) -> nn.Module:
         import perceiver_pytorch
         import torch
@@ -73,7 +70,7 @@ class PerceiverIO(Model):
                 self.core = core
                 self.query = nn.Parameter(torch.randn(1, core.to_logits.in_features))
 
-            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+            def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 logits: Tensor = self.core(tokens, mask=mask, queries=self.query)
                 return logits.squeeze(1)
 

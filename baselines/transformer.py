@@ -36,9 +36,6 @@ class Transformer(Model):
         if self.width % self.heads:
             raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
 
-    def unsupported(self, spec: TaskSpec) -> str | None:
-        return "it takes no condition" if spec.condition_dim else None
-
     def build(self, spec: TaskSpec) -> nn.Module:
         import torch
         import torch.nn.functional as F
@@ -71,7 +68,7 @@ class Transformer(Model):
                     nn.init.xavier_uniform_(block.self_attn.in_proj_weight)
                 self.logits = nn.Linear(width, spec.classes)
 
-            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+            def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 x = torch.cat([self.class_token.expand(len(tokens), -1, -1), self.embed(tokens)], dim=1)
                 padding = None if mask is None else ~F.pad(mask, (1, 0), value=True)
                 logits: Tensor = self.logits(self.encoder(x, src_key_padding_mask=padding)[:, 0])

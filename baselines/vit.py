@@ -41,6 +41,8 @@ class ViT(Model):
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.image_shape is None:
             return "it takes images only"
+        if spec.condition_tokens:
+            return "it takes no sentence beside the image"
         channels, height, width = spec.image_shape
         side = isqrt(spec.max_tokens)
         if height != width or side * side != spec.max_tokens or height % side:
@@ -59,7 +61,7 @@ class ViT(Model):
 
             no_weight_decay = ("class_token",)
 
-            def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+            def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 logits: Tensor = super().forward(tokens.expand(-1, 3, -1, -1))
                 return logits
 

@@ -11,13 +11,14 @@ from nacbench.errors import UserError, unknown
 from nacbench.hardware import best_precision
 from nacbench.model import Model
 from nacbench.plugin import first_problem
-from nacbench.recipe import Recipe
+from nacbench.recipe import Settings
 from nacbench.registry import MODELS, TASKS
 from nacbench.task import SCALES, Scale, Task
 
 Precision = Literal["fp32", "bf16"]
 SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
-FIELDS = ("task", "model", "scale", "seed", "precision", "training")
+FIELDS = ("task", "model", "scale", "seed", "precision", "training", "source")
+SHARED = ("model", "scale", "seed", "precision")  # what a run and its source have in common
 
 
 class PluginChoice(BaseModel):
@@ -51,7 +52,8 @@ class ModelChoice(PluginChoice):
 class RunConfig(BaseModel):
     """One run. Every option of task, model and training is explicit, so that no later default can change its meaning.
 
-    Make one with `resolve`, which fills in what is not given.
+    Make one with `resolve`, which fills in what is not given. ``source`` is the run whose network this one takes, where
+    the task has a source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +63,8 @@ class RunConfig(BaseModel):
     scale: Scale
     seed: int = Field(ge=0, strict=True)
     precision: Precision
-    training: SerializeAsAny[Recipe]
+    training: SerializeAsAny[Settings]
+    source: "RunConfig | None" = None
 
     def build_task(self) -> Task:
         """The task's plug-in with this configuration's options."""
@@ -73,7 +76,12 @@ class RunConfig(BaseModel):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data that `resolve` takes back unchanged."""
-        return self.model_dump(mode="json")
+        content = self.model_dump(mode="json")
+        if self.source is None:
+            del content["source"]
+        else:
+            content["source"] = self.source.as_dict()
+        return content
 
     def as_yaml(self) -> str:
         """The text of a file for ``nacbench run --config``."""
@@ -103,7 +111,18 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     scale = given.get("scale", "mini")
     if scale not in SCALES:
         raise unknown("scale", str(scale), SCALES)
+    config, task = _own_config(given, scale)
+    if task.source_task is not None:
+        return config.model_copy(update={"source": _source(config, task.source_task, given.get("source", {}))})
+    if given.get("source"):
+        raise UserError(
+            f"source = {given['source']!r}: task {config.task.name!r} trains its own network and has no source"
+        )
+    return config
 
+
+def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task]:
+    """The run's own configuration, without its source's, and its task."""
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
@@ -114,7 +133,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     model = model_class.configured("model", size, model_options)
     precision = given.get("precision", "auto")
     try:
-        return RunConfig(
+        config = RunConfig(
             task=PluginChoice(name=task_name, options=task.options()),
             model=ModelChoice(name=model_name, size=size, options=model.options()),
             scale=scale,
@@ -124,9 +143,27 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         )
     except ValidationError as error:
         raise UserError(first_problem(error, "")) from None
+    return config, task
 
 
-def _recipe(task: Task, scale: Scale, overrides: Any) -> Recipe:
+def _source(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
+    """The run that another one takes its network from: of the source's task, and alike in all that they share.
+
+    ``--set source.training.lr=1e-3`` and ``--set source.task.FIELD=VALUE`` change it.
+    """
+    if not isinstance(overrides, Mapping):
+        raise UserError(f"source = {overrides!r}: this is a section; set a part of it, as in source.training.lr=3e-4")
+    task = {"name": task_name, **overrides.get("task", {})}
+    if task["name"] != task_name:
+        raise UserError(f"source.task.name = {task['name']!r}: the source of this task is {task_name!r}")
+    own = config.as_dict()
+    for key in SHARED:
+        if key in overrides and overrides[key] != own[key]:
+            raise UserError(f"source.{key} = {overrides[key]!r}: a run and its source share it; set {key} itself")
+    return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED}})
+
+
+def _recipe(task: Task, scale: Scale, overrides: Any) -> Settings:
     """The task's recipe for this scale with the user's changes, checked."""
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")

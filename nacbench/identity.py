@@ -15,7 +15,18 @@ from nacbench.config import RunConfig
 from nacbench.plugin import Plugin
 from nacbench.registry import MODELS, TASKS
 
-ENGINE = ("data", "nac", "tokenizers", "training", "network.py", "recipe.py", "runner.py", "seeds.py", "task.py")
+ENGINE = (
+    "data",
+    "nac",
+    "tokenizers",
+    "training",
+    "network.py",
+    "recipe.py",
+    "runner.py",
+    "scoring.py",
+    "seeds.py",
+    "task.py",
+)
 
 
 class Identity(BaseModel):
@@ -27,6 +38,7 @@ class Identity(BaseModel):
         data: the fingerprint of the examples.
         code: a digest each of the engine, the task and the model, of what their source computes: comments,
             docstrings and layout do not count.
+        source: the id of the run that the network is taken from, if there is one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,14 +47,19 @@ class Identity(BaseModel):
     task_version: int
     data: str
     code: dict[str, str]
+    source: str | None = None
 
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits."""
-        return digest(json.dumps(self.model_dump(), sort_keys=True).encode())
+        return digest(json.dumps(self.as_dict(), sort_keys=True).encode())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for the record."""
+        return self.model_dump(exclude={"source"} if self.source is None else set())
 
     @classmethod
-    def of(cls, config: RunConfig, data_fingerprint: str) -> "Identity":
+    def of(cls, config: RunConfig, data_fingerprint: str, source: "Identity | None" = None) -> "Identity":
         """The identity of a configuration on data with this fingerprint, computed by the code that is installed."""
         task, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
         return cls(
@@ -50,11 +67,12 @@ class Identity(BaseModel):
             task_version=task.version,
             data=data_fingerprint,
             code={"engine": _engine_digest(), "task": _plugin_digest(task), "model": _plugin_digest(model)},
+            source=source.run_id if source else None,
         )
 
     def differences(self, other: "Identity") -> list[tuple[str, str, str]]:
         """Every field in which two identities differ, with both values as text; a field that one lacks is ``—``."""
-        ours, theirs = flatten(self.model_dump()), flatten(other.model_dump())
+        ours, theirs = flatten(self.as_dict()), flatten(other.as_dict())
         return [
             (key.removeprefix("config."), ours.get(key, "—"), theirs.get(key, "—"))
             for key in dict.fromkeys([*ours, *theirs])

@@ -26,12 +26,15 @@ class Model(Plugin):
         title: its name in tables.
         citation: whom to cite for it.
         reads: ``tokens`` (B×V×T), or ``image`` (B×channels×height×width, normalised) in their place.
+        conditional: whether it takes a task's condition (a sentence) apart from the tokens. A model that does not gets
+            the condition's tokens among the others, and never sees a spec with ``condition_tokens``.
         presets: the sizes by name; ``tiny``, ``mini`` and ``paper`` serve the scales ``smoke``, ``mini`` and ``paper``.
     """
 
     title: ClassVar[str]
     citation: ClassVar[str] = ""
     reads: ClassVar[Literal["tokens", "image"]] = "tokens"
+    conditional: ClassVar[bool] = False
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         """Why this model cannot do this task, in a few words that a table can show, or None if it can."""
@@ -40,8 +43,11 @@ class Model(Plugin):
     def build(self, spec: TaskSpec) -> nn.Module:
         """A new network, with fresh weights drawn from torch's global generator.
 
-        Its ``forward(tokens, mask=None, condition=None)`` takes tokens B×V×T (or the image), a mask B×V that is true
-        where a token is there, and the condition if the task has one; it gives logits B×classes. What is masked out
-        changes no logit.
+        Its ``forward(tokens, mask=None)`` takes tokens B×V×T (or the image) and a mask B×V that is true where a token
+        is there; it gives logits B×classes. What is masked out changes no logit. Where the model is ``conditional``
+        and the spec has ``condition_tokens``, two more follow: ``condition`` B×W×T and ``condition_mask`` B×W.
+
+        A network may say, in a mapping ``adaptable`` from names to prefixes of its parameters, what else than all of
+        it or its last layer can be adapted to a few examples (NAC: ``circuit``).
         """
         raise TypeError(f"{type(self).__name__} must define build(spec)")

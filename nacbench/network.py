@@ -1,8 +1,12 @@
 """The network that is trained: the task's tokenizer and a model's core on its tokens."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
+from nacbench.errors import UserError
 from nacbench.model import Model
 from nacbench.seeds import seed_for
 from nacbench.task import Task, TaskSpec, Tokens
@@ -17,24 +21,82 @@ class RawImage(nn.Module):
 
 
 class Network(nn.Module):
-    """Tokenizer and core as one module: a batch's inputs as keywords in, logits out."""
+    """Tokenizer and core as one module: a batch's inputs as keywords in, logits out.
 
-    def __init__(self, tokenizer: nn.Module, core: nn.Module) -> None:
+    Args:
+        tokenizer: gives `Tokens`.
+        core: of a model.
+        conditional: whether the core takes a condition apart; else its tokens come after the others.
+        head: names of the parameters whose shape depends on the number of classes.
+    """
+
+    def __init__(self, tokenizer: nn.Module, core: nn.Module, *, conditional: bool = False, head: tuple[str, ...] = ()):
         super().__init__()
         self.tokenizer = tokenizer
         self.core = core
+        self.conditional = conditional
+        self.head = head
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Logits B×classes for the inputs that the task's tokenizer takes."""
-        logits: Tensor = self.core(*self.tokenizer(**inputs))
+        tokens: Tokens = self.tokenizer(**inputs)
+        if tokens.condition is None:
+            logits: Tensor = self.core(tokens.tokens, tokens.mask)
+        elif self.conditional:
+            logits = self.core(*tokens)
+        else:
+            logits = self.core(*join(tokens))
         return logits
+
+
+def join(tokens: Tokens) -> tuple[Tensor, Tensor]:
+    """The tokens and after them the condition's, with the mask of both."""
+    assert tokens.condition is not None
+    masks = [
+        torch.ones(part.shape[:2], dtype=torch.bool, device=part.device) if mask is None else mask
+        for part, mask in ((tokens.tokens, tokens.mask), (tokens.condition, tokens.condition_mask))
+    ]
+    return torch.cat([tokens.tokens, tokens.condition], dim=1), torch.cat(masks, dim=1)
+
+
+def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:
+    """What this model is told of a task: where it takes no condition, that its tokens are among the others."""
+    return spec if model.conditional or model.reads == "image" else spec.joined()
 
 
 def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Network:
     """A new network whose weights are a pure function of the seed; torch's global generator is left as it was."""
+    told = spec_for(model, spec)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(seed, "tokenizer"))
         tokenizer = task.tokenizer() if model.reads == "tokens" else RawImage()
         torch.default_generator.manual_seed(seed_for(seed, "core"))
-        core = model.build(spec)
-    return Network(tokenizer, core)
+        core = model.build(told)
+    return Network(tokenizer, core, conditional=model.conditional, head=head_parameters(model, told))
+
+
+def head_parameters(model: Model, spec: TaskSpec) -> tuple[str, ...]:
+    """Names, inside a network, of the parameters whose shape depends on the number of classes: the last layer."""
+    with torch.device("meta"):
+        core, wider = model.build(spec), model.build(dataclasses.replace(spec, classes=spec.classes + 1))
+    shapes = {name: tensor.shape for name, tensor in wider.state_dict().items()}
+    return tuple(f"core.{name}" for name, tensor in core.state_dict().items() if shapes[name] != tensor.shape)
+
+
+def take_weights(net: Network, weights: Mapping[str, Tensor], *, keep_head: bool) -> None:
+    """Give a network the weights of a source's; without ``keep_head`` its last layer starts from zero.
+
+    Raises:
+        UserError: if the weights are of another network.
+    """
+    own = net.state_dict()
+    fresh = () if keep_head else net.head
+    for name, tensor in own.items():
+        given = weights.get(name)
+        if name not in fresh and (given is None or given.shape != tensor.shape):
+            raise UserError(f"the source's weights do not fit: {name} is {_shape(given)}, not {_shape(tensor)}")
+    net.load_state_dict({name: torch.zeros_like(t) if name in fresh else weights[name] for name, t in own.items()})
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else "×".join(map(str, tensor.shape)) or "a number"

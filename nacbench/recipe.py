@@ -1,4 +1,4 @@
-"""The training recipe: every setting of the optimisation, alike for all models, prescribed by the task."""
+"""How a network comes about: every setting of the optimisation, alike for all models, prescribed by the task."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,16 +9,18 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Selection = Literal["last", "best-validation"]
 
 
-class Recipe(BaseModel):
-    """Optimiser, schedule and regularisation. A modality adds its own augmentation in a subclass.
-
-    Every field is part of a run's identity and can be set with ``--set training.FIELD=VALUE``.
-    """
+class Settings(BaseModel):
+    """What every task prescribes. Fields are part of a run's identity: ``--set training.FIELD=VALUE``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    epochs: Positive = Field(description="passes over the training split")
     batch_size: Positive = Field(description="examples an optimiser step, over all processes and micro-batches")
+
+
+class Recipe(Settings):
+    """Optimiser, schedule and regularisation. A modality adds its own augmentation in a subclass."""
+
+    epochs: Positive = Field(description="passes over the training split")
     accumulate: Positive = Field(1, description="micro-batches that an optimiser step is split into")
     lr: float = Field(gt=0, description="peak learning rate of AdamW")
     lr_start: float = Field(1e-6, ge=0, description="learning rate at the first step of the warm-up")

@@ -22,7 +22,6 @@ class Cifar10(HubImageTask):
     shape = (3, 32, 32)
     mean = (0.4914, 0.4822, 0.4465)
     std = (0.2470, 0.2435, 0.2616)
-    label_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 512, "test_examples": 256},
         "mini": {"stem_width": 48, "position_dim": 32},

@@ -24,7 +24,6 @@ class Digits(ImageTask):
     shape = (1, 8, 8)
     mean = (0.305,)
     std = (0.376,)
-    label_names = tuple("0123456789")
     presets = {
         "smoke": {"patch": 1, "stem_width": 16, "position_dim": 16},
         "mini": {"patch": 1, "stem_width": 32, "position_dim": 32},

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.conformance import MODEL_CHECKS, TASK_CHECKS, ReferenceImages, check_plugin
-from nacbench.data.images import TrainBatches
+from nacbench.data.live import TrainBatches
 from nacbench.errors import UserError
 from nacbench.model import Model
 from nacbench.registry import MODELS, TASKS
@@ -56,7 +56,7 @@ class MeanCore(nn.Module):
         super().__init__()
         self.logits = nn.Linear(spec.token_dim, spec.classes)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         weight = torch.ones(tokens.shape[:2]) if mask is None else mask.float()
         logits: Tensor = self.logits((tokens * weight[..., None]).sum(1) / weight.sum(1, keepdim=True))
         return logits
@@ -71,12 +71,12 @@ class Good(Model):
 
 
 class IgnoresMask(MeanCore):
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(tokens)
 
 
 class Noisy(MeanCore):
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(tokens, mask) + torch.randn(())
 
 
@@ -87,13 +87,13 @@ class HasIdleParameter(MeanCore):
 
 
 class MixesExamples(MeanCore):
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         logits = super().forward(tokens, mask)
         return logits - logits.mean(dim=0)
 
 
 class WrongShape(MeanCore):
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(tokens, mask)[:, :-1]
 
 

@@ -30,7 +30,7 @@ class Flat(Model):
                 super().__init__()
                 self.logits = nn.Linear(spec.max_tokens * spec.token_dim, spec.classes)
 
-            def forward(self, tokens, mask=None, condition=None):
+            def forward(self, tokens, mask=None):
                 return self.logits(tokens.flatten(1))
 
         return Net()

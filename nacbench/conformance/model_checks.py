@@ -1,6 +1,7 @@
 """The checks that every model must pass. A check's docstring is what `nacbench check` prints."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SEQUENCE = TaskSpec(modality="symbols", classes=5, max_tokens=12, token_dim=20)
+CONDITIONED = dataclasses.replace(SEQUENCE, modality="symbols with a condition", condition_tokens=7)
 
 
 def model_is_configurable(cls: type[Model]) -> None:
@@ -90,23 +92,40 @@ def model_ignores_padding(cls: type[Model]) -> None:
 
     if cls.reads != "tokens" or cls.configured("model", "tiny", {}).unsupported(SEQUENCE):
         return
-    net = _build(cls, SEQUENCE).eval()
-    tokens = torch.randn(3, SEQUENCE.max_tokens, SEQUENCE.token_dim)
-    mask = torch.ones(3, SEQUENCE.max_tokens, dtype=torch.bool)
-    mask[:, 8:] = False
-    garbage = torch.where(mask[..., None], tokens, 100 * torch.randn_like(tokens))
-    with torch.no_grad():
-        logits = net(tokens, mask)
-        torch.testing.assert_close(net(garbage, mask), logits, rtol=1e-4, atol=1e-5, msg="padding changes logits")
-        short = net(tokens[:, :8], mask[:, :8])
-        torch.testing.assert_close(short, logits, rtol=1e-4, atol=1e-5, msg="the amount of padding changes logits")
+    same = functools.partial(torch.testing.assert_close, rtol=1e-4, atol=1e-5)
+    for spec in _specs(cls):
+        net = _build(cls, spec).eval()
+        parts = [_padded(spec.max_tokens, spec.token_dim, 8)]
+        if spec.condition_tokens:
+            parts.append(_padded(spec.condition_tokens, spec.token_dim, 4))
+        with torch.no_grad():
+            logits = net(*(x for tokens, mask, _ in parts for x in (tokens, mask)))
+            garbage = [x for tokens, mask, _ in parts for x in (_with_garbage(tokens, mask), mask)]
+            same(net(*garbage), logits, msg="padding changes logits")
+            short = [x[:, :kept] for tokens, mask, kept in parts for x in (tokens, mask)]
+            same(net(*short), logits, msg="the amount of padding changes logits")
+
+
+def _padded(count: int, width: int, kept: int) -> "tuple[Tensor, Tensor, int]":
+    """Three rows of tokens, their mask, and how many of them are no padding."""
+    import torch
+
+    mask = torch.ones(3, count, dtype=torch.bool)
+    mask[:, kept:] = False
+    return torch.randn(3, count, width), mask, kept
+
+
+def _with_garbage(tokens: "Tensor", mask: "Tensor") -> "Tensor":
+    import torch
+
+    return torch.where(mask[..., None], tokens, 100 * torch.randn_like(tokens))
 
 
 def model_says_what_it_cannot(cls: type[Model]) -> None:
     """It either supports a task or says why not, in words."""
     model = cls.configured("model", "tiny", {})
     assert _specs(cls), "it supports neither images nor sequences of tokens"
-    for spec in (_image_spec(), SEQUENCE, dataclasses.replace(SEQUENCE, condition_dim=4)):
+    for spec in (_image_spec(), SEQUENCE, CONDITIONED):
         reason = model.unsupported(spec)
         assert reason is None or (isinstance(reason, str) and reason), f"unsupported() gave {reason!r}"
 
@@ -117,7 +136,8 @@ def _image_spec() -> TaskSpec:
 
 def _specs(cls: type[Model]) -> list[TaskSpec]:
     model = cls.configured("model", "tiny", {})
-    return [spec for spec in (_image_spec(), SEQUENCE) if not model.unsupported(spec)]
+    specs = [_image_spec(), SEQUENCE, *([CONDITIONED] if cls.conditional else [])]
+    return [spec for spec in specs if not model.unsupported(spec)]
 
 
 def _build(cls: type[Model], spec: TaskSpec) -> "nn.Module":
@@ -135,7 +155,10 @@ def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Te
         net = _build(cls, spec)
         shape = spec.image_shape if cls.reads == "image" else (spec.max_tokens, spec.token_dim)
         assert shape is not None
-        yield spec, net, {"tokens": torch.randn(3, *shape)}
+        inputs = {"tokens": torch.randn(3, *shape)}
+        if spec.condition_tokens:
+            inputs["condition"] = torch.randn(3, spec.condition_tokens, spec.token_dim)
+        yield spec, net, inputs
 
 
 MODEL_CHECKS = (

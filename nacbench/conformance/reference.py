@@ -23,7 +23,6 @@ class ReferenceImages(ImageTask):
     shape = (3, 32, 32)
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)
-    label_names = tuple("abcdefghij")
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16},
         "mini": {"stem_width": 48, "position_dim": 32},

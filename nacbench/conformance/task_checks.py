@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.conformance.fields import check_fields
 from nacbench.errors import UserError
-from nacbench.task import SCALES, Task, TaskSpec
+from nacbench.registry import TASKS
+from nacbench.task import SCALES, LiveTask, ScoredTask, Task, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,23 +32,31 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
     """Its tokenizer gives tokens of the width and number that its spec promises."""
     import torch
 
-    task, live = _live(cls, data_root)
-    batch = live.train_batches(4, 0)[0]
-    tokens, mask, _ = task.tokenizer()(**batch.inputs)
+    trained, live = _trained(cls, data_root)
+    given = trained.tokenizer()(**live.train_batches(4, 0)[0].inputs)
     spec = live.spec
-    assert tokens.shape[0] == 4 and tokens.shape[1] <= spec.max_tokens and tokens.shape[2] == spec.token_dim, (
-        f"tokens are {tuple(tokens.shape)}, the spec says at most 4×{spec.max_tokens}×{spec.token_dim}"
+    pairs = [("tokens", given.tokens, given.mask, spec.max_tokens)]
+    assert (given.condition is not None) == (spec.condition_tokens > 0), (
+        "the spec and the tokenizer disagree on a condition"
     )
-    assert mask is None or (mask.dtype == torch.bool and mask.shape == tokens.shape[:2]), "the mask is not boolean B×V"
-    assert torch.isfinite(tokens).all(), "tokens are not finite"
-    assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
+    if given.condition is not None:
+        pairs.append(("condition", given.condition, given.condition_mask, spec.condition_tokens))
+    for name, tokens, mask, most in pairs:
+        assert tokens.shape[0] == 4 and tokens.shape[1] <= most and tokens.shape[2] == spec.token_dim, (
+            f"{name}: {tuple(tokens.shape)}, the spec says at most 4×{most}×{spec.token_dim}"
+        )
+        boolean = mask is None or (mask.dtype == torch.bool and mask.shape == tokens.shape[:2])
+        assert boolean, f"the mask of the {name} is not boolean B×V"
+        assert torch.isfinite(tokens).all(), f"{name}: not finite"
+    if cls.source_task is None:
+        assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
 
 
 def task_batches_are_pure(cls: type[Task], data_root: Path) -> None:
     """A training batch depends on seed and step alone, and on both."""
     import torch
 
-    _, live = _live(cls, data_root)
+    _, live = _trained(cls, data_root)
     batches = live.train_batches(4, 0)
     steps = len(batches)
     assert steps >= 1, "an epoch has no step"
@@ -66,7 +75,7 @@ def task_draws_leave_no_trace(cls: type[Task], data_root: Path) -> None:
     """Making a batch leaves torch's random generator as it was."""
     import torch
 
-    _, live = _live(cls, data_root)
+    _, live = _trained(cls, data_root)
     before = torch.get_rng_state()
     live.train_batches(4, 0)[1]
     assert torch.equal(before, torch.get_rng_state()), "torch.get_rng_state() changed"
@@ -77,27 +86,31 @@ def task_evaluates(cls: type[Task], data_root: Path) -> None:
     import numpy as np
     import torch
 
-    task, live = _live(cls, data_root)
-    net = _probe(task, live.spec)
-    assert "test" in live.split_sizes, "there is no test split"
-    with torch.inference_mode():
+    trained, live = _scored(cls, data_root)
+    net = _probe(trained, live.spec)
+    assert cls.source_task or "test" in live.split_sizes, "there is no test split"
+    metrics = {}
+    with torch.no_grad():
         for split, size in live.split_sizes.items():
             if split == "train":
                 continue
             outcome, other = live.evaluate(net, split, 64), live.evaluate(net, split, 7)
+            metrics[split] = outcome.metrics
             assert cls.metric in outcome.metrics, f"the metric {cls.metric} is not among {sorted(outcome.metrics)}"
             index = np.asarray(outcome.predictions["index"])
             assert np.array_equal(index, np.arange(size)), f"{split}: predictions do not cover the split in order"
             labels = [np.asarray(o.predictions["label"]) for o in (outcome, other)]
             assert np.array_equal(labels[0], labels[1]), f"{split}: labels depend on the batch size"
             assert np.isfinite(list(outcome.metrics.values())).all(), f"{split}: a metric is not finite"
+    headline = cls.configured("task", "smoke", {}).headline(metrics)
+    assert cls.metric in headline, f"the headline {sorted(headline)} lacks the metric {cls.metric}"
 
 
 def task_loss_is_usable(cls: type[Task], data_root: Path) -> None:
     """Its loss is a finite scalar with a gradient."""
     import torch
 
-    task, live = _live(cls, data_root)
+    task, live = _trained(cls, data_root)
     net = _probe(task, live.spec)
     loss = live.loss(net, live.train_batches(4, 0)[0])
     assert loss.dim() == 0 and torch.isfinite(loss), f"the loss is {loss!r}"
@@ -111,12 +124,31 @@ def task_fingerprint_is_stable(cls: type[Task], data_root: Path) -> None:
     assert first == second and first, f"{first!r}, then {second!r}"
 
 
-def _live(cls: type[Task], data_root: Path) -> tuple[Task, Any]:
+def _ready(cls: type[Task], data_root: Path) -> Task:
     task = cls.configured("task", "smoke", {})
     reason = task.missing(data_root)
     if reason:
         raise UserError(f"its data is not at hand: {reason}")
+    return task
+
+
+def _source(cls: type[Task]) -> type[Task]:
+    """The class of the task that trains: this one, or its source."""
+    return TASKS.get(cls.source_task) if cls.source_task else cls
+
+
+def _trained(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
+    """The task that trains the network, with its data."""
+    task = _ready(_source(cls), data_root)
     return task, task.build(data_root, task.recipes["smoke"])
+
+
+def _scored(cls: type[Task], data_root: Path) -> tuple[Task, ScoredTask]:
+    """The task that trains the network, and the one that is scored with its data."""
+    if cls.source_task is None:
+        return _trained(cls, data_root)
+    task, source = _ready(cls, data_root), _ready(_source(cls), data_root)
+    return source, task.build_on(source, data_root, task.recipes["smoke"])
 
 
 def _probe(task: Task, spec: TaskSpec) -> "nn.Module":
@@ -131,13 +163,13 @@ def _probe(task: Task, spec: TaskSpec) -> "nn.Module":
             super().__init__()
             self.logits = nn.Linear(spec.token_dim, spec.classes)
 
-        def forward(self, tokens: "Tensor", mask: "Tensor | None" = None, condition: Any = None) -> "Tensor":
+        def forward(self, tokens: "Tensor", mask: "Tensor | None" = None) -> "Tensor":
             weight = torch.ones(tokens.shape[:2]) if mask is None else mask.float()
             mean = (tokens * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
             logits: Tensor = self.logits(mean)
             return logits
 
-    return Network(task.tokenizer(), MeanToken()).eval()
+    return Network(task.tokenizer(), MeanToken(), head=("core.logits.weight", "core.logits.bias")).eval()
 
 
 def _equal(a: Any, b: Any) -> bool:

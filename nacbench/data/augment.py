@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 if TYPE_CHECKING:
     from nacbench.data.image_task import ImageAugment
+    from nacbench.data.live import Inputs
 
 
 class CropEach(v2.Transform):
@@ -107,3 +108,25 @@ def mixing(settings: ImageAugment, classes: int) -> Callable[[Tensor, Tensor], t
     if not choices:
         return lambda images, labels: (images, labels)
     return v2.RandomChoice(choices, p=weights)
+
+
+class ImagePreparation:
+    """See `nacbench.data.live.Preparation`: stored uint8 ``images`` → the tokenizer's normalised ``image``.
+
+    Args:
+        settings: augmentation in training.
+        mean, std: of the channels, on a scale of 0 to 1.
+        classes: how many there are, for mixup and cutmix.
+    """
+
+    def __init__(self, settings: ImageAugment, mean: Sequence[float], std: Sequence[float], classes: int) -> None:
+        self._augment = augmentation(settings, mean, std)
+        self._mix = mixing(settings, classes)
+        self._plain = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+
+    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+        images, target = self._mix(self._augment(inputs["images"]), labels)
+        return {"image": images}, target
+
+    def plain(self, inputs: Inputs, first: int) -> Inputs:
+        return {"image": self._plain(inputs["images"])}

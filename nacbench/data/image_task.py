@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count
 from nacbench.data.hub import HubDataset
 from nacbench.errors import UserError
 from nacbench.recipe import Fraction, Positive, Recipe
-from nacbench.task import LiveTask, Task, TaskSpec
+from nacbench.task import DataSource, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
     from nacbench.data.cache import Arrays
+    from nacbench.data.live import Preparation
 
 
 class ImageAugment(BaseModel):
@@ -52,55 +54,41 @@ class ImageRecipe(Recipe):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageTask(Task):
-    """An image classification task; a concrete one says where its arrays come from.
+class ImageTask(ArrayTask):
+    """An image classification task; a concrete one says where its ``images`` (uint8, N×C×H×W) come from.
 
     Attributes:
         patch: pixels along the side of a patch; the tokenizer halves the grid once more.
         stem_width: channels of the tokenizer's stem; tokens have twice as many, and the position channels.
         position_dim: learned position channels of a token.
-        train_examples: use only so many training examples, evenly over the split; 0: all.
-        validation_examples: hold out so many training examples, evenly over the split, as validation.
-        test_examples: use only so many test examples, evenly over the split; 0: all.
         shape: channels, height and width of the images.
         mean, std: of the channels of the training images, on a scale of 0 to 1.
-        label_names: names of the classes, in order.
     """
 
     modality: ClassVar[str] = "image"
+    inputs = ("images",)
     shape: ClassVar[tuple[int, int, int]]
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
-    label_names: ClassVar[tuple[str, ...]]
 
-    patch: Annotated[int, Field(gt=0, strict=True)] = 4
-    stem_width: Annotated[int, Field(gt=0, strict=True)] = 96
-    position_dim: Annotated[int, Field(gt=0, strict=True)] = 64
-    train_examples: Annotated[int, Field(ge=0, strict=True)] = 0
-    validation_examples: Annotated[int, Field(ge=0, strict=True)] = 0
-    test_examples: Annotated[int, Field(ge=0, strict=True)] = 0
+    patch: Count = 4
+    stem_width: Count = 96
+    position_dim: Count = 64
 
     def __post_init__(self) -> None:
-        side = self.shape[1]
-        if side % (2 * self.patch):
-            raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the side of {side} pixels")
-
-    def arrays(self, data_root: Path) -> Arrays:
-        """``train_images`` (uint8, N×C×H×W), ``train_labels`` (N), ``test_…``, maybe ``validation_…``."""
-        raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
-
-    def fingerprint(self, data_root: Path) -> str:
-        return self.arrays(data_root).fingerprint
+        if any(side % (2 * self.patch) for side in self.shape[1:]):
+            sides = "×".join(str(side) for side in self.shape[1:])
+            raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the sides of {sides} pixels")
 
     def spec(self) -> TaskSpec:
-        channels, height, width = self.shape
+        _, height, width = self.shape
         grid = 2 * self.patch
         return TaskSpec(
             modality="image",
             classes=self.classes,
             max_tokens=(height // grid) * (width // grid),
             token_dim=2 * self.stem_width + self.position_dim,
-            image_shape=(channels, height, width),
+            image_shape=self.shape,
         )
 
     def tokenizer(self) -> nn.Module:
@@ -108,27 +96,13 @@ class ImageTask(Task):
 
         return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
 
-    def build(self, data_root: Path, recipe: Recipe) -> LiveTask:
-        from nacbench.data.images import ImageClassification, Split
+    def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
+        from nacbench.data.augment import ImagePreparation
 
-        assert isinstance(recipe, ImageRecipe)
-        arrays = self.arrays(data_root).arrays
-        splits = {
-            name: Split(arrays[f"{name}_images"], arrays[f"{name}_labels"])
-            for name in ("train", "validation", "test")
-            if f"{name}_images" in arrays
-        }
-        if self.validation_examples:
-            splits["train"], splits["validation"] = splits["train"].hold_out(self.validation_examples)
-        for name, limit in (("train", self.train_examples), ("test", self.test_examples)):
-            if limit:
-                splits[name] = splits[name].spread(limit)
-        if recipe.selection == "best-validation" and "validation" not in splits:
-            raise UserError(
-                "training.selection = 'best-validation' needs a validation split; "
-                "hold one out with --set task.validation_examples=5000, or select 'last'"
-            )
-        return ImageClassification(self, splits, recipe)
+        return ImagePreparation(recipe.augment, self.mean, self.std, spec.classes)
+
+    def sampling(self, recipe: ImageRecipe) -> dict[str, int]:
+        return {"repeats": recipe.augment.repeats}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,18 +112,16 @@ class HubImageTask(ImageTask):
     Attributes:
         dataset: the files; its splits become ``train``, ``test`` …
         image_column, label_column: the names of the two columns.
+        some_classes: whether a copy with only some of the classes is taken too; the record says so.
     """
 
     dataset: ClassVar[HubDataset]
     image_column: ClassVar[str] = "image"
     label_column: ClassVar[str] = "label"
+    some_classes: ClassVar[bool] = False
 
-    def missing(self, data_root: Path) -> str | None:
-        return self.dataset.missing(data_root)
-
-    def prepare(self, data_root: Path) -> None:
-        if self.missing(data_root):
-            self.dataset.fetch(data_root)
+    def sources(self) -> Sequence[DataSource]:
+        return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.cache import cached_arrays
@@ -161,10 +133,14 @@ class HubImageTask(ImageTask):
         return cached_arrays(name, self.dataset.stamp(data_root), lambda: self._decode(data_root))
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
+        import numpy as np
+
         arrays: dict[str, np.ndarray] = {}
         for split, rows in self.dataset.load(data_root).items():
+            names = getattr(rows.features.get(self.label_column), "names", None)
             try:
                 images, labels = self._decode_split(rows.with_format("numpy"))
+                check_labels(labels, len(names) if names else self.classes)
             except (ValueError, KeyError, OSError) as error:
                 reason = f"it has no column {error}" if isinstance(error, KeyError) else error
                 raise UserError(
@@ -173,6 +149,8 @@ class HubImageTask(ImageTask):
                     f"and labels in {self.label_column!r}"
                 ) from error
             arrays |= {f"{split}_images": images, f"{split}_labels": labels}
+            if self.some_classes and names:
+                arrays[CLASS_NAMES] = np.array([name.encode() for name in names])
         return arrays
 
     def _decode_split(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -187,6 +165,13 @@ class HubImageTask(ImageTask):
             labels[first:last] = part[self.label_column]
             first = last
         return images, labels
+
+
+def check_labels(labels: np.ndarray, classes: int) -> None:
+    """Raise a ValueError that names the first label that is not one of the classes."""
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise ValueError(f"label {wrong[0]} is not one of {classes} classes")
 
 
 def _channels_first(image: np.ndarray, channels: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.nac.attention import KernelAttention, ReadInAttention
-from nacbench.nac.generator import Circuit, LearnedCircuit
+from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability
 from nacbench.nac.modfc import ModFFN
 
@@ -75,7 +75,11 @@ class NeuralAttentiveCircuit(nn.Module):
         temperature: τ of the relaxed Bernoulli links.
         evaluation: how links are taken outside training: ``expected``, ``sample`` or ``threshold``
             (see `nacbench.nac.kernel.attention_bias`).
+        conditional: make a circuit for each example from a condition, whose tokens are as wide as the others.
+        generator_depth: cross-attentions of the conditional generator.
     """
+
+    adaptable = {"circuit": ("circuit.", "readout.")}  # what low-shot adaptation may be confined to
 
     def __init__(
         self,
@@ -92,19 +96,32 @@ class NeuralAttentiveCircuit(nn.Module):
         ffn_mult: int = 4,
         temperature: float = 0.5,
         evaluation: Evaluation = "expected",
+        conditional: bool = False,
+        generator_depth: int = 2,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.evaluation: Evaluation = evaluation
-        self.circuit = LearnedCircuit(modules, readout_modules, state_dim, signature_dim)
+        sizes = (modules, readout_modules, state_dim, signature_dim)
+        self.conditional = conditional
+        self.circuit = (
+            ConditionalCircuit(*sizes, token_dim, generator_depth, heads) if conditional else LearnedCircuit(*sizes)
+        )
         self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
         self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
         self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
-        """Tokens B×V×T and padding mask B×V (true: a token) → logits B×classes. This circuit takes no condition."""
-        assert condition is None, "an unconditional circuit takes no condition"
-        return self.execute(self.circuit(), tokens, mask)["logits"]
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        condition: Tensor | None = None,
+        condition_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Tokens B×V×T and padding mask B×V (true: a token), where it is conditional also B×W×T and B×W → logits."""
+        assert (condition is not None) == self.conditional, "a conditional circuit takes a condition, no other does"
+        circuit = self.circuit(condition, condition_mask) if self.conditional else self.circuit()
+        return self.execute(circuit, tokens, mask)["logits"]
 
     def execute(self, circuit: Circuit, tokens: Tensor, mask: Tensor | None = None) -> Mapping[str, Tensor]:
         """Run a circuit on tokens and keep what every stage gave.

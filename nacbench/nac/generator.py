@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -66,3 +67,94 @@ class LearnedCircuit(nn.Module):
             readout_signatures=self.readout.signatures,
             readout_codes=self.readout.codes,
         )
+
+
+class ConditionalCircuit(nn.Module):
+    """The conditional generator: one circuit for each example, made from a condition such as a sentence.
+
+    The condition's tokens first see each other in one layer of self-attention. Every module has a learned seed; the
+    seeds then look at the tokens in a stack of cross-attentions, and what they end with is added to the seeds' own
+    codes and signatures. So a circuit starts near the unconditional one that it would be without the condition.
+
+    Args:
+        modules: U, processor modules.
+        readout_modules: R.
+        code_dim: Z, also the seeds' width.
+        signature_dim: S.
+        condition_dim: T, width of the condition's tokens.
+        depth: cross-attentions.
+        heads: of each attention; must divide Z.
+    """
+
+    def __init__(
+        self,
+        modules: int,
+        readout_modules: int,
+        code_dim: int,
+        signature_dim: int,
+        condition_dim: int,
+        depth: int,
+        heads: int,
+    ) -> None:
+        super().__init__()
+        self.processors = modules
+        self.base = LearnedCircuit(modules, readout_modules, code_dim, signature_dim)
+        self.seeds = nn.Parameter(torch.randn(modules + readout_modules, code_dim))
+        self.embed = nn.Linear(condition_dim, code_dim)
+        self.reader = nn.TransformerEncoderLayer(
+            code_dim, heads, 4 * code_dim, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.norm_condition = nn.LayerNorm(code_dim)
+        self.layers = nn.ModuleList(SeedAttention(code_dim, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(code_dim)
+        self.read_in_code = nn.Linear(code_dim, code_dim)
+        self.code = nn.Linear(code_dim, code_dim)
+        self.signature = nn.Linear(code_dim, signature_dim)
+
+    no_weight_decay = ("seeds",)
+
+    def forward(self, condition: Tensor, mask: Tensor | None = None) -> Circuit:
+        """The circuits, with a batch axis.
+
+        Args:
+            condition: B×W×T.
+            mask: B×W, true where a token is there; every example needs at least one.
+        """
+        padding = None if mask is None else ~mask
+        tokens = self.norm_condition(self.reader(self.embed(condition), src_key_padding_mask=padding))
+        seeds = self.seeds.expand(len(condition), -1, -1)
+        for layer in self.layers:
+            seeds = layer(seeds, tokens, mask)
+        seeds = self.norm(seeds)
+        processor, readout = seeds[:, : self.processors], seeds[:, self.processors :]
+        base = self.base()
+        return Circuit(
+            read_in_codes=base.read_in_codes + self.read_in_code(processor),
+            processor_signatures=base.processor_signatures + self.signature(processor),
+            processor_codes=base.processor_codes + self.code(processor),
+            readout_signatures=base.readout_signatures + self.signature(readout),
+            readout_codes=base.readout_codes + self.code(readout),
+        )
+
+
+class SeedAttention(nn.Module):
+    """The seeds look at the condition's tokens, then a feed-forward layer; both residual, with norms before."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(dim)
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key_value = nn.Linear(dim, 2 * dim, bias=False)
+        self.out = nn.Linear(dim, dim)
+        self.ffn = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, seeds: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Seeds B×N×Z, tokens B×W×Z, mask B×W (true: a token) → seeds B×N×Z."""
+        query = self.query(self.norm(seeds)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in self.key_value(tokens).chunk(2, -1))
+        read = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
+        )
+        seeds = seeds + self.out(read.transpose(1, 2).flatten(2))
+        return seeds + self.ffn(seeds)

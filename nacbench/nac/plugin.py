@@ -22,6 +22,7 @@ class NAC(Model):
 
     title = "NAC"
     citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
+    conditional = True
     presets = {
         "tiny": {
             "modules": 16,
@@ -54,11 +55,16 @@ class NAC(Model):
     ffn_mult: Count = 4
     temperature: Annotated[float, Field(gt=0)] = 0.5
     evaluation: Literal["expected", "sample", "threshold"] = "expected"
+    generator_depth: Count = 2
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        return "its circuit is unconditional" if spec.condition_dim else None
+        if spec.condition_tokens and self.state_dim % self.heads:
+            return f"a conditional circuit needs state_dim = {self.state_dim} to be a multiple of heads = {self.heads}"
+        return None
 
     def build(self, spec: TaskSpec) -> nn.Module:
         from nacbench.nac.executor import NeuralAttentiveCircuit
 
-        return NeuralAttentiveCircuit(token_dim=spec.token_dim, classes=spec.classes, **self.options())
+        return NeuralAttentiveCircuit(
+            token_dim=spec.token_dim, classes=spec.classes, conditional=spec.condition_tokens > 0, **self.options()
+        )

@@ -30,6 +30,13 @@ class Selection(_Part):
     validation: float | None = Field(description="the main metric on validation at that step, if it selected")
 
 
+class SourceRun(_Part):
+    """The run that the network was taken from."""
+
+    task: str
+    run_id: str
+
+
 class Data(_Part):
     """What the run was trained and scored on."""
 
@@ -50,7 +57,7 @@ class Cost(_Part):
     train_seconds: float = Field(description="in training steps, data included, over all attempts")
     evaluate_seconds: float = Field(description="in evaluations")
     total_seconds: float = Field(description="wall-clock time of the last attempt")
-    examples_per_second: float = Field(description="training examples over train_seconds")
+    examples_per_second: float | None = Field(description="training examples over train_seconds, where it trained")
     peak_memory_bytes: int = Field(description="most main memory the process held (CPU), or most that torch held (GPU)")
 
 
@@ -78,8 +85,11 @@ class RunRecord(_Part):
     scale: str
     seed: int
     precision: str
+    protocol: str = Field("supervised", description="supervised, ood or low-shot: how the number comes about")
+    source: SourceRun | None = Field(None, description="the run that the network was taken from, if not trained here")
     metric: str = Field(description="the main metric; larger is better")
-    metrics: dict[str, dict[str, float]] = Field(description="by split, then by name")
+    metrics: dict[str, dict[str, float]] = Field(description="by split, then by name; test: of the task as a whole")
+    details: dict[str, dict[str, Any]] = Field({}, description="by split: how it was scored")
     selection: Selection
     data: Data
     cost: Cost
@@ -91,8 +101,16 @@ class RunRecord(_Part):
 
     @property
     def score(self) -> float:
-        """The main metric on the test split."""
+        """The main metric on the test split, or of the task as a whole."""
         return self.metrics["test"][self.metric]
+
+    @property
+    def scored_examples(self) -> int:
+        """Examples that the score is made of."""
+        splits = self.data.splits
+        if "test" in splits:
+            return splits["test"]
+        return sum(count for name, count in splits.items() if name not in ("train", "validation"))
 
 
 class Failure(_Part):

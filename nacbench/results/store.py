@@ -15,6 +15,7 @@ STATE = "state.json"
 CONFIG = "config.yaml"
 LOG = "log.txt"
 PREDICTIONS = "predictions.parquet"
+SCORES = "scores"  # of single splits, while a run is under way
 WEIGHTS = "checkpoint/model.safetensors"
 
 

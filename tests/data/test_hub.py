@@ -41,7 +41,6 @@ class Miniature(HubImageTask):
     shape = (3, 32, 32)
     mean: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
     std: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
-    label_names = tuple(NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
-from nacbench.data.images import ImageClassification, Split
+from nacbench.data.live import Classification, Split
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from nacbench.task import Batch
@@ -37,16 +37,17 @@ def digits(**options: Any) -> ImageTask:
     return image_task("digits", stem_width=8, position_dim=8, **options)
 
 
-def live(task: ImageTask, recipe: ImageRecipe = RECIPE, root: Path = Path("nowhere")) -> ImageClassification:
+def live(task: ImageTask, recipe: ImageRecipe = RECIPE, root: Path = Path("nowhere")) -> Classification:
     """The task with its data."""
     built = task.build(root, recipe)
-    assert isinstance(built, ImageClassification)
+    assert isinstance(built, Classification)
     return built
 
 
 def split_of(count: int) -> Split:
     """Examples whose one pixel and label are their number."""
-    return Split(np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1), np.arange(count, dtype=np.int16))
+    pixels = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    return Split({"images": pixels}, np.arange(count, dtype=np.int16))
 
 
 class Recorder(nn.Module):
@@ -63,7 +64,8 @@ class Recorder(nn.Module):
 
 
 def test_taking_gives_images_and_labels_at_these_positions() -> None:
-    images, labels = split_of(9).take(np.array([4, 0, 4]))
+    inputs, labels = split_of(9).take(np.array([4, 0, 4]))
+    images = inputs["images"]
     assert images.flatten().tolist() == labels.tolist() == [4, 0, 4]
     assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
 
@@ -156,7 +158,9 @@ def test_selecting_on_validation_needs_a_validation_split(monkeypatch: pytest.Mo
     rest = {name: array for name, array in whole.arrays.items() if not name.startswith("validation")}
     monkeypatch.setattr(type(task), "arrays", lambda self, data_root: type(whole)(rest, whole.fingerprint))
     recipe = RECIPE.model_copy(update={"selection": "best-validation"})
-    with pytest.raises(UserError, match=r"needs a validation split; hold one out with --set task\.validation_examples"):
+    with pytest.raises(
+        UserError, match=r"needs a validation split; hold some examples out with --set task\.validation_examples"
+    ):
         live(task, recipe)
     assert live(digits(validation_examples=9), recipe).split_sizes["validation"] == 9
 

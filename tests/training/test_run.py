@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from nacbench.config import RunConfig, parse_setting, read_yaml, resolve
-from nacbench.data.images import ImageClassification
+from nacbench.data.live import Classification
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.registry import MODELS
 from nacbench.results.record import RunRecord, read_failure, read_record
@@ -231,7 +231,7 @@ def test_an_error_leaves_its_traceback_and_the_next_success_removes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(ImageClassification, "loss", lambda self, net, batch: 1 / 0)
+        patch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             execute(config(), tmp_path)
     (path,) = tmp_path.rglob("failure.json")
@@ -251,13 +251,13 @@ def test_a_run_under_way_elsewhere_is_left_alone(tmp_path: Path, outcome: Outcom
 
 
 def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    score, read = ImageClassification.evaluate, []
+    score, read = Classification.evaluate, []
 
-    def spied(self: ImageClassification, net: torch.nn.Module, split: str, batch_size: int) -> object:
+    def spied(self: Classification, net: torch.nn.Module, split: str, batch_size: int) -> object:
         read.append(split)
         return score(self, net, split, batch_size)
 
-    monkeypatch.setattr(ImageClassification, "evaluate", spied)
+    monkeypatch.setattr(Classification, "evaluate", spied)
     execute(config("nac", "training.selection=best-validation"), tmp_path)
     assert read == ["validation", "validation", "validation", "test"]
 

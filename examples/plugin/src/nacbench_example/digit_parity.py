@@ -12,7 +12,6 @@ Digits = TASKS.get("digits")
 class DigitParity(Digits):
     title = "Parity of digits"
     classes = 2
-    label_names = ("even", "odd")
 
     def arrays(self, data_root):
         arrays = dict(super().arrays(data_root).arrays)

@@ -22,7 +22,7 @@ class MeanToken(Model):
                 sizes = nn.Linear(spec.token_dim, width), nn.GELU(), nn.Linear(width, spec.classes)
                 self.mlp = nn.Sequential(*sizes)
 
-            def forward(self, tokens, mask=None, condition=None):
+            def forward(self, tokens, mask=None):
                 if mask is None:
                     return self.mlp(tokens.mean(dim=1))
                 weight = mask.unsqueeze(-1).to(tokens.dtype)

@@ -1,0 +1,104 @@
+"""What all tasks share whose examples are arrays: which examples are used, and the way from arrays to a live task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from nacbench.errors import UserError
+from nacbench.recipe import Recipe
+from nacbench.task import Task, TaskSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nacbench.data.cache import Arrays
+    from nacbench.data.live import Classification, Preparation, Split
+
+CLASS_NAMES = "class_names"  # an array beside the examples where only some classes may have been found
+Count = Annotated[int, Field(gt=0, strict=True)]
+Limit = Annotated[int, Field(ge=0, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArrayTask(Task):
+    """A classification task on arrays; a modality says how they become tokens, a concrete task where they come from.
+
+    Attributes:
+        train_examples: use only so many training examples, evenly over the split; 0: all.
+        validation_examples: hold out so many training examples, evenly, as validation; 0: the data's own, if any.
+        test_examples: use only so many test examples, evenly over the split; 0: all.
+        inputs: names of the arrays that make an example, without the split.
+    """
+
+    inputs: ClassVar[tuple[str, ...]]
+
+    train_examples: Limit = 0
+    validation_examples: Limit = 0
+    test_examples: Limit = 0
+
+    def arrays(self, data_root: Path) -> Arrays:
+        """For each input ``train_<input>``, with ``train_labels``; the same for ``test``, maybe ``validation``.
+
+        ``class_names`` says which classes were found, where not all of them need be there.
+        """
+        raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
+
+    def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
+        """From stored arrays to what the tokenizer takes."""
+        raise TypeError(f"{type(self).__name__} must define preparation(recipe, spec)")
+
+    def remarks(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """What a reader of the number must know of the data that was found, classes that are missing apart."""
+        return []
+
+    def fingerprint(self, data_root: Path) -> str:
+        return self.arrays(data_root).fingerprint
+
+    def splits(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Split]:
+        """The examples that are used, by split."""
+        from nacbench.data.live import Split
+
+        splits = {
+            name: Split({i: arrays[f"{name}_{i}"] for i in self.inputs}, arrays[f"{name}_labels"])
+            for name in ("train", "validation", "test")
+            if f"{name}_labels" in arrays
+        }
+        if self.validation_examples:
+            splits["train"], splits["validation"] = splits["train"].hold_out(self.validation_examples)
+        for name, limit in (("train", self.train_examples), ("test", self.test_examples)):
+            if limit:
+                splits[name] = splits[name].spread(limit)
+        return splits
+
+    def build(self, data_root: Path, recipe: Recipe) -> Classification:
+        from nacbench.data.live import Classification
+
+        arrays = self.arrays(data_root).arrays
+        splits = self.splits(arrays)
+        if recipe.selection == "best-validation" and "validation" not in splits:
+            raise UserError(
+                "training.selection = 'best-validation' needs a validation split; "
+                "hold some examples out with --set task.validation_examples=5000, or select 'last'"
+            )
+        spec = self.found_spec(arrays)
+        notes = [*self.missing_classes(arrays), *self.remarks(arrays)]
+        return Classification(spec, splits, recipe, self.preparation(recipe, spec), notes, **self.sampling(recipe))
+
+    def sampling(self, recipe: Any) -> dict[str, int]:
+        """``repeats`` and ``visits`` of `nacbench.data.live.TrainBatches`."""
+        return {}
+
+    def found_spec(self, arrays: Mapping[str, np.ndarray]) -> TaskSpec:
+        """The spec with as many classes as were found."""
+        found = len(arrays[CLASS_NAMES]) if CLASS_NAMES in arrays else self.classes
+        return dataclasses.replace(self.spec(), classes=found)
+
+    def missing_classes(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """A note if some classes are not there: the number is then that of a smaller, easier task."""
+        found = self.found_spec(arrays).classes
+        return [f"{found} of {self.classes} classes"] if found < self.classes else []

@@ -1,0 +1,161 @@
+"""A live classification task of any modality: batches from arrays in memory or on disk, loss and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nacbench.data.classification import classification_loss, classification_scores
+from nacbench.data.sampling import step_indices, steps_per_epoch
+from nacbench.errors import UserError
+from nacbench.recipe import Recipe
+from nacbench.seeds import seed_for
+from nacbench.task import Batch, Evaluation, TaskSpec
+
+Inputs = dict[str, Tensor]
+
+
+class Split:
+    """Examples, or some of them.
+
+    Args:
+        inputs: arrays by name, each N×….
+        labels: N.
+        indices: which of them, in order; None: all.
+    """
+
+    def __init__(self, inputs: Mapping[str, np.ndarray], labels: np.ndarray, indices: np.ndarray | None = None) -> None:
+        self.inputs = inputs
+        self.labels = labels
+        self.indices = np.arange(len(labels)) if indices is None else indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def take(self, positions: np.ndarray) -> tuple[Inputs, Tensor]:
+        """Inputs as they are stored, and labels (int64), at these positions."""
+        indices = self.indices[positions]
+        inputs = {name: torch.from_numpy(array[indices]) for name, array in self.inputs.items()}
+        return inputs, torch.from_numpy(self.labels[indices].astype(np.int64))
+
+    def part(self, positions: np.ndarray) -> Split:
+        """Only the examples at these positions."""
+        return Split(self.inputs, self.labels, self.indices[positions])
+
+    def spread(self, count: int) -> Split:
+        """Only so many examples, evenly over the split; all, where there are no more."""
+        return self.part(np.linspace(0, len(self), min(count, len(self)), endpoint=False).astype(np.int64))
+
+    def hold_out(self, count: int) -> tuple[Split, Split]:
+        """The rest, and so many examples spread evenly over the split.
+
+        Raises:
+            UserError: if nothing would be left.
+        """
+        if count >= len(self):
+            raise UserError(f"task.validation_examples = {count}: there are only {len(self)} training examples")
+        held = self.spread(count)
+        return Split(self.inputs, self.labels, np.setdiff1d(self.indices, held.indices)), held
+
+
+class Preparation(Protocol):
+    """From inputs as they are stored to what the tokenizer takes."""
+
+    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+        """Augmented inputs and their target; draws come from torch's global generator."""
+
+    def plain(self, inputs: Inputs, first: int) -> Inputs:
+        """Inputs for scoring; draws, if any, must depend on the examples' positions alone, which start at ``first``."""
+
+
+class TrainBatches(Sequence[Batch]):
+    """Training batches, each a pure function of (seed, step); see `nacbench.task.LiveTask.train_batches`.
+
+    Args:
+        split: the examples.
+        preparation: makes a batch of them.
+        batch_size: examples a step.
+        seed: of the run.
+        repeats: how often an example comes side by side in a batch, augmented anew.
+        visits: how often an epoch goes through the examples.
+    """
+
+    def __init__(
+        self, split: Split, preparation: Preparation, batch_size: int, seed: int, repeats: int = 1, visits: int = 1
+    ) -> None:
+        self._split = split
+        self._preparation = preparation
+        self._batch_size = batch_size
+        self._seed = seed
+        self._repeats = repeats
+        self._examples = len(split) * visits
+        self._steps = steps_per_epoch(self._examples, batch_size)
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:  # type: ignore[override]
+        positions = step_indices(self._examples, self._batch_size, self._seed, step, self._repeats)
+        inputs, labels = self._split.take(positions % len(self._split))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed_for(self._seed, "augment", step))
+            inputs, target = self._preparation.train(inputs, labels)
+        return Batch(inputs, target)
+
+
+class Classification:
+    """See `nacbench.task.LiveTask`.
+
+    Args:
+        spec: with the classes that were found.
+        splits: ``train``, ``test`` and maybe ``validation``.
+        recipe: of the training.
+        preparation: from stored arrays to the tokenizer's inputs.
+        notes: what a reader of the number must know.
+        repeats, visits: see `TrainBatches`.
+    """
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        splits: Mapping[str, Split],
+        recipe: Recipe,
+        preparation: Preparation,
+        notes: Sequence[str] = (),
+        *,
+        repeats: int = 1,
+        visits: int = 1,
+    ) -> None:
+        self.spec = spec
+        self.splits = splits
+        self.split_sizes = {name: len(split) for name, split in splits.items()}
+        self.notes = notes
+        self.preparation = preparation
+        self._recipe = recipe
+        self._repeats = repeats
+        self._visits = visits
+
+    def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
+        return TrainBatches(self.splits["train"], self.preparation, batch_size, seed, self._repeats, self._visits)
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        return classification_loss(net(**batch.inputs), batch.target, self._recipe.label_smoothing)
+
+    def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
+        return classification_scores(*score(net, self.splits[split], self.preparation, batch_size))
+
+
+def score(net: nn.Module, split: Split, preparation: Preparation, batch_size: int) -> tuple[Tensor, Tensor]:
+    """Logits N×classes and labels N of a whole split, in its order, on the CPU."""
+    device = next(net.parameters()).device
+    logits, labels = [], []
+    for first in range(0, len(split), batch_size):
+        inputs, target = split.take(np.arange(first, min(first + batch_size, len(split))))
+        prepared = preparation.plain(inputs, first)
+        logits.append(net(**{name: tensor.to(device) for name, tensor in prepared.items()}).cpu())
+        labels.append(target)
+    return torch.cat(logits), torch.cat(labels)

@@ -18,6 +18,7 @@ from nacbench.registry import MODELS, TASKS
 ENGINE = (
     "data",
     "nac",
+    "protocols",
     "tokenizers",
     "training",
     "network.py",

@@ -174,6 +174,7 @@ def _compute(job: _Job, source: Outcome | None) -> Outcome:
             classes=live.spec.classes,
             modality=live.spec.modality,
             notes=list(live.notes),
+            partial=list(live.partial),
         ),
         cost=_cost(job, done, time.monotonic() - begun),
         environment=_environment(job),

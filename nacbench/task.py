@@ -105,7 +105,11 @@ class ScoredTask(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a reader of the number must know, such as classes that are missing."""
+        """What a reader of the number must know."""
+
+    @property
+    def partial(self) -> Sequence[str]:
+        """How the data that was found is less than the whole data set (classes that are missing …); mostly empty."""
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
         """Score a network that is in evaluation mode, on the device where it is, without gradients."""

@@ -313,3 +313,40 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file") as caught:
         read_yaml(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_task_with_a_source_gets_the_sources_whole_configuration() -> None:
+    config = resolve({"task": {"name": "digits-c"}, "model": {"name": "nac", "depth": 1}, "scale": "smoke", "seed": 3})
+    assert config.source is not None
+    assert config.source.task.name == "digits"
+    assert (config.source.model, config.source.seed, config.source.scale) == (config.model, 3, "smoke")
+    assert config.source == resolve(
+        {"task": {"name": "digits"}, "model": {"name": "nac", "depth": 1}, "scale": "smoke", "seed": 3}
+    )
+
+
+def test_the_source_can_be_changed_and_the_whole_reads_back() -> None:
+    config = resolve(
+        {"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke"},
+        parse_setting("source.training.lr=1e-2"),
+        parse_setting("source.task.stem_width=8"),
+    )
+    assert config.source is not None
+    assert config.source.training.model_dump()["lr"] == 0.01
+    assert config.source.task.options["stem_width"] == 8
+    assert resolve(yaml.safe_load(config.as_yaml())) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": {"task": {"name": "cifar10"}}}, "source of this task is 'digits'"),
+        ({"source": {"seed": 4}}, r"source\.seed = 4: a run and its source share it"),
+        ({"source": {"training": {"epoch": 4}}}, r"unknown setting 'training\.epoch'"),
+        ({"source": 7}, "this is a section"),
+        ({"task": {"name": "digits"}, "source": {"seed": 4}}, "trains its own network and has no source"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve({"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke", **given})

@@ -24,6 +24,7 @@ FORBIDDEN = {
     "nacbench.nac": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.training"),
     "nacbench.tokenizers": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.training"),
     "nacbench.data": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.training"),
+    "nacbench.protocols": (*TOP, "nacbench.config", "nacbench.training"),
     "nacbench.network": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.training"),
     "nacbench.profiling": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.training"),
     "nacbench.training": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.results", "nacbench.nac"),
@@ -55,6 +56,8 @@ PLUGINS_MAY_IMPORT = (
     "nacbench.tokenizers",
     "nacbench.data",
     "nacbench.nac",
+    "nacbench.protocols",
+    "nacbench.tasks",
 )
 HEAVY = ("torch", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 

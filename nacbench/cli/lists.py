@@ -1,33 +1,81 @@
 """``nacbench tasks`` and ``nacbench models``: what there is, and whether it can run here."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.needs import for_task, what_is_missing, with_sources
 from nacbench.cli.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.cli.tables import print_table
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.model import Model
     from nacbench.task import TaskSpec
 
 
-def tasks(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = None) -> None:
-    """List the tasks: their modality, classes, scales, and whether their data is at hand."""
-    from nacbench.registry import TASKS
-
+def tasks(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", autocompletion=complete_task, help="Say all about this one.")
+    ] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """List the tasks: their modality, protocol, classes, scales, and whether their data is at hand."""
     load_plugins(plugin)
     root = data_root_of(data_root)
+    if name is not None:
+        from nacbench.cli.details import print_task
+
+        print_task(name, root, as_json)
+        return
+    rows, broken = _task_rows(root)
+    if as_json:
+        typer.echo(json.dumps({"tasks": rows, "broken": broken}, indent=2))
+        return
+    shown = [
+        [
+            row["name"],
+            row["modality"],
+            row["protocol"],
+            row["source_task"] or "—",
+            str(row["classes"]),
+            " ".join(row["scales"]),
+            row["origin"],
+            "ready" if row["ready"] else "missing",
+        ]
+        for row in rows
+    ]
+    head = ["task", "modality", "protocol", "source task", "classes", "scales", "origin", "data"]
+    print_table(head, shown, right={4})
+    if not all(row["ready"] for row in rows):
+        typer.echo("What would bring missing data: nacbench data where TASK. More on a task: nacbench tasks NAME")
+    _print_broken(broken)
+
+
+def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """A row for each task, and what is wrong with those that cannot be loaded."""
+    from nacbench.registry import TASKS
+
     loaded, broken = TASKS.load_all()
     origins = {name: entry.origin for name, entry in TASKS.entries().items()}
     rows: list[dict[str, Any]] = []
     for name, cls in loaded.items():
-        missing = cls().missing(root)
+        try:
+            missing = what_is_missing(with_sources(name).values(), root)
+        except UserError as error:
+            broken[name] = f"task {name!r}: {error}"
+            continue
         rows.append(
             {
                 "name": name,
                 "title": cls.title,
                 "modality": cls.modality,
+                "protocol": cls.protocol,
+                "source_task": cls.source_task,
                 "classes": cls.classes,
                 "metric": cls.metric,
                 "scales": list(cls.recipes),
@@ -37,21 +85,10 @@ def tasks(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
                 "source": cls.source,
                 "origin": origins[name],
                 "ready": missing is None,
-                "missing": missing,
+                "missing": missing and for_task(missing, name),
             }
         )
-    if as_json:
-        typer.echo(json.dumps({"tasks": rows, "broken": broken}, indent=2))
-        return
-    shown = [
-        [row["name"], row["modality"], str(row["classes"]), " ".join(row["scales"]), row["origin"], _state(row)]
-        for row in rows
-    ]
-    _print_table(["task", "modality", "classes", "scales", "origin", "data"], shown, right={2})
-    for row in rows:
-        if not row["ready"]:
-            typer.echo(f"{row['name']}: {row['missing']}")
-    _print_broken(broken)
+    return rows, broken
 
 
 def models(
@@ -102,7 +139,7 @@ def models(
         [row["name"], row["reads"], row["origin"], *(_millions(row["parameters"].get(size)) for size in sizes_known)]
         for row in rows
     ]
-    _print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
+    print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
     typer.echo(f"Parameters, the tokenizer included, for {task_class.title}.")
     _print_broken(broken)
 
@@ -132,26 +169,6 @@ def _count(model: "Model", task: Any) -> int | str:
 
 def _millions(count: int | str | None) -> str:
     return f"{count:,}" if isinstance(count, int) else (count or "—")
-
-
-def _state(row: dict[str, Any]) -> str:
-    return "ready" if row["ready"] else "missing, see below"
-
-
-def _print_table(head: list[str], rows: list[list[str]], right: set[int]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, title in enumerate(head):
-        table.add_column(title, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 160
-    console.print(table)
 
 
 def _print_broken(broken: dict[str, str]) -> None:

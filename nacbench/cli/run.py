@@ -8,6 +8,7 @@ import typer
 from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 
 if TYPE_CHECKING:
+    from nacbench.results.record import RunRecord
     from nacbench.runner import Outcome
     from nacbench.training.execution import Execution
 
@@ -145,19 +146,47 @@ def _explain_interruption(error: Exception) -> None:
 
 
 def _summary(outcome: "Outcome") -> list[str]:
-    from nacbench.results.statistics import wilson_interval
     from nacbench.training.progress import duration
 
     record = outcome.record
-    count = record.data.splits["test"]
-    low, high = wilson_interval(round(record.score * count), count)
     done = "already done, not computed again" if outcome.was_finished else "done"
+    cost = record.cost
+    machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
+    took = (
+        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.source.task} run "
+        f"{record.source.run_id}"
+        if record.source
+        else f"trained in {duration(cost.train_seconds)} at {cost.examples_per_second:,.0f} examples/s, {machine}"
+    )
     return [
-        f"{record.task} · {record.model} ({record.size}, {record.cost.parameters:,} parameters) · {record.scale} · "
+        f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
-        f"  test {record.metric} {100 * record.score:.2f} %  (95 % interval over its {count:,} examples: "
-        f"{100 * low:.2f}–{100 * high:.2f} %)",
-        f"  trained in {duration(record.cost.train_seconds)} at {record.cost.examples_per_second:,.0f} examples/s, "
-        f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}",
+        f"  {_score_line(record)}",
+        *(f"  not the whole data set: {text}" for text in record.data.partial),
+        f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
+
+
+def _score_line(record: "RunRecord") -> str:
+    """The main metric with what is known of its error, in one line."""
+    from nacbench.results.statistics import wilson_interval
+
+    score = 100 * record.score
+    if record.protocol == "ood":
+        whole = record.metrics["test"]
+        clean, drop = 100 * whole["clean_accuracy"], 100 * whole["drop"]
+        return f"{record.metric} {score:.2f} % on shifted data, {clean:.2f} % on clean: a drop of {drop:.2f} points"
+    if record.protocol == "low-shot":
+        by_shots = [
+            f"{split.removeprefix('shots-')}-shot {100 * m['accuracy']:.1f} ± {100 * m['half_width_95']:.1f}"
+            for split, m in record.metrics.items()
+            if split.startswith("shots-")
+        ]
+        return f"{record.metric} {score:.2f} %: {' · '.join(by_shots)} (95 % interval over episodes)"
+    count = record.scored_examples
+    low, high = wilson_interval(round(record.score * count), count)
+    return (
+        f"test {record.metric} {score:.2f} %  (95 % interval over its {count:,} examples: "
+        f"{100 * low:.2f}–{100 * high:.2f} %)"
+    )

@@ -13,6 +13,7 @@ def check_fields(cls: type[Plugin], preset: str) -> None:
     for field in dataclasses.fields(cls):
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         assert has_default, f"field {field.name} has no default"
+    cls()  # what is listed is the class with its defaults
     plugin = cls.configured("plugin", preset, {})
     again = cls.configured("plugin", preset, plugin.options())
     assert again == plugin, "its options() do not give the same plug-in again"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from nacbench.errors import UserError
 from nacbench.recipe import Recipe
-from nacbench.task import Task, TaskSpec
+from nacbench.task import Scale, Task, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ class ArrayTask(Task):
     """
 
     inputs: ClassVar[tuple[str, ...]]
+    recipes: ClassVar[Mapping[Scale, Recipe]]
 
     train_examples: Limit = 0
     validation_examples: Limit = 0
@@ -51,10 +52,6 @@ class ArrayTask(Task):
     def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
         """From stored arrays to what the tokenizer takes."""
         raise TypeError(f"{type(self).__name__} must define preparation(recipe, spec)")
-
-    def remarks(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """What a reader of the number must know of the data that was found, classes that are missing apart."""
-        return []
 
     def fingerprint(self, data_root: Path) -> str:
         return self.arrays(data_root).fingerprint
@@ -86,8 +83,8 @@ class ArrayTask(Task):
                 "hold some examples out with --set task.validation_examples=5000, or select 'last'"
             )
         spec = self.found_spec(arrays)
-        notes = [*self.missing_classes(arrays), *self.remarks(arrays)]
-        return Classification(spec, splits, recipe, self.preparation(recipe, spec), notes, **self.sampling(recipe))
+        preparation = self.preparation(recipe, spec)
+        return Classification(spec, splits, recipe, preparation, self.shortages(arrays), **self.sampling(recipe))
 
     def sampling(self, recipe: Any) -> dict[str, int]:
         """``repeats`` and ``visits`` of `nacbench.data.live.TrainBatches`."""
@@ -98,7 +95,7 @@ class ArrayTask(Task):
         found = len(arrays[CLASS_NAMES]) if CLASS_NAMES in arrays else self.classes
         return dataclasses.replace(self.spec(), classes=found)
 
-    def missing_classes(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """A note if some classes are not there: the number is then that of a smaller, easier task."""
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """How the data that was found is less than the whole data set: the number is then another task's."""
         found = self.found_spec(arrays).classes
         return [f"{found} of {self.classes} classes"] if found < self.classes else []

@@ -62,6 +62,22 @@ class RandAugmentAround(v2.Transform):
         return augmented
 
 
+class ResizedCropEach(v2.Transform):
+    """Cut a rectangle out of each image at random and resize it to the old size.
+
+    Args:
+        least: share of the image's area that the rectangle has at least.
+    """
+
+    def __init__(self, least: float) -> None:
+        super().__init__()
+        self.least = least
+
+    def forward(self, images: Tensor) -> Tensor:
+        crop = v2.RandomResizedCrop(list(images.shape[-2:]), scale=(self.least, 1.0), antialias=True)
+        return torch.cat([crop(part) for part in images.split(1)])
+
+
 class InGroups(v2.Transform):
     """Apply transforms that draw once a call to small groups of a batch, so that each group has its own draw."""
 
@@ -79,6 +95,8 @@ def augmentation(settings: ImageAugment, mean: Sequence[float], std: Sequence[fl
     steps: list[torch.nn.Module] = []
     if settings.crop_padding:
         steps.append(CropEach(settings.crop_padding))
+    if settings.resized_crop:
+        steps.append(ResizedCropEach(settings.resized_crop))
     if settings.flip:
         steps.append(FlipEach())
     drawn: list[torch.nn.Module] = []

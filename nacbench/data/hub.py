@@ -1,11 +1,14 @@
 """Data sets of the hub, from a local mirror that is laid out like it; only `HubDataset.fetch` uses the network."""
 
 import re
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from nacbench.data.intake import copy_files, located, opened, scratch_folder, sole_filler
+from nacbench.data.manifest import Manifest, check_files, now, read_manifest, sum_of, write_manifest
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 
@@ -29,26 +32,33 @@ class HubDataset:
     revision: str
     files: dict[str, str]
 
-    def folder(self, data_root: Path) -> Path:
-        """Where the mirror has it."""
+    def __str__(self) -> str:
+        return f"huggingface.co/datasets/{self.repo}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The patterns of the files that belong to it."""
+        return tuple(self.files.values())
+
+    def place(self, data_root: Path) -> Path:
+        """The folder of the mirror that it lies in."""
         return data_root / self.repo
 
     def missing(self, data_root: Path) -> str | None:
         """None where every file is there, else one line that says what is not and what would bring it."""
-        for split in self.files:
-            shards = self.split_files(data_root, split)
-            match = SHARD.search(shards[0].name) if shards else None
-            if not shards or (match and len(shards) != int(match[2])):
-                return (
-                    f"{self.repo} is not in {data_root} ({len(shards)} files match {self.files[split]}); fetch it with "
-                    "'nacbench data fetch TASK' where there is a network, or name a mirror with --data-root or "
-                    "NACBENCH_DATA"
-                )
-        return None
+        place = self.place(data_root)
+        pattern = self._lacking(place)
+        if pattern is None:
+            return None
+        found = len(list(place.glob(pattern)))
+        return (
+            f"{self.repo} is not in {data_root} ({found} files match {pattern}); fetch it with "
+            "'nacbench data fetch TASK' where there is a network, or name a mirror with --data-root or NACBENCH_DATA"
+        )
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
         """The files of a split, sorted."""
-        return sorted(self.folder(data_root).glob(self.files[split]))
+        return sorted(self.place(data_root).glob(self.files[split]))
 
     def stamp(self, data_root: Path) -> str:
         """Names, sizes and times of all files."""
@@ -59,33 +69,104 @@ class HubDataset:
         """Bring all files into the mirror; each appears whole, and `missing` is None only when all have.
 
         Raises:
-            UserError: if the hub cannot be reached or does not have them.
+            UserError: if the hub cannot be reached or does not have them, or one is not what the hub says it is.
         """
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+        place = self.place(data_root)
+        with sole_filler(place), scratch_folder(place) as aside:  # what is there stays until all has come
+            if self.missing(data_root) is None:
+                return  # another process was quicker
+            folder = Path(aside)
+            published = self._download(data_root, folder)
+            pattern = self._lacking(folder)
+            if pattern is not None:
+                raise UserError(f"{self.repo} on the hub, at revision {self.revision}, has not all of {pattern}")
+            known = all(str(file.relative_to(folder)) in published for file in self._matching(folder))
+            basis = "as published on the hub" if known else "taken at the download: the hub publishes some of them only"
+            self._put(place, folder, published, basis)
 
-        folder = self.folder(data_root)
+    def verify(self, data_root: Path) -> str:
+        """Compare every file with the manifest, if there is one, and say in one line what was compared.
+
+        Raises:
+            UserError: if something is missing, or a file is not as it was; the message names the first one.
+        """
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return check_files(self.place(data_root), self.repo, "fetch it again with 'nacbench data fetch TASK'")
+
+    def bring(self, data_root: Path, path: Path) -> None:
+        """Put the files of a folder or an archive of the user's, laid out as on the hub, into the mirror.
+
+        Raises:
+            UserError: if something is missing in it, or data is there already.
+        """
+        place = self.place(data_root)
+        with sole_filler(place), scratch_folder(place) as aside:
+            if self._matching(place):
+                raise UserError(f"{place} has data in it already; remove it first")
+            folder = Path(aside)
+            with opened(path, place) as given:
+                source = located(given, path, (self.repo, place.name), self._lacking)
+                copy_files(self._matching(source), source, folder)
+            self._put(place, folder, {}, f"taken when they were imported from {path}")
+
+    def _lacking(self, folder: Path) -> str | None:
+        """The pattern of the first split that is not there in all its parts."""
+        for pattern in self.needs:
+            shards = sorted(folder.glob(pattern))
+            match = SHARD.search(shards[0].name) if shards else None
+            if not shards or (match and len(shards) != int(match[2])):
+                return pattern
+        return None
+
+    def _matching(self, folder: Path) -> list[Path]:
+        return [file for pattern in self.needs for file in sorted(folder.glob(pattern))]
+
+    def _download(self, data_root: Path, folder: Path) -> dict[str, str]:
+        """Bring the files into a folder and give the SHA-256 that the hub has published of each, by its path."""
+        from huggingface_hub import HfApi, snapshot_download
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        if not sys.stderr.isatty():
+            disable_progress_bars()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=folder, prefix=".fetching-") as aside:  # what is there stays until all has come
-                snapshot_download(
-                    self.repo,
-                    repo_type="dataset",
-                    revision=self.revision,
-                    allow_patterns=list(self.files.values()),
-                    local_dir=Path(aside),
-                )
-                for pattern in self.files.values():
-                    for file in sorted(Path(aside).glob(pattern)):
-                        place = folder / file.relative_to(aside)
-                        place.parent.mkdir(parents=True, exist_ok=True)
-                        file.replace(place)
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            snapshot_download(
+                self.repo,
+                repo_type="dataset",
+                revision=self.revision,
+                allow_patterns=list(self.needs),
+                local_dir=folder,
+            )
+            info = HfApi().dataset_info(self.repo, revision=self.revision, files_metadata=True)
+        except Exception as error:  # of its own, of the system, or of the HTTP library, which its versions differ in
             raise UserError(
                 f"{self.repo} is neither in {data_root} nor to be had from the hub ({type(error).__name__}); "
-                f"put its files {' and '.join(self.files.values())} into {folder}, or name a mirror "
+                f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or name a mirror "
                 "with --data-root or NACBENCH_DATA"
             ) from error
+        return {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
+
+    def _put(self, place: Path, folder: Path, published: Mapping[str, str], basis: str) -> None:
+        """Move the files from a folder beside the place into it, with a manifest.
+
+        The manifest comes first: where a kill leaves some of the files, they do not pass for checked ones.
+        """
+        files = {str(file.relative_to(folder)): sum_of(file) for file in self._matching(folder)}
+        for name, file in files.items():
+            if published.get(name, file.sha256) != file.sha256:
+                raise UserError(
+                    f"{self.repo}: {name} came with the SHA-256 {file.sha256}, but the hub has {published[name]}; "
+                    "fetch it again"
+                )
+        place.mkdir(parents=True, exist_ok=True)
+        before = read_manifest(place)
+        merged = {**(before.files if before else {}), **files}
+        url = f"https://{self}/tree/{self.revision}"
+        write_manifest(place, Manifest(url=url, sha256=None, basis=basis, date=now(), files=merged))
+        for name in files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).replace(place / name)
 
     def load(self, data_root: Path) -> "DatasetDict":
         """All splits, opened with the library `datasets`.
@@ -105,5 +186,5 @@ class HubDataset:
         except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
             raise UserError(
                 f"{self.repo} in {data_root} cannot be read ({error.__cause__ or error}); "
-                f"delete {self.folder(data_root)} and fetch it again"
+                f"delete {self.place(data_root)} and fetch it again"
             ) from error

@@ -13,7 +13,7 @@ from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count
 from nacbench.data.hub import HubDataset
 from nacbench.errors import UserError
 from nacbench.recipe import Fraction, Positive, Recipe
-from nacbench.task import DataSource, TaskSpec
+from nacbench.task import DataSource, Scale, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,9 @@ class ImageAugment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the old size")
+    resized_crop: Fraction = Field(
+        0.0, description="least share of an image's area that a random crop keeps, which is then resized; 0: off"
+    )
     flip: bool = Field(False, description="mirror each image with probability 1/2")
     randaugment: float = Field(0, ge=0, le=30, description="mean magnitude of RandAugment's two operations; 0: off")
     randaugment_std: float = Field(0, ge=0, description="standard deviation of that magnitude")
@@ -66,7 +69,8 @@ class ImageTask(ArrayTask):
     """
 
     modality: ClassVar[str] = "image"
-    inputs = ("images",)
+    inputs: ClassVar[tuple[str, ...]] = ("images",)
+    recipes: ClassVar[Mapping[Scale, ImageRecipe]]
     shape: ClassVar[tuple[int, int, int]]
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]

@@ -115,7 +115,7 @@ class Classification:
         splits: ``train``, ``test`` and maybe ``validation``.
         recipe: of the training.
         preparation: from stored arrays to the tokenizer's inputs.
-        notes: what a reader of the number must know.
+        partial: how the data is less than the whole data set.
         repeats, visits: see `TrainBatches`.
     """
 
@@ -125,7 +125,7 @@ class Classification:
         splits: Mapping[str, Split],
         recipe: Recipe,
         preparation: Preparation,
-        notes: Sequence[str] = (),
+        partial: Sequence[str] = (),
         *,
         repeats: int = 1,
         visits: int = 1,
@@ -133,11 +133,13 @@ class Classification:
         self.spec = spec
         self.splits = splits
         self.split_sizes = {name: len(split) for name, split in splits.items()}
-        self.notes = notes
+        self.partial = partial
         self.preparation = preparation
         self._recipe = recipe
         self._repeats = repeats
         self._visits = visits
+
+    notes: Sequence[str] = ()
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
         return TrainBatches(self.splits["train"], self.preparation, batch_size, seed, self._repeats, self._visits)

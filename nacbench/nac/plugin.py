@@ -32,6 +32,7 @@ class NAC(Model):
             "depth": 2,
             "heads": 2,
             "head_dim": 24,
+            "generator_depth": 1,
         },
         "mini": {
             "modules": 32,
@@ -41,6 +42,7 @@ class NAC(Model):
             "depth": 3,
             "heads": 4,
             "head_dim": 16,
+            "generator_depth": 1,
         },
         "paper": {},
     }

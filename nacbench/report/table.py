@@ -89,6 +89,7 @@ def frame(series: Sequence[Series], failures: Sequence[Failure]) -> pd.DataFrame
         rows.append(
             {
                 "task": first.task,
+                "part": "; ".join(first.data.partial),
                 "scale": first.scale,
                 "model": first.model,
                 "size": first.size,
@@ -97,8 +98,8 @@ def frame(series: Sequence[Series], failures: Sequence[Failure]) -> pd.DataFrame
                 "mean": score.value,
                 "half_width_95": score.half_width,
                 "seeds": score.count,
-                "test_examples": first.data.splits["test"],
-                "train_examples": first.data.splits["train"],
+                "test_examples": first.scored_examples,
+                "train_examples": first.data.splits.get("train"),
                 "selection": first.selection.rule,
                 "precision": first.precision,
                 "parameters": first.cost.parameters,
@@ -143,14 +144,14 @@ def cells(series: Sequence[Series], failures: Sequence[Failure]) -> list[tuple[s
         seconds = t_interval([record.cost.train_seconds for record in item.records]).value
         rows.append(
             (
-                first.task,
+                first.task_label,
                 first.scale,
                 item.label,
                 percent(item.score),
                 str(len(item.records)),
                 f"{first.cost.parameters:,}",
                 f"{first.cost.forward_flops / 1e9:.3f}",
-                duration(seconds),
+                duration(seconds) if first.source is None else "—",
             )
         )
     for failure in _skipped(failures):
@@ -173,14 +174,15 @@ def footnotes(series: Sequence[Series]) -> list[str]:
         "GFLOPs: one example's forward pass, a multiply-add counted as two operations. "
         "Training: time in training steps, mean over seeds."
     ]
-    for task in dict.fromkeys(item.first.task for item in series):
-        mine = [item for item in series if item.first.task == task]
+    for task in dict.fromkeys(item.first.task_label for item in series):
+        mine = [item for item in series if item.first.task_label == task]
         metrics = sorted({item.first.metric for item in mine})
-        examples = sorted({item.first.data.splits["test"] for item in mine})
+        examples = sorted({item.first.scored_examples for item in mine})
         rules = sorted({item.first.selection.rule for item in mine})
         counts = " or ".join(f"{count:,}" for count in examples)
         lines.append(f"{task}: {', '.join(metrics)} on {counts} test examples; selection: {', '.join(rules)}.")
-        lines += [f"{task}: {note}" for note in sorted({note for item in mine for note in item.first.data.notes})]
+        data = [item.first.data for item in mine]
+        lines += [f"{task}: {note}" for note in sorted({note for own in data for note in (*own.partial, *own.notes)})]
     machines = {
         f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
         f" ({record.environment.hardware['threads']} threads), torch {record.environment.versions['torch']}"

@@ -45,6 +45,7 @@ class Data(_Part):
     classes: int
     modality: str
     notes: list[str] = Field(description="what a reader of the number must know of the data")
+    partial: list[str] = Field([], description="how it was less than the whole data set: another, mostly easier task")
 
 
 class Cost(_Part):
@@ -103,6 +104,11 @@ class RunRecord(_Part):
     def score(self) -> float:
         """The main metric on the test split, or of the task as a whole."""
         return self.metrics["test"][self.metric]
+
+    @property
+    def task_label(self) -> str:
+        """The task's name, marked where the data was not the whole data set."""
+        return f"{self.task} (part)" if self.data.partial else self.task
 
     @property
     def scored_examples(self) -> int:

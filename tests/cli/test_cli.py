@@ -73,7 +73,7 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         ([*RUN, "--set", "training.lr=-1"], "training.lr = -1: input should be greater than 0"),
         ([*RUN, "--set", "training.epochs=many"], "training.epochs = 'many'"),
         ([*RUN, "--set", "model.depth=0"], "model.depth = 0: input should be greater than 0"),
-        ([*RUN, "--set", "task.patch=3"], "task.patch = 3: twice the patch must divide the side of 8 pixels"),
+        ([*RUN, "--set", "task.patch=3"], "task.patch = 3: twice the patch must divide the sides of 8×8 pixels"),
         (
             [*RUN, "--set", "training.batch_size=5000"],
             "training.batch_size = 5000 is more than the 1199 training examples",
@@ -183,7 +183,7 @@ def test_report_prints_its_table_and_files(tmp_path: Path) -> None:
 
 
 def test_names_are_completed() -> None:
-    assert complete_task("dig") == ["digits"]
+    assert complete_task("dig") == ["digits", "digits-c"]
     assert complete_model("perc") == ["perceiver-io"]
 
 

@@ -1,0 +1,100 @@
+"""``nacbench tasks NAME``: all about one task."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nacbench.cli.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_sources
+from nacbench.cli.tables import print_table
+from nacbench.identity import flatten
+
+if TYPE_CHECKING:
+    from nacbench.task import Task
+
+FACTS = (
+    "title",
+    "modality",
+    "protocol",
+    "source_task",
+    "classes",
+    "metric",
+    "version",
+    "licence",
+    "citation",
+    "source",
+)
+
+
+def print_task(name: str, data_root: Path, as_json: bool) -> None:
+    """Print what a task says of itself, its options and recipes, and the state of its data.
+
+    Raises:
+        UserError: if there is no such task, or it cannot be loaded.
+    """
+    about = about_task(name, data_root)
+    if as_json:
+        typer.echo(json.dumps(about, indent=2))
+        return
+    for key in ("name", *FACTS, "origin"):
+        value = about[key]
+        typer.echo(f"{key.replace('_', ' '):<13}{'—' if value is None else value}")
+    for row in about["data"]:
+        typer.echo(f"{'data':<13}{row['place']} ({row['state']})")
+    if not about["data"]:
+        typer.echo(f"{'data':<13}{about['missing'] or NOTHING_TO_FETCH}")
+    _print_by_scale("option: --set task.…", about["options"], about["presets"], about["scales"])
+    _print_by_scale("setting: --set training.…", None, about["recipes"], about["scales"])
+
+
+def about_task(name: str, data_root: Path) -> dict[str, Any]:
+    """All about a task, as plain data."""
+    from nacbench.registry import TASKS
+
+    tasks = with_sources(name)
+    cls = type(tasks[name])
+    data = []
+    for source in needed(tasks.values()):
+        missing = source.missing(data_root)
+        place = str(source.place(data_root))
+        data.append({"source": str(source), "place": place, "state": "missing" if missing else "ready"})
+    return {
+        "name": name,
+        **{fact: getattr(cls, fact) for fact in FACTS},
+        "origin": TASKS.entries()[name].origin,
+        "scales": list(cls.recipes),
+        "options": _defaults(cls),
+        "presets": {scale: dict(values) for scale, values in cls.presets.items()},
+        "recipes": {scale: recipe.model_dump(mode="json", exclude_unset=True) for scale, recipe in cls.recipes.items()},
+        "data": data,
+        "missing": what_is_missing(tasks.values(), data_root),
+    }
+
+
+def _defaults(cls: "type[Task]") -> dict[str, Any]:
+    """The options with their default values."""
+    found = {}
+    for field in dataclasses.fields(cls):
+        factory = field.default_factory
+        found[field.name] = field.default if factory is dataclasses.MISSING else factory()
+    return found
+
+
+def _print_by_scale(
+    what: str, defaults: Mapping[str, Any] | None, scales: Mapping[str, Mapping[str, Any]], names: list[str]
+) -> None:
+    """A table of settings with a column for each scale; an empty cell is the default."""
+    by_scale = {scale: flatten(dict(scales.get(scale, {}))) for scale in names}
+    known = flatten(dict(defaults or {}))
+    keys = dict.fromkeys([*known, *(key for values in by_scale.values() for key in values)])
+    if not keys:
+        return
+    head = [what, *(["default"] if defaults is not None else []), *names]
+    rows = [
+        [key, *([known.get(key, "—")] if defaults is not None else []), *(by_scale[s].get(key, "") for s in names)]
+        for key in keys
+    ]
+    print_table(head, rows, right=range(1, len(head)))

@@ -1,0 +1,339 @@
+"""The fifteen corruptions of Hendrycks and Dietterich 2019 (arXiv 1903.12261), for images of any size, written anew.
+
+What each corruption does follows the paper; amounts, textures (frost is drawn, not photographed) and code are this
+suite's own, so numbers compare within the suite and not with ImageNet-C or CIFAR-10-C.
+
+Inside, images are float32 N×C×H×W from 0 to 1; a corruption may leave that range. The side is the shorter of H and W.
+Every operation works on each image alone: no sum, FFT length or kernel size may depend on the rest of the batch.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from nacbench.errors import UserError, unknown
+from nacbench.seeds import seed_for
+
+SEVERITIES = (1, 2, 3, 4, 5)
+VERSION = 1  # counts up whenever an image would come out otherwise
+_LEAST_SIDE = 8
+_VALUES_AT_ONCE = 2**20  # bounds the memory and keeps intermediate arrays near the processor's cache
+
+_Draws = Iterable[np.random.Generator]  # one for each image, to be gone through once; none is made until then
+
+
+def corrupt(
+    images: np.ndarray, name: str, severity: int, indices: Sequence[int] | np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Images with one corruption. Each depends on its own pixels and index only, not on the rest of the batch.
+
+    Args:
+        images: uint8 N×C×H×W; C is 1 (grey) or 3 (red, green, blue), H and W are 8 or more.
+        name: one of `CORRUPTIONS`.
+        severity: 1 (mild) to 5.
+        indices: N numbers that name the images; an image's random draws come from its own, with all other arguments.
+        seed: of all draws.
+
+    Returns:
+        A new uint8 array N×C×H×W.
+
+    Raises:
+        UserError: an unknown name, a severity outside 1 to 5, other images than these, or not N whole numbers.
+    """
+    if name not in _TABLE:
+        raise unknown("corruption", name, CORRUPTIONS)
+    if severity not in SEVERITIES:
+        raise UserError(f"severity {severity!r}; it must be a whole number from 1 to 5")
+    _check(images, indices)
+    operation, amounts = _TABLE[name]
+    corrupted = np.empty_like(images, order="C")
+    at_once = max(1, _VALUES_AT_ONCE // math.prod(images.shape[1:]))
+    for first in range(0, len(images), at_once):
+        part = slice(first, first + at_once)
+        draws = (
+            np.random.default_rng(seed_for(seed, "corruption", name, int(severity), int(index)))
+            for index in indices[part]
+        )
+        floats = np.divide(images[part], 255, dtype=np.float32)
+        corrupted[part] = _bytes(operation(floats, amounts[int(severity) - 1], draws))
+    return corrupted
+
+
+def _check(images: np.ndarray, indices: Sequence[int] | np.ndarray) -> None:
+    if images.dtype != np.uint8:
+        raise UserError(f"images are {images.dtype}; they must be uint8")
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < _LEAST_SIDE:
+        raise UserError(f"images are {images.shape}; they must be N×C×H×W, C 1 or 3, H and W {_LEAST_SIDE} or more")
+    if len(indices) != len(images):
+        raise UserError(f"{len(indices)} indices for {len(images)} images; there must be one for each")
+    if len(indices) and np.asarray(indices).dtype.kind not in "iu":
+        raise UserError(f"indices are {np.asarray(indices).dtype}; they must be whole numbers")
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    # a bit more than 0.5: means of a few bytes often end in 0.5, and all machines should round them alike
+    return (images.clip(0, 1) * 255 + 0.501).astype(np.uint8)
+
+
+def _side(images: np.ndarray) -> int:
+    return min(images.shape[2:])
+
+
+# ---- noise
+
+
+def _gaussian_noise(images: np.ndarray, std: float, draws: _Draws) -> np.ndarray:
+    noise = [draw.standard_normal(images.shape[1:], dtype=np.float32) for draw in draws]
+    return images + std * np.stack(noise)
+
+
+def _shot_noise(images: np.ndarray, photons: float, draws: _Draws) -> np.ndarray:
+    """Poisson noise of a sensor that counts this many photons where the image is white."""
+    counts = [draw.poisson(image * photons) for image, draw in zip(images, draws, strict=True)]
+    return np.stack(counts).astype(np.float32) / photons
+
+
+def _impulse_noise(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+    """Half of this share of all values becomes 0, half becomes 1."""
+    chance = np.stack([draw.random(images.shape[1:], dtype=np.float32) for draw in draws])
+    return np.where(chance < share, chance < share / 2, images)
+
+
+# ---- blur
+
+
+def _defocus_blur(images: np.ndarray, radius: float, draws: _Draws) -> np.ndarray:
+    """Each point becomes a disc; its radius is in sides."""
+    radius *= _side(images)
+    along = np.linspace(-radius, radius, 21 + 4 * math.ceil(radius))  # half a pixel apart, or less
+    square = np.stack(np.meshgrid(along, along, indexing="ij"))
+    rows, columns = square[:, None, np.hypot(*square) <= radius]
+    return _convolved(images, _kernels(rows, columns, reach=math.ceil(radius)))
+
+
+def _glass_blur(images: np.ndarray, distance: float, draws: _Draws) -> np.ndarray:
+    """Each pixel shows a place near its own, up to this distance in sides both ways, then a slight Gaussian blur.
+
+    Places lie between pixels too, so small images are not torn apart as they are where whole pixels trade places.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    distance *= _side(images)
+    shape = (2, *images.shape[2:])
+    shift = np.stack([draw.uniform(-distance, distance, shape) for draw in draws])
+    return gaussian_filter(_displaced(images, shift), (0, 0, distance / 4, distance / 4))
+
+
+def _displaced(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Each pixel shows what lies shift (N×2×H×W: down, right, in pixels) away, bilinearly, mirrored at the borders."""
+    from scipy.ndimage import map_coordinates
+
+    places = np.indices(images.shape[2:]) + shift
+    displaced = np.empty_like(images)
+    for image, place, out in zip(images, places, displaced, strict=True):
+        for channel, out_channel in zip(image, out, strict=True):
+            map_coordinates(channel, place, out_channel, order=1, mode="reflect")
+    return displaced
+
+
+def _motion_blur(images: np.ndarray, length: float, draws: _Draws) -> np.ndarray:
+    """Each point becomes a line in a random direction; its length is in sides."""
+    angles = np.array([draw.uniform(0, math.pi) for draw in draws])
+    return _streaked(images, length * _side(images), angles)
+
+
+def _streaked(images: np.ndarray, length: float, angles: np.ndarray) -> np.ndarray:
+    """Motion blur centred on each point: length in pixels, N angles from the horizontal."""
+    along = length * np.linspace(-0.5, 0.5, 4 * math.ceil(length) + 1)
+    rows, columns = np.sin(angles)[:, None] * along, np.cos(angles)[:, None] * along
+    return _convolved(images, _kernels(rows, columns, reach=math.ceil(length / 2)))
+
+
+def _kernels(rows: np.ndarray, columns: np.ndarray, reach: int) -> np.ndarray:
+    """Kernels N×K×K, K = 2·reach + 1, that spread a pixel evenly over points, N×points offsets in pixels.
+
+    A point between pixels counts bilinearly for the four around it, so a blur grows smoothly from none.
+    """
+    grid = np.arange(-reach, reach + 1)
+    near_row = (1 - abs(rows[..., None] - grid)).clip(0)
+    near_column = (1 - abs(columns[..., None] - grid)).clip(0)
+    return (near_row.transpose(0, 2, 1) @ near_column / rows.shape[1]).astype(np.float32)
+
+
+def _convolved(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Each image convolved with its kernel (or all with one), mirrored at its borders."""
+    from scipy import fft
+
+    height, width = images.shape[2:]
+    size = kernels.shape[-1]
+    reach = size // 2
+    padded = np.pad(images, [(0, 0), (0, 0), (reach, reach), (reach, reach)], mode="symmetric")
+    shape = [fft.next_fast_len(length, real=True) for length in padded.shape[2:]]
+    spectrum = fft.rfft2(padded, shape) * fft.rfft2(kernels[:, None], shape)
+    # what the FFT carries over the border falls on the first 2·reach rows and columns, which are cut off
+    return fft.irfft2(spectrum, shape)[..., size - 1 : size - 1 + height, size - 1 : size - 1 + width]
+
+
+def _zoom_blur(images: np.ndarray, most: float, draws: _Draws) -> np.ndarray:
+    """Mean of the image at magnifications from 1 to the largest, about a pixel apart at the border."""
+    factors = np.linspace(1, most, 4 + math.ceil((most - 1) * _side(images) / 2))
+    total = sum((_magnified(images, float(factor)) for factor in factors), start=np.zeros_like(images))
+    return total / len(factors)
+
+
+def _magnified(images: np.ndarray, factor: float) -> np.ndarray:
+    """The middle of the images at the full size, bilinearly."""
+    for axis in (2, 3):
+        length = images.shape[axis]
+        middle = (length - 1) / 2
+        place = middle + (np.arange(length) - middle) / factor
+        low = np.floor(place).astype(int).clip(0, length - 2)
+        share = (place - low).astype(np.float32).reshape(-1, *[1] * (3 - axis))
+        images = images.take(low, axis) * (1 - share) + images.take(low + 1, axis) * share
+    return images
+
+
+# ---- weather
+
+
+def _snow(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
+    """A whitish veil and falling flakes: the peaks of smoothed noise, streaked. All of it grows with the amount."""
+    from scipy.ndimage import gaussian_filter
+
+    side = _side(images)
+    shape = (1, *images.shape[2:])
+    drawn = [(draw.standard_normal(shape, dtype=np.float32), draw.uniform(0.25, 0.75)) for draw in draws]
+    clumps = _standard(gaussian_filter(np.stack([noise for noise, _ in drawn]), (0, 0, side / 90, side / 90)))
+    flakes = (2 * (clumps - 1.9 + 3 * amount)).clip(0, 1)
+    falling = _streaked(flakes, side * (0.06 + 0.15 * amount), math.pi * np.array([turn for _, turn in drawn]))
+    dull = images + amount * (0.5 + 0.5 * images.mean(axis=1, keepdims=True) - images)
+    return dull + (1 - dull) * (1.5 * falling).clip(0, 1)
+
+
+def _frost(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
+    """Ice needles in three directions 60° apart, thickest in patches and toward the borders."""
+    height, width = images.shape[2:]
+    drawn = [(draw.standard_normal((4, height, width), dtype=np.float32), draw.random()) for draw in draws]
+    noise = np.stack([noise for noise, _ in drawn])
+    angles = (np.array([turn for _, turn in drawn])[:, None] + np.arange(3)) * (math.pi / 3)
+    needles = (1 - abs(_fractal(noise[:, :3], angles))).clip(0).max(axis=1, keepdims=True)
+    rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    border = np.maximum(abs(rows), abs(columns)) ** 2
+    thickness = (0.45 + 0.25 * _fractal(noise[:, 3:]) + 0.3 * border).clip(0, 1)
+    cover = (amount * thickness * (0.5 + needles)).clip(0, 0.95)
+    ice = np.array([0.82, 0.91, 1.0] if images.shape[1] == 3 else [0.91]).reshape(-1, 1, 1)
+    return images + cover * (ice * (0.6 + 0.4 * needles) - images)
+
+
+def _fog(images: np.ndarray, density: float, draws: _Draws) -> np.ndarray:
+    """Light grey that hides the image by Koschmieder's law: exp(-density · depth) of it is left, at depths about 1."""
+    noise = np.stack([draw.standard_normal((1, *images.shape[2:]), dtype=np.float32) for draw in draws])
+    depth = (1 + 0.4 * _fractal(noise)).clip(0.2, 2)
+    return 0.9 + (images - 0.9) * np.exp(-density * depth)
+
+
+def _fractal(noise: np.ndarray, angles: np.ndarray | None = None) -> np.ndarray:
+    """White noise N×M×H×W → noise with an amplitude of frequency**-1.5, mean 0 and standard deviation 1.
+
+    With angles (N×M, from the horizontal) its features are drawn out along them.
+    """
+    from scipy import fft
+
+    rows, columns = fft.fftfreq(noise.shape[2])[:, None], fft.rfftfreq(noise.shape[3])
+    frequency = np.hypot(rows, columns)
+    frequency[0, 0] = np.inf  # no mean
+    weight = frequency**-1.5
+    if angles is not None:
+        angles = angles[..., None, None]
+        along = (np.sin(angles) * rows + np.cos(angles) * columns) / frequency
+        weight = weight * np.exp(-((along / 0.2) ** 2))
+    return _standard(fft.irfft2(fft.rfft2(noise) * weight.astype(np.float32), noise.shape[2:]))
+
+
+def _standard(fields: np.ndarray) -> np.ndarray:
+    """Fields N×M×H×W, each with mean 0 and standard deviation 1."""
+    flat = fields.reshape(*fields.shape[:2], -1)
+    flat = flat - flat.mean(axis=2, keepdims=True)
+    return (flat / flat.std(axis=2, keepdims=True)).reshape(fields.shape)
+
+
+# ---- digital
+
+
+def _brightness(images: np.ndarray, more: float, draws: _Draws) -> np.ndarray:
+    """A higher value in the sense of hue, saturation and value; what is black becomes grey."""
+    value = images.max(axis=1, keepdims=True)
+    brighter = (value + more).clip(0, 1)
+    return np.where(value > 0, images * (brighter / value.clip(1 / 255)), brighter)
+
+
+def _contrast(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+    """Each channel keeps this share of its distance from its mean over the image."""
+    mean = images.reshape(*images.shape[:2], -1).mean(axis=2)[..., None, None]
+    return mean + share * (images - mean)
+
+
+def _elastic_transform(images: np.ndarray, shift: float, draws: _Draws) -> np.ndarray:
+    """Each pixel shows a place away by a smooth random field; the shift is the field's standard deviation in sides."""
+    from scipy.ndimage import gaussian_filter
+
+    side = _side(images)
+    shape = (2, *images.shape[2:])
+    noise = np.stack([draw.standard_normal(shape, dtype=np.float32) for draw in draws])
+    return _displaced(images, shift * side * _standard(gaussian_filter(noise, (0, 0, 0.08 * side, 0.08 * side))))
+
+
+def _pixelate(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+    """Means over blocks; there are this share of a side's pixels of them along it."""
+    height, width = images.shape[2:]
+    return _blocks(height, share) @ images @ _blocks(width, share).T
+
+
+def _blocks(length: int, share: float) -> np.ndarray:
+    """length×length weights that give each pixel the mean of the block that its centre lies in."""
+    blocks = round(length * share)
+    edge = np.arange(blocks + 1)[:, None] * (length / blocks)
+    pixel = np.arange(length)
+    overlap = (np.minimum(edge[1:], pixel + 1) - np.maximum(edge[:-1], pixel)).clip(0)
+    block = ((pixel + 0.5) * (blocks / length)).astype(int)
+    return (overlap[block] * (blocks / length)).astype(np.float32)
+
+
+def _jpeg_compression(images: np.ndarray, quality: float, draws: _Draws) -> np.ndarray:
+    decoded = [_through_jpeg(image, int(quality)) for image in _bytes(images)]
+    return np.stack(decoded) / np.float32(255)
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """uint8 C×H×W, encoded and decoded."""
+    from PIL import Image
+
+    channels, height, width = image.shape
+    file = io.BytesIO()
+    Image.fromarray(image[0] if channels == 1 else image.transpose(1, 2, 0)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+_Operation = Callable[[np.ndarray, float, _Draws], np.ndarray]
+_TABLE: dict[str, tuple[_Operation, tuple[float, float, float, float, float]]] = {
+    "gaussian-noise": (_gaussian_noise, (0.04, 0.06, 0.09, 0.13, 0.18)),
+    "shot-noise": (_shot_noise, (300, 140, 60, 30, 15)),
+    "impulse-noise": (_impulse_noise, (0.02, 0.04, 0.07, 0.11, 0.17)),
+    "defocus-blur": (_defocus_blur, (0.015, 0.022, 0.03, 0.04, 0.055)),
+    "glass-blur": (_glass_blur, (0.01, 0.016, 0.024, 0.034, 0.046)),
+    "motion-blur": (_motion_blur, (0.06, 0.085, 0.11, 0.14, 0.175)),
+    "zoom-blur": (_zoom_blur, (1.06, 1.1, 1.15, 1.2, 1.26)),
+    "snow": (_snow, (0.06, 0.12, 0.18, 0.24, 0.3)),
+    "frost": (_frost, (0.25, 0.37, 0.5, 0.62, 0.75)),
+    "fog": (_fog, (0.22, 0.36, 0.54, 0.74, 0.95)),
+    "brightness": (_brightness, (0.08, 0.15, 0.22, 0.3, 0.38)),
+    "contrast": (_contrast, (0.7, 0.5, 0.36, 0.24, 0.16)),
+    "elastic-transform": (_elastic_transform, (0.008, 0.013, 0.018, 0.024, 0.031)),
+    "pixelate": (_pixelate, (0.85, 0.7, 0.57, 0.46, 0.37)),
+    "jpeg-compression": (_jpeg_compression, (65, 45, 30, 20, 12)),
+}
+CORRUPTIONS: tuple[str, ...] = tuple(_TABLE)

@@ -1,0 +1,62 @@
+"""CUB-200-2011 from its own lists and photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.image_files import read_image
+from nacbench.errors import UserError
+
+LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")
+
+
+def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
+    """``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; decoded once.
+
+    Args:
+        folder: with the three lists and ``images``.
+        shape: of the images.
+
+    Raises:
+        UserError: if a list or an image is missing or broken; the message names the file and the line.
+    """
+    stamp = "\n".join(f"{folder / name} {(folder / name).stat().st_mtime_ns}" for name in LISTS)
+    return cached_arrays(f"cub-{shape[1]}", stamp, lambda: _decode(folder, shape))
+
+
+def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarray]:
+    names, labels, training = (_read_list(folder / name) for name in LISTS)
+    arrays: dict[str, np.ndarray] = {}
+    for split, flag in (("train", "1"), ("test", "0")):
+        ids = [number for number in names if training.get(number) == flag]
+        if not ids:
+            raise UserError(f"{folder / LISTS[2]} has no {split} images (flag {flag})")
+        arrays[f"{split}_images"] = np.stack([read_image(folder / "images" / names[number], shape) for number in ids])
+        arrays[f"{split}_labels"] = np.array([_label(folder, labels, number) for number in ids], dtype=np.int16)
+    return arrays
+
+
+def _read_list(path: Path) -> dict[str, str]:
+    """The lines ``<number> <value>`` of a list."""
+    rows: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        parts = line.split()
+        if len(parts) != 2:
+            raise UserError(f"{path}, line {number}: {line!r} is not '<number> <value>'")
+        rows[parts[0]] = parts[1]
+    return rows
+
+
+def _label(folder: Path, labels: Mapping[str, str], number: str) -> int:
+    value = labels.get(number, "")
+    if not value.isdigit() or not 1 <= int(value) <= 200:
+        raise UserError(f"{folder / LISTS[1]}: the class of image {number} is {value or 'missing'!r}, not 1 to 200")
+    return int(value) - 1

@@ -1,0 +1,167 @@
+"""Images that lie as files in one folder a class: found, checked, and read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from nacbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp")
+
+
+def read_image(file: Path | IO[bytes], shape: tuple[int, int, int], name: str | None = None) -> np.ndarray:
+    """One image as uint8 channels×height×width: resized to cover the shape, and its middle cut out.
+
+    Args:
+        file: its path, or its open content.
+        shape: channels, height and width.
+        name: of the image in errors; its path by default.
+
+    Raises:
+        UserError: if it cannot be read whole.
+    """
+    from PIL import Image, ImageOps
+
+    channels, height, width = shape
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("L" if channels == 1 else "RGB")
+            fitted = ImageOps.fit(image, (width, height), method=Image.Resampling.BICUBIC)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"image {name or file} cannot be read: {error}; fetch or copy it again") from error
+    grid = np.asarray(fitted, dtype=np.uint8)
+    return grid[None] if channels == 1 else np.ascontiguousarray(grid.transpose(2, 0, 1))
+
+
+class ImageFiles:
+    """Image files that behave like an array N×channels×height×width: read and fitted when they are taken.
+
+    Args:
+        folder: what the names are relative to.
+        names: N relative paths, as bytes (so that they can be stored in an array).
+        shape: channels, height and width that every image is fitted to.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, folder: Path, names: np.ndarray, shape: tuple[int, int, int]) -> None:
+        self.folder = folder
+        self.names = names
+        self.image_shape = shape
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        paths = [self.folder / name.decode() for name in self.names[indices]]
+        images = [read_image(path, self.image_shape) for path in paths]
+        return np.stack(images) if images else np.empty((0, *self.image_shape), dtype=np.uint8)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders, one a class, sorted by name.
+
+    Raises:
+        UserError: if there are none.
+    """
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not found:
+        raise UserError(f"{folder} has no folders; it should have one for each class, with the class's images inside")
+    return found
+
+
+def image_names(folder: Path, classes: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """The images of some class folders: paths relative to ``folder`` (bytes, sorted) and the number of their class.
+
+    Raises:
+        UserError: if a class has none.
+    """
+    names: list[bytes] = []
+    labels: list[int] = []
+    for label, place in enumerate(classes):
+        own = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and not _hidden(path, place))
+        if not own:
+            raise UserError(f"{place} holds no images; fetch the data set again, or remove that folder")
+        names += [str(path.relative_to(folder)).encode() for path in own]
+        labels += [label] * len(own)
+    return np.array(names), np.array(labels, dtype=np.int16)
+
+
+def _hidden(path: Path, place: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(place).parts)
+
+
+def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[int, int, int]) -> Arrays:
+    """The splits of a data set that has one folder a split and in it one a class; images are read when taken.
+
+    Args:
+        name: of the data set, in the cache.
+        folder: where it lies.
+        splits: our name of each split → its folder's.
+        shape: of the images.
+
+    Raises:
+        UserError: if a split's folder is missing, or has other classes than the first.
+    """
+    from nacbench.data.cache import Arrays, cached_arrays
+
+    places = {split: class_folders(folder / sub) for split, sub in splits.items()}
+    first, *others = places.items()
+    known = [place.name for place in first[1]]
+    for split, classes in others:
+        differing = sorted(set(known) ^ {place.name for place in classes})
+        if differing:
+            raise UserError(
+                f"{folder / splits[split]} and {folder / splits[first[0]]} have different classes, "
+                f"for example {differing[0]}; every split needs a folder for every class"
+            )
+
+    def listing() -> dict[str, np.ndarray]:
+        arrays = {"class_names": np.array([class_name.encode() for class_name in known])}
+        for split, classes in places.items():
+            names, labels = image_names(folder, classes)
+            sizes = np.array([(folder / file.decode()).stat().st_size for file in names])
+            arrays |= {f"{split}_names": names, f"{split}_labels": labels, f"{split}_sizes": sizes}
+        return arrays
+
+    stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for classes in places.values() for place in classes)
+    listed = cached_arrays(f"{name}-listing", stamp, listing)
+    arrays = dict(listed.arrays)
+    for split in splits:
+        arrays[f"{split}_images"] = ImageFiles(folder, arrays.pop(f"{split}_names"), shape)  # type: ignore[assignment]
+    return Arrays(arrays, listed.fingerprint)
+
+
+def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[int, int, int]) -> Arrays:
+    """The images of some class folders, decoded once: ``images`` (uint8, N×C×H×W), ``labels`` and ``class_names``.
+
+    Args:
+        name: of the data set, in the cache.
+        folder: has a folder for each class.
+        classes: which of them.
+        shape: of the images.
+
+    Raises:
+        UserError: if a class has no folder or no images, or an image is broken.
+    """
+    from nacbench.data.cache import cached_arrays
+
+    places = [folder / class_name for class_name in classes]
+    for place in places:
+        if not place.is_dir():
+            raise UserError(f"{folder} has no folder {place.name}; fetch the data set again")
+
+    def decode() -> dict[str, np.ndarray]:
+        names, labels = image_names(folder, places)
+        images = ImageFiles(folder, names, shape)[np.arange(len(names))]
+        return {"images": images, "labels": labels, "class_names": np.array([c.encode() for c in classes])}
+
+    stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for place in places)
+    return cached_arrays(f"{name}-{shape[1]}", stamp, decode)

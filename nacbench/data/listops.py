@@ -1,0 +1,339 @@
+"""ListOps by the rules of Long Range Arena: nested lists of digits under MIN, MAX, MED and SM; the answer is a digit.
+
+Sources: Nangia and Bowman 2018, arXiv 1804.06028; the lengths and the growth of trees are those of Tay et al. 2021,
+arXiv 2011.04006 (lra_benchmarks/data/listops.py in github.com/google-research/long-range-arena).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from nacbench.data.listops_evaluation import (
+    CLOSING,
+    MAX,
+    MED,
+    MIN,
+    OPENING,
+    SM,
+    SYMBOLS,
+    VOCABULARY,
+    decode,
+    encode,
+    evaluate,
+    evaluate_tokens,
+)
+from nacbench.errors import UserError
+
+__all__ = ["VOCABULARY", "decode", "encode", "evaluate", "evaluate_tokens", "generate", "read_tsv"]
+
+FOREST_TOKENS = 1 << 20  # trees are grown in forests of about so many tokens …
+FOREST_TREES = 16  # … and at least so many trees
+PATIENCE_NODES = 1 << 27  # progress is looked at after so many nodes …
+PATIENCE_SPELLS = 1000  # … and must be enough to be done after so many such spells
+TREE_WORK = 128  # nodes that cost about as much as a tree does besides its own
+HEADER = b"Source\tTarget"
+SYMBOLS_OF_BYTES = {token.encode(): symbol for token, symbol in SYMBOLS.items()}
+SPACED = bytes.maketrans(b"()", b"  ")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How trees grow and which are kept; see `generate`."""
+
+    longer_than: int
+    shorter_than: int
+    max_depth: int
+    max_args: int
+
+    def check(self) -> None:
+        """Raises UserError for rules that no tree with an operator can follow."""
+        for name, value, least in (
+            ("longer_than", self.longer_than, 1),
+            ("shorter_than", self.shorter_than, self.longer_than + 2),
+            ("max_depth", self.max_depth, 2),
+            ("max_args", self.max_args, 2),
+        ):
+            if value < least:
+                raise UserError(f"{name} = {value}: it must be at least {least}")
+
+
+@dataclass(frozen=True)
+class Level:
+    """All nodes of one depth in a forest, tree after tree, the arguments of one operator side by side.
+
+    Attributes:
+        tree: number of each node's tree; ascending.
+        symbols: uint8; a digit or an operator.
+        arguments: how many each operator has; their order on the next level is that of the operators on this one.
+    """
+
+    tree: np.ndarray
+    symbols: np.ndarray
+    arguments: np.ndarray
+
+    @cached_property
+    def operators(self) -> np.ndarray:
+        """Positions of the nodes that are operators."""
+        return np.flatnonzero(self.symbols >= OPENING)
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Position of each operator's first argument on the next level."""
+        return np.cumsum(self.arguments) - self.arguments
+
+    def only(self, kept: np.ndarray) -> Level:
+        """The nodes of some trees."""
+        nodes = kept[self.tree]
+        return Level(self.tree[nodes], self.symbols[nodes], self.arguments[nodes[self.operators]])
+
+
+@dataclass
+class Progress:
+    """How many expressions are found, and whether to give up; see `PATIENCE_NODES`."""
+
+    rules: Rules
+    wanted: int
+    found: int = 0
+    found_in_spell: int = 0
+    work_in_spell: int = 0
+
+    def note(self, work: int, new: int) -> None:
+        """So many expressions were new among trees that cost so much work.
+
+        Raises:
+            UserError: if the rest would take too long.
+        """
+        self.found += new
+        self.found_in_spell += new
+        self.work_in_spell += work
+        if self.work_in_spell < PATIENCE_NODES:
+            return
+        if self.found_in_spell * PATIENCE_SPELLS < self.wanted - self.found:
+            raise UserError(
+                f"only {self.found} of {self.wanted} distinct expressions longer than {self.rules.longer_than} and "
+                f"shorter than {self.rules.shorter_than} were found before there were hardly any new ones; widen the "
+                "limits or ask for fewer"
+            )
+        self.found_in_spell = self.work_in_spell = 0
+
+
+def generate(
+    count: int, *, longer_than: int, shorter_than: int, seed: int, max_depth: int = 10, max_args: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct expressions and their values; every value is computed a second time by `evaluate_tokens`.
+
+    A node is a digit with probability 3/4, and always at the depth limit; else an operator with 2 to ``max_args``
+    arguments. Digits, operators and numbers of arguments are uniform. A digit counts 1 to the length of an expression,
+    an operator with its bracket 2; expressions outside the limits are dropped.
+
+    Args:
+        count: how many.
+        longer_than, shorter_than: limits of an expression's length, both exclusive; ``longer_than`` is at least 1.
+        seed: decides the draws; not negative.
+        max_depth: of a node; the root is at depth 1.
+        max_args: most arguments of an operator.
+
+    Returns:
+        Symbols (uint8, count×(shorter_than - 1), padded with 0 at the end) and values (int16, count, 0 to 9).
+
+    Raises:
+        UserError: if there are no such expressions, too few, or so rare ones that it would take too long.
+    """
+    rules = Rules(longer_than, shorter_than, max_depth, max_args)
+    rules.check()
+    if count < 1 or seed < 0:
+        raise UserError(f"count = {count}, seed = {seed}: count must be at least 1 and seed at least 0")
+    tokens = np.zeros((count, shorter_than - 1), dtype=np.uint8)
+    labels = np.empty(count, dtype=np.int16)
+    progress = Progress(rules, count)
+    forests = _distinct(rules, seed)
+    while progress.found < count:
+        work, new_tokens, new_labels = next(forests)
+        new = min(len(new_labels), count - progress.found)
+        part = slice(progress.found, progress.found + new)
+        tokens[part], labels[part] = new_tokens[:new], new_labels[:new]
+        progress.note(work, new)
+    assert np.array_equal(evaluate_tokens(tokens), labels), "two ways to compute the expressions disagree"
+    return tokens, labels
+
+
+def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Expressions and their labels from one of Long Range Arena's own files, ``Source`` and ``Target`` in columns.
+
+    Parentheses are dropped. Labels are taken as they are.
+
+    Args:
+        path: of the file.
+        max_length: tokens that are kept of an expression.
+
+    Returns:
+        Symbols (uint8, N×max_length, padded with 0 at the end) and labels (int16, N, 0 to 9).
+
+    Raises:
+        UserError: for a file that cannot be read or holds anything else; names the line and what is wrong.
+    """
+    if max_length < 1:
+        raise UserError(f"max_length = {max_length}: it must be at least 1")
+    tokens, labels = bytearray(), []
+    try:
+        with path.open("rb") as lines:
+            header = next(lines, b"").rstrip(b"\r\n")
+            if header != HEADER:
+                wrong = f"the header is {_shown(header)}" if header else "the header is missing"
+                raise UserError(f"{path}: line 1: {wrong}; expected 'Source', a tab and 'Target'")
+            for number, line in enumerate(lines, 2):
+                try:
+                    row, label = _parse(line)
+                except UserError as error:
+                    raise UserError(f"{path}: line {number}: {error}") from None
+                tokens += row[:max_length].ljust(max_length, b"\0")
+                labels.append(label)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not labels:
+        raise UserError(f"{path}: line 2: there is no example after the header")
+    return np.frombuffer(tokens, dtype=np.uint8).reshape(-1, max_length), np.array(labels, dtype=np.int16)
+
+
+def _parse(line: bytes) -> tuple[bytes, int]:
+    """Symbols and label of one line."""
+    source, tab, target = line.rstrip(b"\r\n").partition(b"\t")
+    if not tab:
+        raise UserError("there is no tab between an expression and its label")
+    words = source.translate(SPACED).split()
+    if not words:
+        raise UserError("there is no expression")
+    try:
+        row = bytes(map(SYMBOLS_OF_BYTES.__getitem__, words))
+    except KeyError as error:
+        raise UserError(f"token {words.index(error.args[0]) + 1} {_shown(error.args[0])} is unknown") from None
+    try:
+        label = int(target)
+    except ValueError:
+        raise UserError(f"the label {_shown(target)} is not a number") from None
+    if not 0 <= label <= 9:
+        raise UserError(f"the label {label} is not in 0 to 9")
+    return row, label
+
+
+def _shown(content: bytes) -> str:
+    return repr(content[:40].decode(errors="replace"))
+
+
+def _distinct(rules: Rules, seed: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Without end, by forest: its work; symbols and values of its trees that are kept and unlike all earlier ones."""
+    rng = np.random.default_rng(seed)
+    trees = max(FOREST_TREES, FOREST_TOKENS // rules.shorter_than)
+    seen: set[bytes] = set()
+    while True:
+        levels, kept = _grow(rng, trees, rules)
+        work = TREE_WORK * trees + sum(len(level.symbols) for level in levels)
+        levels = [level.only(kept) for level in levels]
+        tokens = _write(levels, int(kept.sum()), rules.shorter_than - 1)
+        new = []
+        for number, row in enumerate(tokens):
+            digest = hashlib.blake2b(row, digest_size=16).digest()  # expressions would take as much memory again
+            if digest not in seen:
+                seen.add(digest)
+                new.append(number)
+        yield work, tokens[new], _values(levels)[new]
+
+
+def _grow(rng: np.random.Generator, trees: int, rules: Rules) -> tuple[list[Level], np.ndarray]:
+    """Levels of a forest from the root down, and which trees have a length that is kept.
+
+    A root that is a digit is never kept, so every root is drawn as an operator. Trees that will be too long grow no
+    further.
+    """
+    tree = np.arange(trees)
+    length = np.ones(trees, dtype=np.int64)  # if all nodes that are not drawn yet are digits
+    levels = []
+    for depth in range(1, rules.max_depth + 1):
+        level = _draw(rng, tree, rules.max_args, depth == 1, depth == rules.max_depth)
+        levels.append(level)
+        owners = tree[level.operators]
+        length += np.bincount(owners, weights=level.arguments + 1, minlength=trees).astype(np.int64)
+        growing = (length < rules.shorter_than)[owners]
+        tree = np.repeat(owners[growing], level.arguments[growing])
+        if not len(tree):
+            break
+    return levels, (length > rules.longer_than) & (length < rules.shorter_than)
+
+
+def _draw(rng: np.random.Generator, tree: np.ndarray, max_args: int, is_root: bool, is_last: bool) -> Level:
+    symbols = rng.integers(SYMBOLS["0"], SYMBOLS["9"], len(tree), dtype=np.uint8, endpoint=True)
+    if is_root:
+        operators = np.arange(len(tree))
+    elif is_last:
+        operators = np.arange(0)
+    else:
+        operators = np.flatnonzero(rng.integers(0, 4, len(tree), dtype=np.uint8) == 0)
+    symbols[operators] = rng.integers(OPENING, CLOSING, len(operators), dtype=np.uint8)
+    return Level(tree, symbols, rng.integers(2, max_args, len(operators), endpoint=True))
+
+
+def _write(levels: Sequence[Level], rows: int, width: int) -> np.ndarray:
+    """Symbols of a forest, rows×width: trees as text from left to right, then padding."""
+    sizes = _sizes(levels)
+    tokens = np.zeros(rows * width, dtype=np.uint8)
+    start = np.arange(rows) * width
+    for level, size, below in zip(levels, sizes, [*sizes[1:], np.zeros(0, np.int64)], strict=True):
+        tokens[start] = level.symbols
+        inside = start[level.operators]
+        tokens[inside + size[level.operators] - 1] = CLOSING
+        before = np.cumsum(below) - below
+        start = np.repeat(inside + 1 - before[level.first], level.arguments) + before
+    return tokens.reshape(rows, width)
+
+
+def _sizes(levels: Sequence[Level]) -> list[np.ndarray]:
+    """By level, the number of tokens of each node with all below it."""
+    sizes: list[np.ndarray] = []
+    for level in reversed(levels):
+        size = np.ones(len(level.symbols), dtype=np.int64)
+        if len(level.operators):
+            size[level.operators] = 2 + np.add.reduceat(sizes[-1], level.first)
+        sizes.append(size)
+    return sizes[::-1]
+
+
+def _values(levels: Sequence[Level]) -> np.ndarray:
+    """Values of a forest's roots, computed from the leaves up."""
+    value = np.zeros(0, dtype=np.uint8)
+    for level in reversed(levels):
+        below, value = value, level.symbols - SYMBOLS["0"]
+        if len(level.operators):
+            value[level.operators] = _computed(level, below)
+    return value
+
+
+def _computed(level: Level, below: np.ndarray) -> np.ndarray:
+    """Values of a level's operators, from those of all nodes of the next level."""
+    operators = level.symbols[level.operators]
+    values = np.empty(len(operators), dtype=np.uint8)
+    for operator, results in (
+        (MIN, np.minimum.reduceat(below, level.first)),
+        (MAX, np.maximum.reduceat(below, level.first)),
+        (SM, np.add.reduceat(below, level.first, dtype=np.int64) % 10),
+    ):
+        values[operators == operator] = results[operators == operator]
+    medians = operators == MED
+    values[medians] = _medians(below, level.first[medians], level.arguments[medians])
+    return values
+
+
+def _medians(digits: np.ndarray, first: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Medians, rounded down, of the stretches that begin at ``first`` and have ``number`` digits."""
+    place = np.arange(number.max(initial=0))
+    stretches = np.where(
+        place < number[:, None], digits[np.minimum(first[:, None] + place, len(digits) - 1)], np.uint8(10)
+    )
+    stretches.sort(axis=1)
+    stretch = np.arange(len(first))
+    return (stretches[stretch, (number - 1) // 2] + stretches[stretch, number // 2]) // 2

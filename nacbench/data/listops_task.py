@@ -1,0 +1,102 @@
+"""What the ListOps tasks share: generated once and cached, or read from Long Range Arena's own files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.sequence_task import SequenceTask
+from nacbench.data.source import LocalFiles
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LRA = LocalFiles(
+    name="listops-1000",
+    needs=("basic_train.tsv", "basic_val.tsv", "basic_test.tsv"),
+    how="unpack lra_release.gz and take its folder listops-1000",
+    url="https://github.com/google-research/long-range-arena",
+    terms="Apache-2.0",
+)
+LRA_FILES = {"train": "basic_train.tsv", "validation": "basic_val.tsv", "test": "basic_test.tsv"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ListOpsTask(SequenceTask):
+    """Expressions over lists of digits; the answer is a digit. The rules are those of Long Range Arena.
+
+    Attributes:
+        data: ``generated`` from ``data_seed``, or ``lra``: the files of Long Range Arena, which must be in the mirror.
+        data_seed: of the generated expressions.
+        counts: examples of each split.
+        longer_than, shorter_than: bounds of an expression's length, both exclusive; a digit counts 1, an operator with
+            its bracket 2.
+    """
+
+    modality: ClassVar[str] = "symbols"
+    classes: ClassVar[int] = 10
+    licence = "Apache-2.0 (Long Range Arena); generated data: CC0"
+    citation = "Nangia and Bowman 2018, arXiv 1804.06028; Tay et al. 2021, Long Range Arena, arXiv 2011.04006"
+    vocabulary: ClassVar[int] = 16
+    counts: ClassVar[Mapping[str, int]]
+    longer_than: ClassVar[int]
+    shorter_than: ClassVar[int]
+
+    data: Literal["generated", "lra"] = "generated"
+    data_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+
+    def longest(self) -> int:
+        return 2000 if self.data == "lra" else self.shorter_than - 1
+
+    def sources(self) -> Sequence[DataSource]:
+        return (LRA,) if self.data == "lra" else ()
+
+    def arrays(self, data_root: Path) -> Arrays:
+        if self.data == "lra":
+            return self._read(data_root)
+        limits = {"longer_than": self.longer_than, "shorter_than": self.shorter_than}
+        stamp = f"{limits} {dict(self.counts)} {self.data_seed} {self.version}"
+        return cached_arrays(f"listops-{self.shorter_than - 1}", stamp, self._generate)
+
+    def _generate(self) -> Mapping[str, np.ndarray]:
+        """All splits from one set of distinct expressions, so that none is in two of them."""
+        from nacbench.data.listops import generate
+
+        symbols, labels = generate(
+            sum(self.counts.values()),
+            longer_than=self.longer_than,
+            shorter_than=self.shorter_than,
+            seed=self.data_seed,
+        )
+        arrays: dict[str, np.ndarray] = {}
+        first = 0
+        for split, count in self.counts.items():
+            part = slice(first, first + count)
+            arrays |= {f"{split}_symbols": symbols[part], f"{split}_labels": labels[part]}
+            first += count
+        return arrays
+
+    def _read(self, data_root: Path) -> Arrays:
+        from nacbench.data.listops import read_tsv
+
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        folder = LRA.place(data_root)
+        stamp = "\n".join(f"{folder / name} {(folder / name).stat().st_mtime_ns}" for name in LRA_FILES.values())
+
+        def read() -> Mapping[str, np.ndarray]:
+            arrays: dict[str, np.ndarray] = {}
+            for split, name in LRA_FILES.items():
+                symbols, labels = read_tsv(folder / name, self.longest())
+                arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
+            return arrays
+
+        return cached_arrays("listops-lra", stamp, read)

@@ -1,0 +1,156 @@
+"""The manifest of a data set's folder: where its files came from, and the SHA-256 of each."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nacbench.errors import UserError
+from nacbench.files import write_json
+
+MANIFEST = ".nacbench.json"
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """A file's size in bytes and its SHA-256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What ``.nacbench.json`` in a data set's folder says.
+
+    Attributes:
+        url: where the files come from.
+        sha256: of the archive that they were in, if they were in one.
+        basis: in words, what the checksums rest on.
+        date: when the files were put there, in UTC.
+        files: by path inside the folder.
+    """
+
+    url: str
+    sha256: str | None
+    basis: str
+    date: str
+    files: Mapping[str, Sum]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+
+def make_manifest(folder: Path, *, url: str, sha256: str | None, basis: str) -> Manifest:
+    """The manifest of all files in a folder, as they are now."""
+    paths = sorted(files_in(folder))
+    with progress("computing checksums", sum(path.stat().st_size for path in paths)) as done:
+        files = {str(path.relative_to(folder)): sum_of(path, done) for path in paths}
+    return Manifest(url=url, sha256=sha256, basis=basis, date=now(), files=files)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Put it into the folder."""
+    write_json(folder / MANIFEST, asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The folder's manifest, or None where it has none.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    file = folder / MANIFEST
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        files = {name: Sum(size=int(own["size"]), sha256=str(own["sha256"])) for name, own in content["files"].items()}
+        known = {key: content[key] for key in ("url", "sha256", "basis", "date")}
+        return Manifest(**known, files=files)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file} cannot be read ({error}); delete {folder} and fetch it again") from error
+
+
+def check_files(folder: Path, name: str, again: str) -> str:
+    """Compare a folder with its manifest and say in one line what was compared.
+
+    Args:
+        folder: of the data set; all that is needed is there.
+        name: of the data set, for the progress bar.
+        again: how to get the data again, for the error.
+
+    Raises:
+        UserError: names the first file that is wrong.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        count = sum(1 for _ in files_in(folder))
+        return f"{count:,} files, no checksums known: they were put there by hand; nothing that is needed is missing"
+    with progress(f"checking {name}", manifest.size) as done:
+        for path, expected in manifest.files.items():
+            wrong = _wrong(folder / path, expected, done)
+            if wrong:
+                raise UserError(f"{folder / path} {wrong}; delete {folder} and {again}")
+    unknown = [path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files]
+    others = f"; {len(unknown):,} more are not in its manifest, such as {min(unknown)}" if unknown else ""
+    return f"{len(manifest.files):,} files match their checksums ({manifest.basis}){others}"
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file in a folder at any depth but its manifest; links are followed."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name) for name in names if name != MANIFEST or Path(place) != folder)
+
+
+def sum_of(path: Path, done: Callable[[int], None] = lambda _: None) -> Sum:
+    """Size and SHA-256 of a file; ``done`` is told of every number of bytes that was read."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            done(len(chunk))
+    return Sum(size=size, sha256=digest.hexdigest())
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Give what takes every number of bytes that is done: a bar where standard error is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task(title, total=total)
+        yield lambda count: bar.advance(row, count)
+
+
+def _wrong(path: Path, expected: Sum, done: Callable[[int], None]) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != expected.size:
+            return f"has {size:,} bytes, not {expected.size:,}"
+        found = sum_of(path, done)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == expected else f"is damaged or changed: its SHA-256 is {found.sha256}, not {expected.sha256}"

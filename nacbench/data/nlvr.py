@@ -1,0 +1,81 @@
+"""NLVR from Parquet files with one row an example."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.image_files import read_image
+from nacbench.data.sentence_image_task import encode_sentences
+from nacbench.errors import UserError
+
+COLUMNS = ("identifier", "sentence", "label", "image")
+HELD_OUT = 10  # one sentence in so many, where a validation split has to be made
+
+
+def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
+    """Images, sentences (word numbers) and labels of ``train``, ``validation`` and ``test``, and the ``vocabulary``.
+
+    ``has_train_split`` says whether the training examples are the data set's own, or part of its validation split.
+
+    Raises:
+        UserError: if a file is broken.
+    """
+    files = {s: folder / f"{s}.parquet" for s in ("train", "validation", "test") if (folder / f"{s}.parquet").exists()}
+    stamp = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files.values())
+
+    def decode() -> Mapping[str, np.ndarray]:
+        rows = {split: _rows(file) for split, file in files.items()}
+        own = "train" in rows
+        if not own:
+            rows["train"], rows["validation"] = hold_out_sentences(rows["validation"])
+        arrays: dict[str, np.ndarray] = {"has_train_split": np.array(own)}
+        for split, some in rows.items():
+            arrays[f"{split}_images"] = np.stack([row_image(row, files.get(split, folder), shape) for row in some])
+            arrays[f"{split}_labels"] = np.array([row["label"] for row in some], dtype=np.int16)
+        sentences = {split: [row["sentence"] for row in some] for split, some in rows.items()}
+        return arrays | encode_sentences(sentences, vocabulary, max_words)
+
+    return cached_arrays(f"nlvr-{shape[1]}", f"{stamp} {vocabulary} {max_words}", decode)
+
+
+def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
+    """Most of the rows, and those of every tenth sentence: a sentence with all its pictures is on one side."""
+    numbers = {name: position for position, name in enumerate(dict.fromkeys(_sentence_id(row) for row in rows))}
+    held = [numbers[_sentence_id(row)] % HELD_OUT == HELD_OUT - 1 for row in rows]
+    rest = [row for row, out in zip(rows, held, strict=True) if not out]
+    return rest, [row for row, out in zip(rows, held, strict=True) if out]
+
+
+def _sentence_id(row: Mapping[str, Any]) -> str:
+    return str(row["identifier"]).partition("-")[0]
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{file} cannot be read: {error}; copy it again") from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise UserError(f"{file} has no column {missing[0]!r}; it has: {', '.join(table.column_names)}")
+    rows: list[dict[str, Any]] = table.select(COLUMNS).to_pylist()
+    if not rows:
+        raise UserError(f"{file} has no rows")
+    for row in rows:
+        if row["label"] not in (0, 1):
+            raise UserError(f"{file}: the label of {row['identifier']} is {row['label']!r}, not 0 or 1")
+    return rows
+
+
+def row_image(row: Mapping[str, Any], file: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """The image in a row's column ``image``, as uint8 of this shape."""
+    return read_image(io.BytesIO(row["image"]["bytes"]), shape, f"{row['identifier']} in {file}")

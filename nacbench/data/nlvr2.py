@@ -1,0 +1,91 @@
+"""NLVR2 from its own files: one JSON object a line, and two photographs an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.image_files import read_image
+from nacbench.data.sentence_image_task import encode_sentences
+from nacbench.errors import UserError
+
+FILES = {"train": "train.json", "validation": "dev.json", "test": "test1.json"}
+FOLDERS = {"train": "train", "validation": "dev", "test": "test1"}
+LABELS = {"False": 0, "True": 1}
+
+
+def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
+    """Images (both photographs side by side), sentences (word numbers) and labels of every split, and the vocabulary.
+
+    Args:
+        folder: with ``data/*.json`` and ``images/<split>/…``.
+        shape: of the pair; each photograph has half the width.
+        vocabulary, max_words: see `nacbench.data.sentence_image_task.SentenceImageTask`.
+
+    Raises:
+        UserError: if a line or a photograph is missing or broken.
+    """
+    files = {split: folder / "data" / name for split, name in FILES.items()}
+    stamp = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files.values())
+    half = (shape[0], shape[1], shape[2] // 2)
+
+    def decode() -> Mapping[str, np.ndarray]:
+        examples = {split: read_examples(file) for split, file in files.items()}
+        arrays: dict[str, np.ndarray] = {}
+        for split, own in examples.items():
+            place = folder / "images" / FOLDERS[split]
+            pairs: dict[Path, np.ndarray] = {}  # one pair of photographs serves several sentences
+            stems = [photograph_stem(place, example) for example in own]
+            for stem in stems:
+                if stem not in pairs:
+                    sides = [read_image(stem.with_name(f"{stem.name}-img{side}.png"), half) for side in (0, 1)]
+                    pairs[stem] = np.concatenate(sides, axis=-1)
+            arrays[f"{split}_images"] = np.stack([pairs[stem] for stem in stems])
+            arrays[f"{split}_labels"] = np.array([LABELS[example["label"]] for example in own], dtype=np.int16)
+        sentences = {split: [example["sentence"] for example in own] for split, own in examples.items()}
+        return arrays | encode_sentences(sentences, vocabulary, max_words)
+
+    return cached_arrays(f"nlvr2-{shape[1]}", f"{stamp} {vocabulary} {max_words}", decode)
+
+
+def read_examples(file: Path) -> list[dict[str, Any]]:
+    """The examples of a split, checked.
+
+    Raises:
+        UserError: names the file, the line and what is wrong with it.
+    """
+    examples = []
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            where = f"{file}, line {number}"
+            try:
+                example = json.loads(line)
+            except ValueError as error:
+                raise UserError(f"{where} is not JSON: {error}") from error
+            missing = [key for key in ("identifier", "sentence", "label") if not isinstance(example.get(key), str)]
+            if missing:
+                raise UserError(f"{where} has no text under {missing[0]!r}")
+            if example["label"] not in LABELS:
+                raise UserError(f"{where}: label {example['label']!r} is neither 'True' nor 'False'")
+            examples.append(example)
+    if not examples:
+        raise UserError(f"{file} has no examples")
+    return examples
+
+
+def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
+    """Where the two photographs of an example lie, without ``-img0.png``.
+
+    The identifier ``split-set-pair-sentence`` without its last part names the pair; training photographs lie in
+    numbered directories.
+    """
+    name = example["identifier"].rpartition("-")[0]
+    if "/" in name or not name:
+        raise UserError(f"identifier {example['identifier']!r} does not name a photograph")
+    directory = example.get("directory")
+    return place / name if directory is None else place / str(int(directory)) / name

@@ -1,0 +1,107 @@
+"""Omniglot's two small background sets, from one Parquet file or from the folders of its makers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.errors import UserError
+
+PARQUET = "images_background_small.parquet"
+SIDE = 28
+TRAIN_DRAWERS = 16  # of the 20 that drew each character; two for validation, two for test
+
+
+def read_omniglot(folder: Path) -> Arrays:
+    """Characters as uint8 images N×1×28×28, ink bright; the alphabets, sorted by name, fall into three parts.
+
+    The first ones are for training: ``train_…``, ``validation_…`` and ``test_…`` have different drawers of the same
+    characters. One eighth of the alphabets (``search_…``) and the last quarter (``novel_…``) are held out whole.
+
+    Raises:
+        UserError: if there are too few alphabets, or an image is broken.
+    """
+    file = folder / PARQUET
+    stamps = [file] if file.exists() else sorted(folder.glob("images_background*/*"))
+    stamp = "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in stamps)
+    return cached_arrays("omniglot", stamp, lambda: _decode(folder))
+
+
+def _decode(folder: Path) -> Mapping[str, np.ndarray]:
+    drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
+    for alphabet, character, drawer, image in _drawings(folder):
+        drawings.setdefault((alphabet, character), {})[drawer] = image
+    alphabets = sorted({alphabet for alphabet, _ in drawings})
+    if len(alphabets) < 4:
+        raise UserError(f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out")
+    novel = max(1, len(alphabets) // 4)
+    search = max(1, len(alphabets) // 8)
+    parts = {
+        "": alphabets[: -novel - search],
+        "search": alphabets[-novel - search : -novel],
+        "novel": alphabets[-novel:],
+    }
+    arrays: dict[str, np.ndarray] = {}
+    for part, names in parts.items():
+        characters = [key for key in sorted(drawings) if key[0] in names]
+        if part:
+            arrays |= _stacked(part, [list(drawings[key].values()) for key in characters])
+        else:
+            arrays |= _training(characters, drawings)
+    return arrays
+
+
+def _training(
+    characters: list[tuple[str, str]], drawings: Mapping[tuple[str, str], Mapping[int, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """The training alphabets' characters, by drawer in three splits."""
+    arrays = {"class_names": np.array([f"{alphabet}/{name}".encode() for alphabet, name in characters])}
+    for split, chosen in (
+        ("train", range(1, TRAIN_DRAWERS + 1)),
+        ("validation", range(TRAIN_DRAWERS + 1, TRAIN_DRAWERS + 3)),
+        ("test", range(TRAIN_DRAWERS + 3, TRAIN_DRAWERS + 5)),
+    ):
+        arrays |= _stacked(split, [[drawings[key][d] for d in chosen if d in drawings[key]] for key in characters])
+    return arrays
+
+
+def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
+    labels = np.repeat(np.arange(len(images)), [len(own) for own in images]).astype(np.int16)
+    return {f"{split}_images": np.stack([image for own in images for image in own]), f"{split}_labels": labels}
+
+
+def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
+    """Alphabet, character, drawer (from 1) and image of every drawing, in a fixed order."""
+    file = folder / PARQUET
+    if file.exists():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            rows = pq.read_table(file, columns=["alphabet", "character", "drawer", "image"]).to_pylist()
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from error
+        rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
+        for row in rows:
+            where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"
+            yield row["alphabet"], row["character"], row["drawer"], _image(io.BytesIO(row["image"]["bytes"]), where)
+        return
+    for place in sorted(folder.glob("images_background*/*/character*")):
+        for number, path in enumerate(sorted(place.glob("*.png")), start=1):
+            yield place.parent.name, place.name, number, _image(path, str(path))
+
+
+def _image(file: Any, where: str) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"image {where} cannot be read: {error}") from error
+    return 255 - np.asarray(small, dtype=np.uint8)[None]

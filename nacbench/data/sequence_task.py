@@ -1,0 +1,74 @@
+"""What all tasks on sequences share: symbols or bytes, padded with 0."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nacbench.data.array_task import ArrayTask, Count
+from nacbench.task import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nacbench.data.live import Inputs, Preparation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SequenceTask(ArrayTask):
+    """A classification task on sequences; a concrete one says where its ``symbols`` (N×length, 0: padding) come from.
+
+    Attributes:
+        stride: symbols a token; above 1, a convolution makes tokens of overlapping stretches.
+        width: of the symbols' embedding; tokens have twice as many channels, and the position channels.
+        position_dim: channels of a token that say where it lies; even.
+        vocabulary: number of symbols, padding included.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("symbols",)
+    vocabulary: ClassVar[int]
+
+    stride: Count = 1
+    width: Count = 96
+    position_dim: Count = 64
+
+    def __post_init__(self) -> None:
+        if self.position_dim % 2:
+            raise ValueError(f"task.position_dim = {self.position_dim}: it must be even (sines and cosines)")
+
+    def longest(self) -> int:
+        """The most symbols that an example has."""
+        raise TypeError(f"{type(self).__name__} must define longest()")
+
+    def spec(self) -> TaskSpec:
+        return TaskSpec(
+            modality=self.modality,
+            classes=self.classes,
+            max_tokens=-(-self.longest() // self.stride),
+            token_dim=2 * self.width + self.position_dim,
+        )
+
+    def tokenizer(self) -> nn.Module:
+        from nacbench.tokenizers.symbols import SymbolTokenizer
+
+        return SymbolTokenizer(self.vocabulary, self.width, self.position_dim, self.longest(), self.stride)
+
+    def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
+        return Trimmed()
+
+
+class Trimmed:
+    """See `nacbench.data.live.Preparation`: symbols without the padding that no example of the batch needs."""
+
+    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+        return self.plain(inputs, 0), labels
+
+    def plain(self, inputs: Inputs, first: int) -> Inputs:
+        return {"symbols": trim(inputs["symbols"])}
+
+
+def trim(symbols: Tensor) -> Tensor:
+    """B×length, of any integer type, as int64 and as long as the longest example."""
+    there = (symbols != 0).any(dim=0).nonzero()
+    longest = int(there.max()) + 1 if len(there) else 1
+    return symbols[:, :longest].long()

@@ -1,0 +1,103 @@
+"""Unpacking an archive from elsewhere: only files and folders, and none outside the folder it is unpacked into."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from nacbench.data.manifest import progress
+from nacbench.errors import UserError
+
+if TYPE_CHECKING:
+    from tarfile import TarInfo
+    from zipfile import ZipInfo
+
+MOST_EXPANSION = 200  # times the archive's own size; a real data set stays far below
+SLACK = 2**20
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip or a tar, compressed or not, into a folder that exists.
+
+    Raises:
+        UserError: if it is neither, is damaged, or has a member that is a link, a device, lies outside the folder, or
+            brings the whole to an absurd size; the message names the member. What was unpacked so far stays.
+    """
+    import lzma
+    import tarfile
+    import zipfile
+    import zlib
+
+    damaged = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+    try:
+        if tarfile.is_tarfile(archive):  # first, as a tar with a zip inside can look like a zip
+            _unpack_tar(archive, folder)
+        elif zipfile.is_zipfile(archive):
+            _unpack_zip(archive, folder)
+        else:
+            raise UserError(f"{archive} is neither a zip nor a tar archive")
+    except (*damaged, OSError, RuntimeError) as error:  # a RuntimeError: it is encrypted or compressed in a rare way
+        raise UserError(f"{archive} cannot be unpacked: {error}") from error
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
+    import tarfile
+
+    guard = _Guard(archive)
+    with tarfile.open(archive) as tar, progress(f"unpacking {archive.name}", None) as done:
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        for member in tar:
+            guard.admit(member.name, _special_in_tar(member), member.size)
+            tar.extract(member, folder)
+            done(member.size)
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    import zipfile
+
+    guard = _Guard(archive)
+    with zipfile.ZipFile(archive) as opened:
+        members = opened.infolist()
+        for member in members:
+            guard.admit(member.filename, _special_in_zip(member), member.file_size)
+        with progress(f"unpacking {archive.name}", sum(member.file_size for member in members)) as done:
+            for member in members:
+                opened.extract(member, folder)
+                done(member.file_size)
+
+
+class _Guard:
+    """Refuses members of an archive, one after another."""
+
+    def __init__(self, archive: Path) -> None:
+        self._archive = archive
+        self._left = MOST_EXPANSION * archive.stat().st_size + SLACK
+
+    def admit(self, name: str, special: str | None, size: int) -> None:
+        """Raise a UserError unless the member is safe."""
+        path = PurePosixPath(name.replace("\\", "/"))
+        self._left -= size
+        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+            self._refuse(f"its member {name!r} would lie outside the folder")
+        if special:
+            self._refuse(f"its member {name!r} is {special}")
+        if self._left < 0:
+            self._refuse(f"with its member {name!r} it unpacks to more than {MOST_EXPANSION} times its own size")
+
+    def _refuse(self, reason: str) -> None:
+        raise UserError(f"{self._archive} is not safe to unpack: {reason}")
+
+
+def _special_in_tar(member: TarInfo) -> str | None:
+    if member.isfile() or member.isdir():
+        return None
+    return "a link" if member.issym() or member.islnk() else "a device or a pipe"
+
+
+def _special_in_zip(member: ZipInfo) -> str | None:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind in (0, stat.S_IFREG, stat.S_IFDIR):  # 0: written on a system without kinds
+        return None
+    return "a link" if kind == stat.S_IFLNK else "a device or a pipe"

@@ -1,0 +1,180 @@
+"""Protocol ``low-shot``: adapt the source's network to k examples a class, score, over many episodes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nacbench.data.array_task import Count
+from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.results.statistics import t_interval
+from nacbench.task import Evaluation, Kind, Task, TaskSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from nacbench.data.live import Preparation
+    from nacbench.model import Model
+    from nacbench.network import Network
+    from nacbench.protocols.episodes import Episode, EpisodePool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LowShotTask(Task):
+    """Episodes of N classes; a concrete task says which examples they are drawn from.
+
+    The main metric is the mean accuracy over the numbers of shots; each has its own mean over episodes with the half
+    width of its 95 % t interval. The learning rate is chosen for each number of shots on search episodes, which share
+    no scored example; steps, rates and episodes are the same for every model.
+
+    Attributes:
+        adapt: what moves: ``all`` weights, the ``head`` (the last layer), or of NAC the ``circuit`` (codes, signatures
+            and read-out).
+        shots: k, examples a class to adapt to; each is scored.
+        ways: N, classes an episode.
+        queries: scored examples a class.
+        episode_seed: of all episodes: models with the same seed are compared on the same ones.
+    """
+
+    modality: ClassVar[str] = "image"
+    protocol: ClassVar[Kind] = "low-shot"
+
+    adapt: Literal["all", "head", "circuit"] = "all"
+    shots: tuple[Count, ...] = (1, 2, 4, 8, 16, 32)
+    ways: Count = 10
+    queries: Count = 15
+    episode_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+
+    def __post_init__(self) -> None:
+        if not self.shots or len(set(self.shots)) < len(self.shots):
+            raise ValueError(f"task.shots = {list(self.shots)}: give one or more different numbers")
+        if self.ways < 2:
+            raise ValueError(f"task.ways = {self.ways}: an episode needs at least two classes")
+
+    def options(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "shots": list(self.shots)}
+
+    def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
+        if self.adapt in ("all", "head"):
+            return None
+        import torch
+
+        from nacbench.network import spec_for
+
+        with torch.device("meta"):
+            groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})
+        return None if self.adapt in groups else f"it has no {self.adapt} to adapt"
+
+    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+        """The mean over the numbers of shots, and each of them."""
+        by_shots = {f"accuracy/{k}-shot": metrics[f"shots-{k}"]["accuracy"] for k in self.shots}
+        return {"accuracy": fmean(by_shots.values()), **by_shots}
+
+
+class LowShot:
+    """See `nacbench.task.ScoredTask`.
+
+    Args:
+        task: its options count.
+        recipe: the budget.
+        spec: of the source.
+        preparation: from stored examples to what the source's tokenizer takes.
+        scored: the episodes that count.
+        search: those that the learning rate is chosen on.
+        partial: how the source's data is less than the whole data set.
+    """
+
+    def __init__(
+        self,
+        task: LowShotTask,
+        recipe: AdaptRecipe,
+        spec: TaskSpec,
+        preparation: Preparation,
+        scored: EpisodePool,
+        search: EpisodePool,
+        partial: Sequence[str] = (),
+    ) -> None:
+        self.spec = dataclasses.replace(spec, classes=task.ways)
+        self.partial = partial
+        self.split_sizes = {f"shots-{k}": recipe.episodes * task.ways * task.queries for k in task.shots}
+        self._task = task
+        self._recipe = recipe
+        self._preparation = preparation
+        self._scored = scored
+        self._search = search
+
+    notes: Sequence[str] = ()
+
+    def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
+        """Choose the learning rate on search episodes, then adapt to and score every episode."""
+        from nacbench.network import Network
+        from nacbench.protocols.episodes import digest
+
+        assert isinstance(net, Network)
+        shots = int(split.removeprefix("shots-"))
+        searched = [self._search.episode(shots, i) for i in range(self._recipe.search_episodes)]
+        episodes = [self._scored.episode(shots, i) for i in range(self._recipe.episodes)]
+        tried = {rate: fmean(self._accuracy(net, e, rate) for e in searched) for rate in self._recipe.rates}
+        rate = max(tried, key=lambda r: (tried[r], -r))  # of two that are equally good, the smaller
+        logits = [self._score(net, self._scored, episode, rate) for episode in episodes]
+        details = {
+            "adapt": self._task.adapt,
+            "rate": rate,
+            "rates_tried": {f"{r:g}": accuracy for r, accuracy in tried.items()},
+            "steps": self._recipe.steps,
+            "episodes": digest(episodes),
+            "search_episodes": digest(searched),
+        }
+        return self._evaluation(logits, details)
+
+    def _evaluation(self, logits: list[torch.Tensor], details: dict[str, Any]) -> Evaluation:
+        import numpy as np
+        import torch
+
+        from nacbench.data.classification import classification_scores
+
+        ways, queries = self._task.ways, self._task.queries
+        labels = torch.arange(ways).repeat_interleave(queries).repeat(len(logits))
+        scored = classification_scores(torch.cat(logits), labels)
+        hits = scored.predictions["prediction"] == scored.predictions["label"]
+        by_episode = hits.reshape(len(logits), -1).mean(axis=1)
+        episode = np.repeat(np.arange(len(logits), dtype=np.int32), ways * queries)
+        return Evaluation(
+            metrics={**scored.metrics, "half_width_95": t_interval(by_episode.tolist()).half_width},
+            predictions={**scored.predictions, "episode": episode},
+            details=details,
+        )
+
+    def _accuracy(self, net: Network, episode: Episode, rate: float) -> float:
+        import torch
+
+        logits = self._score(net, self._search, episode, rate)
+        labels = torch.arange(len(episode.classes)).repeat_interleave(episode.query.shape[1])
+        return float((logits.argmax(-1) == labels).float().mean())
+
+    def _score(self, net: Network, pool: EpisodePool, episode: Episode, rate: float) -> torch.Tensor:
+        """Logits of an episode's queries, class by class, after adapting to its support."""
+        import torch
+
+        from nacbench.protocols.adaptation import adapt
+        from nacbench.seeds import seed_for
+
+        device = next(net.parameters()).device
+        shots = episode.support.shape[1]
+        inputs, _ = pool.support.take(episode.support.reshape(-1))
+        prepared = {k: v.to(device) for k, v in self._preparation.plain(inputs, 0).items()}
+        labels = torch.arange(len(episode.classes), device=device).repeat_interleave(shots)
+        seed = seed_for("adapt", *map(int, episode.support.reshape(-1)[:4]), shots)
+        adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)
+        flat = episode.query.reshape(-1)
+        logits = []
+        for first in range(0, len(flat), self._recipe.batch_size):
+            some, _ = pool.query.take(flat[first : first + self._recipe.batch_size])
+            ready = {k: v.to(device) for k, v in self._preparation.plain(some, first).items()}
+            logits.append(adapted(**ready).float().cpu())
+        return torch.cat(logits)

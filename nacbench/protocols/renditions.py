@@ -1,0 +1,75 @@
+"""Protocol ``ood`` on other pictures of some of the source's classes, whose logits alone are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nacbench.data.array_task import CLASS_NAMES
+from nacbench.errors import UserError
+from nacbench.task import Evaluation
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nacbench.data.image_task import ImageTask
+
+
+class Renditions:
+    """See `nacbench.task.ScoredTask`: splits ``clean`` and ``ood/renditions``, both of the shared classes alone.
+
+    Args:
+        source: the task that trained.
+        data_root: mirror of data sets.
+        arrays: ``images`` and ``labels`` of the renditions; labels count through ``shared``.
+        shared: names of the shared classes; those that the source has not been trained on are left out.
+
+    Raises:
+        UserError: if the source has none of them.
+    """
+
+    def __init__(
+        self, source: ImageTask, data_root: Path, arrays: Mapping[str, np.ndarray], shared: Sequence[str]
+    ) -> None:
+        from nacbench.data.live import Split
+
+        own = source.arrays(data_root).arrays
+        live = source.build(data_root, source.recipes["paper"])
+        position = {name.decode(): number for number, name in enumerate(own[CLASS_NAMES])}
+        kept = [name for name in shared if name in position]
+        if not kept:
+            raise UserError(f"none of the {len(shared)} shared classes is among the source's {len(position)} classes")
+        logit_of = np.array([position.get(name, -1) for name in shared])
+        labels = logit_of[arrays["labels"]]
+        test = live.splits["test"]
+        shared_logits = np.sort(logit_of[logit_of >= 0])
+        self.spec = live.spec
+        self._logits = shared_logits
+        self._preparation = live.preparation
+        self._splits = {
+            "clean": test.part(np.flatnonzero(np.isin(test.labels[test.indices], shared_logits))),
+            "ood/renditions": Split({"images": arrays["images"]}, labels, np.flatnonzero(labels >= 0)),
+        }
+        self.split_sizes = {name: len(split) for name, split in self._splits.items()}
+        self.partial = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
+
+    notes: Sequence[str] = ()
+
+    def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
+        from nacbench.data.classification import classification_scores
+        from nacbench.data.live import score
+
+        logits, labels = score(net, self._splits[split], self._preparation, batch_size)
+        return classification_scores(masked(logits, self._logits), labels)
+
+
+def masked(logits: Tensor, kept: np.ndarray) -> Tensor:
+    """Logits N×classes with all but some classes at the lowest finite number of half precision."""
+    import torch
+
+    hidden = torch.ones(logits.shape[1], dtype=torch.bool)
+    hidden[torch.from_numpy(kept)] = False
+    return logits.float().masked_fill(hidden, torch.finfo(torch.float16).min)

@@ -1,0 +1,21 @@
+"""Digits-C: the test images of the digits under fifteen corruptions at five severities."""
+
+from dataclasses import dataclass
+
+from nacbench.data.image_task import ImageTask
+from nacbench.protocols.corrupted import CorruptedTask
+from nacbench.tasks.digits import Digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsC(CorruptedTask):
+    title = "Digits-C"
+    classes = Digits.classes
+    licence = Digits.licence
+    citation = f"{Digits.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
+    source = f"{Digits.source}; corrupted by nacbench"
+    source_task = "digits"
+    presets = {"smoke": {"examples": 32}, "mini": {}, "paper": {}}
+
+    def source_class(self) -> type[ImageTask]:
+        return Digits

@@ -1,0 +1,71 @@
+"""Geometric shapes: forty flat and solid shapes, one mesh each for training and for test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.modelnet import mesh_arrays
+from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
+from nacbench.data.source import Archive
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometricShapes(PointTask):
+    """An epoch goes through the forty training meshes several times, with other points each time."""
+
+    title = "Geometric shapes"
+    classes = 40
+    licence = "MIT"
+    citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
+    source = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
+    stored = 16384
+    archive = Archive(
+        name="geometric_shapes",
+        url="https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip",
+        sha256=None,
+        inside="raw",
+        needs=("*/train/*.off", "*/test/*.off"),
+        size="0.3 MB",
+        terms="MIT",
+    )
+    presets = {
+        "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "visits": 4},
+        "mini": {"points": 256, "bands": 16, "highest_frequency": 32.0, "visits": 32},
+        "paper": {"points": 2048, "bands": 64, "visits": 256},
+    }
+    recipes = {
+        "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
+        "mini": PointRecipe(
+            epochs=60,
+            batch_size=32,
+            lr=1e-3,
+            warmup_epochs=3,
+            ema=0.998,
+            augment=PointAugment(turn=1.0, scale=0.2, shift=0.05, jitter=0.005),
+        ),
+        "paper": PointRecipe(
+            epochs=100,
+            batch_size=128,
+            lr=5e-4,
+            warmup_epochs=5,
+            ema=0.9999,
+            augment=PointAugment(turn=1.0, scale=0.2, shift=0.1, jitter=0.01),
+        ),
+    }
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.archive,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return mesh_arrays("geometric_shapes", self.archive.place(data_root), self.stored)

@@ -1,0 +1,85 @@
+"""ImageNet (ILSVRC 2012): 1.28 million photographs in a thousand classes, from its usual folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.image_files import folder_arrays
+from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
+from nacbench.data.source import LocalFiles
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imagenet(ImageTask):
+    """The test split is the 50,000 validation images, as everywhere. Images are read from their files as they are
+    needed, resized and cut to 224×224 pixels. A copy with only some of the classes is taken too; the record says so."""
+
+    title = "ImageNet"
+    classes = 1000
+    licence = "non-commercial research and education (image-net.org/download)"
+    citation = "Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge, arXiv 1409.0575"
+    source = "image-net.org, with an account; train/<class>/*.JPEG and val/<class>/*.JPEG"
+    shape = (3, 224, 224)
+    mean = (0.485, 0.456, 0.406)
+    std = (0.229, 0.224, 0.225)
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "patch": 14, "train_examples": 256, "test_examples": 128},
+        "mini": {"stem_width": 48, "position_dim": 32, "patch": 14, "train_examples": 50_000, "test_examples": 5000},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
+        "mini": ImageRecipe(
+            epochs=10,
+            batch_size=64,
+            lr=1.5e-3,
+            warmup_epochs=1,
+            label_smoothing=0.1,
+            ema=0.998,
+            augment=ImageAugment(resized_crop=0.35, flip=True),
+        ),
+        "paper": ImageRecipe(
+            epochs=110,
+            batch_size=1024,
+            lr=6e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.99996,
+            augment=ImageAugment(
+                resized_crop=0.08,
+                flip=True,
+                randaugment=27,
+                randaugment_std=1.5,
+                color_jitter=0.4,
+                erasing=0.25,
+                repeats=3,
+                mixup=0.8,
+                cutmix=1.0,
+            ),
+        ),
+    }
+    files = LocalFiles(
+        name="imagenet",
+        needs=("train/*/*", "val/*/*"),
+        how="get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar with an account, and unpack them into "
+        "train/<class>/ and val/<class>/",
+        url="https://image-net.org/download",
+        terms="non-commercial research and education",
+    )
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.files,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return folder_arrays("imagenet", self.files.place(data_root), {"train": "train", "test": "val"}, self.shape)

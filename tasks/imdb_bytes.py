@@ -1,0 +1,107 @@
+"""IMDb reviews as raw bytes: is a review for or against the film?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from nacbench.data.array_task import Count
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.hub import HubDataset
+from nacbench.data.image_task import check_labels
+from nacbench.data.sequence_task import SequenceTask
+from nacbench.errors import UserError
+from nacbench.recipe import Recipe
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LONGEST = 4000
+FULL = {"train": 25_000, "test": 25_000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImdbBytes(SequenceTask):
+    """The bytes of a review's UTF-8 text, cut off after ``max_bytes``; a byte 0, which no text has, becomes a space.
+
+    Attributes:
+        max_bytes: the longest input; Long Range Arena takes 4,000.
+    """
+
+    title = "IMDb bytes"
+    modality: ClassVar[str] = "text"
+    classes = 2
+    licence = "not stated by its makers; research use"
+    citation = "Maas et al. 2011, Learning Word Vectors for Sentiment Analysis, ACL; as in Long Range Arena"
+    source = "huggingface.co/datasets/stanfordnlp/imdb"
+    vocabulary = 256
+    dataset = HubDataset(
+        repo="stanfordnlp/imdb",
+        revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
+        files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+    )
+    presets = {
+        "smoke": {
+            "max_bytes": 256,
+            "width": 16,
+            "position_dim": 16,
+            "stride": 8,
+            "train_examples": 128,
+            "test_examples": 64,
+        },
+        "mini": {"max_bytes": 1000, "width": 48, "position_dim": 32, "stride": 4},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": Recipe(epochs=1, batch_size=16, lr=2e-3),
+        "mini": Recipe(epochs=4, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998),
+        "paper": Recipe(epochs=40, batch_size=32, lr=3e-4, warmup_epochs=2, label_smoothing=0.1, ema=0.9999),
+    }
+
+    max_bytes: Count = LONGEST
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_bytes > LONGEST:
+            raise ValueError(f"task.max_bytes = {self.max_bytes}: at most {LONGEST} are kept of a review")
+
+    def longest(self) -> int:
+        return self.max_bytes
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.dataset,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        whole = cached_arrays("imdb-bytes", self.dataset.stamp(data_root), lambda: self._encode(data_root))
+        cut = {name: a[:, : self.max_bytes] if name.endswith("symbols") else a for name, a in whole.arrays.items()}
+        return Arrays(cut, whole.fingerprint)
+
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        found = {split: len(arrays[f"{split}_labels"]) for split in FULL}
+        return [f"{found[s]:,} of {FULL[s]:,} {s} reviews" for s in FULL if found[s] < FULL[s]]
+
+    def _encode(self, data_root: Path) -> Mapping[str, np.ndarray]:
+        import numpy as np
+
+        arrays: dict[str, np.ndarray] = {}
+        for split, rows in self.dataset.load(data_root).items():
+            missing = {"text", "label"} - set(rows.column_names)
+            if missing:
+                raise UserError(f"{self.dataset.repo}, split {split}, in {data_root} has no column {missing.pop()!r}")
+            symbols = np.zeros((len(rows), LONGEST), dtype=np.uint8)
+            for row, text in enumerate(rows["text"]):
+                content = str(text).encode().replace(b"\0", b" ")[:LONGEST]
+                symbols[row, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+            labels = np.array(rows["label"], dtype=np.int16)
+            try:
+                check_labels(labels, self.classes)
+            except ValueError as error:
+                raise UserError(f"{self.dataset.repo}, split {split}, in {data_root}: {error}") from error
+            arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
+        return arrays

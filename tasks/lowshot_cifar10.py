@@ -1,0 +1,44 @@
+"""Low-shot CIFAR-10: a network trained on Tiny-ImageNet, adapted to a few photographs of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.protocols.transfer import TransferTask
+from nacbench.task import DataSource
+from nacbench.tasks.cifar10 import Cifar10
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowshotCifar10(TransferTask):
+    title = "Low-shot CIFAR-10"
+    classes = 10
+    licence = Cifar10.licence
+    citation = Cifar10.citation
+    source = f"{Cifar10.source}, enlarged to 64×64 pixels"
+    source_task = "tiny-imagenet"
+    presets = {
+        "smoke": {"shots": (1, 4), "ways": 3, "queries": 4},
+        "mini": {},
+        "paper": {"queries": 100},
+    }
+    recipes = {
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=30, rates=(3e-4, 1e-3, 3e-3), episodes=10, search_episodes=3),
+        "paper": AdaptRecipe(
+            batch_size=64, steps=100, rates=(1e-4, 3e-4, 1e-3, 3e-3), episodes=100, search_episodes=10
+        ),
+    }
+
+    def sources(self) -> Sequence[DataSource]:
+        return (Cifar10.dataset,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        return Cifar10().arrays(data_root)

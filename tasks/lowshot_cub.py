@@ -1,0 +1,61 @@
+"""Low-shot CUB: a network trained on Tiny-ImageNet, adapted to a few photographs of each species of bird."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.array_task import Count
+from nacbench.data.cub import read_cub
+from nacbench.data.source import Archive
+from nacbench.errors import UserError
+from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.protocols.transfer import TransferTask
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowshotCub(TransferTask):
+    """With 32 shots nearly all training photographs of a class are used: most classes have 30, so k ends at 16."""
+
+    title = "Low-shot CUB"
+    classes = 200
+    licence = "non-commercial research and education"
+    citation = "Wah et al. 2011, The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001"
+    source = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
+    source_task = "tiny-imagenet"
+    presets = {
+        "smoke": {"shots": (1, 2), "ways": 3, "queries": 2},
+        "mini": {"ways": 20, "queries": 8},
+        "paper": {"ways": 200, "queries": 10},
+    }
+    recipes = {
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=30, rates=(3e-4, 1e-3, 3e-3), episodes=10, search_episodes=3),
+        "paper": AdaptRecipe(batch_size=128, steps=200, rates=(1e-4, 3e-4, 1e-3, 3e-3), episodes=20, search_episodes=3),
+    }
+    archive = Archive(
+        name="cub-200-2011",
+        url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
+        sha256="0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
+        inside="CUB_200_2011",
+        needs=("images.txt", "image_class_labels.txt", "train_test_split.txt", "images/*/*"),
+        size="1.1 GB",
+        terms="non-commercial research and education",
+    )
+
+    shots: tuple[Count, ...] = (1, 2, 4, 8, 16)
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.archive,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return read_cub(self.archive.place(data_root), (3, 64, 64))

@@ -1,0 +1,63 @@
+"""Low-shot Omniglot: N-way k-shot over characters of alphabets that the network has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacbench.data.array_task import Count
+from nacbench.protocols.lowshot import LowShot, LowShotTask
+from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.task import DataSource, ScoredTask, Task
+from nacbench.tasks.omniglot import Omniglot
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowshotOmniglot(LowShotTask):
+    """Each character was drawn by 20 people, so k ends at 16, with the other four drawings to score.
+
+    The learning rate is searched on an alphabet that is neither trained on nor scored.
+    """
+
+    title = "Low-shot Omniglot"
+    classes = 20
+    licence = Omniglot.licence
+    citation = Omniglot.citation
+    source = Omniglot.source
+    source_task = "omniglot"
+    presets = {
+        "smoke": {"shots": (1, 2), "ways": 5, "queries": 2},
+        "mini": {},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=40, rates=(1e-3, 3e-3), episodes=20, search_episodes=3),
+        "paper": AdaptRecipe(batch_size=64, steps=100, rates=(3e-4, 1e-3, 3e-3), episodes=200, search_episodes=20),
+    }
+
+    shots: tuple[Count, ...] = (1, 2, 4, 8, 16)
+    ways: Count = 20
+    queries: Count = 4
+
+    def sources(self) -> Sequence[DataSource]:
+        return (Omniglot.files,)
+
+    def fingerprint(self, data_root: Path) -> str:
+        return Omniglot().fingerprint(data_root)
+
+    def build_on(self, source: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
+        from nacbench.data.live import Split
+        from nacbench.protocols.episodes import EpisodePool
+
+        assert isinstance(source, Omniglot)
+        arrays = source.arrays(data_root).arrays
+        novel, other = (
+            Split({"images": arrays[f"{part}_images"]}, arrays[f"{part}_labels"]) for part in ("novel", "search")
+        )
+        scored = EpisodePool("scored", novel, novel, self.ways, self.queries, self.episode_seed)
+        ways = min(self.ways, int(other.labels.max()) + 1)
+        search = EpisodePool("search", other, other, ways, self.queries, self.episode_seed)
+        spec = source.found_spec(arrays)
+        return LowShot(self, settings, spec, source.preparation(source.recipes["paper"], spec), scored, search)

@@ -1,0 +1,22 @@
+"""ModelNet10: 4,899 meshes of objects in ten classes, as point clouds."""
+
+from dataclasses import dataclass
+
+from nacbench.data.modelnet import ModelNetTask
+from nacbench.data.source import Archive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modelnet10(ModelNetTask):
+    title = "ModelNet10"
+    classes = 10
+    archive = Archive(
+        name="modelnet10",
+        url="http://vision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip",
+        sha256=None,  # its makers give none: that of the first download is kept, and required from then on
+        inside="ModelNet10",
+        needs=("*/train/*.off", "*/test/*.off"),
+        size="0.5 GB",
+        terms="research use",
+    )
+    source = "vision.princeton.edu/projects/2014/3DShapeNets"

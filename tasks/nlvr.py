@@ -1,0 +1,76 @@
+"""NLVR: is a sentence true of three boxes with coloured shapes?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.image_task import ImageAugment, ImageRecipe
+from nacbench.data.nlvr import read_nlvr
+from nacbench.data.sentence_image_task import SentenceImageTask
+from nacbench.data.source import LocalFiles
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nlvr(SentenceImageTask):
+    """A copy without a training split is taken too: nine tenths of the validation sentences are then trained on, the
+    others are the validation split, and the record says so."""
+
+    title = "NLVR"
+    licence = "CC BY 4.0"
+    citation = "Suhr et al. 2017, A Corpus of Natural Language for Visual Reasoning, ACL"
+    source = "lil.nlp.cornell.edu/nlvr, one ordering of each picture, as Parquet"
+    shape = (3, 48, 192)
+    mean = (0.78, 0.78, 0.78)
+    std = (0.22, 0.22, 0.24)
+    vocabulary = 256
+    max_words = 32
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "patch": 8, "train_examples": 128, "test_examples": 64},
+        "mini": {"stem_width": 48, "position_dim": 32, "patch": 4},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
+        "mini": ImageRecipe(epochs=30, batch_size=32, lr=1e-3, warmup_epochs=2, label_smoothing=0.1, ema=0.998),
+        "paper": ImageRecipe(
+            epochs=200,
+            batch_size=128,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.9999,
+            augment=ImageAugment(crop_padding=2),
+        ),
+    }
+    files = LocalFiles(
+        name="nlvr",
+        needs=("validation.parquet", "test.parquet"),
+        how="convert its train, dev and test-P pictures to train.parquet, validation.parquet and test.parquet with the "
+        "columns identifier, sentence, label (0 or 1) and image",
+        url="https://lil.nlp.cornell.edu/nlvr",
+        terms="CC BY 4.0",
+    )
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.files,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return read_nlvr(self.files.place(data_root), self.shape, self.vocabulary, self.max_words)
+
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        if bool(arrays["has_train_split"]):
+            return []
+        return [f"no training split: trained on {len(arrays['train_labels'])} examples of the validation split"]

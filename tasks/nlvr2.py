@@ -1,0 +1,68 @@
+"""NLVR2: is a sentence true of two photographs?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.image_task import ImageAugment, ImageRecipe
+from nacbench.data.nlvr2 import FILES, read_nlvr2
+from nacbench.data.sentence_image_task import SentenceImageTask
+from nacbench.data.source import LocalFiles
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nlvr2(SentenceImageTask):
+    """The two photographs stand side by side, each 64×64 pixels. Test is the public split test1."""
+
+    title = "NLVR2"
+    licence = "CC BY 4.0 (sentences); photographs: their owners', by request"
+    citation = "Suhr et al. 2019, A Corpus for Reasoning About Natural Language Grounded in Photographs, ACL"
+    source = "lil.nlp.cornell.edu/nlvr: its JSON files, and the photographs by request"
+    shape = (3, 64, 128)
+    mean = (0.485, 0.456, 0.406)
+    std = (0.229, 0.224, 0.225)
+    vocabulary = 4096
+    max_words = 48
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "patch": 8, "train_examples": 128, "test_examples": 64},
+        "mini": {"stem_width": 48, "position_dim": 32, "train_examples": 20_000},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=1, batch_size=8, lr=2e-3),
+        "mini": ImageRecipe(epochs=5, batch_size=64, lr=1e-3, warmup_epochs=0.5, label_smoothing=0.1, ema=0.998),
+        "paper": ImageRecipe(
+            epochs=100,
+            batch_size=256,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.9999,
+            augment=ImageAugment(crop_padding=4, color_jitter=0.2),
+        ),
+    }
+    files = LocalFiles(
+        name="nlvr2",
+        needs=(*(f"data/{name}" for name in FILES.values()), "images/train", "images/dev", "images/test1"),
+        how="take train.json, dev.json and test1.json from its repository into data/, and ask its makers for the "
+        "photographs, which go into images/",
+        url="https://lil.nlp.cornell.edu/nlvr",
+        terms="sentences CC BY 4.0, photographs by request",
+    )
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.files,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return read_nlvr2(self.files.place(data_root), self.shape, self.vocabulary, self.max_words)

@@ -1,0 +1,76 @@
+"""Omniglot: handwritten characters of a few alphabets, 28×28 pixels; what the low-shot task starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.data.array_task import Count
+from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
+from nacbench.data.omniglot import read_omniglot
+from nacbench.data.source import LocalFiles
+from nacbench.errors import UserError
+from nacbench.task import DataSource
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Omniglot(ImageTask):
+    """The characters of the training alphabets; test drawings are by two drawers who are not in the training split."""
+
+    title = "Omniglot"
+    classes = 157
+    licence = "MIT"
+    citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
+    source = "github.com/brendenlake/omniglot, its two small background sets"
+    shape = (1, 28, 28)
+    mean = (0.080,)
+    std = (0.210,)
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 512},
+        "mini": {"stem_width": 32, "position_dim": 32},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
+        "mini": ImageRecipe(
+            epochs=30,
+            batch_size=64,
+            lr=2e-3,
+            warmup_epochs=2,
+            label_smoothing=0.1,
+            ema=0.998,
+            augment=ImageAugment(crop_padding=2),
+        ),
+        "paper": ImageRecipe(
+            epochs=300,
+            batch_size=128,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.9999,
+            augment=ImageAugment(crop_padding=2, mixup=0.8, cutmix=1.0),
+        ),
+    }
+    files = LocalFiles(
+        name="omniglot",
+        needs=("images_background*",),
+        how="unpack images_background_small1.zip and images_background_small2.zip from its folder 'python'",
+        url="https://github.com/brendenlake/omniglot",
+        terms="MIT",
+    )
+
+    patch: Count = 2
+
+    def sources(self) -> Sequence[DataSource]:
+        return (self.files,)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        reason = self.missing(data_root)
+        if reason:
+            raise UserError(reason)
+        return read_omniglot(self.files.place(data_root))

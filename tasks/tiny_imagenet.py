@@ -1,0 +1,63 @@
+"""Tiny-ImageNet: 110,000 photographs of 64×64 pixels in 200 classes of ImageNet, 500 + 50 a class."""
+
+from dataclasses import dataclass
+
+from nacbench.data.hub import HubDataset
+from nacbench.data.image_task import HubImageTask, ImageAugment, ImageRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyImagenet(HubImageTask):
+    """The test split is the data set's validation images, as everywhere: the labels of its own test images are kept
+    back by its makers. A copy with only some of the classes is taken too; the record says so."""
+
+    title = "Tiny-ImageNet"
+    classes = 200
+    licence = "from ImageNet: non-commercial research and education (image-net.org/download)"
+    citation = "Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge, Stanford CS231n"
+    source = "huggingface.co/datasets/zh-plus/tiny-imagenet"
+    dataset = HubDataset(
+        repo="zh-plus/tiny-imagenet",
+        revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",
+        files={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
+    )
+    some_classes = True
+    shape = (3, 64, 64)
+    mean = (0.4802, 0.4481, 0.3975)
+    std = (0.2770, 0.2691, 0.2821)
+    presets = {
+        "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
+        "mini": {"stem_width": 48, "position_dim": 32},
+        "paper": {},
+    }
+    recipes = {
+        "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
+        "mini": ImageRecipe(
+            epochs=12,
+            batch_size=64,
+            lr=1.5e-3,
+            warmup_epochs=1,
+            label_smoothing=0.1,
+            ema=0.998,
+            augment=ImageAugment(crop_padding=6, flip=True),
+        ),
+        "paper": ImageRecipe(
+            epochs=400,
+            batch_size=512,
+            lr=5e-4,
+            warmup_epochs=10,
+            label_smoothing=0.1,
+            ema=0.99996,
+            augment=ImageAugment(
+                crop_padding=8,
+                flip=True,
+                randaugment=27,
+                randaugment_std=1.5,
+                color_jitter=0.4,
+                erasing=0.25,
+                repeats=3,
+                mixup=0.8,
+                cutmix=1.0,
+            ),
+        ),
+    }

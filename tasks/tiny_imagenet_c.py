@@ -1,0 +1,20 @@
+"""Tiny-ImageNet-C: the test images of Tiny-ImageNet under fifteen corruptions at five severities."""
+
+from dataclasses import dataclass
+
+from nacbench.data.image_task import ImageTask
+from nacbench.protocols.corrupted import CorruptedTask
+from nacbench.tasks.tiny_imagenet import TinyImagenet
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyImagenetC(CorruptedTask):
+    title = "Tiny-ImageNet-C"
+    classes = TinyImagenet.classes
+    licence = TinyImagenet.licence
+    citation = f"{TinyImagenet.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
+    source = f"{TinyImagenet.source}; corrupted by nacbench"
+    source_task = "tiny-imagenet"
+
+    def source_class(self) -> type[ImageTask]:
+        return TinyImagenet

@@ -1,0 +1,85 @@
+"""Scoring split by split: what is scored survives an interruption, and nothing half-written or foreign is taken."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch import nn
+
+from nacbench.errors import UserError
+from nacbench.scoring import read_evaluation, score_splits, write_evaluation, write_predictions
+from nacbench.task import Evaluation, TaskSpec
+
+
+class Counting:
+    """A task whose splits say how often they were scored."""
+
+    spec = TaskSpec(modality="symbols", classes=2, max_tokens=1, token_dim=1)
+    split_sizes = {"train": 5, "clean": 3, "ood/fog-1": 3, "ood/fog-2": 3}
+    notes: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.scored: list[str] = []
+
+    def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
+        assert not torch.is_grad_enabled()
+        self.scored.append(split)
+        rows = np.arange(3, dtype=np.int32)
+        logits = np.arange(6, dtype=np.float16).reshape(3, 2)
+        return Evaluation(
+            metrics={"accuracy": 0.1 + len(self.scored)},
+            predictions={"index": rows, "logits": logits},
+            details={"a": [1]},
+        )
+
+
+def test_every_split_but_train_is_scored_once(tmp_path: Path) -> None:
+    task = Counting()
+    scored = score_splits(task, nn.Identity(), 8, tmp_path, "run1")
+    assert task.scored == list(scored) == ["clean", "ood/fog-1", "ood/fog-2"]
+
+
+def test_what_is_scored_is_not_scored_again_after_an_interruption(tmp_path: Path) -> None:
+    task = Counting()
+
+    def stop_at_the_last(done: int, split: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_splits(task, nn.Identity(), 8, tmp_path, "run1", stop_at_the_last)
+    again = score_splits(task, nn.Identity(), 8, tmp_path, "run1")
+    assert task.scored == ["clean", "ood/fog-1", "ood/fog-2"]
+    assert [evaluation.metrics["accuracy"] for evaluation in again.values()] == [1.1, 2.1, 3.1]
+    np.testing.assert_array_equal(again["clean"].predictions["logits"], np.arange(6).reshape(3, 2))
+    assert again["clean"].predictions["index"].dtype == np.int32
+    assert again["clean"].details["a"] == [1]
+
+
+@pytest.mark.parametrize("damage", ["another run", "cut off", "no metadata"])
+def test_a_score_that_is_not_this_runs_whole_one_is_made_again(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "x.parquet"
+    with torch.no_grad():
+        write_evaluation(file, Counting().evaluate(nn.Identity(), "clean", 8), "run1")
+    if damage == "cut off":
+        file.write_bytes(file.read_bytes()[:-20])
+    if damage == "no metadata":
+        pq.write_table(pq.read_table(file).replace_schema_metadata({}), file)
+    assert read_evaluation(file, "run2" if damage == "another run" else "run1") is None
+
+
+def test_the_final_predictions_name_the_split_of_every_row(tmp_path: Path) -> None:
+    scored = score_splits(Counting(), nn.Identity(), 8, tmp_path / "scores", "run1")
+    write_predictions(tmp_path / "p.parquet", scored)
+    table = pq.read_table(tmp_path / "p.parquet")
+    assert table.column("split").to_pylist() == ["clean"] * 3 + ["ood/fog-1"] * 3 + ["ood/fog-2"] * 3
+    assert table.column("logits").to_pylist()[:3] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_columns_of_different_length_are_an_error(tmp_path: Path) -> None:
+    broken = Evaluation(metrics={}, predictions={"index": np.arange(3), "label": np.arange(2)})
+    with pytest.raises(UserError, match=r"differ in length: \[2, 3\]"):
+        write_evaluation(tmp_path / "x.parquet", broken, "run1")

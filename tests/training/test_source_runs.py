@@ -1,0 +1,145 @@
+"""Runs that take another run's network: ordered, found again, traced, resumed, and honest about what failed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from nacbench.config import RunConfig, resolve
+from nacbench.errors import RunSkippedError, UserError
+from nacbench.protocols.corrupted import Corrupted
+from nacbench.runner import Outcome, run
+from nacbench.task import Evaluation
+from nacbench.training.execution import Execution
+
+SOURCE = {"training": {"epochs": 2}}
+
+
+def config(model: str = "nac", **changes: Any) -> RunConfig:
+    """Digits-C on a source of two epochs."""
+    given = {"task": {"name": "digits-c", "examples": 30}, "model": {"name": model}, "scale": "smoke", "source": SOURCE}
+    return resolve({**given, **changes})
+
+
+def do(store: Path, wanted: RunConfig) -> Outcome:
+    """Run it here, silently."""
+    return run(wanted, store=store, data_root=Path("nowhere"), execution=lambda: Execution(show_progress=False))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def outcome(store: Path) -> Iterator[Outcome]:
+    yield do(store, config())
+
+
+def test_the_source_is_trained_first_and_once(store: Path, outcome: Outcome) -> None:
+    sources = list((store / "digits" / "nac").iterdir())
+    assert len(sources) == 1
+    assert outcome.record.source is not None
+    assert outcome.record.source.run_id == sources[0].name
+    stamp = (sources[0] / "record.json").stat().st_mtime_ns
+    other = do(store, config(task={"name": "digits-c", "examples": 20}))
+    assert not other.was_finished
+    assert (sources[0] / "record.json").stat().st_mtime_ns == stamp
+
+
+def test_the_same_run_is_not_done_again(store: Path, outcome: Outcome) -> None:
+    assert do(store, config()).was_finished
+
+
+def test_a_run_on_a_source_trained_otherwise_is_another_run(store: Path, outcome: Outcome) -> None:
+    other = do(store, config(source={"training": {"epochs": 1}}))
+    assert other.record.run_id != outcome.record.run_id
+    assert other.record.source != outcome.record.source
+
+
+def test_the_source_may_be_trained_before_by_name(store: Path, outcome: Outcome) -> None:
+    direct = resolve({"task": {"name": "digits"}, "model": {"name": "nac"}, "scale": "smoke", **SOURCE})
+    assert do(store, direct).was_finished
+
+
+def test_the_record_has_every_split_the_clean_score_and_the_drop(outcome: Outcome) -> None:
+    record = outcome.record
+    assert (record.protocol, record.task) == ("ood", "digits-c")
+    assert len(record.metrics) == 1 + 75 + 1
+    shifted = [m["accuracy"] for split, m in record.metrics.items() if split.startswith("ood/")]
+    whole = record.metrics["test"]
+    assert whole["accuracy"] == pytest.approx(sum(shifted) / 75)
+    assert whole["mce"] == pytest.approx(1 - whole["accuracy"])
+    assert whole["clean_accuracy"] == record.metrics["clean"]["accuracy"]
+    assert whole["drop"] == pytest.approx(whole["clean_accuracy"] - whole["accuracy"])
+    assert record.scored_examples == 76 * 30
+    assert record.cost.train_seconds == 0
+    assert record.cost.examples_per_second is None
+    assert record.cost.parameters > 0
+
+
+def test_the_clean_score_on_all_examples_is_the_sources_own(store: Path) -> None:
+    done = do(store, config(task={"name": "digits-c", "examples": 0}))
+    assert done.record.source is not None
+    source = json.loads((store / "digits" / "nac" / done.record.source.run_id / "record.json").read_text())
+    assert done.record.metrics["clean"] == source["metrics"]["test"]
+
+
+def test_the_predictions_have_every_split_and_the_partial_scores_are_gone(outcome: Outcome) -> None:
+    table = pq.read_table(outcome.folder / "predictions.parquet")
+    assert len(table) == 76 * 30
+    assert not (outcome.folder / "scores").exists()
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate, seen = Corrupted.evaluate, []
+
+    def failing(self: Corrupted, net: Any, split: str, batch_size: int) -> Evaluation:
+        if len(seen) == 5:
+            raise OSError("disk full")
+        seen.append(split)
+        return evaluate(self, net, split, batch_size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Corrupted, "evaluate", failing)
+        with pytest.raises(OSError, match="disk full"):
+            do(tmp_path, config())
+    again: list[str] = []
+
+    def counting(self: Corrupted, net: Any, split: str, batch_size: int) -> Evaluation:
+        again.append(split)
+        return evaluate(self, net, split, batch_size)
+
+    monkeypatch.setattr(Corrupted, "evaluate", counting)
+    done = do(tmp_path, config())
+    assert len(again) == 76 - 5
+    assert not set(again) & set(seen)
+    assert done.record.attempts == 2
+    assert not (done.folder / "failure.json").exists()
+
+
+def test_weights_of_another_run_are_refused(tmp_path: Path) -> None:
+    first = do(tmp_path, config())
+    other = do(tmp_path, config(seed=1))
+    assert first.record.source is not None
+    assert other.record.source is not None
+    folder = tmp_path / "digits" / "nac"
+    weights = "checkpoint/model.safetensors"
+    (folder / first.record.source.run_id / weights).write_bytes(
+        (folder / other.record.source.run_id / weights).read_bytes()
+    )
+    with pytest.raises(UserError, match=f"belongs to run {other.record.source.run_id}"):
+        do(tmp_path, config(task={"name": "digits-c", "examples": 10}))
+
+
+def test_what_the_model_cannot_do_is_skipped_before_anything_is_trained(tmp_path: Path, mirror: Path) -> None:
+    wanted = resolve(
+        {"task": {"name": "lowshot-omniglot", "adapt": "circuit"}, "model": {"name": "vit"}, "scale": "smoke"}
+    )
+    with pytest.raises(RunSkippedError, match="vit cannot do lowshot-omniglot: it has no circuit to adapt"):
+        run(wanted, store=tmp_path, data_root=mirror, execution=lambda: Execution(show_progress=False))
+    assert not (tmp_path / "omniglot").exists()
+    assert len(list(tmp_path.rglob("failure.json"))) == 1

@@ -53,12 +53,17 @@ class ParametricShapes(PointTask):
 
 
 def _generate() -> dict[str, np.ndarray]:
+    import numpy as np
+
     from nacbench.data.shapes import generate
+    from nacbench.seeds import seed_for
 
     arrays: dict[str, np.ndarray] = {}
     for split, count in COUNTS.items():
         points, labels = generate(count // 10, ParametricShapes.stored, SEEDS[split])
-        arrays |= {f"{split}_points": _turned(points, SEEDS[split]), f"{split}_labels": labels}
+        order = np.random.default_rng(seed_for("parametric-shapes", "order", split)).permutation(len(labels))
+        points = _turned(points[order], SEEDS[split])  # families come in turn: every n-th would be of one alone
+        arrays |= {f"{split}_points": points, f"{split}_labels": labels[order]}
     return arrays
 
 

@@ -236,7 +236,7 @@ def test_a_complete_file_may_be_given_the_preset_that_it_has(setting: str) -> No
 
 def test_a_complete_file_may_be_given_other_values() -> None:
     config = resolve(resolve(BASE).as_dict(), {"seed": 3, "model": {"depth": 2}, "training": {"epochs": 9}})
-    assert (config.seed, config.model.options["depth"], config.training.epochs) == (3, 2, 9)
+    assert (config.seed, config.model.options["depth"], config.training.model_dump()["epochs"]) == (3, 2, 9)
 
 
 def test_a_file_that_only_names_things_may_be_given_others() -> None:

@@ -84,7 +84,10 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
                 typer.echo(f"{name}: {source} is there already, in {place}")
             else:
                 typer.echo(f"{name}: fetching {source} into {place}")
-                source.fetch(root)
+                try:
+                    source.fetch(root)
+                except UserError as error:
+                    raise UserError(for_task(str(error), name)) from error
         task.prepare(root)
         if not sources:
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")

@@ -53,7 +53,8 @@ class HubDataset:
         found = len(list(place.glob(pattern)))
         return (
             f"{self.repo} is not in {data_root} ({found} files match {pattern}); fetch it with "
-            "'nacbench data fetch TASK' where there is a network, or name a mirror with --data-root or NACBENCH_DATA"
+            "'nacbench data fetch TASK' where there is a network, import a copy with 'nacbench data import TASK FOLDER', "
+            "or name a mirror with --data-root or NACBENCH_DATA"
         )
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
@@ -142,8 +143,8 @@ class HubDataset:
         except Exception as error:  # of its own, of the system, or of the HTTP library, which its versions differ in
             raise UserError(
                 f"{self.repo} is neither in {data_root} nor to be had from the hub ({type(error).__name__}); "
-                f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or name a mirror "
-                "with --data-root or NACBENCH_DATA"
+                f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or a copy of it there with "
+                "'nacbench data import TASK FOLDER', or name a mirror with --data-root or NACBENCH_DATA"
             ) from error
         return {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
 

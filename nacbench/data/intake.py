@@ -74,7 +74,7 @@ def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[
             return place
     looked = places[0]
     where = f"{named}, in its folder {looked.relative_to(folder)}," if looked != folder else str(named)
-    raise UserError(f"{where} has not all that is needed: nothing matches {lacking(looked)!r}")
+    raise UserError(f"{where} has not all that is needed; it lacks {lacking(looked)}")
 
 
 @contextmanager

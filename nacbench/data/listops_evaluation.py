@@ -141,8 +141,9 @@ def _depth(rows: np.ndarray, first: int) -> int:
         close = rows == CLOSING
         there = rows != PADDING
         opened = np.cumsum(operator.view(np.int8) - close.view(np.int8), axis=1, dtype=np.int32)
-        # An operator is open after every token but the last.
+        # An operator is open after every token but the last, and none after that.
         bad = (opened > 0).sum(axis=1) != there.sum(axis=1) - 1
+        bad |= opened[:, -1] != 0
         bad |= (operator[:, :-1] & close[:, 1:]).any(axis=1)
         bad |= (there[:, 1:] & ~there[:, :-1]).any(axis=1)
         bad |= ((rows < 0) | (rows >= len(VOCABULARY))).any(axis=1)

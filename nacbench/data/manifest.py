@@ -93,16 +93,16 @@ def check_files(folder: Path, name: str, again: str) -> str:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        count = sum(1 for _ in files_in(folder))
-        return f"{count:,} files, no checksums known: they were put there by hand; nothing that is needed is missing"
+        found = _counted(sum(1 for _ in files_in(folder)))
+        return f"{found}, no checksums known: put there by hand; nothing that is needed is missing"
     with progress(f"checking {name}", manifest.size) as done:
         for path, expected in manifest.files.items():
             wrong = _wrong(folder / path, expected, done)
             if wrong:
                 raise UserError(f"{folder / path} {wrong}; delete {folder} and {again}")
     unknown = [path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files]
-    others = f"; {len(unknown):,} more are not in its manifest, such as {min(unknown)}" if unknown else ""
-    return f"{len(manifest.files):,} files match their checksums ({manifest.basis}){others}"
+    others = f"; not in the manifest: {_counted(len(unknown))}, such as {min(unknown)}" if unknown else ""
+    return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){others}"
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -141,6 +141,10 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         row = bar.add_task(title, total=total)
         yield lambda count: bar.advance(row, count)
+
+
+def _counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files:,} files"
 
 
 def _wrong(path: Path, expected: Sum, done: Callable[[int], None]) -> str | None:

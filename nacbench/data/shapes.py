@@ -29,6 +29,7 @@ from nacbench.data.shape_parts import (
     lampshade,
     leaning,
     merged,
+    pedestal,
     revolved,
     ring,
     several,
@@ -41,6 +42,9 @@ from nacbench.data.shape_parts import (
     walled,
 )
 from nacbench.seeds import seed_for
+
+
+STRETCH = 0.22  # logarithm of the largest change of an object's length, width or height as a whole
 
 
 def make_mesh(family: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +60,7 @@ def make_mesh(family: str, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
         KeyError: for another family.
     """
     vertices, faces = merged(MAKERS[family](rng))
+    vertices = vertices * np.exp(rng.uniform(-STRETCH, STRETCH, 3))
     return vertices.astype(np.float32), faces.astype(np.int64)
 
 
@@ -81,36 +86,41 @@ def generate(per_family: int, points: int, seed: int) -> tuple[np.ndarray, np.nd
 
 
 def _chair(rng: np.random.Generator) -> list[Mesh]:
-    width, depth, seat, thickness = several(rng, (0.38, 0.6), (0.38, 0.58), (0.34, 0.54), (0.02, 0.08))
+    width, depth, seat, thickness = several(rng, (0.38, 0.75), (0.38, 0.62), (0.28, 0.54), (0.02, 0.14))
     is_round = chance(rng, 0.2)
     top = seat + thickness
-    height, lean = several(rng, (0.22, 0.65), (0.0, 0.25))
+    height, lean = several(rng, (0.12, 0.65), (0.0, 0.25))
     inset = 0.75 if is_round else 1.0
     back = backrest(rng, width * inset, depth / 2 * inset, top, height)
     parts = [board_or_disc(rng, width, depth, thickness, seat, is_round), *stand(rng, width, depth, seat, is_round)]
     parts += [leaning(part, lean, (0, depth / 2 * inset, top)) for part in back]
     if chance(rng, 0.35):
         parts += armrests(rng, width, depth, top)
+    elif chance(rng, 0.2):
+        arm, high = several(rng, (0.03, 0.12), (0.1, 0.25))
+        parts += [box(arm, depth, high + thickness, (x, 0, seat)) for x in spread(2, width + arm)]
     return parts
 
 
 def _stool(rng: np.random.Generator) -> list[Mesh]:
-    """A stool, low or for a bar, some with a low back."""
-    width, ratio, tall, thickness = several(rng, (0.28, 0.45), (0.8, 1.25), (0.9, 2.2), (0.02, 0.09))
+    """A stool, low or for a bar, or a bench; some with a low back."""
+    width, ratio, tall, thickness = several(rng, (0.28, 0.5), (0.7, 1.25), (0.7, 2.2), (0.02, 0.12))
     is_round = chance(rng, 0.6)
     depth, height = width if is_round else width * ratio, min(width * tall, 0.8)
+    if chance(rng, 0.2):
+        width *= between(rng, 1.3, 2.5)
     parts = [board_or_disc(rng, width, depth, thickness, height, is_round), *stand(rng, width, depth, height, is_round)]
-    if is_round and chance(rng, 0.35):
+    if width == depth and chance(rng, 0.35):
         parts.append(ring(0.42 * width, 0.02, (0, 0, height * between(rng, 0.25, 0.5))))
     if chance(rng, 0.2):
-        parts += backrest(rng, 0.8 * width, 0.45 * depth, height + thickness, between(rng, 0.06, 0.18))
+        parts += backrest(rng, 0.8 * width, 0.45 * depth, height + thickness, between(rng, 0.06, 0.25))
     return parts
 
 
 def _sofa(rng: np.random.Generator) -> list[Mesh]:
     """From an armchair to a sofa for four; with or without arms, feet and a longer seat at one end."""
-    width, depth, foot, base, seat = several(rng, (0.65, 2.3), (0.7, 1.0), (0.0, 0.15), (0.15, 0.28), (0.08, 0.2))
-    back, back_height, arm, arm_height = several(rng, (0.12, 0.28), (0.25, 0.55), (0.08, 0.25), (0.1, 0.3))
+    width, depth, foot, base, seat = several(rng, (0.6, 2.2), (0.6, 1.1), (0.0, 0.3), (0.05, 0.28), (0.06, 0.2))
+    back, back_height, arm, arm_height = several(rng, (0.06, 0.28), (0.15, 0.55), (0.05, 0.25), (0.1, 0.3))
     soft = cushion if chance(rng, 0.6) else box
     top = foot + base + seat
     parts = [box(width, depth, base, (0, 0, foot))]
@@ -121,7 +131,7 @@ def _sofa(rng: np.random.Generator) -> list[Mesh]:
         parts.append(soft(each * 0.98, depth - back, seat, (x, -back / 2, foot + base)))
         behind = soft(each * 0.98, back, back_height, (x, (depth - back) / 2, top))
         parts.append(leaning(behind, 0.1, (0, depth / 2, top)))
-    sides = [x for x in spread(2, width + arm) if chance(rng, 0.85)]
+    sides = [x for x in spread(2, width + arm) if chance(rng, 0.65)]
     parts += [soft(arm, depth, base + seat + arm_height, (x, 0, foot)) for x in sides]
     if width > 1.3 and chance(rng, 0.25):
         length = between(rng, 0.4, 0.8)
@@ -131,8 +141,8 @@ def _sofa(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _bed(rng: np.random.Generator) -> list[Mesh]:
-    """A bed for one or two, some with a board at the foot, a few with four tall posts."""
-    width, length, low, frame, mattress = several(rng, (0.8, 1.9), (1.8, 2.2), (0.05, 0.35), (0.06, 0.3), (0.1, 0.28))
+    """A bed for one or two, some with boards at the head, the foot or a side, a few with four tall posts."""
+    width, length, low, frame, mattress = several(rng, (0.65, 1.9), (1.6, 2.2), (0.05, 0.5), (0.04, 0.3), (0.06, 0.28))
     top = low + frame + mattress
     soft = cushion(0.96 * width, 0.97 * length, mattress, (0, 0, low + frame))
     parts = [box(width, length, frame, (0, 0, low)), soft]
@@ -143,11 +153,14 @@ def _bed(rng: np.random.Generator) -> list[Mesh]:
         parts += [box(width, 0.06, 0.06, (0, y, post)) for y in along]
         parts += [box(0.06, length, 0.06, (x, 0, post)) for x in across]
     parts += [box(0.08, 0.08, post, (x, y, 0)) for x in across for y in along]
-    if chance(rng, 0.85):
+    if chance(rng, 0.7):
         parts += backrest(rng, width, length / 2, low, frame + mattress + between(rng, 0.1, 0.7))
+    if chance(rng, 0.3):
+        side = backrest(rng, length, width / 2, low, frame + mattress + between(rng, 0.0, 0.5))
+        parts += [facing(part, np.pi / 2) for part in side]
     if chance(rng, 0.35):
         parts += backrest(rng, width, -length / 2, low, frame + mattress + between(rng, 0.0, 0.3))
-    if chance(rng, 0.8):
+    if chance(rng, 0.6):
         spots = spread(2, width * 0.48) if width > 1.25 else [0.0]
         deep, thick = several(rng, (0.35, 0.55), (0.08, 0.18))
         parts += [cushion(0.9 * width / (len(spots) + 0.1), deep, thick, (x, length / 2 - 0.35, top)) for x in spots]
@@ -156,9 +169,9 @@ def _bed(rng: np.random.Generator) -> list[Mesh]:
 
 def _table(rng: np.random.Generator) -> list[Mesh]:
     """From a low table to a desk: on legs, on one column or on two boards; some with drawers or a lower shelf."""
-    width, ratio, thickness = several(rng, (0.55, 2.0), (0.45, 1.0), (0.02, 0.06))
-    height = between(rng, 0.35, min(0.95, 0.5 + 0.4 * width))
-    depth = max(0.4, width * ratio)
+    width, ratio, thickness = several(rng, (0.5, 2.0), (0.35, 1.0), (0.02, 0.1))
+    height = between(rng, 0.3, min(0.95, 0.4 + 0.5 * width))
+    depth = max(0.35, width * ratio)
     is_round = chance(rng, 0.3)
     parts = [board_or_disc(rng, width, depth, thickness, height, is_round)]
     if is_round:
@@ -172,7 +185,7 @@ def _table(rng: np.random.Generator) -> list[Mesh]:
         apron = between(rng, 0.05, 0.15)
         parts += [box(0.85 * width, 0.02, apron, (0, y, height - apron)) for y in spread(2, 0.85 * depth)]
         parts += [box(0.02, 0.85 * depth, apron, (x, 0, height - apron)) for x in spread(2, 0.85 * width)]
-    if chance(rng, 0.25):
+    if chance(rng, 0.35):
         parts.append(box(0.85 * width, 0.85 * depth, 0.02, (0, 0, height * between(rng, 0.15, 0.4))))
     if chance(rng, 0.25):
         parts += drawers(rng, width, depth, height)
@@ -181,8 +194,8 @@ def _table(rng: np.random.Generator) -> list[Mesh]:
 
 def _shelf(rng: np.random.Generator) -> list[Mesh]:
     """Boards between two sides or on four posts; some with a back or a cross behind, or a door below."""
-    width, depth, height, board = several(rng, (0.4, 1.6), (0.2, 0.5), (0.5, 2.1), (0.015, 0.04))
-    count, low = int(rng.integers(2, 7)), between(rng, 0.0, 0.12) * height
+    width, depth, height, board = several(rng, (0.4, 1.8), (0.2, 0.6), (0.35, 2.0), (0.015, 0.06))
+    count, low = int(rng.integers(2, 6)), between(rng, 0.0, 0.3) * height
     levels = [float(level) for level in np.linspace(low, height - board, count)]
     parts = [box(width, depth, board, (0, 0, level)) for level in levels]
     gap = levels[1] - levels[0]
@@ -210,7 +223,7 @@ def _lamp(rng: np.random.Generator) -> list[Mesh]:
     stem = between(rng, 0.012, 0.035) * max(0.6, height)
     if chance(rng, 0.25):
         return _bent_lamp(rng, height, stem)
-    deep = min(radius * between(rng, 0.6, 1.8), 0.5 * height)
+    deep = min(radius * between(rng, 0.15, 1.8), 0.5 * height)
     below = height - deep
     parts = [lampshade(rng, radius, deep, below)]
     if chance(rng, 0.25):
@@ -219,8 +232,7 @@ def _lamp(rng: np.random.Generator) -> list[Mesh]:
         foot = 0.5 * radius
         body = smooth([(0, 0), (foot, 0), (foot, 0), *bulges(rng, 1.2 * foot, below), (stem, below)])
         return [*parts, revolved(body), cylinder(stem, deep / 2, (0, 0, below))]
-    foot, flat = radius * between(rng, 0.5, 1.0), between(rng, 0.01, 0.04)
-    return [*parts, cylinder(foot, flat, top=foot * 0.8), cylinder(stem, height - deep / 2)]
+    return [*parts, *pedestal(rng, radius * between(rng, 0.6, 1.1), height - deep / 2)]
 
 
 def _bent_lamp(rng: np.random.Generator, height: float, stem: float) -> list[Mesh]:
@@ -241,7 +253,7 @@ def _bent_lamp(rng: np.random.Generator, height: float, stem: float) -> list[Mes
 
 def _cup(rng: np.random.Generator) -> list[Mesh]:
     """A cup, a mug, a tumbler or a goblet; some on a saucer."""
-    radius, ratio, low, curve = several(rng, (0.03, 0.05), (1.1, 3.0), (0.5, 1.0), (0.85, 1.15))
+    radius, ratio, low, curve = several(rng, (0.03, 0.05), (1.0, 4.0), (0.5, 1.0), (0.75, 1.25))
     height, foot = radius * ratio, low * radius
     middle = (radius + foot) / 2 * curve
     outline = smooth([(0, 0), (foot, 0), (foot, 0), (middle, height / 2), (radius, height)])
@@ -251,7 +263,7 @@ def _cup(rng: np.random.Generator) -> list[Mesh]:
         base = cylinder(0.75 * radius, 0.08 * radius, top=0.6 * radius)
         return [revolved(bowl, (0, 0, stem)), cylinder(0.1 * radius, stem), base]
     parts = [revolved(bowl)]
-    if chance(rng, 0.65):
+    if chance(rng, 0.55):
         parts.append(handle(rng, outline, height * between(rng, 0.1, 0.3), height * 0.85))
     if chance(rng, 0.2):
         wide = radius * between(rng, 1.5, 2.0)
@@ -261,15 +273,15 @@ def _cup(rng: np.random.Generator) -> list[Mesh]:
 
 def _bottle(rng: np.random.Generator) -> list[Mesh]:
     """A bottle, a flask or a jug: round, flattened or square, open or with a cap."""
-    radius, height, shoulder, waist = several(rng, (0.03, 0.055), (0.12, 0.33), (0.4, 0.75), (0.85, 1.0))
-    foot, neck, end = several(rng, (0.8, 1.0), (0.2, 0.5), (0.7, 0.92))
+    radius, height, shoulder, waist = several(rng, (0.03, 0.055), (0.1, 0.33), (0.3, 0.75), (0.7, 1.0))
+    foot, neck, end = several(rng, (0.6, 1.0), (0.2, 0.75), (0.7, 0.92))
     thin, bend = neck * radius, shoulder + 0.6 * (end - shoulder)
     body = [(0, 0), (foot * radius, 0), (foot * radius, 0), (radius, 0.1 * height)]
     body += [(waist * radius, shoulder * height / 2), (radius, shoulder * height)]
     outline = smooth([*body, (thin, bend * height), (thin, end * height), (thin, height)])
     sides = 4 if chance(rng, 0.15) else 24
     parts = [revolved(outline, sides=sides)]
-    if chance(rng, 0.5):
+    if chance(rng, 0.35):
         parts.append(cylinder(thin * between(rng, 1.1, 1.5), 0.1 * height, (0, 0, 0.93 * height), sides=sides))
     elif chance(rng, 0.5) and sides > 4:
         parts.append(ring(thin, 0.3 * thin, (0, 0, 0.98 * height)))
@@ -281,7 +293,7 @@ def _bottle(rng: np.random.Generator) -> list[Mesh]:
 
 def _vase(rng: np.random.Generator) -> list[Mesh]:
     """A vase with a curved outline, round or square; some with two handles or with flowers."""
-    radius, ratio, foot, lip = several(rng, (0.06, 0.14), (1.6, 5.0), (0.35, 0.8), (0.3, 1.1))
+    radius, ratio, foot, lip = several(rng, (0.06, 0.14), (1.3, 5.0), (0.35, 1.0), (0.3, 1.1))
     height = radius * ratio
     body = [(0, 0), (foot * radius, 0), (foot * radius, 0), *bulges(rng, radius, height)]
     outline = smooth([*body, (lip * radius, height)], rounds=3)
@@ -290,7 +302,7 @@ def _vase(rng: np.random.Generator) -> list[Mesh]:
     if chance(rng, 0.2):
         low, high = several(rng, (0.3, 0.5), (0.7, 0.95))
         one = handle(rng, outline * (np.cos(np.pi / sides), 1), low * height, high * height)
-        parts += [one, facing(one, np.pi)]
+        parts += [one, facing(one, np.pi)] if chance(rng, 0.6) else [one]
     if chance(rng, 0.15):
         parts += _flowers(rng, height)
     return parts

@@ -129,6 +129,6 @@ class Corrupted:
             clean = self._test.inputs["images"][indices]
             return {"images": corrupt(clean, name, int(severity), indices, self._seed)}
 
-        chosen = hashlib.sha256(indices.tobytes()).hexdigest()
-        arrays = cached_arrays(f"{self._name}-{name}-{severity}".lower(), f"{chosen} {self._seed} {VERSION}", make).arrays
-        return Split(arrays, self._test.labels[indices])
+        stamp = f"{hashlib.sha256(indices.tobytes()).hexdigest()} {self._seed} {VERSION}"
+        corrupted = cached_arrays(f"{self._name}-{name}-{severity}".lower(), stamp, make)
+        return Split(corrupted.arrays, self._test.labels[indices])

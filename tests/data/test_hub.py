@@ -4,7 +4,9 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import datasets
@@ -16,6 +18,7 @@ from PIL import Image
 
 from nacbench.data.hub import HubDataset
 from nacbench.data.image_task import HubImageTask
+from nacbench.data.manifest import MANIFEST, read_manifest
 from nacbench.errors import UserError
 
 CIFAR10 = HubDataset(
@@ -253,8 +256,13 @@ def test_a_second_look_does_not_decode_again(mirror: Path, monkeypatch: pytest.M
     assert Miniature().fingerprint(mirror) == first
 
 
-def stand_in_for_the_hub(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, bytes], error: Exception | None) -> None:
-    """Downloads give these files, and then perhaps fail."""
+def stand_in_for_the_hub(
+    monkeypatch: pytest.MonkeyPatch,
+    files: Mapping[str, bytes],
+    error: Exception | None,
+    published: Mapping[str, str] | None = None,
+) -> None:
+    """Downloads give these files, and then perhaps fail; the SHA-256 that are published are right unless given."""
 
     def download(repo: str, *, repo_type: str, revision: str, allow_patterns: list[str], local_dir: Path | str) -> None:
         assert (repo, repo_type, revision) == (CIFAR10.repo, "dataset", CIFAR10.revision)
@@ -266,7 +274,15 @@ def stand_in_for_the_hub(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, by
         if error:
             raise error
 
+    def dataset_info(_: object, repo: str, *, revision: str, files_metadata: bool) -> SimpleNamespace:
+        assert (repo, revision, files_metadata) == (CIFAR10.repo, CIFAR10.revision, True)
+        right = {name: sha256(content).hexdigest() for name, content in files.items()}
+        sums = right if published is None else published
+        lfs = {name: SimpleNamespace(sha256=sums[name]) if name in sums else None for name in files}
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, lfs=lfs[name]) for name in files])
+
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", dataset_info)
 
 
 def encoded(count: int) -> bytes:
@@ -307,3 +323,66 @@ def test_a_failed_download_leaves_the_files_that_were_there(mirror: Path, monkey
     with pytest.raises(UserError, match="uoft-cs/cifar10"):
         Miniature().prepare(mirror)
     assert (mirror / CIFAR10.repo / TRAIN).is_file()
+
+
+def test_what_was_fetched_has_a_manifest_and_can_be_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {TRAIN: encoded(3), TEST: encoded(2)}
+    stand_in_for_the_hub(monkeypatch, files, None)
+    CIFAR10.fetch(tmp_path / "new")
+    place = CIFAR10.place(tmp_path / "new")
+    manifest = read_manifest(place)
+    assert manifest is not None
+    assert manifest.url == f"https://huggingface.co/datasets/uoft-cs/cifar10/tree/{CIFAR10.revision}"
+    assert {n: own.sha256 for n, own in manifest.files.items()} == {n: sha256(c).hexdigest() for n, c in files.items()}
+    assert CIFAR10.verify(tmp_path / "new") == "2 files checked: checksums match (as published on the hub)"
+    assert list(place.parent.iterdir()) == [place]
+    content = bytearray((place / TEST).read_bytes())
+    content[99] ^= 1
+    (place / TEST).write_bytes(content)
+    with pytest.raises(UserError, match=f"{place / TEST} is damaged or changed"):
+        CIFAR10.verify(tmp_path / "new")
+
+
+def test_a_file_that_is_not_what_the_hub_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2)}, None, {TEST: "0" * 64})
+    with pytest.raises(UserError, match=f"{TEST} came with the SHA-256 [0-9a-f]*, but the hub has 0{{64}}"):
+        CIFAR10.fetch(tmp_path / "new")
+    assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+def test_files_whose_checksums_the_hub_does_not_give_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2)}, None, {})
+    CIFAR10.fetch(tmp_path / "new")
+    assert "taken at the download" in CIFAR10.verify(tmp_path / "new")
+
+
+def test_a_hub_that_has_not_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3)}, None)
+    with pytest.raises(UserError, match=r"uoft-cs/cifar10 on the hub, at revision 0*, has not all of plain_text/test"):
+        CIFAR10.fetch(tmp_path / "new")
+    assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+def test_a_mirror_that_was_made_by_hand_has_no_checksums(mirror: Path, tmp_path: Path) -> None:
+    assert CIFAR10.verify(mirror).startswith("2 files, no checksums known")
+    with pytest.raises(UserError, match="uoft-cs/cifar10 is not in"):
+        CIFAR10.verify(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("given", [".", "uoft-cs", "uoft-cs/cifar10"])
+def test_a_copy_of_the_user_s_is_brought(given: str, mirror: Path, tmp_path: Path) -> None:
+    (mirror / CIFAR10.repo / "README.md").write_text("not needed")
+    CIFAR10.bring(tmp_path / "new", mirror / given)
+    assert CIFAR10.missing(tmp_path / "new") is None
+    assert sorted(p.name for p in CIFAR10.place(tmp_path / "new").iterdir()) == [MANIFEST, "plain_text"]
+    assert CIFAR10.missing(mirror) is None
+    assert "2 files checked: checksums match (taken when they were imported from" in CIFAR10.verify(tmp_path / "new")
+    with pytest.raises(UserError, match="has data in it already; remove it first"):
+        CIFAR10.bring(tmp_path / "new", mirror)
+
+
+def test_a_copy_without_all_shards_is_not_brought(mirror: Path, tmp_path: Path) -> None:
+    (mirror / CIFAR10.repo / TRAIN).rename(mirror / CIFAR10.repo / "plain_text/train-00000-of-00002.parquet")
+    with pytest.raises(UserError, match=r"it lacks plain_text/train-\*\.parquet"):
+        CIFAR10.bring(tmp_path / "new", mirror)
+    assert CIFAR10.missing(tmp_path / "new") is not None

@@ -108,6 +108,7 @@ def padded(rows: Sequence[np.ndarray], width: int = 0) -> np.ndarray:
     return tokens
 
 
+@settings(max_examples=60, deadline=None)
 @given(trees)
 def test_the_value_is_that_of_a_recursive_evaluation(tree: Tree) -> None:
     assert evaluate(text_of(tree)) == value_of(tree)
@@ -123,6 +124,7 @@ def test_values_of_many_rows_are_those_of_each(some: list[Tree], width: int, dty
     assert values.tolist() == [value_of(tree) for tree in some]
 
 
+@settings(max_examples=60, deadline=None)
 @given(trees, st.integers(0, 20))
 def test_text_to_symbols_and_back(tree: Tree, padding: int) -> None:
     symbols = encode(text_of(tree))
@@ -132,7 +134,8 @@ def test_text_to_symbols_and_back(tree: Tree, padding: int) -> None:
     assert np.array_equal(encode(pairs_of(tree)), symbols)
 
 
-@given(st.lists(st.integers(0, 17), max_size=8))
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.integers(0, 17), max_size=8) | st.lists(st.sampled_from([0, 1, 11, 15]), max_size=8))
 def test_a_row_has_a_value_or_the_same_complaint_as_its_text(row: list[int]) -> None:
     tokens = np.array([row], dtype=np.uint8)
     try:
@@ -233,14 +236,14 @@ def test_no_rows_have_no_values() -> None:
     assert evaluate_tokens(np.zeros((0, 5), np.uint8)).shape == (0,)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     count=st.integers(1, 60),
-    longer_than=st.integers(4, 40),
+    longer_than=st.integers(4, 20),
     room=st.integers(8, 60),
     seed=st.integers(0, 2**63),
-    max_depth=st.integers(3, 12),
-    max_args=st.integers(4, 15),
+    max_depth=st.integers(5, 12),
+    max_args=st.integers(5, 15),
 )
 def test_what_is_generated_keeps_the_rules(
     count: int, longer_than: int, room: int, seed: int, max_depth: int, max_args: int
@@ -310,7 +313,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 ENOUGH = 4.5  # standard errors
 
 
-@pytest.mark.parametrize(("limits", "count"), [((500, 2000), 500), ((10, 201), 1000)])
+@pytest.mark.parametrize(("limits", "count"), [((500, 2000), 400), ((10, 201), 800)])
 def test_trees_are_distributed_as_those_of_the_plain_generator(limits: tuple[int, int], count: int) -> None:
     assert distance(quickly(count, limits, seed=0), slowly(count, limits, seed=0)) < ENOUGH
 
@@ -322,7 +325,7 @@ def test_the_comparison_would_see_other_rules(wrong: dict[str, float]) -> None:
 
 @pytest.fixture(scope="module")
 def lengths() -> np.ndarray:
-    tokens, _ = generate(20_000, longer_than=10, shorter_than=2000, seed=3)
+    tokens, _ = generate(10_000, longer_than=10, shorter_than=2000, seed=3)
     return np.count_nonzero(tokens, axis=1)
 
 

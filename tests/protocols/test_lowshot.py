@@ -1,7 +1,6 @@
 """Low-shot adaptation: episodes, what moves, the budget, and the score of a source that cannot help or surely does."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def pool(
     """Three-way episodes with four queries a class."""
     support = support or clouds(12)
     options = {"ways": 3, "queries": 4, "seed": 0, **changes}
-    return EpisodePool(purpose, support, support if query is None else query, **options)
+    return EpisodePool(purpose, support, query or support, options["ways"], options["queries"], options["seed"])
 
 
 def test_an_episode_is_a_function_of_seed_and_index() -> None:
@@ -71,14 +70,12 @@ def test_positions_are_those_of_a_part_of_a_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shots", "changes", "message"),
-    [(9, {}, r"has 12 examples to adapt to and then 3 to score, but 9 and 4"), (1, {"ways": 7}, r"only 6 classes")],
+    ("shots", "ways", "message"),
+    [(9, 3, r"has 12 examples to adapt to and then 3 to score, but 9 and 4"), (1, 7, r"only 6 classes")],
 )
-def test_an_episode_that_cannot_be_drawn_is_an_error_that_says_why(
-    shots: int, changes: Mapping[str, int], message: str
-) -> None:
+def test_an_episode_that_cannot_be_drawn_is_an_error_that_says_why(shots: int, ways: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        pool(**changes).episode(shots, 0)
+        pool(ways=ways).episode(shots, 0)
 
 
 class Body(nn.Module):

@@ -95,7 +95,8 @@ def test_the_predictions_have_every_split_and_the_partial_scores_are_gone(outcom
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluate, seen = Corrupted.evaluate, []
+    evaluate = Corrupted.evaluate
+    seen: list[str] = []
 
     def failing(self: Corrupted, net: Any, split: str, batch_size: int) -> Evaluation:
         if len(seen) == 5:

@@ -1,0 +1,112 @@
+"""Files that users bring: copied or shared whole, or refused with what they lack."""
+
+from pathlib import Path
+
+import pytest
+
+from nacbench.errors import UserError
+from tests.data.archives import JUNK, LOCAL, MESHES, Site, files_of, remove, served, shapes, tarred, user_folder, zipped
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+@pytest.mark.parametrize("inside", [".", "Shapes", "shapes"])
+def test_a_folder_is_brought_and_the_user_s_own_stays(inside: str, site: Site, root: Path, tmp_path: Path) -> None:
+    source = served(site, b"")
+    mine = user_folder(tmp_path / "mine" / inside, {**shapes(), ".DS_Store": b"junk", ".git/config": b"junk"})
+    source.bring(root, tmp_path / "mine")
+    assert files_of(source.place(root)) == shapes()
+    assert len(files_of(mine)) == len(shapes()) + 2
+    brought = source.place(root) / "a/train/a_0.off"
+    assert brought.stat().st_ino != (mine / "a/train/a_0.off").stat().st_ino
+    assert "8 files checked: checksums match (taken when they were imported from" in source.verify(root)
+
+
+def test_an_archive_is_brought(site: Site, root: Path, tmp_path: Path) -> None:
+    content = zipped(MESHES)
+    source = served(site, content)
+    (tmp_path / "mine.zip").write_bytes(content)
+    source.bring(root, tmp_path / "mine.zip")
+    assert files_of(source.place(root)) == shapes()
+    assert (tmp_path / "mine.zip").exists()
+    assert "that its makers publish" in source.verify(root)
+
+
+def test_another_archive_than_the_published_one_is_not_brought(site: Site, root: Path, tmp_path: Path) -> None:
+    source = served(site, zipped(MESHES))
+    (tmp_path / "mine.zip").write_bytes(zipped(MESHES | JUNK))
+    with pytest.raises(UserError, match=r"mine.zip has the SHA-256 .* but its makers publish"):
+        source.bring(root, tmp_path / "mine.zip")
+    assert source.missing(root) is not None
+
+
+def test_an_archive_that_was_brought_first_is_what_is_trusted(site: Site, root: Path, tmp_path: Path) -> None:
+    source = served(site, zipped(MESHES | JUNK), known=False)
+    (tmp_path / "mine.zip").write_bytes(zipped(MESHES))
+    source.bring(root, tmp_path / "mine.zip")
+    remove(source.place(root))
+    with pytest.raises(UserError, match="but the first one had"):
+        source.fetch(root)
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({}, r"it lacks \*/train/\*\.off"),
+        ({"a/train/a.off": b"x"}, r"it lacks \*/test/\*\.off"),
+        ({"Shapes/a/train/a.off": b"x"}, r"in its folder Shapes, .* it lacks \*/test/\*\.off"),
+    ],
+)
+def test_a_folder_that_lacks_something_is_refused(
+    files: dict[str, bytes], complaint: str, site: Site, root: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    source = served(site, b"")
+    with pytest.raises(UserError, match=complaint) as caught:
+        source.bring(root, user_folder(mine, files))
+    assert str(mine) in str(caught.value)
+    assert list(root.iterdir()) == []
+
+
+def test_nothing_is_brought_from_nowhere_or_over_what_is_there(site: Site, root: Path, tmp_path: Path) -> None:
+    source = served(site, b"")
+    with pytest.raises(UserError, match=r"there is no file or folder .*/nowhere"):
+        source.bring(root, tmp_path / "nowhere")
+    source.bring(root, user_folder(tmp_path / "mine", shapes()))
+    with pytest.raises(UserError, match=f"{source.place(root)} has data in it already; remove it first"):
+        source.bring(root, tmp_path / "mine")
+
+
+def test_local_files_are_never_fetched_but_say_how_to_get_them(root: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        LOCAL.fetch(root)
+    for text in (LOCAL.missing(root), str(caught.value)):
+        assert text is not None
+        for part in ("photos", "ask the makers", "https://made.up", "by request", "nacbench data import TASK"):
+            assert part in text
+        assert str(LOCAL.place(root)) in text
+
+
+def test_local_files_are_shared_with_the_user_s_folder_where_that_can_be_done(root: Path, tmp_path: Path) -> None:
+    mine = user_folder(tmp_path / "mine", {"list.txt": b"1", "images/a/1.png": b"image"})
+    (mine / "images" / "a" / "2.png").symlink_to(mine / "list.txt")
+    LOCAL.bring(root, mine)
+    assert (LOCAL.place(root) / "list.txt").stat().st_ino == (mine / "list.txt").stat().st_ino
+    assert not (LOCAL.place(root) / "images/a/2.png").is_symlink()
+    assert "3 files checked" in LOCAL.verify(root)
+
+
+def test_local_files_are_brought_from_an_archive_too(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.tgz").write_bytes(tarred({"photos/list.txt": b"1", "photos/images/a/1.png": b"image"}))
+    LOCAL.bring(root, tmp_path / "mine.tgz")
+    assert files_of(LOCAL.place(root)) == {"list.txt": b"1", "images/a/1.png": b"image"}
+
+
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_a_link_that_leads_nowhere_or_round_is_named(target: str, root: Path, tmp_path: Path) -> None:
+    mine = user_folder(tmp_path / "mine", {"list.txt": b"1", "images/a/1.png": b"image"})
+    (mine / "images" / "link").symlink_to(mine / "images" / target)
+    with pytest.raises(UserError, match="images/link"):
+        LOCAL.bring(root, mine)
+    assert list(root.iterdir()) == []

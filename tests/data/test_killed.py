@@ -1,0 +1,90 @@
+"""Downloads and extractions that are killed in the middle, or done twice at once."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from nacbench.data.source import Archive
+from tests.data.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+FETCH = """
+import sys, time, zipfile
+from pathlib import Path
+from nacbench.data.source import Archive
+
+members = []
+real = zipfile.ZipFile.extract
+
+def extract(self, member, *rest):
+    members.append(real(self, member, *rest))
+    if len(members) == 5:
+        print("in the middle", flush=True)
+        time.sleep(60)
+
+zipfile.ZipFile.extract = extract
+Archive(
+    name="shapes", url=sys.argv[1], sha256=sys.argv[2] or None, inside="Shapes", needs=("*/train/*.off",), size="1 kB"
+).fetch(Path(sys.argv[3]))
+"""
+
+
+def start_fetch(source: Archive, root: Path) -> subprocess.Popen[str]:
+    """Fetch in another process, which stops in the middle of unpacking."""
+    command = [sys.executable, "-c", FETCH, source.url, source.sha256 or "", str(root)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_extraction_that_is_killed_is_never_taken_for_a_whole_one(
+    known: bool, site: Site, root: Path, cache: Path
+) -> None:
+    source = served(site, zipped(MESHES), known=known)
+    with start_fetch(source, root) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in the middle\n"
+        process.send_signal(signal.SIGKILL)
+    assert left_over(root, cache)  # the kill came in the middle indeed
+    assert source.missing(root) is not None
+    source.fetch(root)
+    assert files_of(source.place(root)) == shapes()
+    assert "8 files checked" in source.verify(root)
+    assert len(site.requests) == 1  # the download was whole
+    assert left_over(root, cache) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_download_that_is_killed_is_never_taken_for_a_whole_one(
+    known: bool, site: Site, root: Path, cache: Path
+) -> None:
+    source = served(site, zipped(MESHES | {"noise": random.Random(0).randbytes(10**6)}), known=known)
+    site.cut, site.stall = 5 * 10**5, threading.Event()
+    with start_fetch(source, root) as process:
+        while not site.requests or not any(path.stat().st_size for path in cache.rglob("*") if path.is_file()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    assert source.missing(root) is not None
+    site.stall.set()
+    site.cut = site.stall = None
+    source.fetch(root)
+    assert files_of(source.place(root)) == shapes()
+    assert len(site.requests) == 2
+    assert left_over(root, cache) == []
+
+
+def test_two_at_once_fetch_it_once(site: Site, root: Path) -> None:
+    source = served(site, zipped(MESHES))
+    threads = [threading.Thread(target=source.fetch, args=(root,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert files_of(source.place(root)) == shapes()
+    assert len(site.requests) == 1

@@ -15,18 +15,14 @@ from nacbench.config import RunConfig
 from nacbench.plugin import Plugin
 from nacbench.registry import MODELS, TASKS
 
-ENGINE = (
-    "data",
-    "nac",
-    "protocols",
-    "tokenizers",
-    "training",
-    "network.py",
-    "recipe.py",
-    "runner.py",
-    "scoring.py",
-    "seeds.py",
-    "task.py",
+ROOT = Path(nacbench.__file__).parent
+ENGINE = ("training", "network.py", "recipe.py", "runner.py", "scoring.py", "seeds.py", "task.py")
+
+# What a plug-in may build on; its digest follows its imports through these …
+FOLLOWED = ("data", "nac", "protocols", "tokenizers", "tasks", "baselines")
+# … but not into how files are got and kept: what is in them is in the data's fingerprint.
+NOT_FOLLOWED = tuple(
+    f"data.{name}" for name in ("cache", "hub", "intake", "manifest", "packed", "places", "source", "unpack")
 )
 
 
@@ -37,8 +33,8 @@ class Identity(BaseModel):
         config: the whole `RunConfig` as plain data.
         task_version: `nacbench.task.Task.version`.
         data: the fingerprint of the examples.
-        code: a digest each of the engine, the task and the model, of what their source computes: comments,
-            docstrings and layout do not count.
+        code: a digest each of the engine, of the task and of the model with all that they build on, of what their
+            source computes: comments, docstrings and layout do not count.
         source: the id of the run that the network is taken from, if there is one.
     """
 
@@ -107,19 +103,48 @@ def _text(value: Any) -> str:
 
 @cache
 def _engine_digest() -> str:
-    root = Path(nacbench.__file__).parent
-    files = [file for name in ENGINE for file in _sources(root / name)]
-    return digest("".join(f"{file.relative_to(root)}{_meaning(file)}" for file in files).encode())
+    return _digest_of([file for name in ENGINE for file in _sources(ROOT / name)])
 
 
 def _plugin_digest(cls: type[Plugin]) -> str:
-    """Of the plug-in's own file, or of all the package that it lies in if it brings one of its own."""
+    """Of the plug-in's own file, or all of the package that it brings, and of what they import of the suite's own."""
     file = sys.modules[cls.__module__].__file__
     assert file is not None
     package = cls.__module__.rpartition(".")[0]
     shared = package in ("", "nacbench.tasks", "nacbench.baselines")
-    place = Path(file) if shared else Path(file).parent
-    return digest("".join(f"{source.name}{_meaning(source)}" for source in _sources(place)).encode())
+    own = _sources(Path(file) if shared else Path(file).parent)
+    return _digest_of([*own, *_imported(own)])
+
+
+def _digest_of(files: list[Path]) -> str:
+    return digest("".join(f"{file.name}{_meaning(file)}" for file in files).encode())
+
+
+def _imported(files: list[Path]) -> list[Path]:
+    """The suite's own files that these import, and what those import, as far as numbers can depend on them."""
+    found: dict[str, Path] = {}
+    waiting = list(files)
+    while waiting:
+        for module in _modules_named_in(waiting.pop()):
+            path = ROOT.joinpath(*module.split("."))
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if module not in found and module not in NOT_FOLLOWED and file.is_file() and file not in files:
+                found[module] = file
+                waiting.append(file)
+    return [found[module] for module in sorted(found)]
+
+
+@cache
+def _modules_named_in(file: Path) -> tuple[str, ...]:
+    """Modules below ``nacbench`` (``data.live``) that a file imports, at whatever depth, and that are followed."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    own = (name.removeprefix("nacbench.") for name in names if name.startswith("nacbench."))
+    return tuple(sorted(name for name in own if name.partition(".")[0] in FOLLOWED))
 
 
 def _sources(place: Path) -> list[Path]:

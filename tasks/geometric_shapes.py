@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.modelnet import mesh_arrays
+from nacbench.data.packed import PackedArchive
 from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
-from nacbench.data.source import Archive
 from nacbench.errors import UserError
 from nacbench.task import DataSource
 
@@ -27,11 +27,12 @@ class GeometricShapes(PointTask):
     citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
     source = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
     stored = 16384
-    archive = Archive(
+    archive = PackedArchive(
         name="geometric_shapes",
         url="https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip",
         sha256=None,
         inside="raw",
+        packed="raw.zip",
         needs=("*/train/*.off", "*/test/*.off"),
         size="0.3 MB",
         terms="MIT",
@@ -44,10 +45,10 @@ class GeometricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=60,
+            epochs=30,
             batch_size=32,
             lr=1e-3,
-            warmup_epochs=3,
+            warmup_epochs=2,
             ema=0.998,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.05, jitter=0.005),
         ),
@@ -68,4 +69,4 @@ class GeometricShapes(PointTask):
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)
-        return mesh_arrays("geometric_shapes", self.archive.place(data_root), self.stored)
+        return mesh_arrays("geometric_shapes", self.archive.content(data_root), self.stored)

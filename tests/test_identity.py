@@ -193,3 +193,36 @@ def test_text_that_is_no_docstring_counts(tmp_path: Path) -> None:
 
 def test_a_function_of_nothing_but_a_docstring_is_still_a_function(tmp_path: Path) -> None:
     assert meaning(tmp_path, "a", 'def f():\n    """Nothing."""\n') == "def f():\n    pass"
+
+
+def built_on(task: str) -> set[str]:
+    """The suite's files, beyond its own, that a task's digest covers."""
+    file = sys.modules[TASKS.get(task).__module__].__file__
+    assert file is not None
+    return {str(path.relative_to(identity_module.ROOT)) for path in identity_module._imported([Path(file)])}
+
+
+def test_the_digest_of_a_task_covers_what_it_builds_on_and_nothing_else() -> None:
+    listops, corrupted = built_on("listops-short"), built_on("digits-c")
+    assert {"data/listops.py", "data/listops_evaluation.py", "data/live.py", "tokenizers/symbols.py"} <= listops
+    assert {"protocols/corrupted.py", "data/corruptions.py", "tasks/digits.py", "data/augment.py"} <= corrupted
+    assert not {file for file in listops if "image" in file or "corrupt" in file}
+
+
+def test_how_files_are_got_does_not_count() -> None:
+    for task in TASKS.entries():
+        assert not built_on(task) & {"data/source.py", "data/hub.py", "data/cache.py", "data/places.py"}
+
+
+def test_a_change_in_what_a_task_builds_on_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS.get("digits")
+    before = identity_module._plugin_digest(task)
+    meaning = identity_module._meaning
+    monkeypatch.setattr(
+        identity_module, "_meaning", lambda file: meaning(file) + ("changed" if file.name == "augment.py" else "")
+    )
+    assert identity_module._plugin_digest(task) != before
+    monkeypatch.setattr(
+        identity_module, "_meaning", lambda file: meaning(file) + ("changed" if file.name == "corruptions.py" else "")
+    )
+    assert identity_module._plugin_digest(task) == before

@@ -79,15 +79,7 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
     for name, task in _chosen(tasks, settings).items():
         sources = task.sources()
         for source in sources:
-            place = source.place(root)
-            if source.missing(root) is None:
-                typer.echo(f"{name}: {source} is there already, in {place}")
-            else:
-                typer.echo(f"{name}: fetching {source} into {place}")
-                try:
-                    source.fetch(root)
-                except UserError as error:
-                    raise UserError(for_task(str(error), name)) from error
+            _fetch(name, source, root)
         task.prepare(root)
         if not sources:
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")
@@ -171,6 +163,19 @@ def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, Task]":
     for name in names:
         chosen |= with_sources(name, settings or ())
     return chosen
+
+
+def _fetch(name: str, source: "DataSource", root: Path) -> None:
+    """Fetch one source of a task unless it is there."""
+    place = source.place(root)
+    if source.missing(root) is None:
+        typer.echo(f"{name}: {source} is there already, in {place}")
+        return
+    typer.echo(f"{name}: fetching {source} into {place}")
+    try:
+        source.fetch(root)
+    except UserError as error:
+        raise UserError(for_task(str(error), name)) from error
 
 
 def _rows(name: str, tasks: "dict[str, Task]", root: Path) -> list[dict[str, Any]]:

@@ -53,8 +53,8 @@ class HubDataset:
         found = len(list(place.glob(pattern)))
         return (
             f"{self.repo} is not in {data_root} ({found} files match {pattern}); fetch it with "
-            "'nacbench data fetch TASK' where there is a network, import a copy with 'nacbench data import TASK FOLDER', "
-            "or name a mirror with --data-root or NACBENCH_DATA"
+            "'nacbench data fetch TASK' where there is a network, import a copy with "
+            "'nacbench data import TASK FOLDER', or name a mirror with --data-root or NACBENCH_DATA"
         )
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:

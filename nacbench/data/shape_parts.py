@@ -144,9 +144,11 @@ def spread(count: int, width: float) -> list[float]:
     return [float(number) for number in np.linspace(-width / 2, width / 2, count)]
 
 
-def board_or_disc(rng: np.random.Generator, width: float, depth: float, height: float, z: float, round_: bool) -> Mesh:
+def board_or_disc(
+    rng: np.random.Generator, width: float, depth: float, height: float, z: float, is_round: bool
+) -> Mesh:
     """A seat or the top of a table: a board, a cushion or, if it is round, an elliptic disc."""
-    if round_:
+    if is_round:
         return stretched(cylinder(0.5, height, (0, 0, z)), width, depth)
     return (cushion if chance(rng, 0.25) else box)(width, depth, height, (0, 0, z))
 
@@ -188,20 +190,21 @@ def pedestal(rng: np.random.Generator, radius: float, height: float) -> list[Mes
     if kind < 0.6:
         return [*parts, cylinder(foot, low, top=column * radius)]
     count = int(rng.integers(3, 6))
-    arm = tube([(0, 0, low), (foot, 0, 0.25 * low)], column * radius * 0.8, column * radius * 0.5, 4)
+    thick = min(0.8 * column * radius, low / 2)
+    arm = tube([(0, 0, low), (foot, 0, 0.6 * thick)], thick, 0.6 * thick, 4)
     return [*parts, *(facing(arm, 2 * np.pi * step / count + np.pi / 4) for step in range(count))]
 
 
-def stand(rng: np.random.Generator, width: float, depth: float, height: float, round_: bool) -> list[Mesh]:
+def stand(rng: np.random.Generator, width: float, depth: float, height: float, is_round: bool) -> list[Mesh]:
     """What a seat or a small table stands on, up to this height."""
     kind = rng.random()
     if kind < 0.22:
         return pedestal(rng, min(width, depth) / 2, height)
     thickness = between(rng, 0.025, 0.055)
-    if round_ and kind < 0.5:
+    if is_round and kind < 0.5:
         radius = min(width, depth) / 2
         return tripod(rng, height, 0.7 * radius, radius, thickness)
-    inset = 0.7 if round_ else 0.92
+    inset = 0.7 if is_round else 0.92
     return legs(rng, inset * width - thickness, inset * depth - thickness, height, thickness)
 
 

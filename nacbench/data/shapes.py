@@ -43,7 +43,6 @@ from nacbench.data.shape_parts import (
 )
 from nacbench.seeds import seed_for
 
-
 STRETCH = 0.22  # logarithm of the largest change of an object's length, width or height as a whole
 
 
@@ -86,6 +85,7 @@ def generate(per_family: int, points: int, seed: int) -> tuple[np.ndarray, np.nd
 
 
 def _chair(rng: np.random.Generator) -> list[Mesh]:
+    """A chair or a settee, its back low or high, with armrests, with sides or without."""
     width, depth, seat, thickness = several(rng, (0.38, 0.75), (0.38, 0.62), (0.28, 0.54), (0.02, 0.14))
     is_round = chance(rng, 0.2)
     top = seat + thickness
@@ -107,10 +107,10 @@ def _stool(rng: np.random.Generator) -> list[Mesh]:
     width, ratio, tall, thickness = several(rng, (0.28, 0.5), (0.7, 1.25), (0.7, 2.2), (0.02, 0.12))
     is_round = chance(rng, 0.6)
     depth, height = width if is_round else width * ratio, min(width * tall, 0.8)
-    if chance(rng, 0.2):
+    if not is_round and chance(rng, 0.2):
         width *= between(rng, 1.3, 2.5)
     parts = [board_or_disc(rng, width, depth, thickness, height, is_round), *stand(rng, width, depth, height, is_round)]
-    if width == depth and chance(rng, 0.35):
+    if is_round and chance(rng, 0.35):
         parts.append(ring(0.42 * width, 0.02, (0, 0, height * between(rng, 0.25, 0.5))))
     if chance(rng, 0.2):
         parts += backrest(rng, 0.8 * width, 0.45 * depth, height + thickness, between(rng, 0.06, 0.25))
@@ -223,7 +223,7 @@ def _lamp(rng: np.random.Generator) -> list[Mesh]:
     stem = between(rng, 0.012, 0.035) * max(0.6, height)
     if chance(rng, 0.25):
         return _bent_lamp(rng, height, stem)
-    deep = min(radius * between(rng, 0.15, 1.8), 0.5 * height)
+    deep = min(radius * between(rng, 0.3, 1.8), 0.5 * height)
     below = height - deep
     parts = [lampshade(rng, radius, deep, below)]
     if chance(rng, 0.25):

@@ -21,7 +21,7 @@ from nacbench.data.intake import (
     unmatched,
     visible_files,
 )
-from nacbench.data.manifest import check_files, make_manifest, now, sum_of, write_manifest
+from nacbench.data.manifest import CHUNK, check_files, make_manifest, now, sum_of, write_manifest
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
@@ -167,7 +167,8 @@ class Archive(Files):
         pooch.get_logger().setLevel("WARNING")
         known = self.sha256 or self._trusted(data_root)
         try:
-            file = pooch.retrieve(self.url, known, fname="archive", path=folder, progressbar=sys.stderr.isatty())
+            downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK)
+            file = pooch.retrieve(self.url, known, fname="archive", path=folder, downloader=downloader)
         except ValueError as error:
             found = str(error).partition(" but got ")[2].partition(".")[0]
             if not (known and found):

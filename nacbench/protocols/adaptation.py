@@ -75,4 +75,5 @@ def adapt(
             nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
+            torch.clear_autocast_cache()  # inside one long autocast, it would go on with the weights before this step
     return adapted.eval()

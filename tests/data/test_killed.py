@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,12 @@ def test_an_extraction_that_is_killed_is_never_taken_for_a_whole_one(
 def test_a_download_that_is_killed_is_never_taken_for_a_whole_one(
     known: bool, site: Site, root: Path, cache: Path
 ) -> None:
-    source = served(site, zipped(MESHES | {"noise": random.Random(0).randbytes(10**6)}), known=known)
-    site.cut, site.stall = 5 * 10**5, threading.Event()
+    source = served(site, zipped(MESHES | {"noise": random.Random(0).randbytes(4 * 10**6)}), known=known)
+    site.cut, site.stall = 2 * 10**6, threading.Event()
     with start_fetch(source, root) as process:
         while not site.requests or not any(path.stat().st_size for path in cache.rglob("*") if path.is_file()):
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     assert source.missing(root) is not None
     site.stall.set()

@@ -192,6 +192,11 @@ def live(spread: float, **options: object) -> LowShot:
     return LowShot(task, RECIPE, SPEC, AsTheyAre(), scored, search)
 
 
+def test_adapting_inside_autocast_sees_its_own_steps() -> None:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert live(spread=0.05).evaluate(network(), "shots-4", 8).metrics["accuracy"] == 1.0
+
+
 def test_clouds_that_lie_apart_are_told_apart_and_noise_is_not() -> None:
     with torch.no_grad():
         easy = live(spread=0.05).evaluate(network(), "shots-4", 8)

@@ -1,0 +1,180 @@
+"""Generated scenes and sentences: pictures of three boxes, and whether a sentence is true of them.
+
+Neither the picture nor the sentence alone tells the answer, by construction. For every example two statements of the
+same form are drawn, S and its foil, from a distribution that does not change when they are swapped; then scenes until
+one is true of exactly one of them: of S where the answer shall be yes, of the foil where it shall be no. The sentence
+says S. So pictures for yes and for no have the very same distribution, and so do sentences, as no pair is ever given
+up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nacbench.data.scene_drawing import draw
+from nacbench.data.scene_language import (
+    COLOURS,
+    SHAPES,
+    Above,
+    AllAre,
+    AtLeast,
+    CountInBox,
+    Exactly,
+    InBox,
+    Item,
+    Kind,
+    Scene,
+    Statement,
+)
+from nacbench.errors import UserError
+from nacbench.seeds import seed_for
+
+MOST_IN_A_BOX = 3
+MOST_TRIES = 100_000  # a hundred times what the rarest pair has needed
+Pair = tuple[Statement, Statement]
+
+
+@dataclass(frozen=True)
+class SceneExamples:
+    """Pictures, sentences and answers.
+
+    Attributes:
+        images: uint8, N×3×side×(3·side).
+        sentences: N.
+        labels: int16, N: 1 where the sentence is true.
+        forms: int16, N: the position of each statement's form in `FORMS`.
+        scenes: N.
+        statements: N.
+    """
+
+    images: np.ndarray
+    sentences: list[str]
+    labels: np.ndarray
+    forms: np.ndarray
+    scenes: list[Scene]
+    statements: list[Statement]
+
+
+def generate(count: int, *, seed: int, side: int = 24) -> SceneExamples:
+    """So many examples; example i is a function of (seed, i) alone. Half are true, of every form as well.
+
+    Args:
+        count: at least 1.
+        seed: of all examples.
+        side: pixels of a box; a multiple of 8.
+
+    Raises:
+        UserError: if the count or the side cannot be.
+    """
+    if count < 1:
+        raise UserError(f"{count} scenes are asked for; at least one must be")
+    made = [_example(seed, index) for index in range(count)]
+    scenes = [scene for scene, _, _ in made]
+    return SceneExamples(
+        images=draw(scenes, side),
+        sentences=[sentence for _, _, sentence in made],
+        labels=np.array([_label(index) for index in range(count)], dtype=np.int16),
+        forms=np.array([index % len(FORMS) for index in range(count)], dtype=np.int16),
+        scenes=scenes,
+        statements=[statement for _, statement, _ in made],
+    )
+
+
+def _label(index: int) -> int:
+    return index // len(FORMS) % 2
+
+
+def _example(seed: int, index: int) -> tuple[Scene, Statement, str]:
+    rng = np.random.default_rng(seed_for("scenes", seed, index))
+    statement, foil = FORMS[index % len(FORMS)](rng)
+    wanted, unwanted = (statement, foil) if _label(index) else (foil, statement)
+    for _ in range(MOST_TRIES):
+        scene = random_scene(rng)
+        if wanted.holds(scene) and not unwanted.holds(scene):
+            sentences = statement.sentences()
+            return scene, statement, sentences[int(rng.integers(len(sentences)))]
+    raise AssertionError(f"no scene is true of {wanted} and not of {unwanted}")
+
+
+def random_scene(rng: np.random.Generator) -> Scene:
+    """One to three items in each box, at different places, of any shape and colour."""
+    items = []
+    counts = rng.integers(1, MOST_IN_A_BOX + 1, 3).tolist()
+    looks = rng.integers(0, 9, sum(counts)).tolist()
+    for box, count in enumerate(counts):
+        for place in rng.permutation(9)[:count].tolist():
+            look = looks.pop()
+            items.append(Item(box, place // 3, place % 3, SHAPES[look // 3], COLOURS[look % 3]))
+    return tuple(items)
+
+
+def _kind(rng: np.random.Generator) -> Kind:
+    """Of a shape, of a colour, or mostly of both."""
+    form = int(rng.integers(4))
+    shape, colour = SHAPES[int(rng.integers(3))], COLOURS[int(rng.integers(3))]
+    return Kind(None if form == 0 else shape, None if form == 1 else colour)
+
+
+def _other_kind(rng: np.random.Generator, kind: Kind) -> Kind:
+    """Another kind that is as specific."""
+    while True:
+        shape = None if kind.shape is None else SHAPES[int(rng.integers(3))]
+        colour = None if kind.colour is None else COLOURS[int(rng.integers(3))]
+        if (shape, colour) != (kind.shape, kind.colour):
+            return Kind(shape, colour)
+
+
+def _exactly(rng: np.random.Generator) -> Pair:
+    kind, number = _kind(rng), int(rng.integers(1, 4))
+    if rng.integers(2):
+        return Exactly(number, kind), Exactly(number, _other_kind(rng, kind))
+    first, second = rng.permutation([1, 2, 3])[:2].tolist()
+    return Exactly(first, kind), Exactly(second, kind)
+
+
+def _at_least(rng: np.random.Generator) -> Pair:
+    kind, number = _kind(rng), int(rng.integers(1, 4))
+    return AtLeast(number, kind), AtLeast(number, _other_kind(rng, kind))
+
+
+def _in_box(rng: np.random.Generator) -> Pair:
+    kind = _kind(rng)
+    box, other = rng.permutation(3)[:2].tolist()
+    if rng.integers(2):
+        return InBox(box, kind), InBox(other, kind)
+    return InBox(box, kind), InBox(box, _other_kind(rng, kind))
+
+
+def _count_in_box(rng: np.random.Generator) -> Pair:
+    kind, number = _kind(rng), int(rng.integers(1, 3))
+    box, other = rng.permutation(3)[:2].tolist()
+    if rng.integers(2):
+        return CountInBox(number, box, kind), CountInBox(number, other, kind)
+    return CountInBox(number, box, kind), CountInBox(3 - number, box, kind)
+
+
+def _all_are(rng: np.random.Generator) -> Pair:
+    shape, (colour, other) = SHAPES[int(rng.integers(3))], rng.permutation(3)[:2].tolist()
+    if rng.integers(2):
+        return AllAre(shape, COLOURS[colour]), AllAre(shape, COLOURS[other])
+    first, second = rng.permutation(3)[:2].tolist()
+    return AllAre(SHAPES[first], COLOURS[colour]), AllAre(SHAPES[second], COLOURS[colour])
+
+
+def _above(rng: np.random.Generator) -> Pair:
+    upper = _kind(rng)
+    lower = _other_kind(rng, upper)
+    return Above(upper, lower), Above(lower, upper)
+
+
+FORMS: tuple[Callable[[np.random.Generator], Pair], ...] = (
+    _exactly,
+    _at_least,
+    _in_box,
+    _count_in_box,
+    _all_are,
+    _above,
+)

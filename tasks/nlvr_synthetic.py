@@ -27,8 +27,8 @@ class NlvrSynthetic(SentenceImageTask):
     citation = "made by nacbench, after Suhr et al. 2017"
     source = "generated: nacbench.data.scenes"
     shape = (3, SIDE, 3 * SIDE)
-    mean = (0.75, 0.75, 0.70)
-    std = (0.25, 0.25, 0.25)
+    mean = (0.791, 0.798, 0.792)
+    std = (0.199, 0.166, 0.199)
     vocabulary = 64
     max_words = 16
     presets = {

@@ -25,3 +25,13 @@ def mirror() -> Path:
     if not MIRROR.is_dir():
         pytest.skip(f"no real data in {MIRROR}")
     return MIRROR
+
+
+@pytest.fixture(scope="session")
+def made_mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror with a made miniature of every real data set."""
+    from .miniatures import make_mirror
+
+    root = tmp_path_factory.mktemp("mirror")
+    make_mirror(root)
+    return root

@@ -1,5 +1,6 @@
 """What makes two runs the same run, and what tells them apart."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nacbench import identity as identity_module
 from nacbench.config import parse_setting, resolve
 from nacbench.identity import Identity, _meaning, flatten
 from nacbench.registry import TASKS

@@ -61,7 +61,7 @@ def _stencil(shape: str, radius: int) -> np.ndarray:
     steps = (np.arange(2 * radius * FINER) + 0.5) / (radius * FINER) - 1
     x, y = steps[None, :], steps[:, None]  # from -1 to 1, y downwards
     inside = {
-        "square": np.maximum(abs(x), abs(y)) <= 0.85,
+        "square": np.maximum(abs(x), abs(y)) <= 1,
         "circle": x * x + y * y <= 1,
         "triangle": (y <= 0.9) & (abs(x) <= (y + 1) / 1.9),
     }[shape]

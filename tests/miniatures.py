@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 SHARED = ("n01443537", "n01770393", "n01774750")  # three of the classes of Tiny-ImageNet-R
-OWN = "n02802426"  # of Tiny-ImageNet alone
+OWN = "n01629819"  # of Tiny-ImageNet alone
 CUBE = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
 QUADS = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
 

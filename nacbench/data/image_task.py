@@ -166,7 +166,10 @@ class HubImageTask(ImageTask):
         for part in rows.iter(1000):
             last = first + len(part[self.label_column])
             images[first:last] = np.stack([_channels_first(image, self.shape[0]) for image in part[self.image_column]])
-            labels[first:last] = part[self.label_column]
+            own = np.asarray(part[self.label_column])
+            if not np.issubdtype(own.dtype, np.integer):  # a column that only other splits have is filled with nothing
+                raise ValueError(f"a label is {own[~np.isfinite(own.astype(float))][:1].tolist() or own[:1].tolist()}")
+            labels[first:last] = own
             first = last
         return images, labels
 

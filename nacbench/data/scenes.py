@@ -32,7 +32,7 @@ from nacbench.data.scene_language import (
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
-MOST_IN_A_BOX = 3
+MOST_IN_A_BOX = 2
 MOST_TRIES = 100_000  # a hundred times what the rarest pair has needed
 Pair = tuple[Statement, Statement]
 
@@ -100,7 +100,7 @@ def _example(seed: int, index: int) -> tuple[Scene, Statement, str]:
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
-    """One to three items in each box, at different places, of any shape and colour."""
+    """One or two items in each box, at different places, of any shape and colour."""
     items = []
     counts = rng.integers(1, MOST_IN_A_BOX + 1, 3).tolist()
     looks = rng.integers(0, 9, sum(counts)).tolist()
@@ -112,10 +112,10 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 
 def _kind(rng: np.random.Generator) -> Kind:
-    """Of a shape, of a colour, or mostly of both."""
+    """Mostly of a colour, less often of a shape, or of both."""
     form = int(rng.integers(4))
     shape, colour = SHAPES[int(rng.integers(3))], COLOURS[int(rng.integers(3))]
-    return Kind(None if form == 0 else shape, None if form == 1 else colour)
+    return Kind(None if form < 2 else shape, None if form == 2 else colour)
 
 
 def _other_kind(rng: np.random.Generator, kind: Kind) -> Kind:
@@ -128,15 +128,14 @@ def _other_kind(rng: np.random.Generator, kind: Kind) -> Kind:
 
 
 def _exactly(rng: np.random.Generator) -> Pair:
-    kind, number = _kind(rng), int(rng.integers(1, 4))
+    kind, number = _kind(rng), int(rng.integers(1, 3))
     if rng.integers(2):
         return Exactly(number, kind), Exactly(number, _other_kind(rng, kind))
-    first, second = rng.permutation([1, 2, 3])[:2].tolist()
-    return Exactly(first, kind), Exactly(second, kind)
+    return Exactly(number, kind), Exactly(3 - number, kind)
 
 
 def _at_least(rng: np.random.Generator) -> Pair:
-    kind, number = _kind(rng), int(rng.integers(1, 4))
+    kind, number = _kind(rng), int(rng.integers(1, 3))
     return AtLeast(number, kind), AtLeast(number, _other_kind(rng, kind))
 
 

@@ -1,0 +1,332 @@
+"""Each loader on a miniature of its format: the right content arrives, and what is broken is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from nacbench.data.array_task import ArrayTask
+from nacbench.data.live import Classification
+from nacbench.data.nlvr import hold_out_sentences
+from nacbench.errors import UserError
+from nacbench.protocols.renditions import Renditions, masked
+from nacbench.registry import TASKS
+from nacbench.task import Task
+
+from .. import miniatures
+
+
+def task(name: str, **options: Any) -> Task:
+    return TASKS.get(name).configured("task", "smoke", options)
+
+
+def arrays(name: str, root: Path, **options: Any) -> dict[str, np.ndarray]:
+    """What a task's loader gives."""
+    found: Any = task(name, **options)
+    return dict(found.arrays(root).arrays)
+
+
+def live(name: str, root: Path, **options: Any) -> Classification:
+    found = task(name, **options)
+    assert isinstance(found, ArrayTask)
+    return found.build(root, found.recipes["smoke"])
+
+
+# -- the right content ---------------------------------------------------------------------------------------------
+
+
+def test_imagenet_reads_its_folders_in_order_and_fits_every_image(made_mirror: Path) -> None:
+    found = arrays("imagenet", made_mirror)
+    assert found["class_names"].tolist() == [name.encode() for name in sorted(miniatures.SHARED)]
+    assert found["train_labels"].tolist() == [0] * 12 + [1] * 12 + [2] * 12
+    images = found["train_images"][np.array([0, 1, 2, 13])]
+    assert (images.shape, images.dtype) == ((4, 3, 224, 224), np.uint8)
+    grey = images[1]
+    assert abs(grey[0].astype(int) - grey[1]).max() == 0  # a grey file has three equal channels
+    with Image.open(made_mirror / "imagenet/train" / miniatures.SHARED[0] / f"{miniatures.SHARED[0]}_0.JPEG") as file:
+        middle = np.asarray(file.convert("RGB"), dtype=float)[20:-20, 20:-20].mean((0, 1))
+    assert images[0].mean((1, 2)) == pytest.approx(middle, abs=4)
+
+
+def test_a_tiny_imagenet_of_four_classes_is_taken_and_marked(made_mirror: Path) -> None:
+    built = live("tiny-imagenet", made_mirror)
+    assert built.spec.classes == 4
+    assert built.partial == ["4 of 200 classes"]
+
+
+def test_cifar100_takes_the_fine_labels(made_mirror: Path) -> None:
+    assert sorted(set(arrays("cifar100", made_mirror)["train_labels"].tolist())) == list(range(100))
+
+
+def test_renditions_count_through_the_sources_own_logits(made_mirror: Path) -> None:
+    renditions, source = task("tiny-imagenet-r"), task("tiny-imagenet")
+    built = renditions.build_on(source, made_mirror, renditions.recipes["smoke"])
+    assert isinstance(built, Renditions)
+    assert built.partial == ["3 of 62 classes"]
+    assert built.split_sizes == {"clean": 18, "ood/renditions": 3}
+    assert built._splits["ood/renditions"].labels[built._splits["ood/renditions"].indices].tolist() == [0, 1, 2]
+
+
+def test_a_masked_logit_never_wins() -> None:
+    import torch
+
+    logits = torch.tensor([[1.0, 50.0, 3.0], [2.0, 9.0, -4.0]])
+    assert masked(logits, np.array([0, 2])).argmax(-1).tolist() == [2, 0]
+    assert torch.isfinite(masked(logits, np.array([0, 2])).half()).all()
+
+
+def test_imdb_bytes_are_the_texts_own_cut_off(made_mirror: Path) -> None:
+    found = arrays("imdb-bytes", made_mirror, max_bytes=30)
+    assert bytes(found["train_symbols"][0]).rstrip(b"\0") == (b"bad " * 5)
+    assert bytes(found["train_symbols"][3]) == (b"good " * 8)[:30]
+    assert live("imdb-bytes", made_mirror).partial == ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]
+
+
+def test_a_nul_in_a_text_is_no_padding(tmp_path: Path) -> None:
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"dtype": "int64", "_type": "Value"}}
+    for split in ("train", "test"):
+        file = tmp_path / f"stanfordnlp/imdb/plain_text/{split}-00000-of-00001.parquet"
+        miniatures.write_parquet(file, {"text": ["a\0b é"], "label": [1]}, features)
+    symbols = arrays("imdb-bytes", tmp_path)["train_symbols"][0]
+    assert bytes(symbols[:6]) == "a b é".encode()
+
+
+def test_modelnet_is_sorted_sampled_and_in_the_unit_ball(made_mirror: Path) -> None:
+    found = arrays("modelnet10", made_mirror)
+    assert found["class_names"].tolist() == [b"bathtub", b"bed", b"chair"]
+    assert found["train_points"].shape == (18, 4096, 3)
+    norms = np.linalg.norm(found["train_points"], axis=-1).max(axis=1)
+    np.testing.assert_allclose(norms, 1, atol=1e-5)
+    extent = np.ptp(found["train_points"], axis=1)
+    ratio = (extent[:, 1] / extent[:, 0]).reshape(3, 6).mean(axis=1)  # boxes are 1, 2 and 3 times as deep as wide
+    np.testing.assert_allclose(ratio, [1, 2, 3], rtol=0.02)
+
+
+def test_cub_keeps_its_own_split(made_mirror: Path) -> None:
+    found = arrays("lowshot-cub", made_mirror)
+    assert found["train_labels"].tolist() == [label for label in range(5) for _ in range(7)]
+    assert found["test_labels"].tolist() == [label for label in range(5) for _ in range(5)]
+    assert found["train_images"].shape == (35, 3, 64, 64)
+
+
+def test_nlvr_without_a_training_split_shares_no_sentence_between_its_parts(made_mirror: Path) -> None:
+    found = arrays("nlvr", made_mirror)
+    assert len(found["train_labels"]) == 54
+    assert len(found["validation_labels"]) == 6  # three sentences with two pictures each
+    rows = [{"identifier": f"{number // 2}-{number % 2}-0"} for number in range(60)]
+    train, validation = hold_out_sentences(rows)
+    ids = [{row["identifier"].split("-")[0] for row in part} for part in (train, validation)]
+    assert [len(part) for part in ids] == [27, 3]
+    assert not ids[0] & ids[1]
+    assert live("nlvr", made_mirror).partial == ["no training split: trained on 54 examples of the validation split"]
+
+
+def test_nlvr2_puts_the_two_photographs_side_by_side(made_mirror: Path) -> None:
+    found = arrays("nlvr2", made_mirror)
+    assert {split: len(found[f"{split}_labels"]) for split in ("train", "validation", "test")} == {
+        "train": 12,
+        "validation": 6,
+        "test": 6,
+    }
+    assert found["train_labels"].tolist() == [0, 1] * 6
+    with Image.open(made_mirror / "nlvr2/images/train/1/train-1-0-img1.png") as file:
+        colour = np.asarray(file.convert("RGB"), dtype=float).mean((0, 1))
+    right = found["train_images"][2][:, :, 64:]
+    assert right.mean((1, 2)) == pytest.approx(colour, abs=3)
+
+
+def test_omniglot_holds_whole_alphabets_out(made_mirror: Path) -> None:
+    found = arrays("omniglot", made_mirror)
+    assert {part: len(found[f"{part}_labels"]) for part in ("train", "validation", "test", "search", "novel")} == {
+        "train": 5 * 6 * 16,
+        "validation": 5 * 6 * 2,
+        "test": 5 * 6 * 2,
+        "search": 6 * 20,
+        "novel": 2 * 6 * 20,
+    }
+    assert {name.decode().split("/")[0] for name in found["class_names"]} == {f"Alphabet {a}" for a in range(5)}
+    assert 0.1 < found["train_images"].mean() / 255 < 0.3  # ink is bright: a fifth of the made paper
+
+
+def test_lra_files_are_read_where_they_are_asked_for(made_mirror: Path) -> None:
+    found = arrays("listops", made_mirror, data="lra")
+    assert {s: len(found[f"{s}_labels"]) for s in ("train", "validation", "test")} == {
+        "train": 20,
+        "validation": 8,
+        "test": 8,
+    }
+
+
+# -- the real thing, where it is --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "count"),
+    [
+        ("nlvr", "test", 990),
+        ("omniglot", "train", 2512),
+        ("tiny-imagenet", "train", 9000),
+        ("imdb-bytes", "test", 5000),
+    ],
+)
+def test_the_real_data_is_read_whole(mirror: Path, name: str, split: str, count: int) -> None:
+    assert len(arrays(name, mirror)[f"{split}_labels"]) == count
+
+
+def test_the_real_geometric_shapes_are_read_from_their_archive(mirror: Path) -> None:
+    found = arrays("geometric-shapes", mirror)
+    assert found["train_points"].shape == found["test_points"].shape == (40, 16384, 3)
+    assert len(set(found["class_names"].tolist())) == 40
+
+
+# -- what is broken ------------------------------------------------------------------------------------------------
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def drop_column(path: Path, name: str) -> None:
+    pq.write_table(pq.read_table(path).drop_columns([name]), path)
+
+
+def set_line(path: Path, number: int, text: str) -> None:
+    lines = path.read_text().splitlines()
+    lines[number - 1] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+def change_example(path: Path, number: int, **changes: Any) -> None:
+    example = {**json.loads(path.read_text().splitlines()[number - 1]), **changes}
+    set_line(path, number, json.dumps({key: value for key, value in example.items() if value is not None}))
+
+
+BIRD = "images/001.bird1/bird_0.jpg"
+BED = "modelnet10/bed/train/bed_0001.off"
+PARQUET = "00000-of-00001.parquet"
+CIFAR10 = f"uoft-cs/cifar10/plain_text/test-{PARQUET}"
+CUB, MESHES, PICTURES = "cub-200-2011", "modelnet10/bed", "imagenet/val/n01443537"
+Damage = Callable[[Path], object]
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def empty(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def rename(folder: Path) -> None:
+    folder.rename(folder.with_name("n9"))
+
+
+def leave(path: Path) -> None:
+    pass
+
+
+def with_text(text: str) -> Damage:
+    return lambda path: path.write_text(text)
+
+
+def without(column: str) -> Damage:
+    return lambda path: drop_column(path, column)
+
+
+def with_line(number: int, text: str) -> Damage:
+    return lambda path: set_line(path, number, text)
+
+
+def with_example(number: int, **changes: Any) -> Damage:
+    return lambda path: change_example(path, number, **changes)
+
+
+def three_alphabets(root: Path) -> None:
+    miniatures.make_omniglot(root, 3)
+
+
+FLAT = "OFF\n3 0 0\n0 0 0\n1 0 0\n0 1 0\n"
+WILD = "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 9\n"
+IMDB = f"stanfordnlp/imdb/plain_text/train-{PARQUET}"
+OMNIGLOT = "omniglot/images_background_small.parquet"
+LABELS = f"{CUB}/image_class_labels.txt"
+DEV = "nlvr2/data/dev.json"
+BROKEN: list[tuple[str, Callable[[Path], None], str, Damage, str]] = [
+    ("cifar10", miniatures.make_cifar10, CIFAR10, truncate, "cifar10"),
+    ("cifar10", miniatures.make_cifar10, CIFAR10, without("label"), "cifar10.*a label is"),
+    ("cifar10", miniatures.make_cifar10, CIFAR10, remove, "0 files match"),
+    ("imdb-bytes", miniatures.make_imdb, IMDB, without("text"), "imdb.*(no column 'text'|cannot be read)"),
+    ("lowshot-cub", miniatures.make_cub, f"{CUB}/{BIRD}", truncate, r"bird_0\.jpg cannot be read"),
+    ("lowshot-cub", miniatures.make_cub, f"{CUB}/{BIRD}", with_text("no image"), r"bird_0\.jpg cannot be read"),
+    ("lowshot-cub", miniatures.make_cub, f"{CUB}/images.txt", with_line(3, "3 a b"), r"images\.txt, line 3"),
+    ("lowshot-cub", miniatures.make_cub, LABELS, with_line(2, "2 201"), "class of image 2 is '201'"),
+    ("modelnet10", miniatures.make_modelnet, BED, truncate, r"bed_0001\.off"),
+    ("modelnet10", miniatures.make_modelnet, BED, with_text(FLAT), r"bed_0001\.off.*no faces"),
+    ("modelnet10", miniatures.make_modelnet, BED, with_text(WILD), r"bed_0001\.off.*9"),
+    ("modelnet10", miniatures.make_modelnet, f"{MESHES}/test", empty, "bed/test holds no meshes"),
+    ("nlvr", miniatures.make_nlvr, "nlvr/test.parquet", without("sentence"), r"test\.parquet has no column 'sentence'"),
+    ("nlvr", miniatures.make_nlvr, "nlvr/validation.parquet", truncate, r"validation\.parquet cannot be read"),
+    ("nlvr", miniatures.make_nlvr, "nlvr/test.parquet", remove, "nlvr is not in"),
+    ("nlvr2", miniatures.make_nlvr2, DEV, with_line(2, "{"), r"dev\.json, line 2 is not JSON"),
+    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(2, label=None), r"dev\.json, line 2 has no text under 'label'"),
+    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, label="Yes"), "label 'Yes' is neither"),
+    ("nlvr2", miniatures.make_nlvr2, "nlvr2/images/dev/dev-1-0-img1.png", remove, r"dev-1-0-img1\.png cannot be read"),
+    ("omniglot", three_alphabets, OMNIGLOT, leave, "has 3 alphabets; at least 4"),
+    ("omniglot", miniatures.make_omniglot, OMNIGLOT, truncate, "cannot be read"),
+    ("imagenet", miniatures.make_imagenet, PICTURES, rename, "different classes"),
+    ("imagenet", miniatures.make_imagenet, PICTURES, empty, "n01443537 holds no images"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "place", "damage", "message"), BROKEN)
+def test_what_is_broken_is_named_and_nothing_of_it_is_kept(
+    name: str, make: Callable[[Path], None], place: str, damage: Damage, message: str, tmp_path: Path
+) -> None:
+    make(tmp_path)
+    damage(tmp_path / place)
+    for _ in range(2):  # a second look must not find something half-made
+        with pytest.raises(UserError, match=message):
+            arrays(name, tmp_path)
+
+
+def test_a_truncated_photograph_of_imagenet_is_named_when_it_is_read(tmp_path: Path) -> None:
+    miniatures.make_imagenet(tmp_path)
+    broken = tmp_path / "imagenet/train/n01443537/n01443537_3.JPEG"
+    truncate(broken)
+    images = arrays("imagenet", tmp_path)["train_images"]
+    images[np.array([0, 1, 2, 3, 4])]  # 0, 1, 10, 11, 2: sorted by name
+    with pytest.raises(UserError, match=r"n01443537_3\.JPEG cannot be read"):
+        images[np.array([4, 5])]
+
+
+def test_a_label_out_of_range_is_named(tmp_path: Path) -> None:
+    miniatures.make_cifar10(tmp_path)
+    file = tmp_path / f"uoft-cs/cifar10/plain_text/test-{PARQUET}"
+    table = pq.read_table(file)
+    labels = table.column("label").to_pylist()
+    labels[5] = 17
+    info = json.loads(table.schema.metadata[b"huggingface"])
+    info["info"]["features"]["label"] = {"dtype": "int64", "_type": "Value"}
+    index = table.column_names.index("label")
+    pq.write_table(
+        table.set_column(index, "label", [labels]).replace_schema_metadata({"huggingface": json.dumps(info)}), file
+    )
+    with pytest.raises(UserError, match="label 17 is not one of 10 classes"):
+        arrays("cifar10", tmp_path)
+
+
+def test_mended_data_is_read_anew(tmp_path: Path) -> None:
+    miniatures.make_cub(tmp_path)
+    lists = tmp_path / "cub-200-2011/images.txt"
+    whole = lists.read_text()
+    set_line(lists, 3, "3 a b")
+    with pytest.raises(UserError, match="line 3"):
+        arrays("lowshot-cub", tmp_path)
+    lists.write_text(whole)
+    assert len(arrays("lowshot-cub", tmp_path)["train_labels"]) == 35

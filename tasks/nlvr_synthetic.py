@@ -27,8 +27,8 @@ class NlvrSynthetic(SentenceImageTask):
     citation = "made by nacbench, after Suhr et al. 2017"
     source = "generated: nacbench.data.scenes"
     shape = (3, SIDE, 3 * SIDE)
-    mean = (0.791, 0.798, 0.792)
-    std = (0.199, 0.166, 0.199)
+    mean = (0.803, 0.808, 0.803)
+    std = (0.176, 0.147, 0.176)
     vocabulary = 64
     max_words = 16
     presets = {
@@ -38,7 +38,7 @@ class NlvrSynthetic(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": ImageRecipe(epochs=6, batch_size=64, lr=1e-3, warmup_epochs=0.5, ema=0.998),
+        "mini": ImageRecipe(epochs=4, batch_size=64, lr=1.5e-3, warmup_epochs=0.25, ema=0.998),
         "paper": ImageRecipe(epochs=100, batch_size=128, lr=5e-4, warmup_epochs=5, ema=0.9999),
     }
 
@@ -49,7 +49,6 @@ class NlvrSynthetic(SentenceImageTask):
 
     def _generate(self) -> dict[str, np.ndarray]:
         from nacbench.data.scenes import generate
-
         from nacbench.data.sentence_image_task import encode_sentences
         from nacbench.seeds import seed_for
 

@@ -38,7 +38,7 @@ class Omniglot(ImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=30,
+            epochs=40,
             batch_size=64,
             lr=2e-3,
             warmup_epochs=2,

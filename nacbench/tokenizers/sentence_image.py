@@ -28,7 +28,7 @@ class SentenceImageTokenizer(nn.Module):
         self.image = image
         width = (token_dim - position_dim) // 2
         self.sentence = SymbolTokenizer(vocabulary, width, position_dim, max_words, stride=1)
-        self.kind = nn.Parameter(torch.randn(2, token_dim))
+        self.kind = nn.Parameter(0.02 * torch.randn(2, token_dim))
 
     def forward(self, image: Tensor, sentence: Tensor) -> Tokens:
         """Normalised images B×channels×height×width and word numbers B×W (0: padding) → tokens and condition."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.modelnet import mesh_arrays
 from nacbench.data.packed import PackedArchive
 from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
 from nacbench.errors import UserError
@@ -66,6 +65,8 @@ class GeometricShapes(PointTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.mesh_files import mesh_arrays
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

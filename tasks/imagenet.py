@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_files import folder_arrays
 from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
 from nacbench.data.source import LocalFiles
 from nacbench.errors import UserError
@@ -79,6 +78,8 @@ class Imagenet(ImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.image_files import folder_arrays
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.array_task import Count
-from nacbench.data.cub import read_cub
 from nacbench.data.source import Archive
 from nacbench.errors import UserError
 from nacbench.protocols.recipe import AdaptRecipe
@@ -55,6 +54,8 @@ class LowshotCub(TransferTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.cub import read_cub
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.image_task import ImageAugment, ImageRecipe
-from nacbench.data.nlvr import read_nlvr
 from nacbench.data.sentence_image_task import SentenceImageTask
 from nacbench.data.source import LocalFiles
 from nacbench.errors import UserError
@@ -65,6 +64,8 @@ class Nlvr(SentenceImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.nlvr import read_nlvr
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.image_task import ImageAugment, ImageRecipe
-from nacbench.data.nlvr2 import FILES, read_nlvr2
 from nacbench.data.sentence_image_task import SentenceImageTask
 from nacbench.data.source import LocalFiles
 from nacbench.errors import UserError
@@ -51,7 +50,14 @@ class Nlvr2(SentenceImageTask):
     }
     files = LocalFiles(
         name="nlvr2",
-        needs=(*(f"data/{name}" for name in FILES.values()), "images/train", "images/dev", "images/test1"),
+        needs=(
+            "data/train.json",
+            "data/dev.json",
+            "data/test1.json",
+            "images/train",
+            "images/dev",
+            "images/test1",
+        ),
         how="take train.json, dev.json and test1.json from its repository into data/, and ask its makers for the "
         "photographs, which go into images/",
         url="https://lil.nlp.cornell.edu/nlvr",
@@ -62,6 +68,8 @@ class Nlvr2(SentenceImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.nlvr2 import read_nlvr2
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

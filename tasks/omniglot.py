@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from nacbench.data.array_task import Count
 from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
-from nacbench.data.omniglot import read_omniglot
 from nacbench.data.source import LocalFiles
 from nacbench.errors import UserError
 from nacbench.task import DataSource
@@ -70,6 +69,8 @@ class Omniglot(ImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.omniglot import read_omniglot
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)

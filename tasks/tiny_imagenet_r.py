@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nacbench.data.image_files import class_images
 from nacbench.data.source import Archive
 from nacbench.errors import UserError
-from nacbench.protocols.renditions import Renditions
 from nacbench.recipe import Settings
 from nacbench.task import SCALES, DataSource, ScoredTask, Task
 from nacbench.tasks.tiny_imagenet import TinyImagenet
+
+if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
 
 SHARED = [
     "n01443537",
@@ -109,18 +111,21 @@ class TinyImagenetR(Task):
         return (self.archive, TinyImagenet.dataset)
 
     def fingerprint(self, data_root: Path) -> str:
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return class_images("imagenet-r", self.archive.place(data_root), SHARED, TinyImagenet.shape).fingerprint
+        return self._images(data_root).fingerprint
 
     def build_on(self, source: Task, data_root: Path, settings: Settings) -> ScoredTask:
+        from nacbench.protocols.renditions import Renditions
+
         assert isinstance(source, TinyImagenet)
+        return Renditions(source, data_root, self._images(data_root).arrays, SHARED)
+
+    def _images(self, data_root: Path) -> Arrays:
+        from nacbench.data.image_files import class_images
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)
-        arrays = class_images("imagenet-r", self.archive.place(data_root), SHARED, TinyImagenet.shape).arrays
-        return Renditions(source, data_root, arrays, SHARED)
+        return class_images("imagenet-r", self.archive.place(data_root), SHARED, TinyImagenet.shape)
 
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
         clean, shifted = metrics["clean"]["accuracy"], metrics["ood/renditions"]["accuracy"]

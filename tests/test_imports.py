@@ -45,6 +45,7 @@ FORBIDDEN = {
         "torch",
         "accelerate",
     ),
+    "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),
     "nacbench.conformance": ("nacbench.cli", "nacbench.report", "nacbench.runner"),
 }
@@ -53,6 +54,7 @@ PLUGINS_MAY_IMPORT = (
     "nacbench.model",
     "nacbench.recipe",
     "nacbench.errors",
+    "nacbench.seeds",
     "nacbench.tokenizers",
     "nacbench.data",
     "nacbench.nac",

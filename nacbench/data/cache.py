@@ -1,17 +1,21 @@
 """Decoded arrays kept on disk: made once, whole or not at all, and opened without reading them into memory."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 META = "meta.json"
 
@@ -55,6 +59,8 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
     """Sixteen hexadecimal digits of a SHA-256 over names, types, shapes and content."""
+    import numpy as np
+
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -64,6 +70,8 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
+    import numpy as np
+
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     write_json(folder / META, {"arrays": sorted(arrays), "fingerprint": fingerprint(arrays)})
@@ -71,6 +79,8 @@ def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
 
 def _open(folder: Path) -> Arrays | None:
     """What is in the folder, or None if that is not a whole set of arrays."""
+    import numpy as np
+
     try:
         meta = json.loads((folder / META).read_text())
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]}

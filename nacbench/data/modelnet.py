@@ -1,22 +1,18 @@
-"""ModelNet and data sets in its layout: ``<class>/<split>/*.off``, each mesh sampled to points once."""
+"""What ModelNet10 and ModelNet40 share."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from nacbench.data.array_task import CLASS_NAMES
-from nacbench.data.cache import Arrays, cached_arrays
 from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
 from nacbench.errors import UserError
-from nacbench.seeds import seed_for
 from nacbench.task import DataSource
 
 if TYPE_CHECKING:
+    from nacbench.data.cache import Arrays
     from nacbench.data.source import Archive
 
 STANDARD = PointAugment(scale=0.2, shift=0.1, jitter=0.01)
@@ -52,56 +48,9 @@ class ModelNetTask(PointTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
+        from nacbench.data.mesh_files import mesh_arrays
+
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)
         return mesh_arrays(self.archive.name, self.archive.place(data_root), self.stored)
-
-
-def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
-    """Arrays of both splits: ``…_points`` (float32, N×points×3, in the unit ball), ``…_labels``; and ``class_names``.
-
-    Args:
-        name: of the data set, in the cache; the points' seed.
-        folder: with ``<class>/train/*.off`` and ``<class>/test/*.off``.
-        points: sampled from each surface.
-
-    Raises:
-        UserError: if a class lacks a split, or a mesh is broken; the message names the file.
-    """
-    files = mesh_files(folder)
-    stamp = "\n".join(f"{path} {path.stat().st_size}" for own in files.values() for path, _ in own)
-    classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
-
-    def sample() -> Mapping[str, np.ndarray]:
-        arrays = {CLASS_NAMES: np.array([class_name.encode() for class_name in classes])}
-        for split, own in files.items():
-            arrays[f"{split}_points"] = np.stack([_cloud(name, folder, path, points) for path, _ in own])
-            arrays[f"{split}_labels"] = np.array([label for _, label in own], dtype=np.int16)
-        return arrays
-
-    return cached_arrays(f"{name}-{points}", stamp, sample)
-
-
-def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
-    """The meshes of each split with the number of their class, sorted by path."""
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
-    for label, place in enumerate(classes):
-        for split, own in found.items():
-            paths = sorted(path for path in (place / split).glob("*.off") if not path.name.startswith("."))
-            if not paths:
-                raise UserError(f"{place / split} holds no meshes (*.off); fetch the data set again")
-            own += [(path, label) for path in paths]
-    return found
-
-
-def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
-    from nacbench.data.meshes import read_mesh, sample_surface, unit_ball
-
-    vertices, faces = read_mesh(path)
-    seed = seed_for(name, str(path.relative_to(folder)))
-    try:
-        return unit_ball(sample_surface(vertices, faces, points, seed))
-    except ValueError as error:
-        raise UserError(f"mesh {path}: {error}") from error

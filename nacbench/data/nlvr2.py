@@ -14,7 +14,6 @@ from nacbench.data.image_files import read_image
 from nacbench.data.sentence_image_task import encode_sentences
 from nacbench.errors import UserError
 
-FILES = {"train": "train.json", "validation": "dev.json", "test": "test1.json"}
 FOLDERS = {"train": "train", "validation": "dev", "test": "test1"}
 LABELS = {"False": 0, "True": 1}
 
@@ -30,7 +29,7 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
     Raises:
         UserError: if a line or a photograph is missing or broken.
     """
-    files = {split: folder / "data" / name for split, name in FILES.items()}
+    files = {split: folder / "data" / f"{name}.json" for split, name in FOLDERS.items()}
     stamp = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files.values())
     half = (shape[0], shape[1], shape[2] // 2)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES, VERSION, corrupt
 from nacbench.data.image_task import ImageTask
 from nacbench.errors import UserError
 from nacbench.recipe import Settings
@@ -57,6 +56,8 @@ class CorruptedTask(Task):
         return self.source_class()().sources()
 
     def fingerprint(self, data_root: Path) -> str:
+        from nacbench.data.corruptions import VERSION
+
         clean = self.source_class()().fingerprint(data_root)
         return hashlib.sha256(f"{clean} corruptions {VERSION}".encode()).hexdigest()[:16]
 
@@ -72,6 +73,8 @@ class CorruptedTask(Task):
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
         """Means over all corruptions and severities, the clean accuracy, the drop from it, and the error of each
         corruption."""
+        from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+
         clean = metrics[CLEAN]["accuracy"]
         errors = {
             f"error/{name}": fmean(1 - metrics[f"ood/{name}-{severity}"]["accuracy"] for severity in SEVERITIES)
@@ -96,6 +99,8 @@ class Corrupted:
     def __init__(
         self, spec: Any, test: Split, preparation: Preparation, partial: Sequence[str], name: str, seed: int
     ) -> None:
+        from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+
         self.spec = spec
         self.partial = partial
         names = [CLEAN, *(f"ood/{name}-{severity}" for name in CORRUPTIONS for severity in SEVERITIES)]
@@ -120,6 +125,7 @@ class Corrupted:
         if split not in self.split_sizes:
             raise UserError(f"no split {split!r}; there are: {', '.join(self.split_sizes)}")
         from nacbench.data.cache import cached_arrays
+        from nacbench.data.corruptions import VERSION, corrupt
         from nacbench.data.live import Split
 
         name, _, severity = split.removeprefix("ood/").rpartition("-")

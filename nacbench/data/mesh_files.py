@@ -1,0 +1,62 @@
+"""Meshes in ModelNet's layout, ``<class>/<split>/*.off``, each sampled to points once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nacbench.data.array_task import CLASS_NAMES
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.errors import UserError
+from nacbench.seeds import seed_for
+
+
+def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
+    """Arrays of both splits: ``…_points`` (float32, N×points×3, in the unit ball), ``…_labels``; and ``class_names``.
+
+    Args:
+        name: of the data set, in the cache; the points' seed.
+        folder: with ``<class>/train/*.off`` and ``<class>/test/*.off``.
+        points: sampled from each surface.
+
+    Raises:
+        UserError: if a class lacks a split, or a mesh is broken; the message names the file.
+    """
+    files = mesh_files(folder)
+    stamp = "\n".join(f"{path} {path.stat().st_size}" for own in files.values() for path, _ in own)
+    classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
+
+    def sample() -> Mapping[str, np.ndarray]:
+        arrays = {CLASS_NAMES: np.array([class_name.encode() for class_name in classes])}
+        for split, own in files.items():
+            arrays[f"{split}_points"] = np.stack([_cloud(name, folder, path, points) for path, _ in own])
+            arrays[f"{split}_labels"] = np.array([label for _, label in own], dtype=np.int16)
+        return arrays
+
+    return cached_arrays(f"{name}-{points}", stamp, sample)
+
+
+def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
+    """The meshes of each split with the number of their class, sorted by path."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
+    for label, place in enumerate(classes):
+        for split, own in found.items():
+            paths = sorted(path for path in (place / split).glob("*.off") if not path.name.startswith("."))
+            if not paths:
+                raise UserError(f"{place / split} holds no meshes (*.off); fetch the data set again")
+            own += [(path, label) for path in paths]
+    return found
+
+
+def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
+    from nacbench.data.meshes import read_mesh, sample_surface, unit_ball
+
+    vertices, faces = read_mesh(path)
+    seed = seed_for(name, str(path.relative_to(folder)))
+    try:
+        return unit_ball(sample_surface(vertices, faces, points, seed))
+    except ValueError as error:
+        raise UserError(f"mesh {path}: {error}") from error

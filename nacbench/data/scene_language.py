@@ -53,8 +53,8 @@ class Statement(Protocol):
     def holds(self, scene: Scene) -> bool:
         """Whether it is true."""
 
-    def sentences(self) -> tuple[str, ...]:
-        """Ways to say it, all with the same meaning."""
+    def sentences(self) -> tuple[str, str]:
+        """Two ways to say it: the plain one, and another with the same meaning."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,12 @@ class Exactly:
     def holds(self, scene: Scene) -> bool:
         return self.kind.count(scene) == self.number
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         number, noun = NUMBERS[self.number], self.kind.noun(self.number)
         verb = "is" if self.number == 1 else "are"
         return (
             f"there {verb} exactly {number} {noun}",
             f"exactly {number} {noun} can be seen",
-            f"the picture has exactly {number} {noun}",
         )
 
 
@@ -87,10 +86,11 @@ class AtLeast:
     def holds(self, scene: Scene) -> bool:
         return self.kind.count(scene) >= self.number
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         number, noun = NUMBERS[self.number], self.kind.noun(self.number)
-        verb = "is" if self.number == 1 else "are"
-        return (f"there {verb} at least {number} {noun}", f"{number} {noun} or more can be seen")
+        if self.number == 1:
+            return (f"there is a {noun}", f"a {noun} can be seen")
+        return (f"there are at least {number} {noun}", f"{number} {noun} or more can be seen")
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,9 @@ class InBox:
     def holds(self, scene: Scene) -> bool:
         return self.kind.count(scene, self.box) > 0
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         box, noun = BOXES[self.box], self.kind.noun()
-        return (
-            f"there is a {noun} in the {box} box",
-            f"the {box} box has a {noun}",
-            f"in the {box} box there is a {noun}",
-        )
+        return (f"the {box} box has a {noun}", f"there is a {noun} in the {box} box")
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class CountInBox:
     def holds(self, scene: Scene) -> bool:
         return self.kind.count(scene, self.box) == self.number
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         number, box, noun = NUMBERS[self.number], BOXES[self.box], self.kind.noun(self.number)
         return (f"the {box} box has exactly {number} {noun}", f"exactly {number} {noun} can be seen in the {box} box")
 
@@ -139,7 +135,7 @@ class AllAre:
         colours = {item.colour for item in scene if item.shape == self.shape}
         return colours == {self.colour}
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         return (f"all {self.shape}s are {self.colour}", f"every {self.shape} is {self.colour}")
 
 
@@ -155,6 +151,6 @@ class Above:
             self.upper.fits(a) and self.lower.fits(b) and a.box == b.box and a.row < b.row for a in scene for b in scene
         )
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, str]:
         upper, lower = self.upper.noun(), self.lower.noun()
         return (f"a {upper} is above a {lower}", f"a {lower} is below a {upper}")

@@ -53,7 +53,7 @@ TRUTHS: list[tuple[Statement, bool]] = [
 
 @pytest.fixture(scope="module")
 def examples() -> SceneExamples:
-    return generate(6000, seed=3)
+    return generate(6400, seed=3)
 
 
 @pytest.mark.parametrize(("statement", "expected"), TRUTHS)
@@ -68,7 +68,8 @@ def test_nothing_is_not_all() -> None:
 def test_sentences_agree_in_number() -> None:
     assert Exactly(1, Kind("square", "yellow")).sentences()[0] == "there is exactly one yellow square"
     assert AtLeast(2, Kind(None, "blue")).sentences()[0] == "there are at least two blue items"
-    assert InBox(0, Kind("circle", None)).sentences()[1] == "the left box has a circle"
+    assert InBox(0, Kind("circle", None)).sentences()[0] == "the left box has a circle"
+    assert AtLeast(1, Kind("circle", None)).sentences()[0] == "there is a circle"
     assert Above(Kind("square", None), Kind("circle", "blue")).sentences()[1] == "a blue circle is below a square"
 
 

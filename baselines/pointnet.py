@@ -18,8 +18,8 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class PointNet(Model):
-    """Without PointNet's learned alignments. What tokens say of each other is seen only through the maximum, so it shows
-    how much of a task needs no attention. Layers and pooling are torch-geometric's."""
+    """Without PointNet's learned alignments. Tokens meet only in the maximum, so it shows how much of a task needs no
+    attention. Layers and pooling are torch-geometric's."""
 
     title = "PointNet"
     citation = "Qi et al. 2017, arXiv 1612.00593; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"

@@ -145,7 +145,7 @@ def _at_least(rng: np.random.Generator) -> Pair:
 
 
 def _in_box(rng: np.random.Generator) -> Pair:
-    kind = _kind(rng)
+    kind = Kind(None, COLOURS[int(rng.integers(3))])
     box, other = rng.permutation(3)[:2].tolist()
     if rng.integers(2):
         return InBox(box, kind), InBox(other, kind)
@@ -175,20 +175,7 @@ def _above(rng: np.random.Generator) -> Pair:
 
 
 FORMS: tuple[Callable[[np.random.Generator], Pair], ...] = (
-    _exists,
-    _in_box,
-    _exists,
-    _exactly,
-    _exists,
-    _at_least,
-    _exists,
-    _in_box,
-    _exists,
-    _all_are,
-    _exists,
-    _above,
-    _exists,
-    _in_box,
-    _exists,
-    _count_in_box,
-)  # simple ones come more often: without them a small network finds no way in
+    *(_exists, _in_box, _exists, _exactly, _exists, _exists, _exists, _at_least),
+    *(_exists, _exists, _exists, _all_are, _exists, _in_box, _exists, _above),
+    *(_exists, _exists, _exists, _count_in_box, _exists, _in_box, _exists, _exists),
+)  # simple ones come most often: without them a small network finds no way in

@@ -1,7 +1,5 @@
 """What makes a run the run that it is: its configuration, its data, and the code that computes."""
 
-import ast
-import hashlib
 import json
 import sys
 from functools import cache
@@ -10,20 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-import nacbench
 from nacbench.config import RunConfig
 from nacbench.plugin import Plugin
 from nacbench.registry import MODELS, TASKS
+from nacbench.sources import ROOT, code_digest, imported_by, short_digest, source_files
 
-ROOT = Path(nacbench.__file__).parent
 ENGINE = ("training", "network.py", "recipe.py", "runner.py", "scoring.py", "seeds.py", "task.py")
-
-# What a plug-in may build on; its digest follows its imports through these …
-FOLLOWED = ("data", "nac", "protocols", "tokenizers", "tasks", "baselines")
-# … but not into how files are got and kept: what is in them is in the data's fingerprint.
-NOT_FOLLOWED = tuple(
-    f"data.{name}" for name in ("cache", "hub", "intake", "manifest", "packed", "places", "source", "unpack")
-)
 
 
 class Identity(BaseModel):
@@ -49,7 +39,7 @@ class Identity(BaseModel):
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits."""
-        return digest(json.dumps(self.as_dict(), sort_keys=True).encode())
+        return short_digest(json.dumps(self.as_dict(), sort_keys=True).encode())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the record."""
@@ -77,11 +67,6 @@ class Identity(BaseModel):
         ]
 
 
-def digest(content: bytes) -> str:
-    """The first twelve hexadecimal digits of a SHA-256."""
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested mappings as one, with dotted keys and values as text."""
     flat: dict[str, str] = {}
@@ -103,7 +88,7 @@ def _text(value: Any) -> str:
 
 @cache
 def _engine_digest() -> str:
-    return _digest_of([file for name in ENGINE for file in _sources(ROOT / name)])
+    return code_digest([file for name in ENGINE for file in source_files(ROOT / name)])
 
 
 def _plugin_digest(cls: type[Plugin]) -> str:
@@ -112,52 +97,5 @@ def _plugin_digest(cls: type[Plugin]) -> str:
     assert file is not None
     package = cls.__module__.rpartition(".")[0]
     shared = package in ("", "nacbench.tasks", "nacbench.baselines")
-    own = _sources(Path(file) if shared else Path(file).parent)
-    return _digest_of([*own, *_imported(own)])
-
-
-def _digest_of(files: list[Path]) -> str:
-    return digest("".join(f"{file.name}{_meaning(file)}" for file in files).encode())
-
-
-def _imported(files: list[Path]) -> list[Path]:
-    """The suite's own files that these import, and what those import, as far as numbers can depend on them."""
-    found: dict[str, Path] = {}
-    waiting = list(files)
-    while waiting:
-        for module in _modules_named_in(waiting.pop()):
-            path = ROOT.joinpath(*module.split("."))
-            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-            if module not in found and module not in NOT_FOLLOWED and file.is_file() and file not in files:
-                found[module] = file
-                waiting.append(file)
-    return [found[module] for module in sorted(found)]
-
-
-@cache
-def _modules_named_in(file: Path) -> tuple[str, ...]:
-    """Modules below ``nacbench`` (``data.live``) that a file imports, at whatever depth, and that are followed."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    own = (name.removeprefix("nacbench.") for name in names if name.startswith("nacbench."))
-    return tuple(sorted(name for name in own if name.partition(".")[0] in FOLLOWED))
-
-
-def _sources(place: Path) -> list[Path]:
-    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
-
-
-@cache
-def _meaning(file: Path) -> str:
-    """What a source file computes, as text: without docstrings, comments and layout, and alike on every Python."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    own = source_files(Path(file) if shared else Path(file).parent)
+    return code_digest([*own, *imported_by(own)])

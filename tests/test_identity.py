@@ -10,9 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nacbench import identity as identity_module
+from nacbench import sources as sources_module
 from nacbench.config import parse_setting, resolve
-from nacbench.identity import Identity, _meaning, flatten
+from nacbench.identity import Identity, flatten
 from nacbench.registry import TASKS
+from nacbench.sources import ROOT, imported_by, meaning_of
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
@@ -158,7 +160,7 @@ def meaning(folder: Path, name: str, code: str) -> str:
     """What some code computes, through a file of its own."""
     path = folder / f"{name}.py"
     path.write_text(code, encoding="utf-8")
-    return _meaning(path)
+    return meaning_of(path)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def built_on(task: str) -> set[str]:
     """The suite's files, beyond its own, that a task's digest covers."""
     file = sys.modules[TASKS.get(task).__module__].__file__
     assert file is not None
-    return {str(path.relative_to(identity_module.ROOT)) for path in identity_module._imported([Path(file)])}
+    return {str(path.relative_to(ROOT)) for path in imported_by([Path(file)])}
 
 
 def test_the_digest_of_a_task_covers_what_it_builds_on_and_nothing_else() -> None:
@@ -219,12 +221,12 @@ def test_how_files_are_got_does_not_count() -> None:
 def test_a_change_in_what_a_task_builds_on_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     task = TASKS.get("digits")
     before = identity_module._plugin_digest(task)
-    meaning = identity_module._meaning
+    meaning = sources_module.meaning_of
     monkeypatch.setattr(
-        identity_module, "_meaning", lambda file: meaning(file) + ("changed" if file.name == "augment.py" else "")
+        sources_module, "meaning_of", lambda file: meaning(file) + ("changed" if file.name == "augment.py" else "")
     )
     assert identity_module._plugin_digest(task) != before
     monkeypatch.setattr(
-        identity_module, "_meaning", lambda file: meaning(file) + ("changed" if file.name == "corruptions.py" else "")
+        sources_module, "meaning_of", lambda file: meaning(file) + ("changed" if file.name == "corruptions.py" else "")
     )
     assert identity_module._plugin_digest(task) == before

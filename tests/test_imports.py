@@ -45,6 +45,7 @@ FORBIDDEN = {
         "torch",
         "accelerate",
     ),
+    "nacbench.sources": ("nacbench",),
     "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),
     "nacbench.conformance": ("nacbench.cli", "nacbench.report", "nacbench.runner"),

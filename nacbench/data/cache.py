@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
+from nacbench.sources import code_digest, imported_by, short_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,13 +34,16 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
 
     Args:
         name: of the data set, for people who look into the cache.
-        stamp: anything that changes when the source does: file names, sizes and times, or a version.
-        make: reads the source.
+        stamp: anything that changes when the source does: file names, sizes and times, or the numbers of what is made.
+        make: reads or makes the arrays. Its code, and what it builds on, count like the stamp: arrays that other code
+            made are made anew.
 
     Raises:
         UserError: if the cache folder cannot be written.
     """
-    folder = cache_folder() / "arrays" / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    source = [Path(make.__code__.co_filename)]
+    code = code_digest([*source, *imported_by(source)])
+    folder = cache_folder() / "arrays" / f"{name}-{short_digest(f'{stamp} {code}'.encode())}"
     found = _open(folder)
     if found is None:
         arrays = make()

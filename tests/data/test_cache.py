@@ -157,3 +157,22 @@ def test_the_fingerprint_does_not_see_order_or_memory_layout() -> None:
 )
 def test_every_change_changes_the_fingerprint(changed: dict[str, np.ndarray]) -> None:
     assert fingerprint(changed) != fingerprint({"x": np.arange(6, dtype=np.uint8)})
+
+
+def test_arrays_that_other_code_made_are_made_anew(tmp_path: Path) -> None:
+    import importlib.util
+
+    def made_by(source: str, name: str) -> int:
+        file = tmp_path / f"{name}.py"
+        file.write_text(f"import numpy\n\n\ndef make():\n    {source}\n")
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return int(cached_arrays("made-by-code", "same stamp", module.make).arrays["x"][0])
+
+    assert made_by("return {'x': numpy.array([1])}", "maker") == 1
+    file = tmp_path / "second"
+    file.mkdir()
+    assert made_by("return {'x': numpy.array([2])}", "second/maker") == 2

@@ -29,7 +29,7 @@ class GeometricShapes(PointTask):
     archive = PackedArchive(
         name="geometric_shapes",
         url="https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip",
-        sha256=None,
+        sha256="fb5e5d132db7f871b415b6d9cb6e0fd258192ccb1aa64a172839146527c082dd",
         inside="raw",
         packed="raw.zip",
         needs=("*/train/*.off", "*/test/*.off"),

@@ -12,6 +12,10 @@ class RunSkippedError(UserError):
     """This model cannot do this task; the message is the reason that tables show."""
 
 
+class BrokenFileError(UserError):
+    """A file is not what its name says: cut off, damaged, or somebody else's."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the known ones, with the nearest of them.
 

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written aside, flushed to the disk, then renamed."""
 
+import hashlib
 import json
 import os
 import uuid
@@ -59,6 +60,25 @@ def write_text(path: Path, content: str, *, first_wins: bool = False) -> None:
 def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:
     """Write a whole JSON file, indented, refusing NaN and infinity; see `whole_file`."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n", first_wins=first_wins)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def set_file_aside(path: Path) -> Path:
+    """Rename a broken file to ``<name>.broken-1``: people can look at it, and nothing takes it for a whole one.
+
+    Returns:
+        The new name.
+    """
+    number = 1
+    while (place := path.with_name(f"{path.name}.broken-{number}")).exists():
+        number += 1
+    path.rename(place)
+    return place
 
 
 def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:

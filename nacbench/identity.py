@@ -97,5 +97,10 @@ def _plugin_digest(cls: type[Plugin]) -> str:
     assert file is not None
     package = cls.__module__.rpartition(".")[0]
     shared = package in ("", "nacbench.tasks", "nacbench.baselines")
-    own = source_files(Path(file) if shared else Path(file).parent)
+    return _digest_from(Path(file) if shared else Path(file).parent)
+
+
+@cache
+def _digest_from(place: Path) -> str:
+    own = source_files(place)
     return code_digest([*own, *imported_by(own)])

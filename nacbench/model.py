@@ -51,3 +51,8 @@ class Model(Plugin):
         it or its last layer can be adapted to a few examples (NAC: ``circuit``).
         """
         raise TypeError(f"{type(self).__name__} must define build(spec)")
+
+
+def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:
+    """What this model is told of a task: where it takes no condition, that its tokens are among the others."""
+    return spec if model.conditional or model.reads == "image" else spec.joined()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.errors import UserError
-from nacbench.model import Model
+from nacbench.model import Model, spec_for
 from nacbench.seeds import seed_for
 from nacbench.task import Task, TaskSpec, Tokens
 
@@ -57,11 +57,6 @@ def join(tokens: Tokens) -> tuple[Tensor, Tensor]:
         for part, mask in ((tokens.tokens, tokens.mask), (tokens.condition, tokens.condition_mask))
     ]
     return torch.cat([tokens.tokens, tokens.condition], dim=1), torch.cat(masks, dim=1)
-
-
-def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:
-    """What this model is told of a task: where it takes no condition, that its tokens are among the others."""
-    return spec if model.conditional or model.reads == "image" else spec.joined()
 
 
 def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Network:

@@ -2,11 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nacbench.errors import UserError, unknown
+
+T = TypeVar("T")
+
+_CHECKERS: dict[type, TypeAdapter[Any]] = {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,13 +46,20 @@ class Plugin:
                 raise unknown(f"option of {prefix}", key, names)
         values = {**cls.presets.get(preset, {}), **options}
         try:
-            return TypeAdapter(cls).validate_python(values)
+            return _checker(cls).validate_python(values)
         except ValidationError as error:
             raise UserError(first_problem(error, prefix)) from None
 
     def options(self) -> dict[str, Any]:
         """All fields with their values: with the class's name, the whole configuration."""
         return dataclasses.asdict(self)
+
+
+def _checker(cls: type[T]) -> TypeAdapter[T]:
+    """Made once for each class, as it takes milliseconds."""
+    if cls not in _CHECKERS:
+        _CHECKERS[cls] = TypeAdapter(cls)
+    return _CHECKERS[cls]
 
 
 def first_problem(error: ValidationError, prefix: str) -> str:

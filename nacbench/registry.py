@@ -115,8 +115,7 @@ class Registry(Generic[P]):
         self._files.clear()
 
     def _built_in(self) -> list[Entry[P]]:
-        package = importlib.import_module(self._package)
-        stems = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
+        stems = _modules(self._package)
         return [Entry(_plugin_name(stem), "built in", self._loader(f"{self._package}.{stem}")) for stem in stems]
 
     def _loader(self, module: str) -> Callable[[], type[P]]:
@@ -126,7 +125,7 @@ class Registry(Generic[P]):
         own = __name__.partition(".")[0]
         entries = []
         for point in _entry_points(self._group):
-            origin = f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
+            origin = _origin(point)
             is_own = point.value.startswith(f"{own}.")
             entries.append(Entry(point.name, "built in" if is_own else origin, point.load))
         return entries
@@ -164,6 +163,17 @@ def load_plugin_file(path: Path) -> None:
 @cache
 def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
     return tuple(importlib.metadata.entry_points(group=group))
+
+
+@cache
+def _origin(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
+
+
+@cache
+def _modules(package: str) -> tuple[str, ...]:
+    infos = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return tuple(info.name for info in infos if not info.name.startswith("_"))
 
 
 def _plugin_name(stem: str) -> str:

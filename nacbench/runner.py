@@ -1,22 +1,36 @@
 """One run, from its configuration to its record: the function that the command line and every cluster call."""
 
+import errno
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nacbench.config import RunConfig
 from nacbench.environment import git_state, library_versions, python_and_platform
-from nacbench.errors import RunSkippedError, UserError
-from nacbench.files import write_json, write_text
+from nacbench.errors import BrokenFileError, RunSkippedError, UserError
+from nacbench.files import digest_of, set_file_aside, write_json, write_text
 from nacbench.hardware import describe, peak_memory
 from nacbench.identity import Identity
-from nacbench.results.record import FAILURE, RECORD, Cost, Data, Environment, Failure, RunRecord, Selection, SourceRun
+from nacbench.results.claim import Claim, TakenOverError, hold
+from nacbench.results.record import (
+    FAILURE,
+    RECORD,
+    Cause,
+    Cost,
+    Data,
+    Environment,
+    Failure,
+    RunRecord,
+    Selection,
+    SourceRun,
+)
 from nacbench.results.store import (
     CONFIG,
+    LASTING,
     LOG,
     PREDICTIONS,
     SCORES,
@@ -25,10 +39,11 @@ from nacbench.results.store import (
     read_state,
     run_folder,
     set_aside,
-    sole_process,
+    tail,
     write_state,
 )
 from nacbench.task import Evaluation, LiveTask, ScoredTask
+from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -63,6 +78,12 @@ class _Job:
     @property
     def title(self) -> str:
         return f"{self.config.task.name} · {self.config.model.name} · seed {self.config.seed}"
+
+    def say(self, text: str) -> None:
+        """One line for the log, and for people."""
+        from nacbench.training.progress import Progress
+
+        Progress(self.title, 0, self.folder / LOG, show=self.settings.show_progress).say(text)
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:
@@ -103,40 +124,76 @@ def run(
     """
     identity = identify(config, data_root)
     folder = run_folder(store, config.task.name, config.model.name, identity.run_id)
-    record = finished(folder)
+    record = _whole_record(folder)
     if record and not force:
         return Outcome(record, folder, True)
-    reason = _unsupported(config)
+    reason = unsupported(config)
     if reason:
-        _leave_failure(folder, config, identity, "skipped", reason)
+        leave_failure(folder, config, identity.run_id, "skipped", reason)
         raise RunSkippedError(f"{config.model.name} cannot do {config.task.name}: {reason}")
     source = run(config.source, store=store, data_root=data_root, execution=execution) if config.source else None
     if force:
-        set_aside(folder)
+        with hold(folder):  # nobody else may be at it
+            set_aside(folder)
     settings = execution()
     from nacbench.training.execution import make_accelerator
 
     accelerator = make_accelerator(settings.device, config.precision)
     job = _Job(config, identity, folder, data_root, settings, accelerator)
     if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes
-        return _compute(job, source)
-    with sole_process(folder):
-        try:
-            return _compute(job, source)
-        except (UserError, KeyboardInterrupt, SystemExit):
-            raise
-        except Exception as error:
-            from nacbench.training.interrupt import Interrupted
-
-            if not isinstance(error, Interrupted):
-                reason = f"{type(error).__name__}: {error}"
-                _leave_failure(folder, config, identity, "failed", reason, traceback.format_exc())
-            raise
+        return _compute(job, source, None)
+    with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
+        return _compute_or_say_why_not(job, source, claim)
 
 
-def _unsupported(config: RunConfig) -> str | None:
+def _whole_record(folder: Path) -> RunRecord | None:
+    """The record of a finished run; None where there is none that can be used."""
+    try:
+        return finished(folder)
+    except BrokenFileError:
+        return None
+
+
+def _compute_or_say_why_not(job: _Job, source: Outcome | None, claim: Claim) -> Outcome:
+    """Compute, unless somebody has finished meanwhile; leave a failure beside the run's files if that fails."""
+    try:
+        record = finished(job.folder)
+        if record:
+            return Outcome(record, job.folder, True)
+    except BrokenFileError as error:
+        job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
+    try:
+        return _compute(job, source, claim)
+    except (TakenOverError, Interrupted, KeyboardInterrupt, SystemExit):
+        raise
+    except Exception as error:
+        claim.check()
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        leave_failure(
+            job.folder,
+            job.config,
+            job.identity.run_id,
+            "failed",
+            reason,
+            cause=cause_of(error),
+            trace=traceback.format_exc(),
+            attempts=claim.number,
+        )
+        raise
+
+
+def cause_of(error: BaseException) -> Cause:
+    """What kind of failure an exception is."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "oom"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk"
+    return "error"
+
+
+def unsupported(config: RunConfig) -> str | None:
     """Why this model cannot do this task, or None."""
-    from nacbench.network import spec_for
+    from nacbench.model import spec_for
 
     task, model = config.build_task(), config.build_model()
     trained = config.source.build_task() if config.source else task
@@ -144,13 +201,12 @@ def _unsupported(config: RunConfig) -> str | None:
     return model.unsupported(spec_for(model, spec)) or (task.unsuited(model, spec) if config.source else None)
 
 
-def _compute(job: _Job, source: Outcome | None) -> Outcome:
-    from nacbench.training.interrupt import stop_on_signals
-
+def _compute(job: _Job, source: Outcome | None, claim: Claim | None) -> Outcome:
     begun = time.monotonic()
-    state = _begin_attempt(job) if job.accelerator.is_main_process else {}
+    started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
-        done = _train_and_score(job, stop) if source is None else _score_source(job, source, stop)
+        done = _train_and_score(job, stop, claim) if source is None else _score_source(job, source, stop, claim)
+    assert claim is not None  # the other processes have left
     config, live, scored = job.config, done.live, done.scored
     task = config.build_task()
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
@@ -179,11 +235,16 @@ def _compute(job: _Job, source: Outcome | None) -> Outcome:
         cost=_cost(job, done, time.monotonic() - begun),
         environment=_environment(job),
         identity=job.identity.as_dict(),
-        attempts=state["attempts"],
-        started=state["started"],
+        files={name: digest_of(job.folder / name) for name in LASTING if (job.folder / name).exists()},
+        attempts=claim.number,
+        started=started,
         finished=_now(),
     )
-    write_json(job.folder / RECORD, record.model_dump(mode="json"))
+    claim.check()
+    try:
+        write_json(job.folder / RECORD, record.model_dump(mode="json"), first_wins=True)
+    except FileExistsError:  # by a copy that had been cut off and came back in between: the first whole record counts
+        raise TakenOverError(f"run {record.run_id} has been finished by another process; this copy stops") from None
     (job.folder / FAILURE).unlink(missing_ok=True)
     _discard(job.folder, done.trainer)
     if source is None:
@@ -211,7 +272,7 @@ class _Done:
     trainer: "Trainer | None" = None
 
 
-def _train_and_score(job: _Job, stop: "StopRequest") -> _Done:
+def _train_and_score(job: _Job, stop: "StopRequest", claim: Claim | None) -> _Done:
     from nacbench.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
     from nacbench.training.loop import Trainer
@@ -233,6 +294,7 @@ def _train_and_score(job: _Job, stop: "StopRequest") -> _Done:
         accelerator=accelerator,
         execution=job.settings,
         stop=stop,
+        pulse=lambda steps: claim.progress(step=steps, steps=trainer.total_steps) if claim else None,
     )
     show = job.settings.show_progress and accelerator.is_main_process
     progress = Progress(job.title, trainer.total_steps, job.folder / LOG, show=show)
@@ -243,21 +305,21 @@ def _train_and_score(job: _Job, stop: "StopRequest") -> _Done:
     if not accelerator.is_main_process:
         accelerator.wait_for_everyone()
         raise SystemExit(0)
+    assert claim is not None
     started = time.monotonic()
-    scored = _score(job, live, best)
+    scored = _score(job, live, best, claim)
     trainer.status.evaluate_seconds += time.monotonic() - started
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
     return _Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
 
 
-def _score_source(job: _Job, source: Outcome, stop: "StopRequest") -> _Done:
+def _score_source(job: _Job, source: Outcome, stop: "StopRequest", claim: Claim | None) -> _Done:
     """Score the network that another run ended with."""
     from nacbench.network import build_network, take_weights
     from nacbench.training.checkpoint import load_tensors, part
-    from nacbench.training.interrupt import Interrupted
     from nacbench.training.progress import Progress
 
-    if not job.accelerator.is_main_process:
+    if claim is None:
         raise SystemExit(0)
     config = job.config
     assert config.source is not None
@@ -267,7 +329,7 @@ def _score_source(job: _Job, source: Outcome, stop: "StopRequest") -> _Done:
     net = build_network(trained, live.spec, config.build_model(), config.seed)
     weights, meta = load_tensors(source.folder / WEIGHTS)
     if meta["run_id"] != source.record.run_id:
-        raise UserError(f"{source.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {source.folder}")
+        raise BrokenFileError(f"{source.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {source.folder}")
     take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot")
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
@@ -276,9 +338,10 @@ def _score_source(job: _Job, source: Outcome, stop: "StopRequest") -> _Done:
         if stop.signal_number is not None:
             raise Interrupted(stop.signal_number, done)
         progress.step(done, {"split": split})
+        claim.progress(step=done, steps=len(live.split_sizes))
 
     try:
-        scored = _score(job, live, net, before_each)
+        scored = _score(job, live, net, claim, before_each)
     finally:
         progress.close()
     recipe: Any = config.source.training
@@ -286,13 +349,16 @@ def _score_source(job: _Job, source: Outcome, stop: "StopRequest") -> _Done:
     return _Done(live, net, inputs, scored, source.record.selection)
 
 
-def _score(job: _Job, live: ScoredTask, net: Any, before_each: Any = lambda done, split: None) -> dict[str, Evaluation]:
+def _score(
+    job: _Job, live: ScoredTask, net: Any, claim: Claim, before_each: Any = lambda done, split: None
+) -> dict[str, Evaluation]:
     from nacbench.scoring import score_splits, write_predictions
 
     with job.accelerator.autocast():
         scored = score_splits(
             live, net, job.config.training.batch_size, job.folder / SCORES, job.identity.run_id, before_each
         )
+    claim.check()
     write_predictions(job.folder / PREDICTIONS, scored)
     return scored
 
@@ -303,18 +369,13 @@ def _some_inputs(live: LiveTask, batch_size: int) -> "Mapping[str, Tensor]":
     return live.train_batches(count, 0)[0].part(0, count).inputs
 
 
-def _begin_attempt(job: _Job) -> dict[str, Any]:
-    """Write what is known of the run before it starts, and count the attempt."""
-    state = read_state(job.folder)
-    state = {
-        "attempts": int(state.get("attempts", 0)) + 1,
-        "started": state.get("started", _now()),
-        "identity": job.identity.as_dict(),
-    }
-    write_state(job.folder, state)
+def _begin_attempt(job: _Job) -> str:
+    """Write what is known of the run before it starts; returns when it was first started."""
+    started = str(read_state(job.folder).get("started", _now()))
+    write_state(job.folder, {"started": started, "identity": job.identity.as_dict()})
     write_text(job.folder / CONFIG, job.config.as_yaml())
     (job.folder / FAILURE).unlink(missing_ok=True)
-    return state
+    return started
 
 
 def _discard(folder: Path, trainer: "Trainer | None") -> None:
@@ -365,22 +426,33 @@ def _environment(job: _Job) -> Environment:
     )
 
 
-def _leave_failure(
-    folder: Path, config: RunConfig, identity: Identity, status: str, reason: str, trace: str | None = None
+def leave_failure(
+    folder: Path,
+    config: RunConfig,
+    run_id: str,
+    status: Literal["failed", "skipped", "cancelled"],
+    reason: str,
+    *,
+    cause: Cause = "error",
+    trace: str | None = None,
+    log: Sequence[str] = (),
+    attempts: int = 0,
 ) -> None:
-    failure = Failure.model_validate(
-        {
-            "status": status,
-            "run_id": identity.run_id,
-            "task": config.task.name,
-            "model": config.model.name,
-            "size": config.model.size,
-            "scale": config.scale,
-            "seed": config.seed,
-            "reason": reason,
-            "traceback": trace,
-            "when": _now(),
-        }
+    """Write beside a run's files why it has no record."""
+    failure = Failure(
+        status=status,
+        cause=cause,
+        run_id=run_id,
+        task=config.task.name,
+        model=config.model.name,
+        size=config.model.size,
+        scale=config.scale,
+        seed=config.seed,
+        reason=reason,
+        traceback=trace,
+        log=list(log) or tail(folder / LOG),
+        attempts=attempts,
+        when=_now(),
     )
     write_json(folder / FAILURE, failure.model_dump(mode="json"))
 

@@ -46,6 +46,8 @@ FORBIDDEN = {
         "accelerate",
     ),
     "nacbench.sources": ("nacbench",),
+    "nacbench.slurm": ("nacbench",),
+    "nacbench.sweep": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "torch"),
     "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),
     "nacbench.conformance": ("nacbench.cli", "nacbench.report", "nacbench.runner"),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.errors import UserError
-from nacbench.network import Network, build_network, head_parameters, join, spec_for, take_weights
+from nacbench.model import spec_for
+from nacbench.network import Network, build_network, head_parameters, join, take_weights
 from nacbench.registry import MODELS, TASKS
 from nacbench.task import TaskSpec, Tokens
 

@@ -106,11 +106,11 @@ def run(
     where = check_device(device)
 
     def execution() -> "Execution":
-        from nacbench.training.execution import Execution
+        from nacbench.training.execution import Execution, default_workers
 
         return Execution(
             device=where,
-            workers=workers if workers is not None else _default_workers(where),
+            workers=workers if workers is not None else default_workers(where),
             checkpoint_seconds=checkpoint_seconds,
             compile=compile_,
             show_progress=not quiet,
@@ -129,12 +129,6 @@ def run(
 
 def _named(section: str, name: str | None) -> dict[str, Any]:
     return {section: {"name": name}} if name is not None else {}
-
-
-def _default_workers(device: str) -> int:
-    import os
-
-    return min(8, os.cpu_count() or 1) if device == "cuda" else 0
 
 
 def _explain_interruption(error: Exception) -> None:

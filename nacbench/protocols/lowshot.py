@@ -64,7 +64,7 @@ class LowShotTask(Task):
             return None
         import torch
 
-        from nacbench.network import spec_for
+        from nacbench.model import spec_for
 
         with torch.device("meta"):
             groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.plugin import first_problem
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -96,6 +96,7 @@ class RunRecord(_Part):
     cost: Cost
     environment: Environment
     identity: dict[str, Any] = Field(description="everything that the number depends on; run_id is its digest")
+    files: dict[str, str] = Field({}, description="SHA-256 of the files beside the record that belong to it")
     attempts: int = Field(description="times that the run was started, interruptions included")
     started: str = Field(description="ISO 8601, UTC: of the first attempt")
     finished: str = Field(description="ISO 8601, UTC")
@@ -119,11 +120,16 @@ class RunRecord(_Part):
         return sum(count for name, count in splits.items() if name not in ("train", "validation"))
 
 
+Cause = Literal["error", "oom", "disk", "timeout", "node", "attempts"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+
 class Failure(_Part):
     """Why a run has no record: kept beside results, and never mistaken for one."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    status: Literal["failed", "skipped"]
+    status: Literal["failed", "skipped", "cancelled"]
+    cause: Cause = Field("error", description="of a failed run")
     run_id: str
     task: str
     model: str
@@ -132,6 +138,8 @@ class Failure(_Part):
     seed: int
     reason: str
     traceback: str | None = None
+    log: list[str] = Field([], description="its last lines")
+    attempts: int = Field(0, description="times that the run had been started")
     when: str
 
 
@@ -151,15 +159,19 @@ def read_failure(path: Path) -> Failure:
 
 def _read(path: Path, kind: type[Kind]) -> Kind:
     try:
-        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{path} is not JSON") from None
+        raise BrokenFileError(f"{path} is not JSON") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
+    try:
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise UserError(
-            f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {first_problem(error, '')}"
-        ) from None
+        problem = first_problem(error, "")
+        raise BrokenFileError(f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {problem}") from None
 
 
 def schema() -> dict[str, Any]:

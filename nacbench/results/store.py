@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ LOG = "log.txt"
 PREDICTIONS = "predictions.parquet"
 SCORES = "scores"  # of single splits, while a run is under way
 WEIGHTS = "checkpoint/model.safetensors"
+CURVE = "curve.jsonl"
+LASTING = (CONFIG, CURVE, PREDICTIONS, WEIGHTS)  # what stays beside a record
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
@@ -28,13 +28,11 @@ def finished(folder: Path) -> RunRecord | None:
     """The record of a run that is done, or None.
 
     Raises:
-        UserError: if there is one that is broken; it is left for people to look at.
+        BrokenFileError: if there is one that is broken; `nacbench.runner.run` sets it aside and computes it anew.
+        UserError: if a newer version wrote it.
     """
     path = folder / RECORD
-    try:
-        return read_record(path) if path.exists() else None
-    except UserError as error:
-        raise UserError(f"{error}; delete {folder} to compute the run again") from None
+    return read_record(path) if path.exists() else None
 
 
 def find(store: Path, name: str) -> list[Path]:
@@ -80,25 +78,15 @@ def set_aside(folder: Path) -> None:
     raise UserError(f"{folder.parent / '.replaced'} is full; delete what is not needed there")
 
 
-@contextmanager
-def sole_process(folder: Path) -> Iterator[None]:
-    """Hold a run's folder while computing it.
-
-    Raises:
-        UserError: if another process of this machine holds it.
-    """
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+def tail(path: Path, lines: int = 20) -> list[str]:
+    """The last lines of a text file; none where it cannot be read."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"run {folder.name} is being computed by another process; see {folder / LOG}") from None
-        yield
-    finally:
-        os.close(descriptor)
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - 200 * lines))
+            return stream.read().decode(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
 
 
 def read_state(folder: Path) -> dict[str, Any]:

@@ -1,37 +1,52 @@
 """The whole state of a training run in one safetensors file, so that it is there whole or not at all."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError
 from nacbench.files import write_bytes
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write tensors and JSON metadata as one whole file."""
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(content, metadata={"nacbench": json.dumps(meta)}))
+    metadata = {"nacbench": json.dumps(meta), "crc32": str(_checksum(content))}
+    write_bytes(path, save(content, metadata=metadata))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote, onto the CPU.
 
     Raises:
-        UserError: if the file is not one of ours, or broken.
+        BrokenFileError: if the file is not one of ours, or broken.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {})["nacbench"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 (not a dict)
+            metadata = file.metadata() or {}
+            meta = json.loads(metadata["nacbench"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(f"checkpoint {path} cannot be read ({error}); delete it to start this run anew") from error
+        raise BrokenFileError(f"checkpoint {path} cannot be read ({error})") from error
+    if "crc32" in metadata and metadata["crc32"] != str(_checksum(tensors)):
+        raise BrokenFileError(f"checkpoint {path} is damaged: its tensors do not have the checksum that was written")
+    return tensors, meta
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of all tensors' bytes in the order of their names: the format itself has none."""
+    total = 0
+    for name in sorted(tensors):
+        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
+    return total
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """How a run is carried out: device, processes, precision. None of it but the precision changes the number."""
 
+import os
 from dataclasses import dataclass
 
 from accelerate import Accelerator, PartialState
@@ -14,6 +15,7 @@ class Execution:
         device: ``cpu`` or ``cuda``.
         workers: processes that prepare batches; 0: the training process does.
         checkpoint_seconds: time between checkpoints; 0: one after every step.
+        heartbeat_seconds: time between signs of life.
         compile: run the network through ``torch.compile``.
         show_progress: whether to report on standard error.
     """
@@ -21,8 +23,14 @@ class Execution:
     device: str = "cpu"
     workers: int = 0
     checkpoint_seconds: float = 60.0
+    heartbeat_seconds: float = 30.0
     compile: bool = False
     show_progress: bool = True
+
+
+def default_workers(device: str) -> int:
+    """None on a CPU, where they would take the cores from training; up to eight with a GPU."""
+    return min(8, os.cpu_count() or 1) if device == "cuda" else 0
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:

@@ -1,4 +1,4 @@
-"""Stopping on request: SIGTERM and SIGINT ask the loop to checkpoint and leave; a second one leaves at once."""
+"""Stopping on request: a signal asks the loop to checkpoint and leave; a second Ctrl-C leaves at once."""
 
 import signal
 from collections.abc import Iterator
@@ -21,17 +21,24 @@ class StopRequest:
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
-        if self.signal_number is not None:
+        if self.signal_number is None:
+            self.signal_number = number
+        elif number == signal.SIGINT:  # of Slurm's, a warning and then SIGTERM: the second must not spoil the saving
             raise KeyboardInterrupt
-        self.signal_number = number
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """While inside, SIGTERM and SIGINT only set the request; afterwards the old handlers are back."""
+    """While inside, signals only set the request; afterwards the old handlers are back.
+
+    SIGTERM, SIGINT, and SIGUSR2 where somebody handles it: submitit does, as Slurm's warning before the end.
+    """
     request = StopRequest()
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGUSR2) not in (signal.SIG_DFL, signal.SIG_IGN, None):
+        numbers.append(signal.SIGUSR2)
     try:
-        old = {number: signal.signal(number, request.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        old = {number: signal.signal(number, request.ask) for number in numbers}
     except ValueError:  # not in the main thread: somebody else handles signals
         old = {}
     try:

@@ -5,7 +5,7 @@ import itertools
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
+from nacbench.files import set_file_aside
 from nacbench.recipe import Recipe
 from nacbench.seeds import seed_for
 from nacbench.task import Batch, LiveTask
@@ -70,6 +71,7 @@ class Trainer:
         accelerator: device, precision and processes.
         execution: how to carry it out.
         stop: says when to stop early.
+        pulse: called with the steps done, now and then and before every checkpoint; may raise to stop without one.
     """
 
     task: LiveTask
@@ -82,6 +84,7 @@ class Trainer:
     accelerator: Accelerator
     execution: Execution
     stop: StopRequest
+    pulse: Callable[[int], None] = lambda steps: None
     status: Status = field(default_factory=Status)
 
     def __post_init__(self) -> None:
@@ -116,8 +119,16 @@ class Trainer:
         self._resume(progress)
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
         batches = self._upcoming()
-        saved_at = mark = time.monotonic()
         self._parallel.train()
+        try:
+            self._steps(batches, curve, progress)
+        finally:
+            if curve:
+                curve.close()
+        return self._selected()
+
+    def _steps(self, batches: Iterator[Batch], curve: Curve | None, progress: Progress) -> None:
+        saved_at = mark = time.monotonic()
         for step in range(self.status.step, self.total_steps):
             rate = learning_rate(self.recipe, step, len(self._batches))
             loss = self._train_step(step, next(batches), rate)
@@ -138,7 +149,6 @@ class Trainer:
                 self._save()
                 saved_at = time.monotonic()
             mark = time.monotonic()
-        return self._selected()
 
     def discard(self) -> None:
         """Remove the files that only a resumed run needs."""
@@ -216,6 +226,7 @@ class Trainer:
             curve.add({"step": status.step, "epoch": round(epoch, 4), "split": "train", "loss": loss, "lr": rate})
         examples = status.step * self.recipe.batch_size / max(status.train_seconds, 1e-9)
         progress.step(status.step, {"epoch": f"{epoch:.1f}", "loss": f"{loss:.3f}", "examples/s": f"{examples:.0f}"})
+        self.pulse(status.step)
 
     def _is_stop_asked(self) -> bool:
         """Whether any process has been asked to stop: all of them must leave at the same step."""
@@ -244,6 +255,7 @@ class Trainer:
             if self.status.best is None or score > self.status.best:
                 self.status.best, self.status.best_step = score, step
                 if self.recipe.selection == "best-validation":
+                    self.pulse(step)
                     save_tensors(self._best, module_tensors("model", self._evaluated), {"run_id": self.run_id})
         self.accelerator.wait_for_everyone()
         self._parallel.train()
@@ -259,23 +271,40 @@ class Trainer:
         if not self._is_main:
             return
         self._settle()
+        self.pulse(self.status.step)
         tensors = module_tensors("model", self.net) | optimizer_tensors(self._optimizer)
         if self._average is not None:
             tensors |= module_tensors("average", self._average)
         save_tensors(self._last, tensors, {"run_id": self.run_id, "status": vars(self.status)})
 
     def _resume(self, progress: Progress) -> None:
+        """Go on from the last checkpoint; one that is broken or another run's is set aside, and the run starts anew."""
         if not self._last.exists():
             return
-        tensors, meta = load_tensors(self._last)
-        if meta["run_id"] != self.run_id:
-            raise UserError(f"checkpoint {self._last} belongs to run {meta['run_id']}, not {self.run_id}; delete it")
+        try:
+            tensors, meta = self._read(self._last)
+            status = Status(**meta["status"])
+            if self.recipe.selection == "best-validation" and status.best_step is not None:
+                self._read(self._best)
+        except BrokenFileError as error:
+            if self._is_main:
+                for path in (self._last, self._best):
+                    if path.exists():
+                        set_file_aside(path)
+                progress.say(f"{error}: set aside, starting anew")
+            return
         load_module(self.net, "model", tensors)
         load_optimizer(self._optimizer, tensors)
         if self._average is not None:
             load_module(self._average, "average", tensors)
-        self.status = Status(**meta["status"])
+        self.status = status
         progress.say(f"going on from step {self.status.step}/{self.total_steps}")
+
+    def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, meta = load_tensors(path)
+        if meta.get("run_id") != self.run_id:
+            raise BrokenFileError(f"checkpoint {path} belongs to run {meta.get('run_id')}, not {self.run_id}")
+        return tensors, meta
 
     def _selected(self) -> nn.Module:
         net = self._evaluated

@@ -1,13 +1,11 @@
 """The folder of runs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from nacbench.errors import UserError
-from nacbench.results.store import finished, read_state, read_store, run_folder, set_aside, sole_process
+from nacbench.errors import BrokenFileError, UserError
+from nacbench.results.store import finished, read_state, read_store, run_folder, set_aside
 from tests.made import made_failure, made_record, write_failure, write_run
 
 
@@ -54,24 +52,16 @@ def test_a_run_that_is_not_finished_has_no_record(tmp_path: Path) -> None:
     assert finished(run_folder(tmp_path, "digits", "nac", "abc")) is None
 
 
-def test_a_broken_record_of_a_run_is_an_error_with_a_way_out(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, made_record())
-    (folder / "record.json").write_text("{")
-    with pytest.raises(UserError, match=f"delete {folder} to compute the run again"):
-        finished(folder)
-
-
-def test_a_second_process_is_refused_while_the_first_computes(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib; from nacbench.results.store import sole_process\n"
-        "with sole_process(pathlib.Path(sys.argv[1])): print('computing')"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "run")]
-    with sole_process(tmp_path / "run"):
-        refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert refused.returncode != 0
-    assert "is being computed by another process" in refused.stderr
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "computing\n"
+def test_a_broken_record_is_told_from_one_of_a_newer_version(tmp_path: Path) -> None:
+    path = write_run(tmp_path, made_record()) / "record.json"
+    newer = path.read_text().replace('"schema_version": 1', '"schema_version": 2')
+    path.write_text("{")
+    with pytest.raises(BrokenFileError, match="is not JSON"):
+        finished(path.parent)
+    path.write_text(newer)
+    with pytest.raises(UserError, match="schema 2, from a newer nacbench") as caught:
+        finished(path.parent)
+    assert not isinstance(caught.value, BrokenFileError)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", None])

@@ -15,6 +15,7 @@ from nacbench.errors import UserError
 from nacbench.network import build_network
 from nacbench.registry import MODELS
 from nacbench.task import Batch
+from nacbench.training.checkpoint import load_tensors, save_tensors
 from nacbench.training.execution import Execution, make_accelerator
 from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.loop import DivergedError, Trainer
@@ -187,17 +188,25 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
         train(it)
 
 
-def test_another_run_s_checkpoint_is_refused(tmp_path: Path) -> None:
-    train(trainer(tmp_path))
-    with pytest.raises(UserError, match="belongs to run abc, not xyz"):
-        train(trainer(tmp_path, run_id="xyz"))
-
-
-def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint" / "last.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(UserError, match=r"last\.safetensors cannot be read"):
-        train(trainer(tmp_path))
+@pytest.mark.parametrize("spoil", ["cut", "noise", "flip", "stranger"])
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_a_checkpoint_that_cannot_be_used_is_named_and_set_aside(tmp_path: Path, name: str, spoil: str) -> None:
+    expected = train(trainer(tmp_path / "undisturbed"))
+    stopped = trainer(tmp_path, stop=StopAfter(12))
+    with pytest.raises(Interrupted):
+        train(stopped)
+    path = tmp_path / "checkpoint" / f"{name}.safetensors"
+    whole = path.read_bytes()
+    if spoil == "stranger":
+        tensors, meta = load_tensors(path)
+        save_tensors(path, tensors, {**meta, "run_id": "xyz"})
+    else:
+        flipped = bytearray(whole)
+        flipped[-5] ^= 1
+        path.write_bytes({"cut": whole[:-7], "noise": b"not a checkpoint", "flip": bytes(flipped)}[spoil])
+    assert_same(train(trainer(tmp_path)), expected)
+    assert (tmp_path / "checkpoint" / f"{name}.safetensors.broken-1").exists()
+    assert f"{name}.safetensors" in (tmp_path / "log.txt").read_text()
 
 
 def test_a_batch_that_does_not_split_evenly_is_refused(tmp_path: Path) -> None:

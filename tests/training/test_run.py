@@ -1,5 +1,6 @@
 """Whole runs as users start them: killed for real, interrupted, repeated, forced, on two processes."""
 
+import hashlib
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ from nacbench.config import RunConfig, parse_setting, read_yaml, resolve
 from nacbench.data.live import Classification
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.registry import MODELS
+from nacbench.results.claim import Claim, TakenOverError, hold
+from nacbench.results.store import run_folder
 from nacbench.results.record import RunRecord, read_failure, read_record
-from nacbench.results.store import sole_process
 from nacbench.runner import Outcome, run
 from nacbench.training.execution import Execution
 
@@ -75,7 +77,7 @@ def assert_same_run(out: Path, undisturbed: Path, attempts: int) -> None:
     assert curves[0] == curves[1]
     left = {path.name for path in only_folder(out).rglob("*") if path.is_file()}
     assert left == {
-        ".lock",
+        *(f"{number:06d}.json" for number in range(1, attempts + 1)),
         "config.yaml",
         "curve.jsonl",
         "log.txt",
@@ -246,9 +248,69 @@ def test_an_error_leaves_its_traceback_and_the_next_success_removes_it(
     assert not path.exists()
 
 
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]"])
+def test_a_broken_record_is_set_aside_and_the_run_done_again(tmp_path: Path, outcome: Outcome, content: str) -> None:
+    folder = run_folder(tmp_path, "digits", "nac", outcome.record.run_id)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(content)
+    (folder / "heartbeat.json").write_text(content)
+    (folder / "state.json").write_text(content)
+    again = execute(config(), tmp_path)
+    assert not again.was_finished
+    assert again.record.metrics == outcome.record.metrics
+    assert (folder / "record.json.broken-1").read_text() == content
+    assert "record.json.broken-1" in (folder / "log.txt").read_text()
+
+
+def test_a_record_has_the_digests_of_what_belongs_to_it(outcome: Outcome) -> None:
+    files = read_record(outcome.folder / "record.json").files
+    assert sorted(files) == [
+        "checkpoint/model.safetensors",
+        "config.yaml",
+        "curve.jsonl",
+        "predictions.parquet",
+    ]
+    for name, digest in files.items():
+        assert hashlib.sha256((outcome.folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_copy_that_was_taken_over_stops_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check, left = Claim.check, [6]
+
+    def taken_over_in_between(self: Claim) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            (self.folder / "claims" / f"{self.number + 1:06d}.json").write_text("{}")
+        check(self)
+
+    monkeypatch.setattr(Claim, "check", taken_over_in_between)
+    with pytest.raises(TakenOverError, match=r"claim 2 after 1\); this copy stops"):
+        execute(config(), tmp_path)
+    (folder,) = (tmp_path / "digits" / "nac").iterdir()
+    assert not {"record.json", "failure.json", "predictions.parquet"} & {path.name for path in folder.iterdir()}
+    assert not (folder / "checkpoint").exists()
+
+
+def test_of_two_copies_the_first_whole_record_counts(
+    tmp_path: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, written = Claim.check, (outcome.folder / "record.json").read_bytes()
+
+    def other_finishes(self: Claim) -> None:
+        check(self)
+        if (self.folder / "predictions.parquet").exists():
+            (self.folder / "record.json").write_bytes(written)
+
+    monkeypatch.setattr(Claim, "check", other_finishes)
+    with pytest.raises(TakenOverError, match="has been finished by another process"):
+        execute(config(), tmp_path)
+    (path,) = tmp_path.rglob("record.json")
+    assert path.read_bytes() == written
+
+
 def test_a_run_under_way_elsewhere_is_left_alone(tmp_path: Path, outcome: Outcome) -> None:
-    folder = tmp_path / "digits" / "nac" / outcome.record.run_id
-    with sole_process(folder), pytest.raises(UserError, match="is being computed by another process"):
+    folder = run_folder(tmp_path, "digits", "nac", outcome.record.run_id)
+    with hold(folder), pytest.raises(UserError, match="is being computed by another process"):
         execute(config(), tmp_path)
 
 
@@ -267,4 +329,4 @@ def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_state_file_says_what_is_being_run(outcome: Outcome) -> None:
     state = json.loads((outcome.folder / "state.json").read_text())
     assert state["identity"] == outcome.record.identity
-    assert state["attempts"] == 1
+    assert state["started"] == outcome.record.started

@@ -1,0 +1,188 @@
+"""What Slurm is asked, and told: the queue, the accounting, the limits. No answer is never taken for "no job"."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+LIVE = {
+    "CONFIGURING",
+    "COMPLETING",
+    "NODE_FAIL",
+    "PENDING",
+    "PREEMPTED",
+    "REQUEUED",
+    "REQUEUE_FED",
+    "REQUEUE_HOLD",
+    "RESIZING",
+    "RUNNING",
+    "SIGNALING",
+    "SPECIAL_EXIT",
+    "STAGE_OUT",
+    "STOPPED",
+    "SUSPENDED",
+}
+"""States in which ``squeue`` may list a job that runs, will run, or may run again."""
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before asking again
+MANY = 500  # jobs in one question
+
+
+class SlurmSilentError(RuntimeError):
+    """Slurm did not answer, so that nothing is known."""
+
+
+class SlurmRefusedError(RuntimeError):
+    """Slurm answered, and refused."""
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A line of the queue: a job, or one task of an array (``123_7``)."""
+
+    job: str
+    state: str
+    reason: str
+    comment: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs, will run or may run again."""
+        return self.state in LIVE
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was put back after a failed launch and waits for somebody to release it."""
+        return "held" in self.reason and "requeued" in self.reason
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the accounting says of a job: its state, such as ``TIMEOUT``, and ``exit code:signal``."""
+
+    state: str
+    exit_code: str
+
+
+def is_available() -> bool:
+    """Whether Slurm's commands are on this machine."""
+    return shutil.which("squeue") is not None
+
+
+def queue(users: Collection[str] = ()) -> dict[str, QueuedJob]:
+    """All jobs that Slurm's controller knows, array tasks one by one.
+
+    Args:
+        users: whose; everybody's if empty.
+
+    Raises:
+        SlurmSilentError: if it does not answer.
+    """
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%k"]
+    if users:
+        command.append(f"--user={','.join(sorted(users))}")
+    jobs = (QueuedJob(*line.split("|", 3)) for line in ask(command).splitlines() if line.count("|") >= 3)
+    return {job.job: job for job in jobs}
+
+
+def is_job_live(job: str) -> bool | None:
+    """Whether a job runs, or will; None if Slurm does not say."""
+    if not is_available():
+        return None
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%T", f"--jobs={job}"]
+    try:
+        answer = ask(command, pauses=PAUSES[:2])
+    except SlurmRefusedError as error:
+        return False if "Invalid job id" in str(error) else None
+    except SlurmSilentError:
+        return None
+    return any(state.strip() in LIVE for state in answer.splitlines())
+
+
+def verdicts(jobs: Iterable[str]) -> dict[str, Verdict]:
+    """What the accounting says of jobs; those that it does not know are left out, as is all where there is none."""
+    found: dict[str, Verdict] = {}
+    wanted = sorted({job.partition("_")[0] for job in jobs})
+    for first in range(0, len(wanted), MANY):
+        some = ",".join(wanted[first : first + MANY])
+        command = ["sacct", "-X", "--noheader", "--parsable2", "--format=JobID,State,ExitCode", f"--jobs={some}"]
+        try:
+            answer = ask(command, pauses=PAUSES[:2])
+        except (SlurmSilentError, SlurmRefusedError):  # no accounting, or not now
+            return found
+        for line in answer.splitlines():
+            job, state, exit_code = line.split("|")[:3]
+            found |= {one: Verdict(state.split()[0] if state else "", exit_code) for one in _expanded(job)}
+    return found
+
+
+def settings() -> dict[str, str]:
+    """The controller's configuration (``scontrol show config``).
+
+    Raises:
+        SlurmSilentError: if it does not answer.
+    """
+    pairs = (line.partition("=") for line in ask(["scontrol", "show", "config"]).splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def cancel(jobs: Collection[str]) -> None:
+    """Cancel jobs; those that are over already are passed over."""
+    for some in _portions(jobs):
+        ask(["scancel", "--quiet", *some])
+
+
+def release(jobs: Collection[str]) -> None:
+    """Let jobs run that were put back and held after a failed launch."""
+    for some in _portions(jobs):
+        ask(["scontrol", "release", ",".join(some)])
+
+
+def ask(command: list[str], *, pauses: Collection[float] = PAUSES) -> str:
+    """Run one of Slurm's commands, again after growing pauses if the controller does not answer.
+
+    Raises:
+        SlurmSilentError: if it does not answer in the end.
+        SlurmRefusedError: if it answers with an error.
+    """
+    problem = ""
+    for pause in (*pauses, None):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+        except FileNotFoundError:
+            raise SlurmSilentError(f"no {command[0]} on this machine") from None
+        except subprocess.TimeoutExpired:
+            problem = "no answer within 60 s"
+        else:
+            problem = done.stderr.strip() or done.stdout.strip()
+            if done.returncode == 0:
+                return done.stdout
+            if not _is_silence(problem):
+                raise SlurmRefusedError(f"{command[0]}: {problem}")
+        if pause is not None:
+            time.sleep(pause)
+    raise SlurmSilentError(f"{command[0]}: {problem}")
+
+
+def _is_silence(problem: str) -> bool:
+    signs = ("Unable to contact", "Connection refused", "Socket timed out", "Connection timed out", "Zero Bytes", "try")
+    return any(sign in problem for sign in signs)
+
+
+def _portions(jobs: Collection[str]) -> list[list[str]]:
+    ordered = sorted(jobs)
+    return [ordered[first : first + MANY] for first in range(0, len(ordered), MANY)]
+
+
+def _expanded(job: str) -> list[str]:
+    """``12_[0-2,5%3]`` as its four tasks."""
+    array, bracket, rest = job.partition("_[")
+    if not bracket:
+        return [job]
+    tasks: list[str] = []
+    for part in rest.rstrip("]").partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit():
+            tasks += [f"{array}_{number}" for number in range(int(first), int(last or first) + 1)]
+    return tasks

@@ -1,0 +1,274 @@
+"""The verbs of a sweep: submit what is missing, retry what failed, cancel what is under way."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from nacbench import slurm
+from nacbench.errors import UserError
+from nacbench.results.claim import claim_count, claimants
+from nacbench.results.record import Cause, RunRecord
+from nacbench.results.store import read_store
+from nacbench.sweep.failures import put_aside
+from nacbench.sweep.plan import Plan, PlannedRun
+from nacbench.sweep.profile import Profile
+from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
+from nacbench.sweep.submission import Submission, sole_submitter
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission came to: the runs that were started, those that are done already if they were awaited."""
+
+    started: int
+    done: int | None
+    submissions: tuple[Submission, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep's runs go: folder of runs, and mirror of data."""
+
+    store: Path
+    data_root: Path
+
+
+def submit(
+    plan: Plan, place: Place, say: Say, *, also: Collection[State] = (), retry: Collection[Cause] = ()
+) -> Submitted:
+    """Start all runs of a plan that are missing: not done, not under way, not failed, not cancelled.
+
+    Args:
+        plan: of the sweep.
+        place: store and data.
+        say: tells people what happens.
+        also: states whose runs are started, too.
+        retry: causes of failure whose runs are tried again, with their past failures kept.
+
+    Raises:
+        UserError: if Slurm does not answer or refuses.
+    """
+    with sole_submitter(place.store):
+        observer = Observer(place.store)
+        _release_held(observer, say)
+        standings = observer.standings(plan.runs)
+        if any(standing.state == "unknown" for standing in standings.values()):
+            raise UserError("Slurm does not answer, so that it is not known what is under way; nothing was submitted")
+        _note_failures(plan, place, observer, standings)
+        wanted = set(MISSING) | set(also)
+        todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
+        for run in todo:
+            put_aside(run.folder(place.store))
+        todo = _with_due_sources(plan, todo, standings)
+        if not todo:
+            return Submitted(0, None)
+        running = {key: s.job for key, s in standings.items() if s.state in LIVE and s.job}
+        groups = _by_executor(todo)
+        submitted = _submit_to_slurm(groups.pop("slurm", []), running, plan, place)
+    return _carry_out(groups, submitted, plan, place, say)
+
+
+def _is_due(
+    run: PlannedRun, standings: dict[str, Standing], wanted: Collection[State], retry: Collection[Cause]
+) -> bool:
+    standing = standings[run.key]
+    return standing.state in wanted or (standing.state == "failed" and standing.cause in retry)
+
+
+def _with_due_sources(plan: Plan, todo: list[PlannedRun], standings: dict[str, Standing]) -> list[PlannedRun]:
+    """Without runs that wait for one that failed or was cancelled: they could only fail likewise."""
+    keys = {run.key for run in todo}
+    usable = {key for key, standing in standings.items() if standing.state == "done" or standing.state in LIVE} | keys
+    return [run for run in todo if run.source is None or run.source in usable]
+
+
+def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: Plan, place: Place) -> list[Submission]:
+    if not runs:
+        return []
+    if not slurm.is_available():
+        raise UserError("there is no Slurm on this machine (no squeue); use --profile local, or a login node")
+    from nacbench.sweep.slurm import SlurmSubmitter
+
+    try:
+        submitter = SlurmSubmitter(place.store, place.data_root, plan.sweep.name, plan.sweep.plugins)
+        return submitter.submit(runs, running)
+    except (slurm.SlurmSilentError, slurm.SlurmRefusedError) as error:
+        raise UserError(f"{error}; what was submitted before stays, submit again for the rest") from None
+
+
+def _carry_out(
+    groups: dict[str, list[PlannedRun]], submitted: list[Submission], plan: Plan, place: Place, say: Say
+) -> Submitted:
+    from nacbench.sweep.local import run_here, run_in_processes
+
+    started = sum(len(submission.runs) for submission in submitted)
+    done: int | None = None
+    for executor, runs in groups.items():
+        one = Submission.of(
+            runs, sweep=plan.sweep.name, store=place.store, data_root=place.data_root, plugins=plan.sweep.plugins
+        )
+        with _stop_by_exception():
+            finished = (run_here if executor == "debug" else run_in_processes)(one, runs, say)
+        started += len(runs)
+        done = (done or 0) + finished
+        submitted.append(one)
+    return Submitted(started, done, tuple(submitted))
+
+
+@contextmanager
+def _stop_by_exception() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: our processes are asked to save themselves before we leave."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        old = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
+    """Cancel what is under way, and note it, so that a submission leaves it alone until the sweep is resumed.
+
+    Returns:
+        The runs that were cancelled.
+    """
+    from nacbench.runner import leave_failure
+
+    with sole_submitter(place.store):
+        observer = Observer(place.store)
+        if observer.is_silent:
+            raise UserError("Slurm does not answer; nothing was cancelled")
+        standings = observer.standings(plan.runs)
+        live = [run for run in plan.doable if standings[run.key].state in LIVE]
+        jobs = [job for run in live if (job := standings[run.key].job)]
+        slurm.cancel(jobs)
+        for run in live:
+            folder = run.folder(place.store)
+            if not standings[run.key].job:
+                _stop_process(folder)
+            leave_failure(folder, run.config, folder.name, "cancelled", "cancelled by nacbench sweep cancel")
+    return live
+
+
+def _stop_process(folder: Path) -> None:
+    """Ask a process of this machine to save itself and leave."""
+    import contextlib
+    import os
+
+    from nacbench.results.process import this_life
+
+    last = next(reversed(claimants(folder)), None)
+    if last and last.life.machine == this_life().machine:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(last.life.pid, signal.SIGTERM)
+
+
+def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
+    """Write down what only Slurm knows, before it forgets: why a run ended that could not say so itself."""
+    _note_failures(plan, place, observer, standings)
+
+
+def _note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
+    from nacbench.runner import leave_failure
+
+    for run in plan.doable:
+        standing = standings[run.key]
+        if standing.state == "failed" and not standing.is_noted and standing.cause:
+            leave_failure(
+                run.folder(place.store),
+                run.config,
+                str(run.run_id),
+                "failed",
+                f"{_WORDS[standing.cause]} ({standing.detail})",
+                cause=standing.cause,
+                log=observer.log_of(run),
+                attempts=claim_count(run.folder(place.store)),
+            )
+
+
+_WORDS: dict[Cause, str] = {
+    "error": "an error",
+    "oom": "out of memory",
+    "disk": "disk full",
+    "timeout": "the time limit was reached",
+    "node": "the node failed",
+    "attempts": "too many attempts",
+}
+
+
+def _release_held(observer: Observer, say: Say) -> None:
+    """Jobs that Slurm put back and held after a failed launch would wait for ever."""
+    held = [job.job for job in observer.jobs.values() if job.is_live and job.is_held]
+    if held:
+        slurm.release(held)
+        say(f"released {len(held)} jobs that Slurm held after a failed launch")
+
+
+def _by_executor(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
+    groups: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        groups.setdefault(run.profile.executor, []).append(run)
+    return groups
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Time that the missing runs will take, by those that are done.
+
+    Attributes:
+        seconds: of computing, one after another, of those that can be estimated.
+        unknown: runs whose like has never been done in this store.
+    """
+
+    seconds: float
+    unknown: int
+
+
+def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
+    """From the finished runs of the store: the median over those of the same task, model, size and scale."""
+    known = _durations(read_store(place.store)[0]) if place.store.is_dir() else {}
+    seconds, unknown = 0.0, 0
+    for run in plan.doable:
+        if standings[run.key].state in ("done", "skipped", "no data"):
+            continue
+        config = run.config
+        like = known.get((config.task.name, config.model.name, config.model.size, config.scale))
+        if like is None:
+            unknown += 1
+        else:
+            seconds += like
+    return Estimate(seconds, unknown)
+
+
+def _durations(records: Sequence[RunRecord]) -> dict[tuple[str, str, str, str], float]:
+    groups: dict[tuple[str, str, str, str], list[float]] = {}
+    for record in records:
+        place = (record.task, record.model, record.size, record.scale)
+        groups.setdefault(place, []).append(record.cost.train_seconds + record.cost.evaluate_seconds)
+    return {place: median(values) for place, values in groups.items()}
+
+
+def counts(standings: dict[str, Standing]) -> Counter[State]:
+    """How many runs are in each state."""
+    return Counter(standing.state for standing in standings.values())
+
+
+def with_profile(plan: Plan, profile: Profile) -> Plan:
+    """The same plan carried out otherwise."""
+    from dataclasses import replace
+
+    sweep = plan.sweep.model_copy(update={"profile": profile})
+    return Plan(sweep, tuple(replace(run, profile=sweep.profile_of(run.config)) for run in plan.runs))

@@ -1,0 +1,191 @@
+"""What runs on a node: one run of a submission, found by its index; light to import, as submitit unpickles it."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nacbench.errors import UserError
+from nacbench.results.process import TOKEN
+
+if TYPE_CHECKING:
+    from nacbench.config import RunConfig
+    from nacbench.sweep.submission import Submission
+
+DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; a run that waits for a job is started only after DONE
+
+
+class SweepJob:
+    """A run as submitit takes it. It keeps nothing in memory: a life goes on from what the last one left on disk.
+
+    Args:
+        submission: the submission's file.
+        index: of the run.
+    """
+
+    def __init__(self, submission: str, index: int) -> None:
+        self.submission = submission
+        self.index = index
+
+    def __call__(self) -> str:
+        """Carry the run out; upon Slurm's warning, save it and leave the rest to submitit, which requeues the job."""
+        warn = signal.getsignal(signal.SIGUSR2)
+        _remove_submitit_s_leftovers()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # blocked by the launcher: nobody was there yet
+        _join_processes()
+        code = carry_out(Path(self.submission), self.index, when_warned=warn if callable(warn) else None)
+        if code != DONE:
+            sys.exit(code)
+        return "done"
+
+    def checkpoint(self) -> Any:
+        """What submitit shall submit again."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(SweepJob(self.submission, self.index))
+
+    __submitit_checkpoint__ = checkpoint  # the name that newer versions look for
+
+
+def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None = None) -> int:
+    """Do one run of a submission, unless it is done, or somebody else is at it.
+
+    Args:
+        file: the submission's.
+        index: of the run.
+        when_warned: called with the signal and None after a run has saved itself upon Slurm's warning.
+
+    Returns:
+        An exit code: `DONE` only if the run is done.
+    """
+    from nacbench.registry import load_plugin_file
+    from nacbench.sweep.submission import read_submission
+
+    submission = read_submission(file)
+    os.environ[TOKEN] = submission.token
+    with contextlib.suppress(KeyError):
+        os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_PER_TASK"])
+    for plugin in submission.plugins:
+        load_plugin_file(Path(plugin))
+    return _carry_out(submission, index, when_warned)
+
+
+def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., Any] | None) -> int:
+    from nacbench import runner
+    from nacbench.config import resolve
+    from nacbench.errors import RunSkippedError
+    from nacbench.results.claim import BusyError, TakenOverError
+    from nacbench.training.interrupt import Interrupted
+
+    run = submission.runs[index]
+    folder = Path(submission.store) / run.key
+    try:
+        config = resolve(run.config)
+        if _is_given_up(submission, folder, config):
+            return FAILED
+        _check_id(submission, run.key, config)
+        runner.run(
+            config,
+            store=Path(submission.store),
+            data_root=Path(submission.data_root),
+            execution=lambda: _execution(submission),
+        )
+    except Interrupted as interruption:
+        _say(f"{interruption}; its state is saved")
+        if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
+            when_warned(signal.SIGUSR2, None)  # puts the job back into the queue, and exits
+        return NOT_NOW
+    except (BusyError, TakenOverError) as error:
+        _say(str(error))
+        return NOT_NOW
+    except RunSkippedError as error:
+        _say(str(error))
+        return FAILED
+    except UserError as error:
+        _say(str(error))
+        _leave(folder, run.config, str(error))
+        return FAILED
+    return DONE
+
+
+def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
+    """Raise if the code or the data is not what it was when this was submitted: the number would be another's."""
+    from nacbench.runner import identify
+
+    now = identify(config, Path(submission.data_root)).run_id
+    if now != Path(key).name:
+        raise UserError(
+            f"the run's id is {now} now and was {Path(key).name} at submission: code or data has changed in between; "
+            f"submit the sweep again (nacbench why tells what differs)"
+        )
+
+
+def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") -> bool:
+    """Leave a failure if the run was started too often; each failure that was put aside for a retry allows as many."""
+    from nacbench.results.claim import claim_count
+    from nacbench.results.record import RECORD
+    from nacbench.runner import leave_failure
+    from nacbench.sweep.failures import allowance
+
+    attempts = claim_count(folder)
+    if attempts < allowance(folder, submission.profile.max_attempts) or (folder / RECORD).exists():
+        return False
+    reason = f"given up after {attempts} attempts that did not end; its log and Slurm's may say why"
+    leave_failure(folder, config, folder.name, "failed", reason, cause="attempts", attempts=attempts)
+    _say(reason)
+    return True
+
+
+def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
+    """A failure, where none tells more already."""
+    from nacbench.config import resolve
+    from nacbench.results.record import FAILURE
+    from nacbench.runner import leave_failure
+
+    if not (folder / FAILURE).exists():
+        with contextlib.suppress(UserError):
+            leave_failure(folder, resolve(config), folder.name, "failed", reason)
+
+
+def _execution(submission: "Submission") -> Any:
+    from nacbench.hardware import check_device
+    from nacbench.training.execution import Execution, default_workers
+
+    profile = submission.profile
+    device = check_device(profile.device)
+    return Execution(
+        device=device,
+        workers=profile.workers if profile.workers is not None else default_workers(device),
+        checkpoint_seconds=profile.checkpoint_seconds,
+        heartbeat_seconds=profile.heartbeat_seconds,
+        compile=profile.compile,
+    )
+
+
+def _join_processes() -> None:
+    """Where a job has several processes, tell torch and accelerate of each other's."""
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        from submitit.helpers import TorchDistributedEnvironment
+
+        TorchDistributedEnvironment().export()
+
+
+def _remove_submitit_s_leftovers() -> None:
+    """Half-written pickles of this job's earlier life: submitit would refuse to write its own, and fail the job."""
+    from submitit import JobEnvironment
+
+    with contextlib.suppress(Exception):  # not under submitit
+        paths = JobEnvironment().paths
+        for path in (paths.result_pickle, paths.submitted_pickle):
+            path.with_suffix(path.suffix + ".save_tmp").unlink(missing_ok=True)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(carry_out(Path(sys.argv[1]), int(sys.argv[2])))

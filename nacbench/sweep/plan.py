@@ -1,0 +1,146 @@
+"""What a sweep comes to on this machine's data and code: its runs with their ids, sources first."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nacbench.config import RunConfig
+from nacbench.errors import UserError
+from nacbench.identity import Identity
+from nacbench.results.store import run_folder
+from nacbench.runner import unsupported
+from nacbench.sweep.config import SweepConfig
+from nacbench.sweep.profile import Profile
+from nacbench.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A run of a sweep, or one that another takes its network from.
+
+    Attributes:
+        config: what to compute.
+        profile: with what resources.
+        run_id: None where its data is missing, as the id depends on it.
+        source: the key of the run that its network is taken from.
+        problem: why it cannot be done here: data is missing, or the model cannot do the task.
+        is_unsuited: whether the problem is the model's.
+        is_wanted: whether the sweep's file asks for it; else it is there for another.
+    """
+
+    config: RunConfig
+    profile: Profile
+    run_id: str | None
+    source: str | None = None
+    problem: str | None = None
+    is_unsuited: bool = False
+    is_wanted: bool = True
+
+    @property
+    def key(self) -> str:
+        """``task/model/run id``: where it lies in a store."""
+        return f"{self.config.task.name}/{self.config.model.name}/{self.run_id}"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.config.task.name} · {self.config.model.name} · seed {self.config.seed}"
+
+    def folder(self, store: Path) -> Path:
+        """Where it lies, or will."""
+        assert self.run_id is not None
+        return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep's runs, each once; a run stands after the one that it takes its network from."""
+
+    sweep: SweepConfig
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def doable(self) -> list[PlannedRun]:
+        """Those that have an id, and a model that can do the task."""
+        return [run for run in self.runs if not run.problem]
+
+    def by_key(self) -> dict[str, PlannedRun]:
+        """Those that have an id."""
+        return {run.key: run for run in self.runs if run.run_id}
+
+
+def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
+    """Expand a sweep and identify its runs; nothing is fetched.
+
+    Raises:
+        UserError: if the sweep's file asks for what cannot be.
+    """
+    planner = _Planner(sweep, data_root)
+    found: dict[str, PlannedRun] = {}
+    for config in sweep.expand():
+        for run in planner.with_sources(config):
+            place = f"{run.key} {run.config.seed} {run.config.source is None}" if run.run_id is None else run.key
+            known = found.get(place)
+            found[place] = run if known is None or run.is_wanted else known
+    runs = list(found.values())
+    return Plan(sweep, tuple(sorted(runs, key=lambda run: run.config.source is not None)))
+
+
+@dataclass
+class _Planner:
+    """Identifies runs; what is the same for many is looked up once."""
+
+    sweep: SweepConfig
+    data_root: Path
+    _fingerprints: dict[str, str] = field(default_factory=dict)
+    _missing: dict[str, str | None] = field(default_factory=dict)
+
+    def with_sources(self, config: RunConfig, *, wanted: bool = True) -> Iterator[PlannedRun]:
+        """The run after those that it needs."""
+        source: PlannedRun | None = None
+        if config.source:
+            for source in self.with_sources(config.source, wanted=False):
+                yield source
+        task = config.build_task()
+        missing = self._what_is_missing(task, config)
+        unsuited = unsupported(config)
+        problem = unsuited or missing or (source.problem if source else None)
+        identity = None if missing or (source and not source.run_id) else self._identity(config, task)
+        yield PlannedRun(
+            config=config,
+            profile=self.sweep.profile_of(config),
+            run_id=identity.run_id if identity else None,
+            source=source.key if source and source.run_id else None,
+            problem=problem,
+            is_unsuited=unsuited is not None,
+            is_wanted=wanted,
+        )
+
+    def _identity(self, config: RunConfig, task: Task) -> Identity:
+        source = self._identity(config.source, config.source.build_task()) if config.source else None
+        place = _place(config)
+        if place not in self._fingerprints:
+            self._fingerprints[place] = task.fingerprint(self.data_root)
+        return Identity.of(config, self._fingerprints[place], source)
+
+    def _what_is_missing(self, task: Task, config: RunConfig) -> str | None:
+        place = _place(config)
+        if place not in self._missing:
+            self._missing[place] = task.missing(self.data_root)
+        return self._missing[place]
+
+
+def _place(config: RunConfig) -> str:
+    return json.dumps([config.task.name, config.task.options, config.scale], sort_keys=True)
+
+
+def require_data(plan: Plan) -> None:
+    """Raise for the first run whose data is missing.
+
+    Raises:
+        UserError: with what would bring it.
+    """
+    for run in plan.runs:
+        if run.problem and not run.is_unsuited:
+            raise UserError(f"run {run.title}: {run.problem}")

@@ -1,0 +1,223 @@
+"""Where every run of a sweep stands: from files alone, with Slurm's word added where it is to be had."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from nacbench.errors import BrokenFileError
+from nacbench.results.claim import STALE_SECONDS, claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
+from nacbench.results.record import RECORD, Cause
+from nacbench.results.store import LOG, finished, tail
+from nacbench.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
+from nacbench.sweep.failures import cause_by_slurm, failure_of
+from nacbench.sweep.plan import PlannedRun
+from nacbench.sweep.submission import Submission, submissions
+
+State = Literal[
+    "done", "running", "queued", "preempted", "planned", "lost", "cancelled", "failed", "skipped", "no data", "unknown"
+]
+STATES: tuple[State, ...] = (
+    "done",
+    "running",
+    "queued",
+    "preempted",
+    "planned",
+    "lost",
+    "cancelled",
+    "failed",
+    "skipped",
+    "no data",
+    "unknown",
+)
+LIVE: frozenset[State] = frozenset({"running", "queued", "preempted"})
+MISSING: frozenset[State] = frozenset({"planned", "lost"})  # what another submission starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a run stands.
+
+    Attributes:
+        state: ``done``; ``running``; ``queued`` for the first time; ``preempted``: queued again after a life;
+            ``planned``: never started; ``lost``: started, ended without a word; ``cancelled``; ``failed``;
+            ``skipped``: the model cannot do the task; ``no data``; ``unknown``: Slurm does not answer.
+        detail: what else is known, for people.
+        cause: of a failure.
+        job: its job's number, if it has one.
+        attempts: how often it was started.
+        is_noted: whether the failure is in the run's folder already.
+    """
+
+    state: State
+    detail: str = ""
+    cause: Cause | None = None
+    job: str | None = None
+    attempts: int = 0
+    is_noted: bool = True
+
+
+def observe(runs: Iterable[PlannedRun], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
+    """The standing of runs by key; runs without an id are left out.
+
+    Args:
+        runs: of a plan.
+        store: folder of runs.
+        ask_slurm: false: files alone.
+    """
+    return Observer(store, ask_slurm=ask_slurm).standings(runs)
+
+
+class Observer:
+    """What is known of a store at one moment: its submissions, and Slurm's queue.
+
+    Args:
+        store: folder of runs.
+        ask_slurm: false: files alone.
+    """
+
+    def __init__(self, store: Path, *, ask_slurm: bool = True) -> None:
+        self.store = store
+        self.submissions = submissions(store)
+        self.is_silent = False
+        queued = self._queue() if ask_slurm else {}
+        self.jobs = dict(_jobs_by_key(self.submissions, queued))
+        self._ask_slurm = ask_slurm
+
+    def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
+        """The standing of each run that has an id, by key."""
+        runs = list(runs)
+        found = {run.key: self._from_files(run) for run in runs if run.run_id}
+        silent = {key: jobs for key, standing in found.items() if standing is None and (jobs := self._past_jobs(key))}
+        words = verdicts(job for jobs in silent.values() for job in jobs) if self._ask_slurm and silent else {}
+        by_key = {run.key: run for run in runs if run.run_id}
+        return {
+            key: standing or self._ended(by_key[key], silent.get(key, []), words) for key, standing in found.items()
+        }
+
+    def _queue(self) -> dict[str, QueuedJob]:
+        users = {s.user for s in self.submissions if s.profile.executor == "slurm"}
+        if not users or not is_available():
+            self.is_silent = bool(users)
+            return {}
+        try:
+            return queue(users)
+        except SlurmSilentError:
+            self.is_silent = True
+            return {}
+
+    def _from_files(self, run: PlannedRun) -> Standing | None:
+        """The standing of a run that is done, live, or says itself why it is not; else None."""
+        folder = run.folder(self.store)
+        attempts = claim_count(folder)
+        try:
+            if finished(folder):
+                return Standing(state="done", attempts=attempts)
+        except BrokenFileError:
+            detail = f"its {RECORD} is broken; it will be set aside"
+            return self._live(run, folder, attempts) or Standing(state="lost", detail=detail, attempts=attempts)
+        if run.problem:
+            return Standing(state="skipped" if run.is_unsuited else "no data", detail=run.problem)
+        live = self._live(run, folder, attempts)
+        if live:
+            return live
+        failure = failure_of(folder)
+        if failure:
+            cause = failure.cause if failure.status == "failed" else None
+            return Standing(state=failure.status, detail=failure.reason, cause=cause, attempts=attempts)
+        if self.is_silent and self._past_jobs(run.key):
+            return Standing(state="unknown", detail="Slurm does not answer", attempts=attempts)
+        return None
+
+    def _live(self, run: PlannedRun, folder: Path, attempts: int) -> Standing | None:
+        job = self.jobs.get(run.key)
+        if job and job.is_live:
+            waits = job.state in ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "PREEMPTED", "NODE_FAIL")
+            state: State = ("preempted" if attempts else "queued") if waits else "running"
+            reason = job.reason if waits and job.reason not in ("None", "") else ""
+            detail = reason if waits else _progress(folder)
+            return Standing(state=state, detail=detail, job=job.job, attempts=attempts)
+        last = next(reversed(claimants(folder)), None)
+        if is_held(folder):
+            return Standing(state="running", detail=_progress(folder), attempts=attempts)
+        elsewhere = last is not None and last.life.machine != _this_machine()
+        unknown_to_slurm = last is not None and (not last.life.job or self.is_silent)
+        if elsewhere and unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
+            return Standing(state="running", detail=_progress(folder), attempts=attempts)
+        return None
+
+    def _past_jobs(self, key: str) -> list[str]:
+        """Numbers of the Slurm jobs that this run was submitted as, the latest first."""
+        found = []
+        for submission in reversed(self.submissions):
+            if submission.profile.executor != "slurm":
+                continue
+            for index, run in enumerate(submission.runs):
+                if run.key == key:
+                    found.append(submission.job_of(index) or "")
+        return found
+
+    def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
+        """The standing of a run without record, failure or live process."""
+        folder = run.folder(self.store)
+        attempts = claim_count(folder)
+        word = words.get(jobs[0]) if jobs else None
+        said: dict[str, Any] = {"attempts": attempts, "job": jobs[0] if jobs else None}
+        if word and word.state == "CANCELLED":
+            return Standing(state="cancelled", detail="in Slurm", **said)
+        cause = cause_by_slurm(word, self.log_of(run, jobs))
+        if cause:
+            how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "by its log"
+            return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
+        if not attempts and not jobs:
+            return Standing(state="planned")
+        how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without a word"
+        return Standing(state="lost", detail=how, **said)
+
+    def log_of(self, run: PlannedRun, jobs: list[str] | None = None) -> list[str]:
+        """The last lines of the run's own log and of its job's."""
+        lines = tail(run.folder(self.store) / LOG)
+        for path in self.job_logs(run.key)[-2:]:
+            lines += tail(path)
+        return lines
+
+    def job_logs(self, key: str) -> list[Path]:
+        """What a run's jobs wrote to standard output and error, the latest submission last."""
+        found: list[Path] = []
+        for submission in self.submissions:
+            for index, run in enumerate(submission.runs):
+                job = submission.job_of(index)
+                if run.key == key and job:
+                    found += sorted(submission.jobs_folder().glob(f"{job}_*_log.*"))
+                elif run.key == key:
+                    found += sorted(submission.jobs_folder().glob(f"{index}.log"))
+        return [path for path in found if path.stat().st_size]
+
+
+def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> Iterable[tuple[str, QueuedJob]]:
+    """Runs and their jobs in the queue, live ones last, so that they count."""
+    by_token = {submission.token: submission for submission in known}
+    by_number = {number: s for s in known if (number := s.job_number())}
+    for job in sorted(queued.values(), key=lambda job: job.is_live):
+        array, _, task = job.job.partition("_")
+        by_comment = by_token.get(job.comment)
+        submission = by_comment or (by_number.get(array) if not job.comment.startswith("nacbench-") else None)
+        index = int(task) if task.isdigit() else 0
+        if submission and index < len(submission.runs):
+            yield submission.runs[index].key, job
+
+
+def _progress(folder: Path) -> str:
+    """How far a run is, by its last sign of life."""
+    beat = read_heartbeat(folder)
+    if not beat or "step" not in beat:
+        return "starting"
+    silent = float(beat["time"]) - float(beat.get("progress_time", beat["time"]))
+    stuck = f", at this step for {silent / 60:.0f} min" if silent > STALE_SECONDS else ""
+    return f"step {beat['step']:,} of {beat.get('steps', 0):,}{stuck}"
+
+
+def _this_machine() -> str:
+    from nacbench.results.process import this_life
+
+    return this_life().machine

@@ -1,0 +1,174 @@
+"""Claims: one owner at a time, the highest number owns, and the dead do not block the living."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from nacbench.results import claim as claims
+from nacbench.results.claim import BusyError, TakenOverError, claim_count, claimants, hold, is_held, read_heartbeat
+from nacbench.results.process import Life, this_life
+
+HOLD = """
+import pathlib, sys, time
+from nacbench.results.claim import hold
+with hold(pathlib.Path(sys.argv[1]), beat_seconds=0.05):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def holder(folder: Path, seconds: float, **environment: str) -> subprocess.Popen[str]:
+    """Another process that holds a run's folder for some time."""
+    command = [sys.executable, "-c", HOLD, str(folder), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def leave_claim(folder: Path, life: Life, number: int = 1) -> None:
+    """A claim whose owner does not run on this machine, or no more."""
+    (folder / "claims").mkdir(parents=True, exist_ok=True)
+    content = {"life": asdict(life), "since": "2026-01-01T00:00:00+00:00"}
+    (folder / "claims" / f"{number:06d}.json").write_text(json.dumps(content))
+
+
+ELSEWHERE = Life(host="n7", machine="n7/boot", pid=5)
+
+
+def test_a_second_process_is_refused_while_the_first_lives_and_served_after_a_kill(tmp_path: Path) -> None:
+    first = holder(tmp_path, 60)
+    assert is_held(tmp_path)
+    with pytest.raises(BusyError, match=f"is being computed by another process .*process {first.pid}"), hold(tmp_path):
+        pass
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not is_held(tmp_path)
+    with hold(tmp_path) as claim:
+        assert claim.number == 2
+    assert [claimant.life.pid for claimant in claimants(tmp_path)] == [first.pid, os.getpid()]
+
+
+def test_a_requeued_job_takes_over_from_its_own_earlier_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = holder(tmp_path, 60, SLURM_JOB_ID="12", SLURM_RESTART_COUNT="0")
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    with pytest.raises(BusyError, match="Slurm job 12 on"), hold(tmp_path):
+        pass
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    with hold(tmp_path) as claim:
+        assert claim.number == 2
+        claim.check()
+    old.kill()
+    old.wait()
+
+
+def test_a_job_number_that_came_back_is_another_job() -> None:
+    old = replace(ELSEWHERE, job="12_3", submission="a")
+    assert replace(old, submission="b").succeeds(old)
+    assert replace(old, restart=1).succeeds(old)
+    assert not old.succeeds(old)
+    assert not replace(old, job="12_4", restart=1).succeeds(old)
+
+
+def test_the_one_that_was_taken_over_notices_and_writes_no_more(tmp_path: Path) -> None:
+    with hold(tmp_path, beat_seconds=60) as claim:
+        leave_claim(tmp_path, ELSEWHERE, 2)
+        (tmp_path / "heartbeat.json").unlink()
+        with pytest.raises(TakenOverError, match=r"claim 2 after 1\); this copy stops"):
+            claim.check()
+        with pytest.raises(TakenOverError):
+            claim.progress(step=3)
+        claim.beat()
+        assert not (tmp_path / "heartbeat.json").exists()
+
+
+@pytest.mark.parametrize(("age", "free"), [(10, False), (400, True)])
+def test_on_another_machine_without_slurm_the_heartbeat_decides(tmp_path: Path, age: float, free: bool) -> None:
+    leave_claim(tmp_path, ELSEWHERE)
+    (tmp_path / "heartbeat.json").write_text(json.dumps({"claim": 1, "time": 0}))
+    past = time.time() - age
+    os.utime(tmp_path / "heartbeat.json", (past, past))
+    if free:
+        with hold(tmp_path) as claim:
+            assert claim.number == 2
+    else:
+        with pytest.raises(BusyError, match="n7, process 5"), hold(tmp_path):
+            pass
+
+
+@pytest.mark.parametrize(("answer", "free"), [(True, False), (False, True), (None, False)])
+def test_of_a_slurm_job_elsewhere_slurm_is_asked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool | None, free: bool
+) -> None:
+    asked = []
+
+    def is_job_live(job: str) -> bool | None:
+        asked.append(job)
+        return answer
+
+    monkeypatch.setattr(claims, "is_job_live", is_job_live)
+    leave_claim(tmp_path, replace(ELSEWHERE, job="12_3"))  # just now, so that the heartbeat would say that it lives
+    if free:
+        with hold(tmp_path):
+            pass
+    else:
+        with pytest.raises(BusyError), hold(tmp_path):
+            pass
+    assert asked == ["12_3"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"claim": "x"}'])
+def test_a_broken_heartbeat_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "heartbeat.json").write_text(content)
+    assert read_heartbeat(tmp_path) is None
+
+
+def test_signs_of_life_come_with_how_far_it_is_and_end_with_the_run(tmp_path: Path) -> None:
+    with hold(tmp_path, beat_seconds=0.01) as claim:
+        claim.progress(step=3, steps=9)
+        deadline = time.monotonic() + 10
+        while (read_heartbeat(tmp_path) or {}).get("step") != 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert read_heartbeat(tmp_path) is None
+
+
+def test_an_interrupted_run_keeps_its_last_sign_of_life(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), hold(tmp_path):
+        raise KeyboardInterrupt
+    assert read_heartbeat(tmp_path) is not None
+    assert not is_held(tmp_path)
+
+
+def test_half_written_files_of_the_dead_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    leftovers = [tmp_path / ".record.json.abc.tmp", tmp_path / "checkpoint" / ".last.safetensors.abc.tmp"]
+    for file in leftovers:
+        file.write_text("half")
+    with hold(tmp_path):
+        assert not any(file.exists() for file in leftovers)
+
+
+def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path) -> None:
+    code = HOLD.replace("import pathlib", "import nacbench.results.claim, pathlib")
+    command = [sys.executable, "-c", code, str(tmp_path), "1.0"]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    outputs = [racer.communicate() for racer in racers]
+    assert sum(out == "held\n" for out, _ in outputs) == 1
+    assert sum("BusyError" in err for _, err in outputs) == 4
+    assert claim_count(tmp_path) == 1
+
+
+def test_outside_of_slurm_a_life_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert this_life().job == ""
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert this_life().job == "12_3"

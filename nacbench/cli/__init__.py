@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from nacbench.cli import check, data, lists, report, run, schema, why
+from nacbench.cli import check, data, lists, report, run, schema, sweep, why
 from nacbench.errors import UserError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("why")(why.why)
 app.command("check")(check.check)
 app.command("schema")(schema.schema)
 app.add_typer(data.app, name="data")
+app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:

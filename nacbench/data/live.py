@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -107,6 +108,19 @@ class TrainBatches(Sequence[Batch]):
         return Batch(inputs, target)
 
 
+@dataclass(frozen=True)
+class Groups:
+    """Kinds of examples whose accuracy the record shall have, too.
+
+    Attributes:
+        name: of the input that has each example's kind as a number.
+        titles: of the kinds, by number.
+    """
+
+    name: str
+    titles: Sequence[str]
+
+
 class Classification:
     """See `nacbench.task.LiveTask`.
 
@@ -140,6 +154,7 @@ class Classification:
         self._visits = visits
 
     notes: Sequence[str] = ()
+    groups: Groups | None = None
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
         return TrainBatches(self.splits["train"], self.preparation, batch_size, seed, self._repeats, self._visits)
@@ -148,7 +163,20 @@ class Classification:
         return classification_loss(net(**batch.inputs), batch.target, self._recipe.label_smoothing)
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
-        return classification_scores(*score(net, self.splits[split], self.preparation, batch_size))
+        evaluation = classification_scores(*score(net, self.splits[split], self.preparation, batch_size))
+        return self._by_group(evaluation, self.splits[split]) if self.groups else evaluation
+
+    def _by_group(self, evaluation: Evaluation, split: Split) -> Evaluation:
+        assert self.groups
+        kinds = split.inputs[self.groups.name][split.indices]
+        hits = evaluation.predictions["label"] == evaluation.predictions["prediction"]
+        shares = {
+            f"accuracy/{title}": float(hits[kinds == kind].mean())
+            for kind, title in enumerate(self.groups.titles)
+            if (kinds == kind).any()
+        }
+        predictions = {**evaluation.predictions, self.groups.name: kinds.astype(np.int32)}
+        return replace(evaluation, metrics={**evaluation.metrics, **shares}, predictions=predictions)
 
 
 def score(net: nn.Module, split: Split, preparation: Preparation, batch_size: int) -> tuple[Tensor, Tensor]:

@@ -175,7 +175,19 @@ def _above(rng: np.random.Generator) -> Pair:
 
 
 FORMS: tuple[Callable[[np.random.Generator], Pair], ...] = (
-    *(_exists, _in_box, _exists, _exactly, _exists, _exists, _exists, _at_least),
-    *(_exists, _exists, _exists, _all_are, _exists, _in_box, _exists, _above),
-    *(_exists, _exists, _exists, _count_in_box, _exists, _in_box, _exists, _exists),
-)  # simple ones come most often: without them a small network finds no way in
+    *(_exists, _in_box, _exists, _exactly, _exists, _at_least),
+    *(_exists, _all_are, _exists, _in_box, _exists, _above),
+    *(_exists, _count_in_box, _exists, _in_box, _exists, _exactly),
+    *(_exists, _at_least, _exists, _all_are, _exists, _count_in_box),
+)  # half are simple: without them a small network finds no way in
+TOPICS = ("existence", "counts", "colours", "places")
+_TOPICS: dict[Callable[[np.random.Generator], Pair], int] = {
+    _exists: 0,
+    _exactly: 1,
+    _at_least: 1,
+    _count_in_box: 1,
+    _all_are: 2,
+    _in_box: 3,
+    _above: 3,
+}
+TOPIC_OF_FORM = tuple(_TOPICS[form] for form in FORMS)

@@ -156,7 +156,8 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     include = content.pop("include", ())
     if not isinstance(include, Sequence) or not all(isinstance(block, Mapping) for block in include):
         raise UserError(f"{path}: include = {include!r}: write a list of blocks, each with its tasks and models")
-    grids = [top] if "tasks" in top or "models" in top else []
+    whole = {"tasks", "models"} <= top.keys()
+    grids = [top] if whole or (top and not include) else []  # else the top only says what the blocks share
     grids += [merge(top, block) if "set" in block else {**top, **block} for block in include]
     profile = content.get("profile")
     if isinstance(profile, str):

@@ -1,5 +1,7 @@
 """Generated scenes: the answers are right, and neither picture nor sentence gives them away."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -20,8 +22,9 @@ from nacbench.data.scene_language import (
     Scene,
     Statement,
 )
-from nacbench.data.scenes import FORMS, SceneExamples, generate
+from nacbench.data.scenes import FORMS, TOPICS, SceneExamples, generate
 from nacbench.errors import UserError
+from nacbench.registry import TASKS
 
 SCENE: Scene = (
     Item(0, 0, 0, "square", "yellow"),
@@ -81,6 +84,24 @@ def test_every_label_is_the_truth_of_its_statement(examples: SceneExamples) -> N
 def test_half_of_every_form_is_true(examples: SceneExamples) -> None:
     for form in range(len(FORMS)):
         assert examples.labels[examples.forms == form].mean() == 0.5
+
+
+def test_every_topic_is_in_every_part_of_the_task(tmp_path: Path) -> None:
+    task = TASKS.get("nlvr-synthetic").configured("task", "smoke", {"validation_examples": 96, "test_examples": 500})
+    live = task.build(tmp_path, task.recipes["smoke"])
+    assert set(live.split_sizes) == {"train", "validation", "test"}
+    for split in live.splits.values():
+        kinds = np.bincount(split.inputs["topics"][split.indices], minlength=len(TOPICS)) / len(split)
+        assert 0.3 < kinds[0] < 0.7
+        assert kinds[1:].min() > 0.01
+
+
+def test_the_whole_splits_are_balanced(tmp_path: Path) -> None:
+    arrays = TASKS.get("nlvr-synthetic")().arrays(tmp_path).arrays
+    for split in ("train", "validation", "test"):
+        labels, topics = arrays[f"{split}_labels"], arrays[f"{split}_topics"]
+        assert [labels[topics == topic].mean() for topic in range(len(TOPICS))] == [0.5] * len(TOPICS)
+        assert np.bincount(topics).tolist() == [len(topics) * share // 24 for share in (12, 6, 2, 4)]
 
 
 def test_an_example_is_a_function_of_seed_and_index() -> None:

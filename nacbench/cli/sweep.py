@@ -1,0 +1,339 @@
+"""``nacbench sweep``: many runs at once, here or on a Slurm cluster."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nacbench.results.record import Cause
+    from nacbench.sweep.control import Place, Submitted
+    from nacbench.sweep.plan import Plan
+    from nacbench.sweep.state import Standing, State
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Many runs at once, here or on a Slurm cluster: what is done is never done again, what fails fails alone.",
+    epilog="SWEEP is a YAML file or a suite: nacbench sweep suites lists them. Start with: "
+    "[bold]nacbench sweep plan smoke[/bold]",
+)
+
+Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file, or a suite's name.")]
+Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="FILE", help="An executor's YAML, local or debug.  [dim]\\[default: the sweep's][/dim]"
+    ),
+]
+RUNS = Path("runs")
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command()
+def suites() -> None:
+    """List the sweeps that come with the suite."""
+    from nacbench.cli.tables import print_table
+    from nacbench.sweep.config import read_sweep
+    from nacbench.sweep.config import suites as names
+
+    rows = []
+    for name in names():
+        sweep = read_sweep(name)
+        rows.append([name, str(len(sweep.expand())), sweep.description])
+    print_table(["suite", "runs", "what"], rows, right={1})
+
+
+@app.command()
+def plan(
+    sweep: Sweep,
+    out: Out = RUNS,
+    profile: ProfileOption = None,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a submission would start, what is done, what data is missing, and how long it may take: a dry run."""
+    from nacbench.sweep.control import counts, estimate
+    from nacbench.sweep.state import observe
+    from nacbench.training.progress import duration
+
+    planned, place = _plan(sweep, out, profile, data_root, plugin)
+    standings = observe(planned.runs, place.store)
+    if as_json:
+        typer.echo(json.dumps(_as_json(planned, standings), indent=2))
+        return
+    wanted = sum(run.is_wanted for run in planned.runs)
+    extra = len(planned.runs) - wanted
+    typer.echo(f"{planned.sweep.name}: {wanted} runs{f', and {extra} that they build on' if extra else ''}")
+    _print_states(planned, standings)
+    missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
+    for problem, number in missing.items():
+        typer.echo(f"no data for {number} runs: {problem}")
+    skipped = {(run.config.model.name, run.config.task.name, run.problem) for run in planned.runs if run.is_unsuited}
+    for model, task, reason in sorted(skipped, key=str):
+        typer.echo(f"skipped: {model} cannot do {task}: {reason}")
+    ahead = estimate(planned, place, standings)
+    if ahead.seconds:
+        typer.echo(f"about {duration(ahead.seconds)} of computing ahead, by the runs that are done")
+    if ahead.unknown:
+        typer.echo(f"no estimate for {ahead.unknown} runs: none of their kind is done in {place.store}")
+    if counts(standings)["planned"] + counts(standings)["lost"]:
+        typer.echo(f"start them with: nacbench sweep submit {sweep}")
+
+
+@app.command()
+def submit(
+    sweep: Sweep,
+    out: Out = RUNS,
+    profile: ProfileOption = None,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Start the runs whose data is there, and leave the others.")
+    ] = False,
+) -> None:
+    """Start all runs that are missing: not done, not under way, not failed, not cancelled.
+
+    On Slurm it returns at once. Submitting again starts only what is missing then.
+    """
+    _submit(sweep, out, profile, data_root, plugin, allow_missing=allow_missing)
+
+
+@app.command()
+def resume(
+    sweep: Sweep,
+    out: Out = RUNS,
+    profile: ProfileOption = None,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Start what is missing and what was cancelled; every run goes on from its last checkpoint."""
+    _submit(sweep, out, profile, data_root, plugin, also=("cancelled",), allow_missing=True)
+
+
+@app.command()
+def retry(
+    sweep: Sweep,
+    failed: Annotated[
+        str,
+        typer.Option(
+            metavar="CAUSES", help="Which failures: error, oom, disk, timeout, node, attempts; several with commas."
+        ),
+    ] = "error,oom,disk,timeout,node,attempts",
+    out: Out = RUNS,
+    profile: ProfileOption = None,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Start failed runs again, and what is missing; their past failures are kept in their folders."""
+    from nacbench.errors import unknown
+    from nacbench.results.record import CAUSES
+
+    causes = [cause for name in failed.split(",") for cause in CAUSES if cause == name.strip()]
+    for name in failed.split(","):
+        if name.strip() not in CAUSES:
+            raise unknown("cause of failure", name.strip(), CAUSES)
+    _submit(sweep, out, profile, data_root, plugin, retry=tuple(causes), allow_missing=True)
+
+
+@app.command()
+def status(
+    sweep: Sweep,
+    out: Out = RUNS,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Say where every run stands: from files alone, with Slurm's word where it is to be had."""
+    from nacbench.sweep.control import note_failures
+    from nacbench.sweep.state import Observer
+
+    planned, place = _plan(sweep, out, None, data_root, plugin)
+    observer = Observer(place.store)
+    standings = observer.standings(planned.runs)
+    note_failures(planned, place, observer, standings)
+    if as_json:
+        typer.echo(json.dumps(_as_json(planned, standings), indent=2))
+        return
+    _print_states(planned, standings)
+    if observer.is_silent:
+        typer.echo("warning: Slurm does not answer; what is said is from files alone", err=True)
+    for run in planned.runs:
+        standing = standings.get(run.key)
+        if standing and standing.state not in ("done", "planned", "skipped", "no data"):
+            cause = f" ({standing.cause})" if standing.cause else ""
+            attempts = f", attempt {standing.attempts}" if standing.attempts > 1 else ""
+            typer.echo(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
+    by_state = Counter(standing.state for standing in standings.values())
+    if by_state["failed"]:
+        typer.echo(f"what failed is told by: nacbench sweep logs {sweep};  again: nacbench sweep retry {sweep}")
+    if by_state["lost"] or by_state["planned"]:
+        typer.echo(f"start what is missing with: nacbench sweep submit {sweep}")
+    if by_state["cancelled"]:
+        typer.echo(f"go on with what was cancelled with: nacbench sweep resume {sweep}")
+
+
+@app.command()
+def logs(
+    sweep: Sweep,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or the start of one.")] = None,
+    lines: Annotated[int, typer.Option(min=1, help="How many from the end of each file.")] = 20,
+    out: Out = RUNS,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Print the ends of the logs, with the traceback: of one run, or of all that failed or were lost."""
+    from nacbench.sweep.state import Observer
+
+    planned, place = _plan(sweep, out, None, data_root, plugin)
+    observer = Observer(place.store)
+    standings = observer.standings(planned.runs)
+    named = [r for r in planned.runs if r.run_id and run and r.run_id.startswith(run)]
+    if run and not named:
+        raise UserError(f"sweep {planned.sweep.name!r} has no run {run!r}; nacbench sweep status --json lists them")
+    chosen = named or [r for r in planned.runs if r.run_id and standings[r.key].state in ("failed", "lost")]
+    if not chosen:
+        typer.echo("nothing has failed")
+    for one in chosen:
+        _print_logs(observer, one, place.store, lines)
+
+
+@app.command()
+def cancel(
+    sweep: Sweep,
+    out: Out = RUNS,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+) -> None:
+    """Stop what is queued or running; it goes on from its checkpoints when the sweep is resumed."""
+    from nacbench.sweep.control import cancel as cancel_runs
+
+    planned, place = _plan(sweep, out, None, data_root, plugin)
+    stopped = cancel_runs(planned, place)
+    typer.echo(f"cancelled {len(stopped)} runs" if stopped else "nothing is under way")
+    if stopped:
+        typer.echo(f"go on with: nacbench sweep resume {sweep}")
+
+
+def _plan(
+    name: str, out: Path, profile: str | None, data_root: Path | None, plugin: list[Path] | None
+) -> "tuple[Plan, Place]":
+    from nacbench.sweep.config import read_sweep
+    from nacbench.sweep.control import Place
+    from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.profile import Profile
+
+    sweep = read_sweep(name)
+    files = [*map(str, plugin or []), *sweep.plugins]
+    load_plugins([Path(file) for file in files])
+    changes: dict[str, Any] = {"plugins": tuple(files)}
+    if profile:
+        changes["profile"] = Profile.read(profile)
+    root = data_root_of(data_root)
+    return make_plan(sweep.model_copy(update=changes), root), Place(out, root)
+
+
+def _submit(
+    name: str,
+    out: Path,
+    profile: str | None,
+    data_root: Path | None,
+    plugin: list[Path] | None,
+    *,
+    also: "tuple[State, ...]" = (),
+    retry: "tuple[Cause, ...]" = (),
+    allow_missing: bool = False,
+) -> None:
+    from nacbench.sweep.control import submit as submit_runs
+    from nacbench.sweep.plan import require_data
+
+    planned, place = _plan(name, out, profile, data_root, plugin)
+    if not allow_missing:
+        require_data(planned)
+    try:
+        submitted = submit_runs(planned, place, typer.echo, also=also, retry=retry)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what was under way has saved itself: submit again to go on", err=True)
+        raise typer.Exit(130) from None
+    _tell(name, planned, submitted)
+
+
+def _tell(name: str, planned: "Plan", submitted: "Submitted") -> None:
+    if not submitted.started:
+        typer.echo("nothing is missing; nothing was started")
+        return
+    if submitted.done is None:
+        jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))
+        typer.echo(f"{planned.sweep.name}: {submitted.started} runs submitted to Slurm (jobs {jobs})")
+        typer.echo(f"see how they are with: nacbench sweep status {name}")
+        return
+    typer.echo(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")
+    if submitted.done < submitted.started:
+        typer.echo(f"what failed is told by: nacbench sweep logs {name}", err=True)
+        raise typer.Exit(1)
+
+
+def _print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:
+    """A table of task and model against states; only the states that there are."""
+    from nacbench.cli.tables import print_table
+    from nacbench.sweep.state import STATES
+
+    cells: Counter[tuple[str, str, str]] = Counter()
+    for run in planned.runs:
+        state = standings[run.key].state if run.run_id else ("skipped" if run.is_unsuited else "no data")
+        cells[run.config.task.name, run.config.model.name, state] += 1
+    columns = [state for state in STATES if any(place[2] == state for place in cells)]
+    pairs = list(dict.fromkeys((task, model) for task, model, _ in cells))
+    rows = [[task, model, *(str(cells[task, model, state] or "") for state in columns)] for task, model in pairs]
+    totals = [str(sum(count for place, count in cells.items() if place[2] == state)) for state in columns]
+    print_table(["task", "model", *columns], [*rows, ["all", "", *totals]], right=set(range(2, 2 + len(columns))))
+
+
+def _print_logs(observer: Any, run: Any, store: Path, lines: int) -> None:
+    from nacbench.results.store import LOG, tail
+    from nacbench.sweep.failures import failure_of
+
+    folder = run.folder(store)
+    typer.echo(f"== {run.title}  {folder}")
+    failure = failure_of(folder)
+    if failure:
+        typer.echo(f"{failure.status} ({failure.cause}), attempt {failure.attempts}, {failure.when}: {failure.reason}")
+        if failure.traceback:
+            typer.echo(failure.traceback.rstrip())
+    for path in [folder / LOG, *observer.job_logs(run.key)]:
+        content = tail(path, lines)
+        if content:
+            typer.echo(f"-- {path}")
+            typer.echo("\n".join(content))
+
+
+def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    rows = []
+    for run in planned.runs:
+        standing = standings.get(run.key)
+        known = asdict(standing) if standing else {"state": "skipped" if run.is_unsuited else "no data"}
+        known.pop("is_noted", None)
+        rows.append(
+            {
+                "run": run.key if run.run_id else None,
+                "task": run.config.task.name,
+                "model": run.config.model.name,
+                "seed": run.config.seed,
+                "source": run.source,
+                "problem": run.problem,
+                **known,
+            }
+        )
+    return rows

@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-slurm lint clean
 
 help:
 	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
 	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
+	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
 	@echo "make clean  remove the environment and what was built"
 
 $(BIN)/python:
@@ -39,6 +40,13 @@ lint: $(VENV)/.installed-dev
 
 test: lint
 	$(BIN)/python -m pytest
+
+# whatever the tests do, the cluster goes down again
+test-slurm: $(VENV)/.installed-dev
+	slurm/devcluster.sh install
+	slurm/devcluster.sh start
+	@eval "$$(slurm/devcluster.sh env)"; OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm; status=$$?; \
+		slurm/devcluster.sh stop; exit $$status
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -47,6 +47,8 @@ class Model(Plugin):
         is there; it gives logits B×classes. What is masked out changes no logit. Where the model is ``conditional``
         and the spec has ``condition_tokens``, two more follow: ``condition`` B×W×T and ``condition_mask`` B×W.
 
+        A network may have a method ``auxiliary_loss()`` whose value, if not None, is added to the task's in training.
+
         A network may say, in a mapping ``adaptable`` from names to prefixes of its parameters, what else than all of
         it or its last layer can be adapted to a few examples (NAC: ``circuit``).
         """

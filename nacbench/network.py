@@ -48,6 +48,11 @@ class Network(nn.Module):
             logits = self.core(*join(tokens))
         return logits
 
+    def auxiliary_loss(self) -> Tensor | None:
+        """What the model adds to the task's loss in training (a graph prior …), or None."""
+        own = getattr(self.core, "auxiliary_loss", None)
+        return own() if own else None
+
 
 def join(tokens: Tokens) -> tuple[Tensor, Tensor]:
     """The tokens and after them the condition's, with the mask of both."""

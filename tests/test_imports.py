@@ -47,6 +47,7 @@ FORBIDDEN = {
     ),
     "nacbench.sources": ("nacbench",),
     "nacbench.slurm": ("nacbench",),
+    "nacbench.suites": ("nacbench",),
     "nacbench.sweep": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "torch"),
     "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from nacbench.cli import check, data, lists, report, run, schema, sweep, why
+from nacbench.cli import check, data, doctor, lists, report, run, schema, sweep, why
 from nacbench.errors import UserError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("models")(lists.models)
 app.command("why")(why.why)
 app.command("check")(check.check)
 app.command("schema")(schema.schema)
+app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
 

@@ -9,6 +9,8 @@ from nacbench.nac.attention import KernelAttention, ReadInAttention
 from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability
 from nacbench.nac.modfc import ModFFN
+from nacbench.nac.plugin import Prior
+from nacbench.nac.priors import GraphPrior
 
 
 class ReadIn(nn.Module):
@@ -77,6 +79,9 @@ class NeuralAttentiveCircuit(nn.Module):
             (see `nacbench.nac.kernel.attention_bias`).
         conditional: make a circuit for each example from a condition, whose tokens are as wide as the others.
         generator_depth: cross-attentions of the conditional generator.
+        prior: what kind of graph the processor modules shall form (see `nacbench.nac.priors`).
+        prior_weight: of its loss beside the task's.
+        prior_clusters: of the priors that have clusters.
     """
 
     adaptable = {"circuit": ("circuit.", "readout.")}  # what low-shot adaptation may be confined to
@@ -98,6 +103,9 @@ class NeuralAttentiveCircuit(nn.Module):
         evaluation: Evaluation = "expected",
         conditional: bool = False,
         generator_depth: int = 2,
+        prior: Prior = "none",
+        prior_weight: float = 0.1,
+        prior_clusters: int = 8,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -110,6 +118,15 @@ class NeuralAttentiveCircuit(nn.Module):
         self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
         self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
         self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
+        self.prior = GraphPrior(prior, modules, prior_clusters) if prior != "none" else None
+        self.prior_weight = prior_weight
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """What is added to the task's loss in training: the graph prior's on the learned signatures, weighted."""
+        if self.prior is None:
+            return None
+        learned = self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
+        return self.prior_weight * self.prior(learned.processor.signatures)
 
     def forward(
         self,

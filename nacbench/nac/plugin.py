@@ -13,6 +13,7 @@ from nacbench.task import TaskSpec
 if TYPE_CHECKING:
     from torch import nn
 
+Prior = Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"]
 Count = Annotated[int, Field(gt=0, strict=True)]
 
 
@@ -44,7 +45,7 @@ class NAC(Model):
             "head_dim": 16,
             "generator_depth": 1,
         },
-        "paper": {},
+        "paper": {"prior": "scale-free"},
     }
 
     modules: Count = 320
@@ -58,6 +59,17 @@ class NAC(Model):
     temperature: Annotated[float, Field(gt=0)] = 0.5
     evaluation: Literal["expected", "sample", "threshold"] = "expected"
     generator_depth: Count = 2
+    prior: Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"] = (
+        "none"
+    )
+    prior_weight: Annotated[float, Field(ge=0)] = 0.1
+    prior_clusters: Count = 8
+
+    def __post_init__(self) -> None:
+        if self.prior in ("planted-partition", "ring-of-cliques") and self.modules % self.prior_clusters:
+            raise ValueError(
+                f"prior_clusters = {self.prior_clusters} must divide modules = {self.modules} for prior {self.prior!r}"
+            )
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.condition_tokens and self.state_dim % self.heads:

@@ -158,7 +158,7 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
         raise UserError(f"{path}: include = {include!r}: write a list of blocks, each with its tasks and models")
     whole = {"tasks", "models"} <= top.keys()
     grids = [top] if whole or (top and not include) else []  # else the top only says what the blocks share
-    grids += [merge(top, block) if "set" in block else {**top, **block} for block in include]
+    grids += [{**top, **block} for block in include]
     profile = content.get("profile")
     if isinstance(profile, str):
         content["profile"] = Profile.read(profile, near=path.parent)

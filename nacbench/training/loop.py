@@ -178,6 +178,9 @@ class Trainer:
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
                 with accelerator.autocast():
                     loss = self.task.loss(self._forward, piece) / parts
+                    auxiliary = self._auxiliary_loss()
+                    if auxiliary is not None:
+                        loss = loss + auxiliary / parts
                 accelerator.backward(loss)
             losses.append(loss.detach())
         if self.recipe.clip_norm:
@@ -187,6 +190,12 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self.net)
         return torch.stack(losses).sum()
+
+    def _auxiliary_loss(self) -> Tensor | None:
+        """The model's own share of the loss, from the weights alone; divided, so that processes add up to one."""
+        own = getattr(self.net, "auxiliary_loss", None)
+        auxiliary: Tensor | None = own() if own else None
+        return auxiliary
 
     def _upcoming(self) -> Iterator[Batch]:
         """The batches from this step on, prepared ahead by workers if there are any."""

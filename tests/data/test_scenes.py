@@ -1,6 +1,7 @@
 """Generated scenes: the answers are right, and neither picture nor sentence gives them away."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,8 @@ def test_half_of_every_form_is_true(examples: SceneExamples) -> None:
 
 
 def test_every_topic_is_in_every_part_of_the_task(tmp_path: Path) -> None:
-    task = TASKS.get("nlvr-synthetic").configured("task", "smoke", {"validation_examples": 96, "test_examples": 500})
+    options = {"train_examples": 2000, "validation_examples": 5000, "test_examples": 500}
+    task: Any = TASKS.get("nlvr-synthetic").configured("task", "smoke", options)
     live = task.build(tmp_path, task.recipes["smoke"])
     assert set(live.split_sizes) == {"train", "validation", "test"}
     for split in live.splits.values():
@@ -97,7 +99,8 @@ def test_every_topic_is_in_every_part_of_the_task(tmp_path: Path) -> None:
 
 
 def test_the_whole_splits_are_balanced(tmp_path: Path) -> None:
-    arrays = TASKS.get("nlvr-synthetic")().arrays(tmp_path).arrays
+    task: Any = TASKS.get("nlvr-synthetic")()
+    arrays = task.arrays(tmp_path).arrays
     for split in ("train", "validation", "test"):
         labels, topics = arrays[f"{split}_labels"], arrays[f"{split}_topics"]
         assert [labels[topics == topic].mean() for topic in range(len(TOPICS))] == [0.5] * len(TOPICS)

@@ -19,8 +19,8 @@ from nacbench.data.live import Classification
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.registry import MODELS
 from nacbench.results.claim import Claim, TakenOverError, hold
-from nacbench.results.store import run_folder
 from nacbench.results.record import RunRecord, read_failure, read_record
+from nacbench.results.store import run_folder
 from nacbench.runner import Outcome, run
 from nacbench.training.execution import Execution
 

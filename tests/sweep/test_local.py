@@ -1,0 +1,250 @@
+"""Sweeps on this machine: order, failures, interruption, and what status and logs tell of them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.results.claim import hold
+from nacbench.results.record import read_failure
+from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.control import Place, cancel, estimate, submit
+from nacbench.sweep.plan import Plan, make_plan
+from nacbench.sweep.state import observe
+from nacbench.sweep.submission import submissions
+
+from ..conftest import REPOSITORY
+
+PLUGIN = REPOSITORY / "tests" / "slurm" / "sleepy.py"
+CONTENT: dict[str, Any] = {
+    "tasks": "sleepy",
+    "models": "sleepy",
+    "scale": "smoke",
+    "precision": "fp32",
+    "plugins": [str(PLUGIN)],
+    "set": {"task.pause": 0.0, "training.epochs": 1},
+    "profile": {"executor": "debug", "device": "cpu"},
+}
+
+
+@pytest.fixture(autouse=True)
+def plugin() -> Iterator[None]:
+    """The sleepy task and its model."""
+    load_plugin_file(PLUGIN)
+    yield
+    TASKS.forget_files()
+    MODELS.forget_files()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """An empty store."""
+    return Place(tmp_path / "runs", tmp_path / "data")
+
+
+def plan(place: Place, **changes: Any) -> Plan:
+    """A sweep of sleepy runs."""
+    return make_plan(parse_sweep({**CONTENT, **changes}, place.store / "mine.yaml"), place.data_root)
+
+
+def states(plan: Plan, place: Place) -> list[str]:
+    """Of all runs, in the plan's order."""
+    standings = observe(plan.runs, place.store)
+    return [standings[run.key].state for run in plan.runs]
+
+
+def test_what_is_missing_is_started_and_nothing_else(place: Place) -> None:
+    said: list[str] = []
+    two = plan(place, seeds=[0, 1])
+    assert states(two, place) == ["planned", "planned"]
+    assert submit(two, place, said.append).done == 2
+    three = plan(place, seeds=[0, 1, 2])
+    assert states(three, place) == ["done", "done", "planned"]
+    assert submit(three, place, said.append).started == 1
+    assert submit(three, place, said.append).started == 0
+    assert said == [f"sleepy · sleepy · seed {seed}: done" for seed in range(3)]
+
+
+def test_a_failure_is_kept_and_touches_no_other(place: Place) -> None:
+    both = plan(place, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
+    assert submit(both, place, print).done == 1
+    assert sorted(states(both, place)) == ["done", "failed"]
+    (path,) = place.store.rglob("failure.json")
+    assert "made to fail" in (read_failure(path).traceback or "")
+    assert submit(both, place, print).started == 0
+    assert submit(both, place, print, retry=["error"]).started == 1
+    assert len(list(place.store.rglob("failures/001.json"))) == 1
+
+
+def test_sources_come_first_and_once(place: Place) -> None:
+    content: dict[str, Any] = {"tasks": ["digits-c"], "models": ["vit"], "plugins": [], "set": {}}
+    planned = plan(place, **content, profile={"executor": "local", "processes": 2, "threads": 1})
+    assert [(run.config.task.name, run.is_wanted) for run in planned.runs] == [("digits", False), ("digits-c", True)]
+    said: list[str] = []
+    assert submit(planned, place, said.append).done == 2
+    assert [line.split(" · ")[0] for line in said] == ["[1/2] digits", "[2/2] digits-c"]
+    assert "left" in said[0]
+
+
+def test_a_run_whose_source_fails_is_left_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nacbench.data.live import Classification
+
+    monkeypatch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)
+    said: list[str] = []
+    planned = plan(place, tasks=["digits-c"], models=["vit"], plugins=[], set={})
+    assert submit(planned, place, said.append).done == 0
+    assert said[-1] == "digits-c · vit · seed 0: left out, as the run that its network comes from is not done"
+    assert states(planned, place) == ["failed", "planned"]
+    assert submit(planned, place, said.append).started == 0  # what waits for a failed run could only fail likewise
+
+
+def test_what_a_model_cannot_do_is_skipped_with_its_reason(place: Place) -> None:
+    planned = plan(place, tasks=["listops-short"], models=["vit"], plugins=[], set={})
+    (run,) = planned.runs
+    assert run.is_unsuited
+    assert states(planned, place) == ["skipped"]
+    assert submit(planned, place, print).started == 0
+
+
+def test_missing_data_is_planned_for_but_not_started(place: Place) -> None:
+    planned = plan(place, tasks=["modelnet40", "digits"], models=["nac"], plugins=[], set={})
+    assert [run.run_id is None for run in planned.runs] == [True, False]
+    assert "modelnet40 is not in" in (planned.runs[0].problem or "")
+    assert "modelnet40" not in json.dumps([run.key for run in planned.doable])
+
+
+def test_a_run_under_way_is_running_and_not_started_again(place: Place) -> None:
+    planned = plan(place)
+    (run,) = planned.runs
+    with hold(run.folder(place.store)) as claim:
+        claim.progress(step=3, steps=9)
+        claim.beat()
+        (standing,) = observe(planned.runs, place.store).values()
+        assert (standing.state, standing.detail) == ("running", "step 3 of 9")
+        assert submit(planned, place, print).started == 0
+    assert states(planned, place) == ["lost"]
+    assert submit(planned, place, print).started == 1
+
+
+def test_the_estimate_is_of_runs_of_the_same_kind(place: Place) -> None:
+    submit(plan(place), place, print)
+    more = plan(place, seeds=[0, 1, 2], include=[{"tasks": "digits", "models": "nac", "set": {}}])
+    ahead = estimate(more, place, observe(more.runs, place.store))
+    assert ahead.seconds > 0
+    assert ahead.unknown == 1
+
+
+def test_a_run_is_given_up_after_so_many_attempts(place: Place) -> None:
+    profile = {"executor": "local", "max_attempts": 2}
+    planned = plan(place, set={**CONTENT["set"], "task.fault": "kill", "task.fault_step": 1}, profile=profile)
+    for _ in range(2):
+        assert submit(planned, place, print).done == 0
+        assert states(planned, place) == ["lost"]
+    submit(planned, place, print)
+    (standing,) = observe(planned.runs, place.store).values()
+    assert (standing.state, standing.cause) == ("failed", "attempts")
+
+
+def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nacbench import identity
+
+    planned = plan(place)
+    monkeypatch.setattr(identity, "_engine_digest", lambda: "another")
+    assert submit(planned, place, print).done == 0
+    (standing,) = observe(planned.runs, place.store).values()
+    assert standing.state == "failed"
+    assert "code or data has changed in between; submit the sweep again" in standing.detail
+
+
+def write(place: Place, tmp_path: Path, **changes: Any) -> list[str]:
+    """The sweep's file, as the command line takes it."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({**CONTENT, **changes}))
+    return [str(file), "--out", str(place.store)]
+
+
+def nacbench(*words: str) -> "subprocess.CompletedProcess[str]":
+    """One call of the command line."""
+    command = [sys.executable, "-m", "nacbench", "sweep", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_stopped_by_a_signal_its_processes_save_themselves_and_leave(place: Place, tmp_path: Path) -> None:
+    slow = {"task.pause": 0.3, "training.epochs": 9}
+    words = write(place, tmp_path, set=slow, profile={"executor": "local", "checkpoint_seconds": 1000})
+    process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
+    deadline = time.monotonic() + 60
+    while not any("step" in path.read_text() for path in place.store.rglob("curve.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130
+    assert list(place.store.rglob("checkpoint/last.safetensors"))
+    assert states(plan(place, set=slow), place) == ["lost"]
+
+
+def test_cancelled_it_is_left_alone_until_it_is_resumed(place: Place, tmp_path: Path) -> None:
+    slow = {"task.pause": 0.2, "training.epochs": 6}
+    words = write(place, tmp_path, set=slow, profile={"executor": "local"})
+    process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
+    planned = plan(place, set=slow)
+    deadline = time.monotonic() + 60
+    while states(planned, place) != ["running"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(3)  # until it can heed a signal
+    assert len(cancel(planned, place)) == 1
+    assert process.wait(60) == 1
+    assert states(planned, place) == ["cancelled"]
+    assert "nothing is missing" in nacbench("submit", *words).stdout
+    assert "1 of 1 runs done" in nacbench("resume", *words).stdout
+
+
+def test_the_command_line_tells_what_stands_where(place: Place, tmp_path: Path) -> None:
+    words = write(place, tmp_path, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
+    assert "mine: 2 runs" in nacbench("plan", *words).stdout
+    submitted = nacbench("submit", *words)
+    assert submitted.returncode == 1
+    assert "mine: 1 of 2 runs done" in submitted.stdout
+    status = nacbench("status", *words).stdout
+    assert "failed (error)  sleepy · sleepy · seed 0: RuntimeError: made to fail" in status
+    assert "nacbench sweep retry" in status
+    rows = json.loads(nacbench("status", *words, "--json").stdout)
+    assert sorted((row["state"], row["cause"]) for row in rows) == [("done", None), ("failed", "error")]
+    logs = nacbench("logs", *words).stdout
+    assert "Traceback" in logs
+    assert "RuntimeError: made to fail" in logs
+    mistake = nacbench("retry", *words, "--failed", "tiemout")
+    assert (mistake.returncode, mistake.stderr) == (
+        2,
+        "error: unknown cause of failure 'tiemout'; did you mean 'timeout'?\n",
+    )
+    assert nacbench("logs", words[0], "xyz", *words[1:]).returncode == 2
+
+
+def test_missing_data_stops_a_submission_unless_it_is_allowed(place: Place, tmp_path: Path) -> None:
+    words = write(place, tmp_path, include=[{"tasks": "modelnet40", "models": "nac", "set": {}}])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused = nacbench("submit", *words, "--data-root", str(empty))
+    assert refused.returncode == 2
+    assert "modelnet40 is not in" in refused.stderr
+    assert not submissions(place.store)
+    assert "1 of 1 runs done" in nacbench("submit", *words, "--data-root", str(empty), "--allow-missing").stdout
+
+
+def test_broken_submissions_are_passed_over(place: Place) -> None:
+    submit(plan(place), place, print)
+    (place.store / ".sweeps" / "submissions" / "nacbench-x.json").write_text("{")
+    assert len(submissions(place.store)) == 1
+    assert {path.name for path in place.store.iterdir()} == {".sweeps", "sleepy"}

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.registry import MODELS, TASKS
+from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY
 
@@ -34,8 +36,15 @@ def test_an_example_is_twenty_lines_or_so() -> None:
 def test_the_commands_it_names_exist() -> None:
     for target in re.findall(r"^    make (\w+)", README, re.MULTILINE):
         assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text()
-    for verb in re.findall(r"nacbench (run|report|tasks|models|why|check|schema|data fetch)\b", README):
+    for verb in re.findall(r"nacbench (run|report|tasks|models|why|check|schema|doctor|data \w+|sweep \w+)\b", README):
         assert CliRunner().invoke(app, [*verb.split(), "--help"]).exit_code == 0
+
+
+def test_its_sweep_is_one() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    sweep = parse_sweep(yaml.safe_load(block), REPOSITORY / "mine.yaml")
+    assert len(sweep.expand()) == 2 * 2 * 5 * 2
+    assert sweep.profile.executor == "slurm"
 
 
 def test_its_pictures_are_there() -> None:

@@ -1,0 +1,64 @@
+"""``nacbench doctor`` on machines that lack this or that."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nacbench import slurm
+from nacbench.cli import app
+
+AWAY = "echo 'Unable to contact slurm controller' >&2; exit 1"
+
+
+def findings(*words: str) -> dict[str, dict[str, str]]:
+    """By subject."""
+    done = CliRunner().invoke(app, ["doctor", "--json", *words])
+    assert done.exit_code in (0, 1), done.output
+    return {row["subject"]: row for row in json.loads(done.stdout)}
+
+
+def give(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) -> None:
+    """Stand-ins for Slurm's commands."""
+    for name, script in commands.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(slurm, "PAUSES", ())
+
+
+def test_it_says_what_is_there_and_what_to_do_about_what_is_not(tmp_path: Path, made_mirror: Path) -> None:
+    full, empty = findings("--data-root", str(made_mirror)), findings("--data-root", str(tmp_path))
+    assert full["libraries"]["level"] == "ok"
+    assert "no data for" not in full
+    assert "modelnet40" in empty["no data for"]["found"]
+    assert "nacbench data where TASK" in empty["no data for"]["advice"]
+    assert "GB free" in full["disk for runs"]["found"]
+
+
+def test_a_missing_library_is_an_error_and_the_exit_code_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nacbench.cli import doctor
+
+    monkeypatch.setattr(doctor, "NEEDED", ("torch", "no-such-library"))
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
+    assert "error    libraries: missing: no-such-library" in done.output
+
+
+def test_slurm_s_limits_and_warnings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ("SLURM_VERSION = 22.05.8", "MaxArraySize = 1001", "PreemptType = preempt/partition_prio")
+    script = "\n".join(f"echo '{line}'" for line in lines)
+    give(tmp_path, monkeypatch, squeue="true", sinfo="echo 'gpu 3 nodes'", scontrol=script)
+    found = findings()
+    assert found["Slurm"]["found"].startswith("22.05.8")
+    assert found["partition"]["found"] == "gpu 3 nodes"
+    assert "1001" in found["array size"]["found"]
+    assert found["accounting"]["level"] == "warning"
+    assert "checkpoint_seconds" in found["preemption"]["advice"]
+
+
+def test_a_controller_that_is_away_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give(tmp_path, monkeypatch, squeue="true", scontrol=AWAY, sinfo=AWAY)
+    assert findings()["Slurm"]["level"] == "warning"

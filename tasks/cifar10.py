@@ -19,6 +19,7 @@ class Cifar10(HubImageTask):
         files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
     )
     image_column = "img"
+    full_sizes = {"train": 50_000, "test": 10_000}
     shape = (3, 32, 32)
     mean = (0.4914, 0.4822, 0.4465)
     std = (0.2470, 0.2435, 0.2616)

@@ -20,6 +20,7 @@ class Cifar100(HubImageTask):
         files={"train": "cifar100/train-*.parquet", "test": "cifar100/test-*.parquet"},
     )
     image_column = "img"
+    full_sizes = {"train": 50_000, "test": 10_000}
     label_column = "fine_label"
     shape = (3, 32, 32)
     mean = (0.5071, 0.4865, 0.4409)

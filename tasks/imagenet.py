@@ -27,6 +27,7 @@ class Imagenet(ImageTask):
     citation = "Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge, arXiv 1409.0575"
     source = "image-net.org, with an account; train/<class>/*.JPEG and val/<class>/*.JPEG"
     shape = (3, 224, 224)
+    full_sizes = {"train": 1_281_167, "test": 50_000}
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
     presets = {

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.data.array_task import Count
+from nacbench.data.array_task import Count, whole_labels
 from nacbench.data.cache import Arrays, cached_arrays
 from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import check_labels
 from nacbench.data.sequence_task import SequenceTask
 from nacbench.errors import UserError
 from nacbench.recipe import Recipe
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 LONGEST = 4000
-FULL = {"train": 25_000, "test": 25_000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +36,8 @@ class ImdbBytes(SequenceTask):
     citation = "Maas et al. 2011, Learning Word Vectors for Sentiment Analysis, ACL; as in Long Range Arena"
     source = "huggingface.co/datasets/stanfordnlp/imdb"
     vocabulary = 256
+    full_sizes = {"train": 25_000, "test": 25_000}
+    example_name = "reviews"
     dataset = HubDataset(
         repo="stanfordnlp/imdb",
         revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
@@ -82,10 +82,6 @@ class ImdbBytes(SequenceTask):
         cut = {name: a[:, : self.max_bytes] if name.endswith("symbols") else a for name, a in whole.arrays.items()}
         return Arrays(cut, whole.fingerprint)
 
-    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        found = {split: len(arrays[f"{split}_labels"]) for split in FULL}
-        return [f"{found[s]:,} of {FULL[s]:,} {s} reviews" for s in FULL if found[s] < FULL[s]]
-
     def _encode(self, data_root: Path) -> Mapping[str, np.ndarray]:
         import numpy as np
 
@@ -96,11 +92,12 @@ class ImdbBytes(SequenceTask):
                 raise UserError(f"{self.dataset.repo}, split {split}, in {data_root} has no column {missing.pop()!r}")
             symbols = np.zeros((len(rows), LONGEST), dtype=np.uint8)
             for row, text in enumerate(rows["text"]):
-                content = str(text).encode().replace(b"\0", b" ")[:LONGEST]
+                if not isinstance(text, str):
+                    raise UserError(f"{self.dataset.repo}, split {split}, in {data_root}: row {row} has no text")
+                content = text.encode(errors="replace").replace(b"\0", b" ")[:LONGEST]
                 symbols[row, : len(content)] = np.frombuffer(content, dtype=np.uint8)
-            labels = np.array(rows["label"], dtype=np.int16)
             try:
-                check_labels(labels, self.classes)
+                labels = whole_labels(rows["label"], self.classes)
             except ValueError as error:
                 raise UserError(f"{self.dataset.repo}, split {split}, in {data_root}: {error}") from error
             arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}

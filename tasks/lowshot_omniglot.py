@@ -9,6 +9,7 @@ from pathlib import Path
 from nacbench.data.array_task import Count
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.protocols.shortages import source_shortages
 from nacbench.task import DataSource, ScoredTask, Task
 from nacbench.tasks.omniglot import Omniglot
 
@@ -60,4 +61,5 @@ class LowshotOmniglot(LowShotTask):
         ways = min(self.ways, int(other.labels.max()) + 1)
         search = EpisodePool("search", other, other, ways, self.queries, self.episode_seed)
         spec = source.found_spec(arrays)
-        return LowShot(self, settings, spec, source.preparation(source.recipes["paper"], spec), scored, search)
+        preparation = source.preparation(source.recipes["paper"], spec)
+        return LowShot(self, settings, spec, preparation, scored, search, source_shortages(source, arrays))

@@ -10,6 +10,7 @@ from nacbench.data.source import Archive
 class Modelnet10(ModelNetTask):
     title = "ModelNet10"
     classes = 10
+    full_sizes = {"train": 3_991, "test": 908}
     archive = Archive(
         name="modelnet10",
         url="http://vision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip",

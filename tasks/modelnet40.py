@@ -10,6 +10,7 @@ from nacbench.data.source import Archive
 class Modelnet40(ModelNetTask):
     title = "ModelNet40"
     classes = 40
+    full_sizes = {"train": 9_843, "test": 2_468}
     archive = Archive(
         name="modelnet40",
         url="https://modelnet.cs.princeton.edu/ModelNet40.zip",

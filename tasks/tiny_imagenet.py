@@ -22,6 +22,7 @@ class TinyImagenet(HubImageTask):
         files={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )
     some_classes = True
+    full_sizes = {"train": 100_000, "test": 10_000}
     shape = (3, 64, 64)
     mean = (0.4802, 0.4481, 0.3975)
     std = (0.2770, 0.2691, 0.2821)

@@ -33,9 +33,13 @@ class ArrayTask(Task):
         validation_examples: hold out so many training examples, evenly, as validation; 0: the data's own, if any.
         test_examples: use only so many test examples, evenly over the split; 0: all.
         inputs: names of the arrays that make an example, without the split.
+        full_sizes: published number of examples of a split, where a copy could have fewer.
+        example_name: what an example is called in the line that says so.
     """
 
     inputs: ClassVar[tuple[str, ...]]
+    full_sizes: ClassVar[Mapping[str, int]] = {}
+    example_name: ClassVar[str] = "examples"
     recipes: ClassVar[Mapping[Scale, Recipe]]
 
     train_examples: Limit = 0
@@ -96,6 +100,35 @@ class ArrayTask(Task):
         return dataclasses.replace(self.spec(), classes=found)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """How the data that was found is less than the whole data set: the number is then another task's."""
-        found = self.found_spec(arrays).classes
-        return [f"{found} of {self.classes} classes"] if found < self.classes else []
+        """How the data that was found is less than the whole data set: the number is then another task's.
+
+        What counts are the labels that occur, not the names that a file's head may list; and where all classes are
+        there, the number of examples. Options that use fewer are no shortage: they are in the configuration.
+        """
+        import numpy as np
+
+        found = len(np.unique(arrays["train_labels"]))
+        if found < self.classes:
+            return [f"{found} of {self.classes} classes"]
+        sizes = {split: (len(arrays[f"{split}_labels"]), full) for split, full in self.full_sizes.items()}
+        return [
+            f"{some:,} of {full:,} {split} {self.example_name}" for split, (some, full) in sizes.items() if some < full
+        ]
+
+
+def whole_labels(values: Any, classes: int) -> np.ndarray:
+    """Labels as int16, checked as they are stored: a cast would fold a wrong one into the range.
+
+    Raises:
+        ValueError: names the first that is not a whole number of one of the classes.
+    """
+    import numpy as np
+
+    labels = np.asarray(values)
+    if not np.issubdtype(labels.dtype, np.integer):  # text, or a column with gaps
+        wrong = next((v for v in labels.tolist() if not isinstance(v, int)), labels.dtype)
+        raise ValueError(f"label {wrong!r} is not a whole number")
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise ValueError(f"label {outside[0]} is not one of {classes} classes")
+    return labels.astype(np.int16)

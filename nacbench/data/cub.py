@@ -57,6 +57,6 @@ def _read_list(path: Path) -> dict[str, str]:
 
 def _label(folder: Path, labels: Mapping[str, str], number: str) -> int:
     value = labels.get(number, "")
-    if not value.isdigit() or not 1 <= int(value) <= 200:
+    if not value.isdecimal() or not 1 <= int(value) <= 200:
         raise UserError(f"{folder / LISTS[1]}: the class of image {number} is {value or 'missing'!r}, not 1 to 200")
     return int(value) - 1

@@ -1,5 +1,6 @@
 """Data sets of the hub, from a local mirror that is laid out like it; only `HubDataset.fetch` uses the network."""
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -60,6 +61,30 @@ class HubDataset:
     def split_files(self, data_root: Path, split: str) -> list[Path]:
         """The files of a split, sorted."""
         return sorted(self.place(data_root).glob(self.files[split]))
+
+    def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
+        """The names that a split's own files give to the labels in a column; None where they give none.
+
+        The library that reads the rows takes one list for all splits, whatever the others say.
+
+        Raises:
+            UserError: if the split's files do not agree, or one is no Parquet file.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        found: list[str] | None = None
+        for number, file in enumerate(self.split_files(data_root, split)):
+            try:
+                head = pq.read_schema(file).metadata or {}
+                features = json.loads(head.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise UserError(f"{file} cannot be read: {error}; delete it and fetch it again") from error
+            names = (features.get(column) or {}).get("names")
+            if number and names != found:
+                raise UserError(f"{file} has other class names than the files of its split before it")
+            found = names
+        return found
 
     def stamp(self, data_root: Path) -> str:
         """Names, sizes and times of all files."""

@@ -35,7 +35,9 @@ def read_image(file: Path | IO[bytes], shape: tuple[int, int, int], name: str | 
             image = opened.convert("L" if channels == 1 else "RGB")
             fitted = ImageOps.fit(image, (width, height), method=Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"image {name or file} cannot be read: {error}; fetch or copy it again") from error
+        raise UserError(
+            f"image {name or file} cannot be read: {error}; delete it and fetch or copy it again"
+        ) from error
     grid = np.asarray(fitted, dtype=np.uint8)
     return grid[None] if channels == 1 else np.ascontiguousarray(grid.transpose(2, 0, 1))
 
@@ -88,7 +90,7 @@ def image_names(folder: Path, classes: Sequence[Path]) -> tuple[np.ndarray, np.n
     for label, place in enumerate(classes):
         own = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and not _hidden(path, place))
         if not own:
-            raise UserError(f"{place} holds no images; fetch the data set again, or remove that folder")
+            raise UserError(f"{place} holds no images; delete {folder} and fetch it again, or remove that folder")
         names += [str(path.relative_to(folder)).encode() for path in own]
         labels += [label] * len(own)
     return np.array(names), np.array(labels, dtype=np.int16)
@@ -156,7 +158,7 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
     places = [folder / class_name for class_name in classes]
     for place in places:
         if not place.is_dir():
-            raise UserError(f"{folder} has no folder {place.name}; fetch the data set again")
+            raise UserError(f"{folder} has no folder {place.name}; delete it and fetch the data set again")
 
     def decode() -> dict[str, np.ndarray]:
         names, labels = image_names(folder, places)

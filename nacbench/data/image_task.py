@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count
+from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count, whole_labels
 from nacbench.data.hub import HubDataset
 from nacbench.errors import UserError
 from nacbench.recipe import Fraction, Positive, Recipe
@@ -140,11 +140,13 @@ class HubImageTask(ImageTask):
         import numpy as np
 
         arrays: dict[str, np.ndarray] = {}
+        known: list[str] | None = None
         for split, rows in self.dataset.load(data_root).items():
-            names = getattr(rows.features.get(self.label_column), "names", None)
+            names = self.dataset.class_names(data_root, split, self.label_column)
+            known = known or names
             try:
-                images, labels = self._decode_split(rows.with_format("numpy"))
-                check_labels(labels, len(names) if names else self.classes)
+                images, stored = self._decode_split(rows.with_format("numpy"))
+                labels = renumbered(whole_labels(stored, len(names or range(self.classes))), names, known)
             except (ValueError, KeyError, OSError) as error:
                 reason = f"it has no column {error}" if isinstance(error, KeyError) else error
                 raise UserError(
@@ -153,32 +155,40 @@ class HubImageTask(ImageTask):
                     f"and labels in {self.label_column!r}"
                 ) from error
             arrays |= {f"{split}_images": images, f"{split}_labels": labels}
-            if self.some_classes and names:
-                arrays[CLASS_NAMES] = np.array([name.encode() for name in names])
+        if self.some_classes and known:
+            arrays[CLASS_NAMES] = np.array([name.encode() for name in known])
         return arrays
 
-    def _decode_split(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _decode_split(self, rows: Any) -> tuple[np.ndarray, list[Any]]:
+        """Images, and labels as they are stored."""
         import numpy as np
 
         images = np.empty((len(rows), *self.shape), dtype=np.uint8)
-        labels = np.empty(len(rows), dtype=np.int16)
+        labels: list[Any] = []
         first = 0
         for part in rows.iter(1000):
             last = first + len(part[self.label_column])
             images[first:last] = np.stack([_channels_first(image, self.shape[0]) for image in part[self.image_column]])
-            own = np.asarray(part[self.label_column])
-            if not np.issubdtype(own.dtype, np.integer):  # a column that only other splits have is filled with nothing
-                raise ValueError(f"a label is {own[~np.isfinite(own.astype(float))][:1].tolist() or own[:1].tolist()}")
-            labels[first:last] = own
+            labels += np.asarray(part[self.label_column]).tolist()
             first = last
         return images, labels
 
 
-def check_labels(labels: np.ndarray, classes: int) -> None:
-    """Raise a ValueError that names the first label that is not one of the classes."""
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    if len(wrong):
-        raise ValueError(f"label {wrong[0]} is not one of {classes} classes")
+def renumbered(labels: np.ndarray, names: list[str] | None, known: list[str] | None) -> np.ndarray:
+    """Labels that count through one split's class names, made to count through another's.
+
+    Raises:
+        ValueError: if a class that occurs is not among the known ones.
+    """
+    import numpy as np
+
+    if names == known or names is None or known is None:
+        return labels
+    strangers = [names[label] for label in np.unique(labels) if names[label] not in known]
+    if strangers:
+        raise ValueError(f"its class {strangers[0]!r} is not among the training split's")
+    position = {name: number for number, name in enumerate(known)}
+    return np.array([position.get(name, -1) for name in names], dtype=np.int16)[labels]
 
 
 def _channels_first(image: np.ndarray, channels: int) -> np.ndarray:

@@ -25,6 +25,7 @@ LRA = LocalFiles(
     url="https://github.com/google-research/long-range-arena",
     terms="Apache-2.0",
 )
+LRA_SHORTER_THAN = 2000
 LRA_FILES = {"train": "basic_train.tsv", "validation": "basic_val.tsv", "test": "basic_test.tsv"}
 
 
@@ -51,6 +52,11 @@ class ListOpsTask(SequenceTask):
 
     data: Literal["generated", "lra"] = "generated"
     data_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data == "lra" and self.shorter_than != LRA_SHORTER_THAN:
+            raise ValueError(f"task.data = 'lra': those expressions are longer than {self.title}'s; use task listops")
 
     def longest(self) -> int:
         return 2000 if self.data == "lra" else self.shorter_than - 1

@@ -46,7 +46,7 @@ def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
         for split, own in found.items():
             paths = sorted(path for path in (place / split).glob("*.off") if not path.name.startswith("."))
             if not paths:
-                raise UserError(f"{place / split} holds no meshes (*.off); fetch the data set again")
+                raise UserError(f"{place / split} holds no meshes (*.off); delete {folder} and fetch it again")
             own += [(path, label) for path in paths]
     return found
 

@@ -53,4 +53,10 @@ class ModelNetTask(PointTask):
         reason = self.missing(data_root)
         if reason:
             raise UserError(reason)
-        return mesh_arrays(self.archive.name, self.archive.place(data_root), self.stored)
+        found = mesh_arrays(self.archive.name, self.archive.place(data_root), self.stored)
+        if len(found.arrays["class_names"]) > self.classes:
+            raise UserError(
+                f"{self.archive.place(data_root)} has {len(found.arrays['class_names'])} classes, {self.title} has "
+                f"{self.classes}; remove the folders that are not its own"
+            )
+        return found

@@ -48,6 +48,10 @@ def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], li
     """Most of the rows, and those of every tenth sentence: a sentence with all its pictures is on one side."""
     numbers = {name: position for position, name in enumerate(dict.fromkeys(_sentence_id(row) for row in rows))}
     held = [numbers[_sentence_id(row)] % HELD_OUT == HELD_OUT - 1 for row in rows]
+    if not any(held):
+        raise UserError(
+            f"the validation split has {len(numbers)} sentences; at least {HELD_OUT} are needed to hold one out"
+        )
     rest = [row for row, out in zip(rows, held, strict=True) if not out]
     return rest, [row for row, out in zip(rows, held, strict=True) if out]
 
@@ -70,12 +74,29 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = table.select(COLUMNS).to_pylist()
     if not rows:
         raise UserError(f"{file} has no rows")
-    for row in rows:
+    for number, row in enumerate(rows):
         if row["label"] not in (0, 1):
             raise UserError(f"{file}: the label of {row['identifier']} is {row['label']!r}, not 0 or 1")
+        for column in ("identifier", "sentence"):
+            if not isinstance(row[column], str):
+                raise UserError(f"{file}, row {number}: {column} is {row[column]!r}, not text")
     return rows
 
 
 def row_image(row: Mapping[str, Any], file: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """The image in a row's column ``image``, as uint8 of this shape."""
-    return read_image(io.BytesIO(row["image"]["bytes"]), shape, f"{row['identifier']} in {file}")
+    return read_image(
+        io.BytesIO(image_bytes(row["image"], f"{file}, {row['identifier']}")), shape, f"{row['identifier']} in {file}"
+    )
+
+
+def image_bytes(image: Any, where: str) -> bytes:
+    """The bytes of an image as the hub's Parquet files keep it: bare, or as ``{"bytes": …, "path": …}``.
+
+    Raises:
+        UserError: if there are none.
+    """
+    content = image.get("bytes") if isinstance(image, Mapping) else image
+    if not isinstance(content, bytes):
+        raise UserError(f"{where}: the image is {image!r:.60}, not the bytes of an image file")
+    return content

@@ -59,19 +59,24 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
         UserError: names the file, the line and what is wrong with it.
     """
     examples = []
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{file}, line {number}"
-            try:
-                example = json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{where} is not JSON: {error}") from error
-            missing = [key for key in ("identifier", "sentence", "label") if not isinstance(example.get(key), str)]
-            if missing:
-                raise UserError(f"{where} has no text under {missing[0]!r}")
-            if example["label"] not in LABELS:
-                raise UserError(f"{where}: label {example['label']!r} is neither 'True' nor 'False'")
-            examples.append(example)
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        where = f"{file}, line {number}"
+        try:
+            example = json.loads(line)
+        except ValueError as error:  # a UnicodeDecodeError is one, too
+            raise UserError(f"{where} is not JSON: {error}") from error
+        if not isinstance(example, dict):
+            raise UserError(f"{where} is {example!r}, not an object")
+        missing = [key for key in ("identifier", "sentence", "label") if not isinstance(example.get(key), str)]
+        if missing:
+            raise UserError(f"{where} has no text under {missing[0]!r}")
+        if example["label"] not in LABELS:
+            raise UserError(f"{where}: label {example['label']!r} is neither 'True' nor 'False'")
+        examples.append(example)
     if not examples:
         raise UserError(f"{file} has no examples")
     return examples
@@ -87,4 +92,8 @@ def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
     if "/" in name or not name:
         raise UserError(f"identifier {example['identifier']!r} does not name a photograph")
     directory = example.get("directory")
-    return place / name if directory is None else place / str(int(directory)) / name
+    if directory is None:
+        return place / name
+    if not str(directory).isdecimal():
+        raise UserError(f"directory {directory!r} of {example['identifier']} is not a number")
+    return place / str(int(directory)) / name

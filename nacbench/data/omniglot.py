@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.nlvr import image_bytes
 from nacbench.errors import UserError
 
 PARQUET = "images_background_small.parquet"
+COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
 TRAIN_DRAWERS = 16  # of the 20 that drew each character; two for validation, two for test
 
@@ -86,10 +88,19 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
             rows = pq.read_table(file, columns=["alphabet", "character", "drawer", "image"]).to_pylist()
         except (pa.ArrowException, OSError, KeyError) as error:
             raise UserError(f"{file} cannot be read: {error}") from error
+        for number, row in enumerate(rows):
+            wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
+            if wrong:
+                raise UserError(f"{file}, row {number}: {wrong[0]} is {row[wrong[0]]!r}")
         rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
         for row in rows:
             where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"
-            yield row["alphabet"], row["character"], row["drawer"], _image(io.BytesIO(row["image"]["bytes"]), where)
+            yield (
+                row["alphabet"],
+                row["character"],
+                row["drawer"],
+                _image(io.BytesIO(image_bytes(row["image"], where)), where),
+            )
         return
     for place in sorted(folder.glob("images_background*/*/character*")):
         for number, path in enumerate(sorted(place.glob("*.png")), start=1):

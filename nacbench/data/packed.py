@@ -30,7 +30,7 @@ class PackedArchive(Archive):
             return super().verify(data_root)
         found = sum_of(self._file(data_root)).sha256
         if self.sha256 and found != self.sha256:
-            raise UserError(f"{self._file(data_root)} has the SHA-256 {found}, not {self.sha256}; fetch it again")
+            raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
         self.content(data_root)
         compared = "as its makers publish it" if self.sha256 else "its makers publish none to compare with"
         return f"{self.name}: {self.packed} unpacks, SHA-256 {found[:12]}… ({compared})"
@@ -47,11 +47,20 @@ class PackedArchive(Archive):
         stamp = f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}"
         folder = cache_folder() / "unpacked" / f"{self.name}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
         if not folder.is_dir():
+            found = sum_of(file).sha256 if self.sha256 else None
+            if found != self.sha256:
+                raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
             fill_folder(folder, lambda aside: unpack(file, aside))
         unmet = [pattern for pattern in self.needs if not any((folder / self.inside).glob(pattern))]
         if unmet:
-            raise UserError(f"nothing in {file} matches {self.inside}/{unmet[0]}; fetch it again")
+            raise self._wrong(data_root, f"has nothing that matches {self.inside}/{unmet[0]}")
         return folder / self.inside
+
+    def _wrong(self, data_root: Path, reason: str) -> UserError:
+        return UserError(
+            f"{self._file(data_root)} {reason}; delete {self.place(data_root)} and fetch it again with "
+            "'nacbench data fetch TASK'"
+        )
 
     def _file(self, data_root: Path) -> Path:
         return self.place(data_root) / self.packed

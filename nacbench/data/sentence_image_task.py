@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from nacbench.data.image_task import ImageRecipe, ImageTask
+from nacbench.errors import UserError
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
     from nacbench.data.live import Inputs, Preparation
 
+# augmentation after which a sentence need not be true of the image, or false, as it was before
+UNTRUE = {
+    "mixup": "a sentence cannot be mixed",
+    "cutmix": "a sentence cannot be mixed",
+    "flip": "a mirrored image has its left on the right",
+    "resized_crop": "what a sentence speaks of may be cut off",
+    "crop_padding": "what a sentence speaks of may be cut off",
+    "randaugment": "it turns, shifts and recolours what a sentence speaks of",
+    "erasing": "what a sentence speaks of may be erased",
+}
 VOCABULARY = "vocabulary"  # the words by number, an array beside the examples
 
 
@@ -53,6 +64,10 @@ class SentenceImageTask(ImageTask):
         return SentenceImageTokenizer(image, self.vocabulary, self.max_words, width, self.position_dim)
 
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
+        for name, reason in UNTRUE.items():
+            value = getattr(recipe.augment, name)
+            if value:
+                raise UserError(f"training.augment.{name} = {value}: {reason}; leave it off for {self.title}")
         return WithSentence(super().preparation(recipe, spec))
 
 

@@ -11,7 +11,7 @@ from nacbench.data.manifest import progress
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from tarfile import TarInfo
+    from tarfile import TarFile, TarInfo
     from zipfile import ZipInfo
 
 MOST_EXPANSION = 200  # times the archive's own size; a real data set stays far below
@@ -52,6 +52,29 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
             guard.admit(member.name, _special_in_tar(member), member.size)
             tar.extract(member, folder)
             done(member.size)
+        if not _has_end(tar):
+            raise UserError(f"{archive} is cut off: it lacks the two empty blocks that a tar ends with; get it again")
+
+
+def _has_end(tar: TarFile) -> bool:
+    """Whether empty blocks follow the last member: `tarfile` takes a cut between two members for the end."""
+    from tarfile import BLOCKSIZE
+
+    assert tar.fileobj is not None
+    tar.fileobj.seek(_end_of_members(tar))
+    rest = tar.fileobj.read(2 * BLOCKSIZE)
+    return len(rest) == 2 * BLOCKSIZE and not any(rest)
+
+
+def _end_of_members(tar: TarFile) -> int:
+    from tarfile import BLOCKSIZE
+
+    members = tar.getmembers()
+    if not members:
+        return 0
+    last = members[-1]
+    size = last.size if last.isreg() else 0
+    return last.offset_data + -(-size // BLOCKSIZE) * BLOCKSIZE
 
 
 def _unpack_zip(archive: Path, folder: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from nacbench.data.image_task import ImageTask
 from nacbench.errors import UserError
+from nacbench.protocols.shortages import source_shortages
 from nacbench.recipe import Settings
 from nacbench.task import SCALES, Evaluation, Kind, ScoredTask, Task
 
@@ -68,7 +69,8 @@ class CorruptedTask(Task):
         test = live.splits["test"]
         test = test.spread(self.examples) if self.examples else test
         name = f"corrupted-{source.title}-{source.fingerprint(data_root)}"
-        return Corrupted(live.spec, test, live.preparation, source.shortages(arrays), name, self.corruption_seed)
+        partial = source_shortages(source, arrays)
+        return Corrupted(live.spec, test, live.preparation, partial, name, self.corruption_seed)
 
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
         """Means over all corruptions and severities, the clean accuracy, the drop from it, and the error of each

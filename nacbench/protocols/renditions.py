@@ -10,6 +10,7 @@ import numpy as np
 
 from nacbench.data.array_task import CLASS_NAMES
 from nacbench.errors import UserError
+from nacbench.protocols.shortages import source_shortages
 from nacbench.task import Evaluation
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Renditions:
             "ood/renditions": Split({"images": arrays["images"]}, labels, np.flatnonzero(labels >= 0)),
         }
         self.split_sizes = {name: len(split) for name, split in self._splits.items()}
-        self.partial = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
+        own_shortage = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
+        self.partial = [*own_shortage, *source_shortages(source, own)]
 
     notes: Sequence[str] = ()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from nacbench.data.image_task import ImageTask
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
+from nacbench.protocols.shortages import source_shortages
 from nacbench.task import ScoredTask, Task
 
 if TYPE_CHECKING:
@@ -21,11 +25,17 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TransferTask(LowShotTask):
     """Support from the training images of a data set, queries from its test images, in the source's size and
-    normalisation. The learning rate is searched on training images alone."""
+    normalisation. The learning rate is searched on training images alone.
+    """
 
     def arrays(self, data_root: Path) -> Arrays:
         """``train_images`` (uint8, N×C×H×W), ``train_labels``, ``test_images``, ``test_labels``."""
         raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
+
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """How the data that was found is less than the whole data set."""
+        found = len(np.unique(arrays["train_labels"]))
+        return [f"{found} of {self.classes} classes"] if found < self.classes else []
 
     def fingerprint(self, data_root: Path) -> str:
         return self.arrays(data_root).fingerprint
@@ -38,8 +48,9 @@ class TransferTask(LowShotTask):
         arrays = self.arrays(data_root).arrays
         train, test = (Split({"images": arrays[f"{s}_images"]}, arrays[f"{s}_labels"]) for s in ("train", "test"))
         options = (self.ways, self.queries, self.episode_seed)
-        found = source.found_spec(source.arrays(data_root).arrays)
-        partial = [f"source: {text}" for text in source.shortages(source.arrays(data_root).arrays)]
+        theirs = source.arrays(data_root).arrays
+        found = source.found_spec(theirs)
+        partial = [*self.shortages(arrays), *source_shortages(source, theirs)]
         preparation = Fitted(source.preparation(source.recipes["paper"], found), source.shape)
         scored, search = EpisodePool("scored", train, test, *options), EpisodePool("search", train, train, *options)
         return LowShot(self, settings, found, preparation, scored, search, partial)

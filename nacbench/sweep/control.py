@@ -57,6 +57,7 @@ def submit(
     with sole_submitter(place.store):
         observer = Observer(place.store)
         _release_held(observer, say)
+        _remove_leftovers(observer)
         standings = observer.standings(plan.runs)
         if any(standing.state == "unknown" for standing in standings.values()):
             raise UserError("Slurm does not answer, so that it is not known what is under way; nothing was submitted")
@@ -215,6 +216,15 @@ def _release_held(observer: Observer, say: Say) -> None:
     if held:
         slurm.release(held)
         say(f"released {len(held)} jobs that Slurm held after a failed launch")
+
+
+def _remove_leftovers(observer: Observer) -> None:
+    """Half-written pickles of submitit's whose jobs are over: nobody else ever removes them."""
+    live = {job.comment for job in observer.jobs.values() if job.is_live}
+    for submission in observer.submissions:
+        if submission.token not in live and not observer.is_silent:
+            for file in submission.jobs_folder().glob("*.save_tmp"):
+                file.unlink(missing_ok=True)
 
 
 def _by_executor(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:

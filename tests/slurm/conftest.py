@@ -48,15 +48,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cluster() -> Callable[..., None]:
-    """Runs ``devcluster.sh`` with some words; skips all where no cluster of ours is up."""
-    if "SLURM_DEV_DIR" not in os.environ or not slurm.is_available():
-        pytest.skip("no Slurm cluster of ours is up; run: make test-slurm")
+def cluster(worker_id: str) -> Iterator[Callable[..., None]]:
+    """A cluster for these tests alone; runs ``devcluster.sh`` with some words. Each worker of pytest-xdist has its own:
+    the tests mostly wait, and some of them break things."""
+    if "NACBENCH_TEST_SLURM" not in os.environ:
+        pytest.skip("needs a Slurm cluster, which make test-slurm starts")
+    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    folder = f"/tmp/nacbench-slurm-{os.getuid()}-{number}"  # sockets in it must have short names
+    settings = {"SLURM_DEV_DIR": folder, "SLURM_DEV_PORT": str(17817 + 100 * number)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**settings, "SLURM_CONF": f"{folder}/etc/slurm.conf"}.items():
+            patch.setenv(name, value)
 
-    def run(*words: str) -> None:
-        subprocess.run([str(CLUSTER), *words], check=True, capture_output=True, text=True, timeout=120)
+        def run(*words: str) -> None:
+            done = subprocess.run([str(CLUSTER), *words], check=False, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
 
-    return run
+        run("start")
+        try:
+            yield run
+        finally:
+            run("wipe")
 
 
 @pytest.fixture(autouse=True)
@@ -245,6 +257,10 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
             "profile": {**PROFILE, **(profile or {})},
         }
         settings = {f"task.{k}": v for k, v in changes.pop("task", {}).items()} | changes.pop("set", {})
+        for block in changes.get("include", []):
+            block["tasks"] = content["tasks"]
+        if "include" in changes:  # the top only says what they share
+            del content["tasks"]
         return TestSweep(tmp_path / "runs", yaml.safe_load(yaml.safe_dump({**content, "set": settings, **changes})))
 
     yield make

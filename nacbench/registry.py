@@ -170,10 +170,13 @@ def _origin(point: importlib.metadata.EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
 
 
-@cache
 def _modules(package: str) -> tuple[str, ...]:
-    infos = pkgutil.iter_modules(importlib.import_module(package).__path__)
-    return tuple(info.name for info in infos if not info.name.startswith("_"))
+    return _modules_in(tuple(importlib.import_module(package).__path__))
+
+
+@cache
+def _modules_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(info.name for info in pkgutil.iter_modules(folders) if not info.name.startswith("_"))
 
 
 def _plugin_name(stem: str) -> str:

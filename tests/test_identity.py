@@ -221,6 +221,7 @@ def test_how_files_are_got_does_not_count() -> None:
 def test_a_change_in_what_a_task_builds_on_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     task = TASKS.get("digits")
     before = identity_module._plugin_digest(task)
+    monkeypatch.setattr(identity_module, "_digest_from", identity_module._digest_from.__wrapped__)  # remembers nothing
     meaning = sources_module.meaning_of
     monkeypatch.setattr(
         sources_module, "meaning_of", lambda file: meaning(file) + ("changed" if file.name == "augment.py" else "")

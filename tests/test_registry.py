@@ -128,6 +128,7 @@ def test_a_name_like_no_other_is_answered_with_all_of_them() -> None:
 
 def test_a_new_file_in_the_tasks_folder_is_a_new_task(tasks_folder: Path) -> None:
     before = set(TASKS.entries())
+    registry._modules_in.cache_clear()  # a process looks into a folder once
     write(tasks_folder / "two_coins.py", TASK)
     assert set(TASKS.entries()) - before == {"two-coins"}
     assert TASKS.get("two-coins").title == "Coins"

@@ -75,7 +75,7 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
     A task that takes its network from another task's run needs that task's data too.
     """
     load_plugins(plugin)
-    root = data_root_of(data_root)
+    root = data_root_of(data_root, new=True)
     for name, task in _chosen(tasks, settings).items():
         sources = task.sources()
         for source in sources:
@@ -123,11 +123,14 @@ def import_(
 ) -> None:
     """Put data that you have got yourself into the mirror, whole; your own files stay as they are."""
     load_plugins(plugin)
-    root = data_root_of(data_root)
+    root = data_root_of(data_root, new=True)
     sources = needed(reversed(with_sources(task, settings or ()).values()))
     if not sources:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    wanting = [source for source in sources if source.missing(root)] or sources[:1]
+    wanting = [source for source in sources if source.missing(root)]
+    if not wanting:
+        places = " and ".join(str(source.place(root)) for source in sources)
+        raise UserError(f"{task}: all its data is there already, in {places}; remove what you want to replace first")
     refusals = []
     for source in wanting:
         try:

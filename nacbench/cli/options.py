@@ -42,17 +42,21 @@ def load_plugins(files: list[Path] | None) -> None:
         load_plugin_file(file)
 
 
-def data_root_of(option: Path | None) -> Path:
+def data_root_of(option: Path | None, *, new: bool = False) -> Path:
     """The mirror to use.
 
+    Args:
+        option: what the user named.
+        new: it may be one that does not exist yet, as it will be filled.
+
     Raises:
-        UserError: if a folder was named that does not exist.
+        UserError: if a folder was named that does not exist, or what was named is not a folder.
     """
     from nacbench.data.places import default_data_root
     from nacbench.errors import UserError
 
     if option is None:
         return default_data_root()
-    if not option.is_dir():
+    if not option.is_dir() and (option.exists() or not new):
         raise UserError(f"--data-root {option}: there is no such folder")
     return option

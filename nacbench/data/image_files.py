@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp")
 
 
-def read_image(file: Path | IO[bytes], shape: tuple[int, int, int], name: str | None = None) -> np.ndarray:
-    """One image as uint8 channels×height×width: resized to cover the shape, and its middle cut out.
+def read_image(
+    file: Path | IO[bytes], shape: tuple[int, int, int], name: str | None = None, *, crop: bool = True
+) -> np.ndarray:
+    """One image as uint8 channels×height×width, resized (bicubic) to the shape.
 
     Args:
         file: its path, or its open content.
         shape: channels, height and width.
         name: of the image in errors; its path by default.
+        crop: keep the proportions: cover the shape and cut out the middle; else stretch the whole image over it.
 
     Raises:
         UserError: if it cannot be read whole.
@@ -33,7 +36,8 @@ def read_image(file: Path | IO[bytes], shape: tuple[int, int, int], name: str | 
     try:
         with Image.open(file) as opened:
             image = opened.convert("L" if channels == 1 else "RGB")
-            fitted = ImageOps.fit(image, (width, height), method=Image.Resampling.BICUBIC)
+            fit = ImageOps.fit if crop else Image.Image.resize
+            fitted = fit(image, (width, height), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             f"image {name or file} cannot be read: {error}; delete it and fetch or copy it again"
@@ -49,21 +53,23 @@ class ImageFiles:
         folder: what the names are relative to.
         names: N relative paths, as bytes (so that they can be stored in an array).
         shape: channels, height and width that every image is fitted to.
+        crop: see `read_image`.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, folder: Path, names: np.ndarray, shape: tuple[int, int, int]) -> None:
+    def __init__(self, folder: Path, names: np.ndarray, shape: tuple[int, int, int], *, crop: bool = True) -> None:
         self.folder = folder
         self.names = names
         self.image_shape = shape
+        self.crop = crop
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         paths = [self.folder / name.decode() for name in self.names[indices]]
-        images = [read_image(path, self.image_shape) for path in paths]
+        images = [read_image(path, self.image_shape, crop=self.crop) for path in paths]
         return np.stack(images) if images else np.empty((0, *self.image_shape), dtype=np.uint8)
 
 
@@ -144,6 +150,8 @@ def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[
 def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[int, int, int]) -> Arrays:
     """The images of some class folders, decoded once: ``images`` (uint8, N×C×H×W), ``labels`` and ``class_names``.
 
+    Images are stretched to the shape, whole.
+
     Args:
         name: of the data set, in the cache.
         folder: has a folder for each class.
@@ -162,8 +170,8 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
 
     def decode() -> dict[str, np.ndarray]:
         names, labels = image_names(folder, places)
-        images = ImageFiles(folder, names, shape)[np.arange(len(names))]
+        images = ImageFiles(folder, names, shape, crop=False)[np.arange(len(names))]
         return {"images": images, "labels": labels, "class_names": np.array([c.encode() for c in classes])}
 
     stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for place in places)
-    return cached_arrays(f"{name}-{shape[1]}", stamp, decode)
+    return cached_arrays(f"{name}-{shape[1]}-stretched", stamp, decode)

@@ -37,6 +37,7 @@ FOREST_TREES = 16  # … and at least so many trees
 PATIENCE_NODES = 1 << 27  # progress is looked at after so many nodes …
 PATIENCE_SPELLS = 1000  # … and must be enough to be done after so many such spells
 TREE_WORK = 128  # nodes that cost about as much as a tree does besides its own
+CHECKED_AT_ONCE = 4096  # lines of a file whose labels are checked together
 HEADER = b"Source\tTarget"
 SYMBOLS_OF_BYTES = {token.encode(): symbol for token, symbol in SYMBOLS.items()}
 SPACED = bytes.maketrans(b"()", b"  ")
@@ -166,7 +167,7 @@ def generate(
 def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Expressions and their labels from one of Long Range Arena's own files, ``Source`` and ``Target`` in columns.
 
-    Parentheses are dropped. Labels are taken as they are.
+    Parentheses are dropped. Every label is compared with the expression's value, all of it.
 
     Args:
         path: of the file.
@@ -176,11 +177,13 @@ def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
         Symbols (uint8, N×max_length, padded with 0 at the end) and labels (int16, N, 0 to 9).
 
     Raises:
-        UserError: for a file that cannot be read or holds anything else; names the line and what is wrong.
+        UserError: for a file that cannot be read, holds anything else or has a wrong label; names the line and what is
+            wrong.
     """
     if max_length < 1:
         raise UserError(f"max_length = {max_length}: it must be at least 1")
     tokens, labels = bytearray(), []
+    whole: list[bytes] = []  # expressions whose labels have not been checked yet
     try:
         with path.open("rb") as lines:
             header = next(lines, b"").rstrip(b"\r\n")
@@ -194,11 +197,40 @@ def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
                     raise UserError(f"{path}: line {number}: {error}") from None
                 tokens += row[:max_length].ljust(max_length, b"\0")
                 labels.append(label)
+                whole.append(row)
+                if len(whole) == CHECKED_AT_ONCE:
+                    _check_labels(path, whole, labels)
+                    whole.clear()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if not labels:
         raise UserError(f"{path}: line 2: there is no example after the header")
+    _check_labels(path, whole, labels)
     return np.frombuffer(tokens, dtype=np.uint8).reshape(-1, max_length), np.array(labels, dtype=np.int16)
+
+
+def _check_labels(path: Path, rows: Sequence[bytes], labels: Sequence[int]) -> None:
+    """Compare the last labels of a file with the values of its last rows."""
+    width = max(map(len, rows), default=0)
+    tokens = np.frombuffer(b"".join(row.ljust(width, b"\0") for row in rows), dtype=np.uint8).reshape(len(rows), width)
+    first = len(labels) - len(rows)
+    given = np.array(labels[first:])
+    try:
+        values = evaluate_tokens(tokens)
+    except UserError:
+        for number, row in enumerate(tokens):
+            try:
+                evaluate_tokens(row[None])
+            except UserError as error:
+                reason = str(error).removeprefix("row 0: ")
+                raise UserError(f"{path}: line {first + number + 2}: {reason}") from None
+        raise
+    wrong = np.flatnonzero(values != given)
+    if len(wrong):
+        row = wrong[0]
+        raise UserError(
+            f"{path}: line {first + row + 2}: the label is {given[row]}, but the expression's value is {values[row]}"
+        )
 
 
 def _parse(line: bytes) -> tuple[bytes, int]:

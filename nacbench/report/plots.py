@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.files import whole_file
-from nacbench.report.table import Series
+from nacbench.report.series import Series
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -173,7 +173,7 @@ def _make_claim(folder: Path, number: int, life: Life) -> int | None:
         os.fsync(descriptor)
         os.link(aside, path)
         sync_folder(path.parent)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # somebody was faster, and has perhaps tidied up already
         os.close(descriptor)
         return None
     except BaseException:
@@ -216,6 +216,8 @@ def seconds_since_beat(folder: Path, number: int) -> float:
     try:
         probe.touch()
         return probe.stat().st_mtime - file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # somebody has claimed the run just now, and tidied up
     finally:
         probe.unlink(missing_ok=True)
 

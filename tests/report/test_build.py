@@ -12,7 +12,7 @@ from nacbench.report.build import build_report
 from nacbench.report.plots import palette
 from tests.made import made_failure, made_record, write_failure, write_run
 
-FILES = ("table.md", "table.csv", "table.tex", "curves.png", "curves.pdf")
+FILES = ("table.md", "table.tex", "table.csv", "curves.png", "curves.pdf")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, cu
         (folder / "curve.jsonl").write_text(curve)
     report = build_report([tmp_path / "runs"], tmp_path / "report")
     assert "90.00" in report.markdown
-    assert [path.name for path in report.files] == ["table.md", "table.csv", "table.tex"]
+    assert [path.name for path in report.files] == ["table.md", "table.tex", "table.csv"]
 
 
 def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
-"""The main table."""
+"""The tables: of scores, of shifted data, of few shots."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nacbench.report.table import HEAD, as_latex, as_markdown, cells, footnotes, frame, group
+from nacbench.report.protocols import shift_table, shots_table
+from nacbench.report.scores import score_table
+from nacbench.report.series import group
+from nacbench.report.table import Table
+from nacbench.results.record import Failure, RunRecord
 from tests.made import made_failure, made_record
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -15,6 +21,10 @@ RECORDS = [
 ]
 
 
+def table_of(records: Iterable[RunRecord], failures: Sequence[Failure] = ()) -> Table:
+    return score_table(group(records), failures)
+
+
 def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
     (series,) = group(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
     assert [record.seed for record in series.records] == [0, 2]
@@ -23,7 +33,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
 
 
 def test_the_best_of_a_task_comes_first() -> None:
-    assert [row[:3] for row in cells(group(RECORDS), [])] == [
+    assert [row[:3] for row in table_of(RECORDS).rows] == [
         ("cifar10", "mini", "nac (mini)"),
         ("digits", "mini", "perceiver-io (mini)"),
         ("digits", "mini", "nac (mini)"),
@@ -49,18 +59,18 @@ def test_the_same_run_found_twice_counts_once() -> None:
 
 
 def test_a_single_seed_has_no_interval() -> None:
-    (row,) = cells(group([made_record(score=0.9)]), [])
+    (row,) = table_of([made_record(score=0.9)]).rows
     assert row[3] == "90.00"
 
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
-    rows = cells(group(RECORDS), [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")])
+    rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
     assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—")
     assert len(rows) == 4
 
 
 def test_the_frame_has_the_numbers_unformatted() -> None:
-    table = frame(group(RECORDS), [made_failure()])
+    table = table_of(RECORDS, [made_failure()]).frame
     nac = table[(table["task"] == "digits") & (table["model"] == "nac")].iloc[0]
     assert (nac["mean"], nac["seeds"], nac["parameters"]) == (pytest.approx(0.92), 3, 123_456)
     assert nac["half_width_95"] == pytest.approx(4.302652729911275 * 0.02 / 3**0.5)
@@ -69,19 +79,79 @@ def test_the_frame_has_the_numbers_unformatted() -> None:
 
 @pytest.mark.parametrize("ending", ["md", "tex"])
 def test_the_table_is_printed_as_committed(ending: str) -> None:
-    series = group(RECORDS)
-    text = {"md": as_markdown, "tex": as_latex}[ending](cells(series, [made_failure()]), footnotes(series))
-    assert text == (GOLDEN / f"table.{ending}").read_text()
+    table = table_of(RECORDS, [made_failure()])
+    assert {"md": table.markdown, "tex": table.latex}[ending]() == (GOLDEN / f"table.{ending}").read_text()
 
 
 def test_the_columns_of_the_markdown_line_up() -> None:
-    lines = as_markdown(cells(group(RECORDS), []), []).splitlines()
+    lines = table_of(RECORDS).markdown().splitlines()[: 2 + len(RECORDS) - 4]
     assert len({tuple(i for i, c in enumerate(line) if c == "|") for line in lines}) == 1
 
 
 def test_hostile_names_stay_text() -> None:
-    rows = cells(group([made_record(task="a|b<script>&_%$#{}~^\\")]), [])
-    assert as_markdown(rows, []).splitlines()[-1].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
+    table = table_of([made_record(task="a|b<script>&_%$#{}~^\\")])
+    assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
     escaped = r"a|b<script>\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
-    assert escaped in as_latex(rows, [])
-    assert len(rows[0]) == len(HEAD)
+    assert escaped in table.latex()
+
+
+def shifted(seed: int, clean: float, **metrics: float) -> RunRecord:
+    """A run that was scored on shifted data."""
+    return with_metrics(made_record(task="digits-c", seed=seed), "ood", {"clean_accuracy": clean, **metrics})
+
+
+def adapted(model: str, seed: int = 0, **by_shots: tuple[float, float]) -> RunRecord:
+    """A run that was adapted: accuracy and half width by number of shots (``one``, ``four``)."""
+    shots = {"one": 1, "four": 4}
+    test = {f"accuracy/{shots[name]}-shot": accuracy for name, (accuracy, _) in by_shots.items()}
+    record = with_metrics(made_record(task="lowshot-omniglot", model=model, seed=seed), "low-shot", test)
+    splits = {
+        f"shots-{shots[name]}": {"accuracy": accuracy, "half_width_95": width}
+        for name, (accuracy, width) in by_shots.items()
+    }
+    details = {name: {"adapt": "all", "rate": 0.003, "steps": 50} for name in splits}
+    return record.model_copy(update={"metrics": {**record.metrics, **splits}, "details": details})
+
+
+def with_metrics(record: RunRecord, protocol: str, metrics: dict[str, float]) -> RunRecord:
+    test = {**record.metrics["test"], **metrics}
+    return record.model_copy(update={"protocol": protocol, "metrics": {"test": test}})
+
+
+def cells_of(table: Table | None) -> list[Any]:
+    assert table is not None
+    return [tuple(row[3:]) for row in table.rows]
+
+
+def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
+    runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mce=0.2) for seed in range(3)]
+    table = shift_table(group(runs))
+    assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.00", "11.00 ± 2.48", "20.00 ± 0.00", "3")]
+    assert table is not None
+    assert table.frame.loc[0, "drop"] == pytest.approx(0.11)
+
+
+def test_what_a_task_does_not_have_is_a_dash() -> None:
+    assert cells_of(shift_table(group([shifted(0, 0.9, accuracy=0.5, drop=0.4)]))) == [
+        ("90.00", "50.00", "40.00", "—", "1")
+    ]
+
+
+def test_a_single_seed_s_interval_is_that_over_its_episodes() -> None:
+    runs = [adapted("nac", one=(0.4, 0.03), four=(0.6, 0.02)), adapted("vit", one=(0.3, 0.01))]
+    table = shots_table(group(runs))
+    assert sorted(cells_of(table)) == [("30.00 ± 1.00", "—", "1"), ("40.00 ± 3.00", "60.00 ± 2.00", "1")]
+    assert table is not None
+    assert [column.head for column in table.columns[3:]] == ["1-shot (%)", "4-shot (%)", "seeds"]
+    assert "lowshot-omniglot: adapted: all; 50 steps; learning rates chosen" in table.markdown()
+    assert len(table.frame) == 3
+
+
+def test_over_seeds_the_interval_is_that_over_seeds() -> None:
+    runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
+    assert cells_of(shots_table(group(runs))) == [("45.00 ± 63.53", "2")]
+
+
+def test_without_such_runs_there_is_no_such_table() -> None:
+    assert shift_table(group(RECORDS)) is None
+    assert shots_table(group(RECORDS)) is None

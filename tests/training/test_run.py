@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -211,12 +212,12 @@ def test_runs_of_different_precision_follow_each_other_in_one_process(tmp_path: 
     assert [record.precision for record in records] == ["bf16", "fp32"]
 
 
-def test_force_computes_again_and_keeps_the_old_run_aside(outcome: Outcome) -> None:
-    store = outcome.folder.parents[2]
-    again = execute(config(), store, force=True)
+def test_force_computes_again_and_keeps_the_old_run_aside(outcome: Outcome, tmp_path: Path) -> None:
+    shutil.copytree(outcome.folder.parents[2], tmp_path / "store")
+    again = execute(config(), tmp_path / "store", force=True)
     assert not again.was_finished
     assert again.record.metrics == outcome.record.metrics
-    aside = outcome.folder.parent / ".replaced" / f"{outcome.folder.name}-1" / "record.json"
+    aside = again.folder.parent / ".replaced" / f"{again.folder.name}-1" / "record.json"
     assert read_record(aside).finished == outcome.record.finished
 
 

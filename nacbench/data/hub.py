@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nacbench.data.intake import copy_files, located, opened, scratch_folder, sole_filler
 from nacbench.data.manifest import Manifest, check_files, now, read_manifest, sum_of, write_manifest
@@ -70,17 +70,9 @@ class HubDataset:
         Raises:
             UserError: if the split's files do not agree, or one is no Parquet file.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         found: list[str] | None = None
         for number, file in enumerate(self.split_files(data_root, split)):
-            try:
-                head = pq.read_schema(file).metadata or {}
-                features = json.loads(head.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-            except (pa.ArrowException, OSError, ValueError) as error:
-                raise UserError(f"{file} cannot be read: {error}; delete it and fetch it again") from error
-            names = (features.get(column) or {}).get("names")
+            names = (_features(file).get(column) or {}).get("names")
             if number and names != found:
                 raise UserError(f"{file} has other class names than the files of its split before it")
             found = names
@@ -207,6 +199,8 @@ class HubDataset:
 
         datasets.disable_progress_bars()
         files = {split: [str(file) for file in self.split_files(data_root, split)] for split in self.files}
+        for file in (own for split in self.files for own in self.split_files(data_root, split)):
+            _features(file)  # names a broken one, as the library does not
         try:
             return datasets.load_dataset("parquet", data_files=files, cache_dir=str(cache_folder() / "arrow"))
         except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
@@ -214,3 +208,16 @@ class HubDataset:
                 f"{self.repo} in {data_root} cannot be read ({error.__cause__ or error}); "
                 f"delete {self.place(data_root)} and fetch it again"
             ) from error
+
+
+def _features(file: Path) -> dict[str, Any]:
+    """What a Parquet file's footer says of its columns in the hub's own terms, by column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        head = pq.read_schema(file).metadata or {}
+        features = json.loads(head.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read: {error}; delete it and fetch it again") from error
+    return features if isinstance(features, dict) else {}

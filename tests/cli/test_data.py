@@ -256,6 +256,29 @@ def test_import_refuses_what_is_not_the_data(root: Path, plugins: list[str], tmp
     assert not list(root.glob(".*.tmp"))
 
 
+def test_import_makes_a_new_mirror_and_other_verbs_do_not(plugins: list[str], tmp_path: Path, made_files: Path) -> None:
+    new = tmp_path / "a/new/mirror"
+    assert "there is no such folder" in complaint("data", "where", "miniature", "--data-root", new, *plugins)
+    said("data", "import", "miniature", made_files, "--data-root", new, *plugins)
+    assert f"{new / 'made/miniature'}  (ready)" in said("data", "where", "miniature", "--data-root", new, *plugins)
+    file = tmp_path / "file"
+    file.touch()
+    assert "there is no such folder" in complaint("data", "fetch", "miniature", "--data-root", file, *plugins)
+
+
+def test_import_of_what_is_all_there_names_every_place(
+    root: Path, plugins: list[str], archive: Path, made_files: Path
+) -> None:
+    options = ["--data-root", root, *plugins]
+    for path in (made_files, archive):
+        said("data", "import", "miniature-shifted", path, *options)
+    (root / "photos").mkdir()
+    (root / "photos/1.png").write_bytes(b"png")
+    refused = complaint("data", "import", "miniature-shifted", archive, *options)
+    assert refused.startswith("miniature-shifted: all its data is there already, in ")
+    assert all(str(root / name) in refused for name in ("photos", "shifted", "made/miniature"))
+
+
 def test_where_names_folders_and_files(root: Path, plugins: list[str]) -> None:
     shown = said("data", "where", "miniature-shifted", "--data-root", root, *plugins).splitlines()
     assert shown[0] == f"{root / 'made/miniature'}  (missing)"

@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nacbench.data import listops, listops_evaluation
-from nacbench.data.listops import VOCABULARY, decode, encode, evaluate, evaluate_tokens, generate, read_tsv
+from nacbench.data.listops import (
+    CHECKED_AT_ONCE,
+    VOCABULARY,
+    decode,
+    encode,
+    evaluate,
+    evaluate_tokens,
+    generate,
+    read_tsv,
+)
 from nacbench.errors import UserError
 
 OPERATORS = ("[MIN", "[MAX", "[MED", "[SM")
@@ -486,6 +495,8 @@ GOOD = "( ( ( [SM 2 ) 9 ) ] )\t1"
         (["[SM 2 9 ]\t1\t2"], "line 2: the label .* is not a number"),
         (["[SM 2 9 ]\t10"], "line 2: the label 10 is not in 0 to 9"),
         (["[SM 2 9 ]\t-1"], "line 2: the label -1 is not in 0 to 9"),
+        ([GOOD, "[SM 2 9 ]\t2"], "line 3: the label is 2, but the expression's value is 1"),
+        ([GOOD, GOOD, "[SM 2 [MIN 9 ]\t2", GOOD], "line 4: .*"),
     ],
 )
 def test_a_file_with_a_wrong_line_is_refused(tmp_path: Path, lines: list[str], complaint: str) -> None:
@@ -513,3 +524,12 @@ def test_importing_is_light() -> None:
     code = "import sys, nacbench.data.listops; print(*{'torch', 'pandas', 'scipy', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_label_is_compared_with_the_whole_expression_and_far_down_the_file(tmp_path: Path) -> None:
+    long = f"[MAX {'1 ' * 200}9 ]"
+    lines = [f"{long}\t9"] * (CHECKED_AT_ONCE + 5)
+    assert read_tsv(written(tmp_path, *lines), 10)[1].tolist() == [9] * len(lines)
+    lines[CHECKED_AT_ONCE + 2] = f"{long}\t1"
+    with pytest.raises(UserError, match=f"line {CHECKED_AT_ONCE + 4}: the label is 1, but the expression's value is 9"):
+        read_tsv(written(tmp_path, *lines), 10)

@@ -1,6 +1,7 @@
 """Each loader on a miniature of its format: the right content arrives, and what is broken is named."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 from PIL import Image
 
 from nacbench.data.array_task import ArrayTask
+from nacbench.data.image_files import class_images
+from nacbench.data.image_task import ImageRecipe
 from nacbench.data.live import Classification
 from nacbench.data.nlvr import hold_out_sentences
+from nacbench.data.sentence_image_task import SentenceImageTask
 from nacbench.errors import UserError
 from nacbench.protocols.renditions import Renditions, masked
 from nacbench.registry import TASKS
@@ -319,6 +323,86 @@ def test_a_label_out_of_range_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="label 17 is not one of 10 classes"):
         arrays("cifar10", tmp_path)
+
+
+# -- less than the whole data set ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "partial"),
+    [
+        ("cifar10", ["120 of 50,000 train examples", "80 of 10,000 test examples"]),
+        ("cifar100", ["200 of 50,000 train examples", "100 of 10,000 test examples"]),
+        ("tiny-imagenet", ["4 of 200 classes"]),
+        ("imdb-bytes", ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]),
+        ("modelnet40", ["3 of 40 classes"]),
+    ],
+)
+def test_what_a_copy_lacks_is_said(made_mirror: Path, name: str, partial: list[str]) -> None:
+    assert list(live(name, made_mirror).partial) == partial
+
+
+def test_a_class_that_is_only_named_does_not_count(tmp_path: Path) -> None:
+    miniatures.make_tiny_imagenet(tmp_path)
+    place = tmp_path / "zh-plus/tiny-imagenet/data"
+    for file in place.glob("*.parquet"):
+        label = {"names": [f"n{number:08d}" for number in range(200)], "_type": "ClassLabel"}
+        info = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": label}}})
+        pq.write_table(pq.read_table(file).replace_schema_metadata({"huggingface": info}), file)
+    assert live("tiny-imagenet", tmp_path).partial == ["4 of 200 classes"]
+
+
+def test_classes_that_are_not_the_data_set_s_own_are_refused(tmp_path: Path) -> None:
+    miniatures.make_modelnet(tmp_path)
+    bed = tmp_path / "modelnet10" / "bed"
+    for number in range(8):
+        shutil.copytree(bed, bed.with_name(f"zeppelin{number}"))
+    with pytest.raises(UserError, match="modelnet10 has 11 classes, ModelNet10 has 10; remove"):
+        arrays("modelnet10", tmp_path)
+
+
+def named_classes(root: Path, split: str, names: list[str]) -> None:
+    """Tiny-ImageNet's split with one image a class, under these names."""
+    file = root / f"zh-plus/tiny-imagenet/data/{split}-{PARQUET}"
+    miniatures.labelled_images(file, names, 20, 64, ("image", "label"))
+
+
+def test_labels_of_a_split_that_counts_its_classes_in_another_order_are_renumbered(tmp_path: Path) -> None:
+    named_classes(tmp_path, "train", ["n1", "n2", "n3"])
+    named_classes(tmp_path, "valid", ["n3", "n1"])
+    found = arrays("tiny-imagenet", tmp_path)
+    assert found["class_names"].tolist() == [b"n1", b"n2", b"n3"]
+    assert found["test_labels"].tolist() == [2] * 20 + [0] * 20
+
+
+def test_a_class_that_only_the_test_split_has_is_named(tmp_path: Path) -> None:
+    named_classes(tmp_path, "train", ["n1", "n2"])
+    named_classes(tmp_path, "valid", ["n1", "n7"])
+    with pytest.raises(UserError, match=r"split test, .*its class 'n7' is not among the training split's"):
+        arrays("tiny-imagenet", tmp_path)
+
+
+def test_renditions_are_stretched_not_cut(tmp_path: Path) -> None:
+    """Published: resized to 64×64. The left edge of a wide picture must still be there."""
+    wide = np.zeros((64, 192, 3), dtype=np.uint8)
+    wide[:, :48] = 255
+    miniatures.save(Image.fromarray(wide), tmp_path / "n1" / "art_0.png")
+    found = class_images("made", tmp_path, ["n1"], (3, 64, 64)).arrays["images"]
+    assert found[0, 0, 32, :12].min() > 200
+    assert found[0, 0, 32, 20:].max() < 50
+
+
+AUGMENTS = {"mixup": 0.5, "cutmix": 0.5, "flip": True, "crop_padding": 2, "randaugment": 5, "erasing": 0.2}
+
+
+@pytest.mark.parametrize("option", AUGMENTS)
+def test_what_would_make_a_sentence_untrue_is_refused(made_mirror: Path, option: str) -> None:
+    found = task("nlvr")
+    assert isinstance(found, SentenceImageTask)
+    recipe = ImageRecipe.model_validate(found.recipes["smoke"].model_dump())
+    changed = recipe.model_copy(update={"augment": recipe.augment.model_copy(update={option: AUGMENTS[option]})})
+    with pytest.raises(UserError, match=rf"training\.augment\.{option} = .*; leave it off for NLVR"):
+        found.build(made_mirror, changed)
 
 
 def test_mended_data_is_read_anew(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Archives that would write elsewhere, link or burst: refused whole, with the member named."""
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -71,3 +72,17 @@ def test_an_unsafe_archive_is_refused_whole(
     assert source.missing(root) is not None
     assert left_over(root, cache) == []
     assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("compression", ["", "gz"])
+def test_a_tar_that_was_cut_between_two_members_is_refused(
+    compression: str, site: Site, root: Path, tmp_path: Path
+) -> None:
+    """Python's library takes the cut for the end."""
+    whole = tarred(MESHES, "")
+    with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+        cut = whole[: archive.getmembers()[-1].offset]
+    (tmp_path / "brought").write_bytes(gzip.compress(cut) if compression else cut)
+    with pytest.raises(UserError, match="brought is cut off: it lacks the two empty blocks"):
+        served(site, whole, known=False).bring(root, tmp_path / "brought")
+    assert not (root / "shapes").exists()

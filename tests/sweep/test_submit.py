@@ -1,0 +1,126 @@
+"""What is handed to Slurm, with stand-ins for its commands: arrays, their shapes, dependencies, and the sbatch file."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nacbench import slurm
+from nacbench.errors import UserError
+from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.control import Place, submit
+from nacbench.sweep.plan import make_plan
+from nacbench.sweep.submission import submissions
+
+from ..conftest import REPOSITORY
+
+PLUGIN = REPOSITORY / "tests" / "slurm" / "sleepy.py"
+GOLDEN = Path(__file__).parent / "golden"
+CONTENT: dict[str, Any] = {
+    "tasks": "sleepy",
+    "models": "sleepy",
+    "scale": "smoke",
+    "precision": "fp32",
+    "plugins": [str(PLUGIN)],
+    "set": {"task.pause": 0.0, "training.epochs": 1},
+    "profile": {"executor": "slurm", "device": "cpu", "time": "2h", "partition": "main", "memory_gb": 3.5},
+}
+SBATCH = """
+number=$(( $(cat {folder}/number 2>/dev/null || echo 99) + 1 ))
+echo $number > {folder}/number
+cp "$1" {folder}/job-$number.sh
+echo "Submitted batch job $number"
+"""
+
+
+@pytest.fixture(autouse=True)
+def plugin() -> Iterator[None]:
+    """The sleepy task and its model."""
+    load_plugin_file(PLUGIN)
+    yield
+    TASKS.forget_files()
+    MODELS.forget_files()
+
+
+class Desk:
+    """Takes jobs and keeps their files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.say("srun", "exit 1")
+        self.say("squeue", "exit 0")
+        self.say("sacct", "exit 0")
+        self.say("scontrol", "echo 'MaxArraySize = 1001'")
+        self.say("sbatch", SBATCH.format(folder=shlex.quote(str(folder))))
+
+    def say(self, name: str, script: str) -> None:
+        """Make a command that does this."""
+        (self.folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (self.folder / name).chmod(0o755)
+
+    def jobs(self) -> list[str]:
+        """The files that were handed over, in order."""
+        return [file.read_text() for file in sorted(self.folder.glob("job-*.sh"))]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(slurm, "PAUSES", (0.0, 0.0))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'desk'}:{os.environ['PATH']}")
+    return Desk(tmp_path / "desk")
+
+
+def submitted(tmp_path: Path, **changes: Any) -> Place:
+    """A sweep, submitted."""
+    place = Place(tmp_path / "runs", tmp_path / "data")
+    plan = make_plan(parse_sweep({**CONTENT, **changes}, tmp_path / "mine.yaml"), place.data_root)
+    submit(plan, place, print)
+    return place
+
+
+def option(job: str, name: str) -> str | None:
+    """The value of an option in a job's file."""
+    found = re.search(rf"^#SBATCH --{name}(?:=(.*))?$", job, re.MULTILINE)
+    return found and (found[1] or "")
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu8"])
+def test_the_file_for_sbatch_is_as_committed(kind: str, desk: Desk, tmp_path: Path) -> None:
+    profile = {"cpu": CONTENT["profile"], "gpu8": str(REPOSITORY / "slurm" / "gpu8.yaml")}[kind]
+    submitted(tmp_path, seeds=[0, 1, 2], profile=profile, precision="bf16")
+    (job,) = desk.jobs()
+    masked = job.replace(str(tmp_path), "TMP").replace(sys.executable, "PYTHON")
+    masked = re.sub(r"TMP/runs/\.sweeps/jobs/nacbench-[0-9a-f]+", "JOBS", masked)
+    masked = re.sub(r"nacbench-[0-9a-f]{32}", "TOKEN", masked)
+    golden = GOLDEN / f"{kind}.sh"
+    if os.environ.get("NACBENCH_WRITE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(masked)
+    assert masked == golden.read_text()
+
+
+def test_an_array_is_cut_to_what_the_cluster_allows(desk: Desk, tmp_path: Path) -> None:
+    desk.say("scontrol", "echo 'MaxArraySize = 4'")
+    place = submitted(tmp_path, seeds=list(range(8)))
+    assert [option(job, "array") for job in desk.jobs()] == ["0-2%3", "0-2%3", "0-1%2"]
+    assert [len(known.runs) for known in submissions(place.store)] == [3, 3, 2]
+
+
+def test_runs_that_need_other_resources_go_in_an_array_of_their_own(desk: Desk, tmp_path: Path) -> None:
+    resources = [{"when": {"seed": 1}, "use": {"memory_gb": 9}}]
+    submitted(tmp_path, seeds=[0, 1, 2], resources=resources)
+    assert [option(job, "mem") for job in desk.jobs()] == ["3584M", "9216M"]
+
+
+def test_a_refusal_is_one_line_and_the_submission_is_not_taken_for_queued(desk: Desk, tmp_path: Path) -> None:
+    desk.say("sbatch", "echo 'sbatch: error: invalid partition specified: main' >&2; exit 1")
+    with pytest.raises(UserError, match="Slurm refuses the submission of 1 runs: .*invalid partition"):
+        submitted(tmp_path)
+    assert desk.jobs() == []

@@ -110,7 +110,7 @@ def test_an_array_is_cut_to_what_the_cluster_allows(desk: Desk, tmp_path: Path) 
     desk.say("scontrol", "echo 'MaxArraySize = 4'")
     place = submitted(tmp_path, seeds=list(range(8)))
     assert [option(job, "array") for job in desk.jobs()] == ["0-2%3", "0-2%3", "0-1%2"]
-    assert [len(known.runs) for known in submissions(place.store)] == [3, 3, 2]
+    assert sorted(len(known.runs) for known in submissions(place.store)) == [2, 3, 3]
 
 
 def test_runs_that_need_other_resources_go_in_an_array_of_their_own(desk: Desk, tmp_path: Path) -> None:
@@ -121,6 +121,6 @@ def test_runs_that_need_other_resources_go_in_an_array_of_their_own(desk: Desk, 
 
 def test_a_refusal_is_one_line_and_the_submission_is_not_taken_for_queued(desk: Desk, tmp_path: Path) -> None:
     desk.say("sbatch", "echo 'sbatch: error: invalid partition specified: main' >&2; exit 1")
-    with pytest.raises(UserError, match="Slurm refuses the submission of 1 runs: .*invalid partition"):
+    with pytest.raises(UserError, match=r"Slurm refuses the submission of 1 runs: .*invalid partition"):
         submitted(tmp_path)
     assert desk.jobs() == []

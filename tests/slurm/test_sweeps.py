@@ -40,7 +40,7 @@ def test_runs_of_different_resources_go_in_different_arrays(sweep: Make) -> None
 
 
 def test_runs_with_a_source_wait_for_it_and_only_for_theirs(sweep: Make) -> None:
-    it = sweep(tasks=["digits-c"], models=["nac", "vit"], plugins=[], set={"task.test_examples": 20})
+    it = sweep(tasks=["digits-c"], models=["nac", "vit"], plugins=[], set={"task.examples": 20})
     assert it.submit().started == 4
     waiting = [job for job in slurm.queue().values() if job.reason == "Dependency"]
     assert len(waiting) in (0, 2)
@@ -49,7 +49,7 @@ def test_runs_with_a_source_wait_for_it_and_only_for_theirs(sweep: Make) -> None
 
 
 def test_a_run_whose_source_fails_never_runs_and_does_so_after_a_retry(sweep: Make, tmp_path: Path) -> None:
-    it = sweep(tasks=["digits-c"], models=["nac"], plugins=[], set={"task.test_examples": 20})
+    it = sweep(tasks=["digits-c"], models=["nac"], plugins=[], set={"task.examples": 20})
     source, follower = it.plan().runs
     it.submit()
     job = it.standings()[source.key].job
@@ -86,7 +86,7 @@ def test_real_training_requeued_goes_on_to_the_same_weights(sweep: Make) -> None
 
 
 def test_real_training_of_which_two_copies_live_ends_once(sweep: Make, cluster: Cluster) -> None:
-    it = sweep(**{**REAL, "set": {"training.epochs": 200}})
+    it = sweep(**{**REAL, "set": {"training.epochs": 50}})
     it.submit()
     it.until_step(10)
     node = until(lambda: tell("squeue", "-h", "-j", it.job(), "-o", "%N").strip(), "a node")

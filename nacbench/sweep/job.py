@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -170,7 +171,12 @@ def _join_processes() -> None:
     if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         from submitit.helpers import TorchDistributedEnvironment
 
-        TorchDistributedEnvironment().export()
+        # accelerate takes the GPU of its own number; hiding the others would leave it none of that number
+        first = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True).master_addr
+        try:
+            socket.getaddrinfo(first, None)
+        except OSError:  # a node's name in Slurm need not be one in the network
+            os.environ["MASTER_ADDR"] = os.environ.get("SLURM_LAUNCH_NODE_IPADDR", first)
 
 
 def _remove_submitit_s_leftovers() -> None:

@@ -17,6 +17,7 @@ FORBIDDEN = {
     "nacbench.errors": ("nacbench",),
     "nacbench.seeds": ("nacbench",),
     "nacbench.files": ("nacbench",),
+    "nacbench.clock": ("nacbench",),
     "nacbench.recipe": ("nacbench",),
     "nacbench.plugin": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training", "torch"),
     "nacbench.task": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training"),
@@ -50,6 +51,8 @@ FORBIDDEN = {
     "nacbench.suites": ("nacbench",),
     "nacbench.sweep": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "torch"),
     "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
+    "nacbench.failures": (*TOP, "nacbench.training", "torch"),
+    "nacbench.computation": (*TOP, "submitit"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),
     "nacbench.conformance": ("nacbench.cli", "nacbench.report", "nacbench.runner"),
 }

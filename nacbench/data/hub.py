@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.clock import utc_now
 from nacbench.data.intake import copy_files, located, opened, scratch_folder, sole_filler
-from nacbench.data.manifest import Manifest, check_files, now, read_manifest, sum_of, write_manifest
+from nacbench.data.manifest import Manifest, check_files, read_manifest, sum_of, write_manifest
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 
@@ -181,7 +182,7 @@ class HubDataset:
         before = read_manifest(place)
         merged = {**(before.files if before else {}), **files}
         url = f"https://{self}/tree/{self.revision}"
-        write_manifest(place, Manifest(url=url, sha256=None, basis=basis, date=now(), files=merged))
+        write_manifest(place, Manifest(url=url, sha256=None, basis=basis, date=utc_now(), files=merged))
         for name in files:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).replace(place / name)

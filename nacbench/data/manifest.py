@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from nacbench.clock import utc_now
 from nacbench.errors import UserError
 from nacbench.files import write_json
 
@@ -54,7 +54,7 @@ def make_manifest(folder: Path, *, url: str, sha256: str | None, basis: str) -> 
     paths = sorted(files_in(folder))
     with progress("computing checksums", sum(path.stat().st_size for path in paths)) as done:
         files = {str(path.relative_to(folder)): sum_of(path, done) for path in paths}
-    return Manifest(url=url, sha256=sha256, basis=basis, date=now(), files=files)
+    return Manifest(url=url, sha256=sha256, basis=basis, date=utc_now(), files=files)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -121,11 +121,6 @@ def sum_of(path: Path, done: Callable[[int], None] = lambda _: None) -> Sum:
             size += len(chunk)
             done(len(chunk))
     return Sum(size=size, sha256=digest.hexdigest())
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

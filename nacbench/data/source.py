@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.clock import utc_now
 from nacbench.data.intake import (
     copy_files,
     located,
@@ -21,7 +22,7 @@ from nacbench.data.intake import (
     unmatched,
     visible_files,
 )
-from nacbench.data.manifest import CHUNK, check_files, make_manifest, now, sum_of, write_manifest
+from nacbench.data.manifest import CHUNK, check_files, make_manifest, sum_of, write_manifest
 from nacbench.data.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
@@ -199,7 +200,7 @@ class Archive(Files):
             with opened(file, self.place(data_root)) as content:
                 move_content(self._located(content, file), aside)
             if expected is None:
-                write_json(self._trust_file(data_root), {"url": self.url, "sha256": found, "date": now()})
+                write_json(self._trust_file(data_root), {"url": self.url, "sha256": found, "date": utc_now()})
 
         self._appear(data_root, fill, sha256=found, basis=basis)
 

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nacbench.clock import utc_now
 from nacbench.errors import UserError
 from nacbench.files import sync_folder, write_json
 from nacbench.results.process import Life, this_life
@@ -168,7 +169,7 @@ def _make_claim(folder: Path, number: int, life: Life) -> int | None:
     descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # before anybody can see it
-        content = {"life": asdict(life), "since": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())}
+        content = {"life": asdict(life), "since": utc_now()}
         os.write(descriptor, (json.dumps(content, indent=2) + "\n").encode())
         os.fsync(descriptor)
         os.link(aside, path)

@@ -146,7 +146,7 @@ def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
     Returns:
         The runs that were cancelled.
     """
-    from nacbench.runner import leave_failure
+    from nacbench.failures import leave_failure
 
     with sole_submitter(place.store):
         observer = Observer(place.store)
@@ -183,7 +183,7 @@ def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[
 
 
 def _note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
-    from nacbench.runner import leave_failure
+    from nacbench.failures import leave_failure
 
     for run in plan.doable:
         standing = standings[run.key]

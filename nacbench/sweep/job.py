@@ -126,9 +126,9 @@ def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
 
 def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") -> bool:
     """Leave a failure if the run was started too often; each failure that was put aside for a retry allows as many."""
+    from nacbench.failures import leave_failure
     from nacbench.results.claim import claim_count
     from nacbench.results.record import RECORD
-    from nacbench.runner import leave_failure
     from nacbench.sweep.failures import allowance
 
     attempts = claim_count(folder)
@@ -143,8 +143,8 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
 def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
     """A failure, where none tells more already."""
     from nacbench.config import resolve
+    from nacbench.failures import leave_failure
     from nacbench.results.record import FAILURE
-    from nacbench.runner import leave_failure
 
     if not (folder / FAILURE).exists():
         with contextlib.suppress(UserError):

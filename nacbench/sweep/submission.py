@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import socket
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nacbench.clock import utc_now
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import write_json, write_text
 from nacbench.plugin import first_problem
@@ -65,7 +65,7 @@ class Submission(BaseModel):
         return cls(
             token=f"nacbench-{uuid.uuid4().hex}",
             sweep=sweep,
-            when=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
+            when=utc_now(),
             user=getpass.getuser(),
             host=socket.gethostname(),
             store=str(store.resolve()),

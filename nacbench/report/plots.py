@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.files import whole_file
 from nacbench.report.series import Series
+from nacbench.results.store import CURVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,20 +32,15 @@ def palette(models: Sequence[str]) -> dict[str, Any]:
     return {name: colours[index % len(colours)] for index, name in enumerate(ordered)}
 
 
-def curve_rows(series: Sequence[Series], folders: Mapping[str, Path]) -> pd.DataFrame:
-    """The learning curves of all runs, as long rows.
-
-    Args:
-        series: what to draw.
-        folders: for each run id, where the run lies; a run without a readable ``curve.jsonl`` is left out.
-    """
+def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
+    """The learning curves of all runs, as long rows; a run without a readable ``curve.jsonl`` is left out."""
     import pandas as pd
 
     rows = []
     for item in series:
-        for record in item.records:
+        for run in item.runs:
             try:
-                lines = (folders[record.run_id] / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+                lines = (Path(run.folder) / CURVE).read_text(encoding="utf-8").splitlines()
                 points = [json.loads(line) for line in lines]
             except (OSError, ValueError):
                 continue
@@ -52,13 +48,13 @@ def curve_rows(series: Sequence[Series], folders: Mapping[str, Path]) -> pd.Data
                 is_loss = point["split"] == "train"
                 rows.append(
                     {
-                        "task": record.task,
-                        "model": record.model,
+                        "task": run.task,
+                        "model": run.model,
                         "series": item.label,
-                        "seed": record.seed,
+                        "seed": run.seed,
                         "epoch": point["epoch"],
-                        "panel": "training loss" if is_loss else f"validation {record.metric}",
-                        "value": point["loss"] if is_loss else point[record.metric],
+                        "panel": "training loss" if is_loss else f"validation {run.metric}",
+                        "value": point["loss"] if is_loss else point[run.metric],
                     }
                 )
     return pd.DataFrame(rows)

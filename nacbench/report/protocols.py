@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from nacbench.errors import UserError
 from nacbench.report.series import Series
 from nacbench.report.table import Column, Table, percent
-from nacbench.results.record import RunRecord
+from nacbench.results.index import Run
 from nacbench.results.statistics import Mean
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
@@ -24,9 +25,9 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     rows, numbers = [], []
     for item in (own for own in series if own.first.protocol == "ood"):
         names = ("clean_accuracy", "accuracy", "drop", "mce")
-        means = {name: _mean(item, name) for name in names}
+        means = {name: item.metric(name) for name in names}
         texts = [percent(mean) if mean else "—" for mean in means.values()]
-        rows.append((*_named(item), *texts, str(len(item.records))))
+        rows.append((*_named(item), *texts, str(len(item.runs))))
         columns: dict[str, Any] = _identified(item)
         for name, mean in means.items():
             columns |= {name: mean and mean.value, f"{name}_half_width_95": mean and mean.half_width}
@@ -53,7 +54,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     for item in adapted:
         means = {k: _adapted_mean(item, k) for k in shots if k in _shots(item.first)}
         texts = [percent(means[k]) if k in means else "—" for k in shots]
-        rows.append((*_named(item), *texts, str(len(item.records))))
+        rows.append((*_named(item), *texts, str(len(item.runs))))
         numbers += [
             {**_identified(item), "shots": k, "accuracy": mean.value, "half_width_95": mean.half_width}
             for k, mean in means.items()
@@ -77,38 +78,39 @@ def _identified(item: Series) -> dict[str, Any]:
     first = item.first
     return {
         "task": first.task,
-        "part": "; ".join(first.data.partial),
+        "part": first.partial,
         "scale": first.scale,
         "model": first.model,
-        "size": first.size,
+        "size": first.model_size,
         "variant": item.variant,
-        "seeds": len(item.records),
+        "seeds": len(item.runs),
     }
 
 
-def _mean(item: Series, metric: str) -> Mean | None:
-    if any(metric not in record.metrics["test"] for record in item.records):
-        return None
-    value: Callable[[RunRecord], float] = lambda record: record.metrics["test"][metric]  # noqa: E731
-    return item.mean(value)
-
-
-def _shots(record: RunRecord) -> list[int]:
-    found = (SHOTS.fullmatch(name) for name in record.metrics["test"])
+def _shots(run: Run) -> list[int]:
+    found = (SHOTS.fullmatch(name) for name in run.all_metrics()["test"])
     return [int(match[1]) for match in found if match]
 
 
 def _adapted_mean(item: Series, shots: int) -> Mean:
-    mean = item.mean(lambda record: record.metrics["test"][f"accuracy/{shots}-shot"])
+    mean = item.metric(f"accuracy/{shots}-shot")
+    assert mean is not None
     if mean.count > 1:
         return mean
-    over_episodes = item.first.metrics.get(f"shots-{shots}", {}).get("half_width_95", math.nan)
+    over_episodes = item.first.all_metrics().get(f"shots-{shots}", {}).get("half_width_95", math.nan)
     return Mean(mean.value, over_episodes, mean.count)
 
 
-def _budget(records: Sequence[RunRecord]) -> str:
+def _details(run: Run) -> list[dict[str, Any]]:
+    try:
+        return list(run.record().details.values())
+    except UserError:  # gone since it was indexed
+        return []
+
+
+def _budget(runs: Sequence[Run]) -> str:
     """What may adapt, by how many steps, and which rates were taken: all of it is in the records."""
-    details = [detail for record in records for detail in record.details.values() if "steps" in detail]
+    details = [detail for run in runs for detail in _details(run) if "steps" in detail]
     adapted = sorted({str(detail["adapt"]) for detail in details})
     steps = sorted({int(detail["steps"]) for detail in details})
     rates = sorted({float(detail["rate"]) for detail in details})

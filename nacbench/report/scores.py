@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.report.series import Series
+from nacbench.report.significance import RULE, best
 from nacbench.report.table import Column, Table, percent
 from nacbench.results.record import Failure
-from nacbench.results.statistics import t_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SCORE = 3  # number of its column
 COLUMNS = (
     Column("task"),
     Column("scale"),
@@ -25,13 +26,25 @@ COLUMNS = (
 )
 
 
-def score_table(series: Sequence[Series], failures: Sequence[Failure]) -> Table:
-    """The score and the cost of every series; models that cannot do a task keep a row and a reason."""
-    rows, notes = _cells(series, failures), _footnotes(series)
-    return Table("table", "Scores", COLUMNS, rows, notes, _frame(series, failures))
+def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings: Sequence[str] = ()) -> Table:
+    """The score and the cost of every series; models that cannot do a task keep a row and a reason.
+
+    Args:
+        series: rows.
+        failures: of runs without a record.
+        warnings: what a reader must be warned of.
+    """
+    winners = {id(item) for item in best(series)}
+    rows = [(_cells(item), id(item) in winners) for item in series]
+    rows += [(_skipped_cells(failure), False) for failure in _skipped(failures)]
+    rows.sort(key=lambda row: row[0][:2])
+    bold = frozenset((number, SCORE) for number, (_, wins) in enumerate(rows) if wins)
+    notes = [*(f"Warning: {text}." for text in warnings), *_footnotes(series), *([RULE] if bold else [])]
+    frame = _frame(series, failures, winners)
+    return Table("table", "Scores", COLUMNS, [cells for cells, _ in rows], notes, frame, bold)
 
 
-def _frame(series: Sequence[Series], failures: Sequence[Failure]) -> pd.DataFrame:
+def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int]) -> pd.DataFrame:
     """Fractions, counts, seconds."""
     import pandas as pd
 
@@ -41,24 +54,25 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure]) -> pd.DataFram
         rows.append(
             {
                 "task": first.task,
-                "part": "; ".join(first.data.partial),
+                "part": first.partial,
                 "scale": first.scale,
                 "model": first.model,
-                "size": first.size,
+                "size": first.model_size,
                 "variant": item.variant,
                 "metric": first.metric,
                 "mean": score.value,
                 "half_width_95": score.half_width,
                 "seeds": score.count,
-                "test_examples": first.scored_examples,
-                "train_examples": first.data.splits.get("train"),
-                "selection": first.selection.rule,
+                "significantly_best": id(item) in winners,
+                "test_examples": first.scored,
+                "train_examples": first.trained,
+                "selection": first.selection,
                 "precision": first.precision,
-                "parameters": first.cost.parameters,
-                "forward_flops": first.cost.forward_flops,
-                "train_seconds": t_interval([record.cost.train_seconds for record in item.records]).value,
-                "peak_memory_bytes": max(record.cost.peak_memory_bytes for record in item.records),
-                "note": "; ".join(first.data.notes),
+                "parameters": first.parameters,
+                "forward_flops": first.forward_flops,
+                "train_seconds": item.mean(lambda run: run.train_seconds).value,
+                "peak_memory_bytes": max(run.peak_memory_bytes for run in item.runs),
+                "note": first.notes,
             }
         )
     for failure in _skipped(failures):
@@ -82,30 +96,25 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
     return [cells[key] for key in sorted(cells)]
 
 
-def _cells(series: Sequence[Series], failures: Sequence[Failure]) -> list[tuple[str, ...]]:
+def _cells(item: Series) -> tuple[str, ...]:
     from nacbench.training.progress import duration
 
-    rows = []
-    for item in series:
-        first = item.first
-        seconds = t_interval([record.cost.train_seconds for record in item.records]).value
-        rows.append(
-            (
-                first.task_label,
-                first.scale,
-                item.label,
-                percent(item.score),
-                str(len(item.records)),
-                f"{first.cost.parameters:,}",
-                f"{first.cost.forward_flops / 1e9:.3f}",
-                duration(seconds) if first.source is None else "—",
-            )
-        )
-    for failure in _skipped(failures):
-        rows.append(
-            (failure.task, failure.scale, f"{failure.model} ({failure.size})", failure.reason, "0", "—", "—", "—")
-        )
-    return sorted(rows, key=lambda row: row[:2])
+    first = item.first
+    return (
+        first.task_label,
+        first.scale,
+        item.label,
+        percent(item.score),
+        str(len(item.runs)),
+        f"{first.parameters:,}",
+        f"{first.forward_flops / 1e9:.3f}",
+        duration(item.mean(lambda run: run.train_seconds).value) if first.protocol == "supervised" else "—",
+    )
+
+
+def _skipped_cells(failure: Failure) -> tuple[str, ...]:
+    named = (failure.task, failure.scale, f"{failure.model} ({failure.size})")
+    return (*named, failure.reason, "0", "—", "—", "—")
 
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
@@ -115,18 +124,13 @@ def _footnotes(series: Sequence[Series]) -> list[str]:
         "Training: time in training steps, mean over seeds."
     ]
     for task in dict.fromkeys(item.first.task_label for item in series):
-        mine = [item for item in series if item.first.task_label == task]
-        metrics = sorted({item.first.metric for item in mine})
-        examples = sorted({item.first.scored_examples for item in mine})
-        rules = sorted({item.first.selection.rule for item in mine})
-        counts = " or ".join(f"{count:,}" for count in examples)
-        lines.append(f"{task}: {', '.join(metrics)} on {counts} test examples; selection: {', '.join(rules)}.")
-        data = [item.first.data for item in mine]
-        lines += [f"{task}: {note}" for note in sorted({note for own in data for note in (*own.partial, *own.notes)})]
-    machines = {
-        f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
-        f" ({record.environment.hardware['threads']} threads), torch {record.environment.versions['torch']}"
-        for item in series
-        for record in item.records
-    }
-    return [*lines, "Computed in " + "; ".join(sorted(machines)) + "."] if machines else lines
+        mine = [item.first for item in series if item.first.task_label == task]
+        metrics = ", ".join(sorted({run.metric for run in mine}))
+        counts = " or ".join(f"{count:,}" for count in sorted({run.scored for run in mine}))
+        rules = ", ".join(sorted({run.selection for run in mine}))
+        lines.append(f"{task}: {metrics} on {counts} test examples; selection: {rules}.")
+        lines += [
+            f"{task}: {text}" for text in sorted({text for run in mine for text in (run.partial, run.notes)}) if text
+        ]
+    machines = sorted({run.machine for item in series for run in item.runs})
+    return [*lines, f"Computed in {'; '.join(machines)}."] if machines else lines

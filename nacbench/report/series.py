@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from nacbench.identity import flatten
-from nacbench.results.record import RunRecord
-from nacbench.results.statistics import Mean, t_interval
+from nacbench.results.index import Run
+from nacbench.results.statistics import Difference, Mean, paired_difference, t_interval
 
-UNNAMED = ("seed", "task.name", "model.name", "model.size", "scale")  # shown elsewhere, or averaged over
+UNNAMED = ("task.name", "model.name", "model.size", "scale")  # shown elsewhere
 
 
 @dataclass(frozen=True)
@@ -17,62 +19,72 @@ class Series:
     """Runs that differ in nothing but their seed.
 
     Attributes:
-        records: one a seed, sorted by seed.
+        runs: one a seed, sorted by seed.
         variant: how this series differs from the others of the same task, model, size and scale; mostly empty.
     """
 
-    records: Sequence[RunRecord]
+    runs: Sequence[Run]
     variant: str
 
     @property
-    def first(self) -> RunRecord:
+    def first(self) -> Run:
         """Any of them, for what they share."""
-        return self.records[0]
+        return self.runs[0]
 
     @property
     def label(self) -> str:
         """The model's name with its size, and the variant if there is one."""
-        name = f"{self.first.model} ({self.first.size})"
+        name = f"{self.first.model} ({self.first.model_size})"
         return f"{name}, {self.variant}" if self.variant else name
 
-    @property
+    @cached_property
     def score(self) -> Mean:
         """The main metric on the test split, over seeds."""
-        return self.mean(lambda record: record.score)
+        return self.mean(lambda run: run.score)
 
-    def mean(self, value: Callable[[RunRecord], float]) -> Mean:
+    def mean(self, value: Callable[[Run], float]) -> Mean:
         """A number of each run, over seeds."""
-        return t_interval([value(record) for record in self.records])
+        return t_interval([value(run) for run in self.runs])
+
+    def metric(self, name: str, split: str = "test") -> Mean | None:
+        """A metric over seeds; None if a run does not have it."""
+        found = [run.all_metrics().get(split, {}).get(name) for run in self.runs]
+        values = [value for value in found if value is not None]
+        return t_interval(values) if len(values) == len(found) else None
+
+    def against(self, other: Series) -> Difference | None:
+        """Score of this series less that of another one, paired by seed; None where they share no seed."""
+        theirs = {run.seed: run.score for run in other.runs}
+        pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
+        if not pairs:
+            return None
+        return paired_difference([ours for ours, _ in pairs], [their for _, their in pairs])
 
 
-def group(records: Iterable[RunRecord]) -> list[Series]:
-    """Records as series, sorted by task, scale and model, the best of a task first."""
-    by_cell: dict[tuple[str, ...], dict[str, dict[int, RunRecord]]] = {}
-    for record in records:
-        cell = by_cell.setdefault((record.task, record.scale, record.model, record.size), {})
-        cell.setdefault(_series_key(record), {})[record.seed] = record
+def group(runs: Iterable[Run]) -> list[Series]:
+    """Runs as series, sorted by task, scale and model, the best of a task first."""
+    by_cell: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
+    for run in runs:
+        cell = by_cell.setdefault((run.task, run.scale, run.model, run.model_size), {})
+        cell.setdefault(run.series, {})[run.seed] = run
     series = []
     for cell in by_cell.values():
-        settings = {key: _settings(next(iter(seeds.values()))) for key, seeds in cell.items()}
+        firsts = {key: next(iter(seeds.values())) for key, seeds in cell.items()}
+        settings = {key: _named_settings(run.settings) if len(cell) > 1 else {} for key, run in firsts.items()}
+        differing = _differing(settings.values())
         for key, seeds in cell.items():
-            ordered = [seeds[seed] for seed in sorted(seeds)]
-            series.append(Series(ordered, _variant(settings[key], settings.values())))
+            variant = ", ".join(f"{name}={settings[key].get(name, '—')}" for name in differing)
+            series.append(Series([seeds[seed] for seed in sorted(seeds)], variant))
     return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
 
 
-def _settings(record: RunRecord) -> dict[str, str]:
-    """All that the number depends on but the seed, flat."""
-    flat = flatten(dict(record.identity))
-    named = {key.removeprefix("config."): value for key, value in flat.items()}
-    return {key: value for key, value in named.items() if key not in UNNAMED}
+def _named_settings(settings: str) -> dict[str, str]:
+    """All that a series' number depends on but the seed, flat."""
+    return {key: value for key, value in flatten(json.loads(settings)).items() if key not in UNNAMED}
 
 
-def _series_key(record: RunRecord) -> str:
-    return "\n".join(f"{key}={value}" for key, value in sorted(_settings(record).items()))
-
-
-def _variant(settings: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> str:
-    """The settings that tell a series from the others in its cell."""
-    others = list(others)
-    differing = [key for key in settings if len({other.get(key) for other in others}) > 1]
-    return ", ".join(f"{key}={settings[key]}" for key in differing)
+def _differing(settings: Iterable[Mapping[str, str]]) -> list[str]:
+    """The settings that tell the series of a cell from each other, in the order of the first that has them."""
+    all_settings = list(settings)
+    names = dict.fromkeys(name for own in all_settings for name in own)
+    return [name for name in names if len({own.get(name) for own in all_settings}) > 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Table:
         rows: the text of the cells.
         notes: what a reader must know, below it.
         frame: the same numbers unformatted, for programs.
+        bold: row and column of the cells that stand out.
     """
 
     name: str
@@ -40,10 +41,11 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str]
     frame: pd.DataFrame
+    bold: frozenset[tuple[int, int]] = frozenset()
 
     def markdown(self) -> str:
         """A table whose columns line up as text too, with its notes."""
-        body = [[_markdown(cell) for cell in row] for row in self.rows]
+        body = self._cells(_markdown, "**{}**")
         heads = [column.head for column in self.columns]
         widths = [max(len(line[i]) for line in [heads, *body]) for i in range(len(heads))]
 
@@ -70,13 +72,22 @@ class Table:
             "\\toprule",
             " & ".join(_latex(column.head) for column in self.columns) + r" \\",
             "\\midrule",
-            *(" & ".join(_latex(cell) for cell in row) + r" \\" for row in self.rows),
+            *(" & ".join(row) + r" \\" for row in self._cells(_latex, r"\textbf{{{}}}")),
             "\\bottomrule",
             "\\end{tabular}",
             "",
             *(f"% {_latex(note)}" for note in self.notes),
         ]
         return "\n".join(lines) + "\n"
+
+    def _cells(self, escape: Callable[[str], str], bold: str) -> list[list[str]]:
+        return [
+            [
+                bold.format(escape(cell)) if (number, column) in self.bold else escape(cell)
+                for column, cell in enumerate(row)
+            ]
+            for number, row in enumerate(self.rows)
+        ]
 
 
 def percent(mean: Mean) -> str:

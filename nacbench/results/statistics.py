@@ -8,6 +8,7 @@ very networks at hand; `wilson_interval`, `mcnemar` and `paired_bootstrap` speak
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -66,16 +67,13 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Mean:
     Returns:
         The mean, with ``half_width`` = t_{n-1} · s / √n, s the sample standard deviation with n - 1 in its denominator.
     """
-    from scipy.stats import t
-
     count = len(values)
     if not count:
         raise ValueError("a mean needs at least one value")
     mean = math.fsum(values) / count
     if count == 1:
         return Mean(mean, math.nan, 1)
-    quantile = float(t.ppf(0.5 + confidence / 2, count - 1))
-    return Mean(mean, quantile * _deviation(values, mean) / math.sqrt(count), count)
+    return Mean(mean, _t_quantile(count - 1, confidence) * _deviation(values, mean) / math.sqrt(count), count)
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Difference:
@@ -233,14 +231,22 @@ def seeds_needed(difference: float, deviation: float, power: float = 0.8, confid
 def _power(effect: float, count: int, confidence: float) -> float:
     """Probability that the two-sided paired t test on ``count`` pairs finds a difference of so many deviations."""
     import numpy as np
-    from scipy.stats import chi2, norm, t
+    from scipy.stats import chi2, norm
 
     # given the deviation that is measured, the test is a normal one; Gauss and Legendre average over the measured ones
     nodes, weights = np.polynomial.legendre.leggauss(200)
     measured = np.sqrt(chi2.ppf((nodes + 1) / 2, count - 1) / (count - 1))
-    bound = float(t.ppf(0.5 + confidence / 2, count - 1)) * measured
+    bound = _t_quantile(count - 1, confidence) * measured
     shift = effect * math.sqrt(count)
     return float((norm.cdf(shift - bound) + norm.cdf(-shift - bound)) @ weights / 2)
+
+
+@cache
+def _t_quantile(freedom: int, confidence: float) -> float:
+    """Half width, in standard errors, of an interval of Student's t with so many degrees of freedom."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + confidence / 2, freedom))
 
 
 def _deviation(values: Sequence[float], mean: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.files import write_json
-from nacbench.results.record import FAILURE, RECORD, Failure, RunRecord, read_failure, read_record
+from nacbench.results.record import RECORD, RunRecord, read_record
 
 STATE = "state.json"
 CONFIG = "config.yaml"
@@ -33,36 +33,6 @@ def finished(folder: Path) -> RunRecord | None:
     """
     path = folder / RECORD
     return read_record(path) if path.exists() else None
-
-
-def find(store: Path, name: str) -> list[Path]:
-    """The files of this name below a folder, sorted, but for those in folders whose names start with a dot."""
-    return sorted(
-        path for path in store.rglob(name) if not any(part.startswith(".") for part in path.relative_to(store).parts)
-    )
-
-
-def read_store(*stores: Path) -> tuple[list[RunRecord], list[Failure], list[str]]:
-    """All records and failures below some folders, and a line for each file that is neither.
-
-    Raises:
-        UserError: if a folder does not exist.
-    """
-    records, failures, broken = [], [], []
-    for store in stores:
-        if not store.is_dir():
-            raise UserError(f"no folder {store}; name one that holds runs, such as runs/")
-        for path in find(store, RECORD):
-            try:
-                records.append(read_record(path))
-            except UserError as error:
-                broken.append(str(error))
-        for path in find(store, FAILURE):
-            try:
-                failures.append(read_failure(path))
-            except UserError as error:
-                broken.append(str(error))
-    return records, failures, broken
 
 
 def set_aside(folder: Path) -> None:

@@ -11,8 +11,8 @@ from statistics import median
 from nacbench import slurm
 from nacbench.errors import UserError
 from nacbench.results.claim import claim_count, claimants
-from nacbench.results.record import Cause, RunRecord
-from nacbench.results.store import read_store
+from nacbench.results.index import Run, read_runs
+from nacbench.results.record import Cause
 from nacbench.sweep.failures import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.profile import Profile
@@ -249,7 +249,7 @@ class Estimate:
 
 def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
     """From the finished runs of the store: the median over those of the same task, model, size and scale."""
-    known = _durations(read_store(place.store)[0]) if place.store.is_dir() else {}
+    known = _durations(read_runs(place.store).runs) if place.store.is_dir() else {}
     seconds, unknown = 0.0, 0
     for run in plan.doable:
         if standings[run.key].state in ("done", "skipped", "no data"):
@@ -263,11 +263,11 @@ def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estima
     return Estimate(seconds, unknown)
 
 
-def _durations(records: Sequence[RunRecord]) -> dict[tuple[str, str, str, str], float]:
+def _durations(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], float]:
     groups: dict[tuple[str, str, str, str], list[float]] = {}
-    for record in records:
-        place = (record.task, record.model, record.size, record.scale)
-        groups.setdefault(place, []).append(record.cost.train_seconds + record.cost.evaluate_seconds)
+    for run in runs:
+        place = (run.task, run.model, run.model_size, run.scale)
+        groups.setdefault(place, []).append(run.train_seconds + run.evaluate_seconds)
     return {place: median(values) for place, values in groups.items()}
 
 

@@ -12,7 +12,7 @@ from nacbench.report.build import build_report
 from nacbench.report.plots import palette
 from tests.made import made_failure, made_record, write_failure, write_run
 
-FILES = ("table.md", "table.tex", "table.csv", "curves.png", "curves.pdf")
+FILES = ("table.md", "table.tex", "table.csv", "cost.csv", "curves.png", "curves.pdf")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, cu
         (folder / "curve.jsonl").write_text(curve)
     report = build_report([tmp_path / "runs"], tmp_path / "report")
     assert "90.00" in report.markdown
-    assert [path.name for path in report.files] == ["table.md", "table.tex", "table.csv"]
+    assert [path.name for path in report.files] == ["table.md", "table.tex", "table.csv", "cost.csv"]
 
 
 def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
@@ -79,3 +79,32 @@ def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:
         "build_report([Path(sys.argv[1])], Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(runs), str(tmp_path / "report")], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"engine": "e2"}, "digits: different versions of the engine's code (e1, e2)"),
+        ({"scale": "paper"}, "digits: different scales (mini, paper)"),
+    ],
+)
+def test_runs_that_were_not_made_alike_stand_together_only_if_asked_for(
+    runs: Path, tmp_path: Path, change: dict[str, str], complaint: str
+) -> None:
+    write_run(tmp_path / "runs", made_record(model="vit", **change))
+    with pytest.raises(UserError, match="should not stand side by side") as caught:
+        build_report([runs], tmp_path / "report")
+    assert complaint in str(caught.value)
+    assert "--mixed" in str(caught.value)
+    assert not (tmp_path / "report").exists()
+    report = build_report([runs], tmp_path / "report", mixed=True)
+    assert report.warnings == [complaint]
+    assert f"Warning: {complaint}." in report.markdown
+
+
+def test_tables_of_an_earlier_report_do_not_stay(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/shifted.csv").write_text("old")
+    (tmp_path / "report/mine.csv").write_text("mine")
+    build_report([runs], tmp_path / "report")
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted([*FILES, "mine.csv"])

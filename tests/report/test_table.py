@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from nacbench.report.cost import cost_table
+from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
 from nacbench.report.scores import score_table
-from nacbench.report.series import group
+from nacbench.report.series import Series, group
 from nacbench.report.table import Table
+from nacbench.results.index import read_runs, row_of
 from nacbench.results.record import Failure, RunRecord
-from tests.made import made_failure, made_record
+from tests.made import made_failure, made_record, write_run
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDS = [
@@ -22,12 +25,16 @@ RECORDS = [
 
 
 def table_of(records: Iterable[RunRecord], failures: Sequence[Failure] = ()) -> Table:
-    return score_table(group(records), failures)
+    return score_table(group_of(records), failures)
+
+
+def group_of(records: Iterable[RunRecord]) -> list[Series]:
+    return group([row_of(record, f"made-{number}", 1, 1) for number, record in enumerate(records)])
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
-    (series,) = group(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
-    assert [record.seed for record in series.records] == [0, 2]
+    (series,) = group_of(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
+    assert [run.seed for run in series.runs] == [0, 2]
     assert series.score.value == pytest.approx(0.7)
     assert series.label == "nac (mini)"
 
@@ -49,12 +56,12 @@ def test_the_best_of_a_task_comes_first() -> None:
     ],
 )
 def test_what_differs_in_more_than_the_seed_is_a_row_of_its_own(change: dict[str, object], labels: list[str]) -> None:
-    series = group([made_record(score=0.9), made_record(score=0.8, **change)])
+    series = group_of([made_record(score=0.9), made_record(score=0.8, **change)])
     assert [item.label for item in series] == labels
 
 
 def test_the_same_run_found_twice_counts_once() -> None:
-    (series,) = group([made_record(), made_record()])
+    (series,) = group_of([made_record(), made_record()])
     assert series.score.count == 1
 
 
@@ -125,21 +132,22 @@ def cells_of(table: Table | None) -> list[Any]:
 
 def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
     runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mce=0.2) for seed in range(3)]
-    table = shift_table(group(runs))
+    table = shift_table(group_of(runs))
     assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.00", "11.00 ± 2.48", "20.00 ± 0.00", "3")]
     assert table is not None
     assert table.frame.loc[0, "drop"] == pytest.approx(0.11)
 
 
 def test_what_a_task_does_not_have_is_a_dash() -> None:
-    assert cells_of(shift_table(group([shifted(0, 0.9, accuracy=0.5, drop=0.4)]))) == [
+    assert cells_of(shift_table(group_of([shifted(0, 0.9, accuracy=0.5, drop=0.4)]))) == [
         ("90.00", "50.00", "40.00", "—", "1")
     ]
 
 
-def test_a_single_seed_s_interval_is_that_over_its_episodes() -> None:
-    runs = [adapted("nac", one=(0.4, 0.03), four=(0.6, 0.02)), adapted("vit", one=(0.3, 0.01))]
-    table = shots_table(group(runs))
+def test_a_single_seed_s_interval_is_that_over_its_episodes(tmp_path: Path) -> None:
+    for record in [adapted("nac", one=(0.4, 0.03), four=(0.6, 0.02)), adapted("vit", one=(0.3, 0.01))]:
+        write_run(tmp_path, record)
+    table = shots_table(group(read_runs(tmp_path).runs))
     assert sorted(cells_of(table)) == [("30.00 ± 1.00", "—", "1"), ("40.00 ± 3.00", "60.00 ± 2.00", "1")]
     assert table is not None
     assert [column.head for column in table.columns[3:]] == ["1-shot (%)", "4-shot (%)", "seeds"]
@@ -149,9 +157,61 @@ def test_a_single_seed_s_interval_is_that_over_its_episodes() -> None:
 
 def test_over_seeds_the_interval_is_that_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
-    assert cells_of(shots_table(group(runs))) == [("45.00 ± 63.53", "2")]
+    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53", "2")]
 
 
 def test_without_such_runs_there_is_no_such_table() -> None:
-    assert shift_table(group(RECORDS)) is None
-    assert shots_table(group(RECORDS)) is None
+    assert shift_table(group_of(RECORDS)) is None
+    assert shots_table(group_of(RECORDS)) is None
+
+
+def test_only_what_is_significantly_the_best_is_bold() -> None:
+    clear = [made_record(seed=seed, score=0.9 + seed / 1000) for seed in range(5)]
+    clear += [made_record(model="vit", seed=seed, score=0.8 + seed / 1100) for seed in range(5)]
+    blurred = [made_record(task="cifar10", seed=seed, score=0.5 + (-1) ** seed / 50) for seed in range(5)]
+    blurred += [made_record(task="cifar10", model="vit", seed=seed, score=0.49) for seed in range(5)]
+    table = table_of([*clear, *blurred])
+    ((row, column),) = table.bold
+    assert table.rows[row][:3] == ("digits", "mini", "nac (mini)")
+    assert f"**{table.rows[row][column]}**" in table.markdown()
+    assert r"\textbf{90.20 $\pm$" in table.latex()
+    assert "Holm" in table.markdown()
+    assert table.frame["significantly_best"].tolist() == [False, False, True, False]
+
+
+def test_one_seed_shared_seeds_too_few_and_ties_make_nothing_bold() -> None:
+    one = [made_record(score=0.9), made_record(model="vit", score=0.1)]
+    apart = [made_record(task="a", score=0.9, seed=0), made_record(task="a", model="vit", score=0.1, seed=1)]
+    tie = [made_record(task="b", model=model, seed=seed, score=0.9) for model in ("nac", "vit") for seed in range(5)]
+    alone = [made_record(task="c", seed=seed, score=0.9 + seed / 1000) for seed in range(5)]
+    assert table_of([*one, *apart, *tie, *alone]).bold == frozenset()
+
+
+def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> None:
+    def cell(task: str, gap: float) -> list[RunRecord]:
+        noise = (0.000, 0.004, 0.001, 0.003, 0.002)
+        first = [made_record(task=task, seed=seed, score=0.5 + gap + noise[seed]) for seed in range(5)]
+        return first + [made_record(task=task, model="vit", seed=seed, score=0.5) for seed in range(5)]
+
+    gap = 0.0002  # p is a little below 0.05
+    assert len(table_of(cell("t0", gap)).bold) == 1
+    assert not table_of([record for number in range(4) for record in cell(f"t{number}", gap)]).bold
+
+
+def test_the_cost_of_what_was_trained() -> None:
+    table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
+    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "Test CPU")
+    assert table is not None
+    assert {row[0] for row in table.rows} == {"cifar10", "digits"}
+
+
+def test_priors_stand_side_by_side_where_there_are_several() -> None:
+    def of_prior(prior: str | None, score: float) -> RunRecord:
+        record = made_record(score=score)
+        extra = {"prior": prior, "prior_weight": 0.1} if prior else {}
+        config = {**record.identity["config"], "model": {**record.identity["config"]["model"], **extra}}
+        return record.model_copy(update={"identity": {**record.identity, "config": config}})
+
+    runs = [of_prior("scale-free", 0.9), of_prior("none", 0.8), of_prior(None, 0.7)]
+    assert cells_of(prior_table(group_of(runs))) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
+    assert prior_table(group_of(runs[:1])) is None

@@ -5,37 +5,9 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.results.store import finished, read_state, read_store, run_folder, set_aside
-from tests.made import made_failure, made_record, write_failure, write_run
-
-
-def test_all_records_and_failures_of_several_folders_are_read(tmp_path: Path) -> None:
-    for name, seed in (("a", 0), ("b", 1)):
-        write_run(tmp_path / name, made_record(seed=seed))
-    write_failure(tmp_path / "a", made_failure())
-    records, failures, broken = read_store(tmp_path / "a", tmp_path / "b")
-    assert [record.seed for record in records] == [0, 1]
-    assert [failure.model for failure in failures] == ["vit"]
-    assert broken == []
-
-
-def test_a_broken_record_is_named_and_the_others_are_read(tmp_path: Path) -> None:
-    write_run(tmp_path, made_record(seed=0))
-    bad = write_run(tmp_path, made_record(seed=1)) / "record.json"
-    bad.write_text("{")
-    records, _, broken = read_store(tmp_path)
-    assert [record.seed for record in records] == [0]
-    assert broken == [f"{bad} is not JSON"]
-
-
-def test_folders_whose_names_start_with_a_dot_are_not_read(tmp_path: Path) -> None:
-    write_run(tmp_path / ".hidden", made_record())
-    assert read_store(tmp_path) == ([], [], [])
-
-
-def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no folder .*nowhere"):
-        read_store(tmp_path / "nowhere")
+from nacbench.results.index import read_runs
+from nacbench.results.store import finished, read_state, run_folder, set_aside
+from tests.made import made_record, write_run
 
 
 def test_what_is_set_aside_is_kept_but_not_read(tmp_path: Path) -> None:
@@ -44,7 +16,7 @@ def test_what_is_set_aside_is_kept_but_not_read(tmp_path: Path) -> None:
         set_aside(folder)
         assert not folder.exists()
         assert (folder.parent / ".replaced" / f"{folder.name}-{number}" / "record.json").exists()
-    assert read_store(tmp_path) == ([], [], [])
+    assert read_runs(tmp_path).runs == []
     set_aside(folder)  # nothing there: nothing to do
 
 

@@ -1,0 +1,79 @@
+"""The table of costs: what training and evaluation took, and how large the networks are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nacbench.report.series import Series
+from nacbench.report.table import Column, Table, percent
+
+COLUMNS = (
+    Column("task"),
+    Column("scale"),
+    Column("model"),
+    Column("test score (%)", number=True),
+    Column("parameters", number=True),
+    Column("GFLOPs", number=True),
+    Column("training", number=True),
+    Column("examples/s", number=True),
+    Column("evaluation", number=True),
+    Column("memory (GB)", number=True),
+    Column("machine"),
+)
+NOTE = (
+    "Means over seeds; memory: the most that any of the runs held. Training and evaluation are wall-clock times of the "
+    "steps, data included: compare them on the same machine only, and with nothing else running there."
+)
+
+
+def cost_table(series: Sequence[Series]) -> Table | None:
+    """Cost of every series that was trained; None if there is none."""
+    import pandas as pd
+
+    from nacbench.training.progress import duration
+
+    rows, numbers = [], []
+    for item in (own for own in series if own.first.protocol == "supervised"):
+        first = item.first
+        train = item.mean(lambda run: run.train_seconds).value
+        evaluate = item.mean(lambda run: run.evaluate_seconds).value
+        speed = item.mean(lambda run: run.examples_per_second).value
+        memory = max(run.peak_memory_bytes for run in item.runs)
+        processors = "; ".join(sorted({run.processor for run in item.runs}))
+        rows.append(
+            (
+                first.task_label,
+                first.scale,
+                item.label,
+                percent(item.score),
+                f"{first.parameters:,}",
+                f"{first.forward_flops / 1e9:.3f}",
+                duration(train),
+                f"{speed:,.0f}",
+                duration(evaluate),
+                f"{memory / 1e9:.1f}",
+                processors,
+            )
+        )
+        numbers.append(
+            {
+                "task": first.task,
+                "part": first.partial,
+                "scale": first.scale,
+                "model": first.model,
+                "size": first.model_size,
+                "variant": item.variant,
+                "score": item.score.value,
+                "parameters": first.parameters,
+                "forward_flops": first.forward_flops,
+                "train_seconds": train,
+                "examples_per_second": speed,
+                "evaluate_seconds": evaluate,
+                "peak_memory_bytes": memory,
+                "processor": processors,
+                "seeds": len(item.runs),
+            }
+        )
+    if not rows:
+        return None
+    return Table("cost", "Cost", COLUMNS, rows, [NOTE], pd.DataFrame(numbers))

@@ -1,0 +1,64 @@
+"""The table of graph priors: the same circuit trained towards different graphs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nacbench.report.series import Series
+from nacbench.report.table import Column, Table, percent
+
+COLUMNS = (
+    Column("task"),
+    Column("scale"),
+    Column("model"),
+    Column("prior"),
+    Column("weight", number=True),
+    Column("test score (%)", number=True),
+    Column("seeds", number=True),
+)
+
+
+def prior_table(series: Sequence[Series]) -> Table | None:
+    """Scores by graph prior; None where no task has been run with two of them."""
+    import pandas as pd
+
+    with_prior = [(item, found) for item in series if (found := _prior(item)) is not None]
+    tasks = {item.first.task_label for item, _ in with_prior}
+    several = {
+        task for task in tasks if len({name for item, (name, _) in with_prior if item.first.task_label == task}) > 1
+    }
+    rows, numbers = [], []
+    for item, (prior, weight) in with_prior:
+        if item.first.task_label not in several:
+            continue
+        first = item.first
+        name = f"{first.model} ({first.model_size})"
+        shown = f"{weight:g}" if prior != "none" else "—"
+        rows.append((first.task_label, first.scale, name, prior, shown, percent(item.score), str(len(item.runs))))
+        numbers.append(
+            {
+                "task": first.task,
+                "scale": first.scale,
+                "model": first.model,
+                "size": first.model_size,
+                "prior": prior,
+                "weight": weight,
+                "mean": item.score.value,
+                "half_width_95": item.score.half_width,
+                "seeds": len(item.runs),
+            }
+        )
+    if not rows:
+        return None
+    notes = ["Mean over seeds ± half width of the 95 % Student t interval; a single seed has none."]
+    return Table("priors", "Graph priors", COLUMNS, rows, notes, pd.DataFrame(numbers))
+
+
+def _prior(item: Series) -> tuple[str, float] | None:
+    """The prior of a series and its weight; None for models without one."""
+    model: dict[str, Any] = json.loads(item.first.settings).get("model", {})
+    if "prior" not in model:
+        return None
+    return str(model["prior"]), float(model.get("prior_weight", 0))

@@ -1,0 +1,287 @@
+"""All finished runs of some stores as light rows, remembered from one time to the next.
+
+Reading a hundred thousand records takes seconds, so what tables need of them is kept as one Parquet file a store, in
+the cache: a store itself is never written to. A record is read again when its size or time has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+from nacbench.data.places import cache_folder
+from nacbench.errors import UserError
+from nacbench.files import whole_file
+from nacbench.results.record import FAILURE, RECORD, Failure, RunRecord, read_failure, read_record
+from nacbench.sources import ROOT, code_digest, short_digest
+
+
+class Run(NamedTuple):
+    """What tables and figures need of one finished run; `RunRecord` says what the fields mean.
+
+    Attributes:
+        folder: where it lies.
+        size, changed: of the record's file, in bytes and nanoseconds.
+        series: digest of ``settings``: runs of one series differ in nothing but their seed.
+        settings: JSON: all of the identity but seeds and what follows from them.
+        metrics: JSON, by split.
+        scored: examples that the score is made of.
+        trained, examples_per_second: training examples, in all and per second; NaN where the run trained nothing.
+        partial, notes: sentences, joined.
+        machine: precision, processor, torch: where and with what it was computed.
+    """
+
+    folder: str
+    size: int
+    changed: int
+    run_id: str
+    task: str
+    model: str
+    model_size: str
+    scale: str
+    seed: int
+    precision: str
+    protocol: str
+    source: str
+    metric: str
+    score: float
+    series: str
+    settings: str
+    metrics: str
+    fingerprint: str
+    scored: int
+    trained: float
+    partial: str
+    notes: str
+    selection: str
+    parameters: int
+    forward_flops: int
+    train_seconds: float
+    examples_per_second: float
+    evaluate_seconds: float
+    total_seconds: float
+    peak_memory_bytes: int
+    machine: str
+    processor: str
+    versions: str
+    commit: str
+    attempts: int
+    finished: str
+
+    @property
+    def task_label(self) -> str:
+        """The task's name, marked where the data was not the whole data set."""
+        return f"{self.task} (part)" if self.partial else self.task
+
+    def all_metrics(self) -> dict[str, dict[str, float]]:
+        """By split, then by name."""
+        found: dict[str, dict[str, float]] = json.loads(self.metrics)
+        return found
+
+    def record(self) -> RunRecord:
+        """All of it, read from its file."""
+        return read_record(Path(self.folder) / RECORD)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What some stores hold.
+
+    Attributes:
+        runs: finished ones, sorted by folder; of two with the same id, the first that was found.
+        failures: of runs that have no record.
+        broken: a line for each file that is neither.
+    """
+
+    runs: Sequence[Run]
+    failures: Sequence[Failure] = ()
+    broken: Sequence[str] = field(default_factory=list)
+
+
+def read_runs(*stores: Path) -> Runs:
+    """All runs and failures below some folders.
+
+    Raises:
+        UserError: if a folder does not exist.
+    """
+    runs: dict[str, Run] = {}
+    failures: list[Failure] = []
+    broken: list[str] = []
+    for store in stores:
+        if not store.is_dir():
+            raise UserError(f"no folder {store}; name one that holds runs, such as runs/")
+        found = sorted(_files(os.path.abspath(store)))  # noqa: PTH100 (plain strings: there may be very many)
+        known = {(run.folder, run.size, run.changed): run for run in _remembered(store)}
+        own: list[Run] = []
+        new = False
+        for folder, name, size, changed in found:
+            if name == FAILURE:
+                _collect(failures, broken, Path(folder) / FAILURE)
+                continue
+            run = known.get((folder, size, changed))
+            if run is None:
+                new = True
+                try:
+                    run = row_of(read_record(Path(folder) / RECORD), folder, size, changed)
+                except UserError as error:
+                    broken.append(str(error))
+                    continue
+            own.append(run)
+        if new or len(own) != len(known):
+            _remember(store, own)
+        for run in own:
+            runs.setdefault(run.run_id, run)
+    return Runs(list(runs.values()), failures, broken)
+
+
+def _collect(failures: list[Failure], broken: list[str], path: Path) -> None:
+    try:
+        failures.append(read_failure(path))
+    except UserError as error:
+        broken.append(str(error))
+
+
+def _files(folder: str) -> Iterator[tuple[str, str, int, int]]:
+    """Folder, name, size and time of every record and failure below a folder, but for what hides behind a dot.
+
+    A folder with a record is a run's: what is below it is not looked at.
+    """
+    for name in (RECORD, FAILURE):
+        try:
+            found = os.stat(f"{folder}/{name}")  # noqa: PTH116
+        except OSError:
+            continue
+        yield folder, name, found.st_size, found.st_mtime_ns
+        return
+    try:
+        entries = os.scandir(folder)
+    except OSError:  # gone meanwhile, or somebody else's
+        return
+    with entries:
+        below = [entry.path for entry in entries if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)]
+    for path in below:
+        yield from _files(path)
+
+
+def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
+    """What is kept of a record that lies in a folder; size and time of its file."""
+    settings = _settings(record.identity)
+    cost, hardware = record.cost, record.environment.hardware
+    versions = record.environment.versions
+    processor = str(hardware["gpu"] or hardware["cpu"])
+    machine = f"{record.precision} on {processor} ({hardware['threads']} threads), torch {versions.get('torch', '?')}"
+    return Run(
+        folder=folder,
+        size=size,
+        changed=changed,
+        run_id=record.run_id,
+        task=record.task,
+        model=record.model,
+        model_size=record.size,
+        scale=record.scale,
+        seed=record.seed,
+        precision=record.precision,
+        protocol=record.protocol,
+        source=record.source.run_id if record.source else "",
+        metric=record.metric,
+        score=record.score,
+        series=short_digest(settings.encode()),
+        settings=settings,
+        metrics=json.dumps(record.metrics),
+        fingerprint=record.data.fingerprint,
+        scored=record.scored_examples,
+        trained=float(record.data.splits.get("train", math.nan)),
+        partial="; ".join(record.data.partial),
+        notes="; ".join(record.data.notes),
+        selection=record.selection.rule,
+        parameters=cost.parameters,
+        forward_flops=cost.forward_flops,
+        train_seconds=cost.train_seconds,
+        examples_per_second=math.nan if cost.examples_per_second is None else cost.examples_per_second,
+        evaluate_seconds=cost.evaluate_seconds,
+        total_seconds=cost.total_seconds,
+        peak_memory_bytes=cost.peak_memory_bytes,
+        machine=machine,
+        processor=processor,
+        versions=json.dumps(versions, sort_keys=True),
+        commit=record.environment.git_commit or "",
+        attempts=record.attempts,
+        finished=record.finished,
+    )
+
+
+def _settings(identity: dict[str, Any]) -> str:
+    """All that the number depends on but the seed, which its source's seed and id follow from."""
+    config = {key: value for key, value in identity["config"].items() if key != "seed"}
+    if isinstance(config.get("source"), dict):
+        config["source"] = {key: value for key, value in config["source"].items() if key != "seed"}
+    rest = {key: value for key, value in identity.items() if key not in ("config", "source")}
+    return json.dumps({**config, **rest}, sort_keys=True)
+
+
+# -- what is remembered ----------------------------------------------------------------------------------------------
+
+
+def _index_file(store: Path) -> Path:
+    return cache_folder() / "index" / f"{short_digest(str(store.resolve()).encode())}-{_version()}.parquet"
+
+
+@cache
+def _version() -> str:
+    """Rows that other code made are not taken."""
+    return code_digest([Path(__file__), ROOT / "results" / "record.py"])
+
+
+def _remembered(store: Path) -> Iterable[Run]:
+    """The rows of the last time; none where there are none that can be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(_index_file(store), columns=list(Run._fields), read_dictionary=list(_texts()))
+    except (OSError, pa.ArrowException):
+        return []
+    columns = [_values(table.column(name)) for name in Run._fields]
+    return map(Run._make, zip(*columns, strict=True))
+
+
+def _values(column: Any) -> list[Any]:
+    """A column as Python values, each different text made once."""
+    import pyarrow as pa
+
+    column = column.combine_chunks()
+    if not isinstance(column, pa.DictionaryArray):
+        values: list[Any] = column.to_pylist()
+        return values
+    texts = column.dictionary.to_pylist()
+    return [texts[index] for index in column.indices.to_numpy(zero_copy_only=False).tolist()]
+
+
+def _texts() -> Iterator[str]:
+    return (name for name, kind in get_type_hints(Run).items() if kind is str)
+
+
+def _remember(store: Path, runs: Sequence[Run]) -> None:
+    """Keep the rows; a cache that cannot be written costs time only."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in get_type_hints(Run).items() if name in Run._fields])
+    columns = zip(*runs, strict=True) if runs else ([] for _ in Run._fields)
+    table = pa.table([pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)], schema)
+    path = _index_file(store)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*.parquet"):
+            old.unlink(missing_ok=True)
+        with whole_file(path) as aside:
+            pq.write_table(table, aside, compression="zstd")
+    except OSError:
+        return

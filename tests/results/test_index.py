@@ -1,0 +1,130 @@
+"""All runs of some stores: found, named where they are broken, and remembered from one time to the next."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nacbench.errors import UserError
+from nacbench.results import index
+from nacbench.results.index import Runs, read_runs
+from nacbench.results.record import RunRecord, read_record
+from tests.made import made_failure, made_record, write_failure, write_run
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("NACBENCH_CACHE", str(folder))
+    return folder
+
+
+def seeds(found: Runs) -> list[int]:
+    return [run.seed for run in found.runs]
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The records that are read from their files from now on."""
+    read: list[Path] = []
+
+    def reading(path: Path) -> RunRecord:
+        read.append(path)
+        return read_record(path)
+
+    monkeypatch.setattr(index, "read_record", reading)
+    return read
+
+
+def test_all_records_and_failures_of_several_folders_are_read(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        write_run(tmp_path / name, made_record(seed=seed))
+    write_failure(tmp_path / "a", made_failure())
+    found = read_runs(tmp_path / "a", tmp_path / "b")
+    assert seeds(found) == [0, 1]
+    assert [failure.model for failure in found.failures] == ["vit"]
+    assert found.broken == []
+
+
+def test_a_broken_record_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    write_run(tmp_path, made_record(seed=0))
+    bad = write_run(tmp_path, made_record(seed=1)) / "record.json"
+    bad.write_text("{")
+    for _ in range(2):  # remembered or not
+        found = read_runs(tmp_path)
+        assert seeds(found) == [0]
+        assert found.broken == [f"{bad} is not JSON"]
+
+
+def test_folders_whose_names_start_with_a_dot_are_not_read(tmp_path: Path) -> None:
+    write_run(tmp_path / ".hidden", made_record())
+    assert read_runs(tmp_path) == Runs([], [], [])
+
+
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no folder .*nowhere"):
+        read_runs(tmp_path / "nowhere")
+
+
+def test_the_same_run_in_two_folders_counts_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_run(tmp_path / name, made_record())
+    (run,) = read_runs(tmp_path / "b", tmp_path / "a").runs
+    assert run.folder.startswith(str(tmp_path / "b"))
+
+
+def test_what_is_known_is_not_read_again_and_the_same_comes_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(3):
+        write_run(tmp_path, made_record(seed=seed, notes=["ü | <b>"]))
+    first = read_runs(tmp_path)
+    read = reads(monkeypatch)
+    assert read_runs(tmp_path) == first
+    assert read == []
+    new = write_run(tmp_path, made_record(seed=3))
+    assert seeds(read_runs(tmp_path)) == [0, 1, 2, 3]
+    assert read == [new / "record.json"]
+
+
+def test_a_changed_record_is_read_again_and_a_removed_one_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [write_run(tmp_path, made_record(seed=seed)) for seed in range(2)]
+    read_runs(tmp_path)
+    file = folders[1] / "record.json"
+    file.write_text(file.read_text().replace('"accuracy": 0.9', '"accuracy": 0.7'))  # of the same size
+    os.utime(file, ns=(1, 1))
+    read = reads(monkeypatch)
+    assert [run.score for run in read_runs(tmp_path).runs] == [0.9, 0.7]
+    assert read == [file]
+    file.unlink()
+    assert seeds(read_runs(tmp_path)) == [0]
+    assert seeds(read_runs(tmp_path)) == [0]
+
+
+@pytest.mark.parametrize("damage", ["", "no Parquet"])
+def test_a_damaged_index_costs_time_only(tmp_path: Path, cache: Path, damage: str) -> None:
+    write_run(tmp_path, made_record())
+    first = read_runs(tmp_path)
+    (file,) = (cache / "index").iterdir()
+    file.write_text(damage)
+    assert read_runs(tmp_path) == first
+    assert len(list((cache / "index").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, cache: Path) -> None:
+    write_run(tmp_path, made_record())
+    (cache / "index").write_text("in the way")
+    assert seeds(read_runs(tmp_path)) == [0]
+
+
+def test_seeds_and_what_follows_from_them_make_no_other_series(tmp_path: Path) -> None:
+    for seed in range(2):
+        record = made_record(task="digits-c", seed=seed)
+        config = {**record.identity["config"], "source": {"task": {"name": "digits"}, "seed": seed}}
+        identity = {**record.identity, "config": config, "source": f"source-{seed}"}
+        write_run(tmp_path, record.model_copy(update={"identity": identity}))
+    first, second = read_runs(tmp_path).runs
+    assert first.series == second.series
+    assert '"digits"' in first.settings

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from nacbench.cli import check, data, doctor, lists, report, run, schema, sweep, why
+from nacbench.cli import check, compare, data, doctor, lists, report, run, schema, sweep, why
 from nacbench.errors import UserError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def _options(
 
 app.command("run")(run.run)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
 app.command("why")(why.why)

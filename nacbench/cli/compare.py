@@ -1,0 +1,54 @@
+"""``nacbench compare``: is one better than the other, and how sure is that?"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nacbench.cli.options import Json, complete_task
+
+NUMBERS = ("value", "half_width", "p", "deviation", "count")
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A model's name, its label in a table, or a run's id.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    task: Annotated[str, typer.Option(autocompletion=complete_task, help="On which task.")],
+    scale: Annotated[str | None, typer.Option(help="At which scale, if there are several.")] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
+
+    It ends with what may be said in plain words.
+    """
+    from nacbench.report.comparison import compare as make
+    from nacbench.results.index import read_runs
+
+    found = read_runs(*(out or [Path("runs")]))
+    for line in found.broken:
+        typer.echo(f"warning: {line}", err=True)
+    comparison = make(found, a, b, task, scale)
+    if not as_json:
+        typer.echo("\n".join(comparison.lines()))
+        return
+    difference = comparison.difference
+    content: dict[str, Any] = {
+        "task": comparison.first.first.task,
+        "scale": comparison.first.first.scale,
+        "a": comparison.first.label,
+        "b": comparison.second.label,
+        "runs": [[run.run_id for run in item.runs] for item in (comparison.first, comparison.second)],
+        "difference": difference
+        and {k: _number(getattr(difference, k)) for k in ("value", "half_width", "p", "count")},
+        "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
+        "verdict": comparison.verdict,
+    }
+    typer.echo(json.dumps(content, indent=2))
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value  # JSON has no NaN

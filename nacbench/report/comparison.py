@@ -1,0 +1,213 @@
+"""Two models, or two runs, on one task: the paired difference, what chance alone could do, and what may be said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.errors import UserError
+from nacbench.report.series import Series, group
+from nacbench.report.significance import LEVEL
+from nacbench.results.index import Run, Runs
+from nacbench.results.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
+from nacbench.results.store import PREDICTIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+NOT_SCORED = ("train", "validation", "clean")  # splits that the main metric is not made of
+
+
+@dataclass(frozen=True)
+class OnExamples:
+    """Two networks on the same test examples, trained with the same seed.
+
+    Attributes:
+        seed: of both runs.
+        value: mean difference of their accuracies, first minus second.
+        interval: of the paired bootstrap over units.
+        p: of McNemar's test; None where a unit is more than one answer.
+        units: independent ones: examples, or episodes.
+        unit: what they are called.
+    """
+
+    seed: int
+    value: float
+    interval: tuple[float, float]
+    p: float | None
+    units: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two series of runs of one task and scale.
+
+    Attributes:
+        first, second: what is compared.
+        difference: of their scores over shared seeds; None where they share none.
+        examples: for each shared seed with readable predictions.
+    """
+
+    first: Series
+    second: Series
+    difference: Difference | None
+    examples: Sequence[OnExamples]
+
+    @property
+    def verdict(self) -> str:
+        """In plain words, what may be said."""
+        a, b = self.first.label, self.second.label
+        difference = self.difference
+        if difference is None:
+            return f"{a} and {b} share no seed, so nothing may be said; run both with the same seeds."
+        if difference.count == 1:
+            return (
+                f"With one shared seed nothing may be said about {a} and {b} in general: another seed could turn the "
+                "order. Run more seeds; five or more are usual."
+            )
+        low, high = (100 * end for end in difference.interval)
+        if difference.p < LEVEL:
+            better, worse = (a, b) if difference.value > 0 else (b, a)
+            least, most = sorted((abs(low), abs(high)))
+            return (
+                f"{better} is better than {worse}, by {least:.2f} to {most:.2f} points (95 %), on this task and scale "
+                f"with these settings: p = {_p(difference.p)}."
+            )
+        found = smallest_difference(difference.deviation, difference.count)
+        return (
+            f"No difference between {a} and {b} is shown: it lies between {low:+.2f} and {high:+.2f} points (95 %), "
+            f"p = {_p(difference.p)}. That is no proof that they are equal: {difference.count} seeds with this spread "
+            f"find a difference of {100 * found:.2f} points four times out of five, smaller ones less often."
+        )
+
+    def lines(self) -> list[str]:
+        """All of it, for people."""
+        first = self.first.first
+        lines = [f"{first.task_label} · {first.scale} · {first.metric}, in per cent"]
+        lines += [_scores(self.first), _scores(self.second)]
+        difference = self.difference
+        if difference is not None and difference.count > 1:
+            lines.append(
+                f"difference {100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points over "
+                f"{difference.count} shared seeds (paired t test, p = {_p(difference.p)})"
+            )
+        elif difference is not None:
+            lines.append(f"difference {100 * difference.value:+.2f} points with one shared seed")
+        lines += [_on_examples(own) for own in self.examples]
+        return [*lines, "", self.verdict]
+
+
+def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = None) -> Comparison:
+    """Compare two models, or two runs, on a task.
+
+    Args:
+        runs: all there are.
+        first, second: a model's name, the beginning of a run's id, or a model's label as tables have it.
+        task: its name.
+        scale: needed only where there are several.
+
+    Raises:
+        UserError: if one of them is not there, or not unique, or the two were not made alike.
+    """
+    own = [run for run in runs.runs if run.task == task and scale in (None, run.scale)]
+    if not own:
+        there = ", ".join(sorted({run.task for run in runs.runs})) or "none"
+        raise UserError(
+            f"no finished run of task {task!r}{f' at scale {scale!r}' if scale else ''}; there are: {there}"
+        )
+    ours, theirs = _chosen(own, first), _chosen(own, second)
+    if ours.runs == theirs.runs:
+        raise UserError(f"{first!r} and {second!r} are the same runs")
+    for kind, a, b in (
+        ("scale", ours.first.scale, theirs.first.scale),
+        ("data", ours.first.fingerprint, theirs.first.fingerprint),
+    ):
+        if a != b:
+            raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
+    pairs = {run.seed: run for run in theirs.runs}
+    examples = [on for run in ours.runs if run.seed in pairs and (on := _compare_examples(run, pairs[run.seed]))]
+    return Comparison(ours, theirs, ours.against(theirs), examples)
+
+
+def _chosen(runs: Sequence[Run], name: str) -> Series:
+    """The one series of a model's name or label, or the one run of an id."""
+    everything = group(runs)
+    found = [item for item in everything if name in (item.first.model, item.label)]
+    if not found:
+        single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
+        found = [Series([run], f"seed {run.seed}") for run in single]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
+        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id, or give --scale")
+    labels = ", ".join(dict.fromkeys(item.label for item in everything))
+    raise UserError(f"{name!r} is no model and no run's id here; there are: {labels}")
+
+
+def _compare_examples(ours: Run, theirs: Run) -> OnExamples | None:
+    """The two networks on the examples they both answered; None where their predictions cannot be had or matched."""
+    import numpy as np
+
+    first, second = _answers(ours), _answers(theirs)
+    if first is None or second is None or not first.index.equals(second.index):
+        return None
+    if not np.array_equal(first["label"], second["label"]):
+        return None
+    unit = "episodes" if "episode" in first else "examples"
+    a, b = _by_unit(first), _by_unit(second)
+    single = len(a) == len(first)
+    p = mcnemar(a > 0, b > 0) if single else None
+    return OnExamples(ours.seed, float(a.mean() - b.mean()), paired_bootstrap(a, b), p, len(a), unit)
+
+
+def _answers(run: Run) -> pd.DataFrame | None:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(run.folder) / PREDICTIONS
+    try:
+        names = [n for n in pq.read_schema(path).names if n in ("split", "index", "label", "prediction", "episode")]
+        table = pd.read_parquet(path, columns=names)
+    except (OSError, pa.ArrowException, ValueError):
+        return None
+    if not {"split", "index", "label", "prediction"} <= set(names):
+        return None
+    scored = table[~table["split"].isin(NOT_SCORED)]
+    return scored.set_index(["split", "index"]).sort_index()
+
+
+def _by_unit(answers: pd.DataFrame) -> np.ndarray:
+    """Share of right answers of each unit: of an example in all its splits (as it was corrupted), or of an episode."""
+    right = (answers["label"] == answers["prediction"]).astype(float)
+    if "episode" in answers:
+        keys = [answers.index.get_level_values("split").astype(str), answers["episode"].to_numpy()]
+        return right.groupby(keys).mean().to_numpy()
+    return right.groupby(level="index").mean().to_numpy()
+
+
+def _scores(item: Series) -> str:
+    shown = [f"{100 * run.score:.2f}" for run in item.runs]
+    mean = item.score
+    half = "" if math.isnan(mean.half_width) else f" ± {100 * mean.half_width:.2f}"
+    seeds = "seed" if len(shown) == 1 else "seeds"
+    return f"{item.label}: {100 * mean.value:.2f}{half} ({len(shown)} {seeds}: {', '.join(shown)})"
+
+
+def _on_examples(on: OnExamples) -> str:
+    low, high = (100 * end for end in on.interval)
+    test = f", McNemar p = {_p(on.p)}" if on.p is not None else ""
+    return (
+        f"seed {on.seed}: these two networks differ by {100 * on.value:+.2f} points on {on.units:,} {on.unit} "
+        f"(95 % {low:+.2f} to {high:+.2f}, paired bootstrap{test})"
+    )
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"

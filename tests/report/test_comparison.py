@@ -1,0 +1,134 @@
+"""Comparing two models: what is paired, what is tested, and what may be said."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nacbench.errors import UserError
+from nacbench.report.comparison import Comparison, compare
+from nacbench.results.index import read_runs
+from nacbench.results.statistics import mcnemar
+from tests.made import made_record, write_run
+
+
+def write(store: Path, model: str, scores: list[float], *, first_seed: int = 0, **changes: object) -> None:
+    """Runs of a model, a score a seed."""
+    for seed, score in enumerate(scores, first_seed):
+        write_run(store, made_record(model=model, seed=seed, score=score, **changes))
+
+
+def predict(store: Path, model: str, right: np.ndarray, splits: list[str], **columns: np.ndarray) -> None:
+    """Predictions of a model's run with seed 0: whether each answer is right."""
+    (folder,) = (store / "digits" / model).glob("*-0-*")
+    labels = np.zeros(len(right), dtype=np.int32)
+    frame = {"split": splits, "index": np.arange(len(right)), "label": labels, "prediction": 1 - right}
+    pd.DataFrame({**frame, **columns}).to_parquet(folder / "predictions.parquet")
+
+
+def compared(store: Path, first: str = "nac", second: str = "vit", scale: str | None = None) -> Comparison:
+    return compare(read_runs(store), first, second, "digits", scale)
+
+
+def test_a_clear_difference_is_stated_with_its_interval(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90, 0.92, 0.91])
+    write(tmp_path, "vit", [0.88, 0.895, 0.89])
+    found = compared(tmp_path)
+    assert found.difference is not None
+    assert found.difference.p == pytest.approx(0.005865, abs=1e-6)
+    assert found.verdict.startswith("nac (mini) is better than vit (mini), by 1.")
+    assert compared(tmp_path, "vit", "nac").verdict == found.verdict
+    assert "nac (mini): 91.00 ± 2.48 (3 seeds: 90.00, 92.00, 91.00)" in found.lines()
+
+
+def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90, 0.92, 0.91])
+    write(tmp_path, "vit", [0.91, 0.90, 0.92])
+    verdict = compared(tmp_path).verdict
+    assert verdict.startswith("No difference between nac (mini) and vit (mini) is shown: it lies between -")
+    assert "no proof that they are equal: 3 seeds with this spread find a difference of " in verdict
+
+
+def test_one_seed_and_other_seeds_say_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    write(tmp_path, "pointnet", [0.7], first_seed=5)
+    assert "With one shared seed nothing may be said" in compared(tmp_path).verdict
+    assert "share no seed" in compared(tmp_path, "nac", "pointnet").verdict
+
+
+def test_networks_are_compared_on_the_same_examples(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    rng = np.random.default_rng(0)
+    a, b = (rng.random(500) < share for share in (0.9, 0.8))
+    splits = ["test"] * 400 + ["validation"] * 100
+    for model, right in (("nac", a), ("vit", b)):
+        predict(tmp_path, model, right.astype(int), splits)
+    (on,) = compared(tmp_path).examples
+    assert (on.units, on.unit) == (400, "examples")
+    assert on.p == mcnemar(a[:400], b[:400])
+    assert on.value == pytest.approx(a[:400].mean() - b[:400].mean())
+    assert on.interval[0] < on.value < on.interval[1]
+    assert "seed 0: these two networks differ by +" in "\n".join(compared(tmp_path).lines())
+
+
+def test_an_image_under_many_corruptions_is_one_unit_and_so_is_an_episode(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    right = np.random.default_rng(1).integers(0, 2, 60)
+    splits = [f"ood/fog-{number // 20}" for number in range(60)]
+    index = np.tile(np.arange(20), 3)
+    for model in ("nac", "vit"):
+        predict(tmp_path, model, right if model == "nac" else 1 - right, splits, index=index)
+    (on,) = compared(tmp_path).examples
+    assert (on.units, on.unit, on.p) == (20, "examples", None)
+    for model in ("nac", "vit"):
+        predict(tmp_path, model, right, ["shots-1"] * 60, episode=np.repeat(np.arange(6), 10))
+    (on,) = compared(tmp_path).examples
+    assert (on.units, on.unit, on.value) == (6, "episodes", 0)
+
+
+def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    predict(tmp_path, "nac", np.ones(10, int), ["test"] * 10)
+    assert compared(tmp_path).examples == []  # the other has none
+    predict(tmp_path, "vit", np.ones(9, int), ["test"] * 9)
+    assert compared(tmp_path).examples == []
+    predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10, label=np.arange(10))
+    assert compared(tmp_path).examples == []
+    (folder,) = (tmp_path / "digits" / "vit").glob("*-0-*")
+    (folder / "predictions.parquet").write_text("broken")
+    assert compared(tmp_path).examples == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("nac", "nac", "are the same runs"),
+        ("nac", "zebra", r"'zebra' is no model and no run's id here; there are: nac \(mini\), vit"),
+        ("nac", "perceiver-io", r"'perceiver-io' is not unique here: .*training.lr=0.001 .*; name a label or an id"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(tmp_path: Path, first: str, second: str, message: str) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    for lr in (0.001, 0.002):
+        write(tmp_path, "perceiver-io", [0.7], lr=lr)
+    with pytest.raises(UserError, match=message):
+        compared(tmp_path, first, second)
+    one = compared(tmp_path, "nac", "perceiver-io (mini), training.lr=0.002")
+    assert one.second.label.endswith("lr=0.002")
+
+
+def test_a_task_without_runs_and_other_scales_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80], scale="paper")
+    with pytest.raises(UserError, match=r"have different scale \(mini and paper\)"):
+        compared(tmp_path)
+    with pytest.raises(UserError, match="no finished run of task 'cifar10'; there are: digits"):
+        compare(read_runs(tmp_path), "nac", "vit", "cifar10")
+    with pytest.raises(UserError, match="at scale 'smoke'"):
+        compared(tmp_path, scale="smoke")

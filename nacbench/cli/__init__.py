@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from nacbench.cli import check, compare, data, doctor, lists, report, run, schema, sweep, why
+from nacbench.cli import check, compare, data, doctor, lists, report, run, schema, sweep, transfer, why
 from nacbench.errors import UserError
 
 app = typer.Typer(
@@ -36,6 +36,9 @@ def _options(
 app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("merge")(transfer.merge)
+app.command("pack")(transfer.pack)
+app.command("unpack")(transfer.unpack)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
 app.command("why")(why.why)

@@ -20,7 +20,14 @@ LASTING = (CONFIG, CURVE, PREDICTIONS, WEIGHTS)  # what stays beside a record
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
-    """Where a run lies: ``<store>/<task>/<model>/<run_id>``."""
+    """Where a run lies: ``<store>/<task>/<model>/<run_id>``.
+
+    Raises:
+        UserError: for names, perhaps of a foreign record, that would lead elsewhere.
+    """
+    for name in (task, model, run_id):
+        if not name or name[0] == "." or "/" in name or "\\" in name or "\0" in name:
+            raise UserError(f"{name!r} is no name for a folder of a run")
     return store / task / model / run_id
 
 

@@ -1,0 +1,53 @@
+"""``nacbench merge``, ``pack`` and ``unpack``: finished runs from several stores and machines in one place."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nacbench.results.transfer import Merged
+
+Stores = Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs.")]
+Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of runs that they are added to.")]
+Weights = Annotated[
+    bool, typer.Option("--weights/--no-weights", help="The networks, too: shifted and low-shot runs build on them.")
+]
+
+
+def merge(stores: Stores, into: Into, weights: Weights = True) -> None:
+    """Copy all finished runs of some folders into another one, unless the same run has different numbers in two."""
+    from nacbench.results.transfer import merge as make
+
+    _tell(make(stores, into, weights=weights), into)
+
+
+def pack(
+    stores: Stores,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The archive to write, such as runs.tar.gz.")],
+    weights: Weights = True,
+) -> None:
+    """Write all finished runs into one archive, to take them to another machine."""
+    from nacbench.cli.tables import size_text
+    from nacbench.results.transfer import pack as make
+
+    count = make(stores, out, weights=weights)
+    typer.echo(f"{count} runs in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack")
+
+
+def unpack(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that nacbench pack wrote.")],
+    into: Into,
+) -> None:
+    """Add the runs of an archive to a folder of runs; it may come from anywhere: unsafe ones are refused."""
+    from nacbench.data.unpack import unpack as safely
+    from nacbench.results.transfer import unpack_into
+
+    _tell(unpack_into(archive, into, safely), into)
+
+
+def _tell(merged: "Merged", into: Path) -> None:
+    for line in merged.broken:
+        typer.echo(f"warning: {line}", err=True)
+    there = f", {merged.there} were there already" if merged.there else ""
+    typer.echo(f"{merged.copied} runs copied into {into}{there}")

@@ -1,0 +1,177 @@
+"""Moving finished runs between stores and machines: whole, checked, and never over a different one."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nacbench.errors import BrokenFileError, UserError
+from nacbench.files import digest_of, fill_folder, whole_file
+from nacbench.results.index import Run, read_runs
+from nacbench.results.record import RECORD, RunRecord, read_record
+from nacbench.results.store import WEIGHTS, finished, run_folder
+
+Unpack = Callable[[Path, Path], None]
+PASSING = ("claims", "scores", "heartbeat.json")  # of runs under way, on the machine they were on
+COMPARED = ("metrics", "selection", "data", "identity")  # what must be alike in two records of one run
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of the runs: how many were copied, how many were there already, and what could not be read."""
+
+    copied: int
+    there: int
+    broken: Sequence[str]
+
+
+def merge(sources: Sequence[Path], target: Path, *, weights: bool = True) -> Merged:
+    """Copy all finished runs of some stores into another one.
+
+    Nothing is copied unless all can be: every file is compared with its digest in the record, and a run that is there
+    twice must have the same numbers. What is there already stays as it is.
+
+    Args:
+        sources: stores.
+        target: made if need be.
+        weights: the networks, too; without them runs can be reported but not built on.
+
+    Raises:
+        UserError: for two different records of one run, a damaged file, or a folder that does not exist.
+    """
+    found = read_runs(*sources)
+    first_of: dict[str, Run] = {}
+    todo: list[tuple[Path, Path]] = []
+    conflicts: list[str] = []
+    damaged: list[str] = []
+    there = 0
+    for source in sources:
+        for run in read_runs(source).runs:
+            place = run_folder(target, run.task, run.model, run.run_id)
+            other = first_of.setdefault(run.run_id, run)
+            known = Path(other.folder) if other is not run else place
+            record = run.record()
+            known_record = _record_in(known)
+            if known_record is None:
+                damaged += _damaged(Path(run.folder), record)
+                todo.append((Path(run.folder), place))
+            elif _differs(record, known_record):
+                conflicts.append(f"{run.task} · {run.model} · seed {run.seed} ({run.folder} and {known})")
+            else:
+                there += 1
+    if conflicts:
+        raise UserError(
+            f"the same run has different numbers in two places: {'; '.join(conflicts)}; find out which is right, and "
+            "remove the other; nothing was copied"
+        )
+    if damaged:
+        raise UserError(f"{'; '.join(damaged)}; nothing was copied")
+    for folder, place in todo:
+        _copy(folder, place, weights=weights)
+    return Merged(len(todo), there, found.broken)
+
+
+def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True) -> int:
+    """Write all finished runs of some stores into one archive (``.tar.gz``); the same runs give the same bytes.
+
+    Returns:
+        How many runs it holds.
+
+    Raises:
+        UserError: as `merge`, if there is no finished run, or if the archive exists already.
+    """
+    if archive.exists():
+        raise UserError(f"{archive} exists already; name another file")
+    if not archive.name.endswith((".tar.gz", ".tgz")):
+        raise UserError(f"{archive}: name a file that ends with .tar.gz")
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.", suffix=".tmp") as scratch:
+        merged = merge(stores, Path(scratch), weights=weights)
+        if not merged.copied:
+            raise UserError(f"no finished run in {', '.join(map(str, stores))}")
+        with whole_file(archive, first_wins=True) as aside:
+            _write_tar(Path(scratch), aside)
+    return merged.copied
+
+
+def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
+    """Add the runs of an archive that `pack` wrote to a store.
+
+    Args:
+        archive: it may come from anywhere.
+        target: made if need be.
+        unpack: `nacbench.data.unpack.unpack`, which refuses what is not safe.
+
+    Raises:
+        UserError: as `merge`; or the archive is damaged, not safe, or holds no runs.
+    """
+    if not archive.is_file():
+        raise UserError(f"there is no file {archive}")
+    target.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target, prefix=".unpacking.", suffix=".tmp") as scratch:
+        unpack(archive, Path(scratch))
+        merged = merge([Path(scratch)], target)
+    if not merged.copied + merged.there:
+        raise UserError(f"{archive} holds no finished runs")
+    return merged
+
+
+def _record_in(folder: Path) -> RunRecord | None:
+    """The record of a run's folder; None where there is none that can be used."""
+    try:
+        return finished(folder)
+    except BrokenFileError:
+        return None
+
+
+def _differs(first: RunRecord, second: RunRecord) -> bool:
+    return any(getattr(first, name) != getattr(second, name) for name in COMPARED)
+
+
+def _damaged(folder: Path, record: RunRecord) -> list[str]:
+    """A sentence for each file that is not what the record says; weights may have been left out."""
+    found = []
+    for name, digest in record.files.items():
+        path = folder / name
+        if path.exists() and digest_of(path) != digest:
+            found.append(f"{path} is damaged or changed: its SHA-256 is not the one in the record")
+        elif not path.exists() and name != WEIGHTS:
+            found.append(f"{path} is missing")
+    return found
+
+
+def _copy(folder: Path, place: Path, *, weights: bool) -> None:
+    """A run's folder appears whole in another store; what lay there without a usable record is put aside."""
+    from nacbench.results.store import set_aside
+
+    def fill(aside: Path) -> None:
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            passing = inside.parts[0] in PASSING or any(part.startswith(".") for part in inside.parts)
+            if passing or path.is_symlink() or not path.is_file() or (str(inside) == WEIGHTS and not weights):
+                continue
+            (aside / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aside / inside)
+        read_record(aside / RECORD)
+
+    set_aside(place)
+    fill_folder(place, fill)
+
+
+def _write_tar(folder: Path, archive: Path) -> None:
+    import gzip
+
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = tarfile.TarInfo(str(path.relative_to(folder)))  # nobody's name, no time: the same bytes
+            member.size = path.stat().st_size
+            with path.open("rb") as content:
+                tar.addfile(member, content)

@@ -1,0 +1,172 @@
+"""Merging, packing and unpacking runs: whole, checked, and never over a different one."""
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nacbench.data.unpack import unpack
+from nacbench.errors import UserError
+from nacbench.results.index import read_runs
+from nacbench.results.record import RunRecord
+from nacbench.results.transfer import merge, pack, unpack_into
+from tests.made import made_failure, made_record, write_failure, write_run
+
+
+def run_of(store: Path, *, weights: bytes = b"weights", **changes: Any) -> Path:
+    """A run with files that its record has the digests of."""
+    folder = write_run(store, made_record(**changes))
+    (folder / "checkpoint").mkdir()
+    (folder / "checkpoint/model.safetensors").write_bytes(weights)
+    (folder / "log.txt").write_text("a log")
+    (folder / "claims").mkdir()
+    (folder / "claims/000001.json").write_text("{}")
+    names = ("curve.jsonl", "checkpoint/model.safetensors")
+    return with_record(folder, files={n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in names})
+
+
+def with_record(folder: Path, **changes: Any) -> Path:
+    record = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**record, **changes}))
+    return folder
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(store)): p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file()}
+
+
+def test_all_finished_runs_are_copied_whole(tmp_path: Path) -> None:
+    folder = run_of(tmp_path / "a", seed=0)
+    run_of(tmp_path / "b", seed=1)
+    write_failure(tmp_path / "b", made_failure())
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert (merged.copied, merged.there, merged.broken) == (2, 0, [])
+    assert [run.seed for run in read_runs(tmp_path / "all").runs] == [0, 1]
+    place = tmp_path / "all" / folder.relative_to(tmp_path / "a")
+    assert {path.name for path in place.iterdir()} == {
+        "record.json",
+        "state.json",
+        "curve.jsonl",
+        "log.txt",
+        "checkpoint",
+    }
+    assert (place / "checkpoint/model.safetensors").read_bytes() == b"weights"
+    before = contents(tmp_path / "all")
+    again = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert (again.copied, again.there) == (0, 2)
+    assert contents(tmp_path / "all") == before
+
+
+def test_the_same_run_done_twice_is_one_run(tmp_path: Path) -> None:
+    run_of(tmp_path / "a")
+    with_record(run_of(tmp_path / "b"), finished="2026-11-24T00:00:00+00:00", attempts=3)
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert (merged.copied, merged.there) == (1, 1)
+
+
+@pytest.mark.parametrize("where", ["between sources", "with the target"])
+def test_different_numbers_of_one_run_are_a_conflict_and_nothing_is_copied(tmp_path: Path, where: str) -> None:
+    run_of(tmp_path / "a", seed=1)
+    run_of(tmp_path / "a")
+    other = tmp_path / ("b" if where == "between sources" else "all")
+    with_record(run_of(other), metrics={"test": {"accuracy": 0.91}})
+    before = contents(tmp_path)
+    sources = [tmp_path / "a", tmp_path / "b"] if where == "between sources" else [tmp_path / "a"]
+    with pytest.raises(
+        UserError, match=r"different numbers in two places: digits · nac · seed 0 \(.*nothing was copied"
+    ):
+        merge(sources, tmp_path / "all")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(("name", "complaint"), [("curve.jsonl", "is damaged or changed"), ("gone", "is missing")])
+def test_a_damaged_file_is_named_and_nothing_is_copied(tmp_path: Path, name: str, complaint: str) -> None:
+    run_of(tmp_path / "a", seed=1)
+    folder = run_of(tmp_path / "a")
+    (folder / "curve.jsonl").write_text("changed")
+    if name == "gone":
+        (folder / "curve.jsonl").unlink()
+    with pytest.raises(UserError, match=rf"curve\.jsonl {complaint}.*nothing was copied"):
+        merge([tmp_path / "a"], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_run_under_way_in_the_target_gives_way_but_stays_aside(tmp_path: Path) -> None:
+    folder = run_of(tmp_path / "a")
+    place = tmp_path / "all" / folder.relative_to(tmp_path / "a")
+    place.mkdir(parents=True)
+    (place / "state.json").write_text("{}")
+    assert merge([tmp_path / "a"], tmp_path / "all").copied == 1
+    assert (place / "record.json").exists()
+    assert (place.parent / ".replaced" / f"{place.name}-1" / "state.json").exists()
+
+
+def test_broken_records_are_named_and_left(tmp_path: Path) -> None:
+    run_of(tmp_path / "a", seed=1)
+    (run_of(tmp_path / "a") / "record.json").write_text("{")
+    merged = merge([tmp_path / "a"], tmp_path / "all")
+    assert merged.copied == 1
+    assert "is not JSON" in merged.broken[0]
+
+
+def test_packed_and_unpacked_it_is_the_same(tmp_path: Path) -> None:
+    for seed in range(2):
+        run_of(tmp_path / "a", seed=seed)
+    assert pack([tmp_path / "a"], tmp_path / "out/runs.tar.gz") == 2
+    pack([tmp_path / "a"], tmp_path / "again.tar.gz")
+    assert (tmp_path / "again.tar.gz").read_bytes() == (tmp_path / "out/runs.tar.gz").read_bytes()
+    merge([tmp_path / "a"], tmp_path / "merged")
+    assert unpack_into(tmp_path / "again.tar.gz", tmp_path / "b", unpack).copied == 2
+    assert contents(tmp_path / "b") == contents(tmp_path / "merged")
+    assert unpack_into(tmp_path / "again.tar.gz", tmp_path / "b", unpack).there == 2
+
+
+def test_without_weights_it_is_smaller_and_still_whole(tmp_path: Path) -> None:
+    run_of(tmp_path / "a")
+    pack([tmp_path / "a"], tmp_path / "runs.tar.gz", weights=False)
+    with tarfile.open(tmp_path / "runs.tar.gz") as archive:
+        assert not [name for name in archive.getnames() if "checkpoint" in name]
+    assert unpack_into(tmp_path / "runs.tar.gz", tmp_path / "b", unpack).copied == 1
+
+
+def test_what_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> None:
+    run_of(tmp_path / "a")
+    (tmp_path / "there.tar.gz").touch()
+    (tmp_path / "empty").mkdir()
+    for stores, archive, complaint in (
+        (["a"], "there.tar.gz", "exists already"),
+        (["a"], "runs.zip", r"ends with \.tar\.gz"),
+        (["empty"], "new.tar.gz", "no finished run"),
+        (["nowhere"], "new.tar.gz", "no folder"),
+    ):
+        with pytest.raises(UserError, match=complaint):
+            pack([tmp_path / store for store in stores], tmp_path / archive)
+    assert not (tmp_path / "new.tar.gz").exists()
+    for name, complaint in (("there.tar.gz", "neither a zip nor a tar"), ("nowhere.tar.gz", "there is no file")):
+        with pytest.raises(UserError, match=complaint):
+            unpack_into(tmp_path / name, tmp_path / "b", unpack)
+    assert list(tmp_path.glob("**/.*")) == []
+
+
+def test_a_hostile_archive_is_refused(tmp_path: Path) -> None:
+    run_of(tmp_path / "a")
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "a", arcname="../outside")
+    with pytest.raises(UserError, match="would lie outside"):
+        unpack_into(tmp_path / "evil.tar.gz", tmp_path / "b", unpack)
+    assert not (tmp_path / "outside").exists()
+    assert isinstance(read_runs(tmp_path / "b").runs, list)
+
+
+def test_names_in_a_record_lead_nowhere_else(tmp_path: Path) -> None:
+    """A record says what its task is called, and a folder is made of that."""
+    folder = run_of(tmp_path / "a")
+    for hostile in ("../../outside", "/tmp/outside", "..", ""):
+        record = json.loads((folder / "record.json").read_text())
+        (folder / "record.json").write_text(json.dumps({**record, "task": hostile}))
+        with pytest.raises(UserError, match="is no name"):
+            merge([tmp_path / "a"], tmp_path / "all")
+    assert RunRecord.model_validate({**record, "task": "digits"}).task == "digits"

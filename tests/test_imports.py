@@ -46,6 +46,7 @@ FORBIDDEN = {
         "torch",
         "accelerate",
     ),
+    "nacbench.paper": ("nacbench.cli", "nacbench.runner", "nacbench.sweep", "nacbench.data", "nacbench.nac", "torch"),
     "nacbench.sources": ("nacbench",),
     "nacbench.slurm": ("nacbench",),
     "nacbench.suites": ("nacbench",),

@@ -80,7 +80,7 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
         for run in planner.with_sources(config):
-            place = f"{run.key} {run.config.seed} {run.config.source is None}" if run.run_id is None else run.key
+            place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = list(found.values())

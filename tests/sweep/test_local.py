@@ -121,6 +121,12 @@ def test_missing_data_is_planned_for_but_not_started(place: Place) -> None:
     assert "modelnet40" not in json.dumps([run.key for run in planned.doable])
 
 
+def test_runs_without_data_are_counted_each(place: Place) -> None:
+    axes = {"model.depth": [1, 2], "training.lr": [0.1, 0.2]}
+    missing = plan(place, tasks=["cifar10"], models=["nac"], plugins=[], set={}, axes=axes, seeds=[0, 1, 2])
+    assert [run.run_id for run in missing.runs] == [None] * 12
+
+
 def test_a_run_under_way_is_running_and_not_started_again(place: Place) -> None:
     planned = plan(place)
     (run,) = planned.runs

@@ -1,0 +1,125 @@
+"""``nacbench paper`` and ``nacbench claims``: the paper again, from the runs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import DataRoot, Json, data_root_of
+
+if TYPE_CHECKING:
+    from nacbench.paper.claims import Finding
+    from nacbench.results.index import Run
+
+app = typer.Typer(help="The paper's tables again: what they need, what is missing, and ours beside the published.")
+Stores = Annotated[list[Path] | None, typer.Option(metavar="FOLDER", help="Folder of runs; can be given again.")]
+RUNS = Path("runs")
+
+
+@app.callback(invoke_without_command=True)
+def paper(context: typer.Context) -> None:
+    """List the paper's tables."""
+    if context.invoked_subcommand:
+        return
+    from nacbench.cli.tables import print_table
+    from nacbench.paper.tables import read_published
+
+    tables = read_published().tables
+    print_table(["table", "what", "suite"], [[name, table.title, table.suite] for name, table in tables.items()])
+    typer.echo("Build one with: nacbench paper table NAME; what the runs say to the paper's claims: nacbench claims")
+
+
+@app.command()
+def table(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="See: nacbench paper.")],
+    out: Stores = None,
+    scale: Annotated[str, typer.Option(help="Runs of which scale; published figures stand beside paper.")] = "paper",
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Say what one of the paper's tables lacks, and build it from the runs that there are."""
+    from nacbench.files import write_text
+    from nacbench.paper.tables import build, paper_table
+    from nacbench.sweep.config import read_sweep
+
+    wanted = paper_table(name)
+    stores = out or [RUNS]
+    runs = _runs(stores)
+    if scale == "paper":
+        typer.echo(_plan(wanted.suite, stores[0], data_root_of(data_root)))
+    tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
+    built = build(name, runs, tasks, scale)
+    for number, own in enumerate((built.main, *built.special)):
+        typer.echo(f"\n## {own.title}\n\n{own.markdown()}" if number else f"\n{own.markdown()}")
+        if to is not None:
+            stem = name if not number else f"{name}-{own.name}"
+            write_text(to / f"{stem}.md", own.markdown())
+            write_text(to / f"{stem}.tex", own.latex())
+            write_text(to / f"{stem}.csv", own.frame.to_csv(index=False))
+
+
+def claims(
+    stores: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER…]", help="Folders of runs; runs/.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What the runs say to each of the paper's claims: reproduced, contradicted, undecided, or no data.
+
+    No verdict without evidence: the interval over shared seeds must lie on one side of the bar.
+    """
+    from nacbench.cli.tables import print_table
+    from nacbench.paper.claims import judge, read_claims
+
+    content = read_claims()
+    runs = _runs(stores or [RUNS])
+    findings = [judge(claim, runs) for claim in content.claims]
+    if as_json:
+        typer.echo(json.dumps({"source": content.source, "claims": [_as_json(own) for own in findings]}, indent=2))
+        return
+    rows = [[own.claim.name, own.verdict, own.effect or "—", own.scale or "—", own.why] for own in findings]
+    print_table(["claim", "verdict", "measured", "scale", "why"], rows)
+    for own in findings:
+        typer.echo(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
+    typer.echo(f"Source: {content.source}. The runs of each verdict: nacbench claims --json")
+
+
+def _as_json(finding: "Finding") -> dict[str, Any]:
+    number = finding.value == finding.value  # JSON has no NaN
+    return {
+        **finding.claim.model_dump(),
+        "verdict": finding.verdict,
+        "effect": finding.effect,
+        "value": finding.value if number else None,
+        "half_width_95": finding.half_width if number else None,
+        "scale": finding.scale,
+        "why": finding.why,
+        "runs": list(finding.runs),
+    }
+
+
+def _runs(stores: list[Path]) -> "list[Run]":
+    """All finished runs; none where there is no folder yet, but a folder that was named must be there."""
+    from nacbench.results.index import read_runs
+
+    if stores == [RUNS] and not RUNS.is_dir():
+        return []
+    found = read_runs(*stores)
+    for line in found.broken:
+        typer.echo(f"warning: {line}", err=True)
+    return list(found.runs)
+
+
+def _plan(suite: str, store: Path, data_root: Path) -> str:
+    """One line: how many of a suite's runs are done, and how to get the others."""
+    from nacbench.sweep.config import read_sweep
+    from nacbench.sweep.control import counts
+    from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.state import observe
+
+    plan = make_plan(read_sweep(suite), data_root)
+    states = counts(observe(plan.runs, store))
+    dataless = len(plan.runs) - states.total()
+    words = [f"{number} {state}" for state, number in sorted(states.items())]
+    listed = ", ".join([*words, *([f"{dataless} without data"] if dataless else [])])
+    rest = "" if set(states) <= {"done", "skipped"} and not dataless else f"; see nacbench sweep plan {suite}"
+    return f"{suite}: {listed}{rest}"

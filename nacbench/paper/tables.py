@@ -1,0 +1,156 @@
+"""The paper's tables from the runs, ours beside the published figures that were read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from nacbench.errors import unknown
+from nacbench.identity import flatten
+from nacbench.report.cost import cost_table
+from nacbench.report.priors import prior_table
+from nacbench.report.protocols import shift_table, shots_table
+from nacbench.report.series import Series, group
+from nacbench.report.significance import RULE, best
+from nacbench.report.table import Column, Table, percent
+from nacbench.results.index import Run
+
+SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
+    "cost": cost_table,
+    "shifted": shift_table,
+    "few-shots": shots_table,
+    "priors": prior_table,
+}
+COLUMNS = (
+    Column("task"),
+    Column("model"),
+    Column("ours (%)", number=True),
+    Column("seeds", number=True),
+    Column("published (%)", number=True),
+    Column("source"),
+)
+OURS = 2  # number of its column
+
+
+class Figure(BaseModel):
+    """A published number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    model: str
+    settings: dict[str, str] = {}
+    value: float = Field(ge=0, le=1)
+    source: str
+
+
+class PaperTable(BaseModel):
+    """One of the paper's tables: the suite whose runs it is made of, and the special tables that belong to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str
+    title: str
+    special: list[str] = Field(alias="with")
+
+
+class Published(BaseModel):
+    """The file of published figures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: dict[str, str]
+    figures: list[Figure]
+    tables: dict[str, PaperTable]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A table of the paper, with the special tables that belong to it."""
+
+    main: Table
+    special: Sequence[Table]
+
+
+@cache
+def read_published() -> Published:
+    """The published figures that come with the suite."""
+    text = files("nacbench.paper").joinpath("published.yaml").read_text("utf-8")
+    return Published.model_validate(yaml.safe_load(text))
+
+
+def paper_table(name: str) -> PaperTable:
+    """One of the paper's tables.
+
+    Raises:
+        UserError: if there is none of this name.
+    """
+    tables = read_published().tables
+    if name not in tables:
+        raise unknown("table of the paper", name, tables)
+    return tables[name]
+
+
+def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> Built:
+    """One of the paper's tables from runs: a row for each series, and one for each published figure without any.
+
+    Args:
+        name: of the table.
+        runs: all there are; those of other tasks and scales are left out.
+        tasks: of the table, in order.
+        scale: at which the runs were made; published figures stand beside ``paper`` only.
+    """
+    import pandas as pd
+
+    published = read_published()
+    series = group(run for run in runs if run.task in tasks and run.scale == scale)
+    winners = {id(item) for item in best(series)}
+    rows: list[tuple[str, ...]] = []
+    bold: set[tuple[int, int]] = set()
+    for task in tasks:
+        mine = [item for item in series if item.first.task == task]
+        figures = [figure for figure in published.figures if figure.task == task]
+        for item in mine:
+            figure = next((own for own in figures if scale == "paper" and _is_of(item.first, own)), None)
+            if figure:
+                figures.remove(figure)
+            if id(item) in winners:
+                bold.add((len(rows), OURS))
+            beside = (_figure(figure), figure.source) if figure else ("—", "")
+            rows.append((item.first.task_label, item.label, percent(item.score), str(len(item.runs)), *beside))
+        rows += [(task, _named(figure), "—", "0", _figure(figure), figure.source) for figure in figures]
+    notes = [
+        f"Ours: scale {scale}, mean over seeds ± half width of the 95 % Student t interval. An empty cell under "
+        "published: no figure whose source was read."
+    ]
+    if scale != "paper":
+        notes.append(f"Scale {scale} is not the paper's setting: these numbers cannot be compared with published ones.")
+    notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[5] == key for row in rows)]
+    notes += [RULE] if bold else []
+    frame = pd.DataFrame(rows, columns=[column.head for column in COLUMNS])
+    special = [SPECIAL[own](series) for own in paper_table(name).special]
+    main = Table(name, paper_table(name).title, COLUMNS, rows, notes, frame, frozenset(bold))
+    return Built(main, [table for table in special if table is not None])
+
+
+def _is_of(run: Run, figure: Figure) -> bool:
+    """Whether a published figure is of this model with these settings."""
+    if run.model != figure.model:
+        return False
+    settings = flatten(json.loads(run.settings)) if figure.settings else {}
+    return all(settings.get(key) == value for key, value in figure.settings.items())
+
+
+def _figure(figure: Figure) -> str:
+    return f"{100 * figure.value:.2f}"
+
+
+def _named(figure: Figure) -> str:
+    variant = ", ".join(f"{key}={value}" for key, value in figure.settings.items())
+    return f"{figure.model}, {variant}" if variant else figure.model

@@ -1,0 +1,76 @@
+"""The verbs that speak of the paper, of comparisons, and of moving runs, as users type them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nacbench.cli import app
+from tests.made import made_record, write_run
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def said(*words: object) -> str:
+    done = invoke(*words)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Two models on ListOps, three seeds each."""
+    for seed in range(3):
+        write_run(tmp_path / "runs", made_record(task="listops", seed=seed, score=0.5 + seed / 1000))
+        write_run(tmp_path / "runs", made_record(task="listops", model="perceiver-io", seed=seed, score=0.4))
+    return tmp_path / "runs"
+
+
+def test_claims_have_a_verdict_each(store: Path) -> None:
+    text = said("claims", store)
+    (row,) = [line for line in text.splitlines() if line.startswith(" competitive-symbols ")]
+    assert "reproduced" in row
+    assert "+10.10 ± 0.25 points, 3 seeds" in row
+    assert "mini" in row
+    assert text.count("no data") == 6
+    content = json.loads(said("claims", store, "--json"))
+    (claim,) = [claim for claim in content["claims"] if claim["name"] == "competitive-symbols"]
+    assert (claim["verdict"], len(claim["runs"])) == ("reproduced", 6)
+    assert claim["value"] == pytest.approx(0.101)
+
+
+def test_claims_without_a_store_are_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said("claims").count("no data") == 7
+    assert invoke("claims", tmp_path / "nowhere").exit_code != 0
+
+
+def test_the_paper_s_tables_are_listed_planned_and_built(store: Path, tmp_path: Path) -> None:
+    assert "paper-graph-priors" in said("paper")
+    text = said("paper", "table", "modalities", "--out", store, "--scale", "mini", "--to", tmp_path / "out")
+    assert "| listops       | nac (mini)" in text
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "modalities.csv",
+        "modalities.md",
+        "modalities.tex",
+    ]
+    planned = said("paper", "table", "priors", "--out", store, "--data-root", tmp_path)
+    assert planned.startswith("paper-graph-priors: 60 without data; ")
+    assert "see nacbench sweep plan paper-graph-priors" in planned
+
+
+def test_compare_says_what_may_be_said(store: Path) -> None:
+    text = said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store)
+    assert "nac (mini) is better than perceiver-io (mini), by 9.8" in text
+    content = json.loads(said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json"))
+    assert content["difference"]["count"] == 3
+    assert content["verdict"] in text
+
+
+def test_runs_travel_in_an_archive(store: Path, tmp_path: Path) -> None:
+    assert "6 runs in " in said("pack", store, "--out", tmp_path / "runs.tar.gz")
+    assert "6 runs copied into" in said("unpack", tmp_path / "runs.tar.gz", "--into", tmp_path / "b")
+    assert "0 runs copied into" in said("merge", store, "--into", tmp_path / "b")

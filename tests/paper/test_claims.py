@@ -1,0 +1,135 @@
+"""Verdicts on the paper's claims: none without evidence, and each only as far as the evidence goes."""
+
+from typing import Any
+
+import pytest
+
+from nacbench.paper.claims import Better, Claim, Competitive, Finding, Trade, judge, read_claims
+from nacbench.registry import MODELS, TASKS
+from nacbench.results.index import Run, row_of
+from tests.made import made_record
+
+BETTER = Better(kind="better", name="b", says="", task="digits", claimed=0.1, decides=0.05)
+COMPETITIVE = Competitive(kind="competitive", name="c", says="", task="digits", within=0.02)
+TRADE = Trade.model_validate(
+    {
+        "kind": "trade",
+        "name": "t",
+        "says": "",
+        "task": "digits",
+        "gain": {"metric": "speedup", "at_least": 8},
+        "loss": {"metric": "relative_drop", "at_most": 0.03},
+    }
+)
+NOISE = (0.000, 0.004, 0.001, 0.003, 0.002)
+
+
+def run(**changes: Any) -> Run:
+    metrics = changes.pop("metrics", {})
+    record = made_record(**{"scale": "paper", **changes})
+    test = {**record.metrics["test"], **metrics}
+    return row_of(record.model_copy(update={"metrics": {"test": test}}), f"f-{record.run_id}", 1, 1)
+
+
+def runs(gap: float, seeds: int = 5, **changes: Any) -> list[Run]:
+    """NAC, and Perceiver IO that is so much worse."""
+    ours = [run(seed=seed, score=0.5 + gap + NOISE[seed], **changes) for seed in range(seeds)]
+    return ours + [run(model="perceiver-io", seed=seed, score=0.5, **changes) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "gap", "verdict"),
+    [
+        (BETTER, 0.10, "reproduced"),
+        (BETTER, 0.02, "contradicted"),
+        (BETTER, -0.10, "contradicted"),
+        (BETTER, 0.0485, "undecided"),
+        (COMPETITIVE, 0.10, "reproduced"),
+        (COMPETITIVE, -0.01, "reproduced"),
+        (COMPETITIVE, -0.10, "contradicted"),
+        (COMPETITIVE, -0.0215, "undecided"),
+    ],
+)
+def test_the_interval_must_lie_on_one_side_of_the_bar(claim: Claim, gap: float, verdict: str) -> None:
+    found = judge(claim, runs(gap))
+    assert found.verdict == verdict
+    assert found.scale == "paper"
+    assert len(found.runs) == 10
+    assert found.value == pytest.approx(gap + 0.002)
+
+
+def test_without_runs_of_both_there_is_no_verdict() -> None:
+    assert judge(BETTER, []) == Finding(BETTER, "no data", "", "no run of digits with nac and perceiver-io")
+    assert judge(BETTER, runs(0.1)[:5]).why == "no run of digits with perceiver-io"
+    assert judge(BETTER, runs(0.1, task="cifar10")).verdict == "no data"
+    apart = [run(seed=0), run(model="perceiver-io", seed=0, scale="mini")]
+    assert judge(BETTER, apart).why == "no run of digits with nac and perceiver-io at one scale"
+
+
+def test_one_seed_and_unshared_seeds_decide_nothing() -> None:
+    one = judge(BETTER, runs(0.1, seeds=1))
+    assert (one.verdict, one.why) == ("undecided", "1 shared seeds have no interval; run more")
+    assert one.effect == "+10.00 points"
+    apart = judge(BETTER, [run(seed=0), run(model="perceiver-io", seed=1)])
+    assert (apart.verdict, apart.effect) == ("undecided", "")
+
+
+def test_undecided_says_how_many_more_seeds_it_would_take() -> None:
+    assert (
+        "more seeds would decide it, if the effect is as measured (bar: +5.00 points)"
+        in judge(BETTER, runs(0.0485)).why
+    )
+    assert "too close to the bar" in judge(BETTER, runs(0.048)).why
+
+
+def test_a_smaller_scale_says_so_and_a_larger_one_counts_instead() -> None:
+    mini = runs(0.1, scale="mini")
+    found = judge(BETTER, mini)
+    assert (found.verdict, found.scale) == ("reproduced", "mini")
+    assert "at scale mini: it says nothing of the paper's own setting" in found.why
+    both = judge(BETTER, [*mini, *runs(-0.1)])
+    assert (both.verdict, both.scale) == ("contradicted", "paper")
+
+
+def test_a_part_of_the_data_is_named() -> None:
+    some = [own._replace(partial="4 of 200 classes") for own in runs(0.1)]
+    assert "on a part of the data" in judge(BETTER, some).why
+
+
+def test_of_several_variants_the_preferred_counts_or_none() -> None:
+    several = [*runs(0.1), *(run(seed=seed, score=0.1, lr=0.5) for seed in range(5))]
+    refused = judge(BETTER, several)
+    assert refused.verdict == "no data"
+    assert "nac was run in several ways, and none is the paper's: training.lr=0.001; training.lr=0.5" in refused.why
+    preferred = BETTER.model_copy(update={"prefer": {"training.lr": "0.001"}})
+    assert judge(preferred, several).verdict == "reproduced"
+    required = BETTER.model_copy(update={"settings": {"training.lr": "0.001"}})
+    assert judge(required, several).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("speedups", "drops", "verdict"),
+    [
+        ([9.0, 9.2, 9.1], [0.01, 0.012, 0.011], "reproduced"),
+        ([2.0, 2.2, 2.1], [0.01, 0.012, 0.011], "contradicted"),
+        ([9.0, 9.2, 9.1], [0.1, 0.12, 0.11], "contradicted"),
+        ([9.0, 7.0, 8.1], [0.01, 0.012, 0.011], "undecided"),
+        ([9.0], [0.01], "undecided"),
+    ],
+)
+def test_a_trade_needs_both_sides(speedups: list[float], drops: list[float], verdict: str) -> None:
+    pairs = enumerate(zip(speedups, drops, strict=True))
+    own = [run(seed=seed, metrics={"speedup": up, "relative_drop": drop}) for seed, (up, drop) in pairs]
+    assert judge(TRADE, own).verdict == verdict
+    assert judge(TRADE, runs(0.1)).why == "no run of digits has speedup and relative_drop"
+
+
+def test_the_claims_that_come_with_the_suite_are_of_its_tasks_and_models() -> None:
+    content = read_claims()
+    assert "2210.08031" in content.source
+    assert len({claim.name for claim in content.claims}) == len(content.claims) == 7
+    for claim in content.claims:
+        assert claim.task in TASKS.entries() or isinstance(claim, Trade)
+        assert {claim.model, claim.baseline} <= set(MODELS.entries())
+        if isinstance(claim, Better):
+            assert claim.decides == pytest.approx(claim.claimed / 2)

@@ -1,21 +1,29 @@
 """A report: tables in three formats and the learning curves, from folders of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.files import write_text
+from nacbench.paper.claims import judge, read_claims
 from nacbench.report.cost import cost_table
+from nacbench.report.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.report.mixture import mixtures
+from nacbench.report.page import Picture, render_page
 from nacbench.report.plots import curve_rows, draw_curves, save_figure
 from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
 from nacbench.report.scores import score_table
-from nacbench.report.series import group
+from nacbench.report.series import Series, group
 from nacbench.results.index import read_runs
 
-NAMES = ("table", "shifted", "few-shots", "priors", "cost")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE = "index.html"
+TABLES = ("table", "shifted", "few-shots", "priors", "cost")
 
 
 @dataclass(frozen=True)
@@ -27,12 +35,13 @@ class Report:
     warnings: Sequence[str]
 
 
-def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False) -> Report:
-    """Write ``table.md``, ``table.tex``, a CSV for each table, ``curves.png`` and ``curves.pdf``.
+def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
+    """Write ``table.md``, ``table.tex``, a CSV for each table, and every figure that there are runs for, twice.
 
     Args:
         stores: folders of runs.
         out: folder to write to; files of these names there are replaced.
+        html: write ``index.html``, too: all of it as one page that needs no network.
         mixed: show runs of a task side by side though they differ in code, data or scale, with a warning.
 
     Raises:
@@ -65,10 +74,40 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False) -> R
     write_text(files[1], "\n".join(table.latex() for table in tables))
     for file, table in zip(files[2:], tables, strict=True):
         write_text(file, table.frame.to_csv(index=False))
-    curves = curve_rows(series)
-    if len(curves):
-        files += save_figure(draw_curves(curves), out / "curves")
+    pictures = []
+    for name, (caption, draw) in FIGURES.items():
+        figure = draw(series)
+        if figure is not None:
+            files += save_figure(figure, out / name)
+            pictures.append(Picture(caption, out / f"{name}.png"))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
-    for name in set(NAMES) - {table.name for table in tables}:  # of an earlier report
-        (out / f"{name}.csv").unlink(missing_ok=True)
+    if html:
+        findings = [judge(claim, found.runs) for claim in read_claims().claims]
+        notes = [*tables[0].notes, *(f"Not counted: {line}." for line in (*found.broken, *failed))]
+        files.append(out / PAGE)
+        write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
+    _remove_earlier(out, files)
     return Report(files, markdown, [*warnings, *found.broken, *failed])
+
+
+def _draw_curves(series: Sequence[Series]) -> "Figure | None":
+    rows = curve_rows(series)
+    return draw_curves(rows) if len(rows) else None
+
+
+FIGURES: Mapping[str, tuple[str, Callable[[Sequence[Series]], "Figure | None"]]] = {
+    "scores": ("Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples", draw_scores),
+    "cost": ("Scores against the operations of a forward pass", draw_cost),
+    "shots": ("Accuracy after adapting to few examples a class", draw_shots),
+    "corruptions": ("Error under each corruption", draw_corruptions),
+    "sizes": ("Scores against the number of modules or latents", draw_sizes),
+    "curves": ("Learning curves", _draw_curves),
+}
+
+
+def _remove_earlier(out: Path, files: Sequence[Path]) -> None:
+    """Delete what an earlier report left and this one does not have: it would be taken for a part of it."""
+    ours = [f"{name}.csv" for name in TABLES] + [f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")]
+    for name in (*ours, PAGE):
+        if out / name not in files:
+            (out / name).unlink(missing_ok=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,16 @@ def palette(models: Sequence[str]) -> dict[str, Any]:
     colours = sns.color_palette("colorblind", 10)
     ordered = [*FIRST, *sorted(set(models) - set(FIRST))]
     return {name: colours[index % len(colours)] for index, name in enumerate(ordered)}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The look of all figures, for as long as the block lasts."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with mpl.rc_context({**sns.axes_style("ticks"), **sns.plotting_context("paper")}):
+        yield
 
 
 def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
@@ -65,15 +76,12 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
 
     Lines are means over seeds, bands span them.
     """
-    import matplotlib as mpl
-    import seaborn as sns
     from matplotlib.figure import Figure
 
     tasks = list(dict.fromkeys(rows["task"]))
     panels = {task: list(dict.fromkeys(rows.loc[rows["task"] == task, "panel"])) for task in tasks}
     columns = max(len(names) for names in panels.values())
-    style = {**sns.axes_style("ticks"), **sns.plotting_context("paper")}
-    with mpl.rc_context(style):
+    with styled():
         figure = Figure(figsize=(3.4 * columns + 1.5, 2.6 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False)
         for row, task in enumerate(tasks):

@@ -47,12 +47,12 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     adapted = [item for item in series if item.first.protocol == "low-shot"]
-    shots = sorted({k for item in adapted for k in _shots(item.first)})
+    shots = sorted({k for item in adapted for k in shots_of(item.first)})
     if not shots:
         return None
     rows, numbers = [], []
     for item in adapted:
-        means = {k: _adapted_mean(item, k) for k in shots if k in _shots(item.first)}
+        means = {k: adapted_mean(item, k) for k in shots if k in shots_of(item.first)}
         texts = [percent(means[k]) if k in means else "—" for k in shots]
         rows.append((*_named(item), *texts, str(len(item.runs))))
         numbers += [
@@ -87,12 +87,14 @@ def _identified(item: Series) -> dict[str, Any]:
     }
 
 
-def _shots(run: Run) -> list[int]:
+def shots_of(run: Run) -> list[int]:
+    """Numbers of examples a class that a run was adapted to, ascending; none where it was not."""
     found = (SHOTS.fullmatch(name) for name in run.all_metrics()["test"])
-    return [int(match[1]) for match in found if match]
+    return sorted(int(match[1]) for match in found if match)
 
 
-def _adapted_mean(item: Series, shots: int) -> Mean:
+def adapted_mean(item: Series, shots: int) -> Mean:
+    """Accuracy over seeds; of a single seed, with the interval over its episodes."""
     mean = item.metric(f"accuracy/{shots}-shot")
     assert mean is not None
     if mean.count > 1:

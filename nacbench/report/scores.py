@@ -35,7 +35,7 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
         warnings: what a reader must be warned of.
     """
     winners = {id(item) for item in best(series)}
-    rows = [(_cells(item), id(item) in winners) for item in series]
+    rows = [(score_cells(item), id(item) in winners) for item in series]
     rows += [(_skipped_cells(failure), False) for failure in _skipped(failures)]
     rows.sort(key=lambda row: row[0][:2])
     bold = frozenset((number, SCORE) for number, (_, wins) in enumerate(rows) if wins)
@@ -96,7 +96,8 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
     return [cells[key] for key in sorted(cells)]
 
 
-def _cells(item: Series) -> tuple[str, ...]:
+def score_cells(item: Series) -> tuple[str, ...]:
+    """The text of a row."""
     from nacbench.training.progress import duration
 
     first = item.first

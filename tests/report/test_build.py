@@ -12,7 +12,9 @@ from nacbench.report.build import build_report
 from nacbench.report.plots import palette
 from tests.made import made_failure, made_record, write_failure, write_run
 
-FILES = ("table.md", "table.tex", "table.csv", "cost.csv", "curves.png", "curves.pdf")
+TABLES = ("table.md", "table.tex", "table.csv", "cost.csv")
+FIGURES = ("scores.png", "scores.pdf", "cost.png", "cost.pdf", "curves.png", "curves.pdf")
+FILES = (*TABLES, *FIGURES)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, cu
         (folder / "curve.jsonl").write_text(curve)
     report = build_report([tmp_path / "runs"], tmp_path / "report")
     assert "90.00" in report.markdown
-    assert [path.name for path in report.files] == ["table.md", "table.tex", "table.csv", "cost.csv"]
+    assert [path.name for path in report.files] == [*TABLES, "scores.png", "scores.pdf"]
 
 
 def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
@@ -104,7 +106,8 @@ def test_runs_that_were_not_made_alike_stand_together_only_if_asked_for(
 
 def test_tables_of_an_earlier_report_do_not_stay(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
-    (tmp_path / "report/shifted.csv").write_text("old")
+    for name in ("shifted.csv", "corruptions.png", "index.html"):
+        (tmp_path / "report" / name).write_text("old")
     (tmp_path / "report/mine.csv").write_text("mine")
     build_report([runs], tmp_path / "report")
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted([*FILES, "mine.csv"])

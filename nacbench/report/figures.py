@@ -1,0 +1,284 @@
+"""Figures of scores: with their intervals, against cost, by number of shots, by corruption, by size of the circuit."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nacbench.report.plots import palette, styled
+from nacbench.report.protocols import adapted_mean, shots_of
+from nacbench.report.series import Series
+from nacbench.results.statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEAST_SPAN = 12.0  # points that a panel of scores shows
+MOST_PANELS = 24  # of one figure; beyond that nobody reads it
+ERROR = re.compile(r"error/(.+)")
+SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that say how large a model's workspace is
+
+
+def draw_scores(series: Sequence[Series]) -> Figure | None:
+    """Every series' score with its interval, a panel a task and scale.
+
+    A single seed is an open circle; its thin bar is the interval over the test examples, of that very network.
+    """
+    panels = _panels(series)
+    if not panels:
+        return None
+    heights = [0.35 + 0.24 * len(rows) for _, rows in panels]
+    colours = palette([item.first.model for item in series])
+    with styled():
+        figure, axes_of = _stacked(heights)
+        for axes, (title, rows) in zip(axes_of, panels, strict=True):
+            for place, item in enumerate(rows):
+                _draw_mean(axes, item, place, colours[item.first.model])
+            _span_at_least(axes, LEAST_SPAN)
+            axes.set_yticks(range(len(rows)), [_short(item) for item in rows])
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.set_title(title, loc="left")
+            axes.set_xlabel(f"{rows[0].first.metric} (%)" if axes is axes_of[-1] else "")
+            axes.grid(axis="x", linewidth=0.4)
+            _bare(axes)
+    return figure
+
+
+def draw_cost(series: Sequence[Series]) -> Figure | None:
+    """Score against the operations of a forward pass, a panel a task; the line joins what nothing is better and cheaper
+    than."""
+    panels = [(t, rows) for t, rows in _panels(s for s in series if s.first.protocol == "supervised") if len(rows) > 1]
+    if not panels:
+        return None
+    colours = palette([item.first.model for item in series])
+    with styled():
+        figure, grid = _grid(len(panels))
+        for axes, (title, rows) in zip(grid, panels, strict=False):
+            for item in rows:
+                cost, score = item.first.forward_flops / 1e9, item.score
+                half = 0 if math.isnan(score.half_width) else 100 * score.half_width
+                colour = colours[item.first.model]
+                axes.errorbar(cost, 100 * score.value, yerr=half, fmt="o", color=colour, markersize=4, capsize=2)
+                axes.annotate(_short(item), (cost, 100 * score.value), (4, 4), textcoords="offset points", fontsize=7)
+            front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
+            axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
+            axes.set_xscale("log")
+            costs = [item.first.forward_flops / 1e9 for item in rows]
+            axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a hundredth more or less must look like it
+            axes.margins(y=0.2)
+            axes.set_title(title, loc="left")
+            axes.set_xlabel("GFLOPs of a forward pass")
+            axes.set_ylabel(f"{rows[0].first.metric} (%)")
+            _plain_ticks(axes)
+            _bare(axes)
+    return figure
+
+
+def draw_shots(series: Sequence[Series]) -> Figure | None:
+    """Accuracy by number of examples a class, a panel a task."""
+    panels = _panels(item for item in series if shots_of(item.first))
+    if not panels:
+        return None
+    colours = palette([item.first.model for item in series])
+    with styled():
+        figure, grid = _grid(len(panels))
+        for axes, (title, rows) in zip(grid, panels, strict=False):
+            shots = sorted({k for item in rows for k in shots_of(item.first)})
+            for number, item in enumerate(rows):
+                means = [(k, adapted_mean(item, k)) for k in shots_of(item.first)]
+                axes.errorbar(
+                    [k * 1.03**number for k, _ in means],  # side by side where they would cover each other
+                    [100 * mean.value for _, mean in means],
+                    yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
+                    label=_short(item),
+                    color=colours[item.first.model],
+                    marker="os^Dv"[number % 5],
+                    linestyle=("-", "--", ":", "-.")[number % 4],
+                    markersize=4,
+                    capsize=2,
+                    linewidth=1.2,
+                )
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(shots, [str(k) for k in shots])
+            axes.set_title(title, loc="left")
+            axes.set_xlabel("examples a class")
+            axes.set_ylabel("accuracy (%)")
+            axes.legend(frameon=False, fontsize=7)
+            _bare(axes)
+    return figure
+
+
+def draw_corruptions(series: Sequence[Series]) -> Figure | None:
+    """Error under each corruption (mean over severities and seeds) beside the clean error, a panel a task."""
+    import seaborn as sns
+
+    panels = _panels(item for item in series if any(ERROR.fullmatch(name) for name in item.first.all_metrics()["test"]))
+    if not panels:
+        return None
+    with styled():
+        heights = [1.4 + 0.3 * len(rows) for _, rows in panels]
+        figure, axes_of = _stacked(heights, width=7.5)
+        for axes, (title, rows) in zip(axes_of, panels, strict=True):
+            names = [m[1] for name in rows[0].first.all_metrics()["test"] if (m := ERROR.fullmatch(name))]
+            errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
+            sns.heatmap(
+                errors,
+                ax=axes,
+                cmap="cividis",
+                annot=True,
+                fmt=".0f",
+                annot_kws={"fontsize": 6},
+                cbar_kws={"label": "error (%)"},
+                xticklabels=["clean", *(name.replace("_", " ") for name in names)],
+                yticklabels=[_short(item) for item in rows],
+                vmin=0,
+                linewidths=0.5,
+            )
+            axes.tick_params(axis="x", rotation=60, labelsize=7)
+            axes.tick_params(axis="y", rotation=0, labelsize=7)
+            axes.set_title(title, loc="left")
+    return figure
+
+
+def draw_sizes(series: Sequence[Series]) -> Figure | None:
+    """Score against the number of modules or latents, with the speed-up of evaluation over the largest, as measured."""
+    sized = [item for item in series if item.first.protocol == "supervised" and _workspace(item)]
+    panels = []
+    for title, rows in _panels(sized):
+        kept = [item for item in rows if sum(_workspace(o) != _workspace(item) for o in rows if _same(o, item)) > 0]
+        if kept:
+            panels.append((title, kept))
+    if not panels:
+        return None
+    colours = palette([item.first.model for item in series])
+    with styled():
+        figure, grid = _grid(len(panels))
+        for axes, (title, rows) in zip(grid, panels, strict=False):
+            for model in dict.fromkeys(item.first.model for item in rows):
+                own = sorted((item for item in rows if item.first.model == model), key=_workspace)
+                largest = own[-1].mean(lambda run: run.evaluate_seconds).value
+                points = [(_workspace(item), 100 * item.score.value) for item in own]
+                axes.plot(*zip(*points, strict=True), marker="o", markersize=4, color=colours[model], label=model)
+                for item, point in zip(own, points, strict=True):
+                    faster = largest / max(item.mean(lambda run: run.evaluate_seconds).value, 1e-9)
+                    axes.annotate(f"{faster:.1f}×", point, (0, 5), textcoords="offset points", ha="center", fontsize=7)
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(sorted({_workspace(item) for item in rows}))
+            axes.xaxis.set_major_formatter("{x:.0f}")
+            axes.margins(y=0.2)
+            axes.set_title(title, loc="left")
+            axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
+            axes.set_ylabel(f"{rows[0].first.metric} (%)")
+            axes.legend(frameon=False, fontsize=7)
+            _bare(axes)
+    return figure
+
+
+def _panels(series: Any) -> list[tuple[str, list[Series]]]:
+    """Series by task and scale, each with its title; no more than anybody would read."""
+    cells: dict[tuple[str, str], list[Series]] = {}
+    for item in series:
+        cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
+    return [(f"{task}, {scale}", rows) for (task, scale), rows in cells.items()][:MOST_PANELS]
+
+
+def _short(item: Series) -> str:
+    """A label that fits beside an axis: the model, and how it differs."""
+    variant = ", ".join(part.rpartition(".")[2] for part in item.variant.split(", ")) if item.variant else ""
+    return f"{item.first.model}, {variant}"[:48] if variant else item.first.model
+
+
+def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
+    mean, run = item.score, item.first
+    single = math.isnan(mean.half_width)
+    if single and run.metric == "accuracy" and run.protocol == "supervised":
+        low, high = wilson_interval(round(mean.value * run.scored), run.scored)
+        axes.plot([100 * low, 100 * high], [place, place], color="0.6", linewidth=0.8, zorder=0)
+    axes.errorbar(
+        100 * mean.value,
+        place,
+        xerr=None if single else 100 * mean.half_width,
+        fmt="o",
+        color=colour,
+        markerfacecolor="white" if single else colour,
+        markersize=4.5,
+        capsize=2.5,
+        linewidth=1.2,
+    )
+
+
+def _span_at_least(axes: Any, span: float) -> None:
+    """Widen an axis of per cents around its middle, so that a small difference looks small."""
+    low, high = axes.get_xlim()
+    if high - low < span:
+        middle = min(max((low + high) / 2, span / 2), 100 - span / 2)
+        axes.set_xlim(middle - span / 2, middle + span / 2)
+
+
+def _pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points that no cheaper one is as good as, by cost."""
+    front: list[tuple[float, float]] = []
+    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or score > front[-1][1]:
+            front.append((cost, score))
+    return front
+
+
+def _percent(item: Series, metric: str) -> float:
+    mean = item.metric(metric)
+    return math.nan if mean is None else 100 * (1 - mean.value)
+
+
+def _error(item: Series, corruption: str) -> float:
+    mean = item.metric(f"error/{corruption}")
+    return math.nan if mean is None else 100 * mean.value
+
+
+def _workspace(item: Series) -> int:
+    settings = json.loads(item.first.settings).get("model", {})
+    found = (settings.get(name.partition(".")[2]) for name in SIZES)
+    return next((int(value) for value in found if isinstance(value, int)), 0)
+
+
+def _same(one: Series, other: Series) -> bool:
+    return one.first.model == other.first.model
+
+
+def _stacked(heights: Sequence[float], width: float = 5.5) -> tuple[Figure, list[Any]]:
+    """Panels one below the other, each so high (inches)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, sum(heights) + 0.4), layout="constrained")
+    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))
+    return figure, [row[0] for row in axes]
+
+
+def _grid(panels: int) -> tuple[Figure, list[Any]]:
+    """Panels side by side, three in a row."""
+    from matplotlib.figure import Figure
+
+    columns = min(3, panels)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    flat = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
+    for axes in flat[panels:]:
+        axes.set_axis_off()
+    return figure, flat[:panels]
+
+
+def _plain_ticks(axes: Any) -> None:
+    """Few numbers without exponents on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=6))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _bare(axes: Any) -> None:
+    import seaborn as sns
+
+    sns.despine(ax=axes)

@@ -1,0 +1,153 @@
+"""The report as one HTML file that needs no network: leaderboard, tables, figures, claims, and every run's provenance.
+
+Names in records may be anything: the template escapes all of them, the script sets text only, and the page's own
+security policy lets nothing run or load but what is written here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nacbench import __version__
+from nacbench.paper.claims import Finding, read_claims
+from nacbench.report.scores import COLUMNS, SCORE, score_cells
+from nacbench.report.series import Series
+from nacbench.report.significance import RULE, best
+from nacbench.report.table import Table
+
+MOST_RUNS = 20_000  # with more, single runs are left out: the file would be too large for a browser
+RUN_COLUMNS = ("seed", "score", "run", "finished", "attempts", "commit", "machine", "versions", "folder")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: what it shows, and its PNG file."""
+
+    title: str
+    path: Path
+
+
+def render_page(
+    series: Sequence[Series],
+    tables: Sequence[Table],
+    pictures: Sequence[Picture],
+    findings: Sequence[Finding],
+    notes: Sequence[str],
+    warnings: Sequence[str],
+    title: str = "nacbench",
+) -> str:
+    """The page's HTML.
+
+    Args:
+        series: rows of the leaderboard.
+        tables: shown below it.
+        pictures: figures.
+        findings: what the runs say to the paper's claims.
+        notes: what a reader must know.
+        warnings: what a reader must be warned of.
+        title: of the page.
+    """
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    folder = files("nacbench.report")
+    template, style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("html.j2", "css", "js"))
+    winners = {id(item) for item in best(series)}
+    count = sum(len(item.runs) for item in series)
+    rows = [_row(item, winners, with_runs=count <= MOST_RUNS) for item in series]
+    data = {"columns": [column.head for column in COLUMNS], "run_columns": RUN_COLUMNS, "rows": rows}
+    shown = [
+        {"cells": score_cells(item), "best": id(item) in winners, "label": item.label, "task": item.first.task_label}
+        for item in series
+    ]
+    page: str = (
+        Environment(autoescape=True, keep_trailing_newline=True)
+        .from_string(template)
+        .render(
+            title=title,
+            version=__version__,
+            count=f"{count:,}",
+            columns=COLUMNS,
+            score_column=SCORE,
+            rows=shown,
+            any_best=bool(winners),
+            rule=RULE,
+            choices=_choices(series),
+            tables=tables,
+            figures=[
+                {"title": own.title, "data": base64.b64encode(own.path.read_bytes()).decode()} for own in pictures
+            ],
+            findings=findings,
+            claims_source=f"Claims: {read_claims().source}." if findings else "",
+            notes=notes,
+            warnings=warnings,
+            data=Markup(_embedded(data)),  # noqa: S704 (escaped for where it stands)
+            style=Markup(style),  # noqa: S704 (our own file)
+            script=Markup(script),  # noqa: S704 (our own file)
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+    return page
+
+
+def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str, Any]:
+    """What the script needs of a row: values to sort by, words to filter by, and the runs."""
+    first = item.first
+    trained = item.mean(lambda run: run.train_seconds).value if first.protocol == "supervised" else None
+    values = [
+        first.task_label,
+        first.scale,
+        item.label,
+        item.score.value,
+        len(item.runs),
+        first.parameters,
+        first.forward_flops,
+        trained,
+    ]
+    runs = [
+        [r.seed, r.score, r.run_id, r.finished, r.attempts, r.commit, r.machine, _versions(r.versions), r.folder]
+        for r in (item.runs if with_runs else ())
+    ]
+    return {
+        "sort": [None if isinstance(value, float) and math.isnan(value) else value for value in values],
+        "filter": {"task": first.task_label, "scale": first.scale, "model": first.model},
+        "half_width_95": None if math.isnan(item.score.half_width) else item.score.half_width,
+        "significantly_best": id(item) in winners,
+        "runs": runs,
+        "settings": json.loads(first.settings),
+    }
+
+
+def _versions(text: str) -> str:
+    versions: dict[str, str] = json.loads(text)
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _choices(series: Sequence[Series]) -> dict[str, list[str]]:
+    return {
+        "task": sorted({item.first.task_label for item in series}),
+        "scale": sorted({item.first.scale for item in series}),
+        "model": sorted({item.first.model for item in series}),
+    }
+
+
+def _embedded(data: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(text: str) -> str:
+    return _base64(hashlib.sha256(text.encode()).digest())
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,96 @@
+"""Figures: what is drawn where, and nothing where there is nothing to draw."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from nacbench.report.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
+from nacbench.report.plots import palette
+from nacbench.report.series import Series, group
+from nacbench.results.index import row_of
+from nacbench.results.record import RunRecord
+from tests.made import made_record
+
+
+def series(records: Iterable[RunRecord]) -> list[Series]:
+    return group([row_of(record, f"made-{number}", 1, 1) for number, record in enumerate(records)])
+
+
+def changed(record: RunRecord, protocol: str = "supervised", **metrics: float) -> RunRecord:
+    test = {**record.metrics["test"], **metrics}
+    return record.model_copy(update={"protocol": protocol, "metrics": {**record.metrics, "test": test}})
+
+
+def sized(modules: int, score: float, seconds: float) -> RunRecord:
+    record = made_record(score=score)
+    model = {**record.identity["config"]["model"], "modules": modules}
+    config = {**record.identity["config"], "model": model}
+    cost = record.cost.model_copy(update={"evaluate_seconds": seconds})
+    return record.model_copy(update={"identity": {**record.identity, "config": config}, "cost": cost})
+
+
+def axes_of(figure: Any) -> list[Any]:
+    assert figure is not None
+    return [axes for axes in figure.axes if axes.axison]
+
+
+def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
+    records = [made_record(seed=seed, score=0.9 + seed / 100) for seed in range(3)]
+    records += [made_record(model="vit", score=0.905), made_record(task="cifar10", score=0.5)]
+    cifar, digits = axes_of(draw_scores(series(records)))
+    assert [label.get_text() for label in digits.get_yticklabels()] == ["nac", "vit"]
+    assert cifar.get_title("left") == "cifar10, mini"
+    assert all(high - low >= 12 - 1e-9 for low, high in (cifar.get_xlim(), digits.get_xlim()))
+    many, single = digits.containers
+    assert many.lines[0].get_markerfacecolor() == palette(["nac"])["nac"]
+    assert single.lines[0].get_markerfacecolor() == "white"
+    assert (many.has_xerr, single.has_xerr) == (True, False)
+
+
+def test_cost_joins_what_nothing_is_better_and_cheaper_than() -> None:
+    def record(model: str, score: float, flops: int) -> RunRecord:
+        made = made_record(model=model, score=score)
+        return made.model_copy(update={"cost": made.cost.model_copy(update={"forward_flops": flops})})
+
+    (axes,) = axes_of(
+        draw_cost(
+            series([record("nac", 0.9, 3 * 10**9), record("vit", 0.8, 10**9), record("pointnet", 0.7, 2 * 10**9)])
+        )
+    )
+    (front,) = [line for line in axes.lines if line.get_color() == "0.6"]
+    assert front.get_xydata().tolist() == [[1.0, 80.0], [3.0, 90.0]]
+    assert axes.get_xlim() == pytest.approx((0.5, 9.0))
+    assert draw_cost(series([made_record()])) is None
+
+
+def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
+    record = changed(made_record(task="lowshot"), "low-shot", **{f"accuracy/{k}-shot": k / 50 for k in (4, 1, 16)})
+    splits = {f"shots-{k}": {"accuracy": k / 50, "half_width_95": 0.01} for k in (1, 4, 16)}
+    record = record.model_copy(update={"metrics": {**record.metrics, **splits}})
+    (axes,) = axes_of(draw_shots(series([record])))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "4", "16"]
+    assert axes.containers[0].lines[0].get_ydata().tolist() == [2, 8, 32]
+    assert draw_shots(series([made_record()])) is None
+
+
+def test_corruptions_stand_beside_the_clean_error() -> None:
+    metrics = {"clean_accuracy": 0.95, "error/fog": 0.4, "error/jpeg_compression": 0.2}
+    panel, _ = axes_of(draw_corruptions(series([changed(made_record(task="digits-c"), "ood", **metrics)])))
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["clean", "fog", "jpeg compression"]
+    assert [text.get_text() for text in panel.texts] == ["5", "40", "20"]
+    assert draw_corruptions(series([made_record()])) is None
+
+
+def test_sizes_show_the_measured_speed_up() -> None:
+    (axes,) = axes_of(draw_sizes(series([sized(320, 0.9, 8.0), sized(80, 0.88, 2.0), sized(40, 0.8, 1.0)])))
+    assert [text.get_text() for text in axes.texts] == ["8.0×", "4.0×", "1.0×"]
+    assert axes.lines[0].get_xdata().tolist() == [40, 80, 320]
+    assert draw_sizes(series([sized(320, 0.9, 8.0)])) is None
+    assert draw_sizes(series([made_record()])) is None
+
+
+def test_a_model_keeps_its_colour_in_every_figure() -> None:
+    assert palette(["nac", "a"])["nac"] == palette(["b", "nac"])["nac"]
+    assert not any(math.isnan(part) for part in palette(["nac"])["nac"])

@@ -1,0 +1,214 @@
+"""The page: whole without a network, usable in a real browser, and safe whatever records are called."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nacbench.report.build import build_report
+from tests.made import made_failure, made_record, write_failure, write_run
+
+Chrome = Any  # selenium is imported by the tests that need it, and half typed
+
+HOSTILE = '<img src=x onerror="document.title=1">&\'"</script><script>document.title="owned"</script>'
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of five rows on three tasks, one of them with hostile names."""
+    folder = tmp_path_factory.mktemp("page")
+    store = folder / "runs"
+    for seed in range(3):
+        write_run(store, made_record(seed=seed, score=0.80 + seed / 1000))
+        write_run(store, made_record(model="perceiver-io", seed=seed, score=0.95 + seed / 900))
+    write_run(store, made_record(task="listops", score=0.5))
+    write_run(store, made_record(task="listops", model="vit", score=0.4))
+    record = made_record(task="hostile", score=0.1)
+    config = {**record.identity["config"], "note": HOSTILE}
+    hostile = {"task": HOSTILE, "model": HOSTILE, "identity": {**record.identity, "config": config}}
+    place = write_run(store, record)
+    (place / "record.json").write_text(json.dumps({**record.model_dump(mode="json"), **hostile}))
+    write_failure(store, made_failure(status="failed", model="vit", reason=HOSTILE))
+    build_report([store], folder / "report", html=True)
+    return folder / "report" / "index.html"
+
+
+def test_it_is_one_file_that_refers_to_no_other(page: Path) -> None:
+    text = page.read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", text)
+    assert "@import" not in text
+    assert "url(" not in text
+    assert "default-src 'none'" in text
+
+
+def test_names_are_shown_and_never_run(page: Path) -> None:
+    text = page.read_text()
+    assert "<img src=x" not in text
+    assert text.count("<script") == 2  # the data and our own
+    assert "&lt;img src=x onerror=" in text
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
+    assert any(row["filter"]["task"] == HOSTILE for row in data["rows"])
+
+
+def test_what_is_significantly_best_is_strong(page: Path) -> None:
+    assert re.findall(r"<strong>([^<]*)</strong>", page.read_text()) == ["95.11 ± 0.28"]
+
+
+def test_the_same_runs_give_the_same_page(page: Path, tmp_path: Path) -> None:
+    build_report([page.parents[1] / "runs"], tmp_path, html=True)
+    assert (tmp_path / "index.html").read_bytes() == page.read_bytes()
+
+
+# -- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chrome]:
+    """A real headless Chromium."""
+    if not (CHROMIUM and DRIVER):
+        if "NACBENCH_TEST_BROWSER" in os.environ:
+            pytest.fail("no chromium or no chromedriver")
+        pytest.skip("needs Chromium, which make test-page installs")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def shown(chrome: Chrome, page: Path) -> Iterator[Chrome]:
+    """The page, open; after the test, nothing has complained and nothing was asked for."""
+    chrome.get_log("browser")
+    chrome.get_log("performance")
+    chrome.get(page.as_uri())
+    yield chrome
+    assert chrome.get_log("browser") == []
+    assert chrome.title == "nacbench"
+    messages = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
+    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {page.as_uri()}
+
+
+def cells(chrome: Chrome, column: int) -> list[str]:
+    """The text of a column of the leaderboard's visible rows."""
+    script = """
+        const [column] = arguments;
+        return [...document.querySelectorAll("#board tbody")].filter((body) => !body.hidden)
+          .map((body) => body.rows[0].cells[column].textContent);
+    """
+    found: list[str] = chrome.execute_script(script, column)
+    return found
+
+
+def find(chrome: Chrome, selector: str) -> Any:
+    return chrome.find_element("css selector", selector)
+
+
+def opener(chrome: Chrome, label: str) -> Any:
+    """The button that opens the row with this in its label."""
+    buttons = chrome.find_elements("css selector", ".open")
+    (found,) = [button for button in buttons if label in (button.get_attribute("aria-label") or "")]
+    return found
+
+
+@pytest.mark.browser
+def test_the_board_is_sorted_by_value_both_ways(shown: Chrome) -> None:
+    button = find(shown, '[data-sort="3"]')
+    button.click()
+    scores = [float(text.split()[0]) for text in cells(shown, 4)]
+    assert scores == sorted(scores)
+    button.click()
+    assert [float(text.split()[0]) for text in cells(shown, 4)] == sorted(scores, reverse=True)
+    assert find(shown, "th[aria-sort]").get_attribute("aria-sort") == "descending"
+    find(shown, '[data-sort="0"]').click()
+    assert len(shown.find_elements("css selector", "th[aria-sort]")) == 1
+
+
+@pytest.mark.browser
+def test_rows_are_filtered_by_text_and_choice(shown: Chrome) -> None:
+    search = find(shown, "#search")
+    search.send_keys("listops NAC")
+    assert cells(shown, 3) == ["nac (mini)"]
+    assert find(shown, "#shown").text == "1 of 5 rows"
+    search.clear()
+    search.send_keys("zebra")
+    assert cells(shown, 3) == []
+    for _ in range(5):
+        search.send_keys("\ue003")  # backspace
+    find(shown, '[data-filter="task"]').send_keys("digits")
+    assert cells(shown, 1) == ["digits", "digits"]
+
+
+@pytest.mark.browser
+def test_a_row_opens_by_keyboard_and_shows_its_runs(shown: Chrome) -> None:
+    (row,) = [
+        b for b in shown.find_elements("css selector", ".open") if "perceiver-io" in b.get_attribute("aria-label")
+    ]
+    row.send_keys("\ue007")  # enter
+    assert row.get_attribute("aria-expanded") == "true"
+    details = find(shown, f"#{row.get_attribute('aria-controls')}")
+    assert "perceiver-io-mini-mini-2" in details.text
+    assert '"depth": 3' in details.text
+    row.send_keys("\ue007")
+    assert not details.is_displayed()
+
+
+@pytest.mark.browser
+def test_hostile_names_are_text_in_the_browser_too(shown: Chrome) -> None:
+    opener(shown, "onerror").click()
+    assert HOSTILE in shown.execute_script("return document.querySelector('.details pre').textContent").replace(
+        '\\"', '"'
+    )
+    assert shown.find_elements("css selector", "img[src=x]") == []
+
+
+@pytest.mark.browser
+def test_light_and_dark_and_on_a_phone(shown: Chrome) -> None:
+    background = "return getComputedStyle(document.body).backgroundColor"
+    before = shown.execute_script(background)
+    find(shown, "#theme").click()
+    assert shown.execute_script(background) != before
+    shown.set_window_size(500, 900)  # as narrow as it gets
+    try:
+        assert shown.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        shown.set_window_size(1200, 900)
+
+
+@pytest.mark.browser
+def test_what_is_shown_can_be_taken_along(shown: Chrome, tmp_path: Path) -> None:
+    shown.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    find(shown, "#search").send_keys("listops")
+    find(shown, '[data-download="csv"]').click()
+    file = tmp_path / "leaderboard.csv"
+    for _ in range(50):
+        if file.exists():
+            break
+        shown.execute_async_script("setTimeout(arguments[0], 100)")
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith('"task","scale","model","test score (%)"')
+    assert [line.split(",")[2] for line in lines[1:]] == ['"nac (mini)"', '"vit (mini)"']

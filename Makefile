@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help demo test test-page test-slurm lint clean
+.PHONY: help demo test test-report test-slurm lint clean
 
 help:
 	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
 	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
 	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
-	@echo "make test-page    the tests of the HTML report in a real Chromium, which is installed if need be (Debian)"
+	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
 	@echo "make clean  remove the environment and what was built"
 
 $(BIN)/python:
@@ -42,10 +42,10 @@ lint: $(VENV)/.installed-dev
 test: lint
 	$(BIN)/python -m pytest
 
-test-page: $(VENV)/.installed-dev
-	command -v chromium chromedriver >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null)
-	NACBENCH_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser
+test-report: $(VENV)/.installed-dev
+	which chromium chromedriver pdflatex >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium chromium-driver texlive-latex-recommended >/dev/null)
+	NACBENCH_TEST_TOOLS=1 $(BIN)/python -m pytest -m "browser or latex"
 
 # three workers, each with a cluster of its own: the tests mostly wait
 test-slurm: $(VENV)/.installed-dev

@@ -69,14 +69,21 @@ class Identity(BaseModel):
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested mappings as one, with dotted keys and values as text."""
-    flat: dict[str, str] = {}
+    return {key: as_text(value) for key, value in leaves(tree, prefix).items()}
+
+
+def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys and values as they are."""
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
-        path = f"{prefix}{key}"
-        flat |= flatten(value, f"{path}.") if isinstance(value, dict) else {path: _text(value)}
+        if isinstance(value, dict):
+            flat |= leaves(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
     return flat
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as text; a string keeps its quotes where something else would read the same, such as the number 7."""
     if not isinstance(value, str):
         return json.dumps(value)

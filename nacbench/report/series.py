@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from nacbench.identity import flatten
+from nacbench.identity import as_text, leaves
 from nacbench.results.index import Run
 from nacbench.results.statistics import Difference, Mean, paired_difference, t_interval
 
@@ -70,21 +71,25 @@ def group(runs: Iterable[Run]) -> list[Series]:
     series = []
     for cell in by_cell.values():
         firsts = {key: next(iter(seeds.values())) for key, seeds in cell.items()}
-        settings = {key: _named_settings(run.settings) if len(cell) > 1 else {} for key, run in firsts.items()}
+        settings = {key: leaves(json.loads(run.settings)) if len(cell) > 1 else {} for key, run in firsts.items()}
         differing = _differing(settings.values())
         for key, seeds in cell.items():
-            variant = ", ".join(f"{name}={settings[key].get(name, '—')}" for name in differing)
+            variant = ", ".join(f"{name}={_shown(settings[key], name)}" for name in differing)
             series.append(Series([seeds[seed] for seed in sorted(seeds)], variant))
     return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
 
 
-def _named_settings(settings: str) -> dict[str, str]:
-    """All that a series' number depends on but the seed, flat."""
-    return {key: value for key, value in flatten(json.loads(settings)).items() if key not in UNNAMED}
+def _shown(settings: Mapping[str, Any], name: str) -> str:
+    return as_text(settings[name]) if name in settings else "—"
 
 
-def _differing(settings: Iterable[Mapping[str, str]]) -> list[str]:
+def _differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """The settings that tell the series of a cell from each other, in the order of the first that has them."""
-    all_settings = list(settings)
-    names = dict.fromkeys(name for own in all_settings for name in own)
-    return [name for name in names if len({own.get(name) for own in all_settings}) > 1]
+    first, *others = settings
+    names = dict.fromkeys(first)
+    differing = set()
+    for own in others:
+        if own != first:
+            names |= dict.fromkeys(own)
+            differing |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
+    return [name for name in names if name in differing and name not in UNNAMED]

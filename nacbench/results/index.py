@@ -6,10 +6,12 @@ the cache: a store itself is never written to. A record is read again when its s
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -110,6 +112,23 @@ def read_runs(*stores: Path) -> Runs:
     Raises:
         UserError: if a folder does not exist.
     """
+    with _without_collections():
+        return _read_runs(stores)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Millions of small objects that all stay: looking for garbage among them again and again only takes time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read_runs(stores: Sequence[Path]) -> Runs:
     runs: dict[str, Run] = {}
     failures: list[Failure] = []
     broken: list[str] = []

@@ -159,10 +159,19 @@ def read_failure(path: Path) -> Failure:
 
 def _read(path: Path, kind: type[Kind]) -> Kind:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError:  # what is wrong is found out the slow way
+        return _read_slowly(path, text, kind)
+
+
+def _read_slowly(path: Path, text: bytes, kind: type[Kind]) -> Kind:
+    try:
+        content = json.loads(text)
+    except ValueError:
         raise BrokenFileError(f"{path} is not JSON") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:

@@ -85,7 +85,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
         first, second: one a seed, in the same order; at least one each.
         confidence: of the interval, in (0, 1).
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     if len(first) != len(second):
         raise ValueError(f"pairs need as many values on both sides, not {len(first)} and {len(second)}")
@@ -97,7 +97,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     if deviation == 0:
         return Difference(mean.value, 0.0, float(mean.value == 0), 0.0, mean.count)
     statistic = abs(mean.value) * math.sqrt(mean.count) / deviation
-    p = 2 * float(t.sf(statistic, mean.count - 1))
+    p = 2 * float(stdtr(mean.count - 1, -statistic))
     return Difference(mean.value, mean.half_width, p, deviation, mean.count)
 
 

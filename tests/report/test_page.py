@@ -83,9 +83,9 @@ def test_the_same_runs_give_the_same_page(page: Path, tmp_path: Path) -> None:
 def chrome() -> Iterator[Chrome]:
     """A real headless Chromium."""
     if not (CHROMIUM and DRIVER):
-        if "NACBENCH_TEST_BROWSER" in os.environ:
+        if "NACBENCH_TEST_TOOLS" in os.environ:
             pytest.fail("no chromium or no chromedriver")
-        pytest.skip("needs Chromium, which make test-page installs")
+        pytest.skip("needs Chromium, which make test-report installs")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -1,5 +1,8 @@
 """The tables: of scores, of shifted data, of few shots."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -215,3 +218,23 @@ def test_priors_stand_side_by_side_where_there_are_several() -> None:
     runs = [of_prior("scale-free", 0.9), of_prior("none", 0.8), of_prior(None, 0.7)]
     assert cells_of(prior_table(group_of(runs))) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
     assert prior_table(group_of(runs[:1])) is None
+
+
+@pytest.mark.latex
+def test_a_real_latex_takes_every_table(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        if "NACBENCH_TEST_TOOLS" in os.environ:
+            pytest.fail("no pdflatex")
+        pytest.skip("needs LaTeX, which make test-report installs")
+    hostile = made_record(task="a|b<script>&_%$#{}~^\\ ü × · — …", score=0.1, notes=["100 % & more_notes #1 \\"])
+    best = [made_record(seed=seed, score=0.9 + seed / 1000) for seed in range(5)]
+    best += [made_record(model="vit", seed=seed, score=0.8 + seed / 1100) for seed in range(5)]
+    series = group_of([*best, hostile, shifted(0, 0.9, accuracy=0.5, drop=0.4)])
+    tables = [table_of([*best, hostile], [made_failure()]), shift_table(series), cost_table(series)]
+    body = "\n\n".join(table.latex() for table in tables if table)
+    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}"
+    (tmp_path / "all.tex").write_text(f"{head}\n{body}\n\\end{{document}}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "all.pdf").stat().st_size > 1000

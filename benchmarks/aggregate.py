@@ -1,0 +1,81 @@
+"""How long it takes to aggregate many records: the first time, and again with the index that is kept.
+
+    python benchmarks/aggregate.py [RECORDS]     # 100,000 by default; as many files are made and removed
+
+Times are printed for a quarter, a half and all of the records, so that one can see that they grow with the number.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SEEDS = 10
+TASKS = tuple(f"task-{number}" for number in range(20))
+MODELS = tuple(f"model-{number}" for number in range(10))
+TEMPLATE = Path(__file__).parents[1] / "results"
+
+
+def write_records(store: Path, first: int, last: int) -> None:
+    """Records from a template, numbered: a series has ``SEEDS`` seeds, and differs from others of its
+    task and model by its learning rate."""
+    template = json.loads(next(TEMPLATE.rglob("record.json")).read_text(encoding="utf-8"))
+    for number in range(first, last):
+        series, seed = divmod(number, SEEDS)
+        task, model = TASKS[series % len(TASKS)], MODELS[series // len(TASKS) % len(MODELS)]
+        record = {**template, "run_id": f"{number:012x}", "task": task, "model": model, "seed": seed, "scale": "mini"}
+        config = {**template["identity"]["config"], "seed": seed, "scale": "mini"}
+        config["training"] = {**config["training"], "lr": 1e-6 * (series + 1)}
+        record["identity"] = {**template["identity"], "config": config}
+        record["metrics"] = {"test": {template["metric"]: 0.5 + (number * 7919 % 1000) / 2500}}
+        folder = store / task / model / record["run_id"]
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def aggregate(store: Path) -> int:
+    """What a report does before it writes: read, group, and make the table's rows."""
+    from nacbench.report.scores import score_table
+    from nacbench.report.series import group
+    from nacbench.results.index import read_runs
+
+    found = read_runs(store)
+    score_table(group(found.runs), found.failures)
+    return len(found.runs)
+
+
+def main() -> None:
+    """Make records, aggregate them twice, and print the times."""
+    total = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with TemporaryDirectory(prefix="nacbench-aggregate-") as scratch:
+        os.environ["NACBENCH_CACHE"] = f"{scratch}/cache"
+        store = Path(scratch) / "runs"
+        started = time.perf_counter()
+        import pandas as pd
+        import pyarrow.parquet  # noqa: F401
+        import scipy.stats  # noqa: F401
+
+        import nacbench.report.scores
+        import nacbench.results.index  # noqa: F401
+
+        pd.DataFrame({"a": [1]})
+        print(f"imports: {time.perf_counter() - started:.1f} s, counted in neither column")
+        print(f"{'records':>9} {'first':>8} {'again':>8}")
+        done = 0
+        for count in (total // 4, total // 2, total):
+            write_records(store, done, count)
+            done = count
+            for file in (Path(scratch) / "cache").rglob("*.parquet"):
+                file.unlink()
+            times = []
+            for _ in range(2):
+                started = time.perf_counter()
+                assert aggregate(store) == count
+                times.append(time.perf_counter() - started)
+            print(f"{count:>9,} {times[0]:>6.2f} s {times[1]:>6.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -44,17 +44,10 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
         return identify(resolve(read_yaml(path)), data_root)
-    folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
-    if len(folders) != 1:
-        found = (
-            f"{len(folders)} runs in {store} have ids that start with it"
-            if folders
-            else f"no id in {store} starts with it"
-        )
-        raise UserError(f"{name!r} is neither a run's folder nor a configuration (.yaml) file; {found}")
-    from nacbench.results.store import read_state
+    from nacbench.results.store import locate, read_state
 
-    state = read_state(folders[0])
+    folder = locate(name, store)
+    state = read_state(folder)
     if "identity" not in state:
-        raise UserError(f"{folders[0]} holds no run: its state.json is missing or broken")
+        raise UserError(f"{folder} holds no run: its state.json is missing or broken")
     return Identity.model_validate(state["identity"])

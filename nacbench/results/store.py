@@ -31,6 +31,22 @@ def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
     return store / task / model / run_id
 
 
+def locate(name: str, store: Path) -> Path:
+    """The folder of a run, from the folder itself or the beginning of its id.
+
+    Raises:
+        UserError: if it is neither, or several ids begin with it.
+    """
+    path = Path(name)
+    folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
+    if len(folders) == 1:
+        return folders[0]
+    found = (
+        f"{len(folders)} runs in {store} have ids that start with it" if folders else f"no id in {store} starts with it"
+    )
+    raise UserError(f"{name!r} is not a run's folder; {found}")
+
+
 def finished(folder: Path) -> RunRecord | None:
     """The record of a run that is done, or None.
 

@@ -1,0 +1,224 @@
+"""The circuit of a finished run: who is linked to whom, and how that changes with the sentence it is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nacbench.config import RunConfig, resolve
+from nacbench.data.array_task import ArrayTask
+from nacbench.data.words import UNKNOWN, encode, words_of
+from nacbench.errors import UserError
+from nacbench.results.record import RunRecord
+from nacbench.results.store import WEIGHTS, finished
+from nacbench.task import Task
+
+if TYPE_CHECKING:
+    from nacbench.nac.executor import NeuralAttentiveCircuit
+    from nacbench.nac.generator import Circuit
+    from nacbench.network import Network
+
+
+@dataclass(frozen=True)
+class Links:
+    """One circuit's link probabilities.
+
+    Attributes:
+        processor: U×U; row: who receives.
+        readout: R×U.
+        prior: name of the graph prior that the run was trained with; ``none`` without.
+        target: its graphon U×U, or None.
+    """
+
+    processor: np.ndarray
+    readout: np.ndarray
+    prior: str
+    target: np.ndarray | None
+
+    @property
+    def degrees(self) -> np.ndarray:
+        """Expected number of other modules that each module receives from."""
+        degrees: np.ndarray = self.processor.sum(1) - np.diag(self.processor)
+        return degrees
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A finished run's network, ready to be looked at."""
+
+    record: RunRecord
+    config: RunConfig
+    task: Task
+    net: Network
+
+    @property
+    def core(self) -> NeuralAttentiveCircuit:
+        """The circuit's executor."""
+        from nacbench.nac.executor import NeuralAttentiveCircuit
+
+        if not isinstance(self.net.core, NeuralAttentiveCircuit):
+            raise UserError(
+                f"run {self.record.run_id} is of {self.record.model}, which has no circuit; name a run of nac"
+            )
+        return self.net.core
+
+
+def load_run(folder: Path) -> LoadedRun:
+    """The network that a run ended with.
+
+    Raises:
+        UserError: if there is no finished run, its weights were left out, or it took its network from another run.
+    """
+    from nacbench.model import spec_for
+    from nacbench.network import build_network, take_weights
+    from nacbench.training.checkpoint import load_tensors, part
+
+    record = finished(folder)
+    if record is None:
+        raise UserError(f"{folder} holds no finished run")
+    if record.source is not None:
+        raise UserError(f"run {record.run_id} has the network of run {record.source.run_id}; name that one")
+    if not (folder / WEIGHTS).exists():
+        raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
+    config = resolve(record.identity["config"])
+    task, model = config.build_task(), config.build_model()
+    spec = dataclasses.replace(task.spec(), classes=record.data.classes)
+    net = build_network(task, spec_for(model, spec), model, config.seed)
+    take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
+    return LoadedRun(record, config, task, net.eval())
+
+
+def learned_links(run: LoadedRun) -> Links:
+    """The links of an unconditional circuit.
+
+    Raises:
+        UserError: if the circuit is made from a sentence.
+    """
+    core = run.core
+    if core.conditional:
+        raise UserError(f"run {run.record.run_id} makes a circuit from each sentence; name one with --condition")
+    return _links(run, core.circuit())
+
+
+def links_for(run: LoadedRun, sentence: str, data_root: Path) -> Links:
+    """The links of the circuit that a sentence makes.
+
+    Raises:
+        UserError: if the run's circuit does not depend on a sentence, or it knows no word of this one.
+    """
+    task = _sentence_task(run)
+    vocabulary = task.arrays(data_root).arrays["vocabulary"]
+    words = encode([sentence], vocabulary, task.spec().condition_tokens)
+    if not (words > UNKNOWN).any():
+        raise UserError(
+            f"{sentence!r}: none of {', '.join(words_of(sentence)) or 'no word'} is known to the run's task"
+        )
+    return _links(run, _circuit(run, words), first=True)
+
+
+@dataclass(frozen=True)
+class Configurations:
+    """Circuits of many sentences.
+
+    Attributes:
+        points: N×2, near each other where the circuits are alike.
+        groups: what each sentence is about, or its answer.
+        sentences: as the run's task knows them.
+    """
+
+    points: np.ndarray
+    groups: Sequence[str]
+    sentences: Sequence[str]
+
+
+def configurations(run: LoadedRun, data_root: Path, count: int = 400) -> Configurations:
+    """The circuits of test sentences in two dimensions: t-SNE of their link probabilities.
+
+    Args:
+        run: a conditional one.
+        data_root: mirror of data sets.
+        count: most different sentences, the first of the test split.
+
+    Raises:
+        UserError: if the circuit does not depend on a sentence, or there are too few of them.
+    """
+    from sklearn.manifold import TSNE
+
+    task = _sentence_task(run)
+    arrays = task.arrays(data_root).arrays
+    different, first = np.unique(np.asarray(arrays["test_sentences"]), axis=0, return_index=True)
+    order = np.argsort(first)[:count]
+    words, places = different[order], np.sort(first)[:count]
+    if len(words) < 10:
+        raise UserError(f"the test split has {len(words)} different sentences, too few for a map")
+    vectors = np.concatenate([_vectors(run, words[begin : begin + 100]) for begin in range(0, len(words), 100)])
+    perplexity = min(30.0, (len(words) - 1) / 3)
+    points = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors)
+    return Configurations(points, _groups(arrays, places), _spelled(words, arrays["vocabulary"]))
+
+
+def _vectors(run: LoadedRun, words: np.ndarray) -> np.ndarray:
+    """Link probabilities of the circuits of some sentences, flat."""
+    import torch
+
+    with torch.no_grad():
+        processor, readout = run.core.log_links(_circuit(run, words))
+        vectors: np.ndarray = torch.cat([processor.flatten(1), readout.flatten(1)], dim=1).exp().numpy()
+    return vectors
+
+
+def _circuit(run: LoadedRun, words: np.ndarray) -> Circuit:
+    import torch
+
+    from nacbench.tokenizers.sentence_image import SentenceImageTokenizer
+
+    tokenizer = run.net.tokenizer
+    assert isinstance(tokenizer, SentenceImageTokenizer)
+    longest = int((words > 0).sum(1).max())
+    with torch.no_grad():
+        tokens = tokenizer.sentence(torch.from_numpy(words[:, :longest].astype(np.int64)))
+        circuit: Circuit = run.core.circuit(tokens.tokens + tokenizer.kind[1], tokens.mask)
+    return circuit
+
+
+def _links(run: LoadedRun, circuit: Circuit, *, first: bool = False) -> Links:
+    import torch
+
+    from nacbench.nac.priors import graphon
+
+    core = run.core
+    with torch.no_grad():
+        processor, readout = (links.exp().numpy() for links in core.log_links(circuit))
+    if first:
+        processor, readout = processor[0], readout[0]
+    options = run.config.model.options
+    prior = str(options.get("prior", "none"))
+    target = None
+    if prior != "none":
+        target = graphon(prior, len(processor), int(options.get("prior_clusters", 8))).numpy()  # type: ignore[arg-type]
+    return Links(processor, readout, prior, target)
+
+
+def _sentence_task(run: LoadedRun) -> ArrayTask:
+    if not run.core.conditional or not isinstance(run.task, ArrayTask):
+        raise UserError(f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes")
+    return run.task
+
+
+def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
+    """What the sentences are about, where the data says so; else whether they are true."""
+    from nacbench.data.scenes import TOPICS
+
+    if "test_topics" in arrays:
+        return [TOPICS[number] for number in np.asarray(arrays["test_topics"])[places]]
+    return ["true" if label else "false" for label in np.asarray(arrays["test_labels"])[places]]
+
+
+def _spelled(words: np.ndarray, vocabulary: np.ndarray) -> list[str]:
+    names = ["", "?", *(word.decode() for word in vocabulary)]
+    return [" ".join(names[number] for number in row if number) for row in words.tolist()]

@@ -124,7 +124,7 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         learned_links(load_run(sentences))
     with pytest.raises(UserError, match="one circuit, which no sentence changes"):
         links_for(load_run(digits), "There is a box.", store / "data")
-    with pytest.raises(UserError, match="no word that the run's task knows"):
+    with pytest.raises(UserError, match="none of zebra is known to the run's task"):
         links_for(load_run(sentences), "zebra", store / "data")
     with pytest.raises(UserError, match="has no circuit; name one of nac"):
         learned_links(load_run(finished_run(store, "digits", "vit")))

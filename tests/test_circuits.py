@@ -126,7 +126,7 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         links_for(load_run(digits), "There is a box.", store / "data")
     with pytest.raises(UserError, match="none of zebra is known to the run's task"):
         links_for(load_run(sentences), "zebra", store / "data")
-    with pytest.raises(UserError, match="has no circuit; name one of nac"):
+    with pytest.raises(UserError, match="has no circuit; name a run of nac"):
         learned_links(load_run(finished_run(store, "digits", "vit")))
     with pytest.raises(UserError, match="no finished run"):
         load_run(tmp_path)

@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy nacbench tests
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-report: $(VENV)/.installed-dev
 	which chromium chromedriver pdflatex >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -73,7 +73,7 @@ def test_many_sentences_are_a_map(sentences: Path, store: Path) -> None:
     assert len(set(found.sentences)) == len(found.groups) == 40
     assert set(found.groups) <= {"existence", "counts", "colours", "places"}
     (axes,) = draw_map(found.points, found.groups, "forty").axes
-    assert sum(len(points.get_offsets()) for points in axes.collections) == 40
+    assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 40
 
 
 def test_communities_are_found_where_there_are_some() -> None:

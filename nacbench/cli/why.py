@@ -46,7 +46,10 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
         return identify(resolve(read_yaml(path)), data_root)
     from nacbench.results.store import locate, read_state
 
-    folder = locate(name, store)
+    try:
+        folder = locate(name, store)
+    except UserError as error:
+        raise UserError(f"{error}, and it is no configuration (.yaml) file") from None
     state = read_state(folder)
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")

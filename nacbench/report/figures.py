@@ -61,8 +61,16 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
                 cost, score = item.first.forward_flops / 1e9, item.score
                 half = 0 if math.isnan(score.half_width) else 100 * score.half_width
                 colour = colours[item.first.model]
-                axes.errorbar(cost, 100 * score.value, yerr=half, fmt="o", color=colour, markersize=4, capsize=2)
-                axes.annotate(_short(item), (cost, 100 * score.value), (4, 4), textcoords="offset points", fontsize=7)
+                axes.errorbar(
+                    cost,
+                    100 * score.value,
+                    yerr=half,
+                    fmt="o",
+                    color=colour,
+                    markersize=4,
+                    capsize=2,
+                    label=_short(item),
+                )
             front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
             axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
             axes.set_xscale("log")
@@ -71,6 +79,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
             axes.margins(y=0.2)
             axes.set_title(title, loc="left")
             axes.set_xlabel("GFLOPs of a forward pass")
+            axes.legend(frameon=False, fontsize=7)
             axes.set_ylabel(f"{rows[0].first.metric} (%)")
             _plain_ticks(axes)
             _bare(axes)

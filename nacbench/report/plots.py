@@ -22,6 +22,7 @@ FIRST = (
     "vit",
     "transformer",
 )  # these keep their colours; others follow by name
+FEW_EPOCHS = 12
 
 
 def palette(models: Sequence[str]) -> dict[str, Any]:
@@ -106,6 +107,7 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
         style="series",
         palette={name: colours[model] for name, model in names},
         errorbar=("pi", 100),
+        markers=part["epoch"].nunique() <= FEW_EPOCHS,  # a line through one point cannot be seen
         linewidth=1.2,
         ax=axes,
     )

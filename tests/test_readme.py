@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.registry import MODELS, TASKS
+from nacbench.report.series import group
+from nacbench.report.table import percent
+from nacbench.results.index import read_runs
 from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY
@@ -54,3 +57,18 @@ def test_its_pictures_are_there() -> None:
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
     assert pictures
     assert all((REPOSITORY / picture).is_file() for picture in pictures)
+
+
+def test_its_numbers_are_those_of_the_committed_records() -> None:
+    runs = read_runs(REPOSITORY / "results/mini").runs
+    scores = {(run.task_label, run.model): f"{100 * run.score:.2f}" for run in runs}
+    rows = re.findall(
+        r"^\| (\S+(?: \(part\))?) +\| +[\d.]+ \| +([\d.]+) \| +([\d.]+) \| (.*?) \|", README, re.MULTILINE
+    )
+    assert {task for task, *_ in rows} == {task for task, _ in scores}
+    for task, nac, perceiver, other in rows:
+        assert (nac, perceiver) == (scores[task, "nac"], scores[task, "perceiver-io"])
+        for model, score in re.findall(r"(vit|transformer) ([\d.]+)", other):
+            assert scores[task, model] == score
+    for item in group(read_runs(REPOSITORY / "results/demo").runs):
+        assert f"{item.first.model} {percent(item.score)}" in README

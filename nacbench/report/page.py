@@ -114,7 +114,17 @@ def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str
         trained,
     ]
     runs = [
-        [r.seed, r.score, r.run_id, r.finished, r.attempts, r.commit, r.machine, _versions(r.versions), r.folder]
+        [
+            r.seed,
+            r.score,
+            r.run_id,
+            r.finished,
+            r.attempts,
+            r.commit,
+            r.machine,
+            _versions(r.versions),
+            _place(r.folder),
+        ]
         for r in (item.runs if with_runs else ())
     ]
     return {
@@ -125,6 +135,11 @@ def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str
         "runs": runs,
         "settings": json.loads(first.settings),
     }
+
+
+def _place(folder: str) -> str:
+    """Where a run lies in its store; what is above that is nobody's business."""
+    return "/".join(Path(folder).parts[-3:])
 
 
 def _versions(text: str) -> str:

@@ -31,7 +31,8 @@ def best(series: Sequence[Series]) -> list[Series]:
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):
             difference = leader.against(other)
-            p_values[number, position] = difference.p if difference else math.nan
+            # on the seeds they share, the one with the better mean over all of its own may be behind
+            p_values[number, position] = difference.p if difference and difference.value > 0 else math.nan
     corrected = holm(p_values)
     return [
         leader

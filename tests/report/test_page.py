@@ -67,6 +67,11 @@ def test_names_are_shown_and_never_run(page: Path) -> None:
     assert any(row["filter"]["task"] == HOSTILE for row in data["rows"])
 
 
+def test_it_does_not_tell_whose_machine_it_was_made_on(page: Path) -> None:
+    assert "/tmp/" not in page.read_text()
+    assert "digits/nac/digits-nac-mini-mini-0" in page.read_text()
+
+
 def test_what_is_significantly_best_is_strong(page: Path) -> None:
     assert re.findall(r"<strong>([^<]*)</strong>", page.read_text()) == ["95.11 ± 0.28"]
 

@@ -190,6 +190,15 @@ def test_one_seed_shared_seeds_too_few_and_ties_make_nothing_bold() -> None:
     assert table_of([*one, *apart, *tie, *alone]).bold == frozenset()
 
 
+def test_who_is_behind_on_shared_seeds_is_not_the_best() -> None:
+    behind = [made_record(seed=seed, score=0.80 + seed / 1000) for seed in range(4)]
+    behind += [made_record(seed=seed, score=0.99) for seed in range(10, 20)]
+    ahead = [made_record(model="vit", seed=seed, score=0.85 + seed / 1100) for seed in range(4)]
+    table = table_of([*behind, *ahead])
+    assert table.rows[0][2] == "nac (mini)"
+    assert table.bold == frozenset()
+
+
 def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> None:
     def cell(task: str, gap: float) -> list[RunRecord]:
         noise = (0.000, 0.004, 0.001, 0.003, 0.002)

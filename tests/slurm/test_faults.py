@@ -206,9 +206,9 @@ def test_without_requeue_a_warning_ends_the_job_and_the_run_is_submitted_again(s
 def test_time_limits(sweep: Make, tmp_path: Path) -> None:
     """One that heeds the warning is put back and ends; one that is deaf to it fails, and is retried."""
     it = sweep(
-        profile={"time": 1, "signal_seconds": 45, "array_parallelism": 2},
+        profile={"time": 1, "signal_seconds": 10, "array_parallelism": 2},  # Slurm warns up to half a minute earlier
         include=[
-            {"set": {"task.pause": 1.6}},
+            {"set": {"task.pause": 2.5}},
             {
                 "set": {
                     "task.pause": 4.0,

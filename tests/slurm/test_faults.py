@@ -206,17 +206,10 @@ def test_without_requeue_a_warning_ends_the_job_and_the_run_is_submitted_again(s
 def test_time_limits(sweep: Make, tmp_path: Path) -> None:
     """One that heeds the warning is put back and ends; one that is deaf to it fails, and is retried."""
     it = sweep(
-        profile={"time": 1, "signal_seconds": 10, "array_parallelism": 2},  # Slurm warns up to half a minute earlier
+        profile={"time": 1, "signal_seconds": 25, "array_parallelism": 2},  # Slurm warns up to half a minute earlier
         include=[
-            {"set": {"task.pause": 2.5}},
-            {
-                "set": {
-                    "task.pause": 4.0,
-                    "task.fault": "deaf",
-                    "task.fault_step": 1,
-                    "task.mark": str(tmp_path / "mark"),
-                }
-            },
+            {"set": {"task.pause": 3.0}},
+            {"set": {"task.fault": "deaf", "task.fault_step": 1, "task.mark": str(tmp_path / "mark")}},
         ],
     )
     heeds, deaf = (run.key for run in it.plan().runs)

@@ -35,7 +35,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
     rows, numbers = [], []
     for item in (own for own in series if own.first.protocol == "supervised"):
         first = item.first
-        train = item.mean(lambda run: run.train_seconds).value
+        train = item.train_seconds
         evaluate = item.mean(lambda run: run.evaluate_seconds).value
         speed = item.mean(lambda run: run.examples_per_second).value
         memory = max(run.peak_memory_bytes for run in item.runs)

@@ -102,7 +102,7 @@ def render_page(
 def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str, Any]:
     """What the script needs of a row: values to sort by, words to filter by, and the runs."""
     first = item.first
-    trained = item.mean(lambda run: run.train_seconds).value if first.protocol == "supervised" else None
+    trained = item.train_seconds if first.protocol == "supervised" else None
     values = [
         first.task_label,
         first.scale,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.report.series import Series
 from nacbench.report.significance import RULE, best
 from nacbench.report.table import Column, Table, percent
+from nacbench.results.index import Run
 from nacbench.results.record import Failure
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "precision": first.precision,
                 "parameters": first.parameters,
                 "forward_flops": first.forward_flops,
-                "train_seconds": item.mean(lambda run: run.train_seconds).value,
+                "train_seconds": item.train_seconds,
                 "peak_memory_bytes": max(run.peak_memory_bytes for run in item.runs),
                 "note": first.notes,
             }
@@ -109,7 +110,7 @@ def score_cells(item: Series) -> tuple[str, ...]:
         str(len(item.runs)),
         f"{first.parameters:,}",
         f"{first.forward_flops / 1e9:.3f}",
-        duration(item.mean(lambda run: run.train_seconds).value) if first.protocol == "supervised" else "—",
+        duration(item.train_seconds) if first.protocol == "supervised" else "—",
     )
 
 
@@ -124,8 +125,10 @@ def _footnotes(series: Sequence[Series]) -> list[str]:
         "GFLOPs: one example's forward pass, a multiply-add counted as two operations. "
         "Training: time in training steps, mean over seeds."
     ]
-    for task in dict.fromkeys(item.first.task_label for item in series):
-        mine = [item.first for item in series if item.first.task_label == task]
+    by_task: dict[str, list[Run]] = {}
+    for item in series:
+        by_task.setdefault(item.first.task_label, []).append(item.first)
+    for task, mine in by_task.items():
         metrics = ", ".join(sorted({run.metric for run in mine}))
         counts = " or ".join(f"{count:,}" for count in sorted({run.scored for run in mine}))
         rules = ", ".join(sorted({run.selection for run in mine}))

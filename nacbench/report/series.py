@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,11 @@ class Series:
     def score(self) -> Mean:
         """The main metric on the test split, over seeds."""
         return self.mean(lambda run: run.score)
+
+    @cached_property
+    def train_seconds(self) -> float:
+        """Time in training steps, mean over seeds."""
+        return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
     def mean(self, value: Callable[[Run], float]) -> Mean:
         """A number of each run, over seeds."""

@@ -136,15 +136,15 @@ def _read_runs(stores: Sequence[Path]) -> Runs:
         if not store.is_dir():
             raise UserError(f"no folder {store}; name one that holds runs, such as runs/")
         found = sorted(_files(os.path.abspath(store)))  # noqa: PTH100 (plain strings: there may be very many)
-        known = {(run.folder, run.size, run.changed): run for run in _remembered(store)}
+        known = {run.folder: run for run in _remembered(store)}
         own: list[Run] = []
         new = False
         for folder, name, size, changed in found:
             if name == FAILURE:
                 _collect(failures, broken, Path(folder) / FAILURE)
                 continue
-            run = known.get((folder, size, changed))
-            if run is None:
+            run = known.get(folder)
+            if run is None or (run.size, run.changed) != (size, changed):
                 new = True
                 try:
                     run = row_of(read_record(Path(folder) / RECORD), folder, size, changed)
@@ -166,26 +166,28 @@ def _collect(failures: list[Failure], broken: list[str], path: Path) -> None:
         broken.append(str(error))
 
 
-def _files(folder: str) -> Iterator[tuple[str, str, int, int]]:
+def _files(top: str) -> Iterator[tuple[str, str, int, int]]:
     """Folder, name, size and time of every record and failure below a folder, but for what hides behind a dot.
 
     A folder with a record is a run's: what is below it is not looked at.
     """
-    for name in (RECORD, FAILURE):
-        try:
-            found = os.stat(f"{folder}/{name}")  # noqa: PTH116
-        except OSError:
-            continue
-        yield folder, name, found.st_size, found.st_mtime_ns
-        return
-    try:
-        entries = os.scandir(folder)
-    except OSError:  # gone meanwhile, or somebody else's
-        return
-    with entries:
-        below = [entry.path for entry in entries if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)]
-    for path in below:
-        yield from _files(path)
+    stack = [top]
+    while stack:
+        folder = stack.pop()
+        for name in (RECORD, FAILURE):
+            try:
+                found = os.stat(f"{folder}/{name}")  # noqa: PTH116
+            except OSError:
+                continue
+            yield folder, name, found.st_size, found.st_mtime_ns
+            break
+        else:
+            try:
+                entries = os.scandir(folder)
+            except OSError:  # gone meanwhile, or somebody else's
+                continue
+            with entries:
+                stack += [e.path for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)]
 
 
 def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:

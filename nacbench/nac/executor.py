@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nacbench.nac.attention import KernelAttention, ReadInAttention
 from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
+from nacbench.nac.initialisation import start_as_graph
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability
 from nacbench.nac.modfc import ModFFN
 from nacbench.nac.plugin import Prior
@@ -81,7 +82,10 @@ class NeuralAttentiveCircuit(nn.Module):
         generator_depth: cross-attentions of the conditional generator.
         prior: what kind of graph the processor modules shall form (see `nacbench.nac.priors`).
         prior_weight: of its loss beside the task's.
-        prior_clusters: of the priors that have clusters.
+        prior_clusters: of the priors that have clusters, and of an initial graph that has.
+        prior_match_every: training losses that share one matching of the modules with the prior.
+        initial_graph: signatures start as a random graph of this kind (see `nacbench.nac.initialisation`); ``none``:
+            at random.
     """
 
     adaptable = {"circuit": ("circuit.", "readout.")}  # what low-shot adaptation may be confined to
@@ -106,6 +110,8 @@ class NeuralAttentiveCircuit(nn.Module):
         prior: Prior = "none",
         prior_weight: float = 0.1,
         prior_clusters: int = 8,
+        prior_match_every: int = 1,
+        initial_graph: Prior = "none",
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -118,15 +124,21 @@ class NeuralAttentiveCircuit(nn.Module):
         self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
         self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
         self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
-        self.prior = GraphPrior(prior, modules, prior_clusters) if prior != "none" else None
+        self.prior = GraphPrior(prior, modules, prior_clusters, prior_match_every) if prior != "none" else None
         self.prior_weight = prior_weight
+        if initial_graph != "none":
+            start_as_graph(self.learned.processor.signatures, initial_graph, prior_clusters)
+
+    @property
+    def learned(self) -> LearnedCircuit:
+        """The learned codes and signatures: all of the circuit, or what a condition's are added to."""
+        return self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
 
     def auxiliary_loss(self) -> Tensor | None:
         """What is added to the task's loss in training: the graph prior's on the learned signatures, weighted."""
         if self.prior is None:
             return None
-        learned = self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
-        return self.prior_weight * self.prior(learned.processor.signatures)
+        return self.prior_weight * self.prior(self.learned.processor.signatures)
 
     def forward(
         self,

@@ -64,12 +64,17 @@ class NAC(Model):
     )
     prior_weight: Annotated[float, Field(ge=0)] = 0.1
     prior_clusters: Count = 8
+    prior_match_every: Count = 10
+    initial_graph: Literal[
+        "none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"
+    ] = "none"
 
     def __post_init__(self) -> None:
-        if self.prior in ("planted-partition", "ring-of-cliques") and self.modules % self.prior_clusters:
-            raise ValueError(
-                f"prior_clusters = {self.prior_clusters} must divide modules = {self.modules} for prior {self.prior!r}"
-            )
+        for name, kind in (("prior", self.prior), ("initial_graph", self.initial_graph)):
+            if kind in ("planted-partition", "ring-of-cliques") and self.modules % self.prior_clusters:
+                raise ValueError(
+                    f"prior_clusters = {self.prior_clusters} must divide modules = {self.modules} for {name} {kind!r}"
+                )
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.condition_tokens and self.state_dim % self.heads:

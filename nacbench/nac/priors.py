@@ -74,21 +74,40 @@ def matching(target: Tensor, probability: Tensor) -> Tensor:
 class GraphPrior(nn.Module):
     """The mean squared error between a graphon and the matched link probabilities.
 
+    Signatures move little in a step, so the matching of a few steps ago serves as well as a new one, and costs nothing
+    (``benchmarks/matching.py`` shows both). It is kept with the weights, so that a resumed run goes on with the same.
+
     Args:
         prior: but not ``none``.
         modules: U.
         clusters: of planted partition and ring of cliques.
+        match_every: losses that share one matching.
     """
 
     target: Tensor
 
-    def __init__(self, prior: Prior, modules: int, clusters: int) -> None:
+    def __init__(self, prior: Prior, modules: int, clusters: int, match_every: int = 1) -> None:
         super().__init__()
         self.register_buffer("target", graphon(prior, modules, clusters), persistent=False)
+        self.match_every = match_every
+        self._age = 0
+        self._order = torch.arange(modules, device="cpu")
 
     def forward(self, signatures: Tensor) -> Tensor:
         """Processor signatures U×S → the loss, a scalar; no gradient flows through the matching."""
         with torch.autocast(signatures.device.type, enabled=False):
             probability = log_link_probability(signatures, signatures).exp()
-            order = matching(self.target, probability).to(signatures.device)
+            if self._age % self.match_every == 0:
+                self._order = matching(self.target, probability)
+                self._age = 0
+            self._age += 1
+            self._order = order = self._order.to(signatures.device)
             return (self.target.to(probability.dtype) - probability[order][:, order]).square().mean()
+
+    def get_extra_state(self) -> Tensor:
+        """The losses since the last matching, and that matching."""
+        return torch.cat([torch.tensor([self._age], device="cpu"), self._order.cpu()])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on with a matching that was stored."""
+        self._age, self._order = int(state[0]), state[1:].clone()

@@ -86,10 +86,12 @@ def test_the_loss_is_part_of_training_and_only_of_training() -> None:
     auxiliary = net.auxiliary_loss()
     assert auxiliary is not None
     signatures = net.get_parameter("core.circuit.processor.signatures")
-    assert float(auxiliary) == pytest.approx(0.1 * float(GraphPrior("planted-partition", 16, 4)(signatures)))
+    assert float(auxiliary.detach()) == pytest.approx(
+        0.1 * float(GraphPrior("planted-partition", 16, 4)(signatures).detach())
+    )
     plain = build_network(task, task.spec(), MODELS.get("nac").configured("model", "tiny", {}), 0)
     assert plain.auxiliary_loss() is None
-    assert plain.state_dict().keys() == net.state_dict().keys()
+    assert net.state_dict().keys() - plain.state_dict().keys() == {"core.prior._extra_state"}  # the matching
 
 
 def test_clusters_that_do_not_divide_the_modules_are_refused() -> None:
@@ -101,3 +103,50 @@ def test_clusters_that_do_not_divide_the_modules_are_refused() -> None:
                 "scale": "smoke",
             }
         )
+
+
+def _train(prior: GraphPrior, signatures: torch.Tensor, steps: int) -> torch.Tensor:
+    signatures = signatures.clone().requires_grad_()
+    optimizer = torch.optim.Adam([signatures], lr=0.02)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        prior(signatures).backward()
+        optimizer.step()
+    return signatures.detach()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_matching_that_is_shared_by_steps_gives_the_same_kind_of_graph(kind: Prior) -> None:
+    torch.manual_seed(0)
+    start = torch.randn(48, 32)
+    always, seldom = (_train(GraphPrior(kind, 48, 4, every), start, 200) for every in (1, 10))
+    measure = GraphPrior(kind, 48, 4)
+    before, best, found = (float(measure(signatures)) for signatures in (start, always, seldom))
+    assert found - best < 0.05 * (before - best)
+
+
+def test_the_matching_is_stored_and_taken_up_again() -> None:
+    torch.manual_seed(0)
+    signatures = torch.randn(24, 16)
+    first = GraphPrior("scale-free", 24, 4, match_every=3)
+    first(signatures)
+    second = GraphPrior("scale-free", 24, 4, match_every=3)
+    second.load_state_dict(first.state_dict())
+    moved = torch.randn(24, 16)
+    assert [float(first(moved)) for _ in range(4)] == [float(second(moved)) for _ in range(4)]
+
+
+def test_a_shared_matching_is_made_anew_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nacbench.nac.priors as module
+
+    made = []
+
+    def counted(target: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+        made.append(1)
+        return matching(target, probability)
+
+    monkeypatch.setattr(module, "matching", counted)
+    prior, signatures = GraphPrior("erdos-renyi", 12, 4, match_every=3), torch.randn(12, 8)
+    for _ in range(7):
+        prior(signatures)
+    assert len(made) == 3

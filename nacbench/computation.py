@@ -18,7 +18,7 @@ from nacbench.identity import Identity
 from nacbench.results.claim import Claim, TakenOverError
 from nacbench.results.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, SourceRun
 from nacbench.results.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, write_state
-from nacbench.task import Evaluation, LiveTask, ScoredTask
+from nacbench.task import Evaluation, LiveTask, ScoredTask, ScoresAnotherNetwork
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
     config, live, scored = job.config, done.live, done.scored
     task = config.build_task()
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
+    measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
+    as_a_whole = dict(task.measured_headline(metrics, measured))
     record = RunRecord(
         run_id=job.identity.run_id,
         task=config.task.name,
@@ -94,6 +96,7 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
         metric=task.metric,
         metrics={**metrics, "test": dict(task.headline(metrics))},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
+        measured={**measured, "test": as_a_whole} if as_a_whole else measured,
         selection=done.selection,
         data=Data(
             fingerprint=job.identity.data,
@@ -217,7 +220,8 @@ def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | No
         progress.close()
     recipe: Any = config.source.training
     inputs = _some_inputs(trained.build(job.data_root, recipe), config.training.batch_size)
-    return Done(live, net, inputs, scored, source.record.selection)
+    counted = live.scored_network(net) if isinstance(live, ScoresAnotherNetwork) else net
+    return Done(live, counted, inputs, scored, source.record.selection)
 
 
 def _score(

@@ -103,7 +103,7 @@ def _plugin_digest(cls: type[Plugin]) -> str:
     file = sys.modules[cls.__module__].__file__
     assert file is not None
     package = cls.__module__.rpartition(".")[0]
-    shared = package in ("", "nacbench.tasks", "nacbench.baselines")
+    shared = package in ("", "nacbench.tasks", "nacbench.baselines", "nacbench.protocols")
     return _digest_from(Path(file) if shared else Path(file).parent)
 
 

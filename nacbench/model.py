@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from nacbench.plugin import Plugin
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,27 @@ class Model(Plugin):
 
         A network may have a method ``auxiliary_loss()`` whose value, if not None, is added to the task's in training.
 
+        A network whose parts can be dropped after training is `Prunable`.
+
         A network may say, in a mapping ``adaptable`` from names to prefixes of its parameters, what else than all of
         it or its last layer can be adapted to a few examples (NAC: ``circuit``).
         """
         raise TypeError(f"{type(self).__name__} must define build(spec)")
+
+
+@runtime_checkable
+class Prunable(Protocol):
+    """A network that still works with fewer of its modules (NAC: processor modules)."""
+
+    @property
+    def module_count(self) -> int:
+        """How many there are."""
+
+    def degrees(self, condition: Tensor | None = None, condition_mask: Tensor | None = None) -> Tensor:
+        """How well connected each module is: one number each, the larger the better; a mean over the conditions."""
+
+    def kept(self, modules: Tensor) -> nn.Module:
+        """A smaller network of these modules alone (their numbers, int64): fewer parameters, less to compute."""
 
 
 def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:

@@ -48,6 +48,10 @@ class Network(nn.Module):
             logits = self.core(*join(tokens))
         return logits
 
+    def with_core(self, core: nn.Module) -> "Network":
+        """The same tokenizer (not a copy) before another core."""
+        return Network(self.tokenizer, core, conditional=self.conditional, head=self.head)
+
     def auxiliary_loss(self) -> Tensor | None:
         """What the model adds to the task's loss in training (a graph prior …), or None."""
         own = getattr(self.core, "auxiliary_loss", None)

@@ -8,7 +8,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -44,13 +44,22 @@ class Registry(Generic[P]):
         base: the class that plug-ins of this kind derive from.
         package: where the built-in ones lie, one file each.
         group: the entry-point group through which installed packages bring theirs.
+        families: by ending of a name, what makes a plug-in of the one whose name is without it. They are not listed.
     """
 
-    def __init__(self, kind: str, base: type[P], package: str, group: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        base: type[P],
+        package: str,
+        group: str,
+        families: Mapping[str, Callable[[str, type[P]], type[P]]] | None = None,
+    ) -> None:
         self.kind = kind
         self._base = base
         self._package = package
         self._group = group
+        self._families = families or {}
         self._files: dict[str, Entry[P]] = {}
 
     def entries(self) -> Mapping[str, Entry[P]]:
@@ -72,9 +81,9 @@ class Registry(Generic[P]):
             UserError: if there is no such name, or its code cannot be loaded.
         """
         entries = self.entries()
-        if name not in entries:
+        entry = entries.get(name) or self._derived(name, entries)
+        if entry is None:
             raise unknown(self.kind, name, entries)
-        entry = entries[name]
         try:
             cls = entry.load()
         except UserError:
@@ -86,6 +95,17 @@ class Registry(Generic[P]):
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
         return cls
+
+    def _derived(self, name: str, entries: Mapping[str, Entry[P]]) -> Entry[P] | None:
+        """One that follows from another by its name's ending, if there is such a one."""
+        for ending, derive in self._families.items():
+            base = name.removesuffix(ending)
+            if base != name and base in entries:
+                return Entry(name, entries[base].origin, partial(self._derive, derive, base))
+        return None
+
+    def _derive(self, derive: Callable[[str, type[P]], type[P]], base: str) -> type[P]:
+        return derive(base, self.get(base))
 
     def load_all(self) -> tuple[dict[str, type[P]], dict[str, str]]:
         """Every class that loads, by name, and for the others by name what is wrong with them."""
@@ -131,7 +151,15 @@ class Registry(Generic[P]):
         return entries
 
 
-TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks")
+def _pruned(name: str, source: type[Task]) -> type[Task]:
+    from nacbench.protocols.pruning import pruned_task
+
+    if source.source_task is not None:
+        raise UserError(f"task {name!r} trains no network that could be pruned; prune {source.source_task!r}")
+    return pruned_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
+
+
+TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks", {"-pruned": _pruned})
 MODELS: Registry[Model] = Registry("model", Model, "nacbench.baselines", "nacbench.models")
 
 

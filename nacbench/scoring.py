@@ -55,6 +55,7 @@ def score_splits(
                 metrics=scored.metrics,
                 predictions=scored.predictions,
                 details={**scored.details, "seconds": round(time.monotonic() - started, 3)},
+                measured=scored.measured,
             )
             write_evaluation(file, evaluation, run_id)
         done[split] = evaluation
@@ -63,7 +64,8 @@ def score_splits(
 
 def write_evaluation(path: Path, evaluation: Evaluation, run_id: str) -> None:
     """One evaluation as a whole file: predictions as rows, the rest in its metadata."""
-    meta = {"run_id": run_id, "metrics": dict(evaluation.metrics), "details": dict(evaluation.details)}
+    parts = {name: dict(getattr(evaluation, name)) for name in ("metrics", "details", "measured")}
+    meta = {"run_id": run_id, **parts}
     table = _table(evaluation.predictions).replace_schema_metadata({META: json.dumps(meta).encode()})
     with whole_file(path) as aside:
         pq.write_table(table, aside, compression="zstd")
@@ -79,7 +81,9 @@ def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
     if meta.get("run_id") != run_id:
         return None
     predictions = {name: _column(table.column(name)) for name in table.column_names}
-    return Evaluation(metrics=meta["metrics"], predictions=predictions, details=meta["details"])
+    return Evaluation(
+        metrics=meta["metrics"], predictions=predictions, details=meta["details"], measured=meta.get("measured", {})
+    )
 
 
 def write_predictions(path: Path, scored: Mapping[str, Evaluation]) -> None:

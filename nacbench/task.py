@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from nacbench.plugin import Plugin
 from nacbench.recipe import Settings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nacbench.model import Model
 
 Scale = Literal["smoke", "mini", "paper"]
-Kind = Literal["supervised", "ood", "low-shot"]
+Kind = Literal["supervised", "ood", "low-shot", "pruned"]
 SCALES: tuple[Scale, ...] = ("smoke", "mini", "paper")
 
 
@@ -85,11 +85,13 @@ class Evaluation:
         metrics: by name; each can be computed again from ``predictions``.
         predictions: columns of equal length with one entry an example: ``index``, ``label``, ``prediction`` …
         details: what else the record should keep of how this was scored, as plain data for JSON.
+        measured: what the scored network takes on this machine (seconds, bytes …), by name; another time gives others.
     """
 
     metrics: Mapping[str, float]
     predictions: Mapping[str, np.ndarray] = field(repr=False)
     details: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 class ScoredTask(Protocol):
@@ -113,6 +115,14 @@ class ScoredTask(Protocol):
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
         """Score a network that is in evaluation mode, on the device where it is, without gradients."""
+
+
+@runtime_checkable
+class ScoresAnotherNetwork(Protocol):
+    """What a scored task may be, too: its main score is not of the network that it is given."""
+
+    def scored_network(self, net: Any) -> Any:
+        """The network that the main score is of, whose cost the record shall have."""
 
 
 class LiveTask(ScoredTask, Protocol):
@@ -153,7 +163,8 @@ class Task(Plugin):
 
     A supervised task trains a network and scores it. A task with a ``source`` trains none: it takes the network that
     another task's run ended with (same model, size, seed and precision), found by its identity or trained first, and
-    scores it on other data, as it is (protocol ``ood``) or adapted to a few examples (``low-shot``).
+    scores it on other data, as it is (protocol ``ood``) or adapted to a few examples (``low-shot``), or with fewer of
+    its modules (``pruned``).
 
     Attributes:
         title: its name in tables.
@@ -206,6 +217,12 @@ class Task(Plugin):
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
         """From the metrics of every split, those of the task as a whole; the main one is what tables show."""
         return metrics["test"]
+
+    def measured_headline(
+        self, metrics: Mapping[str, Mapping[str, float]], measured: Mapping[str, Mapping[str, float]]
+    ) -> Mapping[str, float]:
+        """From what was measured with every split, what belongs to the task as a whole."""
+        return measured.get("test", {})
 
     # -- a task that trains its own network ----------------------------------------------------------------------
 

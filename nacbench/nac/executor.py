@@ -1,5 +1,7 @@
 """The circuit executor: read the tokens in, propagate between modules, read the prediction out."""
 
+import copy
+import math
 from collections.abc import Mapping
 
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 from nacbench.nac.attention import KernelAttention, ReadInAttention
 from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.initialisation import start_as_graph
-from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability
+from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability, mean_degrees
 from nacbench.nac.modfc import ModFFN
 from nacbench.nac.plugin import Prior
 from nacbench.nac.priors import GraphPrior
@@ -86,6 +88,9 @@ class NeuralAttentiveCircuit(nn.Module):
         prior_match_every: training losses that share one matching of the modules with the prior.
         initial_graph: signatures start as a random graph of this kind (see `nacbench.nac.initialisation`); ``none``:
             at random.
+        module_dropout: each training step drops a share of the processor modules, the least connected first, as pruning
+            will; the share is drawn evenly from 0 to this number.
+        sparsity_weight: of the mean link probability between processor modules beside the task's loss.
     """
 
     adaptable = {"circuit": ("circuit.", "readout.")}  # what low-shot adaptation may be confined to
@@ -112,6 +117,8 @@ class NeuralAttentiveCircuit(nn.Module):
         prior_clusters: int = 8,
         prior_match_every: int = 1,
         initial_graph: Prior = "none",
+        module_dropout: float = 0.0,
+        sparsity_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -126,6 +133,8 @@ class NeuralAttentiveCircuit(nn.Module):
         self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
         self.prior = GraphPrior(prior, modules, prior_clusters, prior_match_every) if prior != "none" else None
         self.prior_weight = prior_weight
+        self.module_dropout = module_dropout
+        self.sparsity_weight = sparsity_weight
         if initial_graph != "none":
             start_as_graph(self.learned.processor.signatures, initial_graph, prior_clusters)
 
@@ -135,10 +144,14 @@ class NeuralAttentiveCircuit(nn.Module):
         return self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
 
     def auxiliary_loss(self) -> Tensor | None:
-        """What is added to the task's loss in training: the graph prior's on the learned signatures, weighted."""
-        if self.prior is None:
-            return None
-        return self.prior_weight * self.prior(self.learned.processor.signatures)
+        """What is added to the task's loss in training: of graph prior and sparsity, on the learned signatures."""
+        signatures = self.learned.processor.signatures
+        loss = self.prior_weight * self.prior(signatures) if self.prior is not None else None
+        if self.sparsity_weight:
+            links = log_link_probability(signatures, signatures).exp()
+            sparsity = self.sparsity_weight * mean_degrees(links).mean() / max(1, len(links) - 1)
+            loss = sparsity if loss is None else loss + sparsity
+        return loss
 
     def forward(
         self,
@@ -150,7 +163,28 @@ class NeuralAttentiveCircuit(nn.Module):
         """Tokens B×V×T and padding mask B×V (true: a token), where it is conditional also B×W×T and B×W → logits."""
         assert (condition is not None) == self.conditional, "a conditional circuit takes a condition, no other does"
         circuit = self.circuit(condition, condition_mask) if self.conditional else self.circuit()
+        if self.training and self.module_dropout:
+            circuit = circuit.part(self._drawn(circuit))
+        elif not self.training and self.evaluation == "threshold" and not self.conditional:
+            circuit = circuit.part(self.reaching_readout(circuit))
         return self.execute(circuit, tokens, mask)["logits"]
+
+    def _drawn(self, circuit: Circuit) -> Tensor:
+        """The modules that a training step is done with."""
+        with torch.no_grad():
+            degrees = mean_degrees(self.log_links(circuit)[0].exp())
+        share = 1 - self.module_dropout * float(torch.rand((), device="cpu"))
+        return degrees.topk(max(1, round(share * len(degrees)))).indices
+
+    def reaching_readout(self, circuit: Circuit) -> Tensor:
+        """The modules whose state can reach the read-out over links with P ≥ 1/2, at least one: no other changes a
+        logit where only such links count."""
+        between, to_readout = (links >= math.log(0.5) for links in self.log_links(circuit))
+        reaching = to_readout.any(0)
+        for _ in self.propagator:
+            reaching = reaching | between[reaching].any(0)
+        reaching[0] |= ~reaching.any()
+        return reaching.nonzero().squeeze(1)
 
     def execute(self, circuit: Circuit, tokens: Tensor, mask: Tensor | None = None) -> Mapping[str, Tensor]:
         """Run a circuit on tokens and keep what every stage gave.
@@ -185,3 +219,26 @@ class NeuralAttentiveCircuit(nn.Module):
                 log_link_probability(circuit.processor_signatures, senders),
                 log_link_probability(circuit.readout_signatures, senders),
             )
+
+    # -- pruning: see `nacbench.model.Prunable` ------------------------------------------------------------------------
+
+    @property
+    def module_count(self) -> int:
+        """U, the processor modules that there are."""
+        return len(self.learned.processor.codes)
+
+    def degrees(self, condition: Tensor | None = None, condition_mask: Tensor | None = None) -> Tensor:
+        """Expected number of other processor modules that each is linked to, U; the mean over conditions."""
+        circuit = self.circuit(condition, condition_mask) if self.conditional else self.circuit()
+        return mean_degrees(self.log_links(circuit)[0].exp())
+
+    def kept(self, modules: Tensor) -> "NeuralAttentiveCircuit":
+        """A smaller circuit of these processor modules alone, a copy: the same logits as if no link led to the others.
+
+        Args:
+            modules: numbers of the modules that stay, in the order that they shall have.
+        """
+        small = copy.deepcopy(self)
+        small.prior = None
+        small.circuit.keep(modules)
+        return small

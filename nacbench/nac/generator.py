@@ -1,6 +1,6 @@
 """The circuit generator: what gives every module its signature (whom it talks to) and its code (what it computes)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,15 @@ class Circuit:
     readout_signatures: Tensor
     readout_codes: Tensor
 
+    def part(self, modules: Tensor) -> "Circuit":
+        """Only these of the processor modules, in this order; the read-out is whole."""
+        return replace(
+            self,
+            read_in_codes=self.read_in_codes[..., modules, :],
+            processor_signatures=self.processor_signatures[..., modules, :],
+            processor_codes=self.processor_codes[..., modules, :],
+        )
+
 
 class ModuleBank(nn.Module):
     """The learned codes, and where given the learned signatures, of one set of modules.
@@ -40,6 +49,11 @@ class ModuleBank(nn.Module):
         self.codes = nn.Parameter(torch.randn(modules, code_dim))
         if signature_dim is not None:
             self.signatures = nn.Parameter(torch.randn(modules, signature_dim))
+
+    def keep(self, modules: Tensor) -> None:
+        """Drop all modules but these, for good."""
+        for name, parameter in list(self.named_parameters()):
+            setattr(self, name, nn.Parameter(parameter.detach()[modules]))
 
 
 class LearnedCircuit(nn.Module):
@@ -67,6 +81,11 @@ class LearnedCircuit(nn.Module):
             readout_signatures=self.readout.signatures,
             readout_codes=self.readout.codes,
         )
+
+    def keep(self, modules: Tensor) -> None:
+        """Drop all processor modules but these, for good."""
+        self.read_in.keep(modules)
+        self.processor.keep(modules)
 
 
 class ConditionalCircuit(nn.Module):
@@ -135,6 +154,13 @@ class ConditionalCircuit(nn.Module):
             readout_signatures=base.readout_signatures + self.signature(readout),
             readout_codes=base.readout_codes + self.code(readout),
         )
+
+    def keep(self, modules: Tensor) -> None:
+        """Drop all processor modules but these, for good."""
+        processor, readout = self.seeds.detach().split([self.processors, len(self.seeds) - self.processors])
+        self.seeds = nn.Parameter(torch.cat([processor[modules], readout]))
+        self.processors = len(modules)
+        self.base.keep(modules)
 
 
 class SeedAttention(nn.Module):

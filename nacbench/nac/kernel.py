@@ -27,6 +27,19 @@ def log_link_probability(receivers: Tensor, senders: Tensor) -> Tensor:
     return (cosine - 1) / BANDWIDTH
 
 
+def mean_degrees(probability: Tensor) -> Tensor:
+    """Expected number of other modules that each module is linked to.
+
+    Args:
+        probability: P between modules of one set, U×U or B×U×U.
+
+    Returns:
+        U; where there is a batch axis, the mean over it.
+    """
+    degrees = probability.sum(-1) - probability.diagonal(dim1=-2, dim2=-1)
+    return degrees if degrees.dim() == 1 else degrees.mean(0)
+
+
 def logit_of(probability: Tensor) -> Tensor:
     """The logit of a probability clamped to [1e-6, 1 - 1e-6], whose gradient ignores the clamp."""
     clamped = probability + (probability.clamp(CLAMP, 1 - CLAMP) - probability).detach()

@@ -68,6 +68,8 @@ class NAC(Model):
     initial_graph: Literal[
         "none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"
     ] = "none"
+    module_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    sparsity_weight: Annotated[float, Field(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
         for name, kind in (("prior", self.prior), ("initial_graph", self.initial_graph)):

@@ -86,11 +86,14 @@ class RunRecord(_Part):
     scale: str
     seed: int
     precision: str
-    protocol: str = Field("supervised", description="supervised, ood or low-shot: how the number comes about")
+    protocol: str = Field("supervised", description="supervised, ood, low-shot or pruned: how the number comes about")
     source: SourceRun | None = Field(None, description="the run that the network was taken from, if not trained here")
     metric: str = Field(description="the main metric; larger is better")
     metrics: dict[str, dict[str, float]] = Field(description="by split, then by name; test: of the task as a whole")
     details: dict[str, dict[str, Any]] = Field({}, description="by split: how it was scored")
+    measured: dict[str, dict[str, float]] = Field(
+        {}, description="by split, then by name: what the network took on this machine; another time gives others"
+    )
     selection: Selection
     data: Data
     cost: Cost

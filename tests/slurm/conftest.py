@@ -37,7 +37,7 @@ PROFILE: dict[str, Any] = {
     "heartbeat_seconds": 0.5,
     "max_attempts": 20,
 }
-DEADLINE = 150.0
+DEADLINE = 240.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

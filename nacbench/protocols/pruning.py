@@ -1,0 +1,307 @@
+"""Protocol ``pruned``: another run's network with fewer and fewer of its modules, how well and how fast it still works.
+
+Any task that trains its own network has one of these: ``X-pruned`` for the task ``X`` (see `nacbench.registry`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nacbench.data.array_task import ArrayTask
+from nacbench.recipe import Settings
+from nacbench.task import Evaluation, Kind, Scale, ScoredTask, Task, TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nacbench.data.live import Classification, Split
+    from nacbench.model import Model
+    from nacbench.network import Network
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Order = Literal["degree", "importance", "random"]
+IMPORTANCE_EXAMPLES = 256  # that each module's importance is measured on; and the conditions that degrees average over
+
+
+class PruneSettings(Settings):
+    """How the pruned networks are scored and timed."""
+
+    timing_seconds: float = Field(3.0, gt=0, description="about how long each share of modules is timed, twice")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrunedTask(Task):
+    """The source's own test examples, with only some of the modules of the source's network.
+
+    Every share of modules is scored on the test examples and timed beside the whole network. The main metric is the
+    accuracy of one of them, chosen without the test examples: the smallest that loses less than ``tolerance`` of the
+    whole network's accuracy on the validation examples, or where there are none, on training examples.
+
+    Attributes:
+        shares: of the modules that are kept; the whole network is scored in any case.
+        order: which modules go first: those that are least connected (expected degree), or whose absence alone hurts
+            the loss least on examples that are not for testing, or any.
+        order_seed: of the random order.
+        tolerance: of the chosen share: largest loss of accuracy, as a share of the whole network's.
+        choice_examples: that the share is chosen on.
+    """
+
+    protocol: ClassVar[Kind] = "pruned"
+    recipes: ClassVar[Mapping[Scale, Settings]] = {
+        "smoke": PruneSettings(batch_size=32, timing_seconds=0.05),
+        "mini": PruneSettings(batch_size=128),
+        "paper": PruneSettings(batch_size=128, timing_seconds=10.0),
+    }
+    presets = {"smoke": {"shares": (0.5, 0.25)}, "mini": {}, "paper": {}}
+
+    shares: tuple[Share, ...] = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05)
+    order: Order = "degree"
+    order_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    choice_examples: Annotated[int, Field(gt=0, strict=True)] = 2000
+
+    def __post_init__(self) -> None:
+        if not self.shares or len(set(self.shares)) < len(self.shares):
+            raise ValueError(f"task.shares = {list(self.shares)}: give one or more different numbers between 0 and 1")
+
+    def options(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "shares": list(self.shares)}
+
+    def source_class(self) -> type[Task]:
+        """The class of the source."""
+        raise TypeError(f"{type(self).__name__} must define source_class()")
+
+    def sources(self) -> Sequence[Any]:
+        return self.source_class()().sources()
+
+    def fingerprint(self, data_root: Path) -> str:
+        return self.source_class()().fingerprint(data_root)
+
+    def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
+        if not issubclass(self.source_class(), ArrayTask):
+            return f"task {self.source_task} is not made of arrays of examples"
+        import torch
+
+        from nacbench.model import Prunable, spec_for
+
+        with torch.device("meta"):
+            core = model.build(spec_for(model, spec))
+        return None if isinstance(core, Prunable) else "it has no modules that can be dropped"
+
+    def build_on(self, source: Task, data_root: Path, settings: PruneSettings) -> ScoredTask:
+        assert isinstance(source, ArrayTask)
+        recipe = next(iter(source.recipes.values()))
+        return Pruned(self, settings, source.build(data_root, recipe.model_copy(update={"selection": "last"})))
+
+    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+        """The chosen network's accuracy and share of modules, the whole network's, and the loss as a share of it."""
+        whole, chosen = metrics[_split("kept", 1)]["accuracy"], metrics["test"]["accuracy"]
+        return {
+            **metrics["test"],
+            "kept": choose(metrics, self.tolerance),
+            "whole_accuracy": whole,
+            "relative_drop": relative_drop(whole, chosen),
+        }
+
+    def measured_headline(
+        self, metrics: Mapping[str, Mapping[str, float]], measured: Mapping[str, Mapping[str, float]]
+    ) -> Mapping[str, float]:
+        """The chosen network's cost and speed-up, and what is lost where the network is first eight times as fast."""
+        fast = [split for split in measured if split.startswith("kept/") and measured[split]["speedup"] >= EIGHT]
+        if not fast:
+            return measured["test"]
+        split = max(fast, key=share_of)
+        drop = relative_drop(metrics[_split("kept", 1)]["accuracy"], metrics[split]["accuracy"])
+        return {**measured["test"], "kept_at_8x": share_of(split), "relative_drop_at_8x": drop}
+
+
+EIGHT = 8.0  # the paper's: so many times faster for a loss under 3 %
+
+
+@cache
+def pruned_task(name: str, source: type[Task]) -> type[PrunedTask]:
+    """The task of pruning networks that were trained on another task.
+
+    Args:
+        name: of the other task.
+        source: its class.
+    """
+    about = {
+        "title": f"{source.title}, pruned",
+        "modality": source.modality,
+        "classes": source.classes,
+        "version": source.version,
+        "licence": source.licence,
+        "citation": source.citation,
+        "source": source.source,
+        "source_task": name,
+        "source_class": lambda self: source,
+        "__module__": __name__,
+        "__doc__": PrunedTask.__doc__,
+    }
+    return type(f"Pruned{source.__name__}", (PrunedTask,), about)
+
+
+def choose(metrics: Mapping[str, Mapping[str, float]], tolerance: float) -> float:
+    """The smallest share of modules that loses less than the tolerance on the examples for choosing; 1 if none does."""
+    whole = metrics[_split("choice", 1)]["accuracy"]
+    good = [
+        share_of(split)
+        for split in metrics
+        if split.startswith("choice/") and relative_drop(whole, metrics[split]["accuracy"]) < tolerance
+    ]
+    return min([1.0, *good])
+
+
+def relative_drop(whole: float, pruned: float) -> float:
+    """The loss of accuracy as a share of the whole network's; 0 where that is 0."""
+    return (whole - pruned) / whole if whole else 0.0
+
+
+def share_of(split: str) -> float:
+    """The share of modules that a split is scored with: ``kept/25`` is a quarter."""
+    return float(split.partition("/")[2]) / 100
+
+
+def _split(kind: str, share: float) -> str:
+    return f"{kind}/{100 * share:g}"
+
+
+class Pruned:
+    """See `nacbench.task.ScoredTask`. Splits: ``choice/…`` (to choose a share by), ``test`` (with the chosen one), and
+    ``kept/…`` (the test examples with each share), with the share in percent.
+
+    Args:
+        task: the options.
+        settings: batch size and time.
+        live: the source with its data.
+    """
+
+    def __init__(self, task: PrunedTask, settings: PruneSettings, live: Classification) -> None:
+        self.spec = live.spec
+        self.partial = live.partial
+        self._task, self._settings, self._live = task, settings, live
+        chosen_on = "validation" if "validation" in live.splits else "train"
+        self._choice = live.splits[chosen_on].spread(task.choice_examples)
+        self._choice_scores: dict[str, Mapping[str, float]] = {}
+        self._ranking: Tensor | None = None
+        shares = (1.0, *task.shares)
+        self.split_sizes = {
+            **{_split("choice", share): len(self._choice) for share in shares},
+            "test": len(live.splits["test"]),
+            **{_split("kept", share): len(live.splits["test"]) for share in shares},
+        }
+        self.notes: Sequence[str] = [
+            *live.notes,
+            f"the share of modules was chosen on {len(self._choice):,} {chosen_on} examples",
+        ]
+
+    def evaluate(self, net: Any, split: str, batch_size: int) -> Evaluation:
+        if split.startswith("choice/"):
+            evaluation = self._score(self._kept(net, share_of(split)), self._choice, batch_size)
+            self._choice_scores[split] = evaluation.metrics
+            return evaluation
+        small = self.scored_network(net) if split == "test" else self._kept(net, share_of(split))
+        evaluation = self._score(small, self._live.splits["test"], batch_size)
+        return dataclasses.replace(evaluation, measured=self._measure(net, small))
+
+    def scored_network(self, net: Any) -> Network:
+        """The smallest that is good enough on the examples for choosing."""
+        for split in self.split_sizes:  # those that were scored before an interruption are scored again
+            if split.startswith("choice/") and split not in self._choice_scores:
+                self.evaluate(net, split, self._settings.batch_size)
+        return self._kept(net, choose(self._choice_scores, self._task.tolerance))
+
+    def _score(self, net: Network, split: Split, batch_size: int) -> Evaluation:
+        from nacbench.data.classification import classification_scores
+        from nacbench.data.live import score
+
+        core: Any = net.core
+        details = {"modules": core.module_count}
+        scored = classification_scores(*score(net, split, self._live.preparation, batch_size))
+        return dataclasses.replace(scored, details=details)
+
+    def _kept(self, net: Network, share: float) -> Network:
+        """The network with this share of its modules, at least one."""
+        if share == 1:
+            return net.eval()
+        core: Any = net.core
+        if self._ranking is None:
+            self._ranking = self._rank(net)
+        count = max(1, round(share * core.module_count))
+        return net.with_core(core.kept(self._ranking[:count].sort().values)).eval()
+
+    def _rank(self, net: Network) -> Tensor:
+        """The modules' numbers, the ones that stay longest first."""
+        import torch
+
+        core: Any = net.core
+        if self._task.order == "random":
+            generator = torch.Generator().manual_seed(self._task.order_seed)
+            return torch.randperm(core.module_count, generator=generator).to(next(net.parameters()).device)
+        values = degrees(net, self._some_inputs(net)) if self._task.order == "degree" else self._importances(net)
+        return values.argsort(descending=True, stable=True)
+
+    def _some_inputs(self, net: Network) -> Mapping[str, Tensor]:
+        """A few of the examples for choosing, as the network takes them."""
+        import numpy as np
+
+        inputs, _ = self._choice.take(np.arange(min(IMPORTANCE_EXAMPLES, len(self._choice))))
+        device = next(net.parameters()).device
+        return {name: tensor.to(device) for name, tensor in self._live.preparation.plain(inputs, 0).items()}
+
+    def _importances(self, net: Network) -> Tensor:
+        """For each module, how much the loss on some examples for choosing grows where it alone is missing."""
+        import torch
+
+        core: Any = net.core
+        some = self._choice.spread(IMPORTANCE_EXAMPLES)
+        everyone = torch.arange(core.module_count, device=next(net.parameters()).device)
+        losses = [
+            self._score(net.with_core(core.kept(everyone[everyone != module])), some, self._settings.batch_size)
+            for module in range(core.module_count)
+        ]
+        return everyone.new_tensor([loss.metrics["nll"] for loss in losses], dtype=torch.float64)
+
+    def _measure(self, net: Network, small: Network) -> dict[str, float]:
+        """The cost of a smaller network, and its speed beside the whole one's."""
+        from nacbench.profiling.cost import count_parameters, forward_flops
+        from nacbench.profiling.memory import peak_tensor_bytes
+        from nacbench.profiling.speed import time_side_by_side
+
+        device = next(net.parameters()).device
+        batch = self._live.train_batches(self._settings.batch_size, 0)[0].to(device)
+        one = batch.part(0, len(batch))
+        measured = {
+            "parameters": float(count_parameters(small)),
+            "forward_flops": float(forward_flops(small, one.inputs)),
+            "peak_tensor_bytes": float(peak_tensor_bytes(small, batch.inputs)),
+        }
+        for name, inputs in (("", batch.inputs), ("single_", one.inputs)):
+            things = [partial(net, **inputs), partial(small, **inputs)]
+            whole, pruned = time_side_by_side(things, device, self._settings.timing_seconds)
+            measured |= {
+                f"{name}seconds": pruned.seconds,
+                f"{name}whole_seconds": whole.seconds,
+                f"{name}speedup": pruned.ratio,
+                f"{name}speedup_low": pruned.low,
+                f"{name}speedup_high": pruned.high,
+            }
+        return {**measured, "examples_per_second": len(batch) / measured["seconds"]}
+
+
+def degrees(net: Network, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Expected degree of every module of a network; where its circuits depend on a condition, the mean over these."""
+    core: Any = net.core
+    condition = (None, None)
+    if net.conditional:
+        tokens = net.tokenizer(**inputs)
+        condition = (tokens.condition, tokens.condition_mask)
+    found: Tensor = core.degrees(*condition)
+    return found

@@ -40,7 +40,7 @@ def masked(core: NeuralAttentiveCircuit, modules: torch.Tensor, *inputs: torch.T
     try:
         return core(*inputs)
     finally:
-        del core.log_links  # type: ignore[misc]
+        del core.log_links
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nacbench.config import RunConfig, resolve
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.words import UNKNOWN, encode, words_of
 from nacbench.errors import UserError
-from nacbench.results.record import RunRecord
-from nacbench.results.store import WEIGHTS, finished
-from nacbench.task import Task
+from nacbench.trained import TrainedRun
 
 if TYPE_CHECKING:
     from nacbench.nac.executor import NeuralAttentiveCircuit
     from nacbench.nac.generator import Circuit
-    from nacbench.network import Network
 
 
 @dataclass(frozen=True)
@@ -47,65 +42,32 @@ class Links:
         return degrees
 
 
-@dataclass(frozen=True)
-class LoadedRun:
-    """A finished run's network, ready to be looked at."""
-
-    record: RunRecord
-    config: RunConfig
-    task: Task
-    net: Network
-
-    @property
-    def core(self) -> NeuralAttentiveCircuit:
-        """The circuit's executor."""
-        from nacbench.nac.executor import NeuralAttentiveCircuit
-
-        if not isinstance(self.net.core, NeuralAttentiveCircuit):
-            raise UserError(
-                f"run {self.record.run_id} is of {self.record.model}, which has no circuit; name a run of nac"
-            )
-        return self.net.core
-
-
-def load_run(folder: Path) -> LoadedRun:
-    """The network that a run ended with.
+def circuit_of(run: TrainedRun) -> NeuralAttentiveCircuit:
+    """The circuit of a run's network.
 
     Raises:
-        UserError: if there is no finished run, its weights were left out, or it took its network from another run.
+        UserError: if it has none.
     """
-    from nacbench.model import spec_for
-    from nacbench.network import build_network, take_weights
-    from nacbench.training.checkpoint import load_tensors, part
+    from nacbench.nac.executor import NeuralAttentiveCircuit
 
-    record = finished(folder)
-    if record is None:
-        raise UserError(f"{folder} holds no finished run")
-    if record.source is not None:
-        raise UserError(f"run {record.run_id} has the network of run {record.source.run_id}; name that one")
-    if not (folder / WEIGHTS).exists():
-        raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
-    config = resolve(record.identity["config"])
-    task, model = config.build_task(), config.build_model()
-    spec = dataclasses.replace(task.spec(), classes=record.data.classes)
-    net = build_network(task, spec_for(model, spec), model, config.seed)
-    take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
-    return LoadedRun(record, config, task, net.eval())
+    if not isinstance(run.net.core, NeuralAttentiveCircuit):
+        raise UserError(f"run {run.record.run_id} is of {run.record.model}, which has no circuit; name a run of nac")
+    return run.net.core
 
 
-def learned_links(run: LoadedRun) -> Links:
+def learned_links(run: TrainedRun) -> Links:
     """The links of an unconditional circuit.
 
     Raises:
         UserError: if the circuit is made from a sentence.
     """
-    core = run.core
+    core = circuit_of(run)
     if core.conditional:
         raise UserError(f"run {run.record.run_id} makes a circuit from each sentence; name one with --condition")
     return _links(run, core.circuit())
 
 
-def links_for(run: LoadedRun, sentence: str, data_root: Path) -> Links:
+def links_for(run: TrainedRun, sentence: str, data_root: Path) -> Links:
     """The links of the circuit that a sentence makes.
 
     Raises:
@@ -136,7 +98,7 @@ class Configurations:
     sentences: Sequence[str]
 
 
-def configurations(run: LoadedRun, data_root: Path, count: int = 400) -> Configurations:
+def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Configurations:
     """The circuits of test sentences in two dimensions: t-SNE of their link probabilities.
 
     Args:
@@ -162,17 +124,17 @@ def configurations(run: LoadedRun, data_root: Path, count: int = 400) -> Configu
     return Configurations(points, _groups(arrays, places), _spelled(words, arrays["vocabulary"]))
 
 
-def _vectors(run: LoadedRun, words: np.ndarray) -> np.ndarray:
+def _vectors(run: TrainedRun, words: np.ndarray) -> np.ndarray:
     """Link probabilities of the circuits of some sentences, flat."""
     import torch
 
     with torch.no_grad():
-        processor, readout = run.core.log_links(_circuit(run, words))
+        processor, readout = circuit_of(run).log_links(_circuit(run, words))
         vectors: np.ndarray = torch.cat([processor.flatten(1), readout.flatten(1)], dim=1).exp().numpy()
     return vectors
 
 
-def _circuit(run: LoadedRun, words: np.ndarray) -> Circuit:
+def _circuit(run: TrainedRun, words: np.ndarray) -> Circuit:
     import torch
 
     from nacbench.tokenizers.sentence_image import SentenceImageTokenizer
@@ -182,16 +144,16 @@ def _circuit(run: LoadedRun, words: np.ndarray) -> Circuit:
     longest = int((words > 0).sum(1).max())
     with torch.no_grad():
         tokens = tokenizer.sentence(torch.from_numpy(words[:, :longest].astype(np.int64)))
-        circuit: Circuit = run.core.circuit(tokens.tokens + tokenizer.kind[1], tokens.mask)
+        circuit: Circuit = circuit_of(run).circuit(tokens.tokens + tokenizer.kind[1], tokens.mask)
     return circuit
 
 
-def _links(run: LoadedRun, circuit: Circuit, *, first: bool = False) -> Links:
+def _links(run: TrainedRun, circuit: Circuit, *, first: bool = False) -> Links:
     import torch
 
     from nacbench.nac.priors import graphon
 
-    core = run.core
+    core = circuit_of(run)
     with torch.no_grad():
         processor, readout = (links.exp().numpy() for links in core.log_links(circuit))
     if first:
@@ -204,8 +166,8 @@ def _links(run: LoadedRun, circuit: Circuit, *, first: bool = False) -> Links:
     return Links(processor, readout, prior, target)
 
 
-def _sentence_task(run: LoadedRun) -> ArrayTask:
-    if not run.core.conditional or not isinstance(run.task, ArrayTask):
+def _sentence_task(run: TrainedRun) -> ArrayTask:
+    if not circuit_of(run).conditional or not isinstance(run.task, ArrayTask):
         raise UserError(f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes")
     return run.task
 

@@ -83,7 +83,8 @@ class Registry(Generic[P]):
         entries = self.entries()
         entry = entries.get(name) or self._derived(name, entries)
         if entry is None:
-            raise unknown(self.kind, name, entries)
+            derived = [f"{base}{ending}" for ending in self._families if name.endswith(ending) for base in entries]
+            raise unknown(self.kind, name, derived or entries)
         try:
             cls = entry.load()
         except UserError:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nacbench.circuits import configurations, learned_links, links_for, load_run
+from nacbench.circuits import circuit_of, configurations, learned_links, links_for
 from nacbench.cli import app
 from nacbench.config import resolve
 from nacbench.errors import UserError
@@ -15,6 +15,7 @@ from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.report.circuit_plots import circuit_graph, communities, draw_circuit, draw_map
 from nacbench.results.store import locate
 from nacbench.runner import run
+from nacbench.trained import load_run
 from nacbench.training.execution import Execution
 
 
@@ -45,7 +46,7 @@ def sentences(store: Path) -> Path:
 def test_the_links_are_those_that_the_network_attends_by(digits: Path) -> None:
     loaded = load_run(digits)
     links = learned_links(loaded)
-    core = loaded.core
+    core = circuit_of(loaded)
     assert isinstance(core, NeuralAttentiveCircuit)
     signatures = core.circuit().processor_signatures.detach().double().numpy()
     unit = signatures / np.linalg.norm(signatures, axis=1, keepdims=True)

@@ -4,7 +4,22 @@ import sys
 
 import typer
 
-from nacbench.cli import check, circuit, compare, data, doctor, lists, paper, report, run, schema, sweep, transfer, why
+from nacbench.cli import (
+    check,
+    circuit,
+    compare,
+    data,
+    doctor,
+    lists,
+    paper,
+    prune,
+    report,
+    run,
+    schema,
+    sweep,
+    transfer,
+    why,
+)
 from nacbench.errors import UserError
 
 app = typer.Typer(
@@ -37,6 +52,7 @@ app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("circuit")(circuit.circuit)
+app.command("prune")(prune.prune)
 app.add_typer(paper.app, name="paper")
 app.command("claims")(paper.claims)
 app.command("merge")(transfer.merge)

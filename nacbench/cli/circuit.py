@@ -23,11 +23,12 @@ def circuit(
 ) -> None:
     """Draw a circuit: its graph, its degrees beside the prior's, and who is linked to whom; GraphML for other tools."""
     load_plugins(plugin)
-    from nacbench.circuits import configurations, learned_links, links_for, load_run
+    from nacbench.circuits import configurations, learned_links, links_for
     from nacbench.files import whole_file
     from nacbench.report.circuit_plots import circuit_graph, draw_circuit, draw_map
     from nacbench.report.plots import save_figure
     from nacbench.results.store import locate
+    from nacbench.trained import load_run
 
     loaded = load_run(locate(run, out))
     title = f"{loaded.record.task} · {loaded.record.model} · seed {loaded.record.seed}"

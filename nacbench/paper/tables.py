@@ -16,6 +16,7 @@ from nacbench.identity import flatten
 from nacbench.report.cost import cost_table
 from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
+from nacbench.report.pruning import pruning_table
 from nacbench.report.series import Series, group
 from nacbench.report.significance import RULE, best
 from nacbench.report.table import Column, Table, percent
@@ -26,6 +27,7 @@ SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "shifted": shift_table,
     "few-shots": shots_table,
     "priors": prior_table,
+    "pruning": pruning_table,
 }
 COLUMNS = (
     Column("task"),

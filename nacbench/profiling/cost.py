@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -25,8 +26,9 @@ def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
     training = net.training
     net.eval()
     try:
-        # attention is counted by its matrix products, whatever kernel would run it
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        # attention is counted by its matrix products, whatever kernel would run it; the counter's hooks stumble over
+        # views of parameters that were made without gradients
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             net(**inputs)
         return int(counter.get_total_flops())
     finally:

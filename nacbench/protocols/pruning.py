@@ -209,6 +209,9 @@ class Pruned:
             return evaluation
         small = self.scored_network(net) if split == "test" else self._kept(net, share_of(split))
         evaluation = self._score(small, self._live.splits["test"], batch_size)
+        if split == "test":
+            details = {**evaluation.details, "ranking": self._ranked(net).tolist()}
+            evaluation = dataclasses.replace(evaluation, details=details)
         return dataclasses.replace(evaluation, measured=self._measure(net, small))
 
     def scored_network(self, net: Any) -> Network:
@@ -232,13 +235,17 @@ class Pruned:
         if share == 1:
             return net.eval()
         core: Any = net.core
+        ranking = self._ranked(net)
+        modules = kept_modules(ranking.tolist(), share)
+        return net.with_core(core.kept(ranking.new_tensor(modules))).eval()
+
+    def _ranked(self, net: Network) -> Tensor:
+        """The modules' numbers, the ones that stay longest first; found out once."""
         if self._ranking is None:
             self._ranking = self._rank(net)
-        count = max(1, round(share * core.module_count))
-        return net.with_core(core.kept(self._ranking[:count].sort().values)).eval()
+        return self._ranking
 
     def _rank(self, net: Network) -> Tensor:
-        """The modules' numbers, the ones that stay longest first."""
         import torch
 
         core: Any = net.core
@@ -294,6 +301,16 @@ class Pruned:
                 f"{name}speedup_high": pruned.high,
             }
         return {**measured, "examples_per_second": len(batch) / measured["seconds"]}
+
+
+def kept_modules(ranking: Sequence[int], share: float) -> list[int]:
+    """The numbers of the modules that stay, in order: this share of them, at least one.
+
+    Args:
+        ranking: all modules, the ones that stay longest first.
+        share: in (0, 1].
+    """
+    return sorted(ranking[: max(1, round(share * len(ranking)))])
 
 
 def degrees(net: Network, inputs: Mapping[str, Tensor]) -> Tensor:

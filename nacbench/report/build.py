@@ -15,6 +15,7 @@ from nacbench.report.page import Picture, render_page
 from nacbench.report.plots import curve_rows, draw_curves, save_figure
 from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
+from nacbench.report.pruning import draw_pruning, pruning_table
 from nacbench.report.scores import score_table
 from nacbench.report.series import Series, group
 from nacbench.results.index import read_runs
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "shifted", "few-shots", "priors", "cost")
+TABLES = ("table", "shifted", "few-shots", "priors", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         shift_table(series),
         shots_table(series),
         prior_table(series),
+        pruning_table(series),
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
@@ -101,6 +103,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[Sequence[Series]], "Figure | None"]]]
     "shots": ("Accuracy after adapting to few examples a class", draw_shots),
     "corruptions": ("Error under each corruption", draw_corruptions),
     "sizes": ("Scores against the number of modules or latents", draw_sizes),
+    "pruning": ("Accuracy with fewer modules, and the speed-up that was measured", draw_pruning),
     "curves": ("Learning curves", _draw_curves),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.report.plots import palette, styled
@@ -27,7 +27,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
 
     A single seed is an open circle; its thin bar is the interval over the test examples, of that very network.
     """
-    panels = _panels(series)
+    panels = panels_of(series)
     if not panels:
         return None
     heights = [0.35 + 0.24 * len(rows) for _, rows in panels]
@@ -38,19 +38,21 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
             for place, item in enumerate(rows):
                 _draw_mean(axes, item, place, colours[item.first.model])
             _span_at_least(axes, LEAST_SPAN)
-            axes.set_yticks(range(len(rows)), [_short(item) for item in rows])
+            axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_title(title, loc="left")
             axes.set_xlabel(f"{rows[0].first.metric} (%)" if axes is axes_of[-1] else "")
             axes.grid(axis="x", linewidth=0.4)
-            _bare(axes)
+            bare(axes)
     return figure
 
 
 def draw_cost(series: Sequence[Series]) -> Figure | None:
     """Score against the operations of a forward pass, a panel a task; the line joins what nothing is better and cheaper
     than."""
-    panels = [(t, rows) for t, rows in _panels(s for s in series if s.first.protocol == "supervised") if len(rows) > 1]
+    panels = [
+        (t, rows) for t, rows in panels_of(s for s in series if s.first.protocol == "supervised") if len(rows) > 1
+    ]
     if not panels:
         return None
     colours = palette([item.first.model for item in series])
@@ -69,7 +71,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
                     color=colour,
                     markersize=4,
                     capsize=2,
-                    label=_short(item),
+                    label=short_label(item),
                 )
             front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
             axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
@@ -82,13 +84,13 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
             axes.legend(frameon=False, fontsize=7)
             axes.set_ylabel(f"{rows[0].first.metric} (%)")
             _plain_ticks(axes)
-            _bare(axes)
+            bare(axes)
     return figure
 
 
 def draw_shots(series: Sequence[Series]) -> Figure | None:
     """Accuracy by number of examples a class, a panel a task."""
-    panels = _panels(item for item in series if shots_of(item.first))
+    panels = panels_of(item for item in series if shots_of(item.first))
     if not panels:
         return None
     colours = palette([item.first.model for item in series])
@@ -102,7 +104,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
                     [k * 1.03**number for k, _ in means],  # side by side where they would cover each other
                     [100 * mean.value for _, mean in means],
                     yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
-                    label=_short(item),
+                    label=short_label(item),
                     color=colours[item.first.model],
                     marker="os^Dv"[number % 5],
                     linestyle=("-", "--", ":", "-.")[number % 4],
@@ -116,7 +118,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
             axes.set_xlabel("examples a class")
             axes.set_ylabel("accuracy (%)")
             axes.legend(frameon=False, fontsize=7)
-            _bare(axes)
+            bare(axes)
     return figure
 
 
@@ -124,7 +126,9 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
     """Error under each corruption (mean over severities and seeds) beside the clean error, a panel a task."""
     import seaborn as sns
 
-    panels = _panels(item for item in series if any(ERROR.fullmatch(name) for name in item.first.all_metrics()["test"]))
+    panels = panels_of(
+        item for item in series if any(ERROR.fullmatch(name) for name in item.first.all_metrics()["test"])
+    )
     if not panels:
         return None
     with styled():
@@ -142,7 +146,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
                 annot_kws={"fontsize": 6},
                 cbar_kws={"label": "error (%)"},
                 xticklabels=["clean", *(name.replace("_", " ") for name in names)],
-                yticklabels=[_short(item) for item in rows],
+                yticklabels=[short_label(item) for item in rows],
                 vmin=0,
                 linewidths=0.5,
             )
@@ -156,7 +160,7 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
     """Score against the number of modules or latents, with the speed-up of evaluation over the largest, as measured."""
     sized = [item for item in series if item.first.protocol == "supervised" and _workspace(item)]
     panels = []
-    for title, rows in _panels(sized):
+    for title, rows in panels_of(sized):
         kept = [item for item in rows if sum(_workspace(o) != _workspace(item) for o in rows if _same(o, item)) > 0]
         if kept:
             panels.append((title, kept))
@@ -182,11 +186,11 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
             axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
             axes.set_ylabel(f"{rows[0].first.metric} (%)")
             axes.legend(frameon=False, fontsize=7)
-            _bare(axes)
+            bare(axes)
     return figure
 
 
-def _panels(series: Any) -> list[tuple[str, list[Series]]]:
+def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
     """Series by task and scale, each with its title; no more than anybody would read."""
     cells: dict[tuple[str, str], list[Series]] = {}
     for item in series:
@@ -194,7 +198,7 @@ def _panels(series: Any) -> list[tuple[str, list[Series]]]:
     return [(f"{task}, {scale}", rows) for (task, scale), rows in cells.items()][:MOST_PANELS]
 
 
-def _short(item: Series) -> str:
+def short_label(item: Series) -> str:
     """A label that fits beside an axis: the model, and how it differs."""
     variant = ", ".join(part.rpartition(".")[2] for part in item.variant.split(", ")) if item.variant else ""
     return f"{item.first.model}, {variant}"[:48] if variant else item.first.model
@@ -287,7 +291,7 @@ def _plain_ticks(axes: Any) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _bare(axes: Any) -> None:
+def bare(axes: Any) -> None:
     import seaborn as sns
 
     sns.despine(ax=axes)

@@ -54,8 +54,8 @@ class Series:
         return t_interval([value(run) for run in self.runs])
 
     def metric(self, name: str, split: str = "test") -> Mean | None:
-        """A metric over seeds; None if a run does not have it."""
-        found = [run.all_metrics().get(split, {}).get(name) for run in self.runs]
+        """A metric, or what was measured, over seeds; None if a run does not have it."""
+        found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
         return t_interval(values) if len(values) == len(found) else None
 

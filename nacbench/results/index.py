@@ -32,7 +32,7 @@ class Run(NamedTuple):
         size, changed: of the record's file, in bytes and nanoseconds.
         series: digest of ``settings``: runs of one series differ in nothing but their seed.
         settings: JSON: all of the identity but seeds and what follows from them.
-        metrics: JSON, by split.
+        metrics, measured: JSON, by split.
         scored: examples that the score is made of.
         trained, examples_per_second: training examples, in all and per second; NaN where the run trained nothing.
         partial, notes: sentences, joined.
@@ -56,6 +56,7 @@ class Run(NamedTuple):
     series: str
     settings: str
     metrics: str
+    measured: str
     fingerprint: str
     scored: int
     trained: float
@@ -85,6 +86,11 @@ class Run(NamedTuple):
         """By split, then by name."""
         found: dict[str, dict[str, float]] = json.loads(self.metrics)
         return found
+
+    def numbers(self, split: str = "test") -> dict[str, float]:
+        """A split's metrics, and what was measured with it."""
+        measured: dict[str, dict[str, float]] = json.loads(self.measured)
+        return {**self.all_metrics().get(split, {}), **measured.get(split, {})}
 
     def record(self) -> RunRecord:
         """All of it, read from its file."""
@@ -215,6 +221,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         series=short_digest(settings.encode()),
         settings=settings,
         metrics=json.dumps(record.metrics),
+        measured=json.dumps(record.measured),
         fingerprint=record.data.fingerprint,
         scored=record.scored_examples,
         trained=float(record.data.splits.get("train", math.nan)),

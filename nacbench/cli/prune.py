@@ -1,0 +1,115 @@
+"""``nacbench prune``: a finished run's network with fewer and fewer of its modules."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+
+if TYPE_CHECKING:
+    from nacbench.config import RunConfig
+    from nacbench.results.record import RunRecord
+
+
+def prune(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder or id of a run that was trained.")],
+    order: Annotated[
+        str, typer.Option(metavar="degree|importance|random", help="Which modules go first: the least connected …")
+    ] = "degree",
+    shares: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Shares of modules that are kept, as in 0.5,0.25.")
+    ] = None,
+    keep: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", min=0, max=1, help="Save the network with this share of its modules, too."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("runs"),
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where table, figure and network go.")] = Path("pruned"),
+    data_root: DataRoot = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Drop modules of a trained network: accuracy, measured speed, operations and memory by the share that is kept.
+
+    The result is a run of its own (of task X-pruned for a run of task X), with a table and a figure.
+    """
+    load_plugins(plugin)
+    from nacbench import runner
+    from nacbench.errors import UserError
+    from nacbench.hardware import check_device
+    from nacbench.results.store import locate
+    from nacbench.trained import load_run
+    from nacbench.training.execution import Execution
+
+    where, folder = check_device(device), locate(run, out)
+    trained = load_run(folder)
+    config = pruning_config(trained.config, order, shares)
+    if keep is not None and round(keep * 1000) < 1:
+        raise UserError(f"--keep {keep:g}: keep at least some of the modules")
+    store = folder.parents[2]
+    outcome = runner.run(
+        config,
+        store=store,
+        data_root=data_root_of(data_root),
+        execution=lambda: Execution(device=where, show_progress=not quiet),
+    )
+    source = outcome.record.source
+    if source and source.run_id != trained.record.run_id:
+        raise UserError(
+            f"the code has changed since run {trained.record.run_id} was computed (see: nacbench why {run}); "
+            f"what was pruned is run {source.run_id}, computed anew"
+        )
+    _report(outcome.record, outcome.folder, to)
+    if keep is not None:
+        _save(trained, outcome.record, keep, to)
+
+
+def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "RunConfig":
+    """The run that prunes another run's network."""
+    from nacbench.config import resolve
+    from nacbench.errors import UserError
+
+    options: dict[str, Any] = {"order": order}
+    if shares is not None:
+        try:
+            options["shares"] = tuple(float(share) for share in shares.split(","))
+        except ValueError:
+            raise UserError(f"--shares {shares}: give numbers between 0 and 1 with commas, as in 0.5,0.25") from None
+    content = trained.as_dict()
+    shared = {key: content[key] for key in ("model", "scale", "seed", "precision")}
+    source = {"task": content["task"], "training": content["training"]}
+    return resolve({**shared, "task": {"name": f"{trained.task.name}-pruned", **options}, "source": source})
+
+
+def _report(record: "RunRecord", folder: Path, to: Path) -> None:
+    from nacbench.files import write_text
+    from nacbench.report.plots import save_figure
+    from nacbench.report.pruning import draw_pruning, pruning_table
+    from nacbench.report.series import group
+    from nacbench.results.index import row_of
+
+    series = group([row_of(record, str(folder), 0, 0)])
+    table, figure = pruning_table(series), draw_pruning(series)
+    assert table is not None
+    assert figure is not None
+    to.mkdir(parents=True, exist_ok=True)
+    write_text(to / "pruning.md", table.markdown())
+    write_text(to / "pruning.csv", table.frame.to_csv(index=False))
+    files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figure, to / "pruning")]
+    typer.echo(table.markdown())
+    for file in files:
+        typer.echo(str(file))
+
+
+def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
+    from nacbench.protocols.pruning import kept_modules
+    from nacbench.trained import SMALLER, save_smaller
+
+    ranking = record.details["test"]["ranking"]
+    modules = kept_modules(ranking, keep)
+    save_smaller(trained, modules, to)
+    typer.echo(
+        f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; load it with nacbench.trained.load_smaller('{to}')"
+    )

@@ -1,0 +1,107 @@
+"""Networks of finished runs: loaded, made smaller for good, saved and loaded again."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nacbench.config import RunConfig, read_yaml, resolve
+from nacbench.errors import BrokenFileError, UserError
+from nacbench.files import write_text
+from nacbench.results.record import RunRecord
+from nacbench.results.store import CONFIG, WEIGHTS, finished
+from nacbench.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nacbench.network import Network
+
+SMALLER = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run with its network, ready to be looked at."""
+
+    record: RunRecord
+    config: RunConfig
+    task: Task
+    net: Network
+
+
+def load_run(folder: Path) -> TrainedRun:
+    """The network that a run ended with, in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: if there is no finished run, its weights were left out, or it took its network from another run.
+    """
+    from nacbench.network import take_weights
+    from nacbench.training.checkpoint import load_tensors, part
+
+    record = finished(folder)
+    if record is None:
+        raise UserError(f"{folder} holds no finished run")
+    if record.source is not None:
+        raise UserError(f"run {record.run_id} has the network of run {record.source.run_id}; name that one")
+    if not (folder / WEIGHTS).exists():
+        raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
+    config = resolve(record.identity["config"])
+    net = _untrained(config, record.data.classes)
+    take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
+    return TrainedRun(record, config, config.build_task(), net.eval())
+
+
+def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path) -> Network:
+    """Write a run's network with only some of its modules: its weights and the configuration it was trained with.
+
+    Args:
+        run: with a network that is `nacbench.model.Prunable`.
+        modules: numbers of those that stay.
+        folder: for ``model.safetensors`` and ``config.yaml``.
+
+    Returns:
+        The smaller network.
+    """
+    from nacbench.training.checkpoint import module_tensors, save_tensors
+
+    small = _smaller(run.net, modules)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / CONFIG, run.config.as_yaml())
+    meta = {"run_id": run.record.run_id, "classes": run.record.data.classes, "modules": list(modules)}
+    save_tensors(folder / SMALLER, module_tensors("model", small), meta)
+    return small
+
+
+def load_smaller(folder: Path) -> Network:
+    """The network that `save_smaller` wrote, in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: if the folder does not hold one.
+    """
+    from nacbench.training.checkpoint import load_module, load_tensors
+
+    tensors, meta = load_tensors(folder / SMALLER)
+    if "modules" not in meta:
+        raise BrokenFileError(f"{folder / SMALLER} holds no network with fewer modules")
+    net = _smaller(_untrained(resolve(read_yaml(folder / CONFIG)), meta["classes"]), meta["modules"])
+    load_module(net, "model", tensors)
+    return net
+
+
+def _untrained(config: RunConfig, classes: int) -> Network:
+    from nacbench.model import spec_for
+    from nacbench.network import build_network
+
+    task, model = config.build_task(), config.build_model()
+    spec = dataclasses.replace(task.spec(), classes=classes)
+    return build_network(task, spec_for(model, spec), model, config.seed)
+
+
+def _smaller(net: Network, modules: Sequence[int]) -> Network:
+    import torch
+
+    core: Any = net.core
+    return net.with_core(core.kept(torch.tensor(modules))).eval()

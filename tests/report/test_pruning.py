@@ -1,0 +1,68 @@
+"""The table and the figure of pruned networks."""
+
+import math
+
+import numpy as np
+import pytest
+
+from nacbench.report.pruning import draw_pruning, loss_of, pruning_table, shares_of
+from nacbench.report.series import Series, group
+from nacbench.results.index import row_of
+from nacbench.results.record import RunRecord
+from tests.made import made_record
+
+
+def pruned(seed: int, scores: dict[int, float], kept: float) -> RunRecord:
+    record = made_record(task="digits-pruned", seed=seed)
+    test = {"accuracy": scores[round(100 * kept)], "kept": kept}
+    measured = {
+        f"kept/{share}": {
+            "speedup": 100 / share,
+            "seconds": share / 1000,
+            "single_seconds": share / 1e5,
+            "examples_per_second": 1e5 / share,
+            "forward_flops": share * 1e6,
+            "parameters": 1000.0 + share,
+            "peak_tensor_bytes": share * 1e5,
+            "single_speedup": 1.0,
+        }
+        for share in scores
+    }
+    metrics = {"test": test, **{f"kept/{share}": {"accuracy": score} for share, score in scores.items()}}
+    return record.model_copy(update={"protocol": "pruned", "metrics": metrics, "measured": measured})
+
+
+@pytest.fixture
+def series() -> list[Series]:
+    records = [pruned(0, {100: 0.9, 50: 0.88, 10: 0.5}, 0.5), pruned(1, {100: 0.8, 50: 0.78, 10: 0.4}, 1.0)]
+    return group([row_of(record, str(number), 0, 0) for number, record in enumerate([*records, made_record()])])
+
+
+def test_a_row_for_each_share_with_what_it_costs(series: list[Series]) -> None:
+    table = pruning_table(series)
+    assert table is not None
+    assert [row[3].strip() for row in table.rows] == ["100†", "50†", "10"]
+    assert [row[6] for row in table.rows] == ["1.0 ×", "2.0 ×", "10.0 ×"]
+    assert [row[9] for row in table.rows] == ["0.100", "0.050", "0.010"]
+    assert table.frame["chosen_by_seeds"].tolist() == [1, 1, 0]
+    assert table.frame["relative_drop"].tolist() == pytest.approx([0, (2 / 90 + 2 / 80) / 2, (4 / 9 + 1 / 2) / 2])
+    assert pruning_table([item for item in series if item.first.protocol == "supervised"]) is None
+
+
+def test_losses_are_of_each_runs_own_whole_network(series: list[Series]) -> None:
+    item = next(own for own in series if own.first.protocol == "pruned")
+    assert shares_of(item) == ["kept/100", "kept/50", "kept/10"]
+    loss = loss_of(item, "kept/100")
+    assert (loss.value, loss.half_width) == (0, 0)
+    assert not math.isnan(loss_of(item, "kept/10").half_width)
+
+
+def test_the_figure_has_shares_beside_speeds(series: list[Series]) -> None:
+    figure = draw_pruning(series)
+    assert figure is not None
+    by_share, by_speed = figure.axes
+    shares, speeds = (np.asarray(axes.get_lines()[0].get_xydata()).T.tolist() for axes in (by_share, by_speed))
+    assert shares == [[100, 50, 10], pytest.approx([85, 83, 45])]
+    assert speeds == [[1, 2, 10], pytest.approx([85, 83, 45])]
+    assert by_speed.get_xlim()[1] >= 8
+    assert draw_pruning([]) is None

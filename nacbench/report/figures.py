@@ -200,7 +200,8 @@ def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
 
 def short_label(item: Series) -> str:
     """A label that fits beside an axis: the model, and how it differs."""
-    variant = ", ".join(part.rpartition(".")[2] for part in item.variant.split(", ")) if item.variant else ""
+    settings = (part.partition("=") for part in item.variant.split(", ") if part)
+    variant = ", ".join(f"{name.rpartition('.')[2]}{sign}{value}" for name, sign, value in settings)
     return f"{item.first.model}, {variant}"[:48] if variant else item.first.model
 
 

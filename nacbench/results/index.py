@@ -244,11 +244,14 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
+WITH_SOURCE = ("model", "scale", "seed", "precision")  # what a run and its source have in common
+
+
 def _settings(identity: dict[str, Any]) -> str:
-    """All that the number depends on but the seed, which its source's seed and id follow from."""
+    """All that the number depends on but the seed, and but what its source must have alike or follows from it."""
     config = {key: value for key, value in identity["config"].items() if key != "seed"}
     if isinstance(config.get("source"), dict):
-        config["source"] = {key: value for key, value in config["source"].items() if key != "seed"}
+        config["source"] = {key: value for key, value in config["source"].items() if key not in WITH_SOURCE}
     rest = {key: value for key, value in identity.items() if key not in ("config", "source")}
     return json.dumps({**config, **rest}, sort_keys=True)
 

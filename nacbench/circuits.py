@@ -73,14 +73,23 @@ def links_for(run: TrainedRun, sentence: str, data_root: Path) -> Links:
     Raises:
         UserError: if the run's circuit does not depend on a sentence, or it knows no word of this one.
     """
-    task = _sentence_task(run)
+    return _links(run, _circuit(run, words_for(run, sentence, data_root)), first=True)
+
+
+def words_for(run: TrainedRun, sentence: str, data_root: Path) -> np.ndarray:
+    """A sentence as one row of word numbers.
+
+    Raises:
+        UserError: if the run's circuit does not depend on a sentence, or it knows no word of this one.
+    """
+    task = sentence_task(run)
     vocabulary = task.arrays(data_root).arrays["vocabulary"]
     words = encode([sentence], vocabulary, task.spec().condition_tokens)
     if not (words > UNKNOWN).any():
         raise UserError(
             f"{sentence!r}: none of {', '.join(words_of(sentence)) or 'no word'} is known to the run's task"
         )
-    return _links(run, _circuit(run, words), first=True)
+    return words
 
 
 @dataclass(frozen=True)
@@ -111,27 +120,40 @@ def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Config
     """
     from sklearn.manifold import TSNE
 
-    task = _sentence_task(run)
+    task = sentence_task(run)
     arrays = task.arrays(data_root).arrays
     different, first = np.unique(np.asarray(arrays["test_sentences"]), axis=0, return_index=True)
     order = np.argsort(first)[:count]
     words, places = different[order], np.sort(first)[:count]
     if len(words) < 10:
         raise UserError(f"the test split has {len(words)} different sentences, too few for a map")
-    vectors = np.concatenate([_vectors(run, words[begin : begin + 100]) for begin in range(0, len(words), 100)])
+    vectors = circuits_of(run, words).links
     perplexity = min(30.0, (len(words) - 1) / 3)
     points = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors)
-    return Configurations(points, _groups(arrays, places), _spelled(words, arrays["vocabulary"]))
+    return Configurations(points, _groups(arrays, places), spelled_sentences(words, arrays["vocabulary"]))
 
 
-def _vectors(run: TrainedRun, words: np.ndarray) -> np.ndarray:
-    """Link probabilities of the circuits of some sentences, flat."""
+@dataclass(frozen=True)
+class Circuits:
+    """Circuits of some sentences as flat vectors: link probabilities N×(U·U + R·U), and codes N×((2·U + R)·Z)."""
+
+    links: np.ndarray
+    codes: np.ndarray
+
+
+def circuits_of(run: TrainedRun, words: np.ndarray) -> Circuits:
+    """The circuits that sentences (rows of word numbers) make; a hundred at a time."""
     import torch
 
-    with torch.no_grad():
-        processor, readout = circuit_of(run).log_links(_circuit(run, words))
-        vectors: np.ndarray = torch.cat([processor.flatten(1), readout.flatten(1)], dim=1).exp().numpy()
-    return vectors
+    links, codes = [], []
+    for begin in range(0, len(words), 100):
+        circuit = _circuit(run, words[begin : begin + 100])
+        with torch.no_grad():
+            processor, readout = circuit_of(run).log_links(circuit)
+        links.append(torch.cat([processor.flatten(1), readout.flatten(1)], dim=1).exp())
+        parts = (circuit.read_in_codes, circuit.processor_codes, circuit.readout_codes)
+        codes.append(torch.cat([part.flatten(1) for part in parts], dim=1))
+    return Circuits(torch.cat(links).numpy(), torch.cat(codes).numpy())
 
 
 def _circuit(run: TrainedRun, words: np.ndarray) -> Circuit:
@@ -166,7 +188,12 @@ def _links(run: TrainedRun, circuit: Circuit, *, first: bool = False) -> Links:
     return Links(processor, readout, prior, target)
 
 
-def _sentence_task(run: TrainedRun) -> ArrayTask:
+def sentence_task(run: TrainedRun) -> ArrayTask:
+    """The task of a run whose circuit depends on a sentence.
+
+    Raises:
+        UserError: if no sentence changes it.
+    """
     if not circuit_of(run).conditional or not isinstance(run.task, ArrayTask):
         raise UserError(f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes")
     return run.task
@@ -181,6 +208,7 @@ def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
     return ["true" if label else "false" for label in np.asarray(arrays["test_labels"])[places]]
 
 
-def _spelled(words: np.ndarray, vocabulary: np.ndarray) -> list[str]:
+def spelled_sentences(words: np.ndarray, vocabulary: np.ndarray) -> list[str]:
+    """Rows of word numbers as text."""
     names = ["", "?", *(word.decode() for word in vocabulary)]
     return [" ".join(names[number] for number in row if number) for row in words.tolist()]

@@ -71,6 +71,9 @@ class ImdbBytes(SequenceTask):
     def longest(self) -> int:
         return self.max_bytes
 
+    def spelled(self, symbols: np.ndarray) -> list[str]:
+        return [chr(byte) if 32 <= byte < 127 else "·" for byte in symbols.tolist()]
+
     def sources(self) -> Sequence[DataSource]:
         return (self.dataset,)
 

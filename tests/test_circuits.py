@@ -9,10 +9,13 @@ from typer.testing import CliRunner
 
 from nacbench.circuits import circuit_of, configurations, learned_links, links_for
 from nacbench.cli import app
+from nacbench.conditioning import check, made_pairs, nearness, read_pairs
 from nacbench.config import resolve
 from nacbench.errors import UserError
 from nacbench.nac.executor import NeuralAttentiveCircuit
+from nacbench.reading import one_of_each_class, read
 from nacbench.report.circuit_plots import circuit_graph, communities, draw_circuit, draw_map
+from nacbench.report.reading_plots import draw_flow, draw_reading
 from nacbench.results.store import locate
 from nacbench.runner import run
 from nacbench.trained import load_run
@@ -115,6 +118,10 @@ def test_the_verb_draws_and_writes_a_graph_for_other_tools(digits: Path, store: 
         "circuit.graphml",
         "circuit.pdf",
         "circuit.png",
+        "flow.pdf",
+        "flow.png",
+        "reading.pdf",
+        "reading.png",
     ]
     graph = nx.read_graphml(tmp_path / "new/circuit.graphml")
     assert graph.nodes["p0"]["kind"] == "processor"
@@ -133,3 +140,112 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         load_run(tmp_path)
     with pytest.raises(UserError, match=r"no id in .* starts with it"):
         locate("abcdef", store)
+
+
+# -- what it looks at --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["digits", "parametric-shapes", "listops-short", "nlvr-synthetic"])
+def test_every_modality_can_be_shown(store: Path, digits: Path, sentences: Path, task: str) -> None:
+    done = {"digits": digits, "nlvr-synthetic": sentences}
+    run = load_run(done[task] if task in done else finished_run(store, task))
+    found = read(run, store / "data")
+    assert len(found.examples) == 3
+    assert found.tokens.sum(1) == pytest.approx(1, abs=1e-4)
+    assert found.modules.sum(1) == pytest.approx(1, abs=1e-4)
+    assert found.links.sum((1, 2)) == pytest.approx(0.5, abs=1e-4)
+    figure = draw_reading(found, "title")
+    columns = len(figure.axes) // 3
+    assert columns == (5 if task == "listops-short" else 6)
+    assert figure.axes[0].get_ylabel().endswith(found.examples[0].title.splitlines()[-1])
+    stages = draw_flow(found, "title").axes[0]
+    assert [label.get_text() for label in stages.get_xticklabels()][-1] == "read-out"
+    if task == "listops-short":
+        assert found.examples[0].content[0] in ("[MIN ", "[MAX ", "[MED ", "[SM ", *(f"{n} " for n in range(10)))
+
+
+def test_a_sentence_takes_the_place_of_the_examples_own(store: Path, sentences: Path) -> None:
+    run = load_run(sentences)
+    own, asked = read(run, store / "data"), read(run, store / "data", "there is a blue item")
+    assert "predicted" in asked.examples[0].title
+    assert "label" not in asked.examples[0].title
+    assert not np.array_equal(own.reading, asked.reading)
+
+
+def test_examples_are_of_different_classes_while_there_are_any() -> None:
+    labels = np.array([2, 2, 0, 1, 0, 2])
+    assert labels[one_of_each_class(labels, 5)].tolist() == [0, 1, 2, 0, 2]
+    assert one_of_each_class(labels, 3).tolist() == [2, 3, 0]
+
+
+# -- what sentences do to it -------------------------------------------------------------------------------------------
+
+
+def test_nearness_is_the_share_of_others_that_are_farther() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.standard_normal((20, 5)), rng.standard_normal((20, 5))
+    slow = [
+        float(np.linalg.norm(first[i] - second[j]) > np.linalg.norm(first[i] - second[i]))
+        for i in range(20)
+        for j in range(20)
+        if i != j
+    ]
+    found = nearness(first, second)
+    assert found.share == pytest.approx(np.mean(slow))
+    assert found.low < found.share < found.high
+    assert nearness(first, first + 1e-6).share == 1
+    assert nearness(np.zeros((5, 2)), np.zeros((5, 2))).share == 0.5
+
+
+def test_made_pairs_say_the_same_in_other_words() -> None:
+    pairs = made_pairs(60)
+    assert pairs == made_pairs(60)
+    assert len({plain for plain, _ in pairs}) == 60
+    assert all(plain != other for plain, other in pairs)
+
+
+def test_the_checks_of_a_conditional_run(store: Path, sentences: Path, tmp_path: Path) -> None:
+    found = check(load_run(sentences), store / "data", made_pairs(20), examples=64)
+    assert (found.examples, found.links.sentences, found.codes.sentences) == (64, 20, 20)
+    assert all(0 <= value <= 1 for value in (found.links.share, found.accuracy, found.shuffled))
+    done = CliRunner().invoke(app, ["circuit", str(sentences), "--check", "--to", str(tmp_path)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "chance: 50 %" in done.stdout
+    assert (tmp_path / "check.json").exists()
+
+
+def test_shuffled_sentences_are_others(store: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nacbench.data.live as live
+
+    seen = []
+    original = live.score
+
+    def score(net: object, split: live.Split, *rest: object) -> object:
+        seen.append(np.asarray(split.inputs["sentences"]))
+        return original(net, split, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(live, "score", score)
+    check(load_run(sentences), store / "data", made_pairs(5), examples=64)
+    own, other = seen
+    assert sorted(map(tuple, own.tolist())) == sorted(map(tuple, other.tolist()))
+    assert (own != other).any(1).mean() > 0.8
+
+
+def test_a_file_of_paraphrases(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.txt"
+    file.write_text("There is a box.\tA box is there.\n\none\ttwo\n")
+    assert read_pairs(file) == [("There is a box.", "A box is there."), ("one", "two")]
+    file.write_text("There is a box.\n")
+    with pytest.raises(UserError, match=r"pairs.txt, line 1: 'There is a box.' is not"):
+        read_pairs(file)
+    with pytest.raises(UserError, match="cannot read"):
+        read_pairs(tmp_path / "none")
+
+
+def test_checks_that_cannot_be_made(digits: Path, sentences: Path, store: Path) -> None:
+    with pytest.raises(UserError, match="has one circuit, which no sentence changes"):
+        check(load_run(digits), store / "data", made_pairs(5))
+    with pytest.raises(UserError, match="0 pairs of sentences have a word"):
+        check(load_run(sentences), store / "data", [("zzz", "yyy")])
+    failed = CliRunner().invoke(app, ["circuit", str(digits), "--check"])
+    assert "no paraphrases of its own" in str(failed.exception)

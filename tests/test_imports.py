@@ -53,6 +53,8 @@ FORBIDDEN = {
     "nacbench.sweep": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "torch"),
     "nacbench.scoring": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.training", "nacbench.results"),
     "nacbench.circuits": ("nacbench.cli", "nacbench.runner", "nacbench.report", "nacbench.sweep"),
+    "nacbench.conditioning": ("nacbench.cli", "nacbench.runner", "nacbench.report", "nacbench.sweep"),
+    "nacbench.reading": ("nacbench.cli", "nacbench.runner", "nacbench.report", "nacbench.sweep"),
     "nacbench.trained": (*TOP, "nacbench.sweep", "torch.optim"),
     "nacbench.failures": (*TOP, "nacbench.training", "torch"),
     "nacbench.computation": (*TOP, "submitit"),

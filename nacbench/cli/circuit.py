@@ -1,11 +1,14 @@
 """``nacbench circuit``: the circuit of a finished run, drawn."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+
+if TYPE_CHECKING:
+    from nacbench.trained import TrainedRun
 
 
 def circuit(
@@ -16,12 +19,19 @@ def circuit(
     sentences: Annotated[
         int, typer.Option(metavar="N", help="Draw a map of the circuits of up to so many test sentences.")
     ] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Are circuits of paraphrases alike, and does the right sentence matter?")
+    ] = False,
+    paraphrases: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For --check: a sentence, a tab and its paraphrase a line.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("runs"),
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = Path("circuit"),
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """Draw a circuit: its graph, its degrees beside the prior's, and who is linked to whom; GraphML for other tools."""
+    """Draw a circuit: its graph, its degrees beside the prior's, who is linked to whom, what the modules read of a few
+    examples, and how attention flows from there to the prediction; GraphML for other tools."""
     load_plugins(plugin)
     from nacbench.circuits import configurations, learned_links, links_for
     from nacbench.files import whole_file
@@ -32,6 +42,9 @@ def circuit(
 
     loaded = load_run(locate(run, out))
     title = f"{loaded.record.task} · {loaded.record.model} · seed {loaded.record.seed}"
+    if check:
+        _check(loaded, data_root_of(data_root), paraphrases, to)
+        return
     if sentences:
         found = configurations(loaded, data_root_of(data_root), sentences)
         _tell(
@@ -49,11 +62,51 @@ def circuit(
     with whole_file(to / "circuit.graphml") as aside:
         nx.write_graphml(circuit_graph(links.processor, links.readout), aside)
     degrees = links.degrees
+    files += _draw_attention(loaded, data_root_of(data_root), condition, to, title)
     typer.echo(
         f"{len(degrees)} modules, prior {links.prior}: expected degree {degrees.mean():.1f} "
         f"({degrees.min():.1f} to {degrees.max():.1f})"
     )
     _tell([*files, to / "circuit.graphml"])
+
+
+def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Path) -> None:
+    """Print both checks, and keep them as JSON."""
+    import dataclasses
+
+    from nacbench.conditioning import check, made_pairs, read_pairs
+    from nacbench.errors import UserError
+    from nacbench.files import write_json
+
+    if paraphrases is None and run.record.task != "nlvr-synthetic":
+        raise UserError(
+            f"--check needs --paraphrases FILE for task {run.record.task}: a sentence, a tab, its paraphrase"
+        )
+    pairs = read_pairs(paraphrases) if paraphrases else made_pairs(150)
+    found = check(run, data_root, pairs)
+    for name, near in (("links", found.links), ("codes", found.codes)):
+        typer.echo(
+            f"{name}: a paraphrase's circuit is nearer than another sentence's in {100 * near.share:.1f} % "
+            f"(95 % interval {100 * near.low:.1f} to {100 * near.high:.1f} %, {near.sentences} sentences; chance: 50 %)"
+        )
+    typer.echo(
+        f"accuracy on {found.examples:,} examples: {100 * found.accuracy:.1f} % with their sentences, "
+        f"{100 * found.shuffled:.1f} % with those of others"
+    )
+    to.mkdir(parents=True, exist_ok=True)
+    write_json(to / "check.json", {"run_id": run.record.run_id, **dataclasses.asdict(found)})
+    _tell([to / "check.json"])
+
+
+def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to: Path, title: str) -> list[Path]:
+    """What the modules read, and what passes between them, on a few examples."""
+    from nacbench.reading import read
+    from nacbench.report.plots import save_figure
+    from nacbench.report.reading_plots import draw_flow, draw_reading
+
+    found = read(run, data_root, sentence)
+    files = save_figure(draw_reading(found, f"{title}: what the circuit looks at"), to / "reading")
+    return files + save_figure(draw_flow(found, f"{title}: attention"), to / "flow")
 
 
 def _tell(files: list[Path]) -> None:

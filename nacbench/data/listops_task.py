@@ -61,6 +61,11 @@ class ListOpsTask(SequenceTask):
     def longest(self) -> int:
         return 2000 if self.data == "lra" else self.shorter_than - 1
 
+    def spelled(self, symbols: np.ndarray) -> list[str]:
+        from nacbench.data.listops_evaluation import VOCABULARY
+
+        return [f"{VOCABULARY[number]} " for number in symbols.tolist()]
+
     def sources(self) -> Sequence[DataSource]:
         return (LRA,) if self.data == "lra" else ()
 

@@ -9,6 +9,7 @@ from nacbench.data.array_task import ArrayTask, Count
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from nacbench.data.live import Inputs, Preparation
@@ -39,6 +40,10 @@ class SequenceTask(ArrayTask):
     def longest(self) -> int:
         """The most symbols that an example has."""
         raise TypeError(f"{type(self).__name__} must define longest()")
+
+    def spelled(self, symbols: np.ndarray) -> list[str]:
+        """What people write for each of some symbols, to be shown."""
+        return [str(number) for number in symbols.tolist()]
 
     def spec(self) -> TaskSpec:
         return TaskSpec(

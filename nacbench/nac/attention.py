@@ -1,5 +1,6 @@
 """The two attentions of a circuit: over raw tokens (read-in), and between modules weighed by the kernel (SKMDPA)."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -42,11 +43,7 @@ class ReadInAttention(nn.Module):
         Returns:
             B×U×C.
         """
-        batch = tokens.shape[0]
-        tokens = self.norm_sender(tokens)  # B V T
-        query = self.query(self.norm_receiver(states), codes)  # (B) U D
-        query = (query @ self.key.weight) * self.key.gain(codes)  # (B) U T, in the tokens' own space
-        query = query.expand(batch, *query.shape[-2:]).to(tokens.dtype)
+        query, tokens = self._query(states, tokens, codes)
         read = F.scaled_dot_product_attention(
             query.unsqueeze(1),
             tokens.unsqueeze(1),
@@ -55,6 +52,19 @@ class ReadInAttention(nn.Module):
             scale=self.scale,
         ).squeeze(1)  # B U T
         return self.out(self.value(read, codes), codes)
+
+    def weights(self, states: Tensor, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each module looks at each token, B×U×V, summing to 1 over the tokens; arguments as `forward`."""
+        query, tokens = self._query(states, tokens, codes)
+        scores = self.scale * query @ tokens.transpose(1, 2)
+        return (scores if mask is None else scores.masked_fill(~mask[:, None, :], -torch.inf)).softmax(-1)
+
+    def _query(self, states: Tensor, tokens: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """What each module asks, in the tokens' own space, B×U×T; and the normalised tokens B×V×T."""
+        tokens = self.norm_sender(tokens)
+        query = self.query(self.norm_receiver(states), codes)  # (B) U D
+        query = (query @ self.key.weight) * self.key.gain(codes)  # (B) U T
+        return query.expand(tokens.shape[0], *query.shape[-2:]).to(tokens.dtype), tokens
 
 
 class KernelAttention(nn.Module):
@@ -96,16 +106,33 @@ class KernelAttention(nn.Module):
         Returns:
             B×U×C. A module without any link gathers zeros.
         """
+        query, key, senders, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
+        value = self._split(self.value(senders, sender_codes))
+        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)  # B H U D
+        return self.out(gathered.transpose(1, 2).flatten(2), receiver_codes)
+
+    def weights(
+        self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
+    ) -> Tensor:
+        """How much each receiver looks at each sender, B×U×V, the mean over heads; arguments as `forward`.
+
+        Rows sum to 1; those of a module without any link are zeros.
+        """
+        query, key, _, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
+        scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+        scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
+        return scores.softmax(-1).nan_to_num(0.0).mean(1)
+
+    def _prepared(
+        self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' precision."""
         receivers = self.norm_receiver(receivers)
         senders = receivers if self.same_modules else self.norm_sender(senders)
         query = self._split(self.query(receivers, receiver_codes))
         key = self._split(self.key(senders, sender_codes))
-        value = self._split(self.value(senders, sender_codes))
         query = query.expand(key.shape[0], -1, -1, -1)
-        if bias.is_floating_point():
-            bias = bias.to(query.dtype)
-        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)  # B H U D
-        return self.out(gathered.transpose(1, 2).flatten(2), receiver_codes)
+        return query, key, senders, bias.to(query.dtype) if bias.is_floating_point() else bias
 
     def _split(self, x: Tensor) -> Tensor:
         """(B×)U×(H·D) → (B or 1)×H×U×D."""

@@ -1,0 +1,64 @@
+"""Which way the prediction looks back through a circuit: from the read-out over the modules to the tokens."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nacbench.nac.executor import NeuralAttentiveCircuit, Propagator
+from nacbench.nac.generator import Circuit
+from nacbench.nac.kernel import attention_bias
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Shares of attention; all that belong to an example and a stage sum to 1.
+
+    Attributes:
+        reading: how each module looks at the tokens, B×U×V.
+        modules: of every module after the read-in and after each propagator, (L+1)×B×U.
+        links: what passes from sender to receiver in each propagator, the modules' own residuals left out, L×B×U×U
+            (row: who receives).
+        readout: what passes from each module to each read-out module, B×R×U.
+        tokens: of every token, B×V.
+    """
+
+    reading: Tensor
+    modules: Tensor
+    links: Tensor
+    readout: Tensor
+    tokens: Tensor
+
+
+def attention_flow(core: NeuralAttentiveCircuit, circuit: Circuit, tokens: Tensor, mask: Tensor | None = None) -> Flow:
+    """Attention rolled out from the prediction back to the tokens (Abnar and Zuidema 2020, arXiv 2005.00928).
+
+    Half of a module's state after a propagator counts as its own of before, half as what it gathered: that is how
+    rollout takes residual connections. It follows attention alone, not the values that it carries.
+
+    Args:
+        core: in evaluation mode.
+        circuit: without a batch axis, or one for each example.
+        tokens: B×V×T.
+        mask: B×V, true where a token is there.
+    """
+    assert not core.training, "links are drawn anew in training"
+    stages = core.execute(circuit, tokens, mask)
+    between, to_readout = (
+        attention_bias(links, len(tokens), core.evaluation, core.temperature) for links in core.log_links(circuit)
+    )
+    codes = circuit.processor_codes
+    names = ["read_in", *(f"propagator.{index}" for index in range(len(core.propagator)))]
+    states = [stages[name] for name in names]
+    gathered = core.readout.attn.weights(circuit.readout_codes, states[-1], circuit.readout_codes, codes, to_readout)
+    readout = core.readout.confidence(stages["readout"]).softmax(dim=-2) * gathered  # B R U
+    modules: list[Tensor] = [readout.sum(1)]
+    links: list[Tensor] = []
+    for layer, before in zip(reversed(core.propagator), reversed(states[:-1]), strict=True):
+        assert isinstance(layer, Propagator)
+        passed = modules[0].unsqueeze(-1) * layer.attn.weights(before, before, codes, codes, between) / 2  # B U U
+        links.insert(0, passed)
+        modules.insert(0, modules[0] / 2 + passed.sum(1))
+    reading = core.read_in.attn.weights(circuit.read_in_codes, tokens, circuit.read_in_codes, mask)
+    seen = (modules[0].unsqueeze(1) @ reading).squeeze(1)
+    return Flow(reading, torch.stack(modules), torch.stack(links), readout, seen)

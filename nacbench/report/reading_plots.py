@@ -1,0 +1,157 @@
+"""Figures of what a circuit looks at: tokens by module over the examples themselves, and the flow between modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacbench.report.plots import styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nacbench.reading import Reading, Shown
+
+MODULES_SHOWN = 4
+LINKS_SHOWN = 40  # strongest of each propagator
+LINE = 44  # characters of a line of text
+LINES = 9
+
+
+def draw_reading(reading: Reading, title: str) -> Figure:
+    """Each example with what the whole circuit looks at, and what the modules with the largest share of it do."""
+    from matplotlib.figure import Figure
+
+    chosen = np.argsort(-reading.modules[0])[:MODULES_SHOWN]
+    is_text = reading.examples[0].kind == "text"
+    width, height = (3.3, 1.35) if is_text else (1.9, 1.9 * _aspect(reading.examples[0]))
+    rows, columns = len(reading.examples), len(chosen) + (1 if is_text else 2)
+    with styled():
+        figure = Figure(figsize=(width * columns, (height + 0.1) * rows + 0.4), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for row, (axes_of, shown) in enumerate(zip(grid, reading.examples, strict=True)):
+            panels = [] if is_text else [("example", None)]
+            panels.append(("whole circuit", reading.tokens[row]))
+            panels += [(f"module {n} ({reading.modules[0, n]:.0%})", reading.reading[row, n]) for n in chosen]
+            for axes, (name, weights) in zip(axes_of, panels, strict=True):
+                _draw_example(axes, shown, weights)
+                if row == 0:
+                    axes.set_title(name, loc="left", fontsize=8)
+            axes_of[0].set_ylabel(shown.title, fontsize=7)
+        figure.suptitle(title)
+    return figure
+
+
+def draw_flow(reading: Reading, title: str) -> Figure:
+    """How the prediction looks back: the modules' shares after every stage, and what passes between them."""
+    import seaborn as sns
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    stages, modules = reading.modules.shape
+    order = np.argsort(-reading.modules.sum(0))
+    place = np.empty(modules, dtype=int)
+    place[order] = np.arange(modules)
+    colour = sns.color_palette("colorblind", 1)[0]
+    with styled():
+        figure = Figure(figsize=(1.7 * (stages + 1) + 1, 4.4), layout="constrained")
+        axes = figure.subplots()
+        for layer, links in enumerate([*reading.links, _to_places(reading.readout, modules)]):
+            strongest = np.argsort(-links, axis=None)[:LINKS_SHOWN]
+            pairs = [np.unravel_index(number, links.shape) for number in strongest if links.flat[number] > 0]
+            top = float(links.max()) or 1.0
+            last = layer == len(reading.links)
+            lines: list[Any] = [[(layer, place[s]), (layer + 1, r if last else place[r])] for r, s in pairs]
+            widths = [0.2 + 2.8 * float(links[pair]) / top for pair in pairs]
+            axes.add_collection(LineCollection(lines, linewidths=widths, colors="0.45", alpha=0.5, zorder=0))
+            axes.scatter(
+                np.full(modules, layer), place, s=3 + 900 * reading.modules[layer], color=colour, edgecolors="white"
+            )
+        spots = _readout_places(reading.readout, modules)
+        shares = reading.readout.sum(1)
+        axes.scatter(np.full(len(spots), stages), spots, s=3 + 300 * shares, marker="s", color="0.15")
+        names = ["read-in", *(f"propagator {number}" for number in range(1, stages)), "read-out"]
+        axes.set_xticks(range(stages + 1), names)
+        axes.set_yticks([])
+        axes.invert_yaxis()
+        axes.set_ylabel("modules, largest share first")
+        axes.set_title(title, loc="left")
+        sns.despine(ax=axes, left=True)
+    return figure
+
+
+def _to_places(readout: np.ndarray, modules: int) -> Any:
+    """Links to read-out modules, as rows at the heights where they are drawn."""
+    spread = np.zeros((modules, modules))
+    for number, spot in enumerate(_readout_places(readout, modules)):
+        spread[spot] += readout[number]
+    return spread
+
+
+def _readout_places(readout: np.ndarray, modules: int) -> Any:
+    return np.linspace(0, modules - 1, len(readout)).round().astype(int)
+
+
+def _aspect(shown: Shown) -> float:
+    """Height over width of a panel, with room for what stands beside it."""
+    if shown.kind != "image":
+        return 1.0
+    rows, columns, *_ = np.shape(shown.content)
+    return max(rows / columns, 0.55)
+
+
+def _draw_example(axes: Any, shown: Shown, weights: np.ndarray | None) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if shown.kind == "image":
+        _draw_image(axes, shown, weights)
+    elif shown.kind == "points":
+        _draw_points(axes, np.asarray(shown.content), weights)
+    else:
+        assert weights is not None
+        _draw_text(axes, list(shown.content), weights)
+
+
+def _draw_image(axes: Any, shown: Shown, weights: np.ndarray | None) -> None:
+    image = np.asarray(shown.content)
+    if weights is None:
+        axes.imshow(image.squeeze(), cmap="gray", interpolation="nearest")
+        return
+    assert shown.grid is not None
+    size = (0, image.shape[1], image.shape[0], 0)
+    axes.imshow(image.mean(-1), cmap="gray", extent=size, interpolation="nearest", alpha=0.55)
+    axes.imshow(weights.reshape(shown.grid), cmap="viridis", extent=size, interpolation="nearest", alpha=0.6, vmin=0)
+
+
+def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> None:
+    """Seen from the side and a little from above; far points first."""
+    turned = points @ np.array([[0.87, -0.25, 0.43], [-0.5, -0.43, 0.75], [0.0, 0.87, 0.5]])
+    order = np.argsort(-turned[:, 2])
+    colours = "0.5" if weights is None else weights[order]
+    axes.scatter(turned[order, 0], turned[order, 1], c=colours, s=4, cmap="viridis", linewidths=0)
+    axes.set_aspect("equal")
+
+
+def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
+    """The text in lines, each token's background as dark as its weight."""
+    from matplotlib.patches import Rectangle
+
+    top = float(weights[: len(pieces)].max()) or 1.0
+    line = column = 0
+    for piece, weight in zip(pieces, weights, strict=False):
+        if column + len(piece) > LINE:
+            line, column = line + 1, 0
+        if line >= LINES:
+            break
+        shade = float(weight) / top
+        axes.add_patch(Rectangle((column, line), len(piece), 1, color=(1, 0.55, 0.1), alpha=0.85 * shade, linewidth=0))
+        for offset, letter in enumerate(piece):
+            axes.text(
+                column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=5.5, ha="center", va="center"
+            )
+        column += len(piece)
+    axes.set_xlim(0, LINE)
+    axes.set_ylim(LINES, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nacbench.circuits import circuit_of, words_for
+from nacbench.circuits import circuit_of, spelled_sentences, words_for
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.sequence_task import SequenceTask
 from nacbench.errors import UserError
@@ -89,9 +90,7 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
         circuit = core.circuit(tokens.condition, tokens.condition_mask) if core.conditional else core.circuit()
         flow = attention_flow(core, circuit, tokens.tokens, tokens.mask)
         predicted = run.net(**prepared).argmax(-1)
-    titles = [
-        f"label {label}, predicted {guess}" for label, guess in zip(labels.tolist(), predicted.tolist(), strict=True)
-    ]
+    titles = _titles(run, data_root, inputs, labels, predicted, sentence)
     shown = [_shown(run, prepared, index, title, tokens.tokens.shape[1]) for index, title in enumerate(titles)]
     return Reading(
         shown,
@@ -101,6 +100,26 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
         flow.links.mean(1).numpy(),
         flow.readout.mean(0).numpy(),
     )
+
+
+def _titles(
+    run: TrainedRun,
+    data_root: Path,
+    inputs: dict[str, Tensor],
+    labels: Tensor,
+    predicted: Tensor,
+    sentence: str | None,
+) -> list[str]:
+    """What stands beside each example; a label belongs to its own sentence, and is left out with another one."""
+    if sentence is not None:
+        return [f"predicted {guess}" for guess in predicted.tolist()]
+    pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
+    titles = [f"label {label}, predicted {guess}" for label, guess in pairs]
+    if "sentences" not in inputs:
+        return titles
+    assert isinstance(run.task, ArrayTask)
+    said = spelled_sentences(inputs["sentences"].numpy(), run.task.arrays(data_root).arrays["vocabulary"])
+    return [f"{textwrap.fill(text, 24)}\n{title}" for text, title in zip(said, titles, strict=True)]
 
 
 def one_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:

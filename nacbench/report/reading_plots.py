@@ -130,8 +130,8 @@ def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> N
     """Seen from the side and a little from above; far points first."""
     turned = points @ np.array([[0.87, -0.25, 0.43], [-0.5, -0.43, 0.75], [0.0, 0.87, 0.5]])
     order = np.argsort(-turned[:, 2])
-    colours = "0.5" if weights is None else weights[order]
-    axes.scatter(turned[order, 0], turned[order, 1], c=colours, s=4, cmap="viridis", linewidths=0)
+    look: dict[str, Any] = {"color": "0.5"} if weights is None else {"c": weights[order], "cmap": "viridis"}
+    axes.scatter(turned[order, 0], turned[order, 1], s=4, linewidths=0, **look)
     axes.set_aspect("equal")
 
 

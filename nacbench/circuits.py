@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,47 @@ def learned_links(run: TrainedRun) -> Links:
     if core.conditional:
         raise UserError(f"run {run.record.run_id} makes a circuit from each sentence; name one with --condition")
     return _links(run, core.circuit())
+
+
+@dataclass(frozen=True)
+class PriorFit:
+    """How a trained circuit's graph compares with that of the same network before training.
+
+    Attributes:
+        trained, untrained: mean squared difference between the link probabilities and the prior's, as matched; NaN
+            without a prior.
+        degree_shift: largest distance between the two distributions of degrees (Kolmogorov and Smirnov's D).
+        p: of that distance, if both were the same distribution (Hodges 1958, as SciPy computes it).
+    """
+
+    trained: float
+    untrained: float
+    degree_shift: float
+    p: float
+
+
+def prior_fit(run: TrainedRun) -> PriorFit:
+    """Whether training made the graph another one, and one of the prior's kind; of a conditional circuit's base."""
+    import torch
+    from scipy.stats import ks_2samp
+
+    from nacbench.nac.kernel import log_link_probability, mean_degrees
+    from nacbench.nac.priors import GraphPrior
+    from nacbench.trained import untrained
+
+    core = circuit_of(run)
+    before = untrained(run.config, run.record.data.classes).core
+    assert isinstance(before, type(core))
+    signatures = [own.learned.processor.signatures.detach() for own in (core, before)]
+    degrees = [mean_degrees(log_link_probability(own, own).exp()).numpy() for own in signatures]
+    losses = [math.nan, math.nan]
+    options = run.config.model.options
+    if core.prior is not None:
+        prior = GraphPrior(options["prior"], core.module_count, int(options["prior_clusters"]))
+        with torch.no_grad():
+            losses = [float(prior(own)) for own in signatures]
+    test = ks_2samp(degrees[0], degrees[1])
+    return PriorFit(losses[0], losses[1], float(test.statistic), float(test.pvalue))
 
 
 def links_for(run: TrainedRun, sentence: str, data_root: Path) -> Links:

@@ -49,7 +49,7 @@ def load_run(folder: Path) -> TrainedRun:
     if not (folder / WEIGHTS).exists():
         raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
     config = resolve(record.identity["config"])
-    net = _untrained(config, record.data.classes)
+    net = untrained(config, record.data.classes)
     take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
     return TrainedRun(record, config, config.build_task(), net.eval())
 
@@ -86,12 +86,13 @@ def load_smaller(folder: Path) -> Network:
     tensors, meta = load_tensors(folder / SMALLER)
     if "modules" not in meta:
         raise BrokenFileError(f"{folder / SMALLER} holds no network with fewer modules")
-    net = _smaller(_untrained(resolve(read_yaml(folder / CONFIG)), meta["classes"]), meta["modules"])
+    net = _smaller(untrained(resolve(read_yaml(folder / CONFIG)), meta["classes"]), meta["modules"])
     load_module(net, "model", tensors)
     return net
 
 
-def _untrained(config: RunConfig, classes: int) -> Network:
+def untrained(config: RunConfig, classes: int) -> Network:
+    """The network that a run starts from, for as many classes as its data had."""
     from nacbench.model import spec_for
     from nacbench.network import build_network
 

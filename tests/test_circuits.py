@@ -1,5 +1,6 @@
 """Looking at a finished run's circuit: what is drawn is what the network computes with."""
 
+import math
 from pathlib import Path
 
 import networkx as nx
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nacbench.circuits import circuit_of, configurations, learned_links, links_for
+from nacbench.circuits import circuit_of, configurations, learned_links, links_for, prior_fit
 from nacbench.cli import app
 from nacbench.conditioning import check, made_pairs, nearness, read_pairs
 from nacbench.config import resolve
@@ -140,6 +141,19 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         load_run(tmp_path)
     with pytest.raises(UserError, match=r"no id in .* starts with it"):
         locate("abcdef", store)
+
+
+def test_a_prior_makes_a_graph_of_its_own_kind(store: Path) -> None:
+    """With a weight at which a short training is enough."""
+    fit = prior_fit(
+        load_run(finished_run(store, "digits", prior="planted-partition", prior_clusters=4, prior_weight=300.0))
+    )
+    assert fit.trained < 0.8 * fit.untrained
+    assert 0 < fit.degree_shift <= 1
+    assert 0 <= fit.p <= 1
+    without = prior_fit(load_run(finished_run(store, "digits", depth=1)))
+    assert math.isnan(without.trained)
+    assert math.isnan(without.untrained)
 
 
 # -- what it looks at --------------------------------------------------------------------------------------------------

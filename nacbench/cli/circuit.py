@@ -67,7 +67,22 @@ def circuit(
         f"{len(degrees)} modules, prior {links.prior}: expected degree {degrees.mean():.1f} "
         f"({degrees.min():.1f} to {degrees.max():.1f})"
     )
+    if condition is None:
+        typer.echo(_fit(loaded))
     _tell([*files, to / "circuit.graphml"])
+
+
+def _fit(run: "TrainedRun") -> str:
+    """In one line, what training made of the graph."""
+    import math
+
+    from nacbench.circuits import prior_fit
+
+    fit = prior_fit(run)
+    degrees = f"degrees beside those before training: Kolmogorov-Smirnov D = {fit.degree_shift:.2f}, p = {fit.p:.2g}"
+    if math.isnan(fit.trained):
+        return degrees
+    return f"{degrees}; distance to the prior {fit.trained:.4f}, before training {fit.untrained:.4f}"
 
 
 def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Path) -> None:

@@ -87,14 +87,16 @@ def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
 
 
 def write_predictions(path: Path, scored: Mapping[str, Evaluation]) -> None:
-    """One row an example of every scored split, whole."""
+    """One row an example of every scored split, whole; what a split does not have is null there."""
     tables = []
     for split, evaluation in scored.items():
         table = _table(evaluation.predictions)
         name = pa.array([split] * len(table)).dictionary_encode()
         tables.append(table.add_column(0, "split", name))
     with whole_file(path) as aside:
-        pq.write_table(pa.concat_tables(tables).unify_dictionaries(), aside, compression="zstd")
+        pq.write_table(
+            pa.concat_tables(tables, promote_options="default").unify_dictionaries(), aside, compression="zstd"
+        )
 
 
 def _table(predictions: Mapping[str, np.ndarray]) -> Any:

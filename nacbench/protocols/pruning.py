@@ -206,12 +206,14 @@ class Pruned:
         if split.startswith("choice/"):
             evaluation = self._score(self._kept(net, share_of(split)), self._choice, batch_size)
             self._choice_scores[split] = evaluation.metrics
-            return evaluation
+            return _without_logits(evaluation)
         small = self.scored_network(net) if split == "test" else self._kept(net, share_of(split))
         evaluation = self._score(small, self._live.splits["test"], batch_size)
         if split == "test":
             details = {**evaluation.details, "ranking": self._ranked(net).tolist()}
             evaluation = dataclasses.replace(evaluation, details=details)
+        else:
+            evaluation = _without_logits(evaluation)
         return dataclasses.replace(evaluation, measured=self._measure(net, small))
 
     def scored_network(self, net: Any) -> Network:
@@ -301,6 +303,12 @@ class Pruned:
                 f"{name}speedup_high": pruned.high,
             }
         return {**measured, "examples_per_second": len(batch) / measured["seconds"]}
+
+
+def _without_logits(evaluation: Evaluation) -> Evaluation:
+    """Two dozen networks' logits would take more room than all else; every metric can be computed again without."""
+    predictions = {name: values for name, values in evaluation.predictions.items() if name != "logits"}
+    return dataclasses.replace(evaluation, predictions=predictions)
 
 
 def kept_modules(ranking: Sequence[int], share: float) -> list[int]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -75,6 +76,16 @@ def test_the_cost_is_that_of_the_network_that_is_scored(record: RunRecord, store
         assert falling == sorted(falling, reverse=True)
         assert len(set(falling)) == 4
     assert all(0 < value["speedup_low"] <= value["speedup"] <= value["speedup_high"] for value in [chosen, whole])
+
+
+def test_every_number_can_be_computed_again_from_the_predictions(pruned: Outcome) -> None:
+    rows = pd.read_parquet(pruned.folder / "predictions.parquet")
+    assert rows.groupby("split", observed=True).size().tolist() == [299] * 9
+    for split, own in rows.groupby("split", observed=True):
+        found = pruned.record.metrics[str(split)]
+        assert (own.label == own.prediction).mean() == found["accuracy"]
+        assert own.nll.astype("float64").mean() == pytest.approx(found["nll"], rel=1e-6)
+        assert own.logits.notna().all() == (split == "test")
 
 
 def test_the_whole_network_scores_what_its_own_run_scored(record: RunRecord, store: Path) -> None:

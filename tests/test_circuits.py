@@ -22,6 +22,8 @@ from nacbench.runner import run
 from nacbench.trained import load_run
 from nacbench.training.execution import Execution
 
+from .conftest import REPOSITORY
+
 
 def finished_run(store: Path, task: str, model: str = "nac", **options: object) -> Path:
     """The folder of a short run."""
@@ -249,6 +251,8 @@ def test_a_file_of_paraphrases(tmp_path: Path) -> None:
     file = tmp_path / "pairs.txt"
     file.write_text("There is a box.\tA box is there.\n\none\ttwo\n")
     assert read_pairs(file) == [("There is a box.", "A box is there."), ("one", "two")]
+    own = read_pairs(REPOSITORY / "examples" / "nlvr-paraphrases.tsv")
+    assert len({sentence for pair in own for sentence in pair}) == 60
     file.write_text("There is a box.\n")
     with pytest.raises(UserError, match=r"pairs.txt, line 1: 'There is a box.' is not"):
         read_pairs(file)

@@ -164,6 +164,8 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.set_xlabel(f"measured speed-up (dashed: {100 * TOLERATED:g} % lost)")
     by_speed.set_ylabel("accuracy (%)")
     for axes in (by_share, by_speed):
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0), min(high, 100.5))  # the interval of two seeds may leave what can be
         bare(axes)
 
 

@@ -93,6 +93,7 @@ class Table:
 def percent(mean: Mean) -> str:
     """A fraction as per cent with its interval: ``61.20 ± 0.45``, or without one for a single seed."""
     value = f"{100 * mean.value:.2f}"
+    value = value.removeprefix("-") if float(value) == 0 else value
     return value if math.isnan(mean.half_width) else f"{value} ± {100 * mean.half_width:.2f}"
 
 

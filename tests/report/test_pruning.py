@@ -7,8 +7,10 @@ import pytest
 
 from nacbench.report.pruning import draw_pruning, loss_of, pruning_table, shares_of
 from nacbench.report.series import Series, group
+from nacbench.report.table import percent
 from nacbench.results.index import row_of
 from nacbench.results.record import RunRecord
+from nacbench.results.statistics import Mean
 from tests.made import made_record
 
 
@@ -66,3 +68,8 @@ def test_the_figure_has_shares_beside_speeds(series: list[Series]) -> None:
     assert speeds == [[1, 2, 10], pytest.approx([85, 83, 45])]
     assert by_speed.get_xlim()[1] >= 8
     assert draw_pruning([]) is None
+
+
+def test_a_loss_that_rounds_to_nothing_has_no_sign() -> None:
+    assert percent(Mean(-0.00001, 0.01, 3)) == "0.00 ± 1.00"
+    assert percent(Mean(-0.0001, 0.01, 3)) == "-0.01 ± 1.00"

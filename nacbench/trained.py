@@ -32,7 +32,7 @@ class TrainedRun:
     net: Network
 
 
-def load_run(folder: Path) -> TrainedRun:
+def load_run(folder: Path | str) -> TrainedRun:
     """The network that a run ended with, in evaluation mode, on the CPU.
 
     Raises:
@@ -41,6 +41,7 @@ def load_run(folder: Path) -> TrainedRun:
     from nacbench.network import take_weights
     from nacbench.training.checkpoint import load_tensors, part
 
+    folder = Path(folder)
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run")
@@ -54,7 +55,7 @@ def load_run(folder: Path) -> TrainedRun:
     return TrainedRun(record, config, config.build_task(), net.eval())
 
 
-def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path) -> Network:
+def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) -> Network:
     """Write a run's network with only some of its modules: its weights and the configuration it was trained with.
 
     Args:
@@ -67,7 +68,7 @@ def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path) -> Netwo
     """
     from nacbench.training.checkpoint import module_tensors, save_tensors
 
-    small = _smaller(run.net, modules)
+    small, folder = _smaller(run.net, modules), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / CONFIG, run.config.as_yaml())
     meta = {"run_id": run.record.run_id, "classes": run.record.data.classes, "modules": list(modules)}
@@ -75,7 +76,7 @@ def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path) -> Netwo
     return small
 
 
-def load_smaller(folder: Path) -> Network:
+def load_smaller(folder: Path | str) -> Network:
     """The network that `save_smaller` wrote, in evaluation mode, on the CPU.
 
     Raises:
@@ -83,6 +84,7 @@ def load_smaller(folder: Path) -> Network:
     """
     from nacbench.training.checkpoint import load_module, load_tensors
 
+    folder = Path(folder)
     tensors, meta = load_tensors(folder / SMALLER)
     if "modules" not in meta:
         raise BrokenFileError(f"{folder / SMALLER} holds no network with fewer modules")

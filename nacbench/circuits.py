@@ -75,14 +75,21 @@ class PriorFit:
     Attributes:
         trained, untrained: mean squared difference between the link probabilities and the prior's, as matched; NaN
             without a prior.
+        nearest: the same if signatures followed the prior alone: what the kernel can reach.
         degree_shift: largest distance between the two distributions of degrees (Kolmogorov and Smirnov's D).
         p: of that distance, if both were the same distribution (Hodges 1958, as SciPy computes it).
     """
 
     trained: float
     untrained: float
+    nearest: float
     degree_shift: float
     p: float
+
+    @property
+    def way(self) -> float:
+        """Share of the way from the untrained graph to the nearest one that training went."""
+        return (self.untrained - self.trained) / (self.untrained - self.nearest)
 
 
 def prior_fit(run: TrainedRun) -> PriorFit:
@@ -91,7 +98,7 @@ def prior_fit(run: TrainedRun) -> PriorFit:
     from scipy.stats import ks_2samp
 
     from nacbench.nac.kernel import log_link_probability, mean_degrees
-    from nacbench.nac.priors import GraphPrior
+    from nacbench.nac.priors import GraphPrior, nearest_loss
     from nacbench.trained import untrained
 
     core = circuit_of(run)
@@ -99,14 +106,17 @@ def prior_fit(run: TrainedRun) -> PriorFit:
     assert isinstance(before, type(core))
     signatures = [own.learned.processor.signatures.detach() for own in (core, before)]
     degrees = [mean_degrees(log_link_probability(own, own).exp()).numpy() for own in signatures]
-    losses = [math.nan, math.nan]
+    losses = [math.nan] * 3
     options = run.config.model.options
     if core.prior is not None:
-        prior = GraphPrior(options["prior"], core.module_count, int(options["prior_clusters"]))
+        kind, clusters = options["prior"], int(options["prior_clusters"])
+        prior = GraphPrior(kind, core.module_count, clusters)
         with torch.no_grad():
             losses = [float(prior(own)) for own in signatures]
+        losses.append(nearest_loss(kind, core.module_count, clusters, signatures[0].shape[1]))
     test = ks_2samp(degrees[0], degrees[1])
-    return PriorFit(losses[0], losses[1], float(test.statistic), float(test.pvalue))
+    trained, start, nearest = losses
+    return PriorFit(trained, start, nearest, float(test.statistic), float(test.pvalue))
 
 
 def links_for(run: TrainedRun, sentence: str, data_root: Path) -> Links:

@@ -73,7 +73,7 @@ def circuit(
 
 
 def _fit(run: "TrainedRun") -> str:
-    """In one line, what training made of the graph."""
+    """What training made of the graph."""
     import math
 
     from nacbench.circuits import prior_fit
@@ -82,7 +82,10 @@ def _fit(run: "TrainedRun") -> str:
     degrees = f"degrees beside those before training: Kolmogorov-Smirnov D = {fit.degree_shift:.2f}, p = {fit.p:.2g}"
     if math.isnan(fit.trained):
         return degrees
-    return f"{degrees}; distance to the prior {fit.trained:.4f}, before training {fit.untrained:.4f}"
+    return (
+        f"{degrees}\ndistance to the prior {fit.trained:.4f}; before training {fit.untrained:.4f}, "
+        f"nearest that link probabilities can come {fit.nearest:.4f}: {100 * fit.way:.0f} % of the way"
+    )
 
 
 def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Path) -> None:

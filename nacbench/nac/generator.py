@@ -1,5 +1,6 @@
 """The circuit generator: what gives every module its signature (whom it talks to) and its code (what it computes)."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -38,8 +39,8 @@ class Circuit:
 class ModuleBank(nn.Module):
     """The learned codes, and where given the learned signatures, of one set of modules.
 
-    Codes start as unit normals, since they are also initial states; signatures as unit normals, since only their
-    direction counts.
+    Codes start as unit normals, since they are also initial states. Signatures start with a length of about one: only
+    their direction counts, and Adam turns a shorter vector faster (unit normals would be √S times as long).
     """
 
     no_weight_decay = ("signatures",)
@@ -48,7 +49,7 @@ class ModuleBank(nn.Module):
         super().__init__()
         self.codes = nn.Parameter(torch.randn(modules, code_dim))
         if signature_dim is not None:
-            self.signatures = nn.Parameter(torch.randn(modules, signature_dim))
+            self.signatures = nn.Parameter(torch.randn(modules, signature_dim) / math.sqrt(signature_dim))
 
     def keep(self, modules: Tensor) -> None:
         """Drop all modules but these, for good."""
@@ -129,6 +130,9 @@ class ConditionalCircuit(nn.Module):
         self.read_in_code = nn.Linear(code_dim, code_dim)
         self.code = nn.Linear(code_dim, code_dim)
         self.signature = nn.Linear(code_dim, signature_dim)
+        with torch.no_grad():  # in proportion to the learned signatures that these are added to
+            for parameter in self.signature.parameters():
+                parameter.div_(math.sqrt(signature_dim))
 
     no_weight_decay = ("seeds",)
 

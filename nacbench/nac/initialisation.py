@@ -64,7 +64,7 @@ def signatures_of(linked: Tensor, signature_dim: int) -> Tensor:
         signature_dim: S.
 
     Returns:
-        U×S, float32, about as long as unit normals.
+        U×S, float32, of unit length.
     """
     modules = len(linked)
     start, _ = torch.linalg.qr(torch.randn(max(modules, signature_dim), signature_dim))
@@ -79,7 +79,7 @@ def signatures_of(linked: Tensor, signature_dim: int) -> Tensor:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return F.normalize(signatures.detach(), dim=-1) * math.sqrt(signature_dim)
+    return F.normalize(signatures.detach(), dim=-1)
 
 
 def distance(signatures: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ def test_a_network_starts_as_the_graph_and_as_the_same_one_for_a_seed() -> None:
     cluster = torch.arange(32) // 4
     same = cluster[:, None] == cluster
     assert near[same].float().mean() > 0.85 > 0.2 > near[~same].float().mean()
-    assert started.norm(dim=1).mean() == pytest.approx(32**0.5, rel=1e-3)
+    assert started.norm(dim=1).mean() == pytest.approx(1, rel=1e-3)
 
 
 def test_it_starts_as_a_graph_in_inference_mode_too() -> None:

@@ -1,5 +1,6 @@
 """Graph priors against the reference cases, and against what they mean."""
 
+import math
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,7 @@ import torch
 from nacbench.config import resolve
 from nacbench.errors import UserError
 from nacbench.nac.plugin import Prior
-from nacbench.nac.priors import GraphPrior, graphon, matching
+from nacbench.nac.priors import GraphPrior, graphon, matching, nearest_loss
 from nacbench.network import build_network
 from nacbench.registry import MODELS, TASKS
 
@@ -77,6 +78,25 @@ def test_a_prior_pulls_the_graph_towards_its_kind(kind: Prior) -> None:
         prior(signatures).backward()
         optimizer.step()
     assert float(prior(signatures).detach()) < 0.9 * first
+
+
+def test_the_nearest_graph_to_an_even_prior_is_a_simplex() -> None:
+    """All cosines -1/(U-1): the links are as improbable as the kernel allows, and far from the prior's 0.1."""
+    links = math.exp(-(1 + 1 / 15))
+    closed_form = (15 * (links - 0.1) ** 2 + 0.9**2) / 16
+    assert nearest_loss("erdos-renyi", 16, 4, 16) == pytest.approx(closed_form, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_signatures_come_nearer_to_a_prior_than_the_nearest(kind: Prior) -> None:
+    torch.manual_seed(1)
+    prior, signatures = GraphPrior(kind, 24, 4), torch.randn(24, 16, requires_grad=True)
+    optimizer = torch.optim.Adam([signatures], lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        prior(signatures).backward()
+        optimizer.step()
+    assert nearest_loss(kind, 24, 4, 16) == pytest.approx(float(prior(signatures).detach()), rel=0.03)
 
 
 def test_the_loss_is_part_of_training_and_only_of_training() -> None:

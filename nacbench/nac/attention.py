@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.nac.modfc import ModFC
+from nacbench.nac.modfc import ModFC, narrow
 
 
 class ReadInAttention(nn.Module):
@@ -61,7 +61,7 @@ class ReadInAttention(nn.Module):
 
     def _query(self, states: Tensor, tokens: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """What each module asks, in the tokens' own space, B×U×T; and the normalised tokens B×V×T."""
-        tokens = self.norm_sender(tokens)
+        tokens = narrow(self.norm_sender(tokens))
         query = self.query(self.norm_receiver(states), codes)  # (B) U D
         query = (query @ self.key.weight) * self.key.gain(codes)  # (B) U T
         return query.expand(tokens.shape[0], *query.shape[-2:]).to(tokens.dtype), tokens
@@ -108,7 +108,7 @@ class KernelAttention(nn.Module):
         """
         query, key, senders, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
         value = self._split(self.value(senders, sender_codes))
-        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)  # B H U D
+        gathered = attend(query, key, value, bias)
         return self.out(gathered.transpose(1, 2).flatten(2), receiver_codes)
 
     def weights(
@@ -127,8 +127,8 @@ class KernelAttention(nn.Module):
         self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' precision."""
-        receivers = self.norm_receiver(receivers)
-        senders = receivers if self.same_modules else self.norm_sender(senders)
+        receivers = narrow(self.norm_receiver(receivers))
+        senders = receivers if self.same_modules else narrow(self.norm_sender(senders))
         query = self._split(self.query(receivers, receiver_codes))
         key = self._split(self.key(senders, sender_codes))
         query = query.expand(key.shape[0], -1, -1, -1)
@@ -138,3 +138,25 @@ class KernelAttention(nn.Module):
         """(B×)U×(H·D) → (B or 1)×H×U×D."""
         x = x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
         return x if x.dim() == 4 else x.unsqueeze(0)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Attention with a bias on the scores.
+
+    PyTorch's fused attention on a CPU gives a bias no gradient. What it falls back to computes in float32 whatever the
+    precision, and looks for rows without any link, which a bias that has a gradient cannot have: so there it is written
+    out.
+
+    Args:
+        query: B×H×U×D.
+        key: B×H×V×D.
+        value: B×H×V×D.
+        bias: (1 or B)×1×U×V, added to the scores; or boolean, true where a link is.
+
+    Returns:
+        B×H×U×D; zeros for a receiver without any link.
+    """
+    if not (bias.requires_grad and torch.is_grad_enabled() and bias.device.type == "cpu"):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    return (scores + bias).softmax(-1) @ value

@@ -57,7 +57,8 @@ def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float)
     Returns:
         B×U×V; its sigmoid is the link K. Source: Maddison et al. 2017 (arXiv 1611.00712), section 3.
     """
-    return (logit_of(probability) + torch.logit(uniform, eps=torch.finfo(uniform.dtype).tiny)) / temperature
+    noise = torch.logit(uniform, eps=torch.finfo(uniform.dtype).tiny)
+    return torch.add(logit_of(probability) / temperature, noise, alpha=1 / temperature)
 
 
 def relaxed_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:

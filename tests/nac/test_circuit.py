@@ -1,5 +1,6 @@
 """Properties that the circuit must have whatever its weights."""
 
+import copy
 import math
 from dataclasses import fields
 
@@ -9,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nacbench.nac.attention import ReadInAttention
+from nacbench.nac.attention import ReadInAttention, attend
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.generator import Circuit
 from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link
-from nacbench.nac.modfc import ModFC
+from nacbench.nac.modfc import ModFC, modulated_geglu
 
 B, V, T, U, R, C, S = 3, 7, 10, 6, 4, 16, 5
 
@@ -245,3 +246,61 @@ def test_link_probability_is_the_formula_written_out() -> None:
             cosine = torch.dot(s_u, s_v) / (s_u.norm() * s_v.norm())
             expected = torch.exp(-(1 - cosine) / 1.0)
             torch.testing.assert_close(log_link_probability(receivers, senders)[u, v].exp(), expected)
+
+
+# -- what is done in fewer passes, against the obvious way -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_the_hidden_layer_and_its_gradients_are_those_of_the_formula(batched: bool) -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(3, 5, 14, dtype=torch.float64, requires_grad=True)
+    gain = torch.randn(*((3,) if batched else ()), 5, 7, dtype=torch.float64, requires_grad=True)
+    value, gate = hidden.chunk(2, dim=-1)
+    obvious = value * torch.nn.functional.gelu(gate) * gain
+    fast = modulated_geglu(hidden, gain)
+    assert torch.equal(fast, obvious) or torch.allclose(fast, obvious, rtol=1e-14)
+    seed = torch.randn_like(obvious)
+    for own, other in zip(
+        torch.autograd.grad(fast, (hidden, gain), seed), torch.autograd.grad(obvious, (hidden, gain), seed), strict=True
+    ):
+        assert torch.allclose(own, other, rtol=1e-12, atol=1e-14)
+
+
+def test_attention_with_a_bias_that_learns_is_pytorch_s() -> None:
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, 3, size, 4, dtype=torch.float64, requires_grad=True) for size in (5, 6, 6))
+    bias = torch.randn(2, 1, 5, 6, dtype=torch.float64, requires_grad=True)
+    inputs = (query, key, value, bias)
+    own = attend(*inputs)
+    theirs = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    assert torch.allclose(own, theirs, rtol=1e-12, atol=1e-14)
+    seed = torch.randn_like(own)
+    for mine, other in zip(
+        torch.autograd.grad(own, inputs, seed), torch.autograd.grad(theirs, inputs, seed), strict=True
+    ):
+        assert torch.allclose(mine, other, rtol=1e-10, atol=1e-13)
+
+
+def test_a_gain_is_remembered_in_evaluation_until_anything_that_it_is_made_of_changes() -> None:
+    layer, codes = ModFC(6, 5, 4), torch.nn.Parameter(torch.randn(3, 4))
+    with torch.no_grad():
+        first = layer.gain(codes)
+        assert layer.gain(codes) is first
+        for change in (codes, layer.code_proj, layer.alpha):
+            before = layer.gain(codes)
+            change.mul_(2)
+            after = layer.gain(codes)
+            fresh = 1 + layer.alpha * torch.nn.functional.layer_norm(codes @ layer.code_proj.T, (6,))
+            assert after is not before
+            assert torch.allclose(after, fresh, atol=1e-6)
+        other = torch.nn.Parameter(codes.clone())
+        assert layer.gain(other) is not layer.gain(codes)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer.gain(codes).dtype == torch.bfloat16
+        assert layer.gain(codes).dtype == torch.float32
+        kept = layer.gain(codes)
+        assert copy.deepcopy(layer).gain(codes) is not kept
+        layer.train()
+        assert layer.gain(codes) is not kept
+    assert layer.gain(codes).requires_grad

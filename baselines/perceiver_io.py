@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nacbench.model import Model
+from nacbench.model import Model, Operations, product
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class PerceiverIO(Model):
 
     title = "Perceiver IO"
     citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
+    resized_by = ("depth", "latent_dim")
     presets = {
         "tiny": {"latents": 16, "latent_dim": 48, "depth": 4, "heads": 2, "head_dim": 24, "cross_head_dim": 24},
         "mini": {"latents": 32, "latent_dim": 64, "depth": 6, "heads": 4, "head_dim": 16, "cross_head_dim": 16},
@@ -39,6 +40,19 @@ class PerceiverIO(Model):
     cross_head_dim: Count = 64
     decoder_ff: bool = True
     weight_tie_layers: bool = False
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        n, c = self.latents, self.latent_dim
+        width, cross = self.heads * self.head_dim, self.cross_heads * self.cross_head_dim
+        feed_forward = product(1, c, 12 * c)  # of one state: up to twice the hidden width of 4 C, and down
+        read_in = product(n, c, 2 * cross) + product(tokens, spec.token_dim, 2 * cross) + 2 * product(n, cross, tokens)
+        layer = product(n, c, 4 * width) + 2 * product(n, width, n) + n * feed_forward
+        decoder = product(1, c, 2 * cross) + product(n, c, 2 * cross) + 2 * product(1, cross, n)
+        if self.decoder_ff:
+            decoder += feed_forward
+        return Operations(
+            example=read_in + n * feed_forward + self.depth * layer + decoder + product(1, c, spec.classes)
+        )
 
     def build(self, spec: TaskSpec) -> nn.Module:
         import perceiver_pytorch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nacbench.model import Model
+from nacbench.model import Model, Operations, product
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 class Transformer(Model):
     title = "Transformer"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
+    resized_by = ("depth", "width")
     presets = {
         "tiny": {"width": 80, "depth": 3, "heads": 2},
         "mini": {"width": 96, "depth": 4, "heads": 4},
@@ -35,6 +36,11 @@ class Transformer(Model):
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        embed = product(tokens, spec.token_dim, self.width)
+        layers = self.depth * encoder_layer(tokens + 1, self.width, self.ffn_mult)
+        return Operations(example=embed + layers + product(1, self.width, spec.classes))
 
     def build(self, spec: TaskSpec) -> nn.Module:
         import torch
@@ -75,3 +81,9 @@ class Transformer(Model):
                 return logits
 
         return Classifier(self.width, self.depth)
+
+
+def encoder_layer(tokens: int, width: int, ffn_mult: int) -> int:
+    """Operations of one Transformer layer: four projections, attention, feed-forward."""
+    attention = product(tokens, width, 4 * width) + 2 * product(tokens, width, tokens)
+    return attention + product(tokens, width, 2 * ffn_mult * width)

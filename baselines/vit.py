@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nacbench.model import Model
+from nacbench.baselines.transformer import encoder_layer
+from nacbench.model import Model, Operations, product
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 class ViT(Model):
     title = "ViT"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
+    resized_by = ("depth", "width")
     reads = "image"
     presets = {
         "tiny": {"width": 80, "depth": 3, "heads": 2},
@@ -48,6 +50,13 @@ class ViT(Model):
         if height != width or side * side != spec.max_tokens or height % side:
             return f"it cannot cut {height}×{width} pixels into {spec.max_tokens} square patches"
         return "it takes 1 or 3 channels" if channels not in (1, 3) else None
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        assert spec.image_shape is not None
+        side = spec.image_shape[1] // isqrt(spec.max_tokens)
+        embed = product(spec.max_tokens, 3 * side * side, self.width)
+        layers = self.depth * encoder_layer(spec.max_tokens + 1, self.width, self.ffn_mult)
+        return Operations(example=embed + layers + product(1, self.width, spec.classes), raw=embed)
 
     def build(self, spec: TaskSpec) -> nn.Module:
         from torch import nn

@@ -13,6 +13,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Operations:
+    """Floating-point operations of matrix products, a multiply-add counted as two.
+
+    Attributes:
+        example: for each example of a batch.
+        once: for each pass, however many examples it has.
+        raw: those of ``example`` that take what nothing learned has made, and so pass no gradient on.
+    """
+
+    example: int
+    once: int = 0
+    raw: int = 0
+
+    def forward(self, batch: int) -> int:
+        """Of a forward pass of so many examples."""
+        return batch * self.example + self.once
+
+    def backward(self, batch: int) -> int:
+        """Of the backward pass: each product has a gradient for either factor."""
+        return 2 * self.forward(batch) - batch * self.raw
+
+
+def product(rows: int, inner: int, columns: int) -> int:
+    """Operations of one matrix product."""
+    return 2 * rows * inner * columns
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model(Plugin):
     """A model: its options as fields, its named sizes as ``presets``, and a way to its network.
 
@@ -29,15 +57,27 @@ class Model(Plugin):
         conditional: whether it takes a task's condition (a sentence) apart from the tokens. A model that does not gets
             the condition's tokens among the others, and never sees a spec with ``condition_tokens``.
         presets: the sizes by name; ``tiny``, ``mini`` and ``paper`` serve the scales ``smoke``, ``mini`` and ``paper``.
+        resized_by: the options that `nacbench profile --match` may change, of depth and of width.
     """
 
     title: ClassVar[str]
     citation: ClassVar[str] = ""
     reads: ClassVar[Literal["tokens", "image"]] = "tokens"
     conditional: ClassVar[bool] = False
+    resized_by: ClassVar[tuple[str, str] | None] = None
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         """Why this model cannot do this task, in a few words that a table can show, or None if it can."""
+        return None
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations | None:
+        """The operations of a forward pass of the network that `build` gives, as a formula, or None without one.
+
+        Args:
+            spec: of the task, as for `build`.
+            tokens: V that an example has.
+            words: W of its condition.
+        """
         return None
 
     def build(self, spec: TaskSpec) -> nn.Module:

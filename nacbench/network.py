@@ -40,6 +40,10 @@ class Network(nn.Module):
     def forward(self, **inputs: Tensor) -> Tensor:
         """Logits B×classes for the inputs that the task's tokenizer takes."""
         tokens: Tokens = self.tokenizer(**inputs)
+        return self.read(tokens)
+
+    def read(self, tokens: Tokens) -> Tensor:
+        """Logits B×classes for what the tokenizer gave."""
         if tokens.condition is None:
             logits: Tensor = self.core(tokens.tokens, tokens.mask)
         elif self.conditional:

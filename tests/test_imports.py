@@ -72,6 +72,7 @@ PLUGINS_MAY_IMPORT = (
     "nacbench.nac",
     "nacbench.protocols",
     "nacbench.tasks",
+    "nacbench.baselines",
 )
 HEAVY = ("torch", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 

@@ -12,6 +12,7 @@ from nacbench.cli import (
     doctor,
     lists,
     paper,
+    profile,
     prune,
     report,
     run,
@@ -53,6 +54,7 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("circuit")(circuit.circuit)
 app.command("prune")(prune.prune)
+app.command("profile")(profile.profile)
 app.add_typer(paper.app, name="paper")
 app.command("claims")(paper.claims)
 app.command("merge")(transfer.merge)

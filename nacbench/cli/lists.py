@@ -152,19 +152,10 @@ def _reference_task() -> Any:
 
 def _count(model: "Model", task: Any) -> int | str:
     """Parameters of tokenizer and core on no device, or why there are none."""
-    import torch
-
-    from nacbench.profiling.cost import count_parameters
+    from nacbench.profiling.sizing import parameters_of
 
     spec: TaskSpec = task.spec()
-    reason = model.unsupported(spec)
-    if reason:
-        return reason
-    with torch.device("meta"):
-        parts = [model.build(spec)]
-        if model.reads == "tokens":
-            parts.append(task.tokenizer())
-    return sum(count_parameters(part) for part in parts)
+    return model.unsupported(spec) or parameters_of(model, task)
 
 
 def _millions(count: int | str | None) -> str:

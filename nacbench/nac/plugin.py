@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from nacbench.model import Model
+from nacbench.model import Model, Operations
 from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class NAC(Model):
     title = "NAC"
     citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
     conditional = True
+    resized_by = ("depth", "state_dim")
     presets = {
         "tiny": {
             "modules": 16,
@@ -82,6 +83,11 @@ class NAC(Model):
         if spec.condition_tokens and self.state_dim % self.heads:
             return f"a conditional circuit needs state_dim = {self.state_dim} to be a multiple of heads = {self.heads}"
         return None
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        from nacbench.nac.operations import circuit_operations
+
+        return circuit_operations(self, spec, tokens, words)
 
     def build(self, spec: TaskSpec) -> nn.Module:
         from nacbench.nac.executor import NeuralAttentiveCircuit

@@ -1,6 +1,7 @@
 """Parameters and operations of a network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,26 @@ def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
     training = net.training
     net.eval()
     try:
-        # attention is counted by its matrix products, whatever kernel would run it; the counter's hooks stumble over
-        # views of parameters that were made without gradients
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            net(**inputs)
-        return int(counter.get_total_flops())
+        return _counted(partial(net, **inputs))
     finally:
         net.train(training)
+
+
+def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> int:
+    """The same of a backward pass; the forward pass before it is not counted.
+
+    Args:
+        forward: gives what there are gradients of.
+        wanted: what they are for.
+    """
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        total = forward().sum()
+    return _counted(partial(torch.autograd.grad, total, wanted, allow_unused=True))
+
+
+def _counted(work: Callable[[], object]) -> int:
+    """Attention is counted by its matrix products, whatever kernel would run it; the counter's hooks stumble over views
+    of parameters that were made without gradients."""
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops())

@@ -1,7 +1,8 @@
 """How much memory tensors hold at once while a function runs, whatever the device."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -50,9 +51,20 @@ def peak_tensor_bytes(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
         net: takes the inputs as keywords.
         inputs: of as many examples as shall be passed.
     """
+    with torch.no_grad():
+        return peak_during(partial(net, **inputs), (*net.parameters(), *net.buffers(), *inputs.values()))
+
+
+def peak_during(work: Callable[[], object], held: Iterable[Tensor]) -> int:
+    """Most bytes that tensors hold at once while a function runs, in this thread (on a CPU, backward passes included).
+
+    Args:
+        work: what runs.
+        held: tensors that are there before, and count too.
+    """
     alive = _Alive()
-    for tensor in (*net.parameters(), *net.buffers(), *inputs.values()):
+    for tensor in held:
         alive.add(tensor)
-    with torch.no_grad(), alive:
-        net(**inputs)
+    with alive:
+        work()
     return alive.most

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import Any
 
 import torch
@@ -17,12 +17,15 @@ class Timing:
 
     Attributes:
         seconds: median of a call.
+        fast, slow: the quartiles of a call's seconds.
         ratio: median over the rounds of the first thing's time over this one's: how many times faster this one is.
         low, high: the quartiles of that ratio.
         rounds: calls that counted.
     """
 
     seconds: float
+    fast: float
+    slow: float
     ratio: float
     low: float
     high: float
@@ -62,4 +65,5 @@ def _wait(device: Any) -> None:
 def _timing(rounds: Sequence[Sequence[float]], number: int) -> Timing:
     ratios = [times[0] / times[number] for times in rounds]
     low, middle, high = quantiles(ratios, n=4)
-    return Timing(median(times[number] for times in rounds), middle, low, high, len(rounds))
+    fast, seconds, slow = quantiles([times[number] for times in rounds], n=4)
+    return Timing(seconds, fast, slow, middle, low, high, len(rounds))

@@ -1,0 +1,214 @@
+"""``nacbench profile``: what a model costs on a task; and a baseline's size with NAC's cost."""
+
+import dataclasses
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import DataRoot, Json, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.tables import print_table
+from nacbench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from nacbench.config import RunConfig
+    from nacbench.model import Model
+    from nacbench.profiling.profile import Counts, Measured, Subject
+
+MATCHES = ("params", "flops", "latency")
+
+
+def profile(
+    task: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_task, help="See: nacbench tasks.")],
+    model: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_model, help="See: nacbench models.")],
+    scale: Annotated[str, typer.Option(metavar="smoke|mini|paper", help="Sizes of model and task.")] = "mini",
+    precision: Annotated[
+        str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the hardware has it.")
+    ] = "auto",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for nacbench run; can be given again.")
+    ] = None,
+    batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Examples in a batch, as in 1,32.")] = "1,32",
+    seconds: Annotated[float, typer.Option(min=0, help="How long each pass is repeated.")] = 3.0,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            metavar="params|flops|latency",
+            help="Size the model to NAC's first, within 2 %; latency: of the largest batch.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    data_root: DataRoot = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    plugin: Plugins = None,
+) -> None:
+    """Count a model's parameters and operations on a task, and measure time, memory and energy on its own examples.
+
+    With --match a baseline gets NAC's number of parameters, of operations, or its time for a forward pass; the options
+    that do it are printed, to be given to nacbench run.
+    """
+    from nacbench.config import parse_setting, resolve
+    from nacbench.hardware import check_device
+
+    load_plugins(plugin)
+    sizes, where = _batch_sizes(batch_sizes), check_device(device)
+    if match is not None and match not in MATCHES:
+        raise unknown("--match", match, MATCHES)
+    shared: dict[str, Any] = {"task": {"name": task}, "scale": scale, "precision": precision}
+    config = resolve(shared, {"model": {"name": model}}, *(parse_setting(text) for text in settings or []))
+    root = data_root_of(data_root)
+    report: dict[str, Any] = {"task": task, "model": model, "scale": scale, "device": where}
+    if match is not None:
+        reference = resolve(shared, {"model": {"name": "nac"}})
+        config, report["match"] = _matched(config, reference, match, where, root, max(sizes))
+        if not as_json:
+            _tell_match(report["match"])
+    subject = _subject(config, where, root)
+    _describe(subject, config, report, sizes, seconds, as_json=as_json)
+
+
+def _batch_sizes(text: str) -> list[int]:
+    try:
+        sizes = [int(size) for size in text.split(",")]
+    except ValueError:
+        sizes = [0]
+    if min(sizes) < 1:
+        raise UserError(f"--batch-sizes {text}: give whole numbers from 1 with commas, as in 1,32")
+    return sizes
+
+
+def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
+    from nacbench.network import build_network
+    from nacbench.profiling.profile import Subject
+    from nacbench.recipe import Recipe
+    from nacbench.training.optim import make_optimizer
+
+    if config.source is not None:
+        raise UserError(
+            f"task {config.task.name} takes its network from task {config.source.task.name}: profile that one"
+        )
+    task, model, recipe = config.build_task(), config.build_model(), config.training
+    assert isinstance(recipe, Recipe)
+    task.prepare(data_root)
+    live: Any = task.build(data_root, recipe)
+    net = build_network(task, live.spec, model, config.seed).to(device)
+    return Subject(
+        model=model,
+        net=net,
+        live=live,
+        optimizer=partial(make_optimizer, recipe=recipe),
+        precision=config.precision,
+        device=device,
+    )
+
+
+def _matched(
+    config: "RunConfig", reference: "RunConfig", match: str, device: str, data_root: Path, batch: int
+) -> tuple["RunConfig", dict[str, Any]]:
+    """The configuration with the options that give it NAC's cost, and what there is to say of them.
+
+    By time, layers are taken off or put on first, from as many operations as NAC has; then the width is found.
+    """
+    from nacbench.model import spec_for
+    from nacbench.profiling.sizing import operations_of, parameters_of, size_to
+
+    task, model, nac = config.build_task(), config.build_model(), reference.build_model()
+    spec = spec_for(model, task.spec())
+    if reason := model.unsupported(spec):
+        raise UserError(f"model {config.model.name} on task {config.task.name}: {reason}")
+    cost = parameters_of if match == "params" else operations_of
+    wanted = cost(nac, task)
+    found = size_to(model, spec, lambda other: cost(other, task) / wanted)
+    config = _resized(config, found.options)
+    if match == "latency":
+        beside = _subject(reference, device, data_root)
+
+        def ratio(other: "Model") -> float:
+            from nacbench.profiling.profile import slower_than
+
+            return slower_than(beside, _subject(_resized(config, other.options()), device, data_root), batch)
+
+        start = config.build_model()
+        depth = found.options[start.resized_by[0]] if start.resized_by else 1
+        found = size_to(start, spec, ratio, [max(1, round(depth / ratio(start)))])
+        config = _resized(config, found.options)
+    return config, {"by": match, "options": found.options, "ratio": found.ratio, "within_2_percent": found.near}
+
+
+def _resized(config: "RunConfig", options: dict[str, Any]) -> "RunConfig":
+    from nacbench.config import resolve
+
+    content = config.as_dict()
+    return resolve(content, {"model": {**content["model"], **options}})
+
+
+def _tell_match(match: dict[str, Any]) -> None:
+    names = {"params": "parameters", "flops": "operations", "latency": "time for a forward pass"}
+    options = " ".join(f"--set model.{name}={value}" for name, value in match["options"].items())
+    short = "" if match["within_2_percent"] else "; no depth and width come within 2 %"
+    typer.echo(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
+
+
+def _describe(
+    subject: "Subject",
+    config: "RunConfig",
+    report: dict[str, Any],
+    sizes: list[int],
+    seconds: float,
+    *,
+    as_json: bool,
+) -> None:
+    from nacbench.hardware import describe
+    from nacbench.profiling.profile import count, measure
+
+    found = count(subject)
+    report |= {
+        "options": config.as_dict()["model"],
+        "precision": config.precision,
+        "hardware": describe(subject.device),
+        "counts": dataclasses.asdict(found),
+    }
+    if not as_json:
+        _print_counts(found, report)
+    passes = []
+    for measured in measure(subject, sizes, seconds):
+        passes.append(measured)
+    report["passes"] = [dataclasses.asdict(item) for item in passes]
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _print_passes(passes)
+
+
+def _print_counts(found: "Counts", report: dict[str, Any]) -> None:
+    formulas = [
+        "no formula" if number is None else f"by formula {number / 1e6:,.2f} M"
+        for number in (found.core_formula, found.backward_formula)
+    ]
+    rows = [
+        ["parameters", f"{found.parameters:,}", "tokenizer included"],
+        ["operations, tokenizer", f"{found.tokenizer_flops / 1e6:,.2f} M", "one example, forward"],
+        [f"operations, {report['model']}", f"{found.core_flops / 1e6:,.2f} M", formulas[0]],
+        ["its backward pass", f"{found.backward_flops / 1e6:,.2f} M", formulas[1]],
+    ]
+    print_table(["", report["task"], ""], rows, right={1})
+
+
+def _print_passes(passes: list["Measured"]) -> None:
+    energy = any(item.joules_per_example is not None for item in passes)
+    head = ["pass", "batch", "ms", "quartiles", "examples/s", "memory MB", *(["J/example"] if energy else [])]
+    rows = [
+        [
+            item.what,
+            str(item.batch),
+            f"{1e3 * item.seconds:.2f}",
+            f"{1e3 * item.fast:.2f} to {1e3 * item.slow:.2f}",
+            f"{item.examples_per_second:,.0f}",
+            f"{item.peak_bytes / 1e6:.1f}",
+            *([f"{item.joules_per_example:.3g}"] if item.joules_per_example is not None else []),
+        ]
+        for item in passes
+    ]
+    print_table(head, rows, right={1, 2, 3, 4, 5, 6})

@@ -1,0 +1,75 @@
+"""The operations of a circuit's forward pass as a formula, which the counter of `nacbench.profiling` is checked by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nacbench.model import Operations, product
+
+if TYPE_CHECKING:
+    from nacbench.nac.plugin import NAC
+    from nacbench.task import TaskSpec
+
+
+def circuit_operations(model: NAC, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+    """Matrix products of one forward pass in evaluation mode (``expected``), a multiply-add counted as two.
+
+    What depends on the codes alone is done once a pass; where every example has a circuit of its own, once an example.
+
+    Args:
+        model: the sizes.
+        spec: widths of tokens and condition, number of classes.
+        tokens: V.
+        words: W, tokens of the condition; 0 where there is none.
+    """
+    codes = _gains(model, spec)
+    conditional = spec.condition_tokens > 0
+    states = _read_in(model, spec, tokens) + model.depth * _propagator(model) + _readout(model, spec)
+    if conditional:
+        return Operations(example=states + codes + _generator(model, spec, words), once=0)
+    return Operations(example=states, once=codes)
+
+
+def _gains(model: NAC, spec: TaskSpec) -> int:
+    """Code projections, links, and the queries of modules whose state is their code."""
+    u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
+    width, hidden, token = model.heads * d, model.ffn_mult * c, spec.token_dim
+    read_in = product(u, c, c + 2 * token + d) + product(u, c, c + hidden)
+    propagator = product(u, c, 3 * c + width) + product(u, c, c + hidden)
+    readout = product(r, c, c + d) + product(u, c, 2 * c) + product(r, c, c + hidden)
+    queries = product(u, c, d) + product(u, d, token) + product(r, c, d)
+    links = product(u, model.signature_dim, u) + product(r, model.signature_dim, u)
+    return read_in + model.depth * propagator + readout + queries + links
+
+
+def _read_in(model: NAC, spec: TaskSpec, tokens: int) -> int:
+    u, c, d = model.modules, model.state_dim, model.head_dim
+    attention = 2 * product(u, tokens, spec.token_dim) + product(u, spec.token_dim, d) + product(u, d, c)
+    return attention + _feed_forward(model, u)
+
+
+def _propagator(model: NAC) -> int:
+    u, c, width = model.modules, model.state_dim, model.heads * model.head_dim
+    return product(u, c, 3 * width) + 2 * product(u, width, u) + product(u, width, c) + _feed_forward(model, u)
+
+
+def _readout(model: NAC, spec: TaskSpec) -> int:
+    u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
+    attention = product(u, c, 2 * d) + 2 * product(r, d, u) + product(r, d, c)
+    return attention + _feed_forward(model, r) + product(r, c, 1) + product(1, c, spec.classes)
+
+
+def _feed_forward(model: NAC, modules: int) -> int:
+    return product(modules, model.state_dim, 3 * model.ffn_mult * model.state_dim)
+
+
+def _generator(model: NAC, spec: TaskSpec, words: int) -> int:
+    """One layer of self-attention over the condition, cross-attentions of the modules' seeds, and three heads."""
+    c, seeds = model.state_dim, model.modules + model.readout_modules
+    reader = product(words, spec.token_dim, c) + product(words, c, 4 * c) + 2 * product(words, c, words)
+    reader += product(words, c, 8 * c)
+    layer = (
+        product(seeds, c, 2 * c) + product(words, c, 2 * c) + 2 * product(seeds, c, words) + product(seeds, c, 8 * c)
+    )
+    heads = product(model.modules, c, c) + product(seeds, c, c + model.signature_dim)
+    return reader + model.generator_depth * layer + heads

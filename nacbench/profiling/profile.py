@@ -1,0 +1,227 @@
+"""What a model costs on a task: parameters, operations, time, memory and energy, on the task's own examples."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from nacbench.network import Network
+from nacbench.profiling.cost import backward_flops, count_parameters, forward_flops
+from nacbench.profiling.energy import energy_meter
+from nacbench.profiling.memory import peak_during
+from nacbench.profiling.speed import Timing, time_side_by_side
+
+if TYPE_CHECKING:
+    from nacbench.model import Model
+    from nacbench.task import Batch, LiveTask, Tokens
+
+ENERGY_SECONDS = 3.0  # a GPU's meter moves some ten times a second
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What does not depend on the machine; operations are those of one example, a multiply-add counted as two.
+
+    Attributes:
+        parameters: trainable numbers, tokenizer included.
+        tokenizer_flops: of the forward pass, as counted.
+        core_flops: the same of the model behind it.
+        backward_flops: of the core's backward pass, as counted.
+        core_formula, backward_formula: the same by the model's own formula; None without one.
+    """
+
+    parameters: int
+    tokenizer_flops: int
+    core_flops: int
+    backward_flops: int
+    core_formula: int | None
+    backward_formula: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Passes over a batch, measured.
+
+    Attributes:
+        what: ``inference``, or ``training step``: forward, backward, optimiser.
+        batch: examples in it.
+        seconds: median of a call.
+        fast, slow: quartiles of it.
+        examples_per_second: by the median.
+        peak_bytes: most that tensors held at once; on a GPU, that torch's allocator held.
+        joules_per_example: by the GPU's meter; None without one.
+    """
+
+    what: str
+    batch: int
+    seconds: float
+    fast: float
+    slow: float
+    examples_per_second: float
+    peak_bytes: int
+    joules_per_example: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A network with what it is trained on and by.
+
+    Attributes:
+        model: that it was built from.
+        net: on its device.
+        live: the task with its data.
+        optimizer: makes one for a network.
+        precision: ``fp32`` or ``bf16``.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    model: Model
+    net: Network
+    live: LiveTask
+    optimizer: Callable[[Network], torch.optim.Optimizer]
+    precision: str
+    device: str
+
+    def batch(self, size: int) -> Batch:
+        """So many training examples, on the device.
+
+        Raises:
+            ValueError: if there are fewer.
+        """
+        return self.live.train_batches(size, 0)[0].to(self.device)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision, as training has it."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def inference(self, batch: Batch) -> Callable[[], object]:
+        """A forward pass in evaluation mode."""
+        net = copy.deepcopy(self.net).eval()
+
+        def work() -> None:
+            with torch.inference_mode(), self.autocast():
+                net(**batch.inputs)
+
+        return work
+
+    def training_step(self, batch: Batch) -> Callable[[], object]:
+        """A step as `nacbench run` makes it, on a copy of the network."""
+        net = copy.deepcopy(self.net).train()
+        optimizer = self.optimizer(net)
+        own: Any = getattr(net, "auxiliary_loss", None)
+
+        def work() -> None:
+            with self.autocast():
+                loss = self.live.loss(net, batch)
+                auxiliary = own() if own else None
+                if auxiliary is not None:
+                    loss = loss + auxiliary
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        return work
+
+
+def count(subject: Subject) -> Counts:
+    """Parameters and operations, counted on one example."""
+    from nacbench.model import spec_for
+
+    model, net = subject.model, subject.net.eval()
+    one = subject.batch(1).inputs
+    with torch.no_grad():
+        tokens: Tokens = net.tokenizer(**one)
+    tokenizer = forward_flops(net.tokenizer, one)
+    spec = spec_for(model, subject.live.spec)
+    words = 0 if tokens.condition is None else tokens.condition.shape[1]
+    seen = spec.max_tokens if model.reads == "image" else tokens.tokens.shape[1]
+    if not spec.condition_tokens:  # the model has the words among the tokens
+        seen, words = seen + words, 0
+    formula = model.operations(spec, seen, words)
+    return Counts(
+        parameters=count_parameters(net),
+        tokenizer_flops=tokenizer,
+        core_flops=forward_flops(net, one) - tokenizer,
+        backward_flops=_core_backward(net, tokens, raw=model.reads == "image"),
+        core_formula=None if formula is None else formula.forward(1),
+        backward_formula=None if formula is None else formula.backward(1),
+    )
+
+
+def _core_backward(net: Network, tokens: Tokens, *, raw: bool) -> int:
+    """Tokens ask for gradients, as a tokenizer that learns would; a raw image does not."""
+    tokens = tokens._replace(tokens=tokens.tokens.clone().requires_grad_(not raw))
+    if tokens.condition is not None:
+        tokens = tokens._replace(condition=tokens.condition.clone().requires_grad_())
+    inputs = [tensor for tensor in (tokens.tokens, tokens.condition) if tensor is not None and tensor.requires_grad]
+    return backward_flops(partial(net.read, tokens), [*net.core.parameters(), *inputs])
+
+
+def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[Measured]:
+    """Inference and training steps by batch size, one after the other.
+
+    Args:
+        subject: what is measured.
+        sizes: of batches.
+        seconds: for each, about.
+    """
+    for size in sizes:
+        batch = subject.batch(size)
+        for what, make in (("inference", subject.inference), ("training step", subject.training_step)):
+            work = make(batch)
+            (timing,) = time_side_by_side([work], subject.device, seconds)
+            yield Measured(
+                what=what,
+                batch=len(batch),
+                seconds=timing.seconds,
+                fast=timing.fast,
+                slow=timing.slow,
+                examples_per_second=len(batch) / timing.seconds,
+                peak_bytes=_peak(subject, make, batch),
+                joules_per_example=_joules(work, timing, subject.device, len(batch)),
+            )
+
+
+def _peak(subject: Subject, make: Callable[[Batch], Callable[[], object]], batch: Batch) -> int:
+    """The most memory from scratch: the network, its gradients and the optimiser's state are part of it."""
+    if subject.device == "cuda":
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        make(batch)()
+        return torch.cuda.max_memory_allocated() - before
+
+    def from_scratch() -> None:
+        work = make(batch)
+        for _ in range(2):  # the optimiser's state comes with the first step
+            work()
+
+    return peak_during(from_scratch, batch.inputs.values())
+
+
+def _joules(work: Callable[[], object], timing: Timing, device: str, examples: int) -> float | None:
+    meter = energy_meter(device)
+    if meter is None:
+        return None
+    calls = max(10, round(ENERGY_SECONDS / timing.seconds))
+    torch.cuda.synchronize()
+    before = meter()
+    for _ in range(calls):
+        work()
+    torch.cuda.synchronize()
+    time.sleep(0.1)  # until the meter has moved
+    return float(meter() - before) / calls / examples
+
+
+def slower_than(reference: Subject, subject: Subject, size: int, seconds: float = 2.0) -> float:
+    """How many times as long a forward pass takes as the reference's, the two measured in turn."""
+    things = [own.inference(own.batch(size)) for own in (reference, subject)]
+    _, timing = time_side_by_side(things, subject.device, seconds)
+    return 1 / timing.ratio

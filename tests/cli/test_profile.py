@@ -1,0 +1,138 @@
+"""``nacbench profile``: what it counts, measures, and how it sizes a baseline."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from nacbench.cli import app
+from nacbench.errors import UserError
+from nacbench.profiling.energy import energy_meter
+from nacbench.profiling.profile import Measured
+
+QUICK = ["--scale", "smoke", "--seconds", "0", "--precision", "fp32"]
+
+
+def profiled(*words: str) -> dict[str, object]:
+    done = CliRunner().invoke(app, ["profile", *words, *QUICK, "--json"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "profile-cache"))
+
+
+@pytest.mark.parametrize("task", ["digits", "parametric-shapes", "listops-short", "nlvr-synthetic"])
+@pytest.mark.parametrize("model", ["nac", "perceiver-io"])
+def test_counts_and_passes(task: str, model: str) -> None:
+    found = profiled("--task", task, "--model", model, "--batch-sizes", "1,4")
+    counts, passes = found["counts"], found["passes"]
+    assert isinstance(counts, dict)
+    assert isinstance(passes, list)
+    assert counts["core_flops"] == counts["core_formula"]
+    assert counts["backward_flops"] == counts["backward_formula"]
+    assert (counts["tokenizer_flops"] > 0) == (task != "parametric-shapes")  # whose tokens are a fixed formula
+    assert [(item["what"], item["batch"]) for item in passes] == [
+        (what, batch) for batch in (1, 4) for what in ("inference", "training step")
+    ]
+    for item in passes:
+        assert 0 < item["fast"] <= item["seconds"] <= item["slow"]
+        assert item["examples_per_second"] == pytest.approx(item["batch"] / item["seconds"])
+        assert item["peak_bytes"] > (4 if item["what"] == "inference" else 16) * counts["parameters"]
+        assert item["joules_per_example"] is None
+    assert set(passes[0]) == {*Measured.__dataclass_fields__}
+
+
+def test_the_tables_show_it() -> None:
+    done = CliRunner().invoke(app, ["profile", "--task", "digits", "--model", "vit", "--batch-sizes", "2", *QUICK])
+    assert done.exit_code == 0, (done.output, done.exception)
+    for text in ("parameters", "operations, vit", "by formula", "training step", "quartiles"):
+        assert text in done.stdout
+    assert "J/example" not in done.stdout
+
+
+@pytest.mark.parametrize("by", ["params", "flops", "latency"])
+def test_a_baseline_is_sized_to_nac(by: str) -> None:
+    found = profiled("--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", by)
+    match, options = found["match"], found["options"]
+    assert isinstance(match, dict)
+    assert isinstance(options, dict)
+    assert {**options, **match["options"]} == options
+    assert match["within_2_percent"] == (abs(match["ratio"] - 1) <= 0.02)
+    if by != "latency":
+        nac = profiled("--task", "digits", "--model", "nac", "--batch-sizes", "1")["counts"]
+        own = found["counts"]
+        assert isinstance(nac, dict)
+        assert isinstance(own, dict)
+        what = {"params": "parameters", "flops": "core_flops"}[by]
+        assert own[what] / nac[what] == pytest.approx(match["ratio"])
+        assert match["within_2_percent"]
+
+
+def test_what_to_give_to_run_is_printed() -> None:
+    words = ["--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", "params"]
+    done = CliRunner().invoke(app, ["profile", *words, *QUICK])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "× NAC's parameters with  --set model.depth=" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "nac", "--batch-sizes", "1,x"], "--batch-sizes 1,x: give whole numbers"),
+        (["--model", "nac", "--batch-sizes", "0"], "--batch-sizes 0: give whole numbers"),
+        (["--model", "vit", "--match", "size"], "size"),
+        (["--model", "pointnet", "--match", "params"], "PointNet cannot be resized"),
+    ],
+)
+def test_what_cannot_be_is_refused(words: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["profile", "--task", "digits", *words, *QUICK])
+    assert isinstance(done.exception, UserError)
+    assert message in str(done.exception)
+
+
+def test_a_task_without_a_network_of_its_own_names_the_one_that_has() -> None:
+    done = CliRunner().invoke(app, ["profile", "--task", "digits-c", "--model", "nac", *QUICK])
+    assert "takes its network from task digits" in str(done.exception)
+
+
+# -- a GPU's meter, which no machine for tests has ---------------------------------------------------------------------
+
+
+def made_nvml(millijoules: list[int]) -> types.ModuleType:
+    nvml = types.ModuleType("pynvml")
+    nvml.NVMLError = type("NVMLError", (Exception,), {})  # type: ignore[attr-defined]
+
+    def energy(handle: str) -> int:
+        assert handle == "GPU-1234"
+        if not millijoules:
+            raise nvml.NVMLError
+        return millijoules.pop(0)
+
+    nvml.nvmlInit = lambda: None  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetHandleByUUID = lambda uuid: uuid  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetTotalEnergyConsumption = energy  # type: ignore[attr-defined]
+    return nvml
+
+
+def test_the_meter_counts_joules_of_the_gpu_that_torch_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: types.SimpleNamespace(uuid="1234"))
+    monkeypatch.setitem(sys.modules, "pynvml", made_nvml([0, 1500, 4000]))
+    meter = energy_meter("cuda")
+    assert (meter(), meter()) == (1.5, 4.0)
+    monkeypatch.setitem(sys.modules, "pynvml", made_nvml([]))
+    assert energy_meter("cuda") is None
+    assert energy_meter("cpu") is None
+
+
+def test_it_is_found_among_the_verbs(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["profile", "--help"])
+    assert done.exit_code == 0
+    assert "--match" in done.stdout

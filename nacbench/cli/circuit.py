@@ -56,6 +56,7 @@ def circuit(
         title = f"{title}: “{condition}”"
     else:
         links = learned_links(loaded)
+        title += "" if links.prior == "none" else f" · prior {links.prior}"
     files = save_figure(draw_circuit(links.processor, links.readout, links.target, title), to / "circuit")
     import networkx as nx
 

@@ -144,7 +144,7 @@ def _draw_degrees(axes: Any, processor: np.ndarray, target: np.ndarray | None) -
     if target is not None:
         axes.plot(_falling(target), linestyle="--", linewidth=1.2, color=colours[1], label="prior")
         axes.legend(frameon=False)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.set_xlabel("modules, most linked first")
     axes.set_ylabel("expected degree")
     axes.set_title("degrees", loc="left")

@@ -95,13 +95,13 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = _grid(len(panels))
+        figure, grid = _grid(len(panels), 5.1)
         for axes, (title, rows) in zip(grid, panels, strict=False):
             shots = sorted({k for item in rows for k in shots_of(item.first)})
             for number, item in enumerate(rows):
                 means = [(k, adapted_mean(item, k)) for k in shots_of(item.first)]
                 axes.errorbar(
-                    [k * 1.03**number for k, _ in means],  # side by side where they would cover each other
+                    [k * 1.05**number for k, _ in means],  # side by side where they would cover each other
                     [100 * mean.value for _, mean in means],
                     yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
                     label=short_label(item),
@@ -117,7 +117,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
             axes.set_title(title, loc="left")
             axes.set_xlabel("examples a class")
             axes.set_ylabel("accuracy (%)")
-            axes.legend(frameon=False, fontsize=7)
+            axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
             bare(axes)
     return figure
 
@@ -270,13 +270,13 @@ def _stacked(heights: Sequence[float], width: float = 5.5) -> tuple[Figure, list
     return figure, [row[0] for row in axes]
 
 
-def _grid(panels: int) -> tuple[Figure, list[Any]]:
-    """Panels side by side, three in a row."""
+def _grid(panels: int, width: float = 3.4) -> tuple[Figure, list[Any]]:
+    """Panels side by side, as many in a row as a page has room for."""
     from matplotlib.figure import Figure
 
-    columns = min(3, panels)
+    columns = min(max(1, int(10.2 / width)), panels)
     rows = -(-panels // columns)
-    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    figure = Figure(figsize=(width * columns, 2.8 * rows), layout="constrained")
     flat = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
     for axes in flat[panels:]:
         axes.set_axis_off()

@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help demo test test-report test-slurm lint clean
+.PHONY: help bench demo test test-report test-slurm lint clean
 
 help:
 	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
 	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
 	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
 	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
+	@echo "make bench  measure speed and write results/bench/ (half an hour on two cores that do nothing else)"
 	@echo "make clean  remove the environment and what was built"
 
 $(BIN)/python:
@@ -33,6 +34,9 @@ demo: $(VENV)/.installed
 		$(BIN)/nacbench run --task digits --model $$model --scale smoke --seed $$seed --out runs/demo || exit $$?; \
 	done; done
 	$(BIN)/nacbench report runs/demo --out report/demo
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/bench.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,0 +1,78 @@
+"""How the cost of a circuit grows with the number of input tokens, and with the number of modules."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from common import SMALL, Row, Work, device, inference, training_step
+
+from nacbench.profiling.memory import peak_during
+from nacbench.profiling.speed import time_side_by_side
+from nacbench.registry import MODELS
+
+TOKENS = (1024, 2048, 4096, 8192, 16384)
+MODULES = (40, 80, 160, 320, 640)
+BATCH = 2
+
+
+def rows() -> Iterator[Row]:
+    """All of them."""
+    yield from _tokens()
+    yield from _modules()
+
+
+def _tokens() -> Iterator[Row]:
+    """Time and memory beyond what a circuit costs without any token, by a fit of logarithms."""
+    for what, make in (("inference", inference), ("training step", training_step)):
+        seconds, peaks = [], []
+        for count in (1, *TOKENS):
+            setting = dataclasses.replace(SMALL, batch=BATCH, tokens=count)
+            torch.manual_seed(0)
+            work = make(setting.circuit(), setting, "fp32")
+            seconds.append(time_side_by_side([work], device(), 5.0)[0].seconds)
+            peaks.append(_peak(work))
+        for quantity, values in (("time", seconds), ("memory", peaks)):
+            beyond = np.array(values[1:]) - values[0]
+            slope = float(np.polyfit(np.log(TOKENS), np.log(beyond), 1)[0])
+            yield Row(
+                what=f"{what}: exponent of {quantity} in tokens",
+                reached=slope,
+                goal=1.05,
+                unit="",
+                note=f"{TOKENS[0]:,} to {TOKENS[-1]:,} tokens, what one token costs taken off",
+            )
+
+
+def _peak(work: Work) -> float:
+    if device() == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        return float(torch.cuda.max_memory_allocated())
+    return float(peak_during(work, []))
+
+
+def _modules() -> Iterator[Row]:
+    """By the formula, which is what the counter counts: of its terms only attention and links are quadratic in U."""
+    spec = SMALL.spec()
+    model = MODELS.get("nac")
+    options = {**SMALL.nac, "prior": "none"}
+
+    def flops(modules: int) -> int:
+        sized = model.configured("model", "paper", {**options, "modules": modules})
+        found = sized.operations(spec, spec.max_tokens)
+        assert found is not None
+        return found.forward(1)
+
+    squared = float(np.polyfit(MODULES, [flops(u) for u in MODULES], 2)[0])
+    width = SMALL.nac["heads"] * SMALL.nac["head_dim"]
+    attention = SMALL.nac["depth"] * 4 * width + 2 * SMALL.nac["signature_dim"]
+    yield Row(
+        what="operations: the part that is quadratic in modules, over that of attention and links",
+        reached=squared / attention,
+        goal=1.001,
+        unit="",
+        note=f"{MODULES[0]} to {MODULES[-1]} modules",
+    )

@@ -1,0 +1,111 @@
+"""Training steps and inference of NAC beside Perceiver IO of the same widths, and circuits that lost modules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+
+import torch
+from common import SMALL, TINY_IMAGENET, Row, Setting, device, inference, training_step
+
+from nacbench.nac.executor import NeuralAttentiveCircuit
+from nacbench.profiling.speed import Timing, time_side_by_side
+from nacbench.protocols.pruning import relative_drop, share_of
+from nacbench.results.record import RunRecord
+
+BUDGET = 40.0  # seconds for each comparison
+SHARES = (0.5, 0.2, 0.1, 0.05)
+
+
+def rows(results: Path) -> Iterator[Row]:
+    """All of them, one after the other."""
+    for setting, goal in ((TINY_IMAGENET, 1.15), (SMALL, 1.5)):
+        yield from _steps(setting, goal)
+    for setting in (TINY_IMAGENET, SMALL):
+        yield from _inference(setting)
+    yield from _pruned(TINY_IMAGENET)
+    yield from _pruned_records(results)
+
+
+def _steps(setting: Setting, goal: float) -> Iterator[Row]:
+    torch.manual_seed(0)
+    nac, perceiver = setting.circuit(), setting.baseline()
+    for kind in ("fp32", "bf16"):
+        things = [training_step(perceiver, setting, kind), training_step(nac, setting, kind)]
+        ratio = time_side_by_side(things, device(), BUDGET)[1]
+        yield Row(
+            what=f"training step, {setting.name}, {kind}: NAC over Perceiver IO",
+            reached=1 / ratio.ratio,
+            goal=goal,
+            note=_spread(ratio, inverse=True),
+        )
+    things = [training_step(nac, setting, kind) for kind in ("fp32", "bf16")]
+    ratio = time_side_by_side(things, device(), BUDGET)[1]
+    yield Row(
+        what=f"training step, {setting.name}: bf16 faster than fp32",
+        reached=ratio.ratio,
+        goal=2.0,
+        at_least=True,
+        note=_spread(ratio),
+    )
+
+
+def _inference(setting: Setting) -> Iterator[Row]:
+    torch.manual_seed(0)
+    nac, perceiver = setting.circuit(), setting.baseline()
+    for batch in (setting.batch, 1):
+        things = [inference(core, setting, "bf16", batch) for core in (perceiver, nac)]
+        ratio = time_side_by_side(things, device(), BUDGET / 2)[1]
+        yield Row(
+            what=f"inference, {setting.name}, batch {batch}: NAC over Perceiver IO",
+            reached=1 / ratio.ratio,
+            goal=1.05,
+            note=_spread(ratio, inverse=True),
+        )
+
+
+def _pruned(setting: Setting) -> Iterator[Row]:
+    """How fast circuits get that lose modules; what accuracy that costs is another question."""
+    torch.manual_seed(0)
+    whole = setting.circuit()
+    assert isinstance(whole, NeuralAttentiveCircuit)
+    for share in SHARES:
+        kept = whole.kept(torch.arange(round(share * whole.module_count)))
+        things = [inference(core, setting, "bf16") for core in (whole, kept)]
+        ratio = time_side_by_side(things, device(), BUDGET / 4)[1]
+        yield Row(
+            what=f"inference, {setting.name}: {100 * share:g} % of the modules faster than all",
+            reached=ratio.ratio,
+            note=_spread(ratio),
+        )
+
+
+def _pruned_records(results: Path) -> Iterator[Row]:
+    """From the committed runs: the largest speed-up at which the mean loss over seeds stays under 3 %."""
+    found: dict[tuple[str, int, float], dict[float, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+    for file in sorted(results.rglob("record.json")):
+        record = RunRecord.model_validate_json(file.read_text())
+        if record.protocol != "pruned":
+            continue
+        model = record.identity["config"]["model"]
+        group = record.task, int(model["modules"]), float(model["module_dropout"])
+        for split in (name for name in record.measured if name.startswith("kept/")):
+            drop = relative_drop(record.metrics["kept/100"]["accuracy"], record.metrics[split]["accuracy"])
+            found[group][share_of(split)].append((record.measured[split]["speedup"], drop))
+    for (task, modules, dropout), shares in found.items():
+        means = [(*map(mean, zip(*runs, strict=True)), share, len(runs)) for share, runs in shares.items()]
+        speed, drop, share, seeds = max(item for item in means if item[1] < 0.03)
+        yield Row(
+            what=f"{task}, {modules} modules, drop-out {dropout:g}: speed-up under 3 % loss",
+            reached=speed,
+            goal=8.0,
+            at_least=True,
+            note=f"{100 * share:g} % kept, loss {100 * drop:.1f} %, mean of {seeds} seeds, from results/",
+        )
+
+
+def _spread(timing: Timing, *, inverse: bool = False) -> str:
+    low, high = (1 / timing.high, 1 / timing.low) if inverse else (timing.low, timing.high)
+    return f"quartiles {low:.2f} to {high:.2f}, {timing.rounds} rounds"

@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "steps": lambda: steps.rows(REPOSITORY / "results"),
     "scaling": scaling.rows,
-    "loop": lambda: loop.rows(default_data_root()),
+    "loop": lambda: loop.rows(default_data_root(), REPOSITORY / "results"),
     "processes": processes.rows,
     "floor": floor.rows,
 }

@@ -104,6 +104,7 @@ class Trainer:
         self._average = make_average(self.net, self.recipe.ema) if self.recipe.ema else None
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
+        self._parameters = list(self.net.parameters())
         self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
 
     def train(self, progress: Progress) -> nn.Module:
@@ -174,7 +175,7 @@ class Trainer:
         for micro in range(parts):
             share = micro * accelerator.num_processes + accelerator.process_index
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
-            torch.manual_seed(seed_for(self.seed, "noise", step, share))  # what the network itself draws
+            self._seed_draws(seed_for(self.seed, "noise", step, share))
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
                 with accelerator.autocast():
                     loss = self.task.loss(self._forward, piece) / parts
@@ -184,12 +185,18 @@ class Trainer:
                 accelerator.backward(loss)
             losses.append(loss.detach())
         if self.recipe.clip_norm:
-            accelerator.clip_grad_norm_(self._parallel.parameters(), self.recipe.clip_norm)
+            torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)  # bf16 needs no unscaling
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
             self._average.update_parameters(self.net)
         return torch.stack(losses).sum()
+
+    def _seed_draws(self, seed: int) -> None:
+        """For what the network itself draws; `torch.manual_seed` would also queue up a seed for every kind of GPU."""
+        torch.default_generator.manual_seed(seed)
+        if self.execution.device == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _auxiliary_loss(self) -> Tensor | None:
         """The model's own share of the loss, from the weights alone; divided, so that processes add up to one."""

@@ -99,11 +99,16 @@ def tell(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+def situation() -> str:
+    """Jobs and nodes as Slurm sees them, for whoever has to find out what a test waited for."""
+    return tell("squeue", "-o", "%i %T %r %N") + tell("sinfo", "-N", "-o", "%N %T %E")
+
+
 def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
     """Wait for something that is true in the end, and give it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}\n{situation()}"
         time.sleep(0.2)
     return value
 

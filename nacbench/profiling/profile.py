@@ -112,7 +112,7 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as `nacbench run` makes it, on a copy of the network."""
+        """A step as ``nacbench run`` makes it, on a copy of the network."""
         net = copy.deepcopy(self.net).train()
         optimizer = self.optimizer(net)
         own: Any = getattr(net, "auxiliary_loss", None)

@@ -1,4 +1,4 @@
-"""SweepConfig: many runs in one YAML file, expanded to their `RunConfig`s."""
+"""SweepConfig: many runs in one YAML file, expanded to configurations of runs."""
 
 import itertools
 import re
@@ -33,7 +33,7 @@ class Block(_Part):
     set: Values = Field({}, description="settings as for --set, the same for all runs")
 
     def runs(self) -> Iterator[Values]:
-        """Each run's settings, as `resolve` takes them, in a fixed order."""
+        """Each run's settings, as `nacbench.config.resolve` takes them, in a fixed order."""
         fixed = _nested(self.set)
         for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
             own = {

@@ -1,4 +1,4 @@
-"""Attention pooling: every token through one layer, their weighted mean through a few more; any modality."""
+"""Attention pooling: each token through one layer, their weighted mean through a few more."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,7 +13,7 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionPooling(Model):
-    """Tokens meet only in the mean, so it shows how much of a task needs more than one look at each token.
+    """Tokens meet only in the mean: how much of a task needs more than that?
 
     Attributes:
         width: of the hidden layers.
@@ -23,7 +23,11 @@ class AttentionPooling(Model):
 
     title = "Attention pooling"
     citation = "Ilse et al. 2018, Attention-based Deep Multiple Instance Learning, arXiv 1802.04712"
-    presets = {"tiny": {"width": 320, "depth": 2}, "mini": {"width": 448, "depth": 2}, "paper": {}}
+    presets = {
+        "tiny": {"width": 320, "depth": 2},
+        "mini": {"width": 448, "depth": 2},
+        "paper": {},
+    }
     resized_by = ("depth", "width")
 
     width: Count = 2944
@@ -33,7 +37,8 @@ class AttentionPooling(Model):
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         w = self.width
         read = product(tokens, spec.token_dim, w) + product(tokens, w, 1) + product(1, tokens, w)
-        return Operations(example=read + self.depth * product(1, w, w) + product(1, w, spec.classes))
+        rest = self.depth * product(1, w, w) + product(1, w, spec.classes)
+        return Operations(example=read + rest)
 
     def build(self, spec: TaskSpec):
         import torch
@@ -44,8 +49,10 @@ class AttentionPooling(Model):
                 super().__init__()
                 self.embed = nn.Sequential(nn.Linear(spec.token_dim, width), nn.GELU())
                 self.score = nn.Linear(width, 1, bias=False)
-                layers = [part for _ in range(depth) for part in (nn.Linear(width, width), nn.GELU())]
-                self.rest = nn.Sequential(nn.LayerNorm(width), *layers, nn.Dropout(dropout))
+                layers = [nn.LayerNorm(width)]
+                for _ in range(depth):
+                    layers += [nn.Linear(width, width), nn.GELU()]
+                self.rest = nn.Sequential(*layers, nn.Dropout(dropout))
                 self.logits = nn.Linear(width, spec.classes)
 
             def forward(self, tokens, mask=None):  # B×V×T, B×V (true: a token) → B×classes

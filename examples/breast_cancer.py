@@ -1,4 +1,4 @@
-"""Breast cancer: is a tumour malignant or benign? Thirty measurements of its cells become tokens; needs no network."""
+"""Breast cancer: is a tumour malignant or benign? Each of thirty measurements is a token."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ MEASUREMENTS = 30
 class TableRecipe(Recipe):
     """A recipe with augmentation for tables of numbers."""
 
-    noise: float = Field(0.0, ge=0, description="standard deviation of the noise on each number, in its own deviations")
+    noise: float = Field(0.0, ge=0, description="standard deviation of noise, in a column's own")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,27 +31,39 @@ class BreastCancer(ArrayTask):
     modality = "table"
     classes = 2
     licence = "CC BY 4.0"
-    citation = "Street, Wolberg and Mangasarian 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
+    citation = "Street et al. 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
     source = "scikit-learn's load_breast_cancer"
     inputs = ("numbers",)
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {
         "smoke": TableRecipe(epochs=3, batch_size=32, lr=3e-3),
-        "mini": TableRecipe(epochs=30, batch_size=32, lr=2e-3, warmup_epochs=2, noise=0.1, selection="best-validation"),
+        "mini": TableRecipe(
+            epochs=30,
+            batch_size=32,
+            lr=2e-3,
+            warmup_epochs=2,
+            noise=0.1,
+            selection="best-validation",
+        ),
         "paper": TableRecipe(epochs=100, batch_size=32, lr=5e-4, warmup_epochs=5, noise=0.1),
     }
 
     width: Count = 256
 
     def spec(self) -> TaskSpec:
-        return TaskSpec(modality=self.modality, classes=self.classes, max_tokens=MEASUREMENTS, token_dim=self.width)
+        return TaskSpec(
+            modality=self.modality,
+            classes=self.classes,
+            max_tokens=MEASUREMENTS,
+            token_dim=self.width,
+        )
 
     def tokenizer(self):
         import torch
         from torch import nn
 
         class Measurements(nn.Module):
-            """Each measurement has a vector of its own, which its value scales, and another that says which it is."""
+            """Each has a vector that its value scales, and another that says which it is."""
 
             no_weight_decay = ("name",)
 
@@ -73,7 +85,7 @@ class BreastCancer(ArrayTask):
 
 
 class Noisy:
-    """From stored arrays to what the tokenizer takes: see `nacbench.data.live.Preparation`."""
+    """From stored arrays to the tokenizer's inputs: see `nacbench.data.live.Preparation`."""
 
     def __init__(self, noise: float) -> None:
         self.noise = noise
@@ -95,8 +107,8 @@ def _load():
     data = load_breast_cancer()
     turn = np.arange(len(data.target)) % 5
     parts = {"train": turn < 3, "validation": turn == 3, "test": turn == 4}
-    mean, deviation = data.data[parts["train"]].mean(0), data.data[parts["train"]].std(0)
-    numbers = ((data.data - mean) / deviation).astype(np.float32)
+    seen = data.data[parts["train"]]
+    numbers = ((data.data - seen.mean(0)) / seen.std(0)).astype(np.float32)
     labels = data.target.astype(np.int16)
     arrays = {f"{name}_numbers": numbers[chosen] for name, chosen in parts.items()}
     return arrays | {f"{name}_labels": labels[chosen] for name, chosen in parts.items()}

@@ -11,8 +11,8 @@ ENTRY = re.compile(r"^    (\w+(?:, \w+)*): (.*)")
 
 
 def escaped(text: object) -> str:
-    """Text as one line that Markdown takes as it stands; pairs of backticks stay code."""
-    parts = re.split(r"(``[^`]+``|`[^`]+`)", " ".join(str(text).split()))
+    """Text as one line that Markdown takes as it stands; what is in backticks, and options (--so), is code."""
+    parts = re.split(r"(``[^`]+``|`[^`]+`|(?<!\S)--\w[\w-]*)", " ".join(str(text).split()))
     for number, part in enumerate(parts):
         if number % 2:
             parts[number] = "`" + part.strip("`").replace("|", "\\|") + "`"
@@ -59,18 +59,22 @@ def explained(cls: type) -> dict[str, str]:
     """What the docstrings of a class and its bases say of arguments and attributes, by name."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        name = ""
-        section = ""
-        for line in inspect.cleandoc(base.__dict__.get("__doc__") or "").splitlines():
-            if match := SECTION.match(line):
-                section, name = match[1], ""
-            elif section not in ("Args", "Attributes"):
-                continue
-            elif match := ENTRY.match(line):
-                name = match[1]
-                found |= dict.fromkeys(name.split(", "), match[2])
-            elif name and line.startswith("     "):
-                found |= {one: f"{found[one]} {line.strip()}" for one in name.split(", ")}
-            elif line and not line.startswith(" "):
-                section = ""
+        found |= entries(base.__dict__.get("__doc__") or "")
+    return found
+
+
+def entries(docstring: str) -> dict[str, str]:
+    """What a docstring says of arguments and attributes, by name."""
+    found: dict[str, str] = {}
+    name = section = ""
+    for line in inspect.cleandoc(docstring).splitlines():
+        if match := SECTION.match(line):
+            section, name = match[1], ""
+        elif section not in ("Args", "Attributes"):
+            continue
+        elif match := ENTRY.match(line):
+            name = match[1]
+            found |= dict.fromkeys(name.split(", "), match[2])
+        elif name and line.startswith("     "):
+            found |= {one: f"{found[one]} {line.strip()}" for one in name.split(", ")}
     return {name: text.rstrip(".") for name, text in found.items()}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
-import importlib
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from site_fields import allowed, shown
-from site_markdown import code, escaped, explained, prose, table
+from site_markdown import code, entries, escaped, explained, prose, table
 
 if TYPE_CHECKING:
     from nacbench.model import Model
@@ -180,8 +181,8 @@ def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
     rows = [
         [
             code(f"{section}.{field.name}"),
-            escaped(meanings.get(field.name, "")),
-            escaped(allowed(schema[field.name])),
+            escaped(_with_names(meanings.get(field.name, ""), schema[field.name])),
+            escaped("name" if "enum" in schema[field.name] else allowed(schema[field.name])),
             code(shown(field.default)),
             *(code(shown(cls.presets[preset].get(field.name, ""))) for preset in named),
         ]
@@ -193,10 +194,26 @@ def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
     return table(head, rows, right=range(len(head) - len(named) - 1, len(head)))
 
 
+def _with_names(meaning: str, schema: Mapping[str, Any]) -> str:
+    """What an option means, and where it is one of a few names, these."""
+    names = ", ".join(f"`{name}`" for name in schema.get("enum", ()))
+    return f"{meaning}; one of {names}" if names else meaning
+
+
 def _meanings(cls: type[Plugin]) -> dict[str, str]:
     """From the docstrings; where one refers to another class for the options, from that one's."""
     found = explained(cls)
     for base in cls.__mro__:
         if match := re.match(r"See `([\w.]+)\.(\w+)` for what each option means", base.__dict__.get("__doc__") or ""):
-            found |= explained(getattr(importlib.import_module(match[1]), match[2]))
+            found |= entries(_docstring(match[1], match[2]))
     return found
+
+
+def _docstring(module: str, name: str) -> str:
+    """A class's docstring, from its source: its module would bring torch along."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return ast.get_docstring(found) or ""

@@ -1,0 +1,194 @@
+"""What a build of the documentation would let pass: commands that do not exist, things that no page speaks of."""
+
+import importlib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from nacbench.cli import app
+from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.results.record import CAUSES, schema
+from nacbench.sweep.config import Block, SweepConfig, parse_sweep
+from nacbench.sweep.state import STATES
+
+from .conftest import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+PAGES = {
+    path.relative_to(DOCS).as_posix(): path.read_text() for path in DOCS.rglob("*.md") if "_build" not in path.parts
+}
+FENCED = re.compile(r"^```(\S*).*?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NACBENCH: Any = get_command(app)
+NOT_IN_THE_API = ("nacbench.cli", "nacbench.tasks", "nacbench.suites", "nacbench.__main__")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[ModuleType]:
+    """What makes the generated blocks."""
+    sys.path.insert(0, str(DOCS / "_ext"))
+    yield importlib.import_module("site_generated")
+    sys.path.remove(str(DOCS / "_ext"))
+
+
+# -- generated blocks --------------------------------------------------------------------------------------------------
+
+
+def test_every_generated_block_can_be_made(site: ModuleType) -> None:
+    asked = [line for page in PAGES.values() for line in page.splitlines() if line.startswith("```{generated}")]
+    found = [block.group(1) for page in PAGES.values() for block in site.BLOCK.finditer(page)]
+    assert len(found) == len(asked), "a block is not written as the pages' reader wants it"
+    assert set(found) == set(site.GENERATORS), "a block that cannot be made, or one that no page asks for"
+
+
+def test_every_task_is_in_its_tables(site: ModuleType) -> None:
+    table, sections = site.tasks(), site.task_reference()
+    for name in TASKS.entries():
+        cls = TASKS.get(name)
+        assert f"| [`{name}`](task-reference.md#{name}) | {cls.title} |" in table
+        section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", sections, re.DOTALL | re.MULTILINE)
+        assert section, name
+        for fact in ("Licence: ", "Citation: ", "Source: ", "Data: ", "`training.batch_size`"):
+            assert fact in section[1], f"{name}: {fact}"
+
+
+def test_every_model_is_in_its_tables_with_all_its_options(site: ModuleType) -> None:
+    table, sections = site.models(), site.model_reference()
+    for name in MODELS.entries():
+        cls = MODELS.get(name)
+        assert f"| [`{name}`](#{name}) | {cls.title} |" in table
+        section = re.search(rf"^### {name}\n(.*?)(?=^### |\Z)", sections, re.DOTALL | re.MULTILINE)
+        assert section, name
+        assert set(re.findall(r"^\| `model\.(\w+)`", section[1], re.MULTILINE)) == set(cls().options())
+
+
+def test_every_command_is_there_with_all_its_options(site: ModuleType) -> None:
+    text = site.commands()
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    names = [f"nacbench {command.name}" for command in app.registered_commands]
+    names += [f"nacbench {name}" for name in groups]
+    assert len(names) > 15
+    for name, group in groups.items():
+        assert group is not None
+        for command in group.registered_commands:
+            assert command.callback is not None
+            names.append(f"nacbench {name} {command.name or command.callback.__name__}")
+    assert sorted(re.findall(r"^#+ (nacbench .+)$", text, re.MULTILINE)) == sorted(names)
+    for option in ("--checkpoint-seconds X", "--weights / --no-weights", r"--match params\|flops\|latency"):
+        assert f"`{option}`" in text
+
+
+def test_every_field_of_a_record_is_there(site: ModuleType) -> None:
+    text, whole = site.record(), schema()
+    for name, part in {"RunRecord": whole, **whole["$defs"]}.items():
+        section = text.partition(f"### {name}\n")[2].partition("### ")[0]
+        assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == set(part["properties"])
+
+
+# -- what pages say by hand --------------------------------------------------------------------------------------------
+
+
+def blocks(*languages: str) -> Iterator[tuple[str, str]]:
+    """The fenced blocks of all pages in some languages, each with its page's name."""
+    for name, page in PAGES.items():
+        yield from ((name, content) for language, content in FENCED.findall(page) if language in languages)
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Every whole line that starts nacbench, in fenced shell blocks and in indented ones."""
+    shell = [(name, line) for name, content in blocks("bash") for line in content.splitlines()]
+    shell += [
+        (name, line) for name, page in PAGES.items() for line in re.findall(r"^    (nacbench .*)$", page, re.MULTILINE)
+    ]
+    return [(name, line) for name, line in shell if re.match(r"\s*(torchrun .* -m )?nacbench\s", line)]
+
+
+def parsed(words: list[str]) -> None:
+    """Let the command line take these words, but do nothing; raises what a user would see."""
+    command = NACBENCH
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    assert not hasattr(command, "commands"), f"no command {' '.join(words)}"
+    command.make_context(command.name, words)
+
+
+@pytest.mark.parametrize(("page", "line"), command_lines())
+def test_a_command_in_a_block_parses(page: str, line: str) -> None:
+    words = shlex.split(re.sub(r"\$\w+", "0", line), comments=True)
+    parsed(words[words.index("nacbench") + 1 :])
+
+
+def test_wrong_commands_would_be_found() -> None:
+    assert len(command_lines()) > 40
+    for line in ("rum --task digits", "run --tusk digits", "run --seed x", "data fetch", "sweep plan"):
+        with pytest.raises(Exception, match=r"."):
+            parsed(line.split())
+
+
+def test_commands_within_sentences_exist_and_have_these_options() -> None:
+    inline = [
+        (name, text) for name, page in PAGES.items() for text in re.findall(r"`(nacbench [^`]+)`", FENCED.sub("", page))
+    ]
+    assert len(inline) > 30
+    for name, text in inline:
+        command = NACBENCH
+        words = text.split()[1:]
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not words or words[0][0] in "-=" or not hasattr(command, "commands") or words[0].isupper(), (
+            f"{name}: {text}"
+        )
+        known = {own for parameter in command.params for own in (*parameter.opts, *parameter.secondary_opts)}
+        options = {word for word in words if word.startswith("--")}
+        assert options <= known | {"--help"}, f"{name}: {text}"
+
+
+def test_make_s_targets_exist() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = {target for page in PAGES.values() for target in re.findall(r"`make ([a-z-]+)`", page)}
+    assert {"demo", "test-slurm"} <= targets
+    assert [target for target in targets if f"\n{target}:" not in makefile] == []
+
+
+def test_sweeps_in_the_pages_are_sweeps() -> None:
+    found = [yaml.safe_load(content) for _, content in blocks("yaml")]
+    sweeps = [content for content in found if "tasks" in content]
+    assert len(sweeps) >= 2
+    try:
+        for number, content in enumerate(sweeps):
+            for file in content.get("plugins", ()):
+                load_plugin_file(REPOSITORY / file)
+            assert parse_sweep(content, REPOSITORY / f"sweep-{number}.yaml").expand()
+    finally:
+        TASKS.forget_files()
+        MODELS.forget_files()
+
+
+def test_the_page_on_sweeps_knows_every_key_state_and_cause() -> None:
+    named = set(re.findall(r"`([^`]+)`", FENCED.sub("", PAGES["sweeps.md"])))
+    keys = {*Block.model_fields, *SweepConfig.model_fields, "include"} - {"blocks"}
+    assert {*keys, *STATES, *CAUSES} <= named
+
+
+def test_the_api_reference_has_every_module() -> None:
+    documented = [
+        name for page in PAGES.values() for name in re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE)
+    ]
+    there = set()
+    for file in sorted((REPOSITORY / "nacbench").rglob("*.py")) + sorted((REPOSITORY / "baselines").glob("*.py")):
+        parts = (
+            Path("nacbench", file.relative_to(REPOSITORY))
+            if file.parts[-2] == "baselines"
+            else file.relative_to(REPOSITORY)
+        )
+        if file.name != "__init__.py":
+            there.add(".".join(parts.with_suffix("").parts))
+    wanted = {name for name in there if not name.startswith(NOT_IN_THE_API)} | {"nacbench.conformance"}
+    assert sorted(documented) == sorted(wanted)

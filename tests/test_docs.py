@@ -103,7 +103,7 @@ def blocks(*languages: str) -> Iterator[tuple[str, str]]:
 
 def command_lines() -> list[tuple[str, str]]:
     """Every whole line that starts nacbench, in fenced shell blocks and in indented ones."""
-    shell = [(name, line) for name, content in blocks("bash") for line in content.splitlines()]
+    shell = [(name, line) for name, content in blocks("bash") for line in content.replace("\\\n", " ").splitlines()]
     shell += [
         (name, line) for name, page in PAGES.items() for line in re.findall(r"^    (nacbench .*)$", page, re.MULTILINE)
     ]

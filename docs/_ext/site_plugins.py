@@ -196,8 +196,11 @@ def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
 
 def _with_names(meaning: str, schema: Mapping[str, Any]) -> str:
     """What an option means, and where it is one of a few names, these."""
-    names = ", ".join(f"`{name}`" for name in schema.get("enum", ()))
-    return f"{meaning}; one of {names}" if names else meaning
+    names = [str(name) for name in schema.get("enum", ())]
+    if not names or all(f"``{name}``" in meaning for name in names):
+        return meaning
+    listed = ", ".join(f"`{name}`" for name in names)
+    return f"{meaning}; one of {listed}" if meaning else f"one of {listed}"
 
 
 def _meanings(cls: type[Plugin]) -> dict[str, str]:

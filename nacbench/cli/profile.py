@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,7 +82,6 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.network import build_network
     from nacbench.profiling.profile import Subject
     from nacbench.recipe import Recipe
-    from nacbench.training.optim import make_optimizer
 
     if config.source is not None:
         raise UserError(
@@ -98,7 +96,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
         model=model,
         net=net,
         live=live,
-        optimizer=partial(make_optimizer, recipe=recipe),
+        recipe=recipe,
         precision=config.precision,
         device=device,
     )
@@ -163,6 +161,8 @@ def _describe(
     from nacbench.hardware import describe
     from nacbench.profiling.profile import count, measure
 
+    for size in sizes:
+        subject.batch(size)  # one that is too large is refused before anything is printed
     found = count(subject)
     report |= {
         "options": config.as_dict()["model"],

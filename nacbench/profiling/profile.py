@@ -17,9 +17,11 @@ from nacbench.profiling.cost import backward_flops, count_parameters, forward_fl
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import Timing, time_side_by_side
+from nacbench.training.optim import make_average, make_optimizer
 
 if TYPE_CHECKING:
     from nacbench.model import Model
+    from nacbench.recipe import Recipe
     from nacbench.task import Batch, LiveTask, Tokens
 
 ENERGY_SECONDS = 3.0  # a GPU's meter moves some ten times a second
@@ -77,7 +79,7 @@ class Subject:
         model: that it was built from.
         net: on its device.
         live: the task with its data.
-        optimizer: makes one for a network.
+        recipe: of the training.
         precision: ``fp32`` or ``bf16``.
         device: ``cpu`` or ``cuda``.
     """
@@ -85,7 +87,7 @@ class Subject:
     model: Model
     net: Network
     live: LiveTask
-    optimizer: Callable[[Network], torch.optim.Optimizer]
+    recipe: Recipe
     precision: str
     device: str
 
@@ -93,7 +95,7 @@ class Subject:
         """So many training examples, on the device.
 
         Raises:
-            ValueError: if there are fewer.
+            UserError: if there are fewer.
         """
         return self.live.train_batches(size, 0)[0].to(self.device)
 
@@ -112,9 +114,10 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as `nacbench run` makes it, on a copy of the network."""
-        net = copy.deepcopy(self.net).train()
-        optimizer = self.optimizer(net)
+        """A step as `nacbench run` makes it, on a copy of the network: clipping and averaged weights included."""
+        net, recipe = copy.deepcopy(self.net).train(), self.recipe
+        optimizer = make_optimizer(net, recipe)
+        average = make_average(net, recipe.ema) if recipe.ema else None
         own: Any = getattr(net, "auxiliary_loss", None)
 
         def work() -> None:
@@ -124,8 +127,12 @@ class Subject:
                 if auxiliary is not None:
                     loss = loss + auxiliary
             loss.backward()
+            if recipe.clip_norm:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
+            if average is not None:
+                average.update_parameters(net)
 
         return work
 
@@ -134,7 +141,7 @@ def count(subject: Subject) -> Counts:
     """Parameters and operations, counted on one example."""
     from nacbench.model import spec_for
 
-    model, net = subject.model, subject.net.eval()
+    model, net = subject.model, copy.deepcopy(subject.net).eval()
     one = subject.batch(1).inputs
     with torch.no_grad():
         tokens: Tokens = net.tokenizer(**one)
@@ -191,18 +198,18 @@ def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[
 
 def _peak(subject: Subject, make: Callable[[Batch], Callable[[], object]], batch: Batch) -> int:
     """The most memory from scratch: the network, its gradients and the optimiser's state are part of it."""
-    if subject.device == "cuda":
-        torch.cuda.empty_cache()
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        make(batch)()
-        return torch.cuda.max_memory_allocated() - before
 
     def from_scratch() -> None:
         work = make(batch)
         for _ in range(2):  # the optimiser's state comes with the first step
             work()
 
+    if subject.device == "cuda":
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        from_scratch()
+        return torch.cuda.max_memory_allocated() - before
     return peak_during(from_scratch, batch.inputs.values())
 
 
@@ -217,7 +224,7 @@ def _joules(work: Callable[[], object], timing: Timing, device: str, examples: i
         work()
     torch.cuda.synchronize()
     time.sleep(0.1)  # until the meter has moved
-    return float(meter() - before) / calls / examples
+    return (meter() - before) / calls / examples
 
 
 def slower_than(reference: Subject, subject: Subject, size: int, seconds: float = 2.0) -> float:

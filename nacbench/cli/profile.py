@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +83,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.network import build_network
     from nacbench.profiling.profile import Subject
     from nacbench.recipe import Recipe
+    from nacbench.training.optim import make_average, make_optimizer
 
     if config.source is not None:
         raise UserError(
@@ -96,7 +98,9 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
         model=model,
         net=net,
         live=live,
-        recipe=recipe,
+        optimizer=partial(make_optimizer, recipe=recipe),
+        average=partial(make_average, decay=recipe.ema) if recipe.ema else None,
+        clip_norm=recipe.clip_norm,
         precision=config.precision,
         device=device,
     )

@@ -17,11 +17,11 @@ from nacbench.profiling.cost import backward_flops, count_parameters, forward_fl
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import Timing, time_side_by_side
-from nacbench.training.optim import make_average, make_optimizer
 
 if TYPE_CHECKING:
+    from torch.optim.swa_utils import AveragedModel
+
     from nacbench.model import Model
-    from nacbench.recipe import Recipe
     from nacbench.task import Batch, LiveTask, Tokens
 
 ENERGY_SECONDS = 3.0  # a GPU's meter moves some ten times a second
@@ -79,7 +79,9 @@ class Subject:
         model: that it was built from.
         net: on its device.
         live: the task with its data.
-        recipe: of the training.
+        optimizer: makes one for a network.
+        average: makes the averaged weights that training keeps of a network; None: it keeps none.
+        clip_norm: the largest norm of a gradient; 0 does not clip.
         precision: ``fp32`` or ``bf16``.
         device: ``cpu`` or ``cuda``.
     """
@@ -87,7 +89,9 @@ class Subject:
     model: Model
     net: Network
     live: LiveTask
-    recipe: Recipe
+    optimizer: Callable[[Network], torch.optim.Optimizer]
+    average: Callable[[Network], AveragedModel] | None
+    clip_norm: float
     precision: str
     device: str
 
@@ -115,9 +119,9 @@ class Subject:
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
         """A step as `nacbench run` makes it, on a copy of the network: clipping and averaged weights included."""
-        net, recipe = copy.deepcopy(self.net).train(), self.recipe
-        optimizer = make_optimizer(net, recipe)
-        average = make_average(net, recipe.ema) if recipe.ema else None
+        net = copy.deepcopy(self.net).train()
+        optimizer = self.optimizer(net)
+        average = self.average(net) if self.average else None
         own: Any = getattr(net, "auxiliary_loss", None)
 
         def work() -> None:
@@ -127,8 +131,8 @@ class Subject:
                 if auxiliary is not None:
                     loss = loss + auxiliary
             loss.backward()
-            if recipe.clip_norm:
-                torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+            if self.clip_norm:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), self.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
             if average is not None:

@@ -1,8 +1,9 @@
 """``nacbench tune``: of the settings that were tried, those that validation examples speak for."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,16 +58,24 @@ def tune(
 
 
 def _print(outcome: "Outcome") -> None:
+    """One row for each model and task; where all tried the same one setting, its name stands in the head alone."""
     from nacbench.cli.tables import print_table
     from nacbench.sweep.tuning import label
+
+    names = {name for one in outcome.tuned for name in one.best.settings}
+    (only,) = names if len(names) == 1 else ("",)
+
+    def told(settings: "Mapping[str, Any]") -> str:
+        return label(settings).removeprefix(f"{only}=") if only else label(settings)
 
     rows = [
         [
             one.cell.task,
             one.cell.model,
-            " · ".join(f"{label(tried.settings)}: {100 * tried.score.value:.2f}" for tried in one.tried),
-            label(one.best.settings) + (" †" if one.at_the_edge else ""),
+            " · ".join(f"{told(tried.settings)}: {100 * tried.score.value:.2f}" for tried in one.tried),
+            told(one.best.settings) + (" †" if one.at_the_edge else ""),
         ]
         for one in outcome.tuned
     ]
-    print_table(["task", "model", "validation score (%)", "chosen"], rows)
+    head = ["task", "model", f"{only or 'settings'}: validation score (%)", "chosen"]
+    print_table(head, rows)

@@ -117,7 +117,8 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     to = tmp_path / "deep" / "rates.yaml"
     done = CliRunner().invoke(app, ["tune", str(tmp_path / "runs"), "--to", str(to)])
     assert done.exit_code == 0, (done.output, done.exception)
-    assert "training.lr=0.001: 50.00 · training.lr=0.004: 70.00" in done.stdout
+    assert "training.lr: validation score (%)" in done.stdout
+    assert "0.001: 50.00 · 0.004: 70.00 · 0.009: 60.00   0.004" in done.stdout
     assert f"1 choices written to {to}" in " ".join(done.stdout.split())
     assert read_choices(to)[0]["when"] == {"task": "digits", "model": "nac", "model.size": "mini", "scale": "mini"}
     told = CliRunner().invoke(app, ["tune", str(tmp_path / "runs"), "--json"])

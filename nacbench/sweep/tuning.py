@@ -7,9 +7,11 @@ must have been given the same settings and seeds to try: a task where one has ha
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import yaml
@@ -39,11 +41,13 @@ class Tried:
     Attributes:
         settings: by name, as for ``--set``.
         score: on validation examples, over seeds.
+        nll: mean negative log-likelihood on them; infinite where runs do not have it.
         seeds: that they were tried with.
     """
 
     settings: Mapping[str, Any]
     score: Mean
+    nll: float
     seeds: frozenset[int]
 
 
@@ -63,8 +67,8 @@ class Tuned:
 
     @property
     def best(self) -> Tried:
-        """The first of those with the highest mean score."""
-        return max(self.tried, key=lambda tried: tried.score.value)
+        """Those with the highest mean score; of equals, those with the lowest negative log-likelihood."""
+        return max(self.tried, key=lambda tried: (tried.score.value, -tried.nll))
 
     @property
     def at_the_edge(self) -> list[str]:
@@ -122,7 +126,12 @@ def _tried(runs: Sequence[Run]) -> list[Tried]:
         own = {name: settings[name] for name in names if name in settings}
         by_settings[json.dumps(own, sort_keys=True)].append((run, own))
     found = [
-        Tried(some[0][1], t_interval([run.score for run, _ in some]), frozenset(run.seed for run, _ in some))
+        Tried(
+            settings=some[0][1],
+            score=t_interval([run.score for run, _ in some]),
+            nll=fmean(run.numbers().get("nll", math.inf) for run, _ in some),
+            seeds=frozenset(run.seed for run, _ in some),
+        )
         for some in by_settings.values()
     ]
     return sorted(found, key=lambda tried: [(isinstance(v, str), v) for v in tried.settings.values()])

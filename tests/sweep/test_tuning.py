@@ -31,12 +31,23 @@ def test_the_best_on_validation_is_chosen_for_each_model() -> None:
     assert [one.at_the_edge for one in outcome.tuned] == [[], ["training.lr"]]
 
 
-def test_the_mean_over_seeds_decides_and_of_equals_the_first() -> None:
-    runs = [*tried({0.001: 0.5, 0.004: 0.9}), *tried({0.001: 0.8, 0.004: 0.4}, seed=1)]
+def test_the_mean_over_seeds_decides() -> None:
+    runs = [*tried({0.001: 0.5, 0.004: 0.9}), *tried({0.001: 0.8, 0.004: 0.3}, seed=1)]
     (one,) = tuning_of(runs).tuned
-    assert [each.score.value for each in one.tried] == [pytest.approx(0.65), pytest.approx(0.65)]
+    assert [each.score.value for each in one.tried] == [pytest.approx(0.65), pytest.approx(0.6)]
     assert one.best.settings == {"training.lr": 0.001}
     assert one.best.seeds == {0, 1}
+
+
+def test_of_equals_the_likelier_one_is_chosen() -> None:
+    records = [made_record(task="digits-tuning", lr=lr, score=0.5) for lr in RATES]
+    nlls = dict(zip(RATES, (0.7, 0.6, 0.8), strict=True))
+    changed = [
+        record.model_copy(update={"metrics": {"test": {"accuracy": 0.5, "nll": nll}}})
+        for record, nll in zip(records, nlls.values(), strict=True)
+    ]
+    (one,) = tuning_of([row_of(record, record.run_id, 1, 1) for record in changed]).tuned
+    assert one.best.settings == {"training.lr": 0.004}
 
 
 def test_a_task_where_one_model_had_more_to_try_is_left_out() -> None:

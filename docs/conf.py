@@ -28,6 +28,7 @@ extensions = [
 # Markdown
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # quotes and ellipses; the two dashes of an option stay
 highlight_language = "text"  # of indented blocks; fenced ones say what they are
 
 # docstrings: single backticks are names of Python objects, and nitpicky wants each of them to exist

@@ -4,6 +4,7 @@
 - In that section, ``a, b: text`` is two entries.
 - A property's first line is a sentence, not ``type: description``.
 - Signatures of plug-ins and pydantic's models would list every limit of every option; tables and attributes do.
+- A protocol is not made: it has no signature.
 - Bases that are private or say nothing are left out.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BEFORE_NAPOLEON = 400
 SEVERAL = re.compile(r"^    (\w+(?:, \w+)+): (.*)")
+ANNOTATED = re.compile(r"Annotated\[([^\[\]]+), FieldInfo\([^()]*\)\]")
 FROM_PYDANTIC = {"model_config", "model_post_init"}
 
 
@@ -81,13 +83,15 @@ def _one_by_one(lines: list[str]) -> Iterator[str]:
     yield from others()
 
 
-def _short_signature(app: Sphinx, what: str, name: str, thing: Any, *rest: Any) -> tuple[str, None] | None:
-    if what != "class":
-        return None
-    if issubclass(thing, Plugin):
-        options = [f"{own.name}={own.default!r}" for own in dataclasses.fields(thing)]
-        return (f"(*, {', '.join(options)})" if options else "()", None)
-    return ("", None) if issubclass(thing, BaseModel) else None
+def _short_signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    if what == "class" and issubclass(thing, Plugin):
+        settings = [f"{own.name}={own.default!r}" for own in dataclasses.fields(thing)]
+        return (f"(*, {', '.join(settings)})" if settings else "()", None)
+    if what == "class" and (issubclass(thing, BaseModel) or getattr(thing, "_is_protocol", False)):
+        return "", None
+    return (ANNOTATED.sub(r"\1", signature), returns) if signature else None
 
 
 def _public_bases(app: Sphinx, name: str, thing: type, options: Any, bases: list[type]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -19,14 +21,23 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _inline(translator: HTML5Translator, node: nodes.math) -> None:
-    from docutils import nodes
-
-    translator.body.append(tex2mathml(node.astext()))
-    raise nodes.SkipNode
+    _append(translator, _drawn(node, as_block=False))
 
 
 def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    _append(translator, f'<div class="math">{_drawn(node, as_block=True)}</div>')
+
+
+def _append(translator: HTML5Translator, html: str) -> None:
     from docutils import nodes
 
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(html)
     raise nodes.SkipNode
+
+
+def _drawn(node: nodes.Element, *, as_block: bool) -> str:
+    try:
+        return str(tex2mathml(node.astext(), as_block=as_block))
+    except MathError as error:
+        logging.getLogger(__name__).warning("formula %r: %s", node.astext(), error, location=node)
+        return ""

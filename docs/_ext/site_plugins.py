@@ -7,7 +7,7 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from site_fields import allowed, shown
 from site_markdown import code, escaped, explained, prose, table
@@ -180,8 +180,8 @@ def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
     rows = [
         [
             code(f"{section}.{field.name}"),
-            escaped(meanings.get(field.name, "")),
-            escaped(allowed(schema[field.name])),
+            escaped(_with_names(meanings.get(field.name, ""), schema[field.name])),
+            escaped("name" if "enum" in schema[field.name] else allowed(schema[field.name])),
             code(shown(field.default)),
             *(code(shown(cls.presets[preset].get(field.name, ""))) for preset in named),
         ]
@@ -191,6 +191,12 @@ def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
     if not any(row[1] for row in rows):
         head, rows = [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
     return table(head, rows, right=range(len(head) - len(named) - 1, len(head)))
+
+
+def _with_names(meaning: str, schema: Mapping[str, Any]) -> str:
+    """What an option means, and where it is one of a few names, these."""
+    names = ", ".join(f"`{name}`" for name in schema.get("enum", ()))
+    return f"{meaning}; one of {names}" if names else meaning
 
 
 def _meanings(cls: type[Plugin]) -> dict[str, str]:

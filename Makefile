@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help bench demo test test-report test-slurm lint clean
+.PHONY: help bench demo docs test test-report test-slurm lint clean
 
 help:
 	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
 	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
 	@echo "make bench  measure speed and write results/bench/ (a quarter of an hour on two cores that do nothing else)"
+	@echo "make docs   install with Sphinx and build the site: docs/_build/html/index.html"
 	@echo "make clean  remove the environment and what was built"
 
 $(BIN)/python:
@@ -29,6 +30,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-dev
+
 demo: $(VENV)/.installed
 	@for seed in $(SEEDS); do for model in $(MODELS); do \
 		$(BIN)/nacbench run --task digits --model $$model --scale smoke --seed $$seed --out runs/demo || exit $$?; \
@@ -38,10 +43,16 @@ demo: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/bench.py
 
+# nitpicky, warnings are errors, and always all of it: much of it is made from the code; no network
+docs: $(VENV)/.installed-docs
+	rm -rf docs/_build
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -E -W --keep-going -n -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy nacbench tests
+	$(BIN)/mypy nacbench tests docs/conf.py docs/_ext
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
@@ -57,4 +68,4 @@ test-slurm: $(VENV)/.installed-dev
 	NACBENCH_TEST_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm --numprocesses 3 --dist worksteal
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build docs/_build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -54,7 +54,7 @@ def best_precision() -> Literal["fp32", "bf16"]:
 
 
 def check_device(device: str) -> str:
-    """``cpu`` or ``cuda`` for a user's ``auto``, ``cpu`` or ``cuda``; raises `UserError` where there is none."""
+    """``cpu`` or ``cuda`` for a user's ``auto``, ``cpu`` or ``cuda``; raises ``UserError`` where there is none."""
     if device not in ("auto", "cpu", "cuda"):
         raise UserError(f"unknown device {device!r}; there are: auto, cpu, cuda")
     gpu = device != "cpu" and has_gpu()

@@ -20,7 +20,7 @@ class Identity(BaseModel):
     """Everything that a run's number depends on. Same identity, same number (up to the device's rounding).
 
     Attributes:
-        config: the whole `RunConfig` as plain data.
+        config: the whole `nacbench.config.RunConfig` as plain data.
         task_version: `nacbench.task.Task.version`.
         data: the fingerprint of the examples.
         code: a digest each of the engine, of the task and of the model with all that they build on, of what their

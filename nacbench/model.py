@@ -57,7 +57,7 @@ class Model(Plugin):
         conditional: whether it takes a task's condition (a sentence) apart from the tokens. A model that does not gets
             the condition's tokens among the others, and never sees a spec with ``condition_tokens``.
         presets: the sizes by name; ``tiny``, ``mini`` and ``paper`` serve the scales ``smoke``, ``mini`` and ``paper``.
-        resized_by: the options that `nacbench profile --match` may change, of depth and of width.
+        resized_by: the options that ``nacbench profile --match`` may change, of depth and of width.
     """
 
     title: ClassVar[str]

@@ -24,7 +24,7 @@ class Network(nn.Module):
     """Tokenizer and core as one module: a batch's inputs as keywords in, logits out.
 
     Args:
-        tokenizer: gives `Tokens`.
+        tokenizer: gives `nacbench.task.Tokens`.
         core: of a model.
         conditional: whether the core takes a condition apart; else its tokens come after the others.
         head: names of the parameters whose shape depends on the number of classes.

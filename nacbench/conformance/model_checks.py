@@ -1,4 +1,4 @@
-"""The checks that every model must pass. A check's docstring is what `nacbench check` prints."""
+"""The checks that every model must pass. A check's docstring is what ``nacbench check`` prints."""
 
 import dataclasses
 import functools

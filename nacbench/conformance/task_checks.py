@@ -1,4 +1,4 @@
-"""The checks that every task must pass. A check's docstring is what `nacbench check` prints."""
+"""The checks that every task must pass. A check's docstring is what ``nacbench check`` prints."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

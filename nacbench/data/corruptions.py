@@ -336,4 +336,5 @@ _TABLE: dict[str, tuple[_Operation, tuple[float, float, float, float, float]]] =
     "pixelate": (_pixelate, (0.85, 0.7, 0.57, 0.46, 0.37)),
     "jpeg-compression": (_jpeg_compression, (65, 45, 30, 20, 12)),
 }
+#: Their names, as `corrupt` takes them.
 CORRUPTIONS: tuple[str, ...] = tuple(_TABLE)

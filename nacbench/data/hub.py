@@ -188,7 +188,7 @@ class HubDataset:
             (folder / name).replace(place / name)
 
     def load(self, data_root: Path) -> "DatasetDict":
-        """All splits, opened with the library `datasets`.
+        """All splits, opened with the library ``datasets``.
 
         Raises:
             UserError: if a file is missing or broken.

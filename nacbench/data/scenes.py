@@ -45,7 +45,7 @@ class SceneExamples:
         images: uint8, N×3×side×(3·side).
         sentences: N.
         labels: int16, N: 1 where the sentence is true.
-        forms: int16, N: the position of each statement's form in `FORMS`.
+        forms: int16, N: the position of each statement's form in ``FORMS``.
         scenes: N.
         statements: N.
     """

@@ -329,4 +329,5 @@ MAKERS: dict[str, Callable[[np.random.Generator], list[Mesh]]] = {
     "sofa": _sofa,
     "vase": _vase,
 }
+#: The names of the families, by label.
 FAMILIES: tuple[str, ...] = tuple(MAKERS)

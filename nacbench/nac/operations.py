@@ -1,4 +1,4 @@
-"""The operations of a circuit's forward pass as a formula, which the counter of `nacbench.profiling` is checked by."""
+"""The operations of a circuit's forward pass as a formula, by which ``nacbench.profiling``'s counter is checked."""
 
 from __future__ import annotations
 

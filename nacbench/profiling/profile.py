@@ -118,7 +118,7 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as `nacbench run` makes it, on a copy of the network: clipping and averaged weights included."""
+        """A step as ``nacbench run`` makes it, on a copy of the network: clipping and averaged weights included."""
         net = copy.deepcopy(self.net).train()
         optimizer = self.optimizer(net)
         average = self.average(net) if self.average else None

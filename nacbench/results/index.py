@@ -25,7 +25,7 @@ from nacbench.sources import ROOT, code_digest, short_digest
 
 
 class Run(NamedTuple):
-    """What tables and figures need of one finished run; `RunRecord` says what the fields mean.
+    """What tables and figures need of one finished run; `nacbench.results.record.RunRecord` says what the fields mean.
 
     Attributes:
         folder: where it lies.

@@ -206,7 +206,7 @@ def smallest_difference(deviation: float, count: int, power: float = 0.8, confid
 
 
 def seeds_needed(difference: float, deviation: float, power: float = 0.8, confidence: float = 0.95) -> int | None:
-    """Seeds with which the paired t test finds a true difference with this probability; None if over `MOST_SEEDS`.
+    """Seeds with which the paired t test finds a true difference with this probability; None if over ``MOST_SEEDS``.
 
     Args:
         difference: the true one, supposed.

@@ -1,4 +1,4 @@
-"""SweepConfig: many runs in one YAML file, expanded to their `RunConfig`s."""
+"""SweepConfig: many runs in one YAML file, expanded to configurations of runs."""
 
 import functools
 import itertools
@@ -34,7 +34,7 @@ class Block(_Part):
     set: Values = Field({}, description="settings as for --set, the same for all runs")
 
     def runs(self) -> Iterator[Values]:
-        """Each run's settings, as `resolve` takes them, in a fixed order."""
+        """Each run's settings, as `nacbench.config.resolve` takes them, in a fixed order."""
         fixed = _nested(self.set)
         for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
             own = {
@@ -56,10 +56,10 @@ class Rule(_Part):
 
 
 class Choice(_Part):
-    """Settings of their own for some runs: where ``when`` holds, ``set`` does, unless the block says otherwise."""
+    """Settings of their own for some runs: where ``when`` holds, so does ``use``, unless the block says otherwise."""
 
     when: Values = Field(min_length=1)
-    set: Values = Field(min_length=1)
+    use: Values = Field(min_length=1)
     evidence: Values = Field({}, description="for people: what it was chosen by")
 
 
@@ -120,7 +120,7 @@ class SweepConfig(_Part):
 
     def _chosen_for(self, config: RunConfig) -> Values:
         plain = config.as_dict()
-        found = [_nested(choice.set) for choice in self.choices if matches(plain, choice.when)]
+        found = [_nested(choice.use) for choice in self.choices if matches(plain, choice.when)]
         return functools.reduce(merge, found, {})
 
     def profile_of(self, config: RunConfig) -> Profile:
@@ -195,7 +195,7 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
 
 
 def read_choices(path: Path) -> list[Values]:
-    """What `nacbench tune` wrote: a file with the key ``choices``; what else it says is for people.
+    """What ``nacbench tune`` wrote: a file with the key ``choices``; what else it says is for people.
 
     Raises:
         UserError: if there is no such file, or it is another's.

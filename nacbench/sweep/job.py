@@ -60,7 +60,7 @@ def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None 
         when_warned: called with the signal and None after a run has saved itself upon Slurm's warning.
 
     Returns:
-        An exit code: `DONE` only if the run is done.
+        An exit code: ``DONE`` only if the run is done.
     """
     from nacbench.registry import load_plugin_file
     from nacbench.sweep.submission import read_submission

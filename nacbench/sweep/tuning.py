@@ -181,7 +181,7 @@ def choices_file(outcome: Outcome, written_by: str) -> str:
                 "model.size": one.cell.size,
                 "scale": one.cell.scale,
             },
-            "set": dict(one.best.settings),
+            "use": dict(one.best.settings),
             "evidence": {
                 "tried": {label(tried.settings): round(tried.score.value, 6) for tried in one.tried},
                 "seeds": sorted(one.best.seeds),

@@ -72,7 +72,7 @@ def test_what_is_written_is_what_a_sweep_takes(tmp_path: Path) -> None:
     rows = tuning_of([*tried(RATES, size="tiny", scale="smoke")])
     (tmp_path / "rates.yaml").write_text(choices_file(rows, "nacbench tune runs"))
     (choice,) = read_choices(tmp_path / "rates.yaml")
-    assert choice["set"] == {"training.lr": 0.004}
+    assert choice["use"] == {"training.lr": 0.004}
     tried_ones = {"training.lr=0.001": 0.5, "training.lr=0.004": 0.7, "training.lr=0.009": 0.6}
     assert choice["evidence"] == {"tried": tried_ones, "seeds": [0], "epochs": 2}
     content = {"tasks": ["digits", "digits-c", "parametric-shapes"], "models": ["nac", "vit"], "scale": "smoke"}
@@ -87,7 +87,7 @@ def test_what_is_written_is_what_a_sweep_takes(tmp_path: Path) -> None:
 
 
 def test_what_a_block_sets_itself_stays() -> None:
-    choices = [{"when": {"task": "digits"}, "set": {"training.lr": 0.004, "training.epochs": 2}}]
+    choices = [{"when": {"task": "digits"}, "use": {"training.lr": 0.004, "training.epochs": 2}}]
     content = {"tasks": "digits", "models": "nac", "scale": "smoke", "axes": {"training.lr": [0.1, 0.2]}}
     sweep = parse_sweep({**content, "choices": choices}, Path("mine.yaml"))
     recipes = [config.training.model_dump() for config in sweep.expand()]
@@ -97,8 +97,8 @@ def test_what_a_block_sets_itself_stays() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ([{"when": {"task": "digits"}, "set": {"training.lrr": 1}}], "unknown setting 'training.lrr'"),
-        ([{"when": {"task": "digits"}}], "choices.0.set"),
+        ([{"when": {"task": "digits"}, "use": {"training.lrr": 1}}], "unknown setting 'training.lrr'"),
+        ([{"when": {"task": "digits"}}], "choices.0.use"),
         ("nowhere.yaml", "cannot read nowhere.yaml"),
     ],
 )

@@ -1,0 +1,106 @@
+"""What Sphinx has to be told of this project's docstrings and signatures.
+
+- Fields of pydantic's models are described in ``Field``: they become a section ``Attributes:``, as other classes have.
+- In that section, ``a, b: text`` is two entries.
+- A property's first line is a sentence, not ``type: description``.
+- Signatures of plug-ins and pydantic's models would list every limit of every option; tables and attributes do.
+- A protocol is not made: it has no signature.
+- Bases that are private or say nothing are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from site_fields import described_fields
+
+from nacbench.plugin import Plugin
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+BEFORE_NAPOLEON = 400
+SEVERAL = re.compile(r"^    (\w+(?:, \w+)+): (.*)")
+ANNOTATED = re.compile(r"Annotated\[([^\[\]]+), FieldInfo\([^()]*\)\]")
+FROM_PYDANTIC = {"model_config", "model_post_init"}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect all of it."""
+    app.connect("autodoc-process-docstring", _mend_docstring, priority=BEFORE_NAPOLEON)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("autodoc-process-bases", _public_bases)
+    app.connect("autodoc-skip-member", _skipped)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _mend_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    if what in ("property", "attribute"):
+        lines[:0] = ["..", ""]  # a comment, so that napoleon looks for no type before the first colon
+    elif what == "class":
+        if issubclass(thing, BaseModel) and "Attributes:" not in lines:
+            lines += _attributes(thing)
+        lines[:] = list(_one_by_one(lines))
+
+
+def _attributes(model: type[BaseModel]) -> Iterator[str]:
+    own = [row for row in described_fields(model) if row.name in model.__annotations__]
+    if own:
+        yield from ("", "Attributes:")
+        for row in own:
+            default = "" if row.default in ("required", "none") else f"; default {row.default.replace('`', '``')}"
+            yield f"    {row.name}: {row.what + '. ' if row.what else ''}({row.value.replace('`', '``')}{default})"
+        yield ""
+
+
+def _one_by_one(lines: list[str]) -> Iterator[str]:
+    """The same, with an entry for each of several attributes that share a description."""
+    waiting: list[str] = []  # the others' names
+    block: list[str] = []
+
+    def others() -> Iterator[str]:
+        for name in waiting:
+            yield f"    {name}: {block[0]}"
+            yield from block[1:]
+        waiting.clear()
+
+    inside = False
+    for line in lines:
+        if waiting and not line.startswith("     "):
+            yield from others()
+        inside = line == "Attributes:" or (inside and (not line or line.startswith(" ")))
+        if inside and (match := SEVERAL.match(line)):
+            first, *waiting[:] = match[1].split(", ")
+            block[:] = [match[2]]
+            yield f"    {first}: {match[2]}"
+        else:
+            block += [line] if waiting else []
+            yield line
+    yield from others()
+
+
+def _short_signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    if what == "class" and issubclass(thing, Plugin):
+        settings = [f"{own.name}={own.default!r}" for own in dataclasses.fields(thing)]
+        return (f"(*, {', '.join(settings)})" if settings else "()", None)
+    if what == "class" and (issubclass(thing, BaseModel) or getattr(thing, "_is_protocol", False)):
+        return "", None
+    return (ANNOTATED.sub(r"\1", signature), returns) if signature else None
+
+
+def _public_bases(app: Sphinx, name: str, thing: type, options: Any, bases: list[type]) -> None:
+    def public(base: type) -> list[type]:
+        return [base] if not base.__name__.startswith("_") else [own for b in base.__bases__ for own in public(b)]
+
+    bases[:] = list(dict.fromkeys(own for base in bases for own in public(base)))
+
+
+def _skipped(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    is_field_of_tuple = type(thing).__name__ == "_tuplegetter"
+    return True if is_field_of_tuple or name in FROM_PYDANTIC else None

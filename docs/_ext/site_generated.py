@@ -1,0 +1,69 @@
+"""The generated blocks of the pages, by name: made from the code at build time, as Markdown.
+
+A page asks for one in a fenced block ``{generated} tasks``, maybe with an argument. Nothing here needs Sphinx.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from site_commands import commands
+from site_fields import fields, record
+from site_markdown import escaped, table
+from site_plugins import model_costs, model_reference, models, task_reference, tasks
+
+
+def suites() -> str:
+    """The sweeps that come with the package."""
+    from nacbench.sweep.config import read_sweep
+    from nacbench.sweep.config import suites as names
+
+    sweeps = {name: read_sweep(name) for name in names()}
+    rows = [[f"`{name}`", str(len(sweep.expand())), escaped(sweep.description)] for name, sweep in sweeps.items()]
+    return table(["suite", "runs", "what"], rows, right=[1])
+
+
+def claims() -> str:
+    """The paper's claims with the comparison and the bar that decide each."""
+    from nacbench.paper.claims import Better, Competitive, read_claims
+
+    rows = []
+    for claim in read_claims().claims:
+        if isinstance(claim, Better):
+            bar = f"score − {claim.baseline}'s > {100 * claim.decides:g} points (claimed: {100 * claim.claimed:g})"
+        elif isinstance(claim, Competitive):
+            bar = f"score − {claim.baseline}'s > −{100 * claim.within:g} points"
+        else:
+            gain, loss = claim.gain, claim.loss
+            bar = f"{gain.metric} ≥ {gain.at_least:g} and {loss.metric} ≤ {100 * loss.at_most:g} %, in the same runs"
+        rows.append([f"`{claim.name}`", escaped(f"NAC {claim.says}"), f"`{claim.task}`", escaped(bar)])
+    return table(["claim", "it says", "task", "reproduced if surely"], rows)
+
+
+def corruptions() -> str:
+    """The names of the corruptions, in one sentence."""
+    from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+
+    return f"{', '.join(f'`{name}`' for name in CORRUPTIONS)}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}.\n"
+
+
+GENERATORS: Mapping[str, Callable[..., str]] = {
+    "tasks": tasks,
+    "task-reference": task_reference,
+    "models": models,
+    "model-costs": model_costs,
+    "model-reference": model_reference,
+    "fields": fields,
+    "record": record,
+    "suites": suites,
+    "claims": claims,
+    "corruptions": corruptions,
+    "commands": commands,
+}
+BLOCK = re.compile(r"^```\{generated\} ([\w-]+)(?: ([\w.]+))?\n```$", re.MULTILINE)
+
+
+def filled_in(text: str) -> str:
+    """A page with its generated blocks made."""
+    return BLOCK.sub(lambda block: GENERATORS[block[1]](*filter(None, [block[2]])), text)

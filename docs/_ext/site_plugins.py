@@ -1,0 +1,208 @@
+"""What the pages say of tasks and models: tables of all, and a section for each, from the registry."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from site_fields import allowed, shown
+from site_markdown import code, escaped, explained, prose, table
+
+if TYPE_CHECKING:
+    from nacbench.model import Model
+    from nacbench.plugin import Plugin
+    from nacbench.task import Task
+
+MIRROR = Path("DATA")  # stands for the user's own
+PROTOCOLS = ("supervised", "ood", "low-shot", "pruned")
+
+
+def tasks() -> str:
+    """The table of all tasks, each linked to its section."""
+    rows = [
+        [
+            f"[`{name}`](task-reference.md#{name})",
+            escaped(cls.title),
+            cls.modality,
+            cls.protocol,
+            str(cls.classes),
+            cls.metric,
+            code(cls.source_task or "") or "—",
+            _where_from(cls),
+        ]
+        for name, cls in _sorted_tasks()
+    ]
+    head = ["name", "title", "modality", "protocol", "classes", "metric", "network of", "data"]
+    return table(head, rows, right=[4])
+
+
+def task_reference() -> str:
+    """A section for each task: what it says of itself, its options, and its recipes."""
+    sections = [_task_section(name, cls) for name, cls in _sorted_tasks()]
+    return "\n".join([*sections, _pruned_section()])
+
+
+def _sorted_tasks() -> list[tuple[str, type[Task]]]:
+    from nacbench.registry import TASKS
+
+    loaded, broken = TASKS.load_all()
+    assert not broken, broken
+    built_in = {name for name, entry in TASKS.entries().items() if entry.origin == "built in"}
+    modalities = list(dict.fromkeys(cls.modality for name, cls in loaded.items()))
+    found = [(name, cls) for name, cls in loaded.items() if name in built_in]
+    return sorted(found, key=lambda own: (PROTOCOLS.index(own[1].protocol), modalities.index(own[1].modality), own[0]))
+
+
+def _task_section(name: str, cls: type[Task]) -> str:
+    scales = ", ".join(cls.recipes)
+    source = f"network of [`{cls.source_task}`](#{cls.source_task})" if cls.source_task else "trains its own network"
+    facts = [
+        f"**{escaped(cls.title)}** · {cls.modality} · {cls.protocol}, {source} · {cls.classes:,} classes · metric "
+        f"{cls.metric} · scales {scales} · version {cls.version}",
+        f"Licence: {escaped(cls.licence)}",
+        f"Citation: {escaped(cls.citation)}",
+        f"Source: {escaped(cls.source)}",
+        *(f"Data: {line}" for line in _data_lines(name, cls)),
+    ]
+    listed = "\n".join(f"- {fact}" for fact in facts)
+    return f"## {name}\n\n{prose(cls)}\n\n{listed}\n\n{_settings_by_scale(cls)}"
+
+
+def _pruned_section() -> str:
+    from nacbench.registry import TASKS
+
+    cls = TASKS.get("digits-pruned")
+    about = (
+        "For every task `X` that trains a network there is a task `X-pruned`, made by the registry from the name. "
+        "Title, licence, citation and data are those of `X`; options and recipes are the same for all."
+    )
+    return f"## X-pruned\n\n{about}\n\n{prose(cls)}\n\n{_settings_by_scale(cls)}"
+
+
+def _where_from(cls: type[Task]) -> str:
+    """In a word, what has to be done for the data."""
+    from nacbench.data.source import LocalFiles
+
+    sources = cls().sources()
+    if not sources:
+        return "always there"
+    return "by hand" if any(isinstance(source, LocalFiles) for source in sources) else "fetched"
+
+
+def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
+    from nacbench.data.source import LocalFiles
+
+    sources = cls().sources()
+    if not sources:
+        yield "always there, nothing to fetch"
+    for source in sources:
+        verb = "import" if isinstance(source, LocalFiles) else "fetch"
+        path = " PATH" if verb == "import" else ""
+        place = source.place(MIRROR).relative_to(MIRROR)
+        yield f"`{place}/` in the mirror, brought by `nacbench data {verb} {name}{path}` ({escaped(source)})"
+
+
+def _settings_by_scale(cls: type[Task]) -> str:
+    from nacbench.identity import flatten
+
+    options = _options_table(cls, "task", list(cls.recipes))
+    by_scale = {s: flatten(r.model_dump(mode="json", exclude_unset=True)) for s, r in cls.recipes.items()}
+    keys = list(dict.fromkeys(key for values in by_scale.values() for key in values))
+    rows = [[code(f"training.{key}"), *(code(by_scale[s].get(key, "")) for s in by_scale)] for key in keys]
+    recipe = table(["recipe", *by_scale], rows, right=range(1, 1 + len(by_scale)))
+    return f"{options}\n{recipe}"
+
+
+def models() -> str:
+    """The table of all models."""
+    rows = [
+        [
+            f"[`{name}`](#{name})",
+            escaped(cls.title),
+            "tokens" if cls.reads == "tokens" else "the raw image",
+            "apart" if cls.conditional else "among the tokens" if cls.reads == "tokens" else "—",
+            escaped(cls.citation),
+        ]
+        for name, cls in _models().items()
+    ]
+    return table(["name", "title", "reads", "a sentence", "citation"], rows)
+
+
+def model_costs() -> str:
+    """Parameters and operations of every size, for the reference images."""
+    from nacbench.config import SIZE_OF_SCALE
+    from nacbench.conformance import ReferenceImages
+    from nacbench.profiling.sizing import operations_of, parameters_of
+
+    scale_of = {size: scale for scale, size in SIZE_OF_SCALE.items()}
+    rows = []
+    for name, cls in _models().items():
+        for size in cls.presets or SIZE_OF_SCALE.values():
+            model = cls.configured("model", size, {})
+            task = ReferenceImages.configured("task", scale_of.get(size, "paper"), {})
+            operations = operations_of(model, task) / 1e6
+            rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", f"{operations:,.1f}"])
+    return table(["model", "size", "parameters", "operations (millions)"], rows, right=[2, 3])
+
+
+def model_reference() -> str:
+    """A section for each model: what it is, and its options by size."""
+    sections = []
+    for name, cls in _models().items():
+        sizes = list(cls.presets)
+        about = prose(cls) if name != "nac" else "See [the circuit](circuit.md) for what it computes."
+        sections.append(f"### {name}\n\n{about}\n\n{_options_table(cls, 'model', sizes)}")
+    return "\n".join(sections)
+
+
+def _models() -> Mapping[str, type[Model]]:
+    from nacbench.registry import MODELS
+
+    loaded, broken = MODELS.load_all()
+    assert not broken, broken
+    return {name: cls for name, cls in loaded.items() if MODELS.entries()[name].origin == "built in"}
+
+
+def _options_table(cls: type[Plugin], section: str, presets: list[str]) -> str:
+    """The options of a plug-in with their defaults and what its presets make of them."""
+    from pydantic import TypeAdapter
+
+    fields = dataclasses.fields(cls)
+    if not fields:
+        return ""
+    schema = TypeAdapter(cls).json_schema()["properties"]
+    meanings = _meanings(cls)
+    named = [preset for preset in presets if cls.presets.get(preset)]
+    rows = [
+        [
+            code(f"{section}.{field.name}"),
+            escaped(_with_names(meanings.get(field.name, ""), schema[field.name])),
+            escaped("name" if "enum" in schema[field.name] else allowed(schema[field.name])),
+            code(shown(field.default)),
+            *(code(shown(cls.presets[preset].get(field.name, ""))) for preset in named),
+        ]
+        for field in fields
+    ]
+    head = ["option", "what", "value", "default", *named]
+    if not any(row[1] for row in rows):
+        head, rows = [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
+    return table(head, rows, right=range(len(head) - len(named) - 1, len(head)))
+
+
+def _with_names(meaning: str, schema: Mapping[str, Any]) -> str:
+    """What an option means, and where it is one of a few names, these."""
+    names = ", ".join(f"`{name}`" for name in schema.get("enum", ()))
+    return f"{meaning}; one of {names}" if names else meaning
+
+
+def _meanings(cls: type[Plugin]) -> dict[str, str]:
+    """From the docstrings; where one refers to another class for the options, from that one's."""
+    found = explained(cls)
+    for base in cls.__mro__:
+        if match := re.match(r"See `([\w.]+)\.(\w+)` for what each option means", base.__dict__.get("__doc__") or ""):
+            found |= explained(getattr(importlib.import_module(match[1]), match[2]))
+    return found

@@ -1,0 +1,65 @@
+"""Sphinx's settings for the documentation site; what is made from the code at build time is made in _ext/."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]  # this checkout, whatever is installed
+
+from nacbench import __version__  # noqa: E402
+
+project = "nacbench"
+author = "the nacbench developers"
+copyright = "the nacbench developers, Apache-2.0"
+version = release = __version__
+language = "en"
+exclude_patterns = ["_build"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "site_pages",
+    "site_docstrings",
+    "site_mathml",
+]
+
+# Markdown
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+smartquotes_action = "qe"  # quotes and ellipses; the two dashes of an option stay
+highlight_language = "text"  # of indented blocks; fenced ones say what they are
+
+# docstrings: single backticks are names of Python objects, and nitpicky wants each of them to exist
+default_role = "py:obj"
+autodoc_default_options = {"members": True}
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # what a base promises is said there
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+nitpicky = True
+OTHERS = (
+    "(accelerate|collections|contextlib|networkx|nn|np|numpy|nx|pathlib|pd|pydantic|pydantic_core|tempfile|torch|"
+    "torchvision|types|typing|v2)"
+)
+nitpick_ignore_regex = [
+    # Python's and other libraries' types: their inventories of names are on the network, which a build must not need
+    ("py:.*", rf"{OTHERS}\..*"),
+    # the same as some annotations name them
+    ("py:class", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
+    # aliases and type variables of our own, which nobody looks up
+    ("py:class", r"Cause|Pair|Prior|nacbench\.registry\.P|nacbench\.results\.statistics\.Key"),
+]
+
+# the pages
+html_math_renderer = "mathml"
+html_theme = "furo"
+html_title = f"nacbench {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False

@@ -1,0 +1,59 @@
+"""Attention pooling: every token through one layer, their weighted mean through a few more; any modality."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from nacbench.model import Model, Operations, product
+from nacbench.task import TaskSpec
+
+Count = Annotated[int, Field(gt=0, strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionPooling(Model):
+    """Tokens meet only in the mean, so it shows how much of a task needs more than one look at each token.
+
+    Attributes:
+        width: of the hidden layers.
+        depth: hidden layers after the mean.
+        dropout: before the last layer, in training.
+    """
+
+    title = "Attention pooling"
+    citation = "Ilse et al. 2018, Attention-based Deep Multiple Instance Learning, arXiv 1802.04712"
+    presets = {"tiny": {"width": 320, "depth": 2}, "mini": {"width": 448, "depth": 2}, "paper": {}}
+    resized_by = ("depth", "width")
+
+    width: Count = 2944
+    depth: Count = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        w = self.width
+        read = product(tokens, spec.token_dim, w) + product(tokens, w, 1) + product(1, tokens, w)
+        return Operations(example=read + self.depth * product(1, w, w) + product(1, w, spec.classes))
+
+    def build(self, spec: TaskSpec):
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self, width, depth, dropout):
+                super().__init__()
+                self.embed = nn.Sequential(nn.Linear(spec.token_dim, width), nn.GELU())
+                self.score = nn.Linear(width, 1, bias=False)
+                layers = [part for _ in range(depth) for part in (nn.Linear(width, width), nn.GELU())]
+                self.rest = nn.Sequential(nn.LayerNorm(width), *layers, nn.Dropout(dropout))
+                self.logits = nn.Linear(width, spec.classes)
+
+            def forward(self, tokens, mask=None):  # B×V×T, B×V (true: a token) → B×classes
+                hidden = self.embed(tokens)
+                scores = self.score(hidden).squeeze(-1)  # B V
+                if mask is not None:
+                    scores = scores.masked_fill(~mask, -torch.inf)
+                mean = (scores.softmax(-1).unsqueeze(1) @ hidden).squeeze(1)
+                return self.logits(self.rest(mean))
+
+        return Net(self.width, self.depth, self.dropout)

@@ -1,0 +1,102 @@
+"""Breast cancer: is a tumour malignant or benign? Thirty measurements of its cells become tokens; needs no network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from nacbench.data.array_task import ArrayTask, Count
+from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.recipe import Recipe
+from nacbench.task import TaskSpec, Tokens
+
+MEASUREMENTS = 30
+
+
+class TableRecipe(Recipe):
+    """A recipe with augmentation for tables of numbers."""
+
+    noise: float = Field(0.0, ge=0, description="standard deviation of the noise on each number, in its own deviations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreastCancer(ArrayTask):
+    """Every fifth patient is test, the one before validation.
+
+    Attributes:
+        width: of a token.
+    """
+
+    title = "Breast cancer"
+    modality = "table"
+    classes = 2
+    licence = "CC BY 4.0"
+    citation = "Street, Wolberg and Mangasarian 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
+    source = "scikit-learn's load_breast_cancer"
+    inputs = ("numbers",)
+    presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
+    recipes = {
+        "smoke": TableRecipe(epochs=3, batch_size=32, lr=3e-3),
+        "mini": TableRecipe(epochs=30, batch_size=32, lr=2e-3, warmup_epochs=2, noise=0.1, selection="best-validation"),
+        "paper": TableRecipe(epochs=100, batch_size=32, lr=5e-4, warmup_epochs=5, noise=0.1),
+    }
+
+    width: Count = 256
+
+    def spec(self) -> TaskSpec:
+        return TaskSpec(modality=self.modality, classes=self.classes, max_tokens=MEASUREMENTS, token_dim=self.width)
+
+    def tokenizer(self):
+        import torch
+        from torch import nn
+
+        class Measurements(nn.Module):
+            """Each measurement has a vector of its own, which its value scales, and another that says which it is."""
+
+            no_weight_decay = ("name",)
+
+            def __init__(self, width):
+                super().__init__()
+                self.scale = nn.Parameter(torch.randn(MEASUREMENTS, width))
+                self.name = nn.Parameter(torch.randn(MEASUREMENTS, width))
+
+            def forward(self, numbers):  # B×V → B×V×T
+                return Tokens(numbers[..., None] * self.scale + self.name)
+
+        return Measurements(self.width)
+
+    def preparation(self, recipe: TableRecipe, spec: TaskSpec):
+        return Noisy(recipe.noise)
+
+    def arrays(self, data_root: Path) -> Arrays:
+        return cached_arrays("breast-cancer", f"version {self.version}", _load)
+
+
+class Noisy:
+    """From stored arrays to what the tokenizer takes: see `nacbench.data.live.Preparation`."""
+
+    def __init__(self, noise: float) -> None:
+        self.noise = noise
+
+    def train(self, inputs, labels):
+        import torch
+
+        numbers = inputs["numbers"]
+        return {"numbers": numbers + self.noise * torch.randn_like(numbers)}, labels
+
+    def plain(self, inputs, first):
+        return {"numbers": inputs["numbers"]}
+
+
+def _load():
+    import numpy as np
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    turn = np.arange(len(data.target)) % 5
+    parts = {"train": turn < 3, "validation": turn == 3, "test": turn == 4}
+    mean, deviation = data.data[parts["train"]].mean(0), data.data[parts["train"]].std(0)
+    numbers = ((data.data - mean) / deviation).astype(np.float32)
+    labels = data.target.astype(np.int16)
+    arrays = {f"{name}_numbers": numbers[chosen] for name, chosen in parts.items()}
+    return arrays | {f"{name}_labels": labels[chosen] for name, chosen in parts.items()}

@@ -13,7 +13,7 @@ help:
 	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
 	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
 	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
-	@echo "make bench  measure speed and write results/bench/ (half an hour on two cores that do nothing else)"
+	@echo "make bench  measure speed and write results/bench/ (a quarter of an hour on two cores that do nothing else)"
 	@echo "make docs   install with Sphinx and build the site: docs/_build/html/index.html"
 	@echo "make clean  remove the environment and what was built"
 

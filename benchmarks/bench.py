@@ -1,6 +1,6 @@
 """All benchmarks of speed, as one table of what was reached beside what was aimed at.
 
-    make bench                                    on a machine that does nothing else: half an hour on two cores
+    make bench                                    on a machine that does nothing else: a quarter of an hour on two cores
     python benchmarks/bench.py steps processes    only these parts
 
 Writes results/bench/MACHINE.json and .md. Every figure is a ratio, or a time, measured in this run on this machine;

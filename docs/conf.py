@@ -49,7 +49,7 @@ nitpick_ignore_regex = [
     # Python's and other libraries' types: their inventories of names are on the network, which a build must not need
     ("py:.*", rf"{OTHERS}\..*"),
     # the same as some annotations name them
-    ("py:class", "Accelerator|DatasetDict|NoneType|Path|Tensor"),
+    ("py:class", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
     # aliases and type variables of our own, which nobody looks up
     ("py:class", r"Cause|Pair|Prior|nacbench\.registry\.P|nacbench\.results\.statistics\.Key"),
 ]

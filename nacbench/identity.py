@@ -99,12 +99,15 @@ def _engine_digest() -> str:
 
 
 def _plugin_digest(cls: type[Plugin]) -> str:
-    """Of the plug-in's own file, or all of the package that it brings, and of what they import of the suite's own."""
+    """Of the plug-in's own file, or all of the package that it brings, and of what they import of the suite's own.
+
+    Where it is made from another plug-in, of that one's, too."""
     file = sys.modules[cls.__module__].__file__
     assert file is not None
     package = cls.__module__.rpartition(".")[0]
     shared = package in ("", "nacbench.tasks", "nacbench.baselines", "nacbench.protocols")
-    return _digest_from(Path(file) if shared else Path(file).parent)
+    own = _digest_from(Path(file) if shared else Path(file).parent)
+    return own if cls.made_from is None else short_digest(f"{own}{_plugin_digest(cls.made_from)}".encode())
 
 
 @cache

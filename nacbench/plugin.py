@@ -23,9 +23,11 @@ class Plugin:
 
     Attributes:
         presets: named sets of field values: for a task by scale (``smoke``, ``mini``, ``paper``), for a model by size.
+        made_from: the plug-in that this one is made from by code of ours, whose code it computes with; mostly None.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    made_from: ClassVar["type[Plugin] | None"] = None
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     @classmethod

@@ -160,7 +160,14 @@ def _pruned(name: str, source: type[Task]) -> type[Task]:
     return pruned_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
 
 
-TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks", {"-pruned": _pruned})
+def _tuning(name: str, source: type[Task]) -> type[Task]:
+    from nacbench.protocols.tuning import tuning_task
+
+    return tuning_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
+
+
+FAMILIES = {"-pruned": _pruned, "-tuning": _tuning}
+TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks", FAMILIES)
 MODELS: Registry[Model] = Registry("model", Model, "nacbench.baselines", "nacbench.models")
 
 

@@ -38,7 +38,7 @@ class GeometricShapes(PointTask):
     )
     presets = {
         "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "visits": 4},
-        "mini": {"points": 256, "bands": 16, "highest_frequency": 32.0, "visits": 32},
+        "mini": {"points": 128, "bands": 16, "highest_frequency": 32.0, "visits": 32},
         "paper": {"points": 2048, "bands": 64, "visits": 256},
     }
     recipes = {

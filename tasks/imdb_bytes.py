@@ -52,7 +52,7 @@ class ImdbBytes(SequenceTask):
             "train_examples": 128,
             "test_examples": 64,
         },
-        "mini": {"max_bytes": 1000, "width": 48, "position_dim": 32, "stride": 4},
+        "mini": {"max_bytes": 512, "width": 48, "position_dim": 32, "stride": 4},
         "paper": {},
     }
     recipes = {

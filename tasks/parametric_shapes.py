@@ -31,7 +31,7 @@ class ParametricShapes(PointTask):
     stored = 1024
     presets = {
         "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "train_examples": 128, "test_examples": 64},
-        "mini": {"points": 256, "bands": 16, "highest_frequency": 32.0},
+        "mini": {"points": 128, "bands": 16, "highest_frequency": 32.0},
         "paper": {},
     }
     recipes = {

@@ -19,6 +19,7 @@ from nacbench.cli import (
     schema,
     sweep,
     transfer,
+    tune,
     why,
 )
 from nacbench.errors import UserError
@@ -55,6 +56,7 @@ app.command("compare")(compare.compare)
 app.command("circuit")(circuit.circuit)
 app.command("prune")(prune.prune)
 app.command("profile")(profile.profile)
+app.command("tune")(tune.tune)
 app.add_typer(paper.app, name="paper")
 app.command("claims")(paper.claims)
 app.command("merge")(transfer.merge)

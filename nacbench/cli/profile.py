@@ -83,7 +83,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.network import build_network
     from nacbench.profiling.profile import Subject
     from nacbench.recipe import Recipe
-    from nacbench.training.optim import make_optimizer
+    from nacbench.training.optim import make_average, make_optimizer
 
     if config.source is not None:
         raise UserError(
@@ -99,6 +99,8 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
         net=net,
         live=live,
         optimizer=partial(make_optimizer, recipe=recipe),
+        average=partial(make_average, decay=recipe.ema) if recipe.ema else None,
+        clip_norm=recipe.clip_norm,
         precision=config.precision,
         device=device,
     )
@@ -163,6 +165,8 @@ def _describe(
     from nacbench.hardware import describe
     from nacbench.profiling.profile import count, measure
 
+    for size in sizes:
+        subject.batch(size)  # one that is too large is refused before anything is printed
     found = count(subject)
     report |= {
         "options": config.as_dict()["model"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -24,11 +24,21 @@ FEWEST = 2  # seeds: with one there is no interval
 
 
 class _Claim(BaseModel):
+    """What the paper says of a model on a task.
+
+    Attributes:
+        stand_ins: tasks of the same kind, in order, that are judged where the task itself has no evidence; the finding
+            says so.
+        settings: that a run must have where it has any of these.
+        prefer: the same, but only to choose among several variants.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str
     says: str
     task: str
+    stand_ins: list[str] = []
     model: str = "nac"
     baseline: str = "perceiver-io"
     settings: dict[str, str] = {}
@@ -119,7 +129,20 @@ def read_claims() -> Claims:
 
 
 def judge(claim: Claim, runs: Sequence[Run]) -> Finding:
-    """What these runs say to a claim: those at the largest scale that there is evidence at."""
+    """What these runs say to a claim: those at the largest scale that there is evidence at.
+
+    Runs of a task that stands in count only where the claim's own task has no evidence at any scale.
+    """
+    found = _judge_own(claim, runs)
+    if found.verdict == "no data":
+        for task in claim.stand_ins:
+            instead = _judge_own(claim.model_copy(update={"task": task}), runs)
+            if instead.verdict != "no data":
+                return replace(instead, claim=claim, why=f"{instead.why}; {task} stands in for {claim.task}")
+    return found
+
+
+def _judge_own(claim: Claim, runs: Sequence[Run]) -> Finding:
     own = [run for run in runs if run.task == claim.task and _fits(run, claim.settings)]
     weaker = Finding(claim, "no data", "", _missing(claim, own))
     for scale in SCALES:
@@ -136,10 +159,9 @@ def _judge_difference(claim: Better | Competitive, series: Sequence[Series]) -> 
     sides = [_variants(claim, series, name) for name in (claim.model, claim.baseline)]
     if not all(sides):
         return Finding(claim, "no data", "", "")
-    for name, some in zip((claim.model, claim.baseline), sides, strict=True):
+    for some in sides:
         if len(some) > 1:
-            variants = "; ".join(item.variant for item in some)
-            return Finding(claim, "no data", "", f"{name} was run in several ways, and none is the paper's: {variants}")
+            return _ambiguous(claim, some)
     ours, theirs = sides[0][0], sides[1][0]
     difference = ours.against(theirs)
     ids = tuple(run.run_id for item in (ours, theirs) for run in item.runs)
@@ -162,11 +184,21 @@ def _variants(claim: _Claim, series: Sequence[Series], model: str) -> list[Serie
     return preferred if len(found) > 1 and preferred else found
 
 
+def _ambiguous(claim: Claim, some: Sequence[Series]) -> Finding:
+    variants = "; ".join(item.variant for item in some)
+    why = f"{some[0].first.model} was run in several ways, and none is the paper's: {variants}"
+    return Finding(claim, "no data", "", why)
+
+
 def _judge_trade(claim: Trade, series: Sequence[Series]) -> Finding:
-    for item in series:
+    measured = [item for item in series if None not in (item.metric(claim.gain.metric), item.metric(claim.loss.metric))]
+    some = _variants(claim, measured, claim.model)
+    if len(some) > 1:
+        return _ambiguous(claim, some)
+    for item in some:
         gain, loss = item.metric(claim.gain.metric), item.metric(claim.loss.metric)
-        if item.first.model != claim.model or gain is None or loss is None:
-            continue
+        assert gain is not None
+        assert loss is not None
         ids = tuple(run.run_id for run in item.runs)
         effect = f"{gain.value:.1f} × at a loss of {100 * loss.value:.1f} %, {gain.count} seeds"
         if gain.count < FEWEST:
@@ -200,8 +232,7 @@ def _limited(finding: Finding, scale: str, series: Sequence[Series]) -> Finding:
         limits.append(f"at scale {scale}: it says nothing of the paper's own setting")
     if any(item.first.partial for item in series):
         limits.append("on a part of the data")
-    facts = {**vars(finding), "why": "; ".join(filter(None, limits)), "scale": scale}
-    return Finding(**facts)
+    return replace(finding, why="; ".join(filter(None, limits)), scale=scale)
 
 
 def _missing(claim: Claim, runs: Sequence[Run]) -> str:

@@ -33,7 +33,7 @@ def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
 
 
 def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> int:
-    """The same of a backward pass; the forward pass before it is not counted.
+    """Floating-point operations of a backward pass, counted as `forward_flops` does; the forward pass is not.
 
     Args:
         forward: gives what there are gradients of.

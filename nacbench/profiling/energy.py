@@ -1,11 +1,11 @@
 """What a GPU takes from the socket, by its own meter (NVML)."""
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 
 
-def energy_meter(device: str) -> Any:
+def energy_meter(device: str) -> Callable[[], float] | None:
     """A function that gives the joules that the GPU has used since its driver was loaded; None for a CPU, and for a GPU
     that keeps no count (before Volta)."""
     if torch.device(device).type != "cuda":
@@ -19,4 +19,4 @@ def energy_meter(device: str) -> Any:
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError:
         return None
-    return lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000  # it counts millijoules
+    return lambda: float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000  # it counts millijoules

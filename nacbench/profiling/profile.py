@@ -19,6 +19,8 @@ from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import Timing, time_side_by_side
 
 if TYPE_CHECKING:
+    from torch.optim.swa_utils import AveragedModel
+
     from nacbench.model import Model
     from nacbench.task import Batch, LiveTask, Tokens
 
@@ -78,6 +80,8 @@ class Subject:
         net: on its device.
         live: the task with its data.
         optimizer: makes one for a network.
+        average: makes the averaged weights that training keeps of a network; None: it keeps none.
+        clip_norm: the largest norm of a gradient; 0 does not clip.
         precision: ``fp32`` or ``bf16``.
         device: ``cpu`` or ``cuda``.
     """
@@ -86,6 +90,8 @@ class Subject:
     net: Network
     live: LiveTask
     optimizer: Callable[[Network], torch.optim.Optimizer]
+    average: Callable[[Network], AveragedModel] | None
+    clip_norm: float
     precision: str
     device: str
 
@@ -93,7 +99,7 @@ class Subject:
         """So many training examples, on the device.
 
         Raises:
-            ValueError: if there are fewer.
+            UserError: if there are fewer.
         """
         return self.live.train_batches(size, 0)[0].to(self.device)
 
@@ -112,9 +118,10 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as ``nacbench run`` makes it, on a copy of the network."""
+        """A step as ``nacbench run`` makes it, on a copy of the network: clipping and averaged weights included."""
         net = copy.deepcopy(self.net).train()
         optimizer = self.optimizer(net)
+        average = self.average(net) if self.average else None
         own: Any = getattr(net, "auxiliary_loss", None)
 
         def work() -> None:
@@ -124,8 +131,12 @@ class Subject:
                 if auxiliary is not None:
                     loss = loss + auxiliary
             loss.backward()
+            if self.clip_norm:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), self.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
+            if average is not None:
+                average.update_parameters(net)
 
         return work
 
@@ -134,7 +145,7 @@ def count(subject: Subject) -> Counts:
     """Parameters and operations, counted on one example."""
     from nacbench.model import spec_for
 
-    model, net = subject.model, subject.net.eval()
+    model, net = subject.model, copy.deepcopy(subject.net).eval()
     one = subject.batch(1).inputs
     with torch.no_grad():
         tokens: Tokens = net.tokenizer(**one)
@@ -191,18 +202,18 @@ def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[
 
 def _peak(subject: Subject, make: Callable[[Batch], Callable[[], object]], batch: Batch) -> int:
     """The most memory from scratch: the network, its gradients and the optimiser's state are part of it."""
-    if subject.device == "cuda":
-        torch.cuda.empty_cache()
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        make(batch)()
-        return torch.cuda.max_memory_allocated() - before
 
     def from_scratch() -> None:
         work = make(batch)
         for _ in range(2):  # the optimiser's state comes with the first step
             work()
 
+    if subject.device == "cuda":
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        from_scratch()
+        return torch.cuda.max_memory_allocated() - before
     return peak_during(from_scratch, batch.inputs.values())
 
 
@@ -217,7 +228,7 @@ def _joules(work: Callable[[], object], timing: Timing, device: str, examples: i
         work()
     torch.cuda.synchronize()
     time.sleep(0.1)  # until the meter has moved
-    return float(meter() - before) / calls / examples
+    return (meter() - before) / calls / examples
 
 
 def slower_than(reference: Subject, subject: Subject, size: int, seconds: float = 2.0) -> float:

@@ -18,13 +18,14 @@ from nacbench.report.protocols import shift_table, shots_table
 from nacbench.report.pruning import draw_pruning, pruning_table
 from nacbench.report.scores import score_table
 from nacbench.report.series import Series, group
+from nacbench.report.side_by_side import side_by_side
 from nacbench.results.index import read_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     failures = found.failures
     made = (
         score_table(series, failures, warnings),
+        side_by_side(series),
         shift_table(series),
         shots_table(series),
         prior_table(series),

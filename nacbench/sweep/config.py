@@ -1,5 +1,6 @@
 """SweepConfig: many runs in one YAML file, expanded to configurations of runs."""
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,14 @@ class Rule(_Part):
     use: Values = Field(min_length=1)
 
 
+class Choice(_Part):
+    """Settings of their own for some runs: where ``when`` holds, so does ``use``, unless the block says otherwise."""
+
+    when: Values = Field(min_length=1)
+    use: Values = Field(min_length=1)
+    evidence: Values = Field({}, description="for people: what it was chosen by")
+
+
 class SweepConfig(_Part):
     """What a sweep's file says; see the suites in ``nacbench/suites`` for examples.
 
@@ -67,6 +76,7 @@ class SweepConfig(_Part):
     exclude: tuple[Values, ...] = ()
     profile: Profile = Profile()
     resources: tuple[Rule, ...] = ()
+    choices: tuple[Choice, ...] = Field((), description="settings for some runs, and for the sources of others")
     plugins: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -85,9 +95,9 @@ class SweepConfig(_Part):
         used: set[int] = set()
         for block in self.blocks:
             for values in block.runs():
-                config = _resolved(values)
+                config = self._with_choices(values)
                 if block.precision == "auto" and self.profile_of(config).gpus:  # not as where it is submitted from
-                    config = _resolved({**values, "precision": "bf16"})
+                    config = self._with_choices({**values, "precision": "bf16"})
                 plain = config.as_dict()
                 matching = {i for i, pattern in enumerate(self.exclude) if matches(plain, pattern)}
                 used |= matching
@@ -99,6 +109,19 @@ class SweepConfig(_Part):
         if not configs:
             raise UserError(f"sweep {self.name!r} has no runs left: all are excluded")
         return list(configs.values())
+
+    def _with_choices(self, values: Values) -> RunConfig:
+        """The run with what was chosen for it and for its source; what the block itself sets is left."""
+        config = _resolved(values)
+        chosen = self._chosen_for(config)
+        if config.source is not None:
+            chosen = merge({"source": self._chosen_for(config.source)}, chosen)
+        return _resolved(merge(chosen, values)) if any(chosen.values()) else config
+
+    def _chosen_for(self, config: RunConfig) -> Values:
+        plain = config.as_dict()
+        found = [_nested(choice.use) for choice in self.choices if matches(plain, choice.when)]
+        return functools.reduce(merge, found, {})
 
     def profile_of(self, config: RunConfig) -> Profile:
         """The profile with the resources that this run needs."""
@@ -162,10 +185,26 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     profile = content.get("profile")
     if isinstance(profile, str):
         content["profile"] = Profile.read(profile, near=path.parent)
+    choices = content.get("choices")
+    if isinstance(choices, str):
+        content["choices"] = read_choices(path.parent / choices)
     try:
         return SweepConfig.model_validate({"name": path.stem, **content, "blocks": [_listed(grid) for grid in grids]})
     except ValidationError as error:
         raise UserError(f"{path}: {first_problem(error, '')}") from None
+
+
+def read_choices(path: Path) -> list[Values]:
+    """What ``nacbench tune`` wrote: a file with the key ``choices``; what else it says is for people.
+
+    Raises:
+        UserError: if there is no such file, or it is another's.
+    """
+    content = read_yaml(path)
+    if not isinstance(content.get("choices"), list):
+        raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
+    chosen: list[Values] = content["choices"]
+    return chosen
 
 
 def _listed(grid: Mapping[str, Any]) -> Values:

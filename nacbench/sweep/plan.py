@@ -1,13 +1,15 @@
 """What a sweep comes to on this machine's data and code: its runs with their ids, sources first."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from nacbench.config import RunConfig
 from nacbench.errors import UserError
-from nacbench.identity import Identity
+from nacbench.identity import Identity, as_text, leaves
 from nacbench.results.store import run_folder
 from nacbench.runner import unsupported
 from nacbench.sweep.config import SweepConfig
@@ -27,6 +29,7 @@ class PlannedRun:
         problem: why it cannot be done here: data is missing, or the model cannot do the task.
         is_unsuited: whether the problem is the model's.
         is_wanted: whether the sweep's file asks for it; else it is there for another.
+        variant: the settings that tell it from other runs of the plan with its task, model and seed; mostly empty.
     """
 
     config: RunConfig
@@ -36,6 +39,7 @@ class PlannedRun:
     problem: str | None = None
     is_unsuited: bool = False
     is_wanted: bool = True
+    variant: str = ""
 
     @property
     def key(self) -> str:
@@ -45,7 +49,8 @@ class PlannedRun:
     @property
     def title(self) -> str:
         """For people."""
-        return f"{self.config.task.name} · {self.config.model.name} · seed {self.config.seed}"
+        names = (self.config.task.name, self.config.model.name, f"seed {self.config.seed}", self.variant)
+        return " · ".join(filter(None, names))
 
     def folder(self, store: Path) -> Path:
         """Where it lies, or will."""
@@ -83,8 +88,22 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
             place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
-    runs = list(found.values())
+    runs = _told_apart(list(found.values()))
     return Plan(sweep, tuple(sorted(runs, key=lambda run: run.config.source is not None)))
+
+
+def _told_apart(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """The runs, with what tells them from those that would have the same title."""
+    by_title: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    settings = [leaves(run.config.as_dict()) for run in runs]
+    for run, own in zip(runs, settings, strict=True):
+        by_title[run.title].append(own)
+    told = []
+    for run, own in zip(runs, settings, strict=True):
+        alike = by_title[run.title]
+        names = [name for name in own if any(other.get(name) != own[name] for other in alike)]
+        told.append(replace(run, variant=", ".join(f"{name}={as_text(own[name])}" for name in names)))
+    return told
 
 
 @dataclass

@@ -88,6 +88,7 @@ def test_what_to_give_to_run_is_printed() -> None:
     [
         (["--model", "nac", "--batch-sizes", "1,x"], "--batch-sizes 1,x: give whole numbers"),
         (["--model", "nac", "--batch-sizes", "0"], "--batch-sizes 0: give whole numbers"),
+        (["--model", "nac", "--batch-sizes", "1,5000"], "5000 is more than the 1199 training examples"),
         (["--model", "vit", "--match", "size"], "size"),
         (["--model", "pointnet", "--match", "params"], "PointNet cannot be resized"),
     ],
@@ -126,6 +127,7 @@ def test_the_meter_counts_joules_of_the_gpu_that_torch_uses(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: types.SimpleNamespace(uuid="1234"))
     monkeypatch.setitem(sys.modules, "pynvml", made_nvml([0, 1500, 4000]))
     meter = energy_meter("cuda")
+    assert meter is not None
     assert (meter(), meter()) == (1.5, 4.0)
     monkeypatch.setitem(sys.modules, "pynvml", made_nvml([]))
     assert energy_meter("cuda") is None

@@ -107,6 +107,27 @@ def test_of_several_variants_the_preferred_counts_or_none() -> None:
     assert judge(required, several).verdict == "reproduced"
 
 
+def test_another_task_stands_in_only_where_the_claims_own_has_no_evidence() -> None:
+    claim = BETTER.model_copy(update={"stand_ins": ["listops", "listops-short"]})
+    instead = runs(0.1, task="listops-short", scale="mini")
+    found = judge(claim, [*instead, *runs(-0.1, task="imdb-bytes")])
+    assert (found.verdict, found.scale, found.claim) == ("reproduced", "mini", claim)
+    assert found.why.endswith("; listops-short stands in for digits")
+    own = judge(claim, [*instead, *runs(-0.1, scale="smoke")])
+    assert (own.verdict, own.scale) == ("contradicted", "smoke")
+    assert judge(BETTER, instead).verdict == "no data"
+    assert judge(claim, []).why == "no run of digits with nac and perceiver-io"
+
+
+def test_of_several_ways_to_trade_the_preferred_counts_or_none() -> None:
+    metrics = [{"speedup": up, "relative_drop": 0.01} for up in (9.0, 9.1, 9.2)]
+    good = [run(seed=seed, metrics=own) for seed, own in enumerate(metrics)]
+    slow = [run(seed=seed, lr=0.5, metrics={**own, "speedup": 2.0}) for seed, own in enumerate(metrics)]
+    assert "nac was run in several ways" in judge(TRADE, [*good, *slow]).why
+    preferred = TRADE.model_copy(update={"prefer": {"training.lr": "0.5"}})
+    assert judge(preferred, [*good, *slow]).verdict == "contradicted"
+
+
 @pytest.mark.parametrize(
     ("speedups", "drops", "verdict"),
     [
@@ -130,6 +151,7 @@ def test_the_claims_that_come_with_the_suite_are_of_its_tasks_and_models() -> No
     assert len({claim.name for claim in content.claims}) == len(content.claims) == 7
     for claim in content.claims:
         assert claim.task in TASKS.entries() or isinstance(claim, Trade)
+        assert all(TASKS.get(task).modality == TASKS.get(claim.task).modality for task in claim.stand_ins)
         assert {claim.model, claim.baseline} <= set(MODELS.entries())
         if isinstance(claim, Better):
             assert claim.decides == pytest.approx(claim.claimed / 2)

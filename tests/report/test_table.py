@@ -14,6 +14,7 @@ from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
 from nacbench.report.scores import score_table
 from nacbench.report.series import Series, group
+from nacbench.report.side_by_side import side_by_side
 from nacbench.report.table import Table
 from nacbench.results.index import read_runs, row_of
 from nacbench.results.record import Failure, RunRecord
@@ -247,3 +248,43 @@ def test_a_real_latex_takes_every_table(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "all.pdf").stat().st_size > 1000
+
+
+# -- models side by side -----------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_a_task_and_a_column_a_model() -> None:
+    vit = [made_record(model="vit", task="cifar10", score=0.6), made_record(model="vit", score=0.3)]
+    table = side_by_side(group_of([*RECORDS, *vit]))
+    assert table is not None
+    assert [column.head for column in table.columns] == ["task", "scale", "test examples", "nac", "vit", "perceiver-io"]
+    assert table.rows == [
+        ("cifar10", "mini", "1,000", "50.00", "60.00", "—"),
+        ("digits", "mini", "1,000", "92.00 ± 4.97", "30.00", "95.33 ± 1.43"),
+    ]
+    assert len(table.frame) == 5
+
+
+def test_a_model_that_was_run_in_several_ways_has_no_cell_of_its_own() -> None:
+    table = side_by_side(group_of([*RECORDS, made_record(lr=0.5)]))
+    assert table is not None
+    assert [row[3] for row in table.rows] == ["50.00", "several"]
+    assert set(table.frame["task"]) == {"cifar10", "digits"}
+
+
+def test_what_is_bold_there_is_bold_here() -> None:
+    scores = {"nac": (0.90, 0.91, 0.92), "perceiver-io": (0.80, 0.81, 0.82)}
+    runs = [
+        made_record(task=task, model=model, seed=seed, score=score)
+        for task in ("digits", "cifar10")
+        for model, own in scores.items()
+        for seed, score in enumerate(own)
+    ]
+    table = side_by_side(group_of(runs))
+    assert table is not None
+    assert table.bold == {(0, 3), (1, 3)}
+
+
+def test_one_task_or_one_model_has_no_such_table() -> None:
+    assert side_by_side(group_of(RECORDS[:6])) is None
+    assert side_by_side(group_of([made_record(), made_record(task="cifar10")])) is None

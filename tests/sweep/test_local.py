@@ -223,7 +223,8 @@ def test_the_command_line_tells_what_stands_where(place: Place, tmp_path: Path) 
     assert submitted.returncode == 1
     assert "mine: 1 of 2 runs done" in submitted.stdout
     status = nacbench("status", *words).stdout
-    assert "failed (error)  sleepy · sleepy · seed 0: RuntimeError: made to fail" in status
+    title = "sleepy · sleepy · seed 0 · task.fault=error, task.fault_step=1"
+    assert f"failed (error)  {title}: RuntimeError: made to fail" in status
     assert "nacbench sweep retry" in status
     rows = json.loads(nacbench("status", *words, "--json").stdout)
     assert sorted((row["state"], row["cause"]) for row in rows) == [("done", None), ("failed", "error")]

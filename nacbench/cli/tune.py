@@ -1,0 +1,81 @@
+"""``nacbench tune``: of the settings that were tried, those that validation examples speak for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.options import Json
+
+if TYPE_CHECKING:
+    from nacbench.sweep.tuning import Outcome
+
+
+def tune(
+    stores: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders of runs of X-tuning tasks.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Write the choices there, for the key choices of a sweep."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Choose each model's settings on each task by validation scores, from runs that tried several.
+
+    Such runs are those of the task X-tuning for any task X: they hold the test examples back.
+    """
+    from nacbench.files import write_text
+    from nacbench.results.index import read_runs
+    from nacbench.sweep.tuning import choices_file, label, tuning_of
+
+    found = read_runs(*stores)
+    outcome = tuning_of(found.runs)
+    for line in [*found.broken, *outcome.left_out]:
+        typer.echo(f"warning: {line}", err=True)
+    if as_json:
+        rows = [
+            {
+                **one.cell._asdict(),
+                "tried": [{**tried.settings, "score": tried.score.value} for tried in one.tried],
+                "chosen": dict(one.best.settings),
+                "at_the_edge": one.at_the_edge,
+            }
+            for one in outcome.tuned
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print(outcome)
+    if to is not None:
+        command = " ".join(["nacbench tune", *(str(store) for store in stores), "--to", str(to)])
+        write_text(to, choices_file(outcome, command))
+        typer.echo(
+            f"{len(outcome.tuned)} choices written to {to}; a sweep takes them with the key choices", err=as_json
+        )
+    if not as_json and any(one.at_the_edge for one in outcome.tuned):
+        some = label(next(one for one in outcome.tuned if one.at_the_edge).best.settings)
+        typer.echo(f"† at the edge of what was tried ({some} …): a wider range may hold better ones")
+
+
+def _print(outcome: "Outcome") -> None:
+    """One row for each model and task; where all tried the same one setting, its name stands in the head alone."""
+    from nacbench.cli.tables import print_table
+    from nacbench.sweep.tuning import label
+
+    names = {name for one in outcome.tuned for name in one.best.settings}
+    (only,) = names if len(names) == 1 else ("",)
+
+    def told(settings: "Mapping[str, Any]") -> str:
+        return label(settings).removeprefix(f"{only}=") if only else label(settings)
+
+    rows = [
+        [
+            one.cell.task,
+            one.cell.model,
+            " · ".join(f"{told(tried.settings)}: {100 * tried.score.value:.2f}" for tried in one.tried),
+            told(one.best.settings) + (" †" if one.at_the_edge else ""),
+        ]
+        for one in outcome.tuned
+    ]
+    head = ["task", "model", f"{only or 'settings'}: validation score (%)", "chosen"]
+    print_table(head, rows)

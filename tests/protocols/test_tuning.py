@@ -1,0 +1,100 @@
+"""Tasks for tuning: what they score instead of the test examples, and that nothing takes them for results."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nacbench.config import resolve
+from nacbench.data.array_task import ArrayTask
+from nacbench.data.live import Split
+from nacbench.errors import UserError
+from nacbench.identity import Identity
+from nacbench.registry import TASKS
+from nacbench.runner import Outcome, run
+from nacbench.training.execution import Execution
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    store = tmp_path_factory.mktemp("runs")
+    given = {"task": {"name": "digits-tuning"}, "model": {"name": "vit"}, "scale": "smoke", "precision": "fp32"}
+    config = resolve({**given, "training": {"epochs": 1}})
+    return run(config, store=store, data_root=store, execution=lambda: Execution(show_progress=False))
+
+
+def test_the_score_is_that_of_the_validation_examples(outcome: Outcome) -> None:
+    record = outcome.record
+    assert record.task == "digits-tuning"
+    assert record.data.splits == {"train": 1199, "validation": 299, "test": 299}
+    assert record.metrics["test"] == record.metrics["validation"]
+    assert record.data.notes == ["for tuning: scored on validation examples; the test examples are not read"]
+
+
+def made(train: int, validation: int = 0) -> dict[str, np.ndarray]:
+    """Digits whose first pixel says which split they are of, and in which place."""
+    arrays: dict[str, np.ndarray] = {}
+    for number, (split, count) in enumerate({"train": train, "validation": validation, "test": 50}.items()):
+        if count:
+            arrays[f"{split}_images"] = 1000 * number + np.arange(count).reshape(-1, 1)
+            arrays[f"{split}_labels"] = np.zeros(count, dtype=np.int16)
+    return arrays
+
+
+def task(**options: int) -> ArrayTask:
+    found = TASKS.get("digits-tuning").configured("task", "mini", options)
+    assert isinstance(found, ArrayTask)
+    return found
+
+
+def firsts(split: Split) -> set[int]:
+    return set(split.inputs["images"][split.indices][:, 0].tolist())
+
+
+def test_without_a_validation_split_a_tenth_of_the_training_examples_is_held_out() -> None:
+    splits = task().splits(made(200))
+    assert (len(splits["train"]), len(splits["test"])) == (180, 20)
+    assert firsts(splits["train"]) | firsts(splits["test"]) == set(range(200))
+    assert not firsts(splits["train"]) & firsts(splits["test"])
+    assert splits["validation"] is splits["test"]
+
+
+def test_at_most_five_thousand_are_held_out() -> None:
+    assert len(task().splits(made(90_000))["test"]) == 5000
+
+
+def test_where_a_tenth_is_less_than_one_a_class_the_training_examples_are_scored() -> None:
+    splits = task().splits(made(99))
+    assert firsts(splits["test"]) == firsts(splits["train"]) == set(range(99))
+
+
+def test_a_validation_split_of_the_data_or_of_the_options_is_taken() -> None:
+    assert firsts(task().splits(made(200, 30))["test"]) == set(range(1000, 1030))
+    assert len(task(validation_examples=7).splits(made(200))["test"]) == 7
+
+
+def test_the_code_of_the_task_that_is_tuned_is_part_of_a_run() -> None:
+    codes = set()
+    for name in ("digits-tuning", "parametric-shapes-tuning", "digits"):
+        config = resolve({"task": {"name": name}, "model": {"name": "nac"}, "scale": "smoke"})
+        codes.add(Identity.of(config, "data").code["task"])
+    assert len(codes) == 3
+
+
+@pytest.mark.parametrize("name", ["digits-c", "lowshot-omniglot"])
+def test_a_task_that_trains_nothing_cannot_be_tuned(name: str) -> None:
+    with pytest.raises(UserError, match=f"'{name}' trains no network"):
+        TASKS.get(f"{name}-tuning")
+
+
+def test_its_name_is_a_tasks_name_and_a_slip_in_it_is_found() -> None:
+    with pytest.raises(UserError, match="did you mean 'digits-tuning'"):
+        TASKS.get("digit-tuning")
+    assert "digits-tuning" not in TASKS.entries()
+
+
+def test_the_predictions_are_those_of_the_validation_examples(outcome: Outcome) -> None:
+    state = json.loads((Path(outcome.folder) / "state.json").read_text())
+    assert state["identity"]["config"]["task"]["name"] == "digits-tuning"
+    assert (outcome.folder / "predictions.parquet").exists()

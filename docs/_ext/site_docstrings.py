@@ -56,8 +56,11 @@ def _attributes(model: type[BaseModel]) -> Iterator[str]:
     if own:
         yield from ("", "Attributes:")
         for row in own:
-            default = "" if row.default in ("required", "none") else f"; default {row.default.replace('`', '``')}"
-            yield f"    {row.name}: {row.what + '. ' if row.what else ''}({row.value.replace('`', '``')}{default})"
+            limits = [row.value] if re.search("[<>≤≥]", row.value) else []
+            default = [] if row.default in ("required", "none") else [f"default {row.default.replace('`', '``')}"]
+            said = [row.what] if row.what else []
+            facts = [f"({'; '.join([*limits, *default])})"] if limits or default else []
+            yield f"    {row.name}: {' '.join([*said, *facts])}"
         yield ""
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BEFORE_NAPOLEON = 400
 SEVERAL = re.compile(r"^    (\w+(?:, \w+)+): (.*)")
 LETTER = re.compile(r"^( +\w+: )([A-Z]\.)")
+OPTION = re.compile(r"(?<!\S)(--\w[\w-]*)")  # as text, its dashes would become one
 ANNOTATED = re.compile(r"Annotated\[([^\[\]]+), FieldInfo\([^()]*\)\]")
 FROM_PYDANTIC = {"model_config", "model_post_init"}
 
@@ -57,8 +58,8 @@ def _attributes(model: type[BaseModel]) -> Iterator[str]:
         yield from ("", "Attributes:")
         for row in own:
             limits = [row.value] if re.search("[<>≤≥]", row.value) else []
-            default = [] if row.default in ("required", "none") else [f"default {row.default.replace('`', '``')}"]
-            said = [row.what] if row.what else []
+            default = [] if row.default in ("", "required", "none") else [f"default {row.default.replace('`', '``')}"]
+            said = [OPTION.sub(r"``\1``", row.what)] if row.what else []
             facts = [f"({'; '.join([*limits, *default])})"] if limits or default else []
             yield f"    {row.name}: {' '.join([*said, *facts])}"
         yield ""

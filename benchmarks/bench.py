@@ -30,6 +30,7 @@ from nacbench.data.places import default_data_root
 from nacbench.environment import git_state, library_versions
 from nacbench.files import write_json, write_text
 from nacbench.hardware import describe
+from nacbench.memory import keep_freed_memory
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -50,6 +51,8 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     machine = describe(device())
+    if device() == "cpu":
+        keep_freed_memory()  # as training does
     found: dict[str, list[Row]] = {}
     for name in options.parts or PARTS:
         found[name] = []

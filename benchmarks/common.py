@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from nacbench.kernels import kernels_with_gradients
 from nacbench.registry import MODELS
 from nacbench.task import TaskSpec
 
@@ -121,7 +122,7 @@ def training_step(core: nn.Module, setting: Setting, kind: str) -> Work:
     labels = torch.randint(setting.classes, (setting.batch,), device=device())
 
     def work() -> None:
-        with precision(kind):
+        with precision(kind), kernels_with_gradients(device(), setting.tokens):
             loss = F.cross_entropy(core(tokens).float(), labels)
         loss.backward()
         optimizer.step()

@@ -13,6 +13,7 @@ import torch
 from common import Row
 
 from nacbench.config import resolve
+from nacbench.kernels import kernels_with_gradients
 from nacbench.network import build_network
 from nacbench.profiling.speed import time_side_by_side
 from nacbench.registry import MODELS
@@ -126,7 +127,10 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
         for step, batch in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step, len(batches))
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+            with (
+                torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"),
+                kernels_with_gradients("cpu", live.spec.joined().max_tokens),
+            ):
                 loss = live.loss(net, batch)
             loss.backward()
             if recipe.clip_norm:

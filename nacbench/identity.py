@@ -13,7 +13,17 @@ from nacbench.plugin import Plugin
 from nacbench.registry import MODELS, TASKS
 from nacbench.sources import ROOT, code_digest, imported_by, short_digest, source_files
 
-ENGINE = ("training", "computation.py", "network.py", "recipe.py", "runner.py", "scoring.py", "seeds.py", "task.py")
+ENGINE = (
+    "training",
+    "computation.py",
+    "kernels.py",
+    "network.py",
+    "recipe.py",
+    "runner.py",
+    "scoring.py",
+    "seeds.py",
+    "task.py",
+)
 
 
 class Identity(BaseModel):

@@ -19,6 +19,8 @@ FORBIDDEN = {
     "nacbench.files": ("nacbench",),
     "nacbench.clock": ("nacbench",),
     "nacbench.recipe": ("nacbench",),
+    "nacbench.kernels": ("nacbench",),
+    "nacbench.memory": ("nacbench",),
     "nacbench.plugin": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training", "torch"),
     "nacbench.task": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training"),
     "nacbench.model": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training"),

@@ -51,9 +51,12 @@ def profile(
     """
     from nacbench.config import parse_setting, resolve
     from nacbench.hardware import check_device
+    from nacbench.memory import keep_freed_memory
 
     load_plugins(plugin)
     sizes, where = _batch_sizes(batch_sizes), check_device(device)
+    if where == "cpu":
+        keep_freed_memory()  # as training does
     if match is not None and match not in MATCHES:
         raise unknown("--match", match, MATCHES)
     shared: dict[str, Any] = {"task": {"name": task}, "scale": scale, "precision": precision}

@@ -130,17 +130,18 @@ class _ModulatedGEGLU(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, gain: Tensor) -> Tensor:
         value, gate = hidden.chunk(2, dim=-1)
         active = F.gelu(gate)
-        ctx.save_for_backward(hidden, gain, active)
-        return (value * active).mul_(gain)
+        product = value * active
+        ctx.save_for_backward(hidden, gain, active, product)
+        return product * gain
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, gain, active = ctx.saved_tensors
+        hidden, gain, active, product = ctx.saved_tensors
         value, gate = hidden.chunk(2, dim=-1)
         grad_hidden = torch.empty_like(hidden)
         grad_value, grad_gate = grad_hidden.chunk(2, dim=-1)
-        grad_gain = (grads[0] * value).mul_(active).sum_to_size(gain.shape)
+        grad_gain = (grads[0] * product).sum_to_size(gain.shape)
         scaled = grads[0] * gain
         torch.mul(scaled, active, out=grad_value)
-        grad_gate.copy_(torch.ops.aten.gelu_backward(scaled.mul_(value), gate))
+        torch.ops.aten.gelu_backward.grad_input(scaled * value, gate, grad_input=grad_gate)
         return grad_hidden, grad_gain

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from nacbench.kernels import kernels_with_gradients
 from nacbench.network import Network
 from nacbench.profiling.cost import backward_flops, count_parameters, forward_flops
 from nacbench.profiling.energy import energy_meter
@@ -123,9 +124,10 @@ class Subject:
         optimizer = self.optimizer(net)
         average = self.average(net) if self.average else None
         own: Any = getattr(net, "auxiliary_loss", None)
+        tokens = self.live.spec.joined().max_tokens
 
         def work() -> None:
-            with self.autocast():
+            with self.autocast(), kernels_with_gradients(self.device, tokens):
                 loss = self.live.loss(net, batch)
                 auxiliary = own() if own else None
                 if auxiliary is not None:

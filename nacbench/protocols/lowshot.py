@@ -161,6 +161,7 @@ class LowShot:
         """Logits of an episode's queries, class by class, after adapting to its support."""
         import torch
 
+        from nacbench.kernels import kernels_with_gradients
         from nacbench.protocols.adaptation import adapt
         from nacbench.seeds import seed_for
 
@@ -170,7 +171,8 @@ class LowShot:
         prepared = {k: v.to(device) for k, v in self._preparation.plain(inputs, 0).items()}
         labels = torch.arange(len(episode.classes), device=device).repeat_interleave(shots)
         seed = seed_for("adapt", *map(int, episode.support.reshape(-1)[:4]), shots)
-        adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)
+        with kernels_with_gradients(device.type, self.spec.joined().max_tokens):
+            adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)
         flat = episode.query.reshape(-1)
         logits = []
         for first in range(0, len(flat), self._recipe.batch_size):

@@ -7,6 +7,18 @@ from torchvision.models.convnext import CNBlock, LayerNorm2d
 from nacbench.task import Tokens
 
 
+class DepthwiseConv(nn.Conv2d):
+    """A depthwise convolution, in full precision where a CPU's autocast asks for less: in bf16 its backward pass takes
+    many times as long there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×C×height×width → the same."""
+        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float())
+
+
 class ImageTokenizer(nn.Module):
     """The paper's image tokenizer (arXiv 2210.08031), with its sizes as arguments.
 
@@ -22,10 +34,12 @@ class ImageTokenizer(nn.Module):
     def __init__(self, shape: tuple[int, int, int], patch: int, width: int, position_dim: int) -> None:
         super().__init__()
         channels, height, side = shape
+        block = CNBlock(width, layer_scale=1.0, stochastic_depth_prob=0.0)  # 1e-6 is for networks of many blocks
+        block.block[0] = DepthwiseConv(width, width, kernel_size=7, padding=3, groups=width)
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, kernel_size=patch, stride=patch),
             LayerNorm2d(width, eps=1e-6),
-            CNBlock(width, layer_scale=1.0, stochastic_depth_prob=0.0),  # 1e-6 is for networks of many blocks
+            block,
             LayerNorm2d(width, eps=1e-6),
             nn.Conv2d(width, 2 * width, kernel_size=2, stride=2),
         )

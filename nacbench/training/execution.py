@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
+from nacbench.memory import keep_freed_memory
+
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
@@ -34,7 +36,12 @@ def default_workers(device: str) -> int:
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several."""
+    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several.
+
+    On a CPU, memory that tensors free is kept for the next step (see `nacbench.memory`).
+    """
+    if device == "cpu":
+        keep_freed_memory()
     alone = not (PartialState._shared_state and PartialState().num_processes > 1)
     AcceleratorState._reset_state(reset_partial_state=alone)  # else the first run's settings would hold for all
     return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

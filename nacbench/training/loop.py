@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import set_file_aside
+from nacbench.kernels import kernels_with_gradients
 from nacbench.recipe import Recipe
 from nacbench.seeds import seed_for
 from nacbench.task import Batch, LiveTask
@@ -90,6 +91,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self._last = self.folder / "checkpoint" / "last.safetensors"
         self._best = self.folder / "checkpoint" / "best.safetensors"
+        self._tokens = self.task.spec.joined().max_tokens  # the most that a model may attend over
         self._pending: list[Tensor] = []  # losses that are still on the device
         self._batches = self.task.train_batches(self.recipe.batch_size, self.seed)
         self.total_steps = self.recipe.epochs * len(self._batches)
@@ -177,7 +179,7 @@ class Trainer:
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
             self._seed_draws(seed_for(self.seed, "noise", step, share))
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
-                with accelerator.autocast():
+                with accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
                     loss = self.task.loss(self._forward, piece) / parts
                     auxiliary = self._auxiliary_loss()
                     if auxiliary is not None:

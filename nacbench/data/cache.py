@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,19 +48,37 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
     folder = cache_folder() / "arrays" / f"{name}-{short_digest(f'{stamp} {code}'.encode())}"
     found = _open(folder)
     if found is None:
+        with _written_to(folder):
+            _remove_broken(folder)
         arrays = make()
-        found = _open(folder)  # another process may have been quicker
-    if found is None:
-        try:
-            shutil.rmtree(folder, ignore_errors=True)  # what cannot be read is of no use
+        with _written_to(folder):  # of several processes that made it, the first one's stays
             fill_folder(folder, lambda aside: _save(arrays, aside))
-        except OSError as error:
-            raise UserError(
-                f"cannot write the cache folder {folder}: {error.strerror}; set NACBENCH_CACHE to another place"
-            ) from error
         found = _open(folder)
         assert found is not None, f"{folder} cannot be read right after it was written"
     return found
+
+
+@contextlib.contextmanager
+def _written_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write the cache folder {folder}: {error.strerror}; set NACBENCH_CACHE to another place"
+        ) from error
+
+
+def _remove_broken(folder: Path) -> None:
+    """Remove a set that cannot be read, but not one that another process has made meanwhile in its place."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    if _open(aside) is not None:
+        with contextlib.suppress(OSError):  # yet another is there already
+            aside.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,13 +1,15 @@
 """Decoded arrays on disk: made once, opened lazily, made again where they cannot be read."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nacbench.data.cache import META, Arrays, cached_arrays, fingerprint
+from nacbench.data.cache import META, Arrays, _remove_broken, cached_arrays, fingerprint
 from nacbench.errors import UserError
 
 
@@ -120,6 +122,30 @@ def test_the_loser_of_a_race_uses_what_the_winner_made(cache: Path) -> None:
 
     assert_holds(cached_arrays("mini", "v1", make_slowly), example())
     assert [(the_folder(cache) / "train_images.npy").stat().st_ino] == number
+
+
+def test_processes_that_make_the_same_at_once_leave_each_other_s_alone(cache: Path) -> None:
+    cached_arrays("mini", "v1", example)
+    (the_folder(cache) / META).unlink()  # all of them find a broken one, and make it anew
+    with ThreadPoolExecutor(8) as pool:
+        together = threading.Barrier(8)
+
+        def make() -> Mapping[str, np.ndarray]:
+            together.wait(10)
+            return example()
+
+        found = [pool.submit(cached_arrays, "mini", "v1", make) for _ in range(8)]
+        for future in found:
+            assert_holds(future.result(), example())
+    assert the_folder(cache).is_dir()
+
+
+def test_a_whole_set_in_place_of_a_broken_one_stays(cache: Path) -> None:
+    cached_arrays("mini", "v1", example)
+    # another process has mended what we found broken before we come to remove it
+    inode = (the_folder(cache) / META).stat().st_ino
+    _remove_broken(the_folder(cache))
+    assert (the_folder(cache) / META).stat().st_ino == inode
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_with_a_way_out(

@@ -31,10 +31,10 @@ class Cifar10(HubImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=2, batch_size=64, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=6,
+            epochs=3,
             batch_size=128,
             lr=2e-3,
-            warmup_epochs=0.5,
+            warmup_epochs=0.25,
             label_smoothing=0.1,
             ema=0.998,
             augment=ImageAugment(crop_padding=4, flip=True),

@@ -32,13 +32,14 @@ class Digits(ImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=6, batch_size=32, lr=3e-3, warmup_epochs=1),
         "mini": ImageRecipe(
-            epochs=30,
+            epochs=20,
             batch_size=32,
             lr=2e-3,
             warmup_epochs=2,
             label_smoothing=0.1,
             ema=0.99,
             selection="best-validation",
+            evaluate_every=2,
         ),
         "paper": ImageRecipe(
             epochs=100,

@@ -44,10 +44,10 @@ class GeometricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=30,
+            epochs=20,
             batch_size=32,
             lr=1e-3,
-            warmup_epochs=2,
+            warmup_epochs=1,
             ema=0.998,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.05, jitter=0.005),
         ),

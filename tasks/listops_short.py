@@ -17,7 +17,7 @@ class ListopsShort(ListOpsTask):
     shorter_than = 201
     presets = {
         "smoke": {"width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
-        "mini": {"width": 32, "position_dim": 32, "stride": 2, "train_examples": 48_000},
+        "mini": {"width": 32, "position_dim": 32, "stride": 2, "train_examples": 32_000},
         "paper": {},
     }
     recipes = {

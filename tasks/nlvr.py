@@ -40,7 +40,7 @@ class Nlvr(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": ImageRecipe(epochs=30, batch_size=32, lr=1e-3, warmup_epochs=2, label_smoothing=0.1, ema=0.998),
+        "mini": ImageRecipe(epochs=12, batch_size=32, lr=1e-3, warmup_epochs=1, label_smoothing=0.1, ema=0.998),
         "paper": ImageRecipe(
             epochs=200,
             batch_size=128,

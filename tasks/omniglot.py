@@ -37,10 +37,10 @@ class Omniglot(ImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=40,
+            epochs=25,
             batch_size=64,
             lr=2e-3,
-            warmup_epochs=2,
+            warmup_epochs=1,
             label_smoothing=0.1,
             ema=0.998,
             augment=ImageAugment(crop_padding=2),

@@ -34,10 +34,10 @@ class TinyImagenet(HubImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=12,
+            epochs=5,
             batch_size=64,
             lr=1.5e-3,
-            warmup_epochs=1,
+            warmup_epochs=0.5,
             label_smoothing=0.1,
             ema=0.998,
             augment=ImageAugment(crop_padding=6, flip=True),

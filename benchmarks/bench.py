@@ -1,7 +1,7 @@
 """All benchmarks of speed, as one table of what was reached beside what was aimed at.
 
     make bench                                    on a machine that does nothing else: a quarter of an hour on two cores
-    python benchmarks/bench.py steps processes    only these parts
+    python benchmarks/bench.py steps processes    only these parts; --seconds 12 for a quicker look
 
 Writes results/bench/MACHINE.json and .md. Every figure is a ratio, or a time, measured in this run on this machine;
 nothing here is a test, and nothing fails.
@@ -47,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "results" / "bench", help="where the table goes")
+    parser.add_argument("--seconds", type=float, default=steps.BUDGET, help="for each comparison of steps")
     options = parser.parse_args()
+    steps.BUDGET = options.seconds
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     machine = describe(device())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_SPAN = 12.0  # points that a panel of scores shows
+MOST_IN_A_COLUMN = 8  # panels of scores; more stand in two
 MOST_PANELS = 24  # of one figure; beyond that nobody reads it
 ERROR = re.compile(r"error/(.+)")
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that say how large a model's workspace is
@@ -33,7 +34,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
     heights = [0.35 + 0.24 * len(rows) for _, rows in panels]
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, axes_of = _stacked(heights)
+        figure, axes_of, last = _stacked(heights, columns=1 if len(panels) <= MOST_IN_A_COLUMN else 2)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             for place, item in enumerate(rows):
                 _draw_mean(axes, item, place, colours[item.first.model])
@@ -41,7 +42,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
             axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_title(title, loc="left")
-            axes.set_xlabel(f"{rows[0].first.metric} (%)" if axes is axes_of[-1] else "")
+            axes.set_xlabel(f"{rows[0].first.metric} (%)" if axes in last else "")
             axes.grid(axis="x", linewidth=0.4)
             bare(axes)
     return figure
@@ -133,7 +134,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
         return None
     with styled():
         heights = [1.4 + 0.3 * len(rows) for _, rows in panels]
-        figure, axes_of = _stacked(heights, width=7.5)
+        figure, axes_of, _ = _stacked(heights, width=7.5)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             names = [m[1] for name in rows[0].first.all_metrics()["test"] if (m := ERROR.fullmatch(name))]
             errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
@@ -225,8 +226,11 @@ def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
 
 
 def _span_at_least(axes: Any, span: float) -> None:
-    """Widen an axis of per cents around its middle, so that a small difference looks small."""
+    """Widen an axis of per cents around its middle, so that a small difference looks small, and keep it to per cents
+    that there are."""
     low, high = axes.get_xlim()
+    low, high = max(low, -1.0), min(high, 101.0)
+    axes.set_xlim(low, high)
     if high - low < span:
         middle = min(max((low + high) / 2, span / 2), 100 - span / 2)
         axes.set_xlim(middle - span / 2, middle + span / 2)
@@ -261,13 +265,30 @@ def _same(one: Series, other: Series) -> bool:
     return one.first.model == other.first.model
 
 
-def _stacked(heights: Sequence[float], width: float = 5.5) -> tuple[Figure, list[Any]]:
-    """Panels one below the other, each so high (inches)."""
+def _stacked(
+    heights: Sequence[float], width: float = 5.5, columns: int = 1
+) -> tuple[Figure, list[Any], Sequence[Any]]:
+    """Panels one below the other, each so high (inches), in columns of about the same height.
+
+    Returns:
+        The figure, its panels in their order, and the last of each column.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, sum(heights) + 0.4), layout="constrained")
-    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))
-    return figure, [row[0] for row in axes]
+    share = sum(heights) / columns
+    piles: list[list[float]] = [[] for _ in range(columns)]
+    above = 0.0
+    for height in heights:
+        piles[min(int((above + height / 2) / share), columns - 1)].append(height)
+        above += height
+    figure = Figure(figsize=(width * columns, max(map(sum, piles)) + 0.4), layout="constrained")
+    panels: list[Any] = []
+    last = []
+    for part, pile in zip(figure.subfigures(1, columns, squeeze=False)[0], piles, strict=True):
+        axes = part.subplots(len(pile), 1, squeeze=False, height_ratios=pile)
+        panels += [row[0] for row in axes]
+        last.append(panels[-1])
+    return figure, panels, last
 
 
 def _grid(panels: int, width: float = 3.4) -> tuple[Figure, list[Any]]:

@@ -49,6 +49,24 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     assert (many.has_xerr, single.has_xerr) == (True, False)
 
 
+def test_many_panels_of_scores_stand_in_two_columns_of_about_one_height() -> None:
+    figure = draw_scores(series([made_record(task=f"task-{number:02}") for number in range(11)]))
+    assert figure is not None
+    left, right = figure.subfigs
+    assert [len(left.axes), len(right.axes)] in ([5, 6], [6, 5])
+    titles = [axes.get_title("left") for axes in axes_of(figure)]
+    assert sorted(titles) == [f"task-{number:02}, mini" for number in range(11)]
+    assert titles == sorted(titles)
+    assert [axes.get_xlabel() != "" for axes in left.axes] == [False] * (len(left.axes) - 1) + [True]
+    assert axes_of(draw_scores(series([made_record()])))[0].get_xlabel() == "accuracy (%)"
+
+
+def test_scores_stay_within_per_cents_that_there_are() -> None:
+    records = [made_record(seed=seed, score=score) for seed, score in enumerate((0.7, 0.99, 0.999))]
+    (axes,) = axes_of(draw_scores(series(records)))
+    assert axes.get_xlim()[1] <= 101, "their interval reaches beyond 100 %"
+
+
 def test_cost_joins_what_nothing_is_better_and_cheaper_than() -> None:
     def record(model: str, score: float, flops: int) -> RunRecord:
         made = made_record(model=model, score=score)

@@ -76,7 +76,7 @@ PLUGINS_MAY_IMPORT = (
     "nacbench.tasks",
     "nacbench.baselines",
 )
-HEAVY = ("torch", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
+HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 
 
 def sources() -> dict[str, Path]:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nacbench.data.image_task import ImageTask
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
@@ -16,6 +14,7 @@ from nacbench.protocols.shortages import source_shortages
 from nacbench.task import ScoredTask, Task
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from nacbench.data.cache import Arrays
@@ -34,6 +33,8 @@ class TransferTask(LowShotTask):
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         """How the data that was found is less than the whole data set."""
+        import numpy as np
+
         found = len(np.unique(arrays["train_labels"]))
         return [f"{found} of {self.classes} classes"] if found < self.classes else []
 

@@ -13,25 +13,29 @@ Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of runs t
 Weights = Annotated[
     bool, typer.Option("--weights/--no-weights", help="The networks, too: shifted and low-shot runs build on them.")
 ]
+Logits = Annotated[
+    bool, typer.Option("--logits/--no-logits", help="The logits among the predictions, too: most of what they take.")
+]
 
 
-def merge(stores: Stores, into: Into, weights: Weights = True) -> None:
+def merge(stores: Stores, into: Into, weights: Weights = True, logits: Logits = True) -> None:
     """Copy all finished runs of some folders into another one, unless the same run has different numbers in two."""
     from nacbench.results.transfer import merge as make
 
-    _tell(make(stores, into, weights=weights), into)
+    _tell(make(stores, into, weights=weights, logits=logits), into)
 
 
 def pack(
     stores: Stores,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The archive to write, such as runs.tar.gz.")],
     weights: Weights = True,
+    logits: Logits = True,
 ) -> None:
     """Write all finished runs into one archive, to take them to another machine."""
     from nacbench.cli.tables import size_text
     from nacbench.results.transfer import pack as make
 
-    count = make(stores, out, weights=weights)
+    count = make(stores, out, weights=weights, logits=logits)
     typer.echo(f"{count} runs in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack")
 
 

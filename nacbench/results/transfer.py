@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import digest_of, fill_folder, whole_file
 from nacbench.results.index import Run, read_runs
+from nacbench.results.predictions import leave_logits_out
 from nacbench.results.record import RECORD, RunRecord, read_record
 from nacbench.results.store import WEIGHTS, finished, run_folder
 
@@ -29,7 +30,7 @@ class Merged:
     broken: Sequence[str]
 
 
-def merge(sources: Sequence[Path], target: Path, *, weights: bool = True) -> Merged:
+def merge(sources: Sequence[Path], target: Path, *, weights: bool = True, logits: bool = True) -> Merged:
     """Copy all finished runs of some stores into another one.
 
     Nothing is copied unless all can be: every file is compared with its digest in the record, and a run that is there
@@ -39,6 +40,7 @@ def merge(sources: Sequence[Path], target: Path, *, weights: bool = True) -> Mer
         sources: stores.
         target: made if need be.
         weights: the networks, too; without them runs can be reported but not built on.
+        logits: those among the predictions, too; see `nacbench.results.predictions.leave_logits_out`.
 
     Raises:
         UserError: for two different records of one run, a damaged file, or a folder that does not exist.
@@ -71,11 +73,11 @@ def merge(sources: Sequence[Path], target: Path, *, weights: bool = True) -> Mer
     if damaged:
         raise UserError(f"{'; '.join(damaged)}; nothing was copied")
     for folder, place in todo:
-        _copy(folder, place, weights=weights)
+        _copy(folder, place, weights=weights, logits=logits)
     return Merged(len(todo), there, found.broken)
 
 
-def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True) -> int:
+def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> int:
     """Write all finished runs of some stores into one archive (``.tar.gz``); the same runs give the same bytes.
 
     Returns:
@@ -90,7 +92,7 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True) -> int:
         raise UserError(f"{archive}: name a file that ends with .tar.gz")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.", suffix=".tmp") as scratch:
-        merged = merge(stores, Path(scratch), weights=weights)
+        merged = merge(stores, Path(scratch), weights=weights, logits=logits)
         if not merged.copied:
             raise UserError(f"no finished run in {', '.join(map(str, stores))}")
         with whole_file(archive, first_wins=True) as aside:
@@ -144,7 +146,7 @@ def _damaged(folder: Path, record: RunRecord) -> list[str]:
     return found
 
 
-def _copy(folder: Path, place: Path, *, weights: bool) -> None:
+def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
     """A run's folder appears whole in another store; what lay there without a usable record is put aside."""
     from nacbench.results.store import set_aside
 
@@ -156,6 +158,8 @@ def _copy(folder: Path, place: Path, *, weights: bool) -> None:
                 continue
             (aside / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, aside / inside)
+        if not logits:
+            leave_logits_out(aside)
         read_record(aside / RECORD)
 
     set_aside(place)

@@ -6,13 +6,20 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from nacbench.data.unpack import unpack
 from nacbench.errors import UserError
+from nacbench.files import digest_of
+from nacbench.report.build import build_report
+from nacbench.report.comparison import compare
 from nacbench.results.index import read_runs
 from nacbench.results.record import RunRecord
 from nacbench.results.transfer import merge, pack, unpack_into
+from nacbench.scoring import write_predictions
+from nacbench.task import Evaluation
 from tests.made import made_failure, made_record, write_failure, write_run
 
 
@@ -130,6 +137,50 @@ def test_without_weights_it_is_smaller_and_still_whole(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "runs.tar.gz") as archive:
         assert not [name for name in archive.getnames() if "checkpoint" in name]
     assert unpack_into(tmp_path / "runs.tar.gz", tmp_path / "b", unpack).copied == 1
+
+
+def reported(store: Path, out: Path) -> list[str]:
+    """All tables of a report, and what two runs are compared by, which reads their predictions."""
+    built = build_report([store], out)
+    compared = compare(read_runs(store), "nac", "vit", "digits")
+    assert compared.examples
+    tables = [path.read_text() for path in built.files if path.suffix in (".md", ".tex", ".csv")]
+    assert len(tables) >= 3
+    return [*tables, *compared.lines()]
+
+
+def test_without_logits_every_table_is_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for model in ("nac", "vit"):
+        logits = rng.normal(size=(500, 10)).astype(np.float16)
+        predictions: dict[str, np.ndarray] = {
+            "index": np.arange(500, dtype=np.int32),
+            "label": np.arange(500, dtype=np.int32) % 10,
+            "prediction": logits.argmax(1).astype(np.int32),
+            "nll": rng.random(500, dtype=np.float32),
+            "logits": logits,
+        }
+        folder = run_of(tmp_path / "a", model=model, score=0.5)
+        write_predictions(folder / "predictions.parquet", {"test": Evaluation(metrics={}, predictions=predictions)})
+        files = json.loads((folder / "record.json").read_text())["files"]
+        with_record(folder, files={**files, "predictions.parquet": digest_of(folder / "predictions.parquet")})
+    assert merge([tmp_path / "a"], tmp_path / "whole").copied == 2
+    assert merge([tmp_path / "a"], tmp_path / "small", logits=False).copied == 2
+    assert reported(tmp_path / "small", tmp_path / "r1") == reported(tmp_path / "whole", tmp_path / "r2")
+    for path in (tmp_path / "small").rglob("predictions.parquet"):
+        assert "logits" not in pq.read_schema(path).names
+        assert path.stat().st_size < (tmp_path / "whole" / path.relative_to(tmp_path / "small")).stat().st_size / 2
+    # it is whole by its own record, is the same run, and travels on
+    assert merge([tmp_path / "small"], tmp_path / "again").copied == 2
+    assert merge([tmp_path / "small"], tmp_path / "whole").there == 2
+    pack([tmp_path / "a"], tmp_path / "small.tar.gz", logits=False)
+    assert unpack_into(tmp_path / "small.tar.gz", tmp_path / "b", unpack).copied == 2
+    assert contents(tmp_path / "b") == contents(tmp_path / "small")
+    # and what changes it is found
+    path = next((tmp_path / "small").rglob("predictions.parquet"))
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(UserError, match="is damaged or changed"):
+        merge([tmp_path / "small"], tmp_path / "more")
 
 
 def test_what_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> None:

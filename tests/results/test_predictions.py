@@ -1,0 +1,139 @@
+"""Predictions beside a record: compared bit for bit, and without their logits."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from nacbench.errors import BrokenFileError
+from nacbench.files import digest_of
+from nacbench.results.predictions import compare_predictions, leave_logits_out
+from nacbench.results.record import read_record
+from nacbench.scoring import write_predictions
+from nacbench.task import Evaluation
+from tests.made import made_record, write_run
+
+ROWS = 40
+
+
+def columns(seed: int = 0, logits: bool = True) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    found = {
+        "index": np.arange(ROWS, dtype=np.int32),
+        "label": rng.integers(0, 3, ROWS, dtype=np.int32),
+        "prediction": rng.integers(0, 3, ROWS, dtype=np.int32),
+        "nll": rng.random(ROWS, dtype=np.float32),
+    }
+    return {**found, "logits": rng.normal(size=(ROWS, 3)).astype(np.float16)} if logits else found
+
+
+def write(path: Path, **splits: dict[str, np.ndarray]) -> Path:
+    write_predictions(path, {name: Evaluation(metrics={}, predictions=values) for name, values in splits.items()})
+    return path
+
+
+def with_predictions(store: Path, **splits: dict[str, np.ndarray]) -> Path:
+    """A run's folder whose record has the SHA-256 of its predictions."""
+    folder = write_run(store, made_record())
+    path = write(folder / "predictions.parquet", **splits)
+    content = json.loads((folder / "record.json").read_text())
+    content["files"] = {"predictions.parquet": hashlib.sha256(path.read_bytes()).hexdigest()}
+    (folder / "record.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_without_logits_all_else_is_there_and_the_record_knows(tmp_path: Path) -> None:
+    folder = with_predictions(tmp_path, validation=columns(1), test=columns(2))
+    path, before = folder / "predictions.parquet", json.loads((folder / "record.json").read_text())
+    whole = pd.read_parquet(path)
+    size = path.stat().st_size
+    leave_logits_out(folder)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole.drop(columns="logits"))
+    assert path.stat().st_size < size
+    record = read_record(folder / "record.json")
+    assert record.files == {"predictions.parquet": digest_of(path)} != before["files"]
+    after = json.loads((folder / "record.json").read_text())
+    assert {**after, "files": None} == {**before, "files": None}
+    about = json.loads(pq.read_schema(path).metadata[b"nacbench.left_out"])
+    assert about == {"columns": ["logits"], "sha256": before["files"]["predictions.parquet"]}
+    written = path.read_bytes()
+    leave_logits_out(folder)
+    assert path.read_bytes() == written
+
+
+def test_what_has_no_logits_or_no_digest_is_not_given_any(tmp_path: Path) -> None:
+    folder = with_predictions(tmp_path / "a", test=columns(logits=False))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    leave_logits_out(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    bare = write_run(tmp_path / "b", made_record())
+    leave_logits_out(bare)
+    write(bare / "predictions.parquet", test=columns())
+    leave_logits_out(bare)
+    assert "logits" not in pq.read_schema(bare / "predictions.parquet").names
+    assert read_record(bare / "record.json").files == {}
+
+
+def test_predictions_that_are_no_parquet_are_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, made_record())
+    (folder / "predictions.parquet").write_text("no")
+    with pytest.raises(BrokenFileError, match=r"predictions\.parquet is not a whole Parquet file"):
+        leave_logits_out(folder)
+
+
+def changed(values: dict[str, np.ndarray], name: str, row: Any, to: Any) -> dict[str, np.ndarray]:
+    copy = {key: value.copy() for key, value in values.items()}
+    copy[name][row] = to
+    return copy
+
+
+def test_equal_predictions_are_equal_whatever_the_file_s_bytes(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.parquet", validation=columns(1, logits=False), test=columns(2))
+    second = tmp_path / "b.parquet"
+    pq.write_table(pq.read_table(first), second, compression="none", row_group_size=7)
+    assert digest_of(first) != digest_of(second)
+    assert compare_predictions(first, digest_of(first), second).state == "same"
+
+
+def test_differing_rows_are_counted_column_by_column(tmp_path: Path) -> None:
+    values = columns()
+    first = write(tmp_path / "a.parquet", validation=columns(1, logits=False), test=values)
+    other = changed(values, "nll", slice(0, 3), np.nextafter(values["nll"][:3], np.float32(2)))
+    second = write(
+        tmp_path / "b.parquet", validation=columns(1, logits=False), test=changed(other, "logits", (9, 2), 1)
+    )
+    found = compare_predictions(first, None, second)
+    assert (found.state, found.rows) == ("differ", {"nll": 3, "logits": 1})
+    shorter = write(tmp_path / "c.parquet", test=values)
+    assert compare_predictions(first, None, shorter).rows["label"] == 2 * ROWS
+    without = write(tmp_path / "d.parquet", validation=columns(1, logits=False), test=columns(logits=False))
+    assert compare_predictions(first, None, without).rows["logits"] == 2 * ROWS
+
+
+def test_a_file_without_logits_is_compared_by_the_rest_or_by_the_whole_file_s_digest(tmp_path: Path) -> None:
+    folder = with_predictions(tmp_path, test=columns())
+    leave_logits_out(folder)
+    small = folder / "predictions.parquet"
+    same = write(tmp_path / "same.parquet", test=columns())
+    assert compare_predictions(small, None, same).note == "logits by the whole file's SHA-256"
+    other = write(tmp_path / "other.parquet", test=changed(columns(), "logits", 0, 9))
+    found = compare_predictions(small, None, other)
+    assert (found.state, found.note) == ("same", "logits were left out")
+    wrong = write(tmp_path / "wrong.parquet", test=changed(columns(), "prediction", 0, 7))
+    assert compare_predictions(small, None, wrong).rows == {"prediction": 1}
+
+
+def test_a_file_that_was_not_kept_is_known_by_its_digest_alone(tmp_path: Path) -> None:
+    new = write(tmp_path / "new.parquet", test=columns())
+    gone = tmp_path / "gone.parquet"
+    assert compare_predictions(gone, digest_of(new), new).state == "same"
+    assert compare_predictions(gone, "0" * 64, new).state == "absent"
+    assert compare_predictions(gone, None, new).state == "absent"
+    assert compare_predictions(new, None, gone).state == "absent"
+    gone.write_text("no")
+    assert "cannot be read" in compare_predictions(gone, None, new).note

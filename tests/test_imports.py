@@ -61,6 +61,7 @@ FORBIDDEN = {
     "nacbench.failures": (*TOP, "nacbench.training", "torch"),
     "nacbench.computation": (*TOP, "submitit"),
     "nacbench.runner": ("nacbench.cli", "nacbench.report", "nacbench.conformance", "submitit"),
+    "nacbench.repeat": ("nacbench.cli", "nacbench.report", "nacbench.sweep", "nacbench.conformance", "submitit"),
     "nacbench.conformance": ("nacbench.cli", "nacbench.report", "nacbench.runner"),
 }
 PLUGINS_MAY_IMPORT = (

@@ -14,6 +14,7 @@ from nacbench.cli import (
     paper,
     profile,
     prune,
+    repeat,
     report,
     run,
     schema,
@@ -65,6 +66,7 @@ app.command("unpack")(transfer.unpack)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
 app.command("why")(why.why)
+app.command("repeat")(repeat.repeat)
 app.command("check")(check.check)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.interruption import interruption_explained
 from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 
 if TYPE_CHECKING:
@@ -118,25 +119,14 @@ def run(
 
     from nacbench import runner
 
-    try:
+    with interruption_explained():
         outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
-    except Exception as error:
-        _explain_interruption(error)
-        raise
     for line in _summary(outcome):
         typer.echo(line)
 
 
 def _named(section: str, name: str | None) -> dict[str, Any]:
     return {section: {"name": name}} if name is not None else {}
-
-
-def _explain_interruption(error: Exception) -> None:
-    """A run that was asked to stop has saved itself: say how to go on, and exit as the signal would have."""
-    if type(error).__name__ != "Interrupted":
-        return
-    typer.echo(f"{error}; its state is saved: give the same command again to go on", err=True)
-    raise typer.Exit(128 + int(getattr(error, "signal_number", 0))) from None
 
 
 def _summary(outcome: "Outcome") -> list[str]:

@@ -1,0 +1,249 @@
+"""``nacbench repeat``: recorded runs computed again, and whether the same numbers come out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.interruption import GO_ON, interruption_explained
+from nacbench.cli.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+
+if TYPE_CHECKING:
+    from nacbench.repeat import Recorded, Repetition
+    from nacbench.results.record import RunRecord
+    from nacbench.training.execution import Execution
+
+MOST_NAMES = 3
+MOST_LINES = 12  # numbers of one run that are shown; a run on 75 corruptions has hundreds
+
+
+def repeat(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN…", help="Runs' folders or ids (of those in runs/), or folders of runs."),
+    ],
+    count: Annotated[int | None, typer.Option("--runs", metavar="N", help="Only so many, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep the new runs there.  [dim]\\[default: they are removed][/dim]"),
+    ] = None,
+    data_root: DataRoot = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda", help="[dim]\\[default: as recorded][/dim]")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    as_json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Compute recorded runs again, here and by today's code, and compare all numbers digit for digit.
+
+    Each run takes as many threads as it was recorded with; one on another run's network does that run first. The exit
+    code is 1 if a number differs, or a run could not be computed.
+    """
+    load_plugins(plugin)
+    from nacbench.repeat import repeat_runs
+
+    chosen, of = _chosen(runs, count, seed)
+    root, done = data_root_of(data_root), []
+    if count is not None and not as_json:
+        typer.echo(f"{len(chosen)} of {of} runs, drawn with seed {seed}")
+    with _folder(out, chosen, runs) as place, interruption_explained(GO_ON if out else "--out would keep what is done"):
+        again = repeat_runs(
+            chosen, out=place, data_root=root, execution=lambda record: _execution(record, device, quiet)
+        )
+        for number, one in enumerate(again, 1):
+            done.append(one)
+            if not quiet:
+                typer.echo(f"[{number}/{len(chosen)}] {one.recorded.title}: {_verdict(one)}", err=True)
+    _refuse_if_nothing_was_done(done)
+    if as_json:
+        drawing = {"seed": seed if count is not None else None, "of": of}
+        content = {"same": all(one.same for one in done), **drawing, "runs": [_plain(one) for one in done]}
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        _print(done)
+    if not all(one.same for one in done):
+        raise typer.Exit(1)
+
+
+# -- what is repeated, and how -----------------------------------------------------------------------------------------
+
+
+def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recorded], int]":
+    """The runs to repeat, and how many they were drawn from."""
+    from nacbench.errors import UserError
+    from nacbench.repeat import Recorded, draw, find_runs
+
+    if count is not None and count < 1:
+        raise UserError(f"--runs {count}: repeat at least one")
+    found, broken = find_runs(names, Path("runs"))
+    for line in broken:
+        typer.echo(f"warning: {line}", err=True)
+    chosen = found if count is None else draw(found, count, seed)
+    return [Recorded(Path(run.folder), run.record()) for run in chosen], len(found)
+
+
+@contextmanager
+def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Iterator[Path]:
+    """Where the new runs go: what the user named, or a folder that is removed in the end."""
+    from tempfile import TemporaryDirectory
+
+    from nacbench.errors import UserError
+    from nacbench.repeat import refuse_inside
+
+    if out is None:
+        with TemporaryDirectory(prefix="nacbench-repeat-") as scratch:
+            yield Path(scratch)
+        return
+    refuse_inside(out, chosen, names)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}") from None
+    yield out
+
+
+def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Execution":
+    from nacbench.hardware import check_device
+    from nacbench.training.execution import Execution, default_workers
+
+    where = check_device(device or str(record.environment.hardware.get("device", "auto")))
+    return Execution(
+        device=where,
+        workers=default_workers(where),
+        compile=record.environment.compiled,
+        show_progress=not quiet,
+    )
+
+
+def _refuse_if_nothing_was_done(done: "Sequence[Repetition]") -> None:
+    """Where no run could be computed, and all by mistakes of the user's, such as data that is not there: say one."""
+    from nacbench.errors import UserError
+
+    if all(isinstance(one.error, UserError) for one in done):
+        more = f" (and {len(done) - 1} more like it)" if len(done) > 1 else ""
+        raise UserError(f"{done[0].recorded.folder} could not be computed again: {done[0].reason}{more}")
+
+
+# -- what came out -----------------------------------------------------------------------------------------------------
+
+
+def _print(done: "Sequence[Repetition]") -> None:
+    from nacbench.cli.tables import print_table
+
+    head = ["task", "model", "scale", "seed", "run", "metrics", "predictions", "identity", "machine and versions"]
+    print_table(head, [_row(one) for one in done])
+    for one in done:
+        _print_differences(one)
+    alike = sum(one.same for one in done)
+    typer.echo(f"{alike} of {len(done)} runs gave the same numbers, digit for digit.")
+
+
+def _row(one: "Repetition") -> list[str]:
+    record = one.recorded.record
+    named = [record.task, record.model, record.scale, str(record.seed), record.run_id]
+    if one.again is None:
+        return [*named, "not computed", "", "", ""]
+    return [*named, _metrics(one), _predictions(one), _named(one.identity), _named(one.surroundings)]
+
+
+def _named(differences: Sequence[tuple[str, str, str]]) -> str:
+    """The first few names of what differs; the lines below the table have them all."""
+    names = [name for name, *_ in differences]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}" if names else "same"
+
+
+def _metrics(one: "Repetition") -> str:
+    if not one.numbers:
+        return f"same ({one.compared})"
+    most = max((abs(by), name) for name, by in {**dict.fromkeys(one.numbers, 0.0), **_changes(one)}.items())
+    by = f", by {most[0]:.2g} at most ({most[1]})" if most[0] else ""
+    return f"{len(one.numbers)} of {one.compared} differ{by}"
+
+
+def _changes(one: "Repetition") -> dict[str, float]:
+    """By how much each number that both have is another one, new minus recorded."""
+    return {
+        name: float(new) - float(old)
+        for name, (old, new) in one.numbers.items()
+        if all(isinstance(value, int | float) for value in (old, new))
+    }
+
+
+def _predictions(one: "Repetition") -> str:
+    found = one.predictions
+    if found.state == "differ":
+        return f"differ in rows of: {', '.join(f'{name} ({count:,})' for name, count in found.rows.items())}"
+    return found.note if found.state == "absent" else f"same{f' ({found.note})' if found.note else ''}"
+
+
+def _verdict(one: "Repetition") -> str:
+    if one.again is None:
+        return f"not computed: {one.reason}"
+    return "the same numbers" if one.same else "other numbers"
+
+
+def _print_differences(one: "Repetition") -> None:
+    """Line by line what differs; nothing where all is alike."""
+    from nacbench.cli.tables import print_table
+    from nacbench.identity import as_text
+
+    if one.again is None:
+        typer.echo(f"{one.recorded.title} was not computed: {one.reason}\n")
+        return
+    changes = _changes(one)
+    rows = [
+        [name, as_text(old), as_text(new), f"{changes[name]:+.2g}" if name in changes else ""]
+        for name, (old, new) in list(one.numbers.items())[:MOST_LINES]
+    ]
+    if len(one.numbers) > MOST_LINES:
+        rows.append([f"… and {len(one.numbers) - MOST_LINES} more numbers (--json has them all)", "", "", ""])
+    rows += [[name, old, new, ""] for name, old, new in (*one.identity, *one.surroundings)]
+    if one.again.run_id != one.recorded.record.run_id:
+        rows.insert(0, ["run", one.recorded.record.run_id, one.again.run_id, ""])
+    if rows:
+        print_table([one.recorded.title, "recorded", "now", "difference"], rows)
+    for note in _notes(one):
+        typer.echo(f"  {note}")
+
+
+def _notes(one: "Repetition") -> list[str]:
+    """What a reader must know to judge a difference."""
+    differing = {name for name, *_ in one.surroundings}
+    notes = {
+        "threads": "sums are split otherwise with another number of threads: their last digits differ",
+        "processes": "sums are split otherwise with another number of processes: their last digits differ",
+    }
+    found = [text for name, text in notes.items() if name in differing]
+    if one.earlier and one.again is not None:
+        found.append(f"not computed now: it was done already, at {one.again.finished}")
+    return found
+
+
+def _plain(one: "Repetition") -> dict[str, Any]:
+    """All of it, for programs."""
+    changes, found = _changes(one), one.predictions
+    return {
+        **{key: getattr(one.recorded.record, key) for key in ("run_id", "task", "model", "scale", "seed")},
+        "folder": str(one.recorded.folder),
+        "same": one.same,
+        "error": one.reason or None,
+        "new_run_id": one.again.run_id if one.again else None,
+        "finished": one.again.finished if one.again else None,
+        "earlier": one.earlier,
+        "compared": one.compared,
+        "differences": [
+            {"name": name, "recorded": old, "now": new, "by": changes.get(name)}
+            for name, (old, new) in one.numbers.items()
+        ],
+        "predictions": {"state": found.state, "rows": dict(found.rows), "note": found.note},
+        **{
+            key: [dict(zip(("name", "recorded", "now"), row, strict=True)) for row in getattr(one, key)]
+            for key in ("identity", "surroundings")
+        },
+    }

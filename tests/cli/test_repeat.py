@@ -1,0 +1,202 @@
+"""``nacbench repeat`` as users type it: what it prints, its exit codes, and how it stops."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nacbench.cli import app
+from tests.made import made_record, write_run
+
+RUN = ["run", "--task", "digits", "--model", "vit", "--scale", "smoke", "--precision", "fp32", "--quiet"]
+SMALL = ["--set", "training.epochs=1", "--set", "task.train_examples=128"]
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, which differ in their seed."""
+    store = tmp_path_factory.mktemp("store") / "runs"
+    for seed in range(2):
+        done = invoke(*RUN, *SMALL, "--seed", seed, "--out", store)
+        assert done.exit_code == 0, (done.output, done.exception)
+    return store
+
+
+@pytest.fixture
+def store(computed: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    shutil.copytree(computed, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def records(store: Path) -> list[Path]:
+    """By seed."""
+    return sorted(store.rglob("record.json"), key=lambda path: int(json.loads(path.read_text())["seed"]))
+
+
+def change(record: Path, *path: str, to: Any) -> None:
+    content = json.loads(record.read_text())
+    part = content
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = to
+    record.write_text(json.dumps(content))
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the first table's rows, which all end with whether machine and versions are the same."""
+    return [line.split() for line in text.splitlines() if line.strip().endswith("same")]
+
+
+def test_the_same_numbers_are_said_and_nothing_is_left(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    done = invoke("repeat", store)
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert done.stdout.rstrip().endswith("2 of 2 runs gave the same numbers, digit for digit.")
+    ids = [path.parent.name for path in records(store)]
+    found = {tuple(row) for row in rows(done.stdout)}
+    assert found == {
+        ("digits", "vit", "smoke", str(seed), ids[seed], "same", "(8)", "same", "same", "same") for seed in range(2)
+    }
+    assert "[2/2] digits · vit · seed" in done.stderr
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "report").exists()
+
+
+def test_another_number_is_shown_with_its_difference_and_the_exit_code_is_1(store: Path, tmp_path: Path) -> None:
+    first = records(store)[0]
+    change(first, "metrics", "test", "accuracy", to=json.loads(first.read_text())["metrics"]["test"]["accuracy"] + 0.25)
+    change(first, "environment", "hardware", "cpu", to="Abacus")
+    done = invoke("repeat", store, "--out", tmp_path / "new", "--quiet")
+    assert done.exit_code == 1
+    assert "1 of 8 differ, by 0.25 at most (test.accuracy)" in " ".join(done.stdout.split())
+    assert any(
+        line.split()[:1] == ["test.accuracy"] and line.split()[-1] == "-0.25" for line in done.stdout.split("\n")
+    )
+    assert any(line.split()[:2] == ["cpu", "Abacus"] for line in done.stdout.split("\n"))
+    assert done.stdout.rstrip().endswith("1 of 2 runs gave the same numbers, digit for digit.")
+    assert done.stderr == ""
+    assert len(records(tmp_path / "new")) == 2
+
+
+def test_what_was_recorded_with_more_threads_than_can_be_says_so(store: Path) -> None:
+    first = records(store)[0]
+    change(first, "environment", "hardware", "threads", to=10**9)
+    done = invoke("repeat", first.parent, "--quiet")
+    assert "sums are split otherwise with another number of threads" in done.stdout
+
+
+def test_runs_are_drawn_by_a_seed_that_is_said(store: Path) -> None:
+    told = invoke("repeat", store, "--runs", 1, "--seed", 5, "--quiet")
+    assert told.stdout.startswith("1 of 2 runs, drawn with seed 5\n")
+    done = invoke("repeat", store, "--runs", 1, "--seed", 5, "--json", "--quiet")
+    content = json.loads(done.stdout)
+    assert (done.exit_code, content["same"], content["seed"], content["of"]) == (0, True, 5, 2)
+    (one,) = content["runs"]
+    assert one["run_id"] in told.stdout
+    assert (one["new_run_id"], one["compared"], one["differences"], one["identity"], one["surroundings"]) == (
+        one["run_id"],
+        8,
+        [],
+        [],
+        [],
+    )
+    assert one["predictions"] == {"state": "same", "rows": {}, "note": ""}
+
+
+def test_a_run_that_cannot_be_computed_is_named_and_the_others_are_done(store: Path) -> None:
+    change(records(store)[0], "identity", "config", "model", "depht", to=3)
+    done = invoke("repeat", store, "--json", "--quiet")
+    assert done.exit_code == 1
+    content = json.loads(done.stdout)
+    assert [
+        (one["seed"], one["same"], bool(one["error"])) for one in sorted(content["runs"], key=lambda o: o["seed"])
+    ] == [
+        (0, False, True),
+        (1, True, False),
+    ]
+    shown = invoke("repeat", store, "--quiet").stdout
+    assert "digits · vit · seed 0 was not computed: unknown option of model 'depht'" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere"], "'nowhere' is not a run's folder; no id in runs starts with it"),
+        (["empty"], "no finished run in empty"),
+        (["runs", "--runs", "0"], "--runs 0: repeat at least one"),
+        (["runs", "--runs", "-1"], "--runs -1: repeat at least one"),
+        (["runs", "--out", "runs/new"], "among the runs that are repeated; name another folder"),
+        (["runs", "--out", "file"], "--out file: File exists"),
+        (["runs", "--device", "tpu"], "could not be computed again: unknown device 'tpu'"),
+        (["runs", "--data-root", "nowhere"], "--data-root nowhere: there is no such folder"),
+        (["made"], "could not be computed again: unknown option of model 'depht'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], complaint: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    folder = write_run(tmp_path / "made", made_record())
+    change(folder / "record.json", "identity", "config", "model", "depht", to=3)
+    done = invoke("repeat", *arguments, "--quiet")
+    assert type(done.exception).__name__ == "UserError", (done.output, done.exception)
+    assert complaint in str(done.exception)
+    assert "\n" not in str(done.exception)
+    assert not (store / "new").exists()
+
+
+def test_as_a_process_a_mistake_exits_with_2_and_without_a_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nacbench", "repeat", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: no finished run in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_ctrl_c_ends_it_as_it_ends_a_run(store: Path, tmp_path: Path, kept: bool) -> None:
+    record = records(store)[0]
+    change(record, "identity", "config", "training", "epochs", to=10_000)
+    scratch, new = tmp_path / "scratch", tmp_path / "new"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "nacbench", "repeat", str(record.parent), *(["--out", str(new)] if kept else [])]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch 1/" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert ("give the same command again to go on" if kept else "--out would keep what is done") in errors
+    assert "Traceback" not in errors
+    assert output == ""
+    assert len(list(new.rglob("last.safetensors"))) == kept
+    assert [path for path in scratch.iterdir() if path.name.startswith("nacbench")] == []

@@ -265,9 +265,7 @@ def _same(one: Series, other: Series) -> bool:
     return one.first.model == other.first.model
 
 
-def _stacked(
-    heights: Sequence[float], width: float = 5.5, columns: int = 1
-) -> tuple[Figure, list[Any], Sequence[Any]]:
+def _stacked(heights: Sequence[float], width: float = 5.5, columns: int = 1) -> tuple[Figure, list[Any], Sequence[Any]]:
     """Panels one below the other, each so high (inches), in columns of about the same height.
 
     Returns:

@@ -20,6 +20,12 @@ LAUNCHER = (
     "import os,signal,sys;signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]);"
     "os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
 )
+# A warning that comes earlier still, while the launcher itself starts, kills the process: then this puts the job back.
+# (Bash tells a signal's name from an exit code; an element's number is never the array's, which stands for all of it.)
+PUT_BACK = (
+    'trap \'[ "$(kill -l $? 2>/dev/null)" = USR2 ] && scontrol requeue '
+    '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"\' EXIT'
+)
 MANY_TIMEOUTS = 1_000_000  # submitit counts them; our own limit is on attempts
 
 
@@ -125,6 +131,7 @@ def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str 
         extra |= {"dependency": dependency, "kill-on-invalid-dep": "yes"}
     if profile.memory_gb:
         extra["mem"] = f"{round(profile.memory_gb * 1024)}M"
+    setup = [*([PUT_BACK] if profile.requeue else []), *profile.setup]
     given = {
         "job_name": f"nacbench-{sweep}",
         "comment": token,
@@ -139,7 +146,7 @@ def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str 
         "gpus_per_node": profile.gpus or None,
         "array_parallelism": profile.array_parallelism,
         "signal_delay_s": profile.signal_seconds,
-        "setup": list(profile.setup) or None,
+        "setup": setup or None,
         "srun_args": ["--kill-on-bad-exit=1"],
         "additional_parameters": extra,
     }

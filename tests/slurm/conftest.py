@@ -30,7 +30,7 @@ PROFILE: dict[str, Any] = {
     "executor": "slurm",
     "time": 60,
     "cpus": 1,
-    "memory_gb": 1.4,
+    "memory_gb": 1.9,  # two on a node; more than twice what a run needs, as Slurm may look while it forks
     "signal_seconds": 30,
     "device": "cpu",
     "checkpoint_seconds": 0.2,
@@ -101,14 +101,22 @@ def tell(*command: str) -> str:
 
 def situation() -> str:
     """Jobs and nodes as Slurm sees them, for whoever has to find out what a test waited for."""
-    return tell("squeue", "-o", "%i %T %r %N") + tell("sinfo", "-N", "-o", "%N %T %E")
+    commands = [
+        ["squeue", "-o", "%i %T %r %N"],
+        ["sinfo", "-N", "-o", "%N %T %E"],
+        ["sacct", "-XD", "-S", "now-5minutes", "-o", "JobID,State,ExitCode,End"],  # those that have ended, too
+    ]
+    done = [subprocess.run(c, check=False, capture_output=True, text=True, timeout=60) for c in commands]
+    return "".join(one.stdout + one.stderr for one in done)
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
-    """Wait for something that is true in the end, and give it."""
+def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = DEADLINE) -> Any:
+    """Wait for something that is true in the end, and give it; ``what`` may be asked when all waiting was in vain."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}\n{situation()}"
+        if time.monotonic() > deadline:
+            text = what() if callable(what) else what
+            pytest.fail(f"waited {seconds:.0f} s for {text}\n{situation()}")
         time.sleep(0.2)
     return value
 
@@ -183,7 +191,17 @@ class TestSweep:
         until(reached, f"step {step}")
 
     def until_states(self, *states: State, seconds: float = DEADLINE) -> None:
-        until(lambda: set(self.states()) <= set(states), f"{states}, not {self.states()}", seconds)
+        until(lambda: set(self.states()) <= set(states), lambda: f"{states}, not {self.standings()}", seconds)
+
+    def warn(self) -> None:
+        """Have Slurm warn the only run's job, and wait until it runs no more. On a busy machine the signal may take its
+        time; and scancel goes on until the job has ended, and would warn the next life too if nobody stopped it."""
+        job = self.job()
+        with subprocess.Popen(["scancel", "--signal=USR2", job]) as scancel:
+            try:
+                until(lambda: not tell("squeue", "-h", "-j", job, "-t", "RUNNING"), "the job to heed the warning")
+            finally:
+                scancel.kill()
 
     def finish(self, attempts: int | None = None) -> list[RunRecord]:
         """Wait until all is done, and check what every fault must leave behind; the records.

@@ -15,6 +15,7 @@ from nacbench import slurm
 from nacbench.errors import UserError
 from nacbench.results.claim import claimants
 from nacbench.results.record import read_failure
+from nacbench.sweep.slurm import LAUNCHER
 from nacbench.sweep.submission import submissions
 
 from .conftest import PLUGIN, TestSweep, tell, until
@@ -126,15 +127,15 @@ def test_corrupted_files_are_named_set_aside_and_never_counted(sweep: Make, tmp_
         assert Path(name).name in (it.folder / "log.txt").read_text()
 
 
-def has_started_python(job: str) -> bool:
-    """Whether a process of the job, on this machine as all are, is submitit's Python."""
+def has_started_python(job: str, option: bytes) -> bool:
+    """Whether a process of the job, on this machine as all are, is submitit's Python (-u), or is to become it (-c)."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            words, environment = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
+            words, environment = (place / "cmdline").read_bytes().split(b"\0"), (place / "environ").read_bytes()
         except OSError:
             continue
         of_job = f"SLURM_JOB_ID={job}\0".encode() in environment and os.environ["SLURM_CONF"].encode() in environment
-        if of_job and b"submitit.core._submit" in words and b"python" in words.partition(b"\0")[0]:
+        if of_job and b"submitit.core._submit" in words and words[1] == option:
             return True
     return False
 
@@ -146,7 +147,7 @@ def test_slurm_s_warning_saves_the_run_and_puts_it_back(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
-    subprocess.run(["timeout", "2", "scancel", "--signal=USR2", it.job()], check=False)
+    it.warn()
     record = it.finish()[0]
     assert record.attempts >= 2
     assert "going on from step" in (it.folder / "log.txt").read_text()
@@ -156,12 +157,26 @@ def test_a_warning_during_the_imports_is_not_lost(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     job = it.job()
-    until(lambda: tell("squeue", "-h", "-j", job, "-o", "%T").strip() == "RUNNING", "the job to run")
-    until(lambda: has_started_python(job), "Python to start")
-    subprocess.run(["timeout", "1", "scancel", "--signal=USR2", job], check=False)
+    until(lambda: has_started_python(job, b"-u"), "Python to start")
+    it.warn()
+    finish_by_itself(it, job)
+
+
+def test_a_warning_before_the_imports_is_not_lost(sweep: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nacbench.sweep.slurm.LAUNCHER", f"import time;time.sleep(10);{LAUNCHER}")
+    it = sweep(task={"pause": 0.02})
+    it.submit()
+    job = it.job()
+    until(lambda: has_started_python(job, b"-c"), "the launcher to start")
+    it.warn()
+    finish_by_itself(it, job)
+    assert it.standing().attempts == 1  # the first life got nowhere
+
+
+def finish_by_itself(it: TestSweep, job: str) -> None:
+    """Wait for the end of the only run, which nobody had to submit again."""
     it.finish()
-    words = slurm.verdicts([job])
-    assert words[job].state == "COMPLETED"
+    assert slurm.verdicts([job])[job].state == "COMPLETED"
     assert len(submissions(it.store)) == 1
 
 
@@ -197,7 +212,7 @@ def test_without_requeue_a_warning_ends_the_job_and_the_run_is_submitted_again(s
     it = sweep(task=SLOW, profile={"requeue": False})
     it.submit()
     it.until_step(4)
-    subprocess.run(["timeout", "2", "scancel", "--signal=USR2", it.job()], check=False)
+    it.warn()
     it.until_states("lost")
     assert it.submit().started == 1
     it.finish(attempts=2)
@@ -260,8 +275,9 @@ def test_jobs_cancelled_from_outside_can_be_resumed(sweep: Make, which: str) -> 
 def test_cancelled_at_the_finish_it_is_done_or_not_but_never_half(sweep: Make) -> None:
     it = sweep(task={"pause": 0.1})
     it.submit()
+    job = it.job()  # once it is done it has none
     it.until_step(18)
-    tell("scancel", it.job())
+    tell("scancel", job)
     until(lambda: not slurm.queue_is_busy(), "the job to go")
     if it.standing().state != "done":
         it.submit(also=["cancelled"])

@@ -18,6 +18,9 @@
 #SBATCH --time=2880
 #SBATCH --wckey=submitit
 
+# setup
+trap '[ "$(kill -l $? 2>/dev/null)" = USR2 ] && scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"' EXIT
+
 # command
 export SUBMITIT_EXECUTOR=slurm
 srun --unbuffered --output JOBS/%A_%a_%t_log.out --error JOBS/%A_%a_%t_log.err --kill-on-bad-exit=1 PYTHON -c 'import os,signal,sys;signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]);os.execv(sys.executable,[sys.executable,*sys.argv[1:]])' -u -m submitit.core._submit JOBS

@@ -44,7 +44,7 @@ class CorruptedTask(Task):
     modality: ClassVar[str] = "image"
     protocol: ClassVar[Kind] = "ood"
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
-    presets = {"smoke": {"examples": 32}, "mini": {"examples": 1000}, "paper": {}}
+    presets = {"smoke": {"examples": 32}, "mini": {"examples": 500}, "paper": {}}
 
     examples: Annotated[int, Field(ge=0, strict=True)] = 0
     corruption_seed: Annotated[int, Field(ge=0, strict=True)] = 0

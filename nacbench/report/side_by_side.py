@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from nacbench.errors import UserError
+from nacbench.registry import MODELS
 from nacbench.report.series import Series
 from nacbench.report.significance import RULE, best
 from nacbench.report.table import Column, Table, percent
@@ -15,8 +18,8 @@ FIRST = 3  # columns before those of the models
 def side_by_side(series: Sequence[Series]) -> Table | None:
     """Scores of all models on all tasks; None where there are not two tasks and two models.
 
-    A cell has the score of the one way in which a model was run on a task; where it was run in several, which the table
-    of scores tells apart, it has a note instead.
+    A cell has the score of the one way in which a model was run on a task. Where it was run in several, which the table
+    of scores tells apart, that is the one with its size's own options; without just one of these it has a note instead.
     """
     import pandas as pd
 
@@ -33,14 +36,15 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         counts = {item.first.scored for own in models.values() for item in own}
         rows.append((task, scale, " or ".join(f"{count:,}" for count in sorted(counts)), *_scores(models, names)))
         for column, name in enumerate(names):
-            own = models.get(name, [])
-            if len(own) == 1:
-                bold |= {(number, FIRST + column)} if id(own[0]) in winners else set()
-                numbers.append(_number(own[0]))
+            shown = _shown(models.get(name, []))
+            if shown is not None:
+                bold |= {(number, FIRST + column)} if id(shown) in winners else set()
+                numbers.append(_number(shown))
     heads = (Column("task"), Column("scale"), Column("test examples", number=True))
     notes = [
         "Accuracy in %, mean over seeds ± half width of the 95 % Student t interval; a single seed has none. "
-        "—: not run; several: run in several ways, see the scores above.",
+        "—: not run. Of several ways in which a model was run it is the one with its size's own options; several: no "
+        "single one has these. See the scores above.",
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -56,8 +60,24 @@ def _models(series: Sequence[Series]) -> list[str]:
 
 
 def _scores(models: dict[str, list[Series]], names: Sequence[str]) -> list[str]:
-    found = [models.get(name, []) for name in names]
-    return [percent(own[0].score) if len(own) == 1 else "several" if own else "—" for own in found]
+    found = [(own, _shown(own)) for own in (models.get(name, []) for name in names)]
+    return [percent(shown.score) if shown else "several" if own else "—" for own, shown in found]
+
+
+def _shown(own: Sequence[Series]) -> Series | None:
+    """The only way in which a model was run, or of several the only one with its size's own options."""
+    usual = own if len(own) == 1 else [item for item in own if _has_own_options(item)]
+    return usual[0] if len(usual) == 1 else None
+
+
+def _has_own_options(item: Series) -> bool:
+    run = item.first
+    try:
+        model = MODELS.get(run.model).configured("model", run.model_size, {})
+    except UserError:  # a plug-in that is not here, or has other options by now
+        return False
+    own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
+    return bool(json.loads(run.settings).get("model") == own)
 
 
 def _number(item: Series) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The tables: of scores, of shifted data, of few shots."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nacbench.registry import MODELS
 from nacbench.report.cost import cost_table
 from nacbench.report.priors import prior_table
 from nacbench.report.protocols import shift_table, shots_table
@@ -270,6 +272,22 @@ def test_a_model_that_was_run_in_several_ways_has_no_cell_of_its_own() -> None:
     assert table is not None
     assert [row[3] for row in table.rows] == ["50.00", "several"]
     assert set(table.frame["task"]) == {"cifar10", "digits"}
+
+
+def test_of_several_ways_the_one_with_the_size_s_own_options_is_shown() -> None:
+    def run(seed: int, score: float, **options: Any) -> RunRecord:
+        record = made_record(seed=seed, score=score)
+        own = json.loads(json.dumps(MODELS.get("nac").configured("model", "mini", options).options()))
+        config = {**record.identity["config"], "model": {"name": "nac", "size": "mini", **own}}
+        return record.model_copy(update={"identity": {**record.identity, "config": config}})
+
+    ways = [run(seed, score, module_dropout=drop) for seed in range(2) for score, drop in ((0.7, 0.5), (0.6, 0.0))]
+    table = side_by_side(group_of([*ways, made_record(task="cifar10", model="vit")]))
+    assert table is not None
+    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.00"]
+    other = side_by_side(group_of([*ways, run(0, 0.5, depth=2), made_record(task="cifar10", model="vit")]))
+    assert other is not None
+    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.00"]
 
 
 def test_what_is_bold_there_is_bold_here() -> None:

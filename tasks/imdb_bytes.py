@@ -57,7 +57,7 @@ class ImdbBytes(SequenceTask):
     }
     recipes = {
         "smoke": Recipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": Recipe(epochs=3, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998),
+        "mini": Recipe(epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998),
         "paper": Recipe(epochs=40, batch_size=32, lr=3e-4, warmup_epochs=2, label_smoothing=0.1, ema=0.9999),
     }
 

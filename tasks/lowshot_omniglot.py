@@ -34,7 +34,7 @@ class LowshotOmniglot(LowShotTask):
     }
     recipes = {
         "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
-        "mini": AdaptRecipe(batch_size=32, steps=20, rates=(1e-3, 3e-3), episodes=8, search_episodes=2),
+        "mini": AdaptRecipe(batch_size=32, steps=15, rates=(1e-3, 3e-3), episodes=6, search_episodes=2),
         "paper": AdaptRecipe(batch_size=64, steps=100, rates=(3e-4, 1e-3, 3e-3), episodes=200, search_episodes=20),
     }
 

@@ -66,11 +66,36 @@ def test_without_logits_all_else_is_there_and_the_record_knows(tmp_path: Path) -
     assert path.read_bytes() == written
 
 
-def test_what_has_no_logits_or_no_digest_is_not_given_any(tmp_path: Path) -> None:
-    folder = with_predictions(tmp_path / "a", test=columns(logits=False))
+def test_what_has_no_logits_is_packed_small_once(tmp_path: Path) -> None:
+    folder = with_predictions(tmp_path / "a", test={**columns(logits=False), "nll": np.zeros(ROWS, np.float32)})
+    path = folder / "predictions.parquet"
+    whole, first = pd.read_parquet(path), digest_of(path)
+    leave_logits_out(folder)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+    assert read_record(folder / "record.json").files == {"predictions.parquet": digest_of(path)}
+    assert compare_predictions(path, None, write(tmp_path / "again.parquet", test=columns(logits=False))).rows == {
+        "nll": ROWS
+    }
+    about = json.loads((pq.read_schema(path).metadata or {})[b"nacbench.left_out"])
+    assert about == {"columns": [], "sha256": first}
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     leave_logits_out(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_many_numbers_take_much_less_room(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    nll = rng.exponential(size=20_000).astype(np.float16).astype(np.float32)
+    values = {"index": np.arange(20_000, dtype=np.int32), "nll": nll}
+    folder = with_predictions(tmp_path, test=values)
+    path = folder / "predictions.parquet"
+    size = path.stat().st_size
+    leave_logits_out(folder)
+    assert path.stat().st_size < 0.7 * size
+    assert np.array_equal(pd.read_parquet(path)["nll"], nll)
+
+
+def test_a_record_without_a_digest_is_not_given_one(tmp_path: Path) -> None:
     bare = write_run(tmp_path / "b", made_record())
     leave_logits_out(bare)
     write(bare / "predictions.parquet", test=columns())
@@ -120,7 +145,7 @@ def test_a_file_without_logits_is_compared_by_the_rest_or_by_the_whole_file_s_di
     leave_logits_out(folder)
     small = folder / "predictions.parquet"
     same = write(tmp_path / "same.parquet", test=columns())
-    assert compare_predictions(small, None, same).note == "logits by the whole file's SHA-256"
+    assert compare_predictions(small, None, same).note == "by the whole file's SHA-256"
     other = write(tmp_path / "other.parquet", test=changed(columns(), "logits", 0, 9))
     found = compare_predictions(small, None, other)
     assert (found.state, found.note) == ("same", "logits were left out")

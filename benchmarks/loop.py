@@ -114,13 +114,11 @@ def _shares_of_records(results: Path) -> Iterator[Row]:
 
 def _validated(record: RunRecord) -> str:
     count = record.data.splits.get("validation", 0)
+    if not count:
+        return "no validation"
     every = record.identity["config"]["training"]["evaluate_every"]
     epochs = f"{every} epochs" if every > 1 else "epoch"
-    return (
-        f"{count} validation examples after every {epochs} of {record.data.splits['train']:,}"
-        if count
-        else ("no validation")
-    )
+    return f"{count} validation examples after every {epochs} of {record.data.splits['train']:,}"
 
 
 def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:

@@ -60,6 +60,7 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
 
 @contextlib.contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
+    """What goes wrong with the disk inside is told as the user's mistake, with a way out."""
     try:
         yield
     except OSError as error:

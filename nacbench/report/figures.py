@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.report.layout import grid_of, stacked
 from nacbench.report.plots import palette, styled
 from nacbench.report.protocols import adapted_mean, shots_of
 from nacbench.report.series import Series
@@ -34,7 +35,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
     heights = [0.35 + 0.24 * len(rows) for _, rows in panels]
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, axes_of, last = _stacked(heights, columns=1 if len(panels) <= MOST_IN_A_COLUMN else 2)
+        figure, axes_of, last = stacked(heights, columns=1 if len(panels) <= MOST_IN_A_COLUMN else 2)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             for place, item in enumerate(rows):
                 _draw_mean(axes, item, place, colours[item.first.model])
@@ -58,7 +59,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = _grid(len(panels))
+        figure, grid = grid_of(len(panels))
         for axes, (title, rows) in zip(grid, panels, strict=False):
             for item in rows:
                 cost, score = item.first.forward_flops / 1e9, item.score
@@ -96,7 +97,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = _grid(len(panels), 5.1)
+        figure, grid = grid_of(len(panels), 5.1)
         for axes, (title, rows) in zip(grid, panels, strict=False):
             shots = sorted({k for item in rows for k in shots_of(item.first)})
             for number, item in enumerate(rows):
@@ -134,7 +135,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
         return None
     with styled():
         heights = [1.4 + 0.3 * len(rows) for _, rows in panels]
-        figure, axes_of, _ = _stacked(heights, width=7.5)
+        figure, axes_of, _ = stacked(heights, width=7.5)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             names = [m[1] for name in rows[0].first.all_metrics()["test"] if (m := ERROR.fullmatch(name))]
             errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
@@ -169,7 +170,7 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = _grid(len(panels))
+        figure, grid = grid_of(len(panels))
         for axes, (title, rows) in zip(grid, panels, strict=False):
             for model in dict.fromkeys(item.first.model for item in rows):
                 own = sorted((item for item in rows if item.first.model == model), key=_workspace)
@@ -263,43 +264,6 @@ def _workspace(item: Series) -> int:
 
 def _same(one: Series, other: Series) -> bool:
     return one.first.model == other.first.model
-
-
-def _stacked(heights: Sequence[float], width: float = 5.5, columns: int = 1) -> tuple[Figure, list[Any], Sequence[Any]]:
-    """Panels one below the other, each so high (inches), in columns of about the same height.
-
-    Returns:
-        The figure, its panels in their order, and the last of each column.
-    """
-    from matplotlib.figure import Figure
-
-    share = sum(heights) / columns
-    piles: list[list[float]] = [[] for _ in range(columns)]
-    above = 0.0
-    for height in heights:
-        piles[min(int((above + height / 2) / share), columns - 1)].append(height)
-        above += height
-    figure = Figure(figsize=(width * columns, max(map(sum, piles)) + 0.4), layout="constrained")
-    panels: list[Any] = []
-    last = []
-    for part, pile in zip(figure.subfigures(1, columns, squeeze=False)[0], piles, strict=True):
-        axes = part.subplots(len(pile), 1, squeeze=False, height_ratios=pile)
-        panels += [row[0] for row in axes]
-        last.append(panels[-1])
-    return figure, panels, last
-
-
-def _grid(panels: int, width: float = 3.4) -> tuple[Figure, list[Any]]:
-    """Panels side by side, as many in a row as a page has room for."""
-    from matplotlib.figure import Figure
-
-    columns = min(max(1, int(10.2 / width)), panels)
-    rows = -(-panels // columns)
-    figure = Figure(figsize=(width * columns, 2.8 * rows), layout="constrained")
-    flat = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
-    for axes in flat[panels:]:
-        axes.set_axis_off()
-    return figure, flat[:panels]
 
 
 def _plain_ticks(axes: Any) -> None:

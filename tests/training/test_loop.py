@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from nacbench.conformance import ReferenceImages
 from nacbench.data.image_task import ImageAugment, ImageRecipe
@@ -77,6 +78,22 @@ def quiet(it: Trainer) -> Progress:
 def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
     assert a.keys() == b.keys()
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
+
+
+@pytest.mark.parametrize(("precision", "written_out"), [("bf16", True), ("fp32", False)])
+def test_steps_in_bf16_have_attention_written_out_and_evaluations_have_not(
+    tmp_path: Path, precision: str, written_out: bool
+) -> None:
+    seen: dict[bool, set[bool]] = {True: set(), False: set()}
+    it = trainer(tmp_path, accelerator=make_accelerator("cpu", precision))
+
+    def look(net: nn.Module, *_: Any) -> None:
+        seen[net.training].add(SDPBackend.FLASH_ATTENTION not in _cur_sdpa_kernel_backends())
+
+    it.net.register_forward_pre_hook(look)
+    it._average = None  # so that the very network is evaluated
+    it.train(quiet(it))
+    assert seen == {True: {written_out}, False: {False}}
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 9])

@@ -14,7 +14,7 @@ def kernels_with_gradients(device: str, tokens: int) -> Iterator[None]:
     """Attention for training steps in bf16 on a CPU, written out for all models alike.
 
     PyTorch's fused attention on a CPU computes its backward pass in bf16 without the processor's matrix units; the same
-    mathematics as separate products takes a fraction of the time (a Transformer's whole step a third). Without
+    mathematics as separate products takes a fraction of the time (a Transformer's whole step less than half). Without
     gradients, in fp32, on a GPU and for long inputs PyTorch's own choice stays.
 
     Args:

@@ -8,8 +8,8 @@ from nacbench.task import Tokens
 
 
 class DepthwiseConv(nn.Conv2d):
-    """A depthwise convolution, in full precision where a CPU's autocast asks for less: in bf16 its backward pass takes
-    many times as long there."""
+    """A depthwise convolution, in full precision where a CPU's autocast asks for less: in bf16 its backward pass is
+    slower there."""
 
     def forward(self, x: Tensor) -> Tensor:
         """B×C×height×width → the same."""

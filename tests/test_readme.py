@@ -70,3 +70,13 @@ def test_its_table_is_that_of_the_committed_report() -> None:
 def test_its_demo_gives_what_the_committed_records_have() -> None:
     for item in group(read_runs(REPOSITORY / "results/demo").runs):
         assert f"{item.first.model} {percent(item.score)}" in README
+
+
+@pytest.mark.parametrize(("task", "kept"), [("digits-pruned", 5), ("cifar10-pruned", 10), ("cifar10-pruned", 5)])
+def test_its_speed_ups_are_those_of_committed_records(task: str, kept: int) -> None:
+    (series,) = [s for s in group(read_runs(REPOSITORY / "results/circuits-128").runs) if s.first.task == task]
+    faster = series.metric("speedup", f"kept/{kept}")
+    lost = series.mean(lambda run: 1 - run.numbers(f"kept/{kept}")["accuracy"] / run.numbers("kept/100")["accuracy"])
+    assert faster is not None
+    text, loss = " ".join(README.split()), f"{100 * lost.value:.1f} ± {100 * lost.half_width:.1f} %"
+    assert re.search(rf"{faster.value:.1f} times( as fast)? with( a loss of)? {loss}", text), (faster, lost)

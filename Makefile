@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help bench demo docs test test-report test-slurm lint clean
+.PHONY: help bench demo docs test test-gpu test-report test-slurm lint clean
 
 help:
 	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
 	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
 	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
 	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
+	@echo "make test-gpu  the tests that need an NVIDIA GPU"
 	@echo "make bench  measure speed and write results/bench/ (a quarter of an hour on two cores that do nothing else)"
 	@echo "make docs   install with Sphinx and build the site: docs/_build/html/index.html"
 	@echo "make clean  remove the environment and what was built"
@@ -63,6 +64,10 @@ test-report: $(VENV)/.installed-dev
 	which chromium chromedriver pdflatex >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium chromium-driver texlive-latex-recommended >/dev/null)
 	NACBENCH_TEST_TOOLS=1 $(BIN)/python -m pytest -m "browser or latex"
+
+test-gpu: $(VENV)/.installed-dev
+	$(BIN)/python -c 'import sys, torch; sys.exit(0 if torch.cuda.is_available() else "torch finds no NVIDIA GPU")'
+	$(BIN)/python -m pytest -m gpu
 
 # three workers, each with a cluster of its own: the tests mostly wait
 test-slurm: $(VENV)/.installed-dev

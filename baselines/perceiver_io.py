@@ -78,6 +78,7 @@ class PerceiverIO(Model):
             """PerceiverIO with one learned query that asks for the class."""
 
             no_weight_decay = ("query",)
+            capturable = True
 
             def __init__(self) -> None:
                 super().__init__()

@@ -61,6 +61,7 @@ class Transformer(Model):
             """The encoder reads the tokens after a class token, whose last state gives the logits."""
 
             no_weight_decay = ("class_token",)
+            capturable = True
 
             def __init__(self, width: int, depth: int) -> None:
                 super().__init__()

@@ -69,6 +69,7 @@ class ViT(Model):
             """Takes the image where other models take tokens; grey images are repeated to the three channels."""
 
             no_weight_decay = ("class_token",)
+            capturable = True
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 logits: Tensor = super().forward(tokens.expand(-1, 3, -1, -1))

@@ -76,6 +76,7 @@ def write(folder: Path, machine: dict[str, Any], found: dict[str, list[Row]]) ->
             "machine": machine,
             "versions": library_versions(),
             "commit": git_state()[0],
+            "dirty": git_state()[1],
             "rows": [dataclasses.asdict(row) | {"met": row.met} for row in rows],
         }
     write_json(file, content)

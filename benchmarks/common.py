@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from torch import nn
 
 from nacbench.kernels import kernels_with_gradients
 from nacbench.registry import MODELS
-from nacbench.task import TaskSpec
+from nacbench.task import Batch, TaskSpec
+from nacbench.training.graphs import WARM_UP, GraphedPass
 
 Work = Callable[[], object]
 
@@ -80,6 +82,7 @@ class Setting:
 
 
 TINY_IMAGENET = Setting("Tiny-ImageNet", 8, 64, 256, 200, {}, {})
+FULL = replace(TINY_IMAGENET, name="Tiny-ImageNet, batch 256", batch=256)  # for a GPU, which 8 examples do not fill
 SMALL = Setting(
     "64 modules of width 128",
     128,
@@ -114,21 +117,53 @@ def tokens_for(setting: Setting, batch: int | None = None) -> torch.Tensor:
     return torch.randn(batch or setting.batch, setting.tokens, setting.token_dim, device=device())
 
 
-def training_step(core: nn.Module, setting: Setting, kind: str) -> Work:
-    """Forward, backward and AdamW on random tokens."""
+def training_step(core: nn.Module, setting: Setting, kind: str, *, graphs: bool = True) -> Work:
+    """Forward, backward and AdamW on random tokens; on a GPU launched as ``nacbench run`` does it."""
     core = core.to(device()).train()
     optimizer = torch.optim.AdamW(core.parameters(), lr=1e-4, fused=True)
-    tokens = tokens_for(setting)
     labels = torch.randint(setting.classes, (setting.batch,), device=device())
+    batch = Batch({"tokens": tokens_for(setting)}, labels)
+
+    def loss_of(batch: Batch) -> torch.Tensor:
+        with precision(kind), kernels_with_gradients(device(), setting.tokens):
+            return F.cross_entropy(core(**batch.inputs).float(), batch.target)
+
+    gradients = gradients_of(core, loss_of, graphs=graphs)
 
     def work() -> None:
-        with precision(kind), kernels_with_gradients(device(), setting.tokens):
-            loss = F.cross_entropy(core(tokens).float(), labels)
-        loss.backward()
+        gradients(batch)
         optimizer.step()
         optimizer.zero_grad()
 
+    if device() == "cuda" and graphs:
+        for _ in range(WARM_UP + 1):
+            work()
     return work
+
+
+def gradients_of(
+    net: nn.Module, loss_of: Callable[[Batch], torch.Tensor], *, graphs: bool = True
+) -> Callable[[Batch], object]:
+    """Forward and backward pass, on a GPU launched as ``nacbench run`` does it."""
+
+    def gradients(batch: Batch) -> torch.Tensor:
+        loss = loss_of(batch)
+        loss.backward()
+        return loss.detach()
+
+    if device() == "cpu" or not graphs:
+        return gradients
+    return functools.partial(GraphedPass(gradients, list(net.parameters()), print), seed=0)
+
+
+def eager_step(core: nn.Module, setting: Setting, kind: str) -> Work:
+    """The same without graphs on a GPU."""
+    return training_step(core, setting, kind, graphs=False)
+
+
+def compiled_step(core: nn.Module, setting: Setting, kind: str) -> Work:
+    """The same of a network that ``torch.compile`` made faster; its first call takes a minute."""
+    return training_step(torch.compile(core.to(device())), setting, kind)
 
 
 def inference(core: nn.Module, setting: Setting, kind: str, batch: int | None = None) -> Work:

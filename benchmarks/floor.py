@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from common import TINY_IMAGENET, Row, device, training_step
+from common import FULL, TINY_IMAGENET, Row, Setting, Work, compiled_step, device, eager_step, training_step
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nacbench.profiling.speed import time_side_by_side
 from nacbench.registry import MODELS
 
-KINDS = {  # of operations, by how their names begin
+BY_OPERATION = {  # on a CPU, by how the names of PyTorch's operations begin
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::_scaled_dot"),
     "gelu": ("aten::gelu",),
     "products and sums by element": ("aten::mul", "aten::add", "aten::sum", "aten::div"),
@@ -23,46 +26,126 @@ KINDS = {  # of operations, by how their names begin
     "noise and links": ("aten::uniform_", "aten::rand", "aten::logit", "aten::log_sigmoid", "aten::exp"),
     "optimiser": ("aten::_fused_adamw",),
 }
+BY_KERNEL = {  # on a GPU, by what the names of its kernels contain
+    "attention": ("fmha", "flash", "attention"),
+    "matrix products": ("gemm", "nvjet", "cutlass", "cublas", "splitK"),
+    "optimiser": ("multi_tensor_apply", "FusedAdam"),
+    "passes that torch.compile fused": ("triton_",),
+    "gelu": ("Gelu",),
+    "softmax": ("softmax", "SoftMax"),
+    "layer norm": ("layer_norm", "LayerNorm", "GammaBeta"),
+    "sums": ("reduce_kernel",),
+    "copies": ("copy", "Memcpy", "CatArray"),
+    "products and sums by element": ("elementwise",),
+}
+Product = tuple[Any, tuple[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], ...]]  # operation, its operands
 
 
 def rows() -> Iterator[Row]:
-    """The step of Tiny-ImageNet's setting in either precision, and its parts."""
-    setting = TINY_IMAGENET
+    """The step of Tiny-ImageNet's setting in either precision, on a GPU also compiled, and its parts."""
+    bandwidth = _bandwidth()
+    for kind in ("fp32", "bf16"):
+        yield from _step(TINY_IMAGENET, kind, "", training_step, bandwidth)
+    if device() == "cuda":
+        yield from _step(FULL, "bf16", "", training_step, bandwidth)
+        yield from _step(FULL, "bf16", ", compiled", compiled_step, bandwidth)
+        torch.compiler.reset()
+
+
+def _step(
+    setting: Setting, kind: str, how: str, make: Callable[[Any, Setting, str], Work], bandwidth: float
+) -> Iterator[Row]:
+    torch.manual_seed(0)
+    core = setting.circuit()
+    parameters = sum(p.numel() for p in core.parameters())
+    alone, count = _products_alone(eager_step(core, setting, kind))
+    work = make(core, setting, kind)
+    seconds = time_side_by_side([work], device(), 30.0 if device() == "cpu" else 3.0)[0].seconds
+    flops, rate = _operations(setting), _matmul_rate(setting, kind)
+    # weights are read twice; gradients written, then read with weights and both moments, which are written again
+    optimiser = 4 * parameters * (2 + 1 + 4 + 3)
+    title = f"training step, {setting.name}, {kind}{how}"
+    yield Row(
+        what=f"{title}: share of the time that its floor takes",
+        reached=100 * (flops / rate + optimiser / bandwidth) / seconds,
+        unit="%",
+        note=f"{1e3 * seconds:.3g} ms; {flops / 1e9:.0f} G operations at {rate / 1e9:.0f} G/s as measured, "
+        f"{optimiser / 1e6:.0f} MB of weights and moments at {bandwidth / 1e9:.1f} GB/s",
+    )
+    yield Row(
+        what=f"{title}: share of the time that its matrix products take alone",
+        reached=100 * alone / seconds,
+        goal=60.0 if device() == "cuda" and how else None,
+        at_least=True,
+        unit="%",
+        note=f"{count} products, each at the measured rate of its shape: {1e3 * alone:.3g} ms",
+    )
+    for name, share in _parts(work).items():
+        yield Row(what=f"  of which {name}, {kind}{how}", reached=100 * share, unit="%")
+
+
+def _operations(setting: Setting) -> int:
+    """Of a step, by NAC's formula."""
     model = MODELS.get("nac").configured("model", "paper", {"prior": "none"})
     operations = model.operations(setting.spec(), setting.tokens)
     assert operations is not None
-    flops = operations.forward(setting.batch) + operations.backward(setting.batch)
-    bandwidth = _bandwidth()
-    for kind in ("fp32", "bf16"):
-        torch.manual_seed(0)
-        core = setting.circuit()
-        parameters = sum(p.numel() for p in core.parameters())
-        work = training_step(core, setting, kind)
-        seconds = time_side_by_side([work], device(), 30.0)[0].seconds
-        rate = _matmul_rate(kind)
-        # weights are read twice; gradients written, then read with weights and both moments, which are written again
-        optimiser = 4 * parameters * (2 + 1 + 4 + 3)
-        floor = flops / rate + optimiser / bandwidth
-        yield Row(
-            what=f"training step, {setting.name}, {kind}: share of the time that its floor takes",
-            reached=100 * floor / seconds,
-            unit="%",
-            note=f"{1e3 * seconds:.0f} ms; {flops / 1e9:.0f} G operations at {rate / 1e9:.0f} G/s as measured, "
-            f"{optimiser / 1e6:.0f} MB of weights and moments at {bandwidth / 1e9:.1f} GB/s",
-        )
-        for name, share in _parts(work).items():
-            yield Row(what=f"  of which {name}, {kind}", reached=100 * share, unit="%")
+    return operations.forward(setting.batch) + operations.backward(setting.batch)
 
 
-def _matmul_rate(kind: str) -> float:
+class _Products(TorchDispatchMode):
+    """Writes down every matrix product that is computed."""
+
+    KINDS = (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[Product] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self.KINDS:
+            self.found[func, tuple((x.shape, x.stride(), x.dtype) for x in args if torch.is_tensor(x))] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _products_alone(work: Work) -> tuple[float, int]:
+    """Seconds that the matrix products of an (eager) step take when nothing else is done, and how many there are.
+
+    Attention counts by its products, so it is taken apart while they are written down.
+    """
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # else its products would be in fp32
+    with sdpa_kernel(SDPBackend.MATH), _Products() as seen:
+        work()
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(False)
+    return sum(count * _alone(*product) for product, count in seen.found.items()), seen.found.total()
+
+
+@functools.cache
+def _alone(operation: Any, operands: Any, budget: float = 0.2) -> float:
+    """Seconds of one product of such operands at its best; on a GPU of twenty in a row, so that launching them is not
+    what takes the time."""
+    repeats = 20 if device() == "cuda" else 1
+    made = [_drawn(*operand) for operand in operands]
+
+    def products() -> None:
+        for _ in range(repeats):
+            operation(*made)
+
+    return time_side_by_side([products], device(), budget)[0].fast / repeats
+
+
+def _drawn(shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Random numbers that lie in memory like this; where one stands for many (a stride of 0), each has its own."""
+    settings: dict[str, Any] = {"dtype": dtype, "device": device()}
+    return (torch.empty(shape, **settings) if 0 in stride else torch.empty_strided(shape, stride, **settings)).normal_()
+
+
+def _matmul_rate(setting: Setting, kind: str) -> float:
     """Operations a second of the step's most common large product: all states through the feed-forward layer."""
-    setting = TINY_IMAGENET
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32
     rows, inner, columns = setting.batch * 320, 384, 3072
-    x = torch.randn(rows, inner, dtype=dtype, device=device())
-    weight = torch.randn(columns, inner, dtype=dtype, device=device())
-    seconds = time_side_by_side([lambda: torch.nn.functional.linear(x, weight)], device(), 3.0)[0].fast
-    return 2 * rows * inner * columns / seconds
+    shapes = ((rows, inner), (inner, 1)), ((inner, columns), (1, inner))
+    product = torch.ops.aten.mm.default, tuple((*shape, dtype) for shape in shapes)
+    return 2 * rows * inner * columns / _alone(*product, budget=3.0)
 
 
 def _bandwidth() -> float:
@@ -73,16 +156,23 @@ def _bandwidth() -> float:
     return 2 * 4 * source.numel() / seconds
 
 
-def _parts(work: Any) -> dict[str, float]:
-    """Shares of the time that torch's profiler sees in each kind of operation."""
-    activities = [ProfilerActivity.CUDA if device() == "cuda" else ProfilerActivity.CPU]
+def _parts(work: Work) -> dict[str, float]:
+    """Shares of the time that torch's profiler sees in each kind of operation, on a GPU of each kind of kernel."""
+    gpu = device() == "cuda"
+    activities = [ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU]
     with profile(activities=activities) as found:
         for _ in range(3):
             work()
+        if gpu:
+            torch.cuda.synchronize()
     times: dict[str, float] = defaultdict(float)
     for event in found.key_averages():
-        own = event.self_device_time_total if device() == "cuda" else event.self_cpu_time_total
-        name = next((kind for kind, starts in KINDS.items() if event.key.startswith(starts)), "everything else")
-        times[name] += own
+        times[_kind(event.key)] += event.self_device_time_total if gpu else event.self_cpu_time_total
     total = sum(times.values())
-    return {name: spent / total for name, spent in sorted(times.items(), key=lambda item: -item[1])}
+    return {name: spent / total for name, spent in sorted(times.items(), key=lambda item: -item[1]) if spent}
+
+
+def _kind(name: str) -> str:
+    if device() == "cuda":
+        return next((kind for kind, parts in BY_KERNEL.items() if any(p in name for p in parts)), "everything else")
+    return next((kind for kind, starts in BY_OPERATION.items() if name.startswith(starts)), "everything else")

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import torch
-from common import Row
+from common import Row, device, gradients_of, precision
 
 from nacbench.config import resolve
 from nacbench.kernels import kernels_with_gradients
@@ -19,12 +19,14 @@ from nacbench.network import build_network
 from nacbench.profiling.speed import time_side_by_side
 from nacbench.registry import MODELS
 from nacbench.results.record import RunRecord
-from nacbench.training.execution import Execution, make_accelerator
+from nacbench.task import Batch
+from nacbench.training.execution import Execution, default_workers, make_accelerator
 from nacbench.training.interrupt import StopRequest
 from nacbench.training.loop import Trainer
 from nacbench.training.progress import Progress
 
-ROUNDS = 10
+# on a GPU a run starts processes for its data, which takes as long as an epoch
+ROUNDS, EPOCHS = (3, 10) if device() == "cuda" else (10, 1)
 
 
 def rows(data_root: Path, results: Path) -> Iterator[Row]:
@@ -34,7 +36,7 @@ def rows(data_root: Path, results: Path) -> Iterator[Row]:
             "task": {"name": "digits"},
             "model": {"name": "nac"},
             "scale": "mini",
-            "training": {"epochs": 1, "warmup_epochs": 0.5},
+            "training": {"epochs": EPOCHS, "warmup_epochs": 0.5},
         }
     )
     task, recipe = config.build_task(), config.training
@@ -56,16 +58,16 @@ def _trainer(config: Any, live: Any, folder: Path) -> Trainer:
         metric="accuracy",
         folder=folder,
         run_id="benchmark",
-        accelerator=make_accelerator("cpu", config.precision),
-        execution=Execution(device="cpu", show_progress=False),
+        accelerator=make_accelerator(device(), config.precision),
+        execution=Execution(device=device(), workers=default_workers(device()), show_progress=False),
         stop=StopRequest(),
     )
 
 
 def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
     """Whole epochs of a training against the same number of its steps alone, over batches that were made before."""
-    steps = len(live.train_batches(config.training.batch_size, 0))
-    batches = [live.train_batches(config.training.batch_size, 0)[step] for step in range(steps)]
+    steps = EPOCHS * len(live.train_batches(config.training.batch_size, 0))
+    batches = [live.train_batches(config.training.batch_size, 0)[step].to(device()) for step in range(steps)]
     bare = _bare(config, live, batches)
     with tempfile.TemporaryDirectory() as folder:
         shares = []
@@ -85,7 +87,7 @@ def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
 
 
 def _trained(config: Any, live: Any, folder: Path) -> float:
-    """Seconds of one epoch's steps in a training, all else left out."""
+    """Seconds of the steps in a training, all else left out."""
     trainer = _trainer(config, live, folder)
     trainer.train(Progress("benchmark", trainer.total_steps, folder / "log.txt", show=False))
     trainer.discard()
@@ -126,27 +128,30 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
     from nacbench.training.optim import learning_rate, make_average, make_optimizer
 
     recipe = config.training
-    net = build_network(config.build_task(), live.spec, config.build_model(), config.seed).train()
+    net = build_network(config.build_task(), live.spec, config.build_model(), config.seed).to(device()).train()
     optimizer = make_optimizer(net, recipe)
     average = make_average(net, recipe.ema) if recipe.ema else None
+
+    def loss_of(batch: Batch) -> torch.Tensor:
+        with precision(config.precision), kernels_with_gradients(device(), live.spec.joined().max_tokens):
+            return live.loss(net, batch)
+
+    gradients = gradients_of(net, loss_of)
 
     def loop() -> float:
         started = time.perf_counter()
         for step, batch in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step, len(batches))
-            with (
-                torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"),
-                kernels_with_gradients("cpu", live.spec.joined().max_tokens),
-            ):
-                loss = live.loss(net, batch)
-            loss.backward()
+            gradients(batch)
             if recipe.clip_norm:
                 torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
             if average is not None:
                 average.update_parameters(net)
+        if device() == "cuda":
+            torch.cuda.synchronize()
         return time.perf_counter() - started
 
     return loop
@@ -155,17 +160,17 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
 def _data_path(config: Any, live: Any) -> Iterator[Row]:
     """Making a batch beside the step of the smallest model that takes it."""
     batches = live.train_batches(config.training.batch_size, 0)
-    batch = batches[0]
+    batch = batches[0].to(device())
     least = None
     for name in sorted(MODELS.load_all()[0]):
         model = MODELS.get(name).configured("model", "tiny", {})
-        net = build_network(config.build_task(), live.spec, model, 0).train()
+        net = build_network(config.build_task(), live.spec, model, 0).to(device()).train()
 
         def step(net: Any = net) -> None:
             live.loss(net, batch).backward()
             net.zero_grad()
 
-        making, stepping = time_side_by_side([lambda: batches[1], step], "cpu", 5.0)
+        making, stepping = time_side_by_side([lambda: batches[1], step], device(), 5.0)
         ratio = stepping.seconds / making.seconds
         least = min(least or (ratio, name), (ratio, name))
     assert least is not None

@@ -56,6 +56,11 @@ class Network(nn.Module):
         """The same tokenizer (not a copy) before another core."""
         return Network(self.tokenizer, core, conditional=self.conditional, head=self.head)
 
+    @property
+    def capturable(self) -> bool:
+        """Whether the core says that all its training passes are alike (see `nacbench.model.Model.build`)."""
+        return bool(getattr(self.core, "capturable", False))
+
     def auxiliary_loss(self) -> Tensor | None:
         """What the model adds to the task's loss in training (a graph prior …), or None."""
         own = getattr(self.core, "auxiliary_loss", None)

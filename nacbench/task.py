@@ -76,6 +76,10 @@ class Batch:
         move = {"device": device, "non_blocking": True}
         return Batch({k: v.to(**move) for k, v in self.inputs.items()}, self.target.to(**move))
 
+    def pin_memory(self) -> Batch:
+        """The same examples in memory that a GPU reads by itself; torch's `DataLoader` asks for it by this name."""
+        return Batch({k: v.pin_memory() for k, v in self.inputs.items()}, self.target.pin_memory())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:

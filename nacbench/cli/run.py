@@ -78,8 +78,21 @@ def run(
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Time between checkpoints.", rich_help_panel=HOW)
     ] = 60.0,
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--cuda-graphs/--no-cuda-graphs",
+            help="Launch steps on a GPU as graphs, where the model allows it.",
+            rich_help_panel=HOW,
+        ),
+    ] = True,
     compile_: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile: slow to start, then faster.", rich_help_panel=HOW)
+        bool,
+        typer.Option(
+            "--compile",
+            help="Use torch.compile: slow to start, then faster.",
+            rich_help_panel=HOW,
+        ),
     ] = False,
     force: Annotated[
         bool,
@@ -113,6 +126,7 @@ def run(
             device=where,
             workers=workers if workers is not None else default_workers(where),
             checkpoint_seconds=checkpoint_seconds,
+            cuda_graphs=cuda_graphs,
             compile=compile_,
             show_progress=not quiet,
         )

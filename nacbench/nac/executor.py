@@ -143,6 +143,11 @@ class NeuralAttentiveCircuit(nn.Module):
         """The learned codes and signatures: all of the circuit, or what a condition's are added to."""
         return self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
 
+    @property
+    def capturable(self) -> bool:
+        """Whether all training passes do the same: none drops modules."""
+        return not self.module_dropout
+
     def auxiliary_loss(self) -> Tensor | None:
         """What is added to the task's loss in training: of graph prior and sparsity, on the learned signatures."""
         signatures = self.learned.processor.signatures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from nacbench.profiling.cost import backward_flops, count_parameters, forward_fl
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import Timing, time_side_by_side
+from nacbench.training.graphs import WARM_UP, GraphedPass
 
 if TYPE_CHECKING:
     from torch.optim.swa_utils import AveragedModel
@@ -119,20 +121,32 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as ``nacbench run`` makes it, on a copy of the network: clipping and averaged weights included."""
+        """A step as ``nacbench run`` makes it, on a copy of the network: clipping and averaged weights included, on a
+        GPU launched as a graph where the network allows it."""
         net = copy.deepcopy(self.net).train()
         optimizer = self.optimizer(net)
         average = self.average(net) if self.average else None
         own: Any = getattr(net, "auxiliary_loss", None)
         tokens = self.live.spec.joined().max_tokens
 
-        def work() -> None:
+        def gradients(batch: Batch) -> torch.Tensor:
             with self.autocast(), kernels_with_gradients(self.device, tokens):
                 loss = self.live.loss(net, batch)
-                auxiliary = own() if own else None
-                if auxiliary is not None:
-                    loss = loss + auxiliary
             loss.backward()
+            return loss.detach()
+
+        graphs = self.device == "cuda" and net.capturable
+        graphed = GraphedPass(gradients, list(net.parameters()), warnings.warn) if graphs else None
+
+        def work() -> None:
+            if graphed is None:
+                gradients(batch)
+            else:
+                graphed(batch, 0)
+            with self.autocast():
+                auxiliary = own() if own else None
+            if auxiliary is not None:
+                auxiliary.backward()
             if self.clip_norm:
                 torch.nn.utils.clip_grad_norm_(net.parameters(), self.clip_norm)
             optimizer.step()
@@ -140,6 +154,8 @@ class Subject:
             if average is not None:
                 average.update_parameters(net)
 
+        for _ in range(WARM_UP + 1 if graphs else 0):
+            work()
         return work
 
 

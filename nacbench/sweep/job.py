@@ -162,6 +162,7 @@ def _execution(submission: "Submission") -> Any:
         workers=profile.workers if profile.workers is not None else default_workers(device),
         checkpoint_seconds=profile.checkpoint_seconds,
         heartbeat_seconds=profile.heartbeat_seconds,
+        cuda_graphs=profile.cuda_graphs,
         compile=profile.compile,
     )
 

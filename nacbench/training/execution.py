@@ -18,6 +18,8 @@ class Execution:
         workers: processes that prepare batches; 0: the training process does.
         checkpoint_seconds: time between checkpoints; 0: one after every step.
         heartbeat_seconds: time between signs of life.
+        cuda_graphs: on a GPU, launch passes as CUDA graphs where the network is ``capturable`` (see
+            `nacbench.training.graphs`).
         compile: run the network through ``torch.compile``.
         show_progress: whether to report on standard error.
     """
@@ -26,6 +28,7 @@ class Execution:
     workers: int = 0
     checkpoint_seconds: float = 60.0
     heartbeat_seconds: float = 30.0
+    cuda_graphs: bool = True
     compile: bool = False
     show_progress: bool = True
 

@@ -32,6 +32,7 @@ from nacbench.training.checkpoint import (
 )
 from nacbench.training.curve import Curve
 from nacbench.training.execution import Execution
+from nacbench.training.graphs import GraphedPass, seed_draws
 from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.optim import learning_rate, make_average, make_optimizer
 from nacbench.training.progress import Progress
@@ -108,6 +109,7 @@ class Trainer:
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
         self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
+        self._graphed: GraphedPass | None = None
 
     def train(self, progress: Progress) -> nn.Module:
         """Train from the last checkpoint, or from the start, to the end.
@@ -123,6 +125,8 @@ class Trainer:
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
         batches = self._upcoming()
         self._parallel.train()
+        if self._is_capturable():
+            self._graphed = GraphedPass(self._task_pass, self._parameters, progress.say)
         try:
             self._steps(batches, curve, progress)
         finally:
@@ -139,7 +143,7 @@ class Trainer:
             self._count(loss)
             now = time.monotonic()
             self.status.train_seconds += now - mark
-            if self.status.step % self._log_every == 0 or self.status.step == self.total_steps:
+            if self._is_log_due():
                 self._log(curve, progress, rate)
             if self._is_evaluation_due():
                 self._evaluate(curve, progress)
@@ -177,15 +181,13 @@ class Trainer:
         for micro in range(parts):
             share = micro * accelerator.num_processes + accelerator.process_index
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
-            self._seed_draws(seed_for(self.seed, "noise", step, share))
+            seed = seed_for(self.seed, "noise", step, share)
+            if self._graphed is not None:
+                losses.append(self._graphed(piece, seed) + self._auxiliary_pass())
+                continue
+            seed_draws(seed, self.execution.device)
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
-                with accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
-                    loss = self.task.loss(self._forward, piece) / parts
-                    auxiliary = self._auxiliary_loss()
-                    if auxiliary is not None:
-                        loss = loss + auxiliary / parts
-                accelerator.backward(loss)
-            losses.append(loss.detach())
+                losses.append(self._pass(piece, parts))
         if self.recipe.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)  # bf16 needs no unscaling
         self._optimizer.step()
@@ -194,11 +196,37 @@ class Trainer:
             self._average.update_parameters(self.net)
         return torch.stack(losses).sum()
 
-    def _seed_draws(self, seed: int) -> None:
-        """For what the network itself draws; `torch.manual_seed` would also queue up a seed for every kind of GPU."""
-        torch.default_generator.manual_seed(seed)
-        if self.execution.device == "cuda":
-            torch.cuda.manual_seed(seed)
+    def _pass(self, piece: Batch, parts: int) -> Tensor:
+        """Add the gradients of one of so many parts of the loss to the weights'; returns that part."""
+        with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
+            loss = self.task.loss(self._forward, piece) / parts
+            auxiliary = self._auxiliary_loss()
+            if auxiliary is not None:
+                loss = loss + auxiliary / parts
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _task_pass(self, piece: Batch) -> Tensor:
+        """The same of the task's loss alone: what a graph can do."""
+        with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
+            loss = self.task.loss(self._forward, piece)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _auxiliary_pass(self) -> Tensor | float:
+        """Add the gradients of the model's own share of the loss, which may choose on the host; returns it."""
+        with self.accelerator.autocast():
+            loss = self._auxiliary_loss()
+        if loss is None:
+            return 0.0
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _is_capturable(self) -> bool:
+        """Whether a step is one pass on one GPU, of a network that does the same in all of them."""
+        alone = self.accelerator.num_processes == 1 and self.recipe.accumulate == 1
+        wanted = self.execution.cuda_graphs and self.execution.device == "cuda"
+        return wanted and alone and bool(getattr(self.net, "capturable", False))
 
     def _auxiliary_loss(self) -> Tensor | None:
         """The model's own share of the loss, from the weights alone; divided, so that processes add up to one."""
@@ -221,8 +249,10 @@ class Trainer:
         return itertools.chain(loader)
 
     def _count(self, loss: Tensor) -> None:
+        """Keep a step's loss. Whatever is not a step waits for the device first, so that the time of the steps is
+        counted among theirs."""
         self._pending.append(loss)
-        if len(self._pending) >= self._log_every or self.execution.device == "cpu":
+        if self.execution.device == "cpu" or self._is_log_due() or self._is_evaluation_due():
             self._settle()
 
     def _settle(self) -> None:
@@ -254,6 +284,9 @@ class Trainer:
         if asked:
             self.accelerator.set_trigger()
         return bool(self.accelerator.check_trigger())
+
+    def _is_log_due(self) -> bool:
+        return self.status.step % self._log_every == 0 or self.status.step == self.total_steps
 
     def _is_evaluation_due(self) -> bool:
         epoch, rest = divmod(self.status.step, len(self._batches))

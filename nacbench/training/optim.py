@@ -60,8 +60,11 @@ def make_average(net: nn.Module, decay: float) -> AveragedModel:
 
     @torch.no_grad()
     def average(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        n = int(updates)
+        n = int(
+            model.n_averaged
+        )  # the same as `updates`, which lies on the network's device: a GPU would be waited for
         weight = 1 - min(decay, (1 + n) / (10 + n))
         torch._foreach_lerp_(list(averaged), list(current), weight)
 
-    return AveragedModel(net, multi_avg_fn=average)
+    model = AveragedModel(net, multi_avg_fn=average)
+    return model

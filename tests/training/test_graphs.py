@@ -1,0 +1,190 @@
+"""When passes are captured and when they are not; the graphs here are made, those of a real GPU are in test_gpu.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+
+from nacbench.registry import MODELS
+from nacbench.task import Batch, TaskSpec
+from nacbench.training import graphs
+from nacbench.training.execution import Execution
+from nacbench.training.graphs import MOST_SHAPES, WARM_UP, GraphedPass
+
+from .test_loop import trainer
+
+SPEC = TaskSpec(modality="image", classes=3, max_tokens=4, token_dim=6)
+
+
+class MadeGraph:
+    """Computes the pass again, as a graph would, but with what was drawn on the host when it was captured."""
+
+    def __init__(self, work: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[Parameter], seed: int):
+        self.work, self.batch, self.parameters = work, batch, parameters
+        self.seed: int | None = seed if getattr(work, "draws_on_host", False) else None
+        self.replays = 0
+        self.loss = torch.zeros(())
+        self.gradients = [torch.zeros_like(p) for p in parameters]
+
+    def replay(self) -> None:
+        self.replays += 1
+        if self.seed is not None:
+            torch.manual_seed(self.seed)
+        for parameter in self.parameters:
+            parameter.grad = None
+        self.loss.copy_(self.work(self.batch))
+        for own, parameter in zip(self.gradients, self.parameters, strict=True):
+            assert parameter.grad is not None
+            own.copy_(parameter.grad)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[MadeGraph]:
+    """The graphs that were captured, on a machine without a GPU."""
+    captured: list[MadeGraph] = []
+
+    def capture(work: Any, batch: Batch, parameters: Sequence[Parameter]) -> graphs.Captured:
+        assert all(parameter.grad is None for parameter in parameters)
+        own = Batch({name: tensor.clone() for name, tensor in batch.inputs.items()}, batch.target.clone())
+        graph = MadeGraph(work, own, parameters, torch.initial_seed())
+        captured.append(graph)
+        return graphs.Captured(graph, own, graph.loss, graph.gradients)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(graphs, "capture", capture)
+    monkeypatch.setattr(graphs, "seed_draws", lambda seed, device: torch.manual_seed(seed))
+    return captured
+
+
+class Pass:
+    """A linear layer's loss on noisy inputs; counts how often it was computed."""
+
+    def __init__(self, *, draws_on_host: bool = False) -> None:
+        torch.manual_seed(0)
+        self.net = nn.Linear(3, 2)
+        self.parameters = list(self.net.parameters())
+        self.calls = 0
+        self.draws_on_host = draws_on_host
+
+    def __call__(self, batch: Batch) -> Tensor:
+        self.calls += 1
+        loss = (self.net(batch.inputs["x"] + torch.randn(3)) * batch.target).mean()
+        loss.backward()
+        return loss.detach()
+
+    def gradients(self) -> list[Tensor]:
+        found = [parameter.grad for parameter in self.parameters]
+        assert all(gradient is not None for gradient in found)
+        return [gradient.clone() for gradient in found if gradient is not None]
+
+
+def batch(seed: int, count: int = 5) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    return Batch({"x": torch.randn(count, 3, generator=generator)}, target=torch.randn(count, 2, generator=generator))
+
+
+def plain(seed: int, count: int = 5) -> tuple[Tensor, list[Tensor]]:
+    """What a pass gives without any graph."""
+    work = Pass()
+    torch.manual_seed(seed)
+    return work(batch(seed, count)), work.gradients()
+
+
+def test_with_graphs_every_pass_gives_what_it_gives_without(made: list[MadeGraph]) -> None:
+    work, said = Pass(), list[str]()
+    graphed = GraphedPass(work, work.parameters, said.append)
+    for seed in range(10):
+        loss, gradients = graphed(batch(seed), seed), work.gradients()
+        expected_loss, expected = plain(seed)
+        torch.testing.assert_close(loss, expected_loss, rtol=0, atol=0)
+        torch.testing.assert_close(gradients, expected, rtol=0, atol=0)
+    assert len(made) == 1
+    assert made[0].replays == 1 + 10 - WARM_UP - 1  # one to compare, and every pass since
+    assert said == []
+
+
+def test_losses_of_earlier_passes_stay(made: list[MadeGraph]) -> None:
+    work = Pass()
+    graphed = GraphedPass(work, work.parameters, print)
+    losses = [graphed(batch(seed), seed) for seed in range(8)]
+    assert torch.stack(losses).tolist() == [float(plain(seed)[0]) for seed in range(8)]
+
+
+def test_batches_of_another_shape_have_a_graph_of_their_own_up_to_a_number(made: list[MadeGraph]) -> None:
+    work = Pass()
+    graphed = GraphedPass(work, work.parameters, print)
+    for seed in range((WARM_UP + 2) * (MOST_SHAPES + 2)):
+        count = 2 + seed % (MOST_SHAPES + 2)
+        loss = graphed(batch(seed, count), seed)
+        assert float(loss) == float(plain(seed, count)[0])
+    assert sorted(len(graph.batch) for graph in made) == [2 + number for number in range(MOST_SHAPES)]
+
+
+def test_a_pass_that_draws_on_the_host_is_found_out(made: list[MadeGraph]) -> None:
+    work, said = Pass(draws_on_host=True), list[str]()
+    graphed = GraphedPass(work, work.parameters, said.append)
+    losses = [float(graphed(batch(seed), seed)) for seed in range(8)]
+    assert losses == [float(plain(seed)[0]) for seed in range(8)]
+    assert [graph.replays for graph in made] == [1]
+    assert len(said) == 1
+    assert "other gradients than the step (relative difference" in said[0]
+
+
+def test_what_cannot_be_captured_is_computed_as_it_is(monkeypatch: pytest.MonkeyPatch, made: list[MadeGraph]) -> None:
+    tries = []
+
+    def capture(*_: Any) -> graphs.Captured:
+        tries.append(1)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(graphs, "capture", capture)
+    work, said = Pass(), list[str]()
+    graphed = GraphedPass(work, work.parameters, said.append)
+    assert [float(graphed(batch(seed), seed)) for seed in range(8)] == [float(plain(seed)[0]) for seed in range(8)]
+    assert len(tries) == 1
+    assert said == [
+        "a step cannot be captured as a CUDA graph (operation not permitted when stream is capturing): "
+        "going on without graphs"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "capturable"),
+    [
+        ("nac", {}, True),
+        ("nac", {"prior": "scale-free", "sparsity_weight": 0.1}, True),
+        ("nac", {"module_dropout": 0.5}, False),
+        ("perceiver-io", {}, True),
+        ("transformer", {}, True),
+        ("pointnet", {}, False),
+    ],
+)
+def test_networks_say_whether_all_their_passes_are_alike(name: str, options: dict[str, Any], capturable: bool) -> None:
+    core = MODELS.get(name).configured("model", "tiny", options).build(SPEC)
+    assert getattr(core, "capturable", False) is capturable
+
+
+@pytest.mark.parametrize(
+    ("changes", "execution", "expected"),
+    [
+        ({}, {"device": "cuda"}, True),
+        ({}, {"device": "cpu"}, False),
+        ({}, {"device": "cuda", "cuda_graphs": False}, False),
+        ({"accumulate": 2}, {"device": "cuda"}, False),
+    ],
+)
+def test_a_step_is_captured_where_it_is_one_pass_on_one_gpu(
+    tmp_path: Path, changes: dict[str, Any], execution: dict[str, Any], expected: bool
+) -> None:
+    it = trainer(tmp_path)
+    it.recipe = it.recipe.model_copy(update=changes)
+    it.execution = Execution(**execution)
+    core = it.net.get_submodule("core")
+    assert it._is_capturable() is expected
+    core.module_dropout = 0.5  # type: ignore[assignment]
+    assert not it._is_capturable()

@@ -125,12 +125,12 @@ def _validated(record: RunRecord) -> str:
 
 def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
     """Seconds of the steps in a for loop: forward, backward, clipping, AdamW, average of the weights."""
-    from nacbench.training.optim import learning_rate, make_average, make_optimizer
+    from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
 
     recipe = config.training
     net = build_network(config.build_task(), live.spec, config.build_model(), config.seed).to(device()).train()
     optimizer = make_optimizer(net, recipe)
-    average = make_average(net, recipe.ema) if recipe.ema else None
+    average = AveragedWeights(net, recipe.ema) if recipe.ema else None
 
     def loss_of(batch: Batch) -> torch.Tensor:
         with precision(config.precision), kernels_with_gradients(device(), live.spec.joined().max_tokens):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from common import SMALL, Row, Work, device, inference, tokens_for, training_step
+from common import SMALL, Row, Work, device, eager_step, inference, tokens_for, training_step
 
 from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import time_side_by_side
@@ -26,15 +26,15 @@ def rows() -> Iterator[Row]:
 
 def _tokens() -> Iterator[Row]:
     """The slope of the logarithms of time and memory: 1 is linear growth, less is a part that does not grow at all."""
-    for what, make in (("inference", inference), ("training step", training_step)):
+    # a graph's memory is there before it runs, so that of an eager step is measured
+    for what, make, eager in (("inference", inference, inference), ("training step", training_step, eager_step)):
         seconds, peaks = [], []
         for count in TOKENS:
             setting = dataclasses.replace(SMALL, batch=BATCH, tokens=count)
             torch.manual_seed(0)
             core = setting.circuit()
-            work = make(core, setting, "fp32")
-            seconds.append(time_side_by_side([work], device(), 5.0)[0].seconds)
-            peaks.append(_peak(work, [*core.parameters(), tokens_for(setting)]))
+            seconds.append(time_side_by_side([make(core, setting, "fp32")], device(), 5.0)[0].seconds)
+            peaks.append(_peak(eager(core, setting, "fp32"), [*core.parameters(), tokens_for(setting)]))
         for quantity, values in (("time", seconds), ("memory", peaks)):
             slope = float(np.polyfit(np.log(TOKENS), np.log(values), 1)[0])
             told = ", ".join(f"{value:.3f} s" if quantity == "time" else f"{value / 1e6:.0f} MB" for value in values)

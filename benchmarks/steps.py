@@ -39,9 +39,8 @@ def rows(results: Path) -> Iterator[Row]:
         yield from _steps(setting, goal)
         if gpu:
             yield from _graphs(setting)
-        if (
-            not gpu or setting is FULL
-        ):  # what does not fill a GPU waits for launches, and graphs have done away with those
+        # what does not fill a GPU waits for launches, and graphs have done away with those
+        if not gpu or setting is FULL:
             yield from _compiled(setting, goal)
     yield from _inference(TINY_IMAGENET, [1, TINY_IMAGENET.batch, *([FULL.batch] if gpu else [])])
     yield from _inference(SMALL, [1, SMALL.batch])

@@ -107,7 +107,7 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
             partial=list(live.partial),
         ),
         cost=_cost(job, done, time.monotonic() - begun),
-        environment=_environment(job),
+        environment=_environment(job, done),
         identity=job.identity.as_dict(),
         files={name: digest_of(job.folder / name) for name in LASTING if (job.folder / name).exists()},
         attempts=claim.number,
@@ -286,13 +286,14 @@ def _cost(job: Job, done: Done, seconds: float) -> Cost:
     )
 
 
-def _environment(job: Job) -> Environment:
+def _environment(job: Job, done: Done) -> Environment:
     python, system = python_and_platform()
     commit, dirty = git_state()
     return Environment(
         hardware=describe(job.settings.device),
         processes=job.accelerator.num_processes,
         compiled=job.settings.compile,
+        cuda_graphs=bool(done.trainer and done.trainer.captured),
         python=python,
         platform=system,
         versions=library_versions(),

@@ -16,6 +16,7 @@ from nacbench.sources import ROOT, code_digest, imported_by, short_digest, sourc
 ENGINE = (
     "training",
     "computation.py",
+    "cuda_graphs.py",
     "kernels.py",
     "network.py",
     "recipe.py",

@@ -89,9 +89,10 @@ class Model(Plugin):
 
         A network may have a method ``auxiliary_loss()`` whose value, if not None, is added to the task's in training.
 
-        A network may say ``capturable = True`` if ``forward`` does the same operations in every training step: no
-        choice by what Python draws or counts. On a GPU its passes are then launched as CUDA graphs (see
-        `nacbench.training.graphs`), which gives the same numbers sooner. ``auxiliary_loss()`` is free to choose.
+        A network may say ``capturable = True`` if ``forward`` does the same operations in every training step, without
+        choosing by what Python draws or counts, and changes no state (as batch norm does). On one GPU its passes are
+        then launched as CUDA graphs (see `nacbench.cuda_graphs`), which gives the same numbers sooner.
+        ``auxiliary_loss()`` is free to choose.
 
         A network whose parts can be dropped after training is `Prunable`.
 

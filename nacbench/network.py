@@ -58,8 +58,9 @@ class Network(nn.Module):
 
     @property
     def capturable(self) -> bool:
-        """Whether the core says that all its training passes are alike (see `nacbench.model.Model.build`)."""
-        return bool(getattr(self.core, "capturable", False))
+        """Whether the core says that its training passes are alike, and the tokenizer does not say otherwise (see
+        `nacbench.model.Model.build`)."""
+        return bool(getattr(self.core, "capturable", False) and getattr(self.tokenizer, "capturable", True))
 
     def auxiliary_loss(self) -> Tensor | None:
         """What the model adds to the task's loss in training (a graph prior …), or None."""

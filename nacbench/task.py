@@ -77,7 +77,7 @@ class Batch:
         return Batch({k: v.to(**move) for k, v in self.inputs.items()}, self.target.to(**move))
 
     def pin_memory(self) -> Batch:
-        """The same examples in memory that a GPU reads by itself; torch's `DataLoader` asks for it by this name."""
+        """The same examples in memory that a GPU reads by itself; torch's loader asks for it by this name."""
         return Batch({k: v.pin_memory() for k, v in self.inputs.items()}, self.target.pin_memory())
 
 
@@ -139,7 +139,10 @@ class LiveTask(ScoredTask, Protocol):
         """
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
-        """The training loss, a scalar; ``net`` takes a batch's inputs as keywords and gives logits."""
+        """The training loss, a scalar; ``net`` takes a batch's inputs as keywords and gives logits.
+
+        The same operations at every step, or the tokenizer says ``capturable = False`` (see `nacbench.model.Model.build`).
+        """
 
 
 class DataSource(Protocol):

@@ -15,11 +15,12 @@ from torch.utils.data import DataLoader
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.nac.attention import attend
 from nacbench.profiling.energy import energy_meter
 from nacbench.registry import MODELS
+from nacbench.results.index import read_runs
 from nacbench.task import Batch, TaskSpec
-from nacbench.training.graphs import WARM_UP, GraphedPass
 
 pytestmark = [
     pytest.mark.gpu,
@@ -99,28 +100,33 @@ def test_what_waits_for_the_gpu_goes_on_without_a_graph() -> None:
 
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
             logits: torch.Tensor = self.last(tokens.mean(1))
-            return logits * (2.0 if float(tokens.sum()) > 0 else 1.0)
+            return logits * (2.0 if float(tokens.sum()) > 0 else 1.0) + torch.rand_like(logits)
 
     core, said = Waits().cuda(), list[str]()
     graphed = GraphedPass(Pass(core, torch.float32), list(core.parameters()), said.append)
     for step in range(8):
         loss = graphed(batch("nac", step), step)
+        torch.manual_seed(step)
         assert float(loss) == pytest.approx(float(Pass(core, torch.float32)(batch("nac", step))), abs=1e-6)
     assert len(said) == 1
-    assert "cannot be captured" in said[0]
+    assert "waits for the GPU" in said[0]
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+    assert torch.cuda.get_sync_debug_mode() == 0
 
 
 def test_a_run_on_the_gpu_gives_the_same_with_and_without_graphs(tmp_path: Path) -> None:
-    losses = []
+    losses, captured = [], []
     for place, extra in (("with", []), ("without", ["--no-cuda-graphs"])):
         command = ["run", "--task", "digits", "--model", "nac", "--scale", "smoke", "--device", "cuda", "--quiet"]
         command += ["--set", "model.prior=scale-free"]
         out = tmp_path / place
         done = CliRunner().invoke(app, [*command, "--out", str(out), *extra])
         assert done.exit_code == 0, done.output
+        captured.append(next(iter(read_runs(out).runs)).record().environment.cuda_graphs)
         (curve,) = out.rglob("curve.jsonl")
         rows = [json.loads(line) for line in curve.read_text().splitlines()]
         losses.append([row["loss"] for row in rows if row["split"] == "train"][:10])
+    assert captured == [True, False]
     assert len(losses[0]) == 10
     assert losses[0] == pytest.approx(losses[1], rel=0.02)  # sums on a GPU come in no fixed order
 

@@ -20,6 +20,7 @@ FORBIDDEN = {
     "nacbench.clock": ("nacbench",),
     "nacbench.recipe": ("nacbench",),
     "nacbench.kernels": ("nacbench",),
+    "nacbench.cuda_graphs": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training"),
     "nacbench.memory": ("nacbench",),
     "nacbench.plugin": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training", "torch"),
     "nacbench.task": (*TOP, "nacbench.config", "nacbench.registry", "nacbench.data", "nacbench.training"),

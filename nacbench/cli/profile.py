@@ -86,7 +86,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.network import build_network
     from nacbench.profiling.profile import Subject
     from nacbench.recipe import Recipe
-    from nacbench.training.optim import make_average, make_optimizer
+    from nacbench.training.optim import AveragedWeights, make_optimizer
 
     if config.source is not None:
         raise UserError(
@@ -102,7 +102,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
         net=net,
         live=live,
         optimizer=partial(make_optimizer, recipe=recipe),
-        average=partial(make_average, decay=recipe.ema) if recipe.ema else None,
+        average=partial(AveragedWeights, decay=recipe.ema) if recipe.ema else None,
         clip_norm=recipe.clip_norm,
         precision=config.precision,
         device=device,

@@ -82,17 +82,12 @@ def run(
         bool,
         typer.Option(
             "--cuda-graphs/--no-cuda-graphs",
-            help="Launch steps on a GPU as graphs, where the model allows it.",
+            help="Launch steps as graphs, on one GPU, where the model allows it.",
             rich_help_panel=HOW,
         ),
     ] = True,
     compile_: Annotated[
-        bool,
-        typer.Option(
-            "--compile",
-            help="Use torch.compile: slow to start, then faster.",
-            rich_help_panel=HOW,
-        ),
+        bool, typer.Option("--compile", help="Use torch.compile: slow to start, then faster.", rich_help_panel=HOW)
     ] = False,
     force: Annotated[
         bool,

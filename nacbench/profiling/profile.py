@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from nacbench.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.kernels import kernels_with_gradients
 from nacbench.network import Network
 from nacbench.profiling.cost import backward_flops, count_parameters, forward_flops
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.memory import peak_during
 from nacbench.profiling.speed import Timing, time_side_by_side
-from nacbench.training.graphs import WARM_UP, GraphedPass
 
 if TYPE_CHECKING:
     from torch.optim.swa_utils import AveragedModel
@@ -132,6 +132,9 @@ class Subject:
         def gradients(batch: Batch) -> torch.Tensor:
             with self.autocast(), kernels_with_gradients(self.device, tokens):
                 loss = self.live.loss(net, batch)
+                auxiliary = None if graphs or own is None else own()
+                if auxiliary is not None:
+                    loss = loss + auxiliary
             loss.backward()
             return loss.detach()
 
@@ -143,10 +146,10 @@ class Subject:
                 gradients(batch)
             else:
                 graphed(batch, 0)
-            with self.autocast():
-                auxiliary = own() if own else None
-            if auxiliary is not None:
-                auxiliary.backward()
+                with self.autocast():
+                    auxiliary = own() if own else None
+                if auxiliary is not None:
+                    auxiliary.backward()
             if self.clip_norm:
                 torch.nn.utils.clip_grad_norm_(net.parameters(), self.clip_norm)
             optimizer.step()

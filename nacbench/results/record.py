@@ -68,6 +68,7 @@ class Environment(_Part):
     hardware: dict[str, Any]
     processes: int
     compiled: bool
+    cuda_graphs: bool = Field(False, description="whether training steps were launched as CUDA graphs")
     python: str
     platform: str
     versions: dict[str, str]

@@ -28,7 +28,7 @@ class Profile(BaseModel):
     heartbeat_seconds: float = Field(30.0, gt=0, description="between signs of life")
     max_attempts: int = Field(20, ge=1, description="starts of one run, before a person must look at it")
     workers: int | None = Field(None, ge=0, description="processes that prepare batches, as for nacbench run")
-    cuda_graphs: bool = Field(True, description="launch steps on a GPU as CUDA graphs, where the model allows it")
+    cuda_graphs: bool = Field(True, description="launch steps as CUDA graphs, on one GPU, where the model allows it")
     compile: bool = Field(False, description="use torch.compile")
     # local
     processes: int = Field(1, ge=1, description="local: runs at a time")

@@ -18,8 +18,8 @@ class Execution:
         workers: processes that prepare batches; 0: the training process does.
         checkpoint_seconds: time between checkpoints; 0: one after every step.
         heartbeat_seconds: time between signs of life.
-        cuda_graphs: on a GPU, launch passes as CUDA graphs where the network is ``capturable`` (see
-            `nacbench.training.graphs`).
+        cuda_graphs: launch passes as CUDA graphs where the network is ``capturable`` (see `nacbench.cuda_graphs`), on
+            one GPU and with batches in one piece.
         compile: run the network through ``torch.compile``.
         show_progress: whether to report on standard error.
     """

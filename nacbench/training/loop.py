@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from nacbench.cuda_graphs import GraphedPass, seed_draws
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import set_file_aside
 from nacbench.kernels import kernels_with_gradients
@@ -32,9 +33,8 @@ from nacbench.training.checkpoint import (
 )
 from nacbench.training.curve import Curve
 from nacbench.training.execution import Execution
-from nacbench.training.graphs import GraphedPass, seed_draws
 from nacbench.training.interrupt import Interrupted, StopRequest
-from nacbench.training.optim import learning_rate, make_average, make_optimizer
+from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
 from nacbench.training.progress import Progress
 
 LOGS_PER_RUN = 200
@@ -104,12 +104,13 @@ class Trainer:
                 f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes"
             )
         self.net.to(self.accelerator.device)
-        self._average = make_average(self.net, self.recipe.ema) if self.recipe.ema else None
+        self._average = AveragedWeights(self.net, self.recipe.ema) if self.recipe.ema else None
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
         self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
         self._graphed: GraphedPass | None = None
+        self.captured = False  # whether steps were launched as CUDA graphs in the end
 
     def train(self, progress: Progress) -> nn.Module:
         """Train from the last checkpoint, or from the start, to the end.
@@ -130,6 +131,8 @@ class Trainer:
         try:
             self._steps(batches, curve, progress)
         finally:
+            self.captured = self._graphed is not None and self._graphed.is_used
+            self._graphed = None  # its memory is needed for scoring
             if curve:
                 curve.close()
         return self._selected()
@@ -249,8 +252,8 @@ class Trainer:
         return itertools.chain(loader)
 
     def _count(self, loss: Tensor) -> None:
-        """Keep a step's loss. Whatever is not a step waits for the device first, so that the time of the steps is
-        counted among theirs."""
+        """Keep a step's loss. Before logs and evaluations the device is waited for, so that what it still does for the
+        steps is counted among their time."""
         self._pending.append(loss)
         if self.execution.device == "cpu" or self._is_log_due() or self._is_evaluation_due():
             self._settle()

@@ -1,11 +1,10 @@
 """AdamW with its exemptions from weight decay, the learning-rate schedule, and averaged weights."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from nacbench.recipe import Recipe
@@ -52,19 +51,27 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     return lowest + (recipe.lr - lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def make_average(net: nn.Module, decay: float) -> AveragedModel:
+class AveragedWeights(AveragedModel):
     """Exponentially averaged weights: ``a ← d·a + (1 - d)·w`` with d = min(decay, (1 + n) / (10 + n)) at update n.
 
-    The decay warms up, so that a short run does not average over its random start.
+    The decay warms up, so that a short run does not average over its random start. torch's class holds the average; its
+    update, though, sends a counter to the GPU and waits for it.
+
+    Args:
+        net: that is averaged, on its device.
+        decay: in [0, 1).
     """
 
-    @torch.no_grad()
-    def average(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        n = int(
-            model.n_averaged
-        )  # the same as `updates`, which lies on the network's device: a GPU would be waited for
-        weight = 1 - min(decay, (1 + n) / (10 + n))
-        torch._foreach_lerp_(list(averaged), list(current), weight)
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        super().__init__(net)
+        self._decay = decay
 
-    model = AveragedModel(net, multi_avg_fn=average)
-    return model
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the network's weights into the average, the first time as they are; buffers are copied."""
+        n = int(self.n_averaged)
+        weight = 1 - min(self._decay, (1 + n) / (10 + n)) if n else 1.0
+        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), weight)
+        for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
+            own.copy_(other)
+        self.n_averaged += 1

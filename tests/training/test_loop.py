@@ -2,7 +2,9 @@
 
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -46,11 +48,13 @@ class StopAfter(StopRequest):
         return signal.SIGTERM if self._left <= 0 else None
 
 
-def trainer(folder: Path, recipe: ImageRecipe = RECIPE, **changes: Any) -> Trainer:
+def trainer(
+    folder: Path, recipe: ImageRecipe = RECIPE, options: Mapping[str, Any] = MappingProxyType({}), **changes: Any
+) -> Trainer:
     """A trainer of the smallest NAC on made images."""
     task = ReferenceImages.configured("task", "smoke", {})
     live = task.build(folder, recipe)
-    model = MODELS.get("nac").configured("model", "tiny", {"depth": 1, "modules": 6})
+    model = MODELS.get("nac").configured("model", "tiny", {"depth": 1, "modules": 6, **options})
     settings: dict[str, Any] = {
         "task": live,
         "net": build_network(task, live.spec, model, 0),

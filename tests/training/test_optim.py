@@ -10,7 +10,7 @@ from nacbench.conformance import ReferenceImages
 from nacbench.network import build_network
 from nacbench.recipe import Recipe
 from nacbench.registry import MODELS
-from nacbench.training.optim import learning_rate, make_average, make_optimizer, undecayed
+from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer, undecayed
 
 RECIPE = Recipe(epochs=10, batch_size=8, lr=1e-3, lr_start=1e-6, lr_end=1e-5, warmup_epochs=2, weight_decay=0.05)
 
@@ -61,7 +61,7 @@ def test_the_optimizer_holds_every_parameter_once() -> None:
 
 def test_averaged_weights_are_the_formula_written_out() -> None:
     net = nn.Linear(1, 1, bias=False).double()
-    average = make_average(net, 0.7)
+    average = AveragedWeights(net, 0.7)
     expected = 0.0
     for update, weight in enumerate([1.0, 2.0, -3.0, 0.5, 4.0, 4.0, 1.0]):
         net.weight.data.fill_(weight)

@@ -141,7 +141,8 @@ class LiveTask(ScoredTask, Protocol):
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         """The training loss, a scalar; ``net`` takes a batch's inputs as keywords and gives logits.
 
-        The same operations at every step, or the tokenizer says ``capturable = False`` (see `nacbench.model.Model.build`).
+        It does the same operations at every step, or the tokenizer says ``capturable = False``: see
+        `nacbench.model.Model.build`.
         """
 
 

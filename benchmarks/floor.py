@@ -64,16 +64,16 @@ def _step(
     flops, rate = _operations(setting), _matmul_rate(setting, kind)
     # weights are read twice; gradients written, then read with weights and both moments, which are written again
     optimiser = 4 * parameters * (2 + 1 + 4 + 3)
-    title = f"training step, {setting.name}, {kind}{how}"
+    step = f"{setting.name}, {kind}{how}"
     yield Row(
-        what=f"{title}: share of the time that its floor takes",
+        what=f"training step, {step}: share of the time that its floor takes",
         reached=100 * (flops / rate + optimiser / bandwidth) / seconds,
         unit="%",
         note=f"{1e3 * seconds:.3g} ms; {flops / 1e9:.0f} G operations at {rate / 1e9:.0f} G/s as measured, "
         f"{optimiser / 1e6:.0f} MB of weights and moments at {bandwidth / 1e9:.1f} GB/s",
     )
     yield Row(
-        what=f"{title}: share of the time that its matrix products take alone",
+        what=f"training step, {step}: share of the time that its matrix products take alone",
         reached=100 * alone / seconds,
         goal=60.0 if device() == "cuda" and how else None,
         at_least=True,
@@ -81,7 +81,7 @@ def _step(
         note=f"{count} products, each at the measured rate of its shape: {1e3 * alone:.3g} ms",
     )
     for name, share in _parts(work).items():
-        yield Row(what=f"  of which {name}, {kind}{how}", reached=100 * share, unit="%")
+        yield Row(what=f"  of which {name}, {step}", reached=100 * share, unit="%")
 
 
 def _operations(setting: Setting) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_SPAN = 12.0  # points that a panel of scores shows
 MOST_IN_A_COLUMN = 8  # panels of scores; more stand in two
+MARKERS = "os^Dv"
 MOST_PANELS = 24  # of one figure; beyond that nobody reads it
 ERROR = re.compile(r"error/(.+)")
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that say how large a model's workspace is
@@ -39,7 +41,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             for place, item in enumerate(rows):
                 _draw_mean(axes, item, place, colours[item.first.model])
-            _span_at_least(axes, LEAST_SPAN)
+            axes.set_xlim(per_cents(axes.get_xlim(), LEAST_SPAN))
             axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_title(title, loc="left")
@@ -59,31 +61,23 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = grid_of(len(panels))
+        figure, grid = grid_of(len(panels), 5.1)
         for axes, (title, rows) in zip(grid, panels, strict=False):
+            drawn: Counter[str] = Counter()
             for item in rows:
-                cost, score = item.first.forward_flops / 1e9, item.score
-                half = 0 if math.isnan(score.half_width) else 100 * score.half_width
-                colour = colours[item.first.model]
-                axes.errorbar(
-                    cost,
-                    100 * score.value,
-                    yerr=half,
-                    fmt="o",
-                    color=colour,
-                    markersize=4,
-                    capsize=2,
-                    label=short_label(item),
-                )
+                _draw_at_cost(axes, item, drawn[item.first.model], colours[item.first.model])
+                drawn[item.first.model] += 1
             front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
             axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
             axes.set_xscale("log")
             costs = [item.first.forward_flops / 1e9 for item in rows]
             axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a hundredth more or less must look like it
-            axes.margins(y=0.2)
+            axes.margins(y=0.1)
+            axes.autoscale_view()
+            axes.set_ylim(per_cents(axes.get_ylim(), 0))
             axes.set_title(title, loc="left")
             axes.set_xlabel("GFLOPs of a forward pass")
-            axes.legend(frameon=False, fontsize=7)
+            axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
             axes.set_ylabel(f"{rows[0].first.metric} (%)")
             _plain_ticks(axes)
             bare(axes)
@@ -108,7 +102,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
                     yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
                     label=short_label(item),
                     color=colours[item.first.model],
-                    marker="os^Dv"[number % 5],
+                    marker=MARKERS[number % 5],
                     linestyle=("-", "--", ":", "-.")[number % 4],
                     markersize=4,
                     capsize=2,
@@ -226,15 +220,35 @@ def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
     )
 
 
-def _span_at_least(axes: Any, span: float) -> None:
-    """Widen an axis of per cents around its middle, so that a small difference looks small, and keep it to per cents
-    that there are."""
-    low, high = axes.get_xlim()
-    low, high = max(low, -1.0), min(high, 101.0)
-    axes.set_xlim(low, high)
-    if high - low < span:
-        middle = min(max((low + high) / 2, span / 2), 100 - span / 2)
-        axes.set_xlim(middle - span / 2, middle + span / 2)
+def _draw_at_cost(axes: Any, item: Series, number: int, colour: Any) -> None:
+    """A score at its cost; further variants of a model, which often cost the same, have other markers beside it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    cost, score = item.first.forward_flops / 1e9, 100 * item.score.value
+    half = 0 if math.isnan(item.score.half_width) else 100 * item.score.half_width
+    aside = ScaledTranslation(5 * number / 72, 0, axes.figure.dpi_scale_trans)
+    axes.update_datalim([(cost, score - half), (cost, score + half)])  # what is moved aside does not count by itself
+    axes.errorbar(
+        cost,
+        score,
+        yerr=half,
+        fmt=MARKERS[number % 5],
+        color=colour,
+        markersize=4,
+        capsize=2,
+        label=short_label(item),
+        transform=axes.transData + aside,
+    )
+
+
+def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
+    """Ends of an axis of per cents: widened around the middle to a span, so that a small difference looks small, and
+    kept to per cents that there are."""
+    low, high = max(ends[0], -1.0), min(ends[1], 101.0)
+    if high - low >= span:
+        return low, high
+    middle = min(max((low + high) / 2, span / 2), 100 - span / 2)
+    return middle - span / 2, middle + span / 2
 
 
 def _pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

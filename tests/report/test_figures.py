@@ -83,6 +83,19 @@ def test_cost_joins_what_nothing_is_better_and_cheaper_than() -> None:
     assert draw_cost(series([made_record()])) is None
 
 
+def test_variants_of_a_model_at_one_cost_can_be_told_apart_and_stay_within_per_cents_that_there_are() -> None:
+    records = [made_record(seed=seed, score=score) for seed, score in enumerate((0.5, 0.99, 0.999))]
+    records += [made_record(seed=seed, score=0.9, lr=0.003) for seed in range(3)]
+    (axes,) = axes_of(draw_cost(series(records)))
+    points = [line for line in axes.lines if line.get_marker() in "os"]
+    assert sorted(line.get_marker() for line in points) == ["o", "s"]
+    places = [line.get_transform().transform(line.get_xydata()[0])[0] for line in points]
+    assert places[0] != places[1]
+    low, high = axes.get_ylim()
+    assert high == 101
+    assert low < 50, "the interval of the first reaches below"
+
+
 def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
     record = changed(made_record(task="lowshot"), "low-shot", **{f"accuracy/{k}-shot": k / 50 for k in (4, 1, 16)})
     splits = {f"shots-{k}": {"accuracy": k / 50, "half_width_95": 0.01} for k in (1, 4, 16)}

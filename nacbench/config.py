@@ -92,14 +92,15 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     """A complete configuration from partial ones, later layers winning over earlier ones.
 
     Args:
-        layers: nested mappings such as ``{"task": {"name": "digits"}, "model": {"name": "nac", "depth": 2}}``.
+        layers: nested mappings such as ``{"task": {"name": "digits"}, "model": {"name": "nac", "depth": 2}}``. A task
+            or model without options can be its plain name: ``{"task": "digits"}``.
             ``precision`` may be ``auto`` (the default): bf16 where this machine has it, else fp32.
 
     Raises:
         UserError: on an unknown key, task, model or option, or a value that cannot be.
     """
     given: dict[str, Any] = {}
-    for layer in layers:
+    for layer in map(_named, layers):
         _refuse_stale_presets(given, layer)
         given = merge(given, layer)
     for key in given:
@@ -119,6 +120,11 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
             f"source = {given['source']!r}: task {config.task.name!r} trains its own network and has no source"
         )
     return config
+
+
+def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """The layer, with a plain name of a task or model as a section that has a name."""
+    return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
 
 
 def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task]:
@@ -153,6 +159,7 @@ def _source(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
     """
     if not isinstance(overrides, Mapping):
         raise UserError(f"source = {overrides!r}: this is a section; set a part of it, as in source.training.lr=3e-4")
+    overrides = _named(overrides)
     task = {"name": task_name, **overrides.get("task", {})}
     if task["name"] != task_name:
         raise UserError(f"source.task.name = {task['name']!r}: the source of this task is {task_name!r}")

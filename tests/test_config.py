@@ -114,6 +114,16 @@ def test_yaml_shows_a_plugins_name_beside_its_options() -> None:
     assert (content["model"]["width"], content["model"]["depth"]) == (12, 1)
 
 
+def test_a_plain_name_is_short_for_a_section_with_that_name() -> None:
+    plain = {**BASE, "task": "digits", "model": "vit"}
+    spelled_out = {**BASE, "task": {"name": "digits"}, "model": {"name": "vit"}}
+    assert resolve(plain) == resolve(spelled_out)
+    assert resolve(plain, {"task": {"patch": 2}}, {"model": "vit"}).task.options["patch"] == 2
+    with pytest.raises(UserError, match=r"cannot change model\.name from 'vit' to 'nac'"):
+        resolve({**plain, "model": {"name": "vit", "depth": 2}}, {"model": "nac"})
+    assert resolve({**BASE, "task": "digits-c", "source": {"task": "digits"}}).source is not None
+
+
 def test_a_configuration_builds_the_plugins_it_describes() -> None:
     config = resolve(BASE, {"task": {"patch": 2}, "model": {"depth": 3}})
     assert config.build_task().options() == config.task.options
@@ -204,7 +214,7 @@ def test_an_option_is_a_finite_number(value: float) -> None:
     [
         ({"model": {"name": "nac"}}, "task"),
         ({"task": {"name": "digits"}}, "model"),
-        ({"task": "digits", "model": {"name": "nac"}}, "task"),
+        ({"task": ["digits"], "model": {"name": "nac"}}, "task"),
         ({"task": {"name": "digits"}, "model": {"size": "tiny"}}, "model"),
     ],
 )

@@ -1,6 +1,7 @@
 """The command line: one module a verb. Nothing heavy is imported before a verb needs it, so that help comes at once."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -14,6 +15,7 @@ from nacbench.cli import (
     paper,
     profile,
     prune,
+    refusals,
     repeat,
     report,
     run,
@@ -75,12 +77,24 @@ app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on standard error and exit code 2."""
+    """Run the command line; a user's mistake is one line on standard error and exit code 2.
+
+    So is a place that cannot be written: every verb writes somewhere, and none needs to look first.
+    """
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        _refuse(str(error))
     except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        reason = refusals.explained(error)
+        if reason is None:
+            raise
+        _refuse(reason)
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"error: {reason}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)

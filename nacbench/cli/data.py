@@ -25,6 +25,7 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="An option of the task, such as task.data=lra; can be given again."
     ),
 ]
+GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of verify
 
 
 @app.callback()
@@ -88,29 +89,28 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
 
 @app.command()
 def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
-    """Check the data of tasks against the checksums that were taken when it came; exit with 2 if anything is wrong."""
+    """Check the data of tasks against the checksums that were taken when it came.
+
+    Exit with 1 if anything is damaged or changed, else with 2 if anything is not there.
+    """
     load_plugins(plugin)
     root = data_root_of(data_root)
     chosen = _chosen(tasks, settings)
-    outcomes: list[tuple[DataSource, tuple[str, bool]]] = []
-    wrong: dict[str, str] = {}
+    outcomes: list[tuple[DataSource, tuple[str, int]]] = []
     for name, task in chosen.items():
         if not task.sources():
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")
         for source in task.sources():
             known = [outcome for other, outcome in outcomes if other == source]
             outcomes.append((source, known[0] if known else _verified(source, root)))
-            text, good = outcomes[-1][1]
-            if good:
+            text, code = outcomes[-1][1]
+            if code == GOOD:
                 typer.echo(f"{name}: {source}: {text}")
             else:
-                wrong.setdefault(name, for_task(text, name))
-    if len(wrong) > 1:
-        for name, text in wrong.items():
-            typer.echo(f"{name}: {text}", err=True)
-        raise UserError(f"the data of {', '.join(wrong)} is not as it should be")
-    for name, text in wrong.items():
-        raise UserError(f"{name}: {text}")
+                typer.echo(f"error: {name}: {for_task(text, name)}", err=True)
+    codes = {code for _, (_, code) in outcomes}
+    if codes - {GOOD}:
+        raise typer.Exit(WRONG if WRONG in codes else MISSING)
 
 
 @app.command("import")
@@ -222,9 +222,12 @@ def _inside(place: str | None, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _verified(source: "DataSource", root: Path) -> tuple[str, bool]:
-    """What was checked or what is wrong, and whether all is well."""
+def _verified(source: "DataSource", root: Path) -> tuple[str, int]:
+    """What was checked or what is wrong, and the exit code for it."""
+    missing = source.missing(root)
+    if missing:
+        return missing, MISSING
     try:
-        return source.verify(root), True
+        return source.verify(root), GOOD
     except UserError as error:
-        return str(error), False
+        return str(error), WRONG

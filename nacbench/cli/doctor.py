@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from nacbench.cli.options import DataRoot, Json
+from nacbench.cli.refusals import standing
 
 NEEDED = ("torch", "torchvision", "accelerate", "datasets", "submitit", "torch-geometric", "perceiver-pytorch")
 
@@ -128,11 +129,31 @@ def _disk(out: Path) -> Iterator[Finding]:
 
     from nacbench.data.places import cache_folder
 
-    for subject, folder in (("disk for runs", out), ("disk for the cache", cache_folder())):
-        place = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
+    for subject, folder, way_out in (
+        ("disk for runs", out, "name another folder with --out"),
+        ("disk for the cache", cache_folder(), "name another folder with NACBENCH_CACHE"),
+    ):
+        place = standing(folder.resolve())
+        refused = _refused(place)
+        if refused:
+            yield Finding(subject, "error", f"cannot write in {place}: {refused}", way_out)
+            continue
         free = shutil.disk_usage(place).free / 1e9
         level: Literal["ok", "warning"] = "ok" if free > 10 else "warning"
-        yield Finding(subject, level, f"{free:,.0f} GB free in {place}", "" if free > 10 else "make room, or use --out")
+        advice = f"make room, or {way_out}" if level == "warning" else ""
+        yield Finding(subject, level, f"{free:,.0f} GB free in {place}", advice)
+
+
+def _refused(folder: Path) -> str | None:
+    """Why nothing can be written there; found by writing, as rights alone do not tell of quotas and read-only disks."""
+    from tempfile import TemporaryFile
+
+    try:
+        with TemporaryFile(dir=folder) as stream:
+            stream.write(b"nacbench")
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _slurm() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.options import DataRoot, Json, data_root_of
+from nacbench.cli.sweep import Asked
 
 if TYPE_CHECKING:
     from nacbench.paper.claims import Finding
@@ -39,15 +40,19 @@ def table(
     data_root: DataRoot = None,
 ) -> None:
     """Say what one of the paper's tables lacks, and build it from the runs that there are."""
+    from nacbench.errors import unknown
     from nacbench.files import write_text
     from nacbench.paper.tables import build, paper_table
     from nacbench.sweep.config import read_sweep
+    from nacbench.task import SCALES
 
     wanted = paper_table(name)
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES)
     stores = out or [RUNS]
     runs = _runs(stores)
     if scale == "paper":
-        typer.echo(_plan(wanted.suite, stores[0], data_root_of(data_root)))
+        typer.echo(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
     built = build(name, runs, tasks, scale)
     for number, own in enumerate((built.main, *built.special)):
@@ -109,17 +114,17 @@ def _runs(stores: list[Path]) -> "list[Run]":
     return list(found.runs)
 
 
-def _plan(suite: str, store: Path, data_root: Path) -> str:
+def _plan(asked: Asked) -> str:
     """One line: how many of a suite's runs are done, and how to get the others."""
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import counts
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.state import observe
 
-    plan = make_plan(read_sweep(suite), data_root)
-    states = counts(observe(plan.runs, store))
+    plan = make_plan(read_sweep(asked.sweep), data_root_of(asked.data_root))
+    states = counts(observe(plan.runs, asked.out))
     dataless = len(plan.runs) - states.total()
     words = [f"{number} {state}" for state, number in sorted(states.items())]
     listed = ", ".join([*words, *([f"{dataless} without data"] if dataless else [])])
-    rest = "" if set(states) <= {"done", "skipped"} and not dataless else f"; see nacbench sweep plan {suite}"
-    return f"{suite}: {listed}{rest}"
+    rest = "" if set(states) <= {"done", "skipped"} and not dataless else f"; see {asked.command('plan')}"
+    return f"{asked.sweep}: {listed}{rest}"

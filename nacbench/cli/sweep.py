@@ -1,7 +1,9 @@
 """``nacbench sweep``: many runs at once, here or on a Slurm cluster."""
 
 import json
+import shlex
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +34,31 @@ ProfileOption = Annotated[
     ),
 ]
 RUNS = Path("runs")
+LOOKING = ("status", "logs", "cancel")  # they take no --profile
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user named. Hints repeat it: in another folder, or on other data, it would be another sweep."""
+
+    sweep: str
+    out: Path = RUNS
+    profile: str | None = None
+    data_root: Path | None = None
+    plugin: list[Path] | None = None
+
+    def command(self, verb: str) -> str:
+        """The command line, for a shell, that carries out another verb on the same."""
+        words = ["nacbench", "sweep", verb, self.sweep]
+        if self.out != RUNS:
+            words += ["--out", str(self.out)]
+        if self.profile is not None and verb not in LOOKING:
+            words += ["--profile", self.profile]
+        if self.data_root is not None:
+            words += ["--data-root", str(self.data_root)]
+        for file in self.plugin or []:
+            words += ["--plugin", str(file)]
+        return shlex.join(words)
 
 
 @app.callback()
@@ -67,7 +94,8 @@ def plan(
     from nacbench.sweep.state import observe
     from nacbench.training.progress import duration
 
-    planned, place = _plan(sweep, out, profile, data_root, plugin)
+    asked = Asked(sweep, out, profile, data_root, plugin)
+    planned, place = _plan(asked)
     standings = observe(planned.runs, place.store)
     if as_json:
         typer.echo(json.dumps(_as_json(planned, standings), indent=2))
@@ -88,7 +116,7 @@ def plan(
     if ahead.unknown:
         typer.echo(f"no estimate for {ahead.unknown} runs: none of their kind is done in {place.store}")
     if counts(standings)["planned"] + counts(standings)["lost"]:
-        typer.echo(f"start them with: nacbench sweep submit {sweep}")
+        typer.echo(f"start them with: {asked.command('submit')}")
 
 
 @app.command()
@@ -106,7 +134,7 @@ def submit(
 
     On Slurm it returns at once. Submitting again starts only what is missing then.
     """
-    _submit(sweep, out, profile, data_root, plugin, allow_missing=allow_missing)
+    _submit(Asked(sweep, out, profile, data_root, plugin), allow_missing=allow_missing)
 
 
 @app.command()
@@ -118,7 +146,7 @@ def resume(
     plugin: Plugins = None,
 ) -> None:
     """Start what is missing and what was cancelled; every run goes on from its last checkpoint."""
-    _submit(sweep, out, profile, data_root, plugin, also=("cancelled",), allow_missing=True)
+    _submit(Asked(sweep, out, profile, data_root, plugin), also=("cancelled",), allow_missing=True)
 
 
 @app.command()
@@ -143,7 +171,7 @@ def retry(
     for name in failed.split(","):
         if name.strip() not in CAUSES:
             raise unknown("cause of failure", name.strip(), CAUSES)
-    _submit(sweep, out, profile, data_root, plugin, retry=tuple(causes), allow_missing=True)
+    _submit(Asked(sweep, out, profile, data_root, plugin), retry=tuple(causes), allow_missing=True)
 
 
 @app.command()
@@ -158,7 +186,8 @@ def status(
     from nacbench.sweep.control import note_failures
     from nacbench.sweep.state import Observer
 
-    planned, place = _plan(sweep, out, None, data_root, plugin)
+    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
+    planned, place = _plan(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     note_failures(planned, place, observer, standings)
@@ -176,11 +205,11 @@ def status(
             typer.echo(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
     by_state = Counter(standing.state for standing in standings.values())
     if by_state["failed"]:
-        typer.echo(f"what failed is told by: nacbench sweep logs {sweep};  again: nacbench sweep retry {sweep}")
+        typer.echo(f"what failed is told by: {asked.command('logs')};  again: {asked.command('retry')}")
     if by_state["lost"] or by_state["planned"]:
-        typer.echo(f"start what is missing with: nacbench sweep submit {sweep}")
+        typer.echo(f"start what is missing with: {asked.command('submit')}")
     if by_state["cancelled"]:
-        typer.echo(f"go on with what was cancelled with: nacbench sweep resume {sweep}")
+        typer.echo(f"go on with what was cancelled with: {asked.command('resume')}")
 
 
 @app.command()
@@ -195,12 +224,13 @@ def logs(
     """Print the ends of the logs, with the traceback: of one run, or of all that failed or were lost."""
     from nacbench.sweep.state import Observer
 
-    planned, place = _plan(sweep, out, None, data_root, plugin)
+    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
+    planned, place = _plan(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     named = [r for r in planned.runs if r.run_id and run and r.run_id.startswith(run)]
     if run and not named:
-        raise UserError(f"sweep {planned.sweep.name!r} has no run {run!r}; nacbench sweep status --json lists them")
+        raise UserError(f"sweep {planned.sweep.name!r} has no run {run!r}; {asked.command('status')} --json lists them")
     chosen = named or [r for r in planned.runs if r.run_id and standings[r.key].state in ("failed", "lost")]
     if not chosen:
         typer.echo("nothing has failed")
@@ -218,37 +248,32 @@ def cancel(
     """Stop what is queued or running; it goes on from its checkpoints when the sweep is resumed."""
     from nacbench.sweep.control import cancel as cancel_runs
 
-    planned, place = _plan(sweep, out, None, data_root, plugin)
+    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
+    planned, place = _plan(asked)
     stopped = cancel_runs(planned, place)
     typer.echo(f"cancelled {len(stopped)} runs" if stopped else "nothing is under way")
     if stopped:
-        typer.echo(f"go on with: nacbench sweep resume {sweep}")
+        typer.echo(f"go on with: {asked.command('resume')}")
 
 
-def _plan(
-    name: str, out: Path, profile: str | None, data_root: Path | None, plugin: list[Path] | None
-) -> "tuple[Plan, Place]":
+def _plan(asked: Asked) -> "tuple[Plan, Place]":
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
-    sweep = read_sweep(name)
-    files = [*map(str, plugin or []), *sweep.plugins]
+    sweep = read_sweep(asked.sweep)
+    files = [*map(str, asked.plugin or []), *sweep.plugins]
     load_plugins([Path(file) for file in files])
     changes: dict[str, Any] = {"plugins": tuple(files)}
-    if profile:
-        changes["profile"] = Profile.read(profile)
-    root = data_root_of(data_root)
-    return make_plan(sweep.model_copy(update=changes), root), Place(out, root)
+    if asked.profile:
+        changes["profile"] = Profile.read(asked.profile)
+    root = data_root_of(asked.data_root)
+    return make_plan(sweep.model_copy(update=changes), root), Place(asked.out, root)
 
 
 def _submit(
-    name: str,
-    out: Path,
-    profile: str | None,
-    data_root: Path | None,
-    plugin: list[Path] | None,
+    asked: Asked,
     *,
     also: "tuple[State, ...]" = (),
     retry: "tuple[Cause, ...]" = (),
@@ -257,7 +282,7 @@ def _submit(
     from nacbench.sweep.control import submit as submit_runs
     from nacbench.sweep.plan import require_data
 
-    planned, place = _plan(name, out, profile, data_root, plugin)
+    planned, place = _plan(asked)
     if not allow_missing:
         require_data(planned)
     try:
@@ -265,21 +290,21 @@ def _submit(
     except KeyboardInterrupt:
         typer.echo("stopped; what was under way has saved itself: submit again to go on", err=True)
         raise typer.Exit(130) from None
-    _tell(name, planned, submitted)
+    _tell(asked, planned, submitted)
 
 
-def _tell(name: str, planned: "Plan", submitted: "Submitted") -> None:
+def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
     if not submitted.started:
         typer.echo("nothing is missing; nothing was started")
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))
         typer.echo(f"{planned.sweep.name}: {submitted.started} runs submitted to Slurm (jobs {jobs})")
-        typer.echo(f"see how they are with: nacbench sweep status {name}")
+        typer.echo(f"see how they are with: {asked.command('status')}")
         return
     typer.echo(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")
     if submitted.done < submitted.started:
-        typer.echo(f"what failed is told by: nacbench sweep logs {name}", err=True)
+        typer.echo(f"what failed is told by: {asked.command('logs')}", err=True)
         raise typer.Exit(1)
 
 

@@ -224,17 +224,34 @@ def test_verify_names_the_first_wrong_file_and_checks_all(
     assert "1 file, no checksums known" in shown[3]
     (root / "shifted/b.bin").write_bytes(b"1234568")
     done = invoke("data", "verify", "miniature-shifted", "digits", *options)
-    assert f"{root / 'shifted/b.bin'} is damaged or changed" in str(done.exception)
-    assert "nacbench data fetch miniature-shifted" in str(done.exception)
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: miniature-shifted: {root / 'shifted/b.bin'} is damaged or changed")
+    assert "nacbench data fetch miniature-shifted" in line
     assert "digits: always available" in done.stdout
     (root / "made/miniature" / MANIFEST).write_text("{}")
     done = invoke("data", "verify", "miniature-shifted", *options)
-    assert str(done.exception) == "the data of miniature, miniature-shifted is not as it should be"
+    assert done.exit_code == 1
     assert "is damaged or changed" in done.stderr
     assert "cannot be read" in done.stderr
 
 
-def test_a_failed_verification_exits_with_2_and_one_line(root: Path, plugins: list[str]) -> None:
+def test_damaged_data_beside_missing_data_exits_with_1(
+    root: Path, made_files: Path, plugins: list[str], archive: Path
+) -> None:
+    options = ["--data-root", root, *plugins]
+    for path in (made_files, archive):
+        said("data", "import", "miniature-shifted", path, *options)
+    done = invoke("data", "verify", "miniature-shifted", *options)
+    assert done.exit_code == 2
+    assert "photos is not in" in done.stderr
+    (root / "shifted/b.bin").write_bytes(b"1234568")
+    done = invoke("data", "verify", "miniature-shifted", *options)
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) -> None:
     command = [sys.executable, "-m", "nacbench", "data", "verify", "miniature", "--data-root", str(root), *plugins]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

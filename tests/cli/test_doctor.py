@@ -47,6 +47,16 @@ def test_a_missing_library_is_an_error_and_the_exit_code_says_so(monkeypatch: py
     assert "error    libraries: missing: no-such-library" in done.output
 
 
+def test_a_folder_that_cannot_be_written_is_an_error_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(app, ["doctor", "--out", str(tmp_path / "file" / "runs")])
+    assert done.exit_code == 1
+    assert f"error    disk for runs: cannot write in {tmp_path / 'file'}: Not a directory" in done.output
+    assert "--out" in done.output
+    assert findings("--out", str(tmp_path / "new" / "runs"))["disk for runs"]["level"] != "error"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_slurm_s_limits_and_warnings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ("SLURM_VERSION = 22.05.8", "MaxArraySize = 1001", "PreemptType = preempt/partition_prio")
     script = "\n".join(f"echo '{line}'" for line in lines)

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nacbench.cli import app
+from nacbench.errors import UserError
 from tests.made import made_record, write_run
 
 
@@ -59,7 +60,13 @@ def test_the_paper_s_tables_are_listed_planned_and_built(store: Path, tmp_path: 
     ]
     planned = said("paper", "table", "priors", "--out", store, "--data-root", tmp_path)
     assert planned.startswith("paper-graph-priors: 60 without data; ")
-    assert "see nacbench sweep plan paper-graph-priors" in planned
+    assert f"see nacbench sweep plan paper-graph-priors --out {store} --data-root {tmp_path}" in planned
+
+
+def test_a_table_of_an_unknown_scale_is_refused(store: Path) -> None:
+    done = invoke("paper", "table", "modalities", "--out", store, "--scale", "mimi")
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception) == "unknown scale 'mimi'; did you mean 'mini'?"
 
 
 def test_compare_says_what_may_be_said(store: Path) -> None:

@@ -1,0 +1,50 @@
+"""Hints of ``nacbench sweep`` name the same sweep that they were given for."""
+
+import shlex
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from nacbench.cli import app
+from nacbench.cli.sweep import Asked
+
+SWEEP = """
+name: mine
+tasks: [digits]
+models: [vit]
+scale: smoke
+"""
+PLUGIN = """
+from nacbench.model import Model
+
+
+class HintedModel(Model):
+    pass
+"""
+
+
+def hint(*words: object) -> list[str]:
+    """The words of the command that the last line names."""
+    done = CliRunner().invoke(app, ["sweep", *map(str, words)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return shlex.split(done.stdout.splitlines()[-1].partition("with: ")[2])
+
+
+def test_a_hint_repeats_what_was_named(tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    sweep, plugin = folder / "mine.yaml", folder / "extra.py"
+    sweep.write_text(SWEEP)
+    plugin.write_text(PLUGIN)
+    named = ["--data-root", str(folder), "--plugin", str(plugin)]
+    out, profile = ["--out", str(folder / "runs")], ["--profile", "debug"]
+    start = ["nacbench", "sweep", "submit", str(sweep)]
+    assert hint("plan", sweep, *out, *profile, *named) == [*start, *out, *profile, *named]
+    assert hint("status", sweep, *out, *named) == [*start, *out, *named]
+
+
+def test_a_hint_repeats_no_defaults_and_only_what_its_verb_takes() -> None:
+    assert Asked("smoke").command("retry") == "nacbench sweep retry smoke"
+    asked = Asked("smoke", Path("elsewhere"), "debug")
+    assert asked.command("logs") == "nacbench sweep logs smoke --out elsewhere"
+    assert asked.command("retry") == "nacbench sweep retry smoke --out elsewhere --profile debug"

@@ -138,10 +138,21 @@ def words_for(run: TrainedRun, sentence: str, data_root: Path) -> np.ndarray:
     vocabulary = task.arrays(data_root).arrays["vocabulary"]
     words = encode([sentence], vocabulary, task.spec().condition_tokens)
     if not (words > UNKNOWN).any():
-        raise UserError(
-            f"{sentence!r}: none of {', '.join(words_of(sentence)) or 'no word'} is known to the run's task"
-        )
+        named = ", ".join(words_of(sentence))
+        problem = f"none of {named} is known to the run's task" if named else "there is no word in it"
+        raise UserError(f"{sentence!r}: {problem}")
     return words
+
+
+def unknown_words(run: TrainedRun, sentence: str, data_root: Path) -> list[str]:
+    """The words of a sentence, not its punctuation, that the run's task does not know: to it one is like any other.
+
+    Raises:
+        UserError: if the run's circuit does not depend on a sentence.
+    """
+    vocabulary = sentence_task(run).arrays(data_root).arrays["vocabulary"]
+    known = {word.decode() for word in vocabulary}
+    return [word for word in dict.fromkeys(words_of(sentence)) if word.isalnum() and word not in known]
 
 
 @dataclass(frozen=True)

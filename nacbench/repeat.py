@@ -76,8 +76,8 @@ class Repetition:
 
     @property
     def same(self) -> bool:
-        """Whether all numbers came out alike, digit for digit."""
-        return self.again is not None and not self.numbers and self.predictions.state != "differ"
+        """Whether all numbers came out alike, digit for digit; what is damaged cannot be known to."""
+        return self.again is not None and not self.numbers and self.predictions.state in ("same", "absent")
 
     @property
     def reason(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nacbench.circuits import circuit_of, configurations, learned_links, links_for, prior_fit
+from nacbench.circuits import circuit_of, configurations, learned_links, links_for, prior_fit, unknown_words
 from nacbench.cli import app
 from nacbench.conditioning import check, made_pairs, nearness, read_pairs
 from nacbench.config import resolve
@@ -137,12 +137,22 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         links_for(load_run(digits), "There is a box.", store / "data")
     with pytest.raises(UserError, match="none of zebra is known to the run's task"):
         links_for(load_run(sentences), "zebra", store / "data")
+    with pytest.raises(UserError, match=r"^'  ': there is no word in it$"):
+        links_for(load_run(sentences), "  ", store / "data")
     with pytest.raises(UserError, match="has no circuit; name a run of nac"):
         learned_links(load_run(finished_run(store, "digits", "vit")))
     with pytest.raises(UserError, match="no finished run"):
         load_run(tmp_path)
     with pytest.raises(UserError, match=r"no id in .* starts with it"):
         locate("abcdef", store)
+
+
+def test_words_that_the_task_does_not_know_are_told(sentences: Path, store: Path, tmp_path: Path) -> None:
+    words = ["circuit", str(sentences), "--to", str(tmp_path), "--condition"]
+    done = CliRunner().invoke(app, [*words, "There is a xyzzy circle, XYZZY plugh."])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert done.stderr == "warning: not known to the run's task: xyzzy, plugh\n"
+    assert unknown_words(load_run(sentences), "There is a blue circle.", store / "data") == []
 
 
 def test_a_prior_makes_a_graph_of_its_own_kind(store: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from nacbench.config import resolve
 from nacbench.errors import UserError
+from nacbench.files import digest_of
 from nacbench.repeat import Recorded, Repetition, draw, find_runs, refuse_inside, repeat_runs
 from nacbench.results.record import read_record
 from nacbench.runner import run
@@ -142,7 +143,8 @@ def test_other_predictions_are_other_numbers(store: Path, tmp_path: Path) -> Non
     values[5] += 1
     changed = table.set_column(at, "prediction", [values]).cast(table.schema)
     pq.write_table(changed, one.folder / "predictions.parquet")
-    (found,) = again(one, out=tmp_path / "new")
+    digest = digest_of(one.folder / "predictions.parquet")
+    (found,) = again(change(one, "files", "predictions.parquet", to=digest), out=tmp_path / "new")
     assert (found.predictions.state, found.predictions.rows) == ("differ", {"prediction": 2})
     assert (found.numbers, found.same) == ({}, False)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.tables import counted
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -26,5 +27,5 @@ def check(
         mark = "ok  " if result.problem is None else "FAIL"
         typer.echo(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
     if failed:
-        typer.echo(f"{failed} checks failed", err=True)
+        typer.echo(f"{counted(failed, 'check')} failed", err=True)
         raise typer.Exit(1)

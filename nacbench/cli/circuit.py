@@ -33,7 +33,7 @@ def circuit(
     """Draw a circuit: its graph, its degrees beside the prior's, who is linked to whom, what the modules read of a few
     examples, and how attention flows from there to the prediction; GraphML for other tools."""
     load_plugins(plugin)
-    from nacbench.circuits import configurations, learned_links, links_for
+    from nacbench.circuits import configurations, learned_links, links_for, unknown_words
     from nacbench.files import whole_file
     from nacbench.report.circuit_plots import circuit_graph, draw_circuit, draw_map
     from nacbench.report.plots import save_figure
@@ -53,6 +53,8 @@ def circuit(
         return
     if condition is not None:
         links = links_for(loaded, condition, data_root_of(data_root))
+        if unknown := unknown_words(loaded, condition, data_root_of(data_root)):
+            typer.echo(f"warning: not known to the run's task: {', '.join(unknown)}", err=True)
         title = f"{title}: “{condition}”"
     else:
         links = learned_links(loaded)

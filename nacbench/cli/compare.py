@@ -32,6 +32,8 @@ def compare(
     for line in found.broken:
         typer.echo(f"warning: {line}", err=True)
     comparison = make(found, a, b, task, scale)
+    for line in comparison.warnings:
+        typer.echo(f"warning: {line}", err=True)
     if not as_json:
         typer.echo("\n".join(comparison.lines()))
         return

@@ -56,7 +56,7 @@ def table(
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
     built = build(name, runs, tasks, scale)
     for number, own in enumerate((built.main, *built.special)):
-        typer.echo(f"\n## {own.title}\n\n{own.markdown()}" if number else f"\n{own.markdown()}")
+        typer.echo(f"\n## {own.title}\n\n{own.text()}" if number else f"\n{own.text()}")
         if to is not None:
             stem = name if not number else f"{name}-{own.name}"
             write_text(to / f"{stem}.md", own.markdown())

@@ -98,7 +98,7 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     write_text(to / "pruning.md", table.markdown())
     write_text(to / "pruning.csv", table.frame.to_csv(index=False))
     files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figure, to / "pruning")]
-    typer.echo(table.markdown())
+    typer.echo(table.text())
     for file in files:
         typer.echo(str(file))
 

@@ -42,7 +42,7 @@ def repeat(
     """Compute recorded runs again, here and by today's code, and compare all numbers digit for digit.
 
     Each run takes as many threads as it was recorded with; one on another run's network does that run first. The exit
-    code is 1 if a number differs, or a run could not be computed.
+    code is 1 if a number differs, recorded predictions are damaged, or a run could not be computed.
     """
     load_plugins(plugin)
     from nacbench.repeat import repeat_runs
@@ -179,12 +179,16 @@ def _predictions(one: "Repetition") -> str:
     found = one.predictions
     if found.state == "differ":
         return f"differ in rows of: {', '.join(f'{name} ({count:,})' for name, count in found.rows.items())}"
+    if found.state == "damaged":  # how, is told below the table
+        return "damaged"
     return found.note if found.state == "absent" else f"same{f' ({found.note})' if found.note else ''}"
 
 
 def _verdict(one: "Repetition") -> str:
     if one.again is None:
         return f"not computed: {one.reason}"
+    if one.predictions.state == "damaged":
+        return f"{'other' if one.numbers else 'the same'} metrics, but the recorded predictions are damaged"
     return "the same numbers" if one.same else "other numbers"
 
 
@@ -220,6 +224,8 @@ def _notes(one: "Repetition") -> list[str]:
         "processes": "sums are split otherwise with another number of processes: their last digits differ",
     }
     found = [text for name, text in notes.items() if name in differing]
+    if one.predictions.state == "damaged":
+        found.append(f"predictions were not compared: {one.predictions.note}")
     if one.earlier and one.again is not None:
         found.append(f"not computed now: it was done already, at {one.again.finished}")
     return found

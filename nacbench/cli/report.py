@@ -23,7 +23,7 @@ def report(
     from nacbench.report.build import build_report
 
     built = build_report(runs, out, mixed=mixed, html=html)
-    typer.echo(built.markdown)
+    typer.echo(built.text)
     for warning in built.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for path in built.files:

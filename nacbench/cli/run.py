@@ -161,6 +161,17 @@ def _summary(outcome: "Outcome") -> list[str]:
     ]
 
 
+def _scored(record: "RunRecord") -> str:
+    """What kind of examples a supervised run's score is made of: a task for tuning has others where others test."""
+    from nacbench.protocols.tuning import TuningTask
+    from nacbench.registry import TASKS
+
+    if not issubclass(TASKS.get(record.task), TuningTask):
+        return "test"
+    splits = record.data.splits  # too few examples to hold some out: the training examples stand for all splits
+    return "training" if splits["test"] == splits["train"] else "validation"
+
+
 def _score_line(record: "RunRecord") -> str:
     """The main metric with what is known of its error, in one line."""
     from nacbench.results.statistics import wilson_interval
@@ -180,6 +191,6 @@ def _score_line(record: "RunRecord") -> str:
     count = record.scored_examples
     low, high = wilson_interval(round(record.score * count), count)
     return (
-        f"test {record.metric} {score:.2f} %  (95 % interval over its {count:,} examples: "
+        f"{_scored(record)} {record.metric} {score:.2f} %  (95 % interval over its {count:,} examples: "
         f"{100 * low:.2f}–{100 * high:.2f} %)"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.tables import counted
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ def plan(
         return
     wanted = sum(run.is_wanted for run in planned.runs)
     extra = len(planned.runs) - wanted
-    typer.echo(f"{planned.sweep.name}: {wanted} runs{f', and {extra} that they build on' if extra else ''}")
+    typer.echo(f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that they build on' if extra else ''}")
     _print_states(planned, standings)
     missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
     for problem, number in missing.items():
-        typer.echo(f"no data for {number} runs: {problem}")
+        typer.echo(f"no data for {counted(number, 'run')}: {problem}")
     skipped = {(run.config.model.name, run.config.task.name, run.problem) for run in planned.runs if run.is_unsuited}
     for model, task, reason in sorted(skipped, key=str):
         typer.echo(f"skipped: {model} cannot do {task}: {reason}")
@@ -114,7 +115,7 @@ def plan(
     if ahead.seconds:
         typer.echo(f"about {duration(ahead.seconds)} of computing ahead, by the runs that are done")
     if ahead.unknown:
-        typer.echo(f"no estimate for {ahead.unknown} runs: none of their kind is done in {place.store}")
+        typer.echo(f"no estimate for {counted(ahead.unknown, 'run')}: none of their kind is done in {place.store}")
     if counts(standings)["planned"] + counts(standings)["lost"]:
         typer.echo(f"start them with: {asked.command('submit')}")
 
@@ -251,7 +252,7 @@ def cancel(
     asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
     planned, place = _plan(asked)
     stopped = cancel_runs(planned, place)
-    typer.echo(f"cancelled {len(stopped)} runs" if stopped else "nothing is under way")
+    typer.echo(f"cancelled {counted(len(stopped), 'run')}" if stopped else "nothing is under way")
     if stopped:
         typer.echo(f"go on with: {asked.command('resume')}")
 
@@ -299,7 +300,7 @@ def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))
-        typer.echo(f"{planned.sweep.name}: {submitted.started} runs submitted to Slurm (jobs {jobs})")
+        typer.echo(f"{planned.sweep.name}: {counted(submitted.started, 'run')} submitted to Slurm (jobs {jobs})")
         typer.echo(f"see how they are with: {asked.command('status')}")
         return
     typer.echo(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")

@@ -28,6 +28,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
     console.print(table)
 
 
+def counted(number: int, what: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def size_text(size: int) -> str:
     """A number of bytes for people, in the units that makers of data sets use."""
     amount = float(size)

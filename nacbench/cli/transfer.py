@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nacbench.cli.tables import counted, size_text
+
 if TYPE_CHECKING:
     from nacbench.results.transfer import Merged
 
@@ -32,11 +34,12 @@ def pack(
     logits: Logits = True,
 ) -> None:
     """Write all finished runs into one archive, to take them to another machine."""
-    from nacbench.cli.tables import size_text
     from nacbench.results.transfer import pack as make
 
     count = make(stores, out, weights=weights, logits=logits)
-    typer.echo(f"{count} runs in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack")
+    typer.echo(
+        f"{counted(count, 'run')} in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack"
+    )
 
 
 def unpack(
@@ -53,5 +56,5 @@ def unpack(
 def _tell(merged: "Merged", into: Path) -> None:
     for line in merged.broken:
         typer.echo(f"warning: {line}", err=True)
-    there = f", {merged.there} were there already" if merged.there else ""
-    typer.echo(f"{merged.copied} runs copied into {into}{there}")
+    there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
+    typer.echo(f"{counted(merged.copied, 'run')} copied into {into}{there}")

@@ -19,6 +19,7 @@ from nacbench.report.pruning import draw_pruning, pruning_table
 from nacbench.report.scores import score_table
 from nacbench.report.series import Series, group
 from nacbench.report.side_by_side import side_by_side
+from nacbench.report.table import Table
 from nacbench.results.index import read_runs
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost"
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the files, the tables as Markdown, and what could not be counted."""
+    """What was written: the files, the tables as Markdown and for a terminal, and what could not be counted."""
 
     files: Sequence[Path]
     markdown: str
+    text: str
     warnings: Sequence[str]
 
 
@@ -71,8 +73,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
-    parts = [tables[0].markdown(), *(f"## {table.title}\n\n{table.markdown()}" for table in tables[1:])]
-    markdown = "\n".join(parts)
+    markdown, text = _below_each_other(tables, Table.markdown), _below_each_other(tables, Table.text)
     files = [out / "table.md", out / "table.tex", *(out / f"{table.name}.csv" for table in tables)]
     write_text(files[0], markdown)
     write_text(files[1], "\n".join(table.latex() for table in tables))
@@ -91,7 +92,12 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, [*warnings, *found.broken, *failed])
+    return Report(files, markdown, text, [*warnings, *found.broken, *failed])
+
+
+def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) -> str:
+    """All tables, the first without its title, which is the page's."""
+    return "\n".join([shown(tables[0]), *(f"## {table.title}\n\n{shown(table)}" for table in tables[1:])])
 
 
 def _draw_curves(series: Sequence[Series]) -> "Figure | None":

@@ -13,7 +13,7 @@ from nacbench.report.series import Series, group
 from nacbench.report.significance import LEVEL
 from nacbench.results.index import Run, Runs
 from nacbench.results.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
-from nacbench.results.store import PREDICTIONS
+from nacbench.results.store import PREDICTIONS, damage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +50,15 @@ class Comparison:
     Attributes:
         first, second: what is compared.
         difference: of their scores over shared seeds; None where they share none.
-        examples: for each shared seed with readable predictions.
+        examples: for each shared seed with the predictions that were recorded.
+        warnings: why other seeds have none, a line each.
     """
 
     first: Series
     second: Series
     difference: Difference | None
     examples: Sequence[OnExamples]
+    warnings: Sequence[str] = ()
 
     @property
     def verdict(self) -> str:
@@ -76,12 +78,12 @@ class Comparison:
             least, most = sorted((abs(low), abs(high)))
             return (
                 f"{better} is better than {worse}, by {least:.2f} to {most:.2f} points (95 %), on this task and scale "
-                f"with these settings: p = {_p(difference.p)}."
+                f"with these settings: {_p(difference.p)}."
             )
         found = smallest_difference(difference.deviation, difference.count)
         return (
             f"No difference between {a} and {b} is shown: it lies between {low:+.2f} and {high:+.2f} points (95 %), "
-            f"p = {_p(difference.p)}. That is no proof that they are equal: {difference.count} seeds with this spread "
+            f"{_p(difference.p)}. That is no proof that they are equal: {difference.count} seeds with this spread "
             f"find a difference of {100 * found:.2f} points four times out of five, smaller ones less often."
         )
 
@@ -94,7 +96,7 @@ class Comparison:
         if difference is not None and difference.count > 1:
             lines.append(
                 f"difference {100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points over "
-                f"{difference.count} shared seeds (paired t test, p = {_p(difference.p)})"
+                f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
             lines.append(f"difference {100 * difference.value:+.2f} points with one shared seed")
@@ -116,10 +118,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     """
     own = [run for run in runs.runs if run.task == task and scale in (None, run.scale)]
     if not own:
-        there = ", ".join(sorted({run.task for run in runs.runs})) or "none"
-        raise UserError(
-            f"no finished run of task {task!r}{f' at scale {scale!r}' if scale else ''}; there are: {there}"
-        )
+        raise _nothing_of(runs.runs, task, scale)
     ours, theirs = _chosen(own, first), _chosen(own, second)
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
@@ -130,8 +129,18 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}
-    examples = [on for run in ours.runs if run.seed in pairs and (on := _compare_examples(run, pairs[run.seed]))]
-    return Comparison(ours, theirs, ours.against(theirs), examples)
+    warnings: list[str] = []
+    found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
+    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings)
+
+
+def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
+    """What there is instead: other scales of the task, or else other tasks."""
+    scales = sorted({run.scale for run in runs if run.task == task})
+    if scales:
+        return UserError(f"no finished run of task {task!r} at scale {scale!r}; there are scales: {', '.join(scales)}")
+    tasks = ", ".join(sorted({run.task for run in runs})) or "none"
+    return UserError(f"no finished run of task {task!r}; there are: {tasks}")
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
@@ -144,20 +153,23 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
     if len(found) == 1:
         return found[0]
     if found:
+        or_scale = ", or give --scale" if len({item.first.scale for item in found}) > 1 else ""
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
-        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id, or give --scale")
+        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is no model and no run's id here; there are: {labels}")
 
 
-def _compare_examples(ours: Run, theirs: Run) -> OnExamples | None:
-    """The two networks on the examples they both answered; None where their predictions cannot be had or matched."""
+def _compare_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExamples | None:
+    """The two networks on the examples they both answered; None where their predictions cannot be had or matched, and
+    the reason among the warnings."""
     import numpy as np
 
-    first, second = _answers(ours), _answers(theirs)
-    if first is None or second is None or not first.index.equals(second.index):
+    first, second = _answers(ours, warnings), _answers(theirs, warnings)
+    if first is None or second is None:
         return None
-    if not np.array_equal(first["label"], second["label"]):
+    if not first.index.equals(second.index) or not np.array_equal(first["label"], second["label"]):
+        warnings.append(f"{_named(ours)} and {_named(theirs)} answered different examples")
         return None
     unit = "episodes" if "episode" in first else "examples"
     a, b = _by_unit(first), _by_unit(second)
@@ -166,16 +178,28 @@ def _compare_examples(ours: Run, theirs: Run) -> OnExamples | None:
     return OnExamples(ours.seed, float(a.mean() - b.mean()), paired_bootstrap(a, b), p, len(a), unit)
 
 
-def _answers(run: Run) -> pd.DataFrame | None:
+def _named(run: Run) -> str:
+    return f"run {run.run_id} ({run.model}, seed {run.seed})"
+
+
+def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
+    """A run's answers to what is scored; None, with a warning, where they are not there as they were recorded, and
+    None without one where none were recorded, or they have no right and wrong."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(run.folder) / PREDICTIONS
+    path, digest = Path(run.folder) / PREDICTIONS, run.record().files.get(PREDICTIONS)
+    if digest is None and not path.exists():
+        return None
+    if problem := damage(path, digest):
+        warnings.append(f"{_named(run)} is not compared on examples: {problem}")
+        return None
     try:
         names = [n for n in pq.read_schema(path).names if n in ("split", "index", "label", "prediction", "episode")]
         table = pd.read_parquet(path, columns=names)
     except (OSError, pa.ArrowException, ValueError):
+        warnings.append(f"{_named(run)} is not compared on examples: {path} cannot be read as Parquet")
         return None
     if not {"split", "index", "label", "prediction"} <= set(names):
         return None
@@ -202,7 +226,7 @@ def _scores(item: Series) -> str:
 
 def _on_examples(on: OnExamples) -> str:
     low, high = (100 * end for end in on.interval)
-    test = f", McNemar p = {_p(on.p)}" if on.p is not None else ""
+    test = f", McNemar {_p(on.p)}" if on.p is not None else ""
     return (
         f"seed {on.seed}: these two networks differ by {100 * on.value:+.2f} points on {on.units:,} {on.unit} "
         f"(95 % {low:+.2f} to {high:+.2f}, paired bootstrap{test})"
@@ -210,4 +234,4 @@ def _on_examples(on: OnExamples) -> str:
 
 
 def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"

@@ -45,7 +45,14 @@ class Table:
 
     def markdown(self) -> str:
         """A table whose columns line up as text too, with its notes."""
-        body = self._cells(_markdown, "**{}**")
+        return self._lined_up(_markdown, "  ")  # two spaces end a line
+
+    def text(self) -> str:
+        """The same for a terminal, where nothing has to be escaped."""
+        return self._lined_up(_line, "")
+
+    def _lined_up(self, escape: Callable[[str], str], end: str) -> str:
+        body = self._cells(escape, "**{}**")
         heads = [column.head for column in self.columns]
         widths = [max(len(line[i]) for line in [heads, *body]) for i in range(len(heads))]
 
@@ -61,7 +68,7 @@ class Table:
             for column, width in zip(self.columns, widths, strict=True)
         ]
         lines = [line(heads), line(rule), *(line(row) for row in body)]
-        return "\n".join([*lines, "", *(f"{_markdown(note)}  " for note in self.notes)]).rstrip() + "\n"
+        return "\n".join([*lines, "", *(f"{escape(note)}{end}" for note in self.notes)]).rstrip() + "\n"
 
     def latex(self) -> str:
         """A booktabs table with its notes below; needs ``\\usepackage{booktabs}``."""
@@ -99,7 +106,11 @@ def percent(mean: Mean) -> str:
 
 def _markdown(text: str) -> str:
     """Text that a table cell shows as it is."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return _line(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ")
 
 
 LATEX = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of, whole_file, write_json
 from nacbench.results.record import RECORD
-from nacbench.results.store import PREDICTIONS
+from nacbench.results.store import PREDICTIONS, damage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +25,13 @@ class Agreement:
     """How two files of predictions agree.
 
     Attributes:
-        state: ``absent`` where the first cannot be had, and nothing else tells what was in it.
+        state: ``absent`` where the first was not kept, and nothing else tells what was in it; ``damaged`` where it is
+            there, but not as it was recorded.
         rows: of each column that differs, the number of rows in which it does.
         note: what a reader must know of the comparison.
     """
 
-    state: Literal["same", "differ", "absent"]
+    state: Literal["same", "differ", "damaged", "absent"]
     rows: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
 
@@ -52,10 +53,13 @@ def compare_predictions(first: Path, digest: str | None, second: Path) -> Agreem
     if not first.exists():
         same = digest == again
         return Agreement("same", note="by their SHA-256") if same else Agreement("absent", note="not kept")
+    if problem := damage(first, digest):
+        return Agreement("damaged", note=problem)
     try:
-        old, new = pq.read_table(first), pq.read_table(second)
+        old = pq.read_table(first)
     except (OSError, pa.ArrowException):
-        return Agreement("absent", note=f"{first} cannot be read")
+        return Agreement("damaged", note=f"{first} cannot be read as Parquet")
+    new = pq.read_table(second)
     left_out = _left_out(old.schema.metadata)
     if left_out.get("sha256") == again:
         return Agreement("same", note="by the whole file's SHA-256")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.errors import UserError
-from nacbench.files import write_json
+from nacbench.files import digest_of, write_json
 from nacbench.results.record import RECORD, RunRecord, read_record
 
 STATE = "state.json"
@@ -56,6 +56,22 @@ def finished(folder: Path) -> RunRecord | None:
     """
     path = folder / RECORD
     return read_record(path) if path.exists() else None
+
+
+def damage(path: Path, digest: str | None) -> str | None:
+    """What is wrong with a file beside a record, as a sentence; None where it is there as it was recorded.
+
+    Args:
+        path: the file.
+        digest: the SHA-256 that the record has of it; None: any content will do.
+    """
+    try:
+        changed = digest_of(path) != digest and digest is not None
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return f"{path} is damaged or changed: its SHA-256 is not the one in the record" if changed else None
 
 
 def set_aside(folder: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import digest_of, fill_folder, whole_file
+from nacbench.files import fill_folder, whole_file
 from nacbench.results.index import Run, read_runs
 from nacbench.results.predictions import leave_logits_out
 from nacbench.results.record import RECORD, RunRecord, read_record
-from nacbench.results.store import WEIGHTS, finished, run_folder
+from nacbench.results.store import WEIGHTS, damage, finished, run_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # of runs under way, on the machine they were on
@@ -136,14 +136,9 @@ def _differs(first: RunRecord, second: RunRecord) -> bool:
 
 def _damaged(folder: Path, record: RunRecord) -> list[str]:
     """A sentence for each file that is not what the record says; weights may have been left out."""
-    found = []
-    for name, digest in record.files.items():
-        path = folder / name
-        if path.exists() and digest_of(path) != digest:
-            found.append(f"{path} is damaged or changed: its SHA-256 is not the one in the record")
-        elif not path.exists() and name != WEIGHTS:
-            found.append(f"{path} is missing")
-    return found
+    needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
+    found = [damage(folder / name, record.files[name]) for name in needed]
+    return [problem for problem in found if problem]
 
 
 def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:

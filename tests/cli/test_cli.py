@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from nacbench import __version__
+from nacbench import __version__, conformance
 from nacbench.cli import app
 from nacbench.cli.options import complete_model, complete_task
 from nacbench.results import record
@@ -156,6 +156,14 @@ def test_models_as_a_table() -> None:
 
 def test_the_schema_is_printed() -> None:
     assert json.loads(invoke("schema").stdout) == record.schema()
+
+
+def test_one_failed_check_is_counted_in_the_singular(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = conformance.Result("task", "It works", "it does not")
+    monkeypatch.setattr(conformance, "check_plugin", lambda *_: [failed])
+    assert invoke("check", "digits").stderr == "1 check failed\n"
+    monkeypatch.setattr(conformance, "check_plugin", lambda *_: [failed, failed])
+    assert invoke("check", "digits").stderr == "2 checks failed\n"
 
 
 def test_why_names_what_differs_and_nothing_else(tmp_path: Path) -> None:

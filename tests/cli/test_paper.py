@@ -77,7 +77,28 @@ def test_compare_says_what_may_be_said(store: Path) -> None:
     assert content["verdict"] in text
 
 
+def test_compare_warns_of_predictions_that_are_not_as_recorded(store: Path) -> None:
+    (record,) = store.glob("listops/nac/*-0-*/record.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "files": {"predictions.parquet": "0" * 64}}))
+    done = invoke("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["examples"] == []
+    assert done.stderr.startswith("warning: run listops-nac-mini-mini-0-0.001-e1 (nac, seed 0) is not compared on")
+    assert done.stderr.endswith("predictions.parquet is missing\n")
+
+
+def test_what_is_escaped_in_markdown_is_not_on_a_terminal(store: Path, tmp_path: Path) -> None:
+    shown = said("paper", "table", "modalities", "--out", store, "--scale", "mini", "--to", tmp_path / "out")
+    written = (tmp_path / "out" / "modalities.md").read_text()
+    assert "p &lt; 0.05" in written
+    assert "p < 0.05" in shown
+    assert "&lt;" not in shown
+
+
 def test_runs_travel_in_an_archive(store: Path, tmp_path: Path) -> None:
     assert "6 runs in " in said("pack", store, "--out", tmp_path / "runs.tar.gz")
     assert "6 runs copied into" in said("unpack", tmp_path / "runs.tar.gz", "--into", tmp_path / "b")
     assert "0 runs copied into" in said("merge", store, "--into", tmp_path / "b")
+    write_run(tmp_path / "one", made_record())
+    assert said("merge", tmp_path / "one", "--into", tmp_path / "c") == f"1 run copied into {tmp_path / 'c'}\n"
+    assert said("merge", tmp_path / "one", "--into", tmp_path / "c").endswith(", 1 was there already\n")

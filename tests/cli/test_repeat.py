@@ -93,6 +93,23 @@ def test_another_number_is_shown_with_its_difference_and_the_exit_code_is_1(stor
     assert len(records(tmp_path / "new")) == 2
 
 
+def test_damaged_predictions_are_not_the_same_and_those_not_kept_are_no_matter(store: Path) -> None:
+    first, second = (path.with_name("predictions.parquet") for path in records(store))
+    first.write_bytes(first.read_bytes()[:-100])
+    second.unlink()
+    done = invoke("repeat", store)
+    assert done.exit_code == 1
+    assert done.stdout.rstrip().endswith("1 of 2 runs gave the same numbers, digit for digit.")
+    assert f"predictions were not compared: {first} is damaged or changed: its SHA-256" in " ".join(done.stdout.split())
+    assert "seed 0: the same metrics, but the recorded predictions are damaged" in done.stderr
+    assert "seed 1: the same numbers" in done.stderr
+    one, other = sorted(
+        json.loads(invoke("repeat", store, "--json", "--quiet").stdout)["runs"], key=lambda run: run["seed"]
+    )
+    assert (one["same"], one["predictions"]["state"]) == (False, "damaged")
+    assert other["same"] is True
+
+
 def test_what_was_recorded_with_more_threads_than_can_be_says_so(store: Path) -> None:
     first = records(store)[0]
     change(first, "environment", "hardware", "threads", to=10**9)

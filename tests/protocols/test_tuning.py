@@ -1,11 +1,14 @@
 """Tasks for tuning: what they score instead of the test examples, and that nothing takes them for results."""
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from nacbench.cli.run import _summary
 from nacbench.config import resolve
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.live import Split
@@ -30,6 +33,25 @@ def test_the_score_is_that_of_the_validation_examples(outcome: Outcome) -> None:
     assert record.data.splits == {"train": 1199, "validation": 299, "test": 299}
     assert record.metrics["test"] == record.metrics["validation"]
     assert record.data.notes == ["for tuning: scored on validation examples; the test examples are not read"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "validation accuracy "),
+        ({"task": "digits"}, "test accuracy "),
+        ({"data": {"splits": {"train": 299, "validation": 299, "test": 299}}}, "training accuracy "),
+    ],
+)
+def test_the_summary_says_what_was_scored(outcome: Outcome, changes: dict[str, Any], shown: str) -> None:
+    changes = {
+        **changes,
+        **({"data": outcome.record.data.model_copy(update=changes["data"])} if "data" in changes else {}),
+    }
+    record = outcome.record.model_copy(update=changes)
+    score = _summary(dataclasses.replace(outcome, record=record))[1]
+    assert score.strip().startswith(shown)
+    assert "over its 299 examples" in score
 
 
 def made(train: int, validation: int = 0) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Comparing two models: what is paired, what is tested, and what may be said."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from nacbench.errors import UserError
+from nacbench.files import digest_of
 from nacbench.report.comparison import Comparison, compare
 from nacbench.results.index import read_runs
 from nacbench.results.statistics import mcnemar
@@ -99,9 +101,57 @@ def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
     assert compared(tmp_path).examples == []
     predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10, label=np.arange(10))
     assert compared(tmp_path).examples == []
+    assert compared(tmp_path).warnings == [
+        "run digits-nac-mini-mini-0-0.001-e1 (nac, seed 0) and run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) "
+        "answered different examples"
+    ]
+
+
+def recorded(store: Path) -> Path:
+    """The predictions of two runs, of which the records have the SHA-256; the second run's file."""
+    for model in ("nac", "vit"):
+        write(store, model, [0.9])
+        predict(store, model, np.arange(10) % 2, ["test"] * 10)
+        (record,) = store.glob(f"digits/{model}/*/record.json")
+        digest = digest_of(record.with_name("predictions.parquet"))
+        record.write_text(
+            json.dumps({**json.loads(record.read_text()), "files": {"predictions.parquet": digest}}), encoding="utf-8"
+        )
+    return record.with_name("predictions.parquet")
+
+
+def test_only_predictions_that_were_recorded_are_compared_and_others_are_told(tmp_path: Path) -> None:
+    path = recorded(tmp_path)
+    assert (len(compared(tmp_path).examples), compared(tmp_path).warnings) == (1, [])
+    left_out = "run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) is not compared on examples: "
+    predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10)
+    changed = compared(tmp_path)
+    assert changed.examples == []
+    assert changed.warnings == [
+        f"{left_out}{path} is damaged or changed: its SHA-256 is not the one in the record",
+    ]
+    path.unlink()
+    assert compared(tmp_path).examples == []
+    assert compared(tmp_path).warnings == [f"{left_out}{path} is missing"]
+
+
+def test_predictions_that_are_no_parquet_are_told_and_none_are_not_missed(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    assert compared(tmp_path).warnings == []  # nothing was recorded
     (folder,) = (tmp_path / "digits" / "vit").glob("*-0-*")
     (folder / "predictions.parquet").write_text("broken")
     assert compared(tmp_path).examples == []
+    (warning,) = compared(tmp_path).warnings
+    assert warning.endswith("predictions.parquet cannot be read as Parquet")
+
+
+def test_a_small_p_is_a_bound(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.9, 0.9001, 0.9002, 0.9])
+    write(tmp_path, "vit", [0.5, 0.5, 0.5001, 0.5001])
+    text = "\n".join(compared(tmp_path).lines())
+    assert text.count("p < 0.0001") == 2
+    assert "p = <" not in text
 
 
 @pytest.mark.parametrize(
@@ -109,7 +159,7 @@ def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
     [
         ("nac", "nac", "are the same runs"),
         ("nac", "zebra", r"'zebra' is no model and no run's id here; there are: nac \(mini\), vit"),
-        ("nac", "perceiver-io", r"'perceiver-io' is not unique here: .*training.lr=0.001 .*; name a label or an id"),
+        ("nac", "perceiver-io", r"'perceiver-io' is not unique here: .*training.lr=0.001 .*; name a label or an id$"),
     ],
 )
 def test_what_cannot_be_compared_is_named(tmp_path: Path, first: str, second: str, message: str) -> None:
@@ -130,5 +180,8 @@ def test_a_task_without_runs_and_other_scales_are_refused(tmp_path: Path) -> Non
         compared(tmp_path)
     with pytest.raises(UserError, match="no finished run of task 'cifar10'; there are: digits"):
         compare(read_runs(tmp_path), "nac", "vit", "cifar10")
-    with pytest.raises(UserError, match="at scale 'smoke'"):
+    with pytest.raises(UserError, match=r"of task 'digits' at scale 'smoke'; there are scales: mini, paper$"):
         compared(tmp_path, scale="smoke")
+    write(tmp_path, "vit", [0.80])
+    with pytest.raises(UserError, match=r"name a label or an id, or give --scale$"):
+        compared(tmp_path)

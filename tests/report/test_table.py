@@ -101,8 +101,16 @@ def test_the_columns_of_the_markdown_line_up() -> None:
     assert len({tuple(i for i, c in enumerate(line) if c == "|") for line in lines}) == 1
 
 
+def test_a_terminal_s_table_is_the_markdown_without_its_escapes() -> None:
+    table = table_of([*RECORDS, made_record(task="imdb", notes=["x < 1"])], [made_failure()])
+    written = [line.rstrip() for line in table.markdown().splitlines()]
+    assert "&lt;" in "".join(written)
+    assert table.text().splitlines() == [line.replace("&lt;", "<") for line in written]
+
+
 def test_hostile_names_stay_text() -> None:
     table = table_of([made_record(task="a|b<script>&_%$#{}~^\\")])
+    assert table.text().splitlines()[2].startswith("| a|b<script>&_%$#{}~^\\ |")
     assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
     escaped = r"a|b<script>\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
     assert escaped in table.latex()

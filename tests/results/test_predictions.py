@@ -160,5 +160,19 @@ def test_a_file_that_was_not_kept_is_known_by_its_digest_alone(tmp_path: Path) -
     assert compare_predictions(gone, "0" * 64, new).state == "absent"
     assert compare_predictions(gone, None, new).state == "absent"
     assert compare_predictions(new, None, gone).state == "absent"
-    gone.write_text("no")
-    assert "cannot be read" in compare_predictions(gone, None, new).note
+
+
+def test_a_file_that_is_not_as_recorded_is_damaged_whatever_is_in_it(tmp_path: Path) -> None:
+    new = write(tmp_path / "new.parquet", test=columns())
+    old = write(tmp_path / "old.parquet", test=columns())
+    found = compare_predictions(old, "0" * 64, new)
+    assert (found.state, found.rows) == ("damaged", {})
+    assert found.note == f"{old} is damaged or changed: its SHA-256 is not the one in the record"
+    old.write_text("no")
+    for digest in (None, digest_of(old)):
+        found = compare_predictions(old, digest, new)
+        assert (found.state, found.note) == ("damaged", f"{old} cannot be read as Parquet")
+    old.unlink()
+    old.mkdir()
+    found = compare_predictions(old, None, new)
+    assert (found.state, found.note) == ("damaged", f"{old} cannot be read: Is a directory")

@@ -148,6 +148,12 @@ def test_the_estimate_is_of_runs_of_the_same_kind(place: Place) -> None:
     assert ahead.unknown == 3
 
 
+def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) -> None:
+    planned = nacbench("plan", *write(place, tmp_path)).stdout
+    assert planned.startswith("mine: 1 run\n")
+    assert "no estimate for 1 run: none of their kind is done" in planned
+
+
 def test_a_run_is_given_up_after_so_many_attempts(place: Place) -> None:
     profile = {"executor": "local", "max_attempts": 2}
     planned = plan(place, set={**CONTENT["set"], "task.fault": "kill", "task.fault_step": 1}, profile=profile)

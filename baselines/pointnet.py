@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +36,11 @@ class PointNet(Model):
     def build(self, spec: TaskSpec) -> nn.Module:
         import torch
         from torch import nn
-        from torch_geometric.nn import MLP
-        from torch_geometric.nn.aggr import MaxAggregation
+
+        with warnings.catch_warnings():  # torch-geometric still uses it while it is imported
+            warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
+            from torch_geometric.nn import MLP
+            from torch_geometric.nn.aggr import MaxAggregation
 
         def mlp(*widths: int) -> nn.Module:
             net: nn.Module = MLP(list(widths), act="gelu", norm="layer_norm", norm_kwargs={"mode": "node"})

@@ -265,9 +265,9 @@ def parse_setting(text: str) -> dict[str, Any]:
     if not equals or not all(part.strip() for part in key.split(".")):
         raise UserError(f"--set {text!r}: write it as KEY=VALUE, for example --set training.lr=3e-4")
     try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError:
-        raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read") from None
+        value = _parsed(raw)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read: {_reason(error)}") from None
     setting: Any = _numbers(value)
     for part in reversed(key.split(".")):
         setting = {part.strip(): setting}
@@ -285,23 +285,52 @@ def _number(value: Any) -> Any:
     return value
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that is given twice is an error: else the first value goes without a word."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)  # here, as what << brings in may be overridden
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in lines:
+                problem = f"key {key.value!r} is given a second time, after line {lines[key.value]}; keep one of them"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            lines[key.value] = key.start_mark.line + 1
+        return node
+
+
+def _parsed(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506 (it is a safe one)
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """In one line, without the quotation of the file."""
+    return getattr(error, "problem", None) or str(error).splitlines()[0]
+
+
+def read_yaml(path: Path, keys: Iterable[str] = FIELDS) -> dict[str, Any]:
     """The mapping in a YAML file.
+
+    Args:
+        path: the file.
+        keys: what the mapping may have, to be named if it is none.
 
     Raises:
         UserError: if it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UserError(f"cannot read {path}: {reason}") from None
     except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path} is not valid YAML{place}: {problem or error}") from None
+        raise UserError(f"{path} is not valid YAML{place}: {_reason(error)}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(FIELDS)}")
+        raise UserError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(keys)}")
     return {str(key): _numbers(value) for key, value in content.items()}
 
 

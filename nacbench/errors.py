@@ -16,6 +16,12 @@ class BrokenFileError(UserError):
     """A file is not what its name says: cut off, damaged, or somebody else's."""
 
 
+def shown(value: object) -> str:
+    """A value as an error shows it: as Python would write it, cut off after some 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the known ones, with the nearest of them.
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nacbench.errors import UserError, unknown
+from nacbench.errors import UserError, shown, unknown
 
 T = TypeVar("T")
 
@@ -71,4 +71,9 @@ def first_problem(error: ValidationError, prefix: str) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message if message.startswith(prefix) else f"{prefix}: {message}"
-    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    message = f"{message[0].lower()}{message[1:]}"
+    if problem["type"] == "missing":  # its input is not a value, but all that the key is missing in
+        return f"{key}: {message}"
+    if problem["type"] == "too_short":
+        message = f"has {problem['ctx']['actual_length'] or 'no'} values; give at least {problem['ctx']['min_length']}"
+    return f"{key} = {shown(problem['input'])}: {message}"

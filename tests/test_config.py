@@ -300,13 +300,25 @@ def test_numbers_in_a_file_are_numbers_at_any_depth(tmp_path: Path) -> None:
     [
         (b"seed: 1\nmodel: {name: [\n", "is not valid YAML at line 3"),
         (b"seed: 1\n\ttask: x\n", "is not valid YAML at line 2"),
+        (b"seed: 1\nscale: mini\nseed: 2\n", "at line 3: key 'seed' is given a second time, after line 1"),
+        (b"seed: 1\nmodel:\n  depth: 1\n  'depth': 2\n", "at line 4: key 'depth' .* after line 3"),
         (b"- digits\n- nac\n", "holds no settings; it should be a mapping with the keys task, model"),
         (b"", "holds no settings"),
         (b"just a sentence", "holds no settings"),
         (b"name: \xff\xfe\n", "cannot read .*: not UTF-8 text"),
         (b"name: \x00\n", "is not valid YAML"),
     ],
-    ids=["open bracket", "tab", "a list", "empty", "text", "not UTF-8", "a control character"],
+    ids=[
+        "open bracket",
+        "tab",
+        "a key twice",
+        "a key twice in a section",
+        "a list",
+        "empty",
+        "text",
+        "not UTF-8",
+        "a control character",
+    ],
 )
 def test_a_file_that_is_no_configuration_is_an_error_that_names_it(
     tmp_path: Path, content: bytes, message: str
@@ -316,6 +328,17 @@ def test_a_file_that_is_no_configuration_is_an_error_that_names_it(
     with pytest.raises(UserError, match=message) as caught:
         read_yaml(path)
     assert str(path) in str(caught.value)
+
+
+def test_what_a_section_takes_from_another_it_may_override(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("training: &base {lr: 1, epochs: 2}\nsource: {training: {<<: *base, lr: 3}}\n")
+    assert read_yaml(path)["source"] == {"training": {"lr": 3.0, "epochs": 2}}
+
+
+def test_a_value_that_is_a_whole_section_has_no_key_twice() -> None:
+    with pytest.raises(UserError, match="key 'lr' is given a second time"):
+        parse_setting("training={lr: 1, lr: 2}")
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -156,3 +156,13 @@ print(*(name for name in {HEAVY!r} if name in sys.modules))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_layers_of_others_are_imported_without_their_warnings() -> None:
+    """In a process of its own, as a module that is already imported warns no more."""
+    build = (
+        "from nacbench.registry import MODELS; from nacbench.task import TaskSpec;"
+        "spec = TaskSpec(modality='points', classes=2, max_tokens=3, token_dim=4);"
+        "MODELS.get('pointnet').configured('model', 'tiny', {}).build(spec)"
+    )
+    subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", build], cwd=REPOSITORY, check=True)

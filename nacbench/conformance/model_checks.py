@@ -19,7 +19,7 @@ CONDITIONED = dataclasses.replace(SEQUENCE, modality="symbols with a condition",
 
 
 def model_is_configurable(cls: type[Model]) -> None:
-    """Its fields are its whole configuration: frozen, with defaults, unknown ones refused, sizes that can be."""
+    """Its fields are its whole configuration: frozen, with defaults, unknown ones refused, sizes that can be built."""
     sizes = set(cls.presets)
     assert not sizes or sizes >= set(SIZE_OF_SCALE.values()), f"sizes are {sorted(sizes)}; tiny, mini, paper are needed"
     for size in SIZE_OF_SCALE.values():

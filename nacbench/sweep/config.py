@@ -2,20 +2,23 @@
 
 import functools
 import itertools
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nacbench.config import RunConfig, merge, parse_setting, read_yaml, resolve
-from nacbench.errors import UserError, unknown
+from nacbench.errors import UserError, shown, unknown
 from nacbench.plugin import first_problem
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
+
+MAX_RUNS = 10_000  # more is a slip of the pen, and would take minutes to plan
 
 
 class _Part(BaseModel):
@@ -30,8 +33,29 @@ class Block(_Part):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     scale: str = "mini"
     precision: str = "auto"
-    axes: dict[str, tuple[Any, ...]] = Field({}, description="settings as for --set, each with its values")
+    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
+        {}, description="settings as for --set, each with its values"
+    )
     set: Values = Field({}, description="settings as for --set, the same for all runs")
+
+    @field_validator("tasks", "models", "seeds", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """A list where one value was given, or a span of seeds such as ``0..4``."""
+        if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
+            return _span(int(span[1]), int(span[2]))
+        return [value] if isinstance(value, str | int | float) else value
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _with_lists(cls, axes: Any) -> Any:
+        if not isinstance(axes, Mapping):
+            return axes
+        return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
+
+    def __len__(self) -> int:
+        """How many runs, without making them."""
+        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
 
     def runs(self) -> Iterator[Values]:
         """Each run's settings, as `nacbench.config.resolve` takes them, in a fixed order."""
@@ -63,6 +87,9 @@ class Choice(_Part):
     evidence: Values = Field({}, description="for people: what it was chosen by")
 
 
+DERIVED = ("blocks", "choices_are_read")  # fields of a sweep that are not keys of its file
+
+
 class SweepConfig(_Part):
     """What a sweep's file says; see the suites in ``nacbench/suites`` for examples.
 
@@ -77,60 +104,75 @@ class SweepConfig(_Part):
     profile: Profile = Profile()
     resources: tuple[Rule, ...] = ()
     choices: tuple[Choice, ...] = Field((), description="settings for some runs, and for the sources of others")
+    choices_are_read: bool = Field(False, description="from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _some_runs(self) -> Self:
         if not self.blocks:
             raise ValueError("there are no runs: give tasks and models, or include blocks that have them")
+        if (count := sum(map(len, self.blocks))) > MAX_RUNS:
+            raise ValueError(f"these are {count} runs, of which a sweep has {MAX_RUNS} at most; make several sweeps")
         return self
 
     def expand(self) -> list[RunConfig]:
         """All runs, each once, in a fixed order.
 
         Raises:
-            UserError: if a run cannot be, naming it; or if an exclusion excludes nothing, which is a slip of the pen.
+            UserError: if a run cannot be, naming it; or if a pattern matches nothing, which is a slip of the pen.
         """
         configs: dict[str, RunConfig] = {}
-        used: set[int] = set()
+        excluding: set[int] = set()
+        choosing: set[int] = set()
         for block in self.blocks:
             for values in block.runs():
-                config = self._with_choices(values)
+                config = self._with_choices(values, choosing)
                 if block.precision == "auto" and self.profile_of(config).gpus:  # not as where it is submitted from
-                    config = self._with_choices({**values, "precision": "bf16"})
-                plain = config.as_dict()
-                matching = {i for i, pattern in enumerate(self.exclude) if matches(plain, pattern)}
-                used |= matching
+                    config = self._with_choices({**values, "precision": "bf16"}, choosing)
+                matching = _matching(config, self.exclude)
+                excluding |= matching
                 if not matching:
-                    configs[repr(plain)] = config
-        for index, pattern in enumerate(self.exclude):
-            if index not in used:
-                raise UserError(f"exclude {pattern!r} matches no run of sweep {self.name!r}; remove or mend it")
+                    configs[repr(config.as_dict())] = config
+        self._refuse_idle("exclude", self.exclude, excluding)
         if not configs:
             raise UserError(f"sweep {self.name!r} has no runs left: all are excluded")
+        if not self.choices_are_read:
+            self._refuse_idle("choices: when", _whens(self.choices), choosing)
+        planned = [run for config in configs.values() for run in _with_sources(config)]
+        serving = {index for run in planned for index in _matching(run, _whens(self.resources))}
+        self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
 
-    def _with_choices(self, values: Values) -> RunConfig:
-        """The run with what was chosen for it and for its source; what the block itself sets is left."""
+    def _refuse_idle(self, key: str, patterns: Sequence[Values], used: Set[int]) -> None:
+        for index, pattern in enumerate(patterns):
+            if index not in used:
+                raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or mend it")
+
+    def _with_choices(self, values: Values, used: set[int]) -> RunConfig:
+        """The run with what was chosen for it and for its source; what the block itself sets is left.
+
+        The choices that were looked to are added to ``used``.
+        """
         config = _resolved(values)
-        chosen = self._chosen_for(config)
+        chosen = self._chosen_for(config, used)
         if config.source is not None:
-            chosen = merge({"source": self._chosen_for(config.source)}, chosen)
+            chosen = merge({"source": self._chosen_for(config.source, used)}, chosen)
         return _resolved(merge(chosen, values)) if any(chosen.values()) else config
 
-    def _chosen_for(self, config: RunConfig) -> Values:
-        plain = config.as_dict()
-        found = [_nested(choice.use) for choice in self.choices if matches(plain, choice.when)]
-        return functools.reduce(merge, found, {})
+    def _chosen_for(self, config: RunConfig, used: set[int]) -> Values:
+        matching = _matching(config, _whens(self.choices))
+        used |= matching
+        return functools.reduce(merge, [_nested(self.choices[index].use) for index in sorted(matching)], {})
 
     def profile_of(self, config: RunConfig) -> Profile:
         """The profile with the resources that this run needs."""
-        plain = config.as_dict()
         changes: Values = {}
-        for rule in self.resources:
-            if matches(plain, rule.when):
-                changes |= rule.use
-        return self.profile.changed(changes) if changes else self.profile
+        for index in sorted(_matching(config, _whens(self.resources))):
+            changes |= self.resources[index].use
+        return self.profile.changed(changes, "resources: use") if changes else self.profile
+
+
+KEYS = (*Block.model_fields, "include", *(key for key in SweepConfig.model_fields if key not in DERIVED))
 
 
 def matches(config: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
@@ -159,7 +201,7 @@ def read_sweep(name: str) -> SweepConfig:
         if name not in suites():
             raise unknown("suite", name, suites())
         path = Path(str(files("nacbench.suites").joinpath(f"{name}.yaml")))
-    return parse_sweep(read_yaml(path), path)
+    return parse_sweep(read_yaml(path, KEYS), path)
 
 
 def suites() -> list[str]:
@@ -171,25 +213,25 @@ def suites() -> list[str]:
 def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     """The sweep in a file's content; a profile that is a path is looked for beside the file, too."""
     content = {**content}
-    known = {*Block.model_fields, *SweepConfig.model_fields, "include"} - {"blocks"}
     for key in content:
-        if key not in known:
-            raise unknown(f"key in sweep {path}", key, known)
+        if key not in KEYS:
+            raise unknown(f"key in sweep {path}", key, KEYS)
     top = {key: content.pop(key) for key in Block.model_fields if key in content}
     include = content.pop("include", ())
     if not isinstance(include, Sequence) or not all(isinstance(block, Mapping) for block in include):
-        raise UserError(f"{path}: include = {include!r}: write a list of blocks, each with its tasks and models")
+        raise UserError(f"{path}: include = {shown(include)}: write a list of blocks, each with its tasks and models")
     whole = {"tasks", "models"} <= top.keys()
-    grids = [top] if whole or (top and not include) else []  # else the top only says what the blocks share
-    grids += [{**top, **block} for block in include]
+    grids = [("", top)] if whole or (top and not include) else []  # else the top only says what the blocks share
+    grids += [(f"include.{index}", block) for index, block in enumerate(include)]
     profile = content.get("profile")
     if isinstance(profile, str):
         content["profile"] = Profile.read(profile, near=path.parent)
     choices = content.get("choices")
     if isinstance(choices, str):
-        content["choices"] = read_choices(path.parent / choices)
+        content |= {"choices": read_choices(path.parent / choices), "choices_are_read": True}
+    blocks = [_block(block, top, place, path) for place, block in grids]
     try:
-        return SweepConfig.model_validate({"name": path.stem, **content, "blocks": [_listed(grid) for grid in grids]})
+        return SweepConfig.model_validate({"name": path.stem, **content, "blocks": blocks})
     except ValidationError as error:
         raise UserError(f"{path}: {first_problem(error, '')}") from None
 
@@ -200,26 +242,51 @@ def read_choices(path: Path) -> list[Values]:
     Raises:
         UserError: if there is no such file, or it is another's.
     """
-    content = read_yaml(path)
+    content = read_yaml(path, ["choices"])
     if not isinstance(content.get("choices"), list):
         raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
     chosen: list[Values] = content["choices"]
     return chosen
 
 
-def _listed(grid: Mapping[str, Any]) -> Values:
-    """The same with lists where one value was given, and a seed's ``0..4`` written out."""
-    grid = dict(grid)
-    for key in ("tasks", "models", "seeds"):
-        value = grid.get(key)
-        if isinstance(value, str) and (span := re.fullmatch(r"(\d+)\.\.(\d+)", value)):
-            grid[key] = list(range(int(span[1]), int(span[2]) + 1))
-        elif isinstance(value, str | int | float):
-            grid[key] = [value]
-    axes = grid.get("axes")
-    if isinstance(axes, Mapping):
-        grid["axes"] = {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
-    return grid
+def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path) -> Block:
+    """A block of a file: what it says, and what it takes from the top.
+
+    Args:
+        name: of the block in the file, empty for the top itself.
+    """
+    try:
+        return Block.model_validate({**top, **own})
+    except ValidationError as error:
+        key = error.errors()[0]["loc"][0]
+        place = "" if key in top and key not in own else name
+        raise UserError(f"{path}: {first_problem(error, place)}") from None
+
+
+def _span(first: int, last: int) -> list[int]:
+    """All from the first to the last; counted before they are made."""
+    if last < first:
+        raise ValueError(f"the range {first}..{last} is empty; write the smaller number first")
+    if last - first >= MAX_RUNS:
+        raise ValueError(f"these are {last - first + 1} seeds, but a sweep has {MAX_RUNS} runs at most")
+    return list(range(first, last + 1))
+
+
+def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:
+    return [rule.when for rule in rules]
+
+
+def _matching(config: RunConfig, patterns: Sequence[Values]) -> set[int]:
+    """Which of the patterns the run matches, by their places in the list."""
+    plain = config.as_dict()
+    return {index for index, pattern in enumerate(patterns) if matches(plain, pattern)}
+
+
+def _with_sources(config: RunConfig) -> Iterator[RunConfig]:
+    """The run, the one that its network is taken from, and so on."""
+    yield config
+    if config.source is not None:
+        yield from _with_sources(config.source)
 
 
 def _nested(settings: Mapping[str, Any]) -> Values:

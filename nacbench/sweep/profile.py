@@ -51,11 +51,11 @@ class Profile(BaseModel):
     extra: dict[str, str | int | bool] = Field({}, description="any other sbatch option, such as mail-user")
 
     @model_validator(mode="after")
-    def _needs_time(self) -> Self:
-        if self.executor == "slurm":
-            if self.time is None:
-                raise ValueError("a slurm profile needs a time, such as time: 4h")
+    def _time_is_one(self) -> Self:
+        if self.time is not None:  # checked for any executor, as another may be named when the sweep is submitted
             minutes(self.time)
+        elif self.executor == "slurm":
+            raise ValueError("a slurm profile needs a time, such as time: 4h")
         return self
 
     @property
@@ -68,13 +68,17 @@ class Profile(BaseModel):
         """What makes jobs differ in resources: runs of one shape share an array."""
         return tuple(repr(getattr(self, name)) for name in type(self).model_fields)
 
-    def changed(self, changes: Mapping[str, Any]) -> "Profile":
+    def changed(self, changes: Mapping[str, Any], place: str) -> "Profile":
         """With some settings changed.
+
+        Args:
+            changes: the settings.
+            place: what gives them, to be named in an error.
 
         Raises:
             UserError: if there is no such setting, or a value cannot be.
         """
-        return _validated({**self.model_dump(), **changes}, "profile")
+        return _validated({**self.model_dump(), **changes}, place)
 
     @classmethod
     def read(cls, name: str, *, near: Path | None = None) -> "Profile":
@@ -92,7 +96,7 @@ class Profile(BaseModel):
         places = [folder / form for folder in (Path(), near or Path()) for form in (name, f"slurm/{name}.yaml")]
         for place in places:
             if place.is_file():
-                return _validated(read_yaml(place), str(place))
+                return _validated(read_yaml(place, cls.model_fields), str(place))
         raise UserError(
             f"no profile {name!r}; name a YAML file such as slurm/cpu.yaml (copy one from the project's slurm folder "
             f"and write your cluster's partition and account into it), or one of {', '.join(BUILT_IN)}"

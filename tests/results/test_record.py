@@ -44,6 +44,7 @@ def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> Non
         (b"\xff\xfe", "is not JSON"),
         (b'{"accuracy": 0.9}', "is not a RunRecord of schema 1: run_id"),
         (b"[]", "is not a RunRecord of schema 1"),
+        (b'{"schema_version": 1}', "is not a RunRecord of schema 1: run_id: field required$"),
         (b"", "is not JSON"),
     ],
 )

@@ -8,6 +8,7 @@ import yaml
 
 from nacbench.errors import UserError
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
+from nacbench.sweep.plan import make_plan
 from nacbench.sweep.profile import Profile, minutes
 
 from ..conftest import REPOSITORY
@@ -90,18 +91,75 @@ def test_automatic_precision_is_that_of_the_gpus_that_runs_will_have() -> None:
         ({"seeds": [-1]}, "seed"),
         ({"exclude": [{"model": "resnet"}]}, r"exclude .* matches no run"),
         ({"exclude": [{"task": "digits"}]}, "has no runs left"),
-        ({"models": []}, "models"),
+        ({"models": []}, r"mine.yaml: models = \[\]: has no values; give at least 1"),
+        ({"axes": {"training.lr": []}}, r"mine.yaml: axes\.training\.lr = \[\]: has no values; give at least 1"),
+        ({"seeds": "3..1"}, r"mine.yaml: seeds = '3\.\.1': the range 3\.\.1 is empty"),
+        ({"seeds": "0..999999999999"}, "these are 1000000000000 seeds, but a sweep has 10000 runs at most"),
+        ({"seeds": f"0..{'9' * 5000}"}, r"seeds\.0 = '0\.\.9{20,60}…: "),
+        ({"seeds": "0..999", "axes": {"training.epochs": [*range(6)]}}, "these are 12000 runs, .* 10000 at most"),
+        ({"models": {"name": "nac"}}, r"mine.yaml: models = \{'name': 'nac'\}"),
+        ({"include": [{"seeds": 1}, {"seeds": "3..1"}]}, r"mine.yaml: include\.1\.seeds = '3\.\.1'"),
         ({"include": "digits"}, "include = 'digits': write a list of blocks"),
         ({"profile": "nowhere"}, "no profile 'nowhere'"),
         ({"profile": {"executor": "slurm"}}, "a slurm profile needs a time"),
         ({"profile": {"gpu": 1}}, r"profile\.gpu"),
+        ({"resources": [{"when": {"task": "digits"}}]}, r"mine.yaml: resources\.0\.use: field required"),
         ({"resources": [{"when": {"task": "digits"}, "use": {"gpux": 1}}]}, "gpux"),
+        (
+            {"resources": [{"when": {"task": "digitz"}, "use": {"gpus": 8}}]},
+            "resources: when .*digitz.* matches no run",
+        ),
+        ({"choices": [{"when": {"task": "digitz"}, "use": {"seed": 8}}]}, "choices: when .*digitz.* matches no run"),
+        ({"profile": {"time": "xx"}}, "time = 'xx': write minutes, 12h"),
+        (
+            {"resources": [{"when": {"seed": 0}, "use": {"time": "xx"}}]},
+            "resources: use: time = 'xx': write minutes",
+        ),
         ({"name": "../x"}, "name"),
     ],
 )
 def test_what_cannot_be_is_named(content: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        expand(**content)
+        make_plan(parse_sweep({**BASE, **content}, Path("mine.yaml")), Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"tasks": "digits"}, r"^mine.yaml: models: field required$"),
+        ({"models": "nac", "include": [{"seeds": 1}]}, r"^mine.yaml: include\.0\.tasks: field required$"),
+        ({"models": "nac", "include": [{"tasks": []}]}, r"^mine.yaml: include\.0\.tasks = \[\]"),
+        ({"models": [], "include": [{"tasks": "digits"}]}, r"^mine.yaml: models = \[\]"),
+    ],
+)
+def test_an_error_names_the_place_where_the_file_has_it(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_sweep(content, Path("mine.yaml"))
+
+
+def test_resources_may_be_for_the_runs_that_others_take_their_networks_from() -> None:
+    rules = [{"when": {"task": "digits"}, "use": {"processes": 3}}]
+    sweep = parse_sweep({**BASE, "tasks": "digits-c", "resources": rules}, Path("mine.yaml"))
+    assert len(sweep.expand()) == 2
+
+
+def test_choices_from_a_file_may_be_for_runs_of_other_sweeps(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text("choices: [{when: {task: cifar10}, use: {training.lr: 1}}]")
+    sweep = parse_sweep({**BASE, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
+    assert len(sweep.expand()) == 2
+
+
+@pytest.mark.parametrize("content", ["", "just a sentence"])
+def test_a_file_that_is_no_sweep_is_told_what_a_sweep_says(tmp_path: Path, content: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, plugins$"):
+        read_sweep(str(tmp_path / "mine.yaml"))
+
+
+def test_a_file_that_is_no_profile_is_told_what_a_profile_says(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(UserError, match="a mapping with the keys executor, device, "):
+        Profile.read(str(tmp_path / "empty.yaml"))
 
 
 def test_a_pattern_looks_at_names_and_settings() -> None:

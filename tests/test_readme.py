@@ -1,5 +1,6 @@
 """The README's examples work as they stand."""
 
+import json
 import re
 from pathlib import Path
 
@@ -80,3 +81,21 @@ def test_its_speed_ups_are_those_of_committed_records(task: str, kept: int) -> N
     assert faster is not None
     text, loss = " ".join(README.split()), f"{100 * lost.value:.1f} ± {100 * lost.half_width:.1f} %"
     assert re.search(rf"{faster.value:.1f} times( as fast)? with( a loss of)? {loss}", text), (faster, lost)
+
+
+def test_its_costs_are_those_of_the_committed_benchmarks() -> None:
+    def reached(machine: str, what: str) -> str:
+        rows = json.loads((REPOSITORY / "results" / "bench" / f"{machine}.json").read_text())["steps"]["rows"]
+        (value,) = (row["reached"] for row in rows if row["what"] == f"{what}: NAC over Perceiver IO")
+        return f"{value:.2f} ×"
+
+    xeon, gpu = "intel-r-xeon-r-processor-2-threads", "nvidia-h200"
+    step, inference = "training step, Tiny-ImageNet", "inference, Tiny-ImageNet"
+    assert [cells(line)[1:] for line in README.splitlines() if line.startswith(("| a training", "| inference"))] == [
+        [reached(xeon, f"{step}, bf16"), reached(gpu, f"{step}, batch 256, bf16"), "1.15 ×"],
+        [reached(xeon, f"{inference}, batch 8"), reached(gpu, f"{inference}, batch 256"), "1.05 ×"],
+    ]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]

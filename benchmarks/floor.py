@@ -112,10 +112,11 @@ def _products_alone(work: Work) -> tuple[float, int]:
 
     Attention counts by its products, so it is taken apart while they are written down.
     """
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # else its products would be in fp32
     with sdpa_kernel(SDPBackend.MATH), _Products() as seen:
         work()
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(False)
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
     return sum(count * _alone(*product) for product, count in seen.found.items()), seen.found.total()
 
 

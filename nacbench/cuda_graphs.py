@@ -128,7 +128,17 @@ class GraphedPass:
 
 
 def capture(work: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[Parameter]) -> Captured:
-    """Capture a pass on a batch of these shapes; nothing is computed yet."""
+    """Capture a pass on a batch of these shapes; nothing is computed yet.
+
+    Args:
+        work: computes the parameters' gradients on a batch and returns its loss, a scalar, without waiting for the GPU.
+        batch: on the GPU; its tensors are copied.
+        parameters: that have gradients, which are None.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: if there is no room for a second set of what lies between the layers.
+        RuntimeError: by CUDA, if the pass does what a graph cannot; the process is then of no more use.
+    """
     own = Batch({name: tensor.clone() for name, tensor in batch.inputs.items()}, batch.target.clone())
     graph = torch.cuda.CUDAGraph()
     # thread_local: the thread that pins batches may allocate meanwhile

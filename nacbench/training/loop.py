@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ class Trainer:
         batches = self._upcoming()
         self._parallel.train()
         if self._is_capturable():
-            self._graphed = GraphedPass(self._task_pass, self._parameters, progress.say)
+            # a model's own loss may choose on the host, so it stays outside of the graph
+            self._graphed = GraphedPass(partial(self._pass, auxiliary=False), self._parameters, progress.say)
         try:
             self._steps(batches, curve, progress)
         finally:
@@ -190,7 +192,7 @@ class Trainer:
                 continue
             seed_draws(seed, self.execution.device)
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
-                losses.append(self._pass(piece, parts))
+                losses.append(self._pass(piece, parts=parts))
         if self.recipe.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)  # bf16 needs no unscaling
         self._optimizer.step()
@@ -199,25 +201,19 @@ class Trainer:
             self._average.update_parameters(self.net)
         return torch.stack(losses).sum()
 
-    def _pass(self, piece: Batch, parts: int) -> Tensor:
-        """Add the gradients of one of so many parts of the loss to the weights'; returns that part."""
+    def _pass(self, piece: Batch, *, parts: int = 1, auxiliary: bool = True) -> Tensor:
+        """Add the gradients of one of so many parts of the loss to the weights', with or without the model's own share;
+        returns that part, a scalar."""
         with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
             loss = self.task.loss(self._forward, piece) / parts
-            auxiliary = self._auxiliary_loss()
-            if auxiliary is not None:
-                loss = loss + auxiliary / parts
-        self.accelerator.backward(loss)
-        return loss.detach()
-
-    def _task_pass(self, piece: Batch) -> Tensor:
-        """The same of the task's loss alone: what a graph can do."""
-        with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
-            loss = self.task.loss(self._forward, piece)
+            own = self._auxiliary_loss() if auxiliary else None
+            if own is not None:
+                loss = loss + own / parts
         self.accelerator.backward(loss)
         return loss.detach()
 
     def _auxiliary_pass(self) -> Tensor | float:
-        """Add the gradients of the model's own share of the loss, which may choose on the host; returns it."""
+        """Add the gradients of the model's own share of the loss alone; returns it, a scalar."""
         with self.accelerator.autocast():
             loss = self._auxiliary_loss()
         if loss is None:

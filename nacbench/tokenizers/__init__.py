@@ -1,1 +1,0 @@
-"""Raw input to tokens, one module a modality, shared by all models."""

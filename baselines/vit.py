@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from nacbench.baselines.transformer import encoder_layer
-from nacbench.model import Model, Operations, product
-from nacbench.task import TaskSpec
+from nacbench.contracts.model import Model, Operations, product
+from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -25,12 +25,11 @@ import steps
 import torch
 from common import Row, device
 
-from nacbench.clock import utc_now
-from nacbench.data.places import default_data_root
-from nacbench.environment import git_state, library_versions
-from nacbench.files import write_json, write_text
-from nacbench.hardware import describe
-from nacbench.memory import keep_freed_memory
+from nacbench.data.mirror.places import default_data_root
+from nacbench.files import utc_now, write_json, write_text
+from nacbench.machine.hardware import describe
+from nacbench.machine.memory import keep_freed_memory
+from nacbench.machine.software import git_state, library_versions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nacbench.cuda_graphs import WARM_UP, GraphedPass
-from nacbench.kernels import kernels_with_gradients
+from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
+from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.registry import MODELS
-from nacbench.task import Batch, TaskSpec
 
 Work = Callable[[], object]
 

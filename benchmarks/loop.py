@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from common import Row, device, gradients_of, precision
 
-from nacbench.config import resolve
-from nacbench.kernels import kernels_with_gradients
-from nacbench.network import build_network
+from nacbench.contracts.spec import Batch
+from nacbench.nn.kernels import kernels_with_gradients
+from nacbench.nn.network import build_network
 from nacbench.profiling.speed import time_side_by_side
+from nacbench.recording.record import RunRecord
 from nacbench.registry import MODELS
-from nacbench.results.record import RunRecord
-from nacbench.task import Batch
+from nacbench.running.config import resolve
 from nacbench.training.execution import Execution, default_workers, make_accelerator
 from nacbench.training.interrupt import StopRequest
 from nacbench.training.loop import Trainer

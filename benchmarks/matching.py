@@ -14,10 +14,10 @@ from statistics import median
 import numpy as np
 import torch
 
-from nacbench.model import spec_for
+from nacbench.contracts.model import spec_for
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.kernel import log_link_probability
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 from nacbench.nac.priors import GraphPrior, matching
 from nacbench.registry import MODELS, TASKS
 

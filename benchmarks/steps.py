@@ -24,7 +24,7 @@ from common import (
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.profiling.speed import Timing, time_side_by_side
 from nacbench.protocols.pruning import relative_drop, share_of
-from nacbench.results.record import RunRecord
+from nacbench.recording.record import RunRecord
 
 BUDGET = 40.0  # seconds for each comparison
 SHARES = (0.5, 0.2, 0.1, 0.05)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nacbench.model import Model, Operations, product
-from nacbench.task import TaskSpec
+from nacbench.contracts.model import Model, Operations, product
+from nacbench.contracts.spec import TaskSpec
 
 Count = Annotated[int, Field(gt=0, strict=True)]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.data.array_task import ArrayTask, Count
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.recipe import Recipe
-from nacbench.task import TaskSpec, Tokens
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 
 MEASUREMENTS = 30
 

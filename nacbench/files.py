@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,8 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def utc_now() -> str:
+    """The time as it is written into files: ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

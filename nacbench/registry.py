@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+from nacbench.contracts.model import Model
+from nacbench.contracts.plugin import Plugin
+from nacbench.contracts.task import Task
 from nacbench.errors import UserError, unknown
-from nacbench.model import Model
-from nacbench.plugin import Plugin
-from nacbench.task import Task
 
 P = TypeVar("P", bound=Plugin)
 
@@ -193,7 +193,7 @@ def load_plugin_file(path: Path) -> None:
         raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS)]
     if not any(added):
-        raise UserError(f"plug-in file {path} defines no subclass of nacbench.task.Task or nacbench.model.Model")
+        raise UserError(f"plug-in file {path} defines no subclass of nacbench.Task or nacbench.Model")
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import HubImageTask, ImageAugment, ImageRecipe
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import HubImageTask
+from nacbench.data.mirror.hub import HubDataset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import HubImageTask
+from nacbench.data.images.task import HubImageTask
+from nacbench.data.mirror.hub import HubDataset
 from nacbench.tasks.cifar10 import Cifar10
 
 

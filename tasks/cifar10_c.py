@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.image_task import ImageTask
+from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.cifar10 import Cifar10
 

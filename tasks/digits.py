@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import ImageTask
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class Digits(ImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from importlib.metadata import version
 
-        from nacbench.data.cache import cached_arrays
+        from nacbench.data.mirror.cache import cached_arrays
 
         return cached_arrays("digits", f"scikit-learn {version('scikit-learn')}", _load)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.packed import PackedArchive
-from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
+from nacbench.contracts.task import DataSource
+from nacbench.data.mirror.packed import PackedArchive
+from nacbench.data.points.recipe import PointAugment, PointRecipe
+from nacbench.data.points.task import PointTask
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class GeometricShapes(PointTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.mesh_files import mesh_arrays
+        from nacbench.data.points.mesh_files import mesh_arrays
 
         reason = self.missing(data_root)
         if reason:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
-from nacbench.data.source import LocalFiles
+from nacbench.contracts.task import DataSource
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import ImageTask
+from nacbench.data.mirror.source import LocalFiles
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Imagenet(ImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.image_files import folder_arrays
+        from nacbench.data.images.image_files import folder_arrays
 
         reason = self.missing(data_root)
         if reason:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.task import DataSource
 from nacbench.data.array_task import Count, whole_labels
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.hub import HubDataset
-from nacbench.data.sequence_task import SequenceTask
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.sequences.task import SequenceTask
 from nacbench.errors import UserError
-from nacbench.recipe import Recipe
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.task import DataSource
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask
-from nacbench.task import DataSource
 from nacbench.tasks.cifar10 import Cifar10
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.task import DataSource
 from nacbench.data.array_task import Count
-from nacbench.data.source import Archive
+from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class LowshotCub(TransferTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.cub import read_cub
+        from nacbench.data.images.cub import read_cub
 
         reason = self.missing(data_root)
         if reason:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.modelnet import ModelNetTask
-from nacbench.data.source import Archive
+from nacbench.data.mirror.source import Archive
+from nacbench.data.points.modelnet import ModelNetTask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageAugment, ImageRecipe
-from nacbench.data.sentence_image_task import SentenceImageTask
-from nacbench.data.source import LocalFiles
+from nacbench.contracts.task import DataSource
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.mirror.source import LocalFiles
+from nacbench.data.sentences.task import SentenceImageTask
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Nlvr2(SentenceImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.nlvr2 import read_nlvr2
+        from nacbench.data.sentences.nlvr2 import read_nlvr2
 
         reason = self.missing(data_root)
         if reason:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageRecipe
-from nacbench.data.sentence_image_task import SentenceImageTask
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.sentences.task import SentenceImageTask
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nacbench.data.cache import Arrays
+    from nacbench.contracts.recipe import Recipe
     from nacbench.data.live import Classification
-    from nacbench.recipe import Recipe
+    from nacbench.data.mirror.cache import Arrays
 
 COUNTS = {"train": 40_320, "validation": 2016, "test": 4032}  # multiples of 48: of every form, half are true
 SIDE = 24
@@ -29,7 +29,7 @@ class NlvrSynthetic(SentenceImageTask):
     title = "Synthetic NLVR"
     licence = "CC0"
     citation = "made by nacbench, after Suhr et al. 2017"
-    source = "generated: nacbench.data.scenes"
+    source = "generated: nacbench.data.sentences.scenes"
     inputs = ("images", "sentences", "topics")
     shape = (3, SIDE, 3 * SIDE)
     mean = (0.803, 0.808, 0.803)
@@ -49,22 +49,22 @@ class NlvrSynthetic(SentenceImageTask):
 
     def build(self, data_root: Path, recipe: Recipe) -> Classification:
         from nacbench.data.live import Groups
-        from nacbench.data.scenes import TOPICS
+        from nacbench.data.sentences.scenes import TOPICS
 
         live = super().build(data_root, recipe)
         live.groups = Groups("topics", TOPICS)
         return live
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.cache import cached_arrays
+        from nacbench.data.mirror.cache import cached_arrays
 
         return cached_arrays("nlvr-synthetic", f"{COUNTS} {SIDE} {self.version}", self._generate)
 
     def _generate(self) -> dict[str, np.ndarray]:
         import numpy as np
 
-        from nacbench.data.scenes import TOPIC_OF_FORM, generate
-        from nacbench.data.sentence_image_task import encode_sentences
+        from nacbench.data.sentences.scenes import TOPIC_OF_FORM, generate
+        from nacbench.data.sentences.task import encode_sentences
         from nacbench.seeds import seed_for
 
         arrays: dict[str, np.ndarray] = {}

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.task import DataSource
 from nacbench.data.array_task import Count
-from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
-from nacbench.data.source import LocalFiles
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import ImageTask
+from nacbench.data.mirror.source import LocalFiles
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Omniglot(ImageTask):
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.omniglot import read_omniglot
+        from nacbench.data.images.omniglot import read_omniglot
 
         reason = self.missing(data_root)
         if reason:

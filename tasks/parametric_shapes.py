@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.array_task import Count
-from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
+from nacbench.data.points.recipe import PointAugment, PointRecipe
+from nacbench.data.points.task import PointTask
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 COUNTS = {"train": 4000, "validation": 500, "test": 1000}
 SEEDS = {"train": 0, "validation": 1, "test": 2}
@@ -27,7 +28,7 @@ class ParametricShapes(PointTask):
     classes = 10
     licence = "CC0"
     citation = "made by nacbench"
-    source = "generated: nacbench.data.shapes"
+    source = "generated: nacbench.data.points.shapes"
     stored = 1024
     presets = {
         "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "train_examples": 128, "test_examples": 64},
@@ -47,7 +48,7 @@ class ParametricShapes(PointTask):
     points: Count = 1024
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.cache import cached_arrays
+        from nacbench.data.mirror.cache import cached_arrays
 
         return cached_arrays("parametric-shapes", f"{COUNTS} {self.stored} {self.version}", _generate)
 
@@ -55,7 +56,7 @@ class ParametricShapes(PointTask):
 def _generate() -> dict[str, np.ndarray]:
     import numpy as np
 
-    from nacbench.data.shapes import generate
+    from nacbench.data.points.shapes import generate
     from nacbench.seeds import seed_for
 
     arrays: dict[str, np.ndarray] = {}

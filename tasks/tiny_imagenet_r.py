@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.source import Archive
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import SCALES, DataSource, ScoredTask, Task
+from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
-from nacbench.recipe import Settings
-from nacbench.task import SCALES, DataSource, ScoredTask, Task
 from nacbench.tasks.tiny_imagenet import TinyImagenet
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 SHARED = [
     "n01443537",
@@ -120,7 +120,7 @@ class TinyImagenetR(Task):
         return Renditions(source, data_root, self._images(data_root).arrays, SHARED)
 
     def _images(self, data_root: Path) -> Arrays:
-        from nacbench.data.image_files import class_images
+        from nacbench.data.images.image_files import class_images
 
         reason = self.missing(data_root)
         if reason:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nacbench.results.record import FAILURE, RECORD, Failure, RunRecord
+from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
 
 
 def made_record(**changes: Any) -> RunRecord:

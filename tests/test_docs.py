@@ -14,8 +14,8 @@ import yaml
 from typer.main import get_command
 
 from nacbench.cli import app
+from nacbench.recording.record import CAUSES, schema
 from nacbench.registry import MODELS, TASKS, load_plugin_file
-from nacbench.results.record import CAUSES, schema
 from nacbench.sweep.config import KEYS, parse_sweep
 from nacbench.sweep.state import STATES
 
@@ -27,7 +27,7 @@ PAGES = {
 }
 FENCED = re.compile(r"^```(\S*).*?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NACBENCH: Any = get_command(app)
-NOT_IN_THE_API = ("nacbench.cli", "nacbench.tasks", "nacbench.suites", "nacbench.__main__")
+NOT_IN_THE_API = ("nacbench.cli", "nacbench.tasks", "nacbench.sweep.suites", "nacbench.__main__")
 
 
 @pytest.fixture(scope="module")

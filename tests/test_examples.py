@@ -8,9 +8,9 @@ import torch
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.spec import TaskSpec
 from nacbench.profiling.cost import forward_flops
 from nacbench.registry import MODELS, TASKS, load_plugin_file
-from nacbench.task import TaskSpec
 
 from .conftest import REPOSITORY
 

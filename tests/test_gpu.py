@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.cuda_graphs import WARM_UP, GraphedPass
+from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.nac.attention import attend
+from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.profiling.energy import energy_meter
+from nacbench.recording.index import read_runs
 from nacbench.registry import MODELS
-from nacbench.results.index import read_runs
-from nacbench.task import Batch, TaskSpec
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,10 +9,10 @@ import yaml
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.recording.index import read_runs
 from nacbench.registry import MODELS, TASKS
-from nacbench.report.series import group
-from nacbench.report.table import percent
-from nacbench.results.index import read_runs
+from nacbench.reporting.series import group
+from nacbench.reporting.tables.table import percent
 from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY

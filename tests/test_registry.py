@@ -11,10 +11,10 @@ import pytest
 import nacbench.baselines
 import nacbench.tasks
 from nacbench import registry
+from nacbench.contracts.model import Model
+from nacbench.contracts.task import Task
 from nacbench.errors import UserError
-from nacbench.model import Model
 from nacbench.registry import MODELS, TASKS, load_plugin_file
-from nacbench.task import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
@@ -270,7 +270,11 @@ def test_the_same_file_may_be_named_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
-        ("neither.py", "x = 1", "neither.py defines no subclass of nacbench.task.Task or nacbench.model.Model"),
+        (
+            "neither.py",
+            "x = 1",
+            "neither.py defines no subclass of nacbench.Task or nacbench.Model",
+        ),
         ("wrong.py", "class Half(", "wrong.py cannot be loaded: SyntaxError"),
         ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
         ("notes.txt", TASK, "notes.txt is not a Python file"),

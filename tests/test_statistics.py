@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nacbench.results.statistics import (
+from nacbench.statistics import (
     holm,
     mcnemar,
     paired_bootstrap,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nacbench.config import resolve
 from nacbench.registry import TASKS
-from nacbench.runner import run
+from nacbench.running.config import resolve
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
 from .conftest import REPOSITORY

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from site_fields import described_fields
 
-from nacbench.plugin import Plugin
+from nacbench.contracts.plugin import Plugin
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -26,7 +26,7 @@ def suites() -> str:
 
 def claims() -> str:
     """The paper's claims with the comparison and the bar that decide each."""
-    from nacbench.paper.claims import Better, Competitive, read_claims
+    from nacbench.reporting.paper.claims import Better, Competitive, read_claims
 
     rows = []
     for claim in read_claims().claims:
@@ -43,7 +43,7 @@ def claims() -> str:
 
 def corruptions() -> str:
     """The names of the corruptions, in one sentence."""
-    from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+    from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
 
     return f"{', '.join(f'`{name}`' for name in CORRUPTIONS)}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}.\n"
 

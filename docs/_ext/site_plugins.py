@@ -14,9 +14,9 @@ from site_fields import allowed, shown
 from site_markdown import code, entries, escaped, explained, prose, table
 
 if TYPE_CHECKING:
-    from nacbench.model import Model
-    from nacbench.plugin import Plugin
-    from nacbench.task import Task
+    from nacbench.contracts.model import Model
+    from nacbench.contracts.plugin import Plugin
+    from nacbench.contracts.task import Task
 
 MIRROR = Path("DATA")  # stands for the user's own
 PROTOCOLS = ("supervised", "ood", "low-shot", "pruned")
@@ -86,7 +86,7 @@ def _pruned_section() -> str:
 
 def _where_from(cls: type[Task]) -> str:
     """In a word, what has to be done for the data."""
-    from nacbench.data.source import LocalFiles
+    from nacbench.data.mirror.source import LocalFiles
 
     sources = cls().sources()
     if not sources:
@@ -95,7 +95,7 @@ def _where_from(cls: type[Task]) -> str:
 
 
 def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
-    from nacbench.data.source import LocalFiles
+    from nacbench.data.mirror.source import LocalFiles
 
     sources = cls().sources()
     if not sources:
@@ -108,7 +108,7 @@ def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
 
 
 def _settings_by_scale(cls: type[Task]) -> str:
-    from nacbench.identity import flatten
+    from nacbench.running.identity import flatten
 
     options = _options_table(cls, "task", list(cls.recipes))
     by_scale = {s: flatten(r.model_dump(mode="json", exclude_unset=True)) for s, r in cls.recipes.items()}
@@ -135,9 +135,9 @@ def models() -> str:
 
 def model_costs() -> str:
     """Parameters and operations of every size, for the reference images."""
-    from nacbench.config import SIZE_OF_SCALE
     from nacbench.conformance import ReferenceImages
     from nacbench.profiling.sizing import operations_of, parameters_of
+    from nacbench.running.config import SIZE_OF_SCALE
 
     scale_of = {size: scale for scale, size in SIZE_OF_SCALE.items()}
     rows = []

@@ -15,7 +15,6 @@ from nacbench.cli import (
     paper,
     profile,
     prune,
-    refusals,
     repeat,
     report,
     run,
@@ -25,6 +24,7 @@ from nacbench.cli import (
     tune,
     why,
 )
+from nacbench.cli.shared import refusals
 from nacbench.errors import UserError
 
 app = typer.Typer(

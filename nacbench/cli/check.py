@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
-from nacbench.cli.tables import counted
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.tables import counted
 
 
 def _complete(incomplete: str) -> list[str]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.trained import TrainedRun
+    from nacbench.inspection.trained import TrainedRun
 
 
 def circuit(
@@ -33,12 +33,12 @@ def circuit(
     """Draw a circuit: its graph, its degrees beside the prior's, who is linked to whom, what the modules read of a few
     examples, and how attention flows from there to the prediction; GraphML for other tools."""
     load_plugins(plugin)
-    from nacbench.circuits import configurations, learned_links, links_for, unknown_words
     from nacbench.files import whole_file
-    from nacbench.report.circuit_plots import circuit_graph, draw_circuit, draw_map
-    from nacbench.report.plots import save_figure
-    from nacbench.results.store import locate
-    from nacbench.trained import load_run
+    from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit, draw_map
+    from nacbench.inspection.links import configurations, learned_links, links_for, unknown_words
+    from nacbench.inspection.trained import load_run
+    from nacbench.recording.store import locate
+    from nacbench.reporting.figures.plots import save_figure
 
     loaded = load_run(locate(run, out))
     title = f"{loaded.record.task} · {loaded.record.model} · seed {loaded.record.seed}"
@@ -79,7 +79,7 @@ def _fit(run: "TrainedRun") -> str:
     """What training made of the graph."""
     import math
 
-    from nacbench.circuits import prior_fit
+    from nacbench.inspection.links import prior_fit
 
     fit = prior_fit(run)
     degrees = f"degrees beside those before training: Kolmogorov-Smirnov D = {fit.degree_shift:.2f}, p = {fit.p:.2g}"
@@ -95,9 +95,9 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     """Print both checks, and keep them as JSON."""
     import dataclasses
 
-    from nacbench.conditioning import check, made_pairs, read_pairs
     from nacbench.errors import UserError
     from nacbench.files import write_json
+    from nacbench.inspection.sentences import check, made_pairs, read_pairs
 
     if paraphrases is None and run.record.task != "nlvr-synthetic":
         raise UserError(
@@ -121,9 +121,9 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
 
 def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to: Path, title: str) -> list[Path]:
     """What the modules read, and what passes between them, on a few examples."""
-    from nacbench.reading import read
-    from nacbench.report.plots import save_figure
-    from nacbench.report.reading_plots import draw_flow, draw_reading
+    from nacbench.inspection.attention import read
+    from nacbench.inspection.attention_plots import draw_flow, draw_reading
+    from nacbench.reporting.figures.plots import save_figure
 
     found = read(run, data_root, sentence)
     files = save_figure(draw_reading(found, f"{title}: what the circuit looks at"), to / "reading")

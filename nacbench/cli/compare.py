@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nacbench.cli.options import Json, complete_task
+from nacbench.cli.shared.options import Json, complete_task
 
 NUMBERS = ("value", "half_width", "p", "deviation", "count")
 
@@ -25,8 +25,8 @@ def compare(
 
     It ends with what may be said in plain words.
     """
-    from nacbench.report.comparison import compare as make
-    from nacbench.results.index import read_runs
+    from nacbench.recording.index import read_runs
+    from nacbench.reporting.comparison import compare as make
 
     found = read_runs(*(out or [Path("runs")]))
     for line in found.broken:

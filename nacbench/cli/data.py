@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_sources
-from nacbench.cli.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_sources
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.task import DataSource, Task
+    from nacbench.contracts.task import DataSource, Task
 
 app = typer.Typer(no_args_is_help=True, help="Bring data to this machine, and look after it.")
 
@@ -36,7 +36,7 @@ def _group() -> None:
 @app.command("list")
 def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = None) -> None:
     """List the data of every task: where it belongs, whether it is there, and how much there is."""
-    from nacbench.cli.tables import print_table, size_text
+    from nacbench.cli.shared.tables import print_table, size_text
     from nacbench.registry import TASKS
 
     load_plugins(plugin)
@@ -206,7 +206,7 @@ def _rows(name: str, tasks: "dict[str, Task]", root: Path) -> list[dict[str, Any
 
 
 def _bytes(place: Path) -> int:
-    from nacbench.data.manifest import files_in, read_manifest
+    from nacbench.data.mirror.manifest import files_in, read_manifest
 
     try:
         manifest = read_manifest(place)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nacbench.cli.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_sources
-from nacbench.cli.tables import print_table
-from nacbench.identity import flatten
+from nacbench.cli.shared.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_sources
+from nacbench.cli.shared.tables import print_table
+from nacbench.running.identity import flatten
 
 if TYPE_CHECKING:
-    from nacbench.task import Task
+    from nacbench.contracts.task import Task
 
 FACTS = (
     "title",

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from nacbench.cli.options import DataRoot, Json
-from nacbench.cli.refusals import standing
+from nacbench.cli.shared.options import DataRoot, Json
+from nacbench.cli.shared.refusals import standing
 
 NEEDED = ("torch", "torchvision", "accelerate", "datasets", "submitit", "torch-geometric", "perceiver-pytorch")
 
@@ -30,7 +30,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Look at versions, CPU, GPU, data, disk and Slurm; exit with 1 if something would stop a run."""
-    from nacbench.data.places import default_data_root
+    from nacbench.data.mirror.places import default_data_root
 
     findings: list[Finding] = []
     for check in _checks(out, data_root or default_data_root()):
@@ -50,7 +50,7 @@ def _checks(out: Path, data_root: Path) -> list[Callable[[], Iterator[Finding]]]
 
 
 def _versions() -> Iterator[Finding]:
-    from nacbench.environment import library_versions, python_and_platform
+    from nacbench.machine.software import library_versions, python_and_platform
 
     versions = library_versions()
     python, system = python_and_platform()
@@ -77,7 +77,7 @@ def _installed(names: tuple[str, ...]) -> dict[str, str]:
 def _processor() -> Iterator[Finding]:
     import os
 
-    from nacbench.hardware import cpu_flags, cpu_name
+    from nacbench.machine.hardware import cpu_flags, cpu_name
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     flags = cpu_flags()
@@ -90,7 +90,7 @@ def _processor() -> Iterator[Finding]:
 
 
 def _graphics() -> Iterator[Finding]:
-    from nacbench.hardware import has_gpu
+    from nacbench.machine.hardware import has_gpu
 
     if not has_gpu():
         there = Path("/dev/nvidiactl").exists()
@@ -108,7 +108,7 @@ def _graphics() -> Iterator[Finding]:
 
 
 def _data(data_root: Path) -> Iterator[Finding]:
-    from nacbench.cli.needs import made_task
+    from nacbench.cli.shared.needs import made_task
     from nacbench.errors import UserError
     from nacbench.registry import TASKS
 
@@ -127,7 +127,7 @@ def _data(data_root: Path) -> Iterator[Finding]:
 def _disk(out: Path) -> Iterator[Finding]:
     import shutil
 
-    from nacbench.data.places import cache_folder
+    from nacbench.data.mirror.places import cache_folder
 
     for subject, folder, way_out in (
         ("disk for runs", out, "name another folder with --out"),
@@ -157,7 +157,7 @@ def _refused(folder: Path) -> str | None:
 
 
 def _slurm() -> Iterator[Finding]:
-    from nacbench import slurm
+    from nacbench.machine import slurm
 
     if not slurm.is_available():
         yield Finding("Slurm", "ok", "none on this machine; sweeps run in processes of it")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.needs import for_task, what_is_missing, with_sources
-from nacbench.cli.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
-from nacbench.cli.tables import print_table
+from nacbench.cli.shared.needs import for_task, what_is_missing, with_sources
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.model import Model
-    from nacbench.task import TaskSpec
+    from nacbench.contracts.model import Model
+    from nacbench.contracts.spec import TaskSpec
 
 
 def tasks(
@@ -107,8 +107,8 @@ def models(
 
     Without --task they are counted for 32×32 colour images in ten classes, cut into 16 tokens.
     """
-    from nacbench.config import SIZE_OF_SCALE
     from nacbench.registry import MODELS, TASKS
+    from nacbench.running.config import SIZE_OF_SCALE
 
     load_plugins(plugin)
     task_class = TASKS.get(task) if task else _reference_task()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.options import DataRoot, Json, data_root_of
+from nacbench.cli.shared.options import DataRoot, Json, data_root_of
 from nacbench.cli.sweep import Asked
 
 if TYPE_CHECKING:
-    from nacbench.paper.claims import Finding
-    from nacbench.results.index import Run
+    from nacbench.recording.index import Run
+    from nacbench.reporting.paper.claims import Finding
 
 app = typer.Typer(help="The paper's tables again: what they need, what is missing, and ours beside the published.")
 Stores = Annotated[list[Path] | None, typer.Option(metavar="FOLDER", help="Folder of runs; can be given again.")]
@@ -23,8 +23,8 @@ def paper(context: typer.Context) -> None:
     """List the paper's tables."""
     if context.invoked_subcommand:
         return
-    from nacbench.cli.tables import print_table
-    from nacbench.paper.tables import read_published
+    from nacbench.cli.shared.tables import print_table
+    from nacbench.reporting.paper.tables import read_published
 
     tables = read_published().tables
     print_table(["table", "what", "suite"], [[name, table.title, table.suite] for name, table in tables.items()])
@@ -40,11 +40,11 @@ def table(
     data_root: DataRoot = None,
 ) -> None:
     """Say what one of the paper's tables lacks, and build it from the runs that there are."""
+    from nacbench.contracts.task import SCALES
     from nacbench.errors import unknown
     from nacbench.files import write_text
-    from nacbench.paper.tables import build, paper_table
+    from nacbench.reporting.paper.tables import build, paper_table
     from nacbench.sweep.config import read_sweep
-    from nacbench.task import SCALES
 
     wanted = paper_table(name)
     if scale not in SCALES:
@@ -72,8 +72,8 @@ def claims(
 
     No verdict without evidence: the interval over shared seeds must lie on one side of the bar.
     """
-    from nacbench.cli.tables import print_table
-    from nacbench.paper.claims import judge, read_claims
+    from nacbench.cli.shared.tables import print_table
+    from nacbench.reporting.paper.claims import judge, read_claims
 
     content = read_claims()
     runs = _runs(stores or [RUNS])
@@ -104,7 +104,7 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
 
 def _runs(stores: list[Path]) -> "list[Run]":
     """All finished runs; none where there is no folder yet, but a folder that was named must be there."""
-    from nacbench.results.index import read_runs
+    from nacbench.recording.index import read_runs
 
     if stores == [RUNS] and not RUNS.is_dir():
         return []

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.options import DataRoot, Json, Plugins, complete_model, complete_task, data_root_of, load_plugins
-from nacbench.cli.tables import print_table
+from nacbench.cli.shared.options import (
+    DataRoot,
+    Json,
+    Plugins,
+    complete_model,
+    complete_task,
+    data_root_of,
+    load_plugins,
+)
+from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from nacbench.config import RunConfig
-    from nacbench.model import Model
+    from nacbench.contracts.model import Model
     from nacbench.profiling.profile import Counts, Measured, Subject
+    from nacbench.running.config import RunConfig
 
 MATCHES = ("params", "flops", "latency")
 
@@ -49,9 +57,9 @@ def profile(
     With --match a baseline gets NAC's number of parameters, of operations, or its time for a forward pass; the options
     that do it are printed, to be given to nacbench run.
     """
-    from nacbench.config import parse_setting, resolve
-    from nacbench.hardware import check_device
-    from nacbench.memory import keep_freed_memory
+    from nacbench.machine.hardware import check_device
+    from nacbench.machine.memory import keep_freed_memory
+    from nacbench.running.config import parse_setting, resolve
 
     load_plugins(plugin)
     sizes, where = _batch_sizes(batch_sizes), check_device(device)
@@ -83,9 +91,9 @@ def _batch_sizes(text: str) -> list[int]:
 
 
 def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
-    from nacbench.network import build_network
+    from nacbench.contracts.recipe import Recipe
+    from nacbench.nn.network import build_network
     from nacbench.profiling.profile import Subject
-    from nacbench.recipe import Recipe
     from nacbench.training.optim import AveragedWeights, make_optimizer
 
     if config.source is not None:
@@ -116,7 +124,7 @@ def _matched(
 
     By time, layers are taken off or put on first, from as many operations as NAC has; then the width is found.
     """
-    from nacbench.model import spec_for
+    from nacbench.contracts.model import spec_for
     from nacbench.profiling.sizing import operations_of, parameters_of, size_to
 
     task, model, nac = config.build_task(), config.build_model(), reference.build_model()
@@ -143,7 +151,7 @@ def _matched(
 
 
 def _resized(config: "RunConfig", options: dict[str, Any]) -> "RunConfig":
-    from nacbench.config import resolve
+    from nacbench.running.config import resolve
 
     content = config.as_dict()
     return resolve(content, {"model": {**content["model"], **options}})
@@ -165,7 +173,7 @@ def _describe(
     *,
     as_json: bool,
 ) -> None:
-    from nacbench.hardware import describe
+    from nacbench.machine.hardware import describe
     from nacbench.profiling.profile import count, measure
 
     for size in sizes:

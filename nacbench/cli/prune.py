@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.config import RunConfig
-    from nacbench.results.record import RunRecord
+    from nacbench.recording.record import RunRecord
+    from nacbench.running.config import RunConfig
 
 
 def prune(
@@ -36,11 +36,11 @@ def prune(
     The result is a run of its own (of task X-pruned for a run of task X), with a table and a figure.
     """
     load_plugins(plugin)
-    from nacbench import runner
     from nacbench.errors import UserError
-    from nacbench.hardware import check_device
-    from nacbench.results.store import locate
-    from nacbench.trained import load_run
+    from nacbench.inspection.trained import load_run
+    from nacbench.machine.hardware import check_device
+    from nacbench.recording.store import locate
+    from nacbench.running import runner
     from nacbench.training.execution import Execution
 
     where, folder = check_device(device), locate(run, out)
@@ -68,8 +68,8 @@ def prune(
 
 def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "RunConfig":
     """The run that prunes another run's network."""
-    from nacbench.config import resolve
     from nacbench.errors import UserError
+    from nacbench.running.config import resolve
 
     options: dict[str, Any] = {"order": order}
     if shares is not None:
@@ -85,10 +85,11 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     from nacbench.files import write_text
-    from nacbench.report.plots import save_figure
-    from nacbench.report.pruning import draw_pruning, pruning_table
-    from nacbench.report.series import group
-    from nacbench.results.index import row_of
+    from nacbench.recording.index import row_of
+    from nacbench.reporting.figures.plots import save_figure
+    from nacbench.reporting.figures.pruning import draw_pruning
+    from nacbench.reporting.series import group
+    from nacbench.reporting.tables.pruning import pruning_table
 
     series = group([row_of(record, str(folder), 0, 0)])
     table, figure = pruning_table(series), draw_pruning(series)
@@ -104,12 +105,13 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
 
 
 def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
+    from nacbench.inspection.trained import SMALLER, save_smaller
     from nacbench.protocols.pruning import kept_modules
-    from nacbench.trained import SMALLER, save_smaller
 
     ranking = record.details["test"]["ranking"]
     modules = kept_modules(ranking, keep)
     save_smaller(trained, modules, to)
     typer.echo(
-        f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; load it with nacbench.trained.load_smaller('{to}')"
+        f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; "
+        f"load it with nacbench.inspection.trained.load_smaller('{to}')"
     )

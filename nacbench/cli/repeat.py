@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.interruption import GO_ON, interruption_explained
-from nacbench.cli.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.interruption import GO_ON, interruption_explained
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.repeat import Recorded, Repetition
-    from nacbench.results.record import RunRecord
+    from nacbench.recording.record import RunRecord
+    from nacbench.running.repeat import Recorded, Repetition
     from nacbench.training.execution import Execution
 
 MOST_NAMES = 3
@@ -45,7 +45,7 @@ def repeat(
     code is 1 if a number differs, recorded predictions are damaged, or a run could not be computed.
     """
     load_plugins(plugin)
-    from nacbench.repeat import repeat_runs
+    from nacbench.running.repeat import repeat_runs
 
     chosen, of = _chosen(runs, count, seed)
     root, done = data_root_of(data_root), []
@@ -76,7 +76,7 @@ def repeat(
 def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recorded], int]":
     """The runs to repeat, and how many they were drawn from."""
     from nacbench.errors import UserError
-    from nacbench.repeat import Recorded, draw, find_runs
+    from nacbench.running.repeat import Recorded, draw, find_runs
 
     if count is not None and count < 1:
         raise UserError(f"--runs {count}: repeat at least one")
@@ -93,7 +93,7 @@ def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Ite
     from tempfile import TemporaryDirectory
 
     from nacbench.errors import UserError
-    from nacbench.repeat import refuse_inside
+    from nacbench.running.repeat import refuse_inside
 
     if out is None:
         with TemporaryDirectory(prefix="nacbench-repeat-") as scratch:
@@ -108,7 +108,7 @@ def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Ite
 
 
 def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Execution":
-    from nacbench.hardware import check_device
+    from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
     where = check_device(device or str(record.environment.hardware.get("device", "auto")))
@@ -133,7 +133,7 @@ def _refuse_if_nothing_was_done(done: "Sequence[Repetition]") -> None:
 
 
 def _print(done: "Sequence[Repetition]") -> None:
-    from nacbench.cli.tables import print_table
+    from nacbench.cli.shared.tables import print_table
 
     head = ["task", "model", "scale", "seed", "run", "metrics", "predictions", "identity", "machine and versions"]
     print_table(head, [_row(one) for one in done])
@@ -194,8 +194,8 @@ def _verdict(one: "Repetition") -> str:
 
 def _print_differences(one: "Repetition") -> None:
     """Line by line what differs; nothing where all is alike."""
-    from nacbench.cli.tables import print_table
-    from nacbench.identity import as_text
+    from nacbench.cli.shared.tables import print_table
+    from nacbench.running.identity import as_text
 
     if one.again is None:
         typer.echo(f"{one.recorded.title} was not computed: {one.reason}\n")

@@ -20,7 +20,7 @@ def report(
 
     Every value is a mean over seeds with its 95 % t interval; bold is what is significantly the best.
     """
-    from nacbench.report.build import build_report
+    from nacbench.reporting.build import build_report
 
     built = build_report(runs, out, mixed=mixed, html=html)
     typer.echo(built.text)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.interruption import interruption_explained
-from nacbench.cli.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.interruption import interruption_explained
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.results.record import RunRecord
-    from nacbench.runner import Outcome
+    from nacbench.recording.record import RunRecord
+    from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
 WHAT = "What to compute (part of the run's identity)"
@@ -101,8 +101,8 @@ def run(
 
     Interrupted runs (Ctrl-C, SIGTERM, a crash) go on from their last checkpoint when the same command is given again.
     """
-    from nacbench.config import parse_setting, read_yaml, resolve
-    from nacbench.hardware import check_device
+    from nacbench.machine.hardware import check_device
+    from nacbench.running.config import parse_setting, read_yaml, resolve
 
     load_plugins(plugin)
     given = {
@@ -126,7 +126,7 @@ def run(
             show_progress=not quiet,
         )
 
-    from nacbench import runner
+    from nacbench.running import runner
 
     with interruption_explained():
         outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
@@ -139,7 +139,7 @@ def _named(section: str, name: str | None) -> dict[str, Any]:
 
 
 def _summary(outcome: "Outcome") -> list[str]:
-    from nacbench.training.progress import duration
+    from nacbench.text import duration
 
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"
@@ -174,7 +174,7 @@ def _scored(record: "RunRecord") -> str:
 
 def _score_line(record: "RunRecord") -> str:
     """The main metric with what is known of its error, in one line."""
-    from nacbench.results.statistics import wilson_interval
+    from nacbench.statistics import wilson_interval
 
     score = 100 * record.score
     if record.protocol == "ood":

@@ -7,6 +7,6 @@ import typer
 
 def schema() -> None:
     """Print the JSON Schema of record.json."""
-    from nacbench.results import record
+    from nacbench.recording import record
 
     typer.echo(json.dumps(record.schema(), indent=2))

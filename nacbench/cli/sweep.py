@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.options import DataRoot, Json, Plugins, data_root_of, load_plugins
-from nacbench.cli.tables import counted
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.tables import counted
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.results.record import Cause
+    from nacbench.recording.record import Cause
     from nacbench.sweep.control import Place, Submitted
     from nacbench.sweep.plan import Plan
     from nacbench.sweep.state import Standing, State
@@ -70,7 +70,7 @@ def _group() -> None:
 @app.command()
 def suites() -> None:
     """List the sweeps that come with the suite."""
-    from nacbench.cli.tables import print_table
+    from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.config import suites as names
 
@@ -93,7 +93,7 @@ def plan(
     """Say what a submission would start, what is done, what data is missing, and how long it may take: a dry run."""
     from nacbench.sweep.control import counts, estimate
     from nacbench.sweep.state import observe
-    from nacbench.training.progress import duration
+    from nacbench.text import duration
 
     asked = Asked(sweep, out, profile, data_root, plugin)
     planned, place = _plan(asked)
@@ -166,7 +166,7 @@ def retry(
 ) -> None:
     """Start failed runs again, and what is missing; their past failures are kept in their folders."""
     from nacbench.errors import unknown
-    from nacbench.results.record import CAUSES
+    from nacbench.recording.record import CAUSES
 
     causes = [cause for name in failed.split(",") for cause in CAUSES if cause == name.strip()]
     for name in failed.split(","):
@@ -311,7 +311,7 @@ def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
 
 def _print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:
     """A table of task and model against states; only the states that there are."""
-    from nacbench.cli.tables import print_table
+    from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.state import STATES
 
     cells: Counter[tuple[str, str, str]] = Counter()
@@ -326,8 +326,8 @@ def _print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:
 
 
 def _print_logs(observer: Any, run: Any, store: Path, lines: int) -> None:
-    from nacbench.results.store import LOG, tail
-    from nacbench.sweep.failures import failure_of
+    from nacbench.recording.store import LOG, tail
+    from nacbench.sweep.lost import failure_of
 
     folder = run.folder(store)
     typer.echo(f"== {run.title}  {folder}")

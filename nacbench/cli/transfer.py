@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nacbench.cli.tables import counted, size_text
+from nacbench.cli.shared.tables import counted, size_text
 
 if TYPE_CHECKING:
-    from nacbench.results.transfer import Merged
+    from nacbench.recording.transfer import Merged
 
 Stores = Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs.")]
 Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of runs that they are added to.")]
@@ -22,7 +22,7 @@ Logits = Annotated[
 
 def merge(stores: Stores, into: Into, weights: Weights = True, logits: Logits = True) -> None:
     """Copy all finished runs of some folders into another one, unless the same run has different numbers in two."""
-    from nacbench.results.transfer import merge as make
+    from nacbench.recording.transfer import merge as make
 
     _tell(make(stores, into, weights=weights, logits=logits), into)
 
@@ -34,7 +34,7 @@ def pack(
     logits: Logits = True,
 ) -> None:
     """Write all finished runs into one archive, to take them to another machine."""
-    from nacbench.results.transfer import pack as make
+    from nacbench.recording.transfer import pack as make
 
     count = make(stores, out, weights=weights, logits=logits)
     typer.echo(
@@ -47,8 +47,8 @@ def unpack(
     into: Into,
 ) -> None:
     """Add the runs of an archive to a folder of runs; it may come from anywhere: unsafe ones are refused."""
-    from nacbench.data.unpack import unpack as safely
-    from nacbench.results.transfer import unpack_into
+    from nacbench.data.mirror.unpack import unpack as safely
+    from nacbench.recording.transfer import unpack_into
 
     _tell(unpack_into(archive, into, safely), into)
 

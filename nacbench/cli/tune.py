@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.options import Json
+from nacbench.cli.shared.options import Json
 
 if TYPE_CHECKING:
     from nacbench.sweep.tuning import Outcome
@@ -26,7 +26,7 @@ def tune(
     Such runs are those of the task X-tuning for any task X: they hold the test examples back.
     """
     from nacbench.files import write_text
-    from nacbench.results.index import read_runs
+    from nacbench.recording.index import read_runs
     from nacbench.sweep.tuning import choices_file, label, tuning_of
 
     found = read_runs(*stores)
@@ -59,7 +59,7 @@ def tune(
 
 def _print(outcome: "Outcome") -> None:
     """One row for each model and task; where all tried the same one setting, its name stands in the head alone."""
-    from nacbench.cli.tables import print_table
+    from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.tuning import label
 
     names = {name for one in outcome.tuned for name in one.best.settings}

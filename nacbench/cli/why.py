@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nacbench.cli.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.identity import Identity
+    from nacbench.running.identity import Identity
 
 
 def why(
@@ -36,15 +36,15 @@ def why(
 
 def _identity(name: str, store: Path, data_root: Path) -> "Identity":
     """The identity of a run folder, of a run with this id, or of a configuration file on the data and code at hand."""
-    from nacbench.config import read_yaml, resolve
     from nacbench.errors import UserError
-    from nacbench.identity import Identity
-    from nacbench.runner import identify
+    from nacbench.running.config import read_yaml, resolve
+    from nacbench.running.identity import Identity
+    from nacbench.running.runner import identify
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
         return identify(resolve(read_yaml(path)), data_root)
-    from nacbench.results.store import locate, read_state
+    from nacbench.recording.store import locate, read_state
 
     try:
         folder = locate(name, store)

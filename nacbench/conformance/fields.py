@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from nacbench.contracts.plugin import Plugin
 from nacbench.errors import UserError
-from nacbench.plugin import Plugin
 
 
 def check_fields(cls: type[Plugin], preset: str) -> None:

@@ -5,11 +5,11 @@ import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nacbench.config import SIZE_OF_SCALE
 from nacbench.conformance.fields import check_fields
 from nacbench.conformance.reference import ReferenceImages
-from nacbench.model import Model
-from nacbench.task import TaskSpec
+from nacbench.contracts.model import Model
+from nacbench.contracts.spec import TaskSpec
+from nacbench.running.config import SIZE_OF_SCALE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
-from nacbench.task import SCALES
+from nacbench.contracts.task import SCALES
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import ImageTask
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class ReferenceImages(ImageTask):
     def arrays(self, data_root: Path) -> "Arrays":
         import numpy as np
 
-        from nacbench.data.cache import Arrays, fingerprint
+        from nacbench.data.mirror.cache import Arrays, fingerprint
 
         noise = np.random.default_rng(0)
         prototypes = noise.integers(0, 256, (self.classes, *self.shape))

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.conformance.fields import check_fields
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import SCALES, LiveTask, ScoredTask, Task
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.task import SCALES, LiveTask, ScoredTask, Task, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -156,7 +157,7 @@ def _probe(task: Task, spec: TaskSpec) -> "nn.Module":
     import torch
     from torch import nn
 
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
 
     class MeanToken(nn.Module):
         def __init__(self) -> None:

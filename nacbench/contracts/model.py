@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
-from nacbench.plugin import Plugin
-from nacbench.task import TaskSpec
+from nacbench.contracts.plugin import Plugin
+from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -91,7 +91,7 @@ class Model(Plugin):
 
         A network may say ``capturable = True`` if ``forward`` does the same operations in every training step, without
         choosing by what Python draws or counts, and changes no state (as batch norm does). On one GPU its passes are
-        then launched as CUDA graphs (see `nacbench.cuda_graphs`), which gives the same numbers sooner.
+        then launched as CUDA graphs (see `nacbench.nn.cuda_graphs`), which gives the same numbers sooner.
         ``auxiliary_loss()`` is free to choose.
 
         A network whose parts can be dropped after training is `Prunable`.

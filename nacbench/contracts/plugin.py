@@ -15,7 +15,7 @@ _CHECKERS: dict[type, TypeAdapter[Any]] = {}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """The base of `nacbench.task.Task` and `nacbench.model.Model`.
+    """The base of `nacbench.contracts.task.Task` and `nacbench.contracts.model.Model`.
 
     A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it
     (``--set task.FIELD=…``, ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it.

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Scale, Task
 from nacbench.errors import UserError
-from nacbench.recipe import Recipe
-from nacbench.task import Scale, Task, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nacbench.data.cache import Arrays
     from nacbench.data.live import Classification, Preparation, Split
+    from nacbench.data.mirror.cache import Arrays
 
 CLASS_NAMES = "class_names"  # an array beside the examples where only some classes may have been found
 Count = Annotated[int, Field(gt=0, strict=True)]

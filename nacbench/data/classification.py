@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacbench.task import Evaluation
+from nacbench.contracts.task import Evaluation
 
 
 def classification_loss(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:

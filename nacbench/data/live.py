@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.contracts.task import Evaluation
 from nacbench.data.classification import classification_loss, classification_scores
 from nacbench.data.sampling import step_indices, steps_per_epoch
 from nacbench.errors import UserError
-from nacbench.recipe import Recipe
 from nacbench.seeds import seed_for
-from nacbench.task import Batch, Evaluation, TaskSpec
 
 Inputs = dict[str, Tensor]
 
@@ -74,7 +75,7 @@ class Preparation(Protocol):
 
 
 class TrainBatches(Sequence[Batch]):
-    """Training batches, each a pure function of (seed, step); see `nacbench.task.LiveTask.train_batches`.
+    """Training batches, each a pure function of (seed, step); see `nacbench.contracts.task.LiveTask.train_batches`.
 
     Args:
         split: the examples.
@@ -122,7 +123,7 @@ class Groups:
 
 
 class Classification:
-    """See `nacbench.task.LiveTask`.
+    """See `nacbench.contracts.task.LiveTask`.
 
     Args:
         spec: with the classes that were found.

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nacbench.circuits import circuit_of, spelled_sentences, words_for
 from nacbench.data.array_task import ArrayTask
-from nacbench.data.sequence_task import SequenceTask
+from nacbench.data.sequences.task import SequenceTask
 from nacbench.errors import UserError
-from nacbench.trained import TrainedRun
+from nacbench.inspection.links import circuit_of, spelled_sentences, words_for
+from nacbench.inspection.trained import TrainedRun
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _shown(run: TrainedRun, prepared: dict[str, Tensor], index: int, title: str,
 
 
 def _grid(net: Network) -> tuple[int, int]:
-    from nacbench.tokenizers.image import ImageTokenizer
+    from nacbench.data.images.tokenizer import ImageTokenizer
 
     tokenizer = next(part for part in net.tokenizer.modules() if isinstance(part, ImageTokenizer))
     rows, columns = tokenizer.position.shape[-2:]

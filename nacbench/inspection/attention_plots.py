@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacbench.report.plots import styled
+from nacbench.reporting.figures.plots import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nacbench.reading import Reading, Shown
+    from nacbench.inspection.attention import Reading, Shown
 
 MODULES_SHOWN = 4
 LINKS_SHOWN = 40  # strongest of each propagator

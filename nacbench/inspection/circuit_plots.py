@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacbench.report.plots import styled
+from nacbench.reporting.figures.plots import styled
 
 if TYPE_CHECKING:
     import networkx as nx

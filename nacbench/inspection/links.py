@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nacbench.data.array_task import ArrayTask
-from nacbench.data.words import UNKNOWN, encode, words_of
+from nacbench.data.sentences.words import UNKNOWN, encode, words_of
 from nacbench.errors import UserError
-from nacbench.trained import TrainedRun
+from nacbench.inspection.trained import TrainedRun
 
 if TYPE_CHECKING:
     from nacbench.nac.executor import NeuralAttentiveCircuit
@@ -97,9 +97,9 @@ def prior_fit(run: TrainedRun) -> PriorFit:
     import torch
     from scipy.stats import ks_2samp
 
+    from nacbench.inspection.trained import untrained
     from nacbench.nac.kernel import log_link_probability, mean_degrees
     from nacbench.nac.priors import GraphPrior, nearest_loss
-    from nacbench.trained import untrained
 
     core = circuit_of(run)
     before = untrained(run.config, run.record.data.classes).core
@@ -222,7 +222,7 @@ def circuits_of(run: TrainedRun, words: np.ndarray) -> Circuits:
 def _circuit(run: TrainedRun, words: np.ndarray) -> Circuit:
     import torch
 
-    from nacbench.tokenizers.sentence_image import SentenceImageTokenizer
+    from nacbench.data.sentences.tokenizer import SentenceImageTokenizer
 
     tokenizer = run.net.tokenizer
     assert isinstance(tokenizer, SentenceImageTokenizer)
@@ -264,7 +264,7 @@ def sentence_task(run: TrainedRun) -> ArrayTask:
 
 def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
     """What the sentences are about, where the data says so; else whether they are true."""
-    from nacbench.data.scenes import TOPICS
+    from nacbench.data.sentences.scenes import TOPICS
 
     if "test_topics" in arrays:
         return [TOPICS[number] for number in np.asarray(arrays["test_topics"])[places]]

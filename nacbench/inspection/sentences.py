@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacbench.circuits import circuits_of, sentence_task
-from nacbench.data.words import UNKNOWN, encode
+from nacbench.data.sentences.words import UNKNOWN, encode
 from nacbench.errors import UserError
+from nacbench.inspection.links import circuits_of, sentence_task
 from nacbench.seeds import seed_for
 
 if TYPE_CHECKING:
-    from nacbench.trained import TrainedRun
+    from nacbench.inspection.trained import TrainedRun
 
 RESAMPLES = 2000
 Pair = tuple[str, str]
@@ -105,7 +105,7 @@ def made_pairs(count: int, seed: int = 0) -> list[Pair]:
         count: at most so many, evenly over the forms of statements.
         seed: of the draw.
     """
-    from nacbench.data.scenes import FORMS
+    from nacbench.data.sentences.scenes import FORMS
 
     rng = np.random.default_rng(seed_for("paraphrases", seed))
     forms = list(dict.fromkeys(FORMS))

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.config import RunConfig, read_yaml, resolve
+from nacbench.contracts.task import Task
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import write_text
-from nacbench.results.record import RunRecord
-from nacbench.results.store import CONFIG, WEIGHTS, finished
-from nacbench.task import Task
+from nacbench.recording.record import RunRecord
+from nacbench.recording.store import CONFIG, WEIGHTS, finished
+from nacbench.running.config import RunConfig, read_yaml, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
 
 SMALLER = "model.safetensors"
 
@@ -38,7 +38,7 @@ def load_run(folder: Path | str) -> TrainedRun:
     Raises:
         UserError: if there is no finished run, its weights were left out, or it took its network from another run.
     """
-    from nacbench.network import take_weights
+    from nacbench.nn.network import take_weights
     from nacbench.training.checkpoint import load_tensors, part
 
     folder = Path(folder)
@@ -59,7 +59,7 @@ def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) ->
     """Write a run's network with only some of its modules: its weights and the configuration it was trained with.
 
     Args:
-        run: with a network that is `nacbench.model.Prunable`.
+        run: with a network that is `nacbench.contracts.model.Prunable`.
         modules: numbers of those that stay.
         folder: for ``model.safetensors`` and ``config.yaml``.
 
@@ -95,8 +95,8 @@ def load_smaller(folder: Path | str) -> Network:
 
 def untrained(config: RunConfig, classes: int) -> Network:
     """The network that a run starts from, for as many classes as its data had."""
-    from nacbench.model import spec_for
-    from nacbench.network import build_network
+    from nacbench.contracts.model import spec_for
+    from nacbench.nn.network import build_network
 
     task, model = config.build_task(), config.build_model()
     spec = dataclasses.replace(task.spec(), classes=classes)

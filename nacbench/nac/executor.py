@@ -12,7 +12,7 @@ from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.initialisation import start_as_graph
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability, mean_degrees
 from nacbench.nac.modfc import ModFFN
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 from nacbench.nac.priors import GraphPrior
 
 
@@ -225,7 +225,7 @@ class NeuralAttentiveCircuit(nn.Module):
                 log_link_probability(circuit.readout_signatures, senders),
             )
 
-    # -- pruning: see `nacbench.model.Prunable` ------------------------------------------------------------------------
+    # -- pruning: see `nacbench.contracts.model.Prunable` ----------------------------------------------------------
 
     @property
     def module_count(self) -> int:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nacbench.nac.kernel import log_link_probability
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 from nacbench.nac.priors import DENSITY, INSIDE, NEIGHBOURS, OUTSIDE, REWIRED
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nacbench.model import Operations, product
+from nacbench.contracts.model import Operations, product
 
 if TYPE_CHECKING:
-    from nacbench.nac.plugin import NAC
-    from nacbench.task import TaskSpec
+    from nacbench.contracts.spec import TaskSpec
+    from nacbench.nac.options import CircuitOptions
 
 
-def circuit_operations(model: NAC, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+def circuit_operations(model: CircuitOptions, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
     """Matrix products of one forward pass in evaluation mode (``expected``), a multiply-add counted as two.
 
     What depends on the codes alone is done once a pass; where every example has a circuit of its own, once an example.
@@ -30,7 +30,7 @@ def circuit_operations(model: NAC, spec: TaskSpec, tokens: int, words: int = 0) 
     return Operations(example=states, once=codes)
 
 
-def _gains(model: NAC, spec: TaskSpec) -> int:
+def _gains(model: CircuitOptions, spec: TaskSpec) -> int:
     """Code projections, links, and the queries of modules whose state is their code."""
     u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
     width, hidden, token = model.heads * d, model.ffn_mult * c, spec.token_dim
@@ -42,28 +42,28 @@ def _gains(model: NAC, spec: TaskSpec) -> int:
     return read_in + model.depth * propagator + readout + queries + links
 
 
-def _read_in(model: NAC, spec: TaskSpec, tokens: int) -> int:
+def _read_in(model: CircuitOptions, spec: TaskSpec, tokens: int) -> int:
     u, c, d = model.modules, model.state_dim, model.head_dim
     attention = 2 * product(u, tokens, spec.token_dim) + product(u, spec.token_dim, d) + product(u, d, c)
     return attention + _feed_forward(model, u)
 
 
-def _propagator(model: NAC) -> int:
+def _propagator(model: CircuitOptions) -> int:
     u, c, width = model.modules, model.state_dim, model.heads * model.head_dim
     return product(u, c, 3 * width) + 2 * product(u, width, u) + product(u, width, c) + _feed_forward(model, u)
 
 
-def _readout(model: NAC, spec: TaskSpec) -> int:
+def _readout(model: CircuitOptions, spec: TaskSpec) -> int:
     u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
     attention = product(u, c, 2 * d) + 2 * product(r, d, u) + product(r, d, c)
     return attention + _feed_forward(model, r) + product(r, c, 1) + product(1, c, spec.classes)
 
 
-def _feed_forward(model: NAC, modules: int) -> int:
+def _feed_forward(model: CircuitOptions, modules: int) -> int:
     return product(modules, model.state_dim, 3 * model.ffn_mult * model.state_dim)
 
 
-def _generator(model: NAC, spec: TaskSpec, words: int) -> int:
+def _generator(model: CircuitOptions, spec: TaskSpec, words: int) -> int:
     """One layer of self-attention over the condition, cross-attentions of the modules' seeds, and three heads."""
     c, seeds = model.state_dim, model.modules + model.readout_modules
     reader = product(words, spec.token_dim, c) + product(words, c, 4 * c) + 2 * product(words, c, words)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.nac.kernel import log_link_probability
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 
 INSIDE, OUTSIDE = 0.9, 0.05  # link probabilities within a cluster and between clusters
 NEIGHBOURS, REWIRED = 32, 0.4  # of Watts and Strogatz: k and p

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from nacbench.task import Batch
+from nacbench.contracts.spec import Batch
 
 WARM_UP = 3  # passes before one is captured, in which libraries choose and allocate
 TOLERANCE = 0.01  # between the gradients of a graph and of the pass itself, by their norm; bf16 and atomics round
@@ -54,9 +54,10 @@ class GraphedPass:
     """Computes gradients by a CUDA graph of the pass, once that has given what the pass gives.
 
     A graph repeats the kernels of the pass that was captured. It is right where every pass launches the same ones,
-    which a network must say of itself (``capturable``, see `nacbench.model.Model.build`). Two mistakes in that are
-    found here: a pass that waits for the GPU, as it must to choose by data, is never captured; and the graph, captured
-    under another seed, must come to the gradients of the pass itself, which it does not if Python draws what matters.
+    which a network must say of itself (``capturable``, see `nacbench.contracts.model.Model.build`). Two mistakes in
+    that are found here: a pass that waits for the GPU, as it must to choose by data, is never captured; and the graph,
+    captured under another seed, must come to the gradients of the pass itself, which it does not if Python draws what
+    matters.
 
     Batches of other shapes than the one that was captured are computed without a graph.
 

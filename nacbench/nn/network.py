@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.model import Model, spec_for
+from nacbench.contracts.spec import TaskSpec, Tokens
+from nacbench.contracts.task import Task
 from nacbench.errors import UserError
-from nacbench.model import Model, spec_for
 from nacbench.seeds import seed_for
-from nacbench.task import Task, TaskSpec, Tokens
 
 
 class RawImage(nn.Module):
@@ -24,7 +25,7 @@ class Network(nn.Module):
     """Tokenizer and core as one module: a batch's inputs as keywords in, logits out.
 
     Args:
-        tokenizer: gives `nacbench.task.Tokens`.
+        tokenizer: gives `nacbench.contracts.spec.Tokens`.
         core: of a model.
         conditional: whether the core takes a condition apart; else its tokens come after the others.
         head: names of the parameters whose shape depends on the number of classes.
@@ -59,7 +60,7 @@ class Network(nn.Module):
     @property
     def capturable(self) -> bool:
         """Whether the core says that its training passes are alike, and the tokenizer does not say otherwise (see
-        `nacbench.model.Model.build`)."""
+        `nacbench.contracts.model.Model.build`)."""
         return bool(getattr(self.core, "capturable", False) and getattr(self.tokenizer, "capturable", True))
 
     def auxiliary_loss(self) -> Tensor | None:

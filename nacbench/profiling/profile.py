@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from nacbench.cuda_graphs import WARM_UP, GraphedPass
-from nacbench.kernels import kernels_with_gradients
-from nacbench.network import Network
+from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
+from nacbench.nn.kernels import kernels_with_gradients
+from nacbench.nn.network import Network
 from nacbench.profiling.cost import backward_flops, count_parameters, forward_flops
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.memory import peak_during
@@ -24,8 +24,9 @@ from nacbench.profiling.speed import Timing, time_side_by_side
 if TYPE_CHECKING:
     from torch.optim.swa_utils import AveragedModel
 
-    from nacbench.model import Model
-    from nacbench.task import Batch, LiveTask, Tokens
+    from nacbench.contracts.model import Model
+    from nacbench.contracts.spec import Batch, Tokens
+    from nacbench.contracts.task import LiveTask
 
 ENERGY_SECONDS = 3.0  # a GPU's meter moves some ten times a second
 
@@ -164,7 +165,7 @@ class Subject:
 
 def count(subject: Subject) -> Counts:
     """Parameters and operations, counted on one example."""
-    from nacbench.model import spec_for
+    from nacbench.contracts.model import spec_for
 
     model, net = subject.model, copy.deepcopy(subject.net).eval()
     one = subject.batch(1).inputs

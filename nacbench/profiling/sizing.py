@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from nacbench.contracts.model import Model, spec_for
 from nacbench.errors import UserError
-from nacbench.model import Model, spec_for
 from nacbench.profiling.cost import count_parameters, forward_flops
 
 if TYPE_CHECKING:
-    from nacbench.task import Task, TaskSpec
+    from nacbench.contracts.spec import TaskSpec
+    from nacbench.contracts.task import Task
 
 TOLERANCE = 0.02
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nacbench.errors import RunSkippedError
-from nacbench.network import Network
+from nacbench.nn.network import Network
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.seeds import seed_for
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from nacbench.data.image_task import ImageTask
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import SCALES, Evaluation, Kind, ScoredTask, Task
+from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
 from nacbench.protocols.shortages import source_shortages
-from nacbench.recipe import Settings
-from nacbench.task import SCALES, Evaluation, Kind, ScoredTask, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ class CorruptedTask(Task):
         return self.source_class()().sources()
 
     def fingerprint(self, data_root: Path) -> str:
-        from nacbench.data.corruptions import VERSION
+        from nacbench.data.images.corruptions import VERSION
 
         clean = self.source_class()().fingerprint(data_root)
         return hashlib.sha256(f"{clean} corruptions {VERSION}".encode()).hexdigest()[:16]
@@ -75,7 +75,7 @@ class CorruptedTask(Task):
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
         """Means over all corruptions and severities, the clean accuracy, the drop from it, and the error of each
         corruption."""
-        from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+        from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
 
         clean = metrics[CLEAN]["accuracy"]
         errors = {
@@ -87,7 +87,7 @@ class CorruptedTask(Task):
 
 
 class Corrupted:
-    """See `nacbench.task.ScoredTask`.
+    """See `nacbench.contracts.task.ScoredTask`.
 
     Args:
         spec: of the source, with the classes that were found.
@@ -101,7 +101,7 @@ class Corrupted:
     def __init__(
         self, spec: Any, test: Split, preparation: Preparation, partial: Sequence[str], name: str, seed: int
     ) -> None:
-        from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES
+        from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
 
         self.spec = spec
         self.partial = partial
@@ -126,9 +126,9 @@ class Corrupted:
             return self._test
         if split not in self.split_sizes:
             raise UserError(f"no split {split!r}; there are: {', '.join(self.split_sizes)}")
-        from nacbench.data.cache import cached_arrays
-        from nacbench.data.corruptions import VERSION, corrupt
+        from nacbench.data.images.corruptions import VERSION, corrupt
         from nacbench.data.live import Split
+        from nacbench.data.mirror.cache import cached_arrays
 
         name, _, severity = split.removeprefix("ood/").rpartition("-")
         indices = self._test.indices

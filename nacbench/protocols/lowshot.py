@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Evaluation, Kind, Task
 from nacbench.data.array_task import Count
 from nacbench.protocols.recipe import AdaptRecipe
-from nacbench.results.statistics import t_interval
-from nacbench.task import Evaluation, Kind, Task, TaskSpec
+from nacbench.statistics import t_interval
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from nacbench.contracts.model import Model
     from nacbench.data.live import Preparation
-    from nacbench.model import Model
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
     from nacbench.protocols.episodes import Episode, EpisodePool
 
 
@@ -64,7 +65,7 @@ class LowShotTask(Task):
             return None
         import torch
 
-        from nacbench.model import spec_for
+        from nacbench.contracts.model import spec_for
 
         with torch.device("meta"):
             groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})
@@ -77,7 +78,7 @@ class LowShotTask(Task):
 
 
 class LowShot:
-    """See `nacbench.task.ScoredTask`.
+    """See `nacbench.contracts.task.ScoredTask`.
 
     Args:
         task: its options count.
@@ -112,7 +113,7 @@ class LowShot:
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
         """Choose the learning rate on search episodes, then adapt to and score every episode."""
-        from nacbench.network import Network
+        from nacbench.nn.network import Network
         from nacbench.protocols.episodes import digest
 
         assert isinstance(net, Network)
@@ -161,7 +162,7 @@ class LowShot:
         """Logits of an episode's queries, class by class, after adapting to its support."""
         import torch
 
-        from nacbench.kernels import kernels_with_gradients
+        from nacbench.nn.kernels import kernels_with_gradients
         from nacbench.protocols.adaptation import adapt
         from nacbench.seeds import seed_for
 

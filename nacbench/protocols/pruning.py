@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Evaluation, Kind, Scale, ScoredTask, Task
 from nacbench.data.array_task import ArrayTask
-from nacbench.recipe import Settings
-from nacbench.task import Evaluation, Kind, Scale, ScoredTask, Task, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nacbench.contracts.model import Model
     from nacbench.data.live import Classification, Split
-    from nacbench.model import Model
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Order = Literal["degree", "importance", "random"]
@@ -88,7 +89,7 @@ class PrunedTask(Task):
             return f"task {self.source_task} is not made of arrays of examples"
         import torch
 
-        from nacbench.model import Prunable, spec_for
+        from nacbench.contracts.model import Prunable, spec_for
 
         with torch.device("meta"):
             core = model.build(spec_for(model, spec))
@@ -174,8 +175,8 @@ def _split(kind: str, share: float) -> str:
 
 
 class Pruned:
-    """See `nacbench.task.ScoredTask`. Splits: ``choice/…`` (to choose a share by), ``test`` (with the chosen one), and
-    ``kept/…`` (the test examples with each share), with the share in percent.
+    """See `nacbench.contracts.task.ScoredTask`. Splits: ``choice/…`` (to choose a share by), ``test`` (with the chosen
+    one), and ``kept/…`` (the test examples with each share), with the share in percent.
 
     Args:
         task: the options.

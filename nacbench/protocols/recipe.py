@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nacbench.recipe import Positive, Settings
+from nacbench.contracts.recipe import Positive, Settings
 
 Rate = Annotated[float, Field(gt=0)]
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nacbench.contracts.task import Evaluation
 from nacbench.data.array_task import CLASS_NAMES
 from nacbench.errors import UserError
 from nacbench.protocols.shortages import source_shortages
-from nacbench.task import Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nacbench.data.image_task import ImageTask
+    from nacbench.data.images.task import ImageTask
 
 
 class Renditions:
-    """See `nacbench.task.ScoredTask`: splits ``clean`` and ``ood/renditions``, both of the shared classes alone.
+    """See `nacbench.contracts.task.ScoredTask`: splits ``clean`` and ``ood/renditions``, of the shared classes.
 
     Args:
         source: the task that trained.

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.image_task import ImageTask
+from nacbench.contracts.task import ScoredTask, Task
+from nacbench.data.images.task import ImageTask
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.shortages import source_shortages
-from nacbench.task import ScoredTask, Task
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from nacbench.data.cache import Arrays
     from nacbench.data.live import Inputs, Preparation
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

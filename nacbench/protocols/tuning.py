@@ -17,8 +17,8 @@ from nacbench.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from nacbench.contracts.task import Task
     from nacbench.data.live import Classification, Split
-    from nacbench.task import Task
 
 HELD_OUT = 10  # one training example in so many, where the data has no validation split
 MOST = 5000

@@ -1,1 +1,1 @@
-"""What a run leaves: its record, the store of records, and statistics over them."""
+"""What a run leaves: its record, store, claims, predictions; an index, and moving runs between stores."""

@@ -18,11 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nacbench.clock import utc_now
 from nacbench.errors import UserError
-from nacbench.files import sync_folder, write_json
-from nacbench.results.process import Life, this_life
-from nacbench.slurm import is_job_live
+from nacbench.files import sync_folder, utc_now, write_json
+from nacbench.machine.process import Life, this_life
+from nacbench.machine.slurm import is_job_live
 
 CLAIMS = "claims"
 HEARTBEAT = "heartbeat.json"

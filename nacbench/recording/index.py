@@ -17,15 +17,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-from nacbench.data.places import cache_folder
+from nacbench.code_digest import ROOT, code_digest, short_digest
+from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import whole_file
-from nacbench.results.record import FAILURE, RECORD, Failure, RunRecord, read_failure, read_record
-from nacbench.sources import ROOT, code_digest, short_digest
+from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord, read_failure, read_record
 
 
 class Run(NamedTuple):
-    """What tables and figures need of one finished run; `nacbench.results.record.RunRecord` says what the fields mean.
+    """What tables and figures need of one finished run; see `nacbench.recording.record.RunRecord` for the fields.
 
     Attributes:
         folder: where it lies.
@@ -266,7 +266,7 @@ def _index_file(store: Path) -> Path:
 @cache
 def _version() -> str:
     """Rows that other code made are not taken."""
-    return code_digest([Path(__file__), ROOT / "results" / "record.py"])
+    return code_digest([Path(__file__), ROOT / "recording" / "record.py"])
 
 
 def _remembered(store: Path) -> Iterable[Run]:

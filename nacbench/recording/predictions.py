@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of, whole_file, write_json
-from nacbench.results.record import RECORD
-from nacbench.results.store import PREDICTIONS, damage
+from nacbench.recording.record import RECORD
+from nacbench.recording.store import PREDICTIONS, damage
 
 if TYPE_CHECKING:
     import numpy as np

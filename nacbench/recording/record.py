@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nacbench.contracts.plugin import first_problem
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.plugin import first_problem
 
 SCHEMA_VERSION: Literal[1] = 1
 RECORD = "record.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.files import digest_of, write_json
-from nacbench.results.record import RECORD, RunRecord, read_record
+from nacbench.recording.record import RECORD, RunRecord, read_record
 
 STATE = "state.json"
 CONFIG = "config.yaml"
@@ -51,7 +51,7 @@ def finished(folder: Path) -> RunRecord | None:
     """The record of a run that is done, or None.
 
     Raises:
-        BrokenFileError: if there is one that is broken; `nacbench.runner.run` sets it aside and computes it anew.
+        BrokenFileError: if there is one that is broken; `nacbench.running.runner.run` sets it aside and computes again.
         UserError: if a newer version wrote it.
     """
     path = folder / RECORD

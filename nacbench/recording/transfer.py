@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import fill_folder, whole_file
-from nacbench.results.index import Run, read_runs
-from nacbench.results.predictions import leave_logits_out
-from nacbench.results.record import RECORD, RunRecord, read_record
-from nacbench.results.store import WEIGHTS, damage, finished, run_folder
+from nacbench.recording.index import Run, read_runs
+from nacbench.recording.predictions import leave_logits_out
+from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # of runs under way, on the machine they were on
@@ -40,7 +40,7 @@ def merge(sources: Sequence[Path], target: Path, *, weights: bool = True, logits
         sources: stores.
         target: made if need be.
         weights: the networks, too; without them runs can be reported but not built on.
-        logits: those among the predictions, too; see `nacbench.results.predictions.leave_logits_out`.
+        logits: those among the predictions, too; see `nacbench.recording.predictions.leave_logits_out`.
 
     Raises:
         UserError: for two different records of one run, a damaged file, or a folder that does not exist.
@@ -106,7 +106,7 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     Args:
         archive: it may come from anywhere.
         target: made if need be.
-        unpack: `nacbench.data.unpack.unpack`, which refuses what is not safe.
+        unpack: `nacbench.data.mirror.unpack.unpack`, which refuses what is not safe.
 
     Raises:
         UserError: as `merge`; or the archive is damaged, not safe, or holds no runs.
@@ -143,7 +143,7 @@ def _damaged(folder: Path, record: RunRecord) -> list[str]:
 
 def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
     """A run's folder appears whole in another store; what lay there without a usable record is put aside."""
-    from nacbench.results.store import set_aside
+    from nacbench.recording.store import set_aside
 
     def fill(aside: Path) -> None:
         for path in sorted(folder.rglob("*")):

@@ -1,1 +1,1 @@
-"""From records to tables and plots. Nothing here imports torch."""
+"""Tables, figures, claims and one page from finished runs; reads files only, and needs no torch."""

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.files import write_text
-from nacbench.paper.claims import judge, read_claims
-from nacbench.report.cost import cost_table
-from nacbench.report.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
-from nacbench.report.mixture import mixtures
-from nacbench.report.page import Picture, render_page
-from nacbench.report.plots import curve_rows, draw_curves, save_figure
-from nacbench.report.priors import prior_table
-from nacbench.report.protocols import shift_table, shots_table
-from nacbench.report.pruning import draw_pruning, pruning_table
-from nacbench.report.scores import score_table
-from nacbench.report.series import Series, group
-from nacbench.report.side_by_side import side_by_side
-from nacbench.report.table import Table
-from nacbench.results.index import read_runs
+from nacbench.recording.index import read_runs
+from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
+from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
+from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.mixture import mixtures
+from nacbench.reporting.page.page import Picture, render_page
+from nacbench.reporting.paper.claims import judge, read_claims
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.cost import cost_table
+from nacbench.reporting.tables.priors import prior_table
+from nacbench.reporting.tables.protocols import shift_table, shots_table
+from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.scores import score_table
+from nacbench.reporting.tables.side_by_side import side_by_side
+from nacbench.reporting.tables.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

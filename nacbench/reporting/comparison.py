@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
-from nacbench.report.series import Series, group
-from nacbench.report.significance import LEVEL
-from nacbench.results.index import Run, Runs
-from nacbench.results.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
-from nacbench.results.store import PREDICTIONS, damage
+from nacbench.recording.index import Run, Runs
+from nacbench.recording.store import PREDICTIONS, damage
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.significance import LEVEL
+from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nacbench.identity import as_text, leaves
-from nacbench.results.index import Run
-from nacbench.results.statistics import Difference, Mean, paired_difference, t_interval
+from nacbench.recording.index import Run
+from nacbench.running.identity import as_text, leaves
+from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # shown elsewhere
 

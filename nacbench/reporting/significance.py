@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nacbench.report.series import Series
-from nacbench.results.statistics import holm
+from nacbench.reporting.series import Series
+from nacbench.statistics import holm
 
 LEVEL = 0.05
 RULE = (

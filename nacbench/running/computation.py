@@ -8,24 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.clock import utc_now
-from nacbench.config import RunConfig
-from nacbench.environment import git_state, library_versions, python_and_platform
+from nacbench.contracts.task import Evaluation, LiveTask, ScoredTask, ScoresAnotherNetwork
 from nacbench.errors import BrokenFileError
-from nacbench.files import digest_of, write_json, write_text
-from nacbench.hardware import describe, peak_memory
-from nacbench.identity import Identity
-from nacbench.results.claim import Claim, TakenOverError
-from nacbench.results.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, SourceRun
-from nacbench.results.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, write_state
-from nacbench.task import Evaluation, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.files import digest_of, utc_now, write_json, write_text
+from nacbench.machine.hardware import describe, peak_memory
+from nacbench.machine.software import git_state, library_versions, python_and_platform
+from nacbench.recording.claim import Claim, TakenOverError
+from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, SourceRun
+from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, write_state
+from nacbench.running.config import RunConfig
+from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor
 
-    from nacbench.network import Network
+    from nacbench.nn.network import Network
     from nacbench.training.execution import Execution
     from nacbench.training.interrupt import StopRequest
     from nacbench.training.loop import Trainer
@@ -147,7 +146,7 @@ class Done:
 
 
 def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
-    from nacbench.network import build_network
+    from nacbench.nn.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
     from nacbench.training.loop import Trainer
     from nacbench.training.progress import Progress
@@ -189,7 +188,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
 
 def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | None) -> Done:
     """Score the network that another run ended with."""
-    from nacbench.network import build_network, take_weights
+    from nacbench.nn.network import build_network, take_weights
     from nacbench.training.checkpoint import load_tensors, part
     from nacbench.training.progress import Progress
 
@@ -227,7 +226,7 @@ def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | No
 def _score(
     job: Job, live: ScoredTask, net: Any, claim: Claim, before_each: Any = lambda done, split: None
 ) -> dict[str, Evaluation]:
-    from nacbench.scoring import score_splits, write_predictions
+    from nacbench.running.scoring import score_splits, write_predictions
 
     with job.accelerator.autocast():
         scored = score_splits(

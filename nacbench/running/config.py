@@ -7,13 +7,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_serializer, model_validator
 
+from nacbench.contracts.model import Model
+from nacbench.contracts.plugin import first_problem
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import SCALES, Scale, Task
 from nacbench.errors import UserError, unknown
-from nacbench.hardware import best_precision
-from nacbench.model import Model
-from nacbench.plugin import first_problem
-from nacbench.recipe import Settings
+from nacbench.machine.hardware import best_precision
 from nacbench.registry import MODELS, TASKS
-from nacbench.task import SCALES, Scale, Task
 
 Precision = Literal["fp32", "bf16"]
 SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}

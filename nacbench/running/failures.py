@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nacbench.clock import utc_now
-from nacbench.files import write_json
-from nacbench.results.record import FAILURE, Cause, Failure
-from nacbench.results.store import LOG, tail
+from nacbench.files import utc_now, write_json
+from nacbench.recording.record import FAILURE, Cause, Failure
+from nacbench.recording.store import LOG, tail
 
 if TYPE_CHECKING:
-    from nacbench.config import RunConfig
+    from nacbench.running.config import RunConfig
 
 
 def cause_of(error: BaseException) -> Cause:

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nacbench.config import RunConfig
-from nacbench.plugin import Plugin
+from nacbench.code_digest import ROOT, code_digest, imported_by, short_digest, source_files
+from nacbench.contracts.plugin import Plugin
 from nacbench.registry import MODELS, TASKS
-from nacbench.sources import ROOT, code_digest, imported_by, short_digest, source_files
+from nacbench.running.config import RunConfig
 
 ENGINE = (
     "training",
@@ -31,8 +31,8 @@ class Identity(BaseModel):
     """Everything that a run's number depends on. Same identity, same number (up to the device's rounding).
 
     Attributes:
-        config: the whole `nacbench.config.RunConfig` as plain data.
-        task_version: `nacbench.task.Task.version`.
+        config: the whole `nacbench.running.config.RunConfig` as plain data.
+        task_version: `nacbench.contracts.task.Task.version`.
         data: the fingerprint of the examples.
         code: a digest each of the engine, of the task and of the model with all that they build on, of what their
             source computes: comments, docstrings and layout do not count.

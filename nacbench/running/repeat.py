@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.clock import utc_now
-from nacbench.config import RunConfig, resolve
 from nacbench.errors import UserError
-from nacbench.identity import Identity, flatten, leaves
-from nacbench.results.index import Run, read_runs
-from nacbench.results.predictions import Agreement, compare_predictions
-from nacbench.results.record import Environment, RunRecord
-from nacbench.results.store import PREDICTIONS, finished, locate, run_folder
+from nacbench.files import utc_now
+from nacbench.recording.index import Run, read_runs
+from nacbench.recording.predictions import Agreement, compare_predictions
+from nacbench.recording.record import Environment, RunRecord
+from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
+from nacbench.running.config import RunConfig, resolve
+from nacbench.running.identity import Identity, flatten, leaves
 from nacbench.seeds import seed_for
 from nacbench.training.interrupt import Interrupted
 
 if TYPE_CHECKING:
-    from nacbench.runner import Outcome
+    from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
 MISSING = "—"  # stands for a value that only the other one has
@@ -192,7 +192,7 @@ def _repeat(one: Recorded, out: Path, data_root: Path, execution: Callable[[RunR
 
 def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[RunRecord], Execution]) -> Outcome:
     """The run, after the one that its network comes from; each with the threads of its own record."""
-    from nacbench import runner
+    from nacbench.running import runner
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
         with _threads(record.environment.hardware.get("threads")):

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.computation import Job, Source, compute
-from nacbench.config import RunConfig
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
-from nacbench.failures import cause_of, leave_failure
 from nacbench.files import set_file_aside
-from nacbench.identity import Identity
-from nacbench.results.claim import Claim, TakenOverError, hold
-from nacbench.results.record import RECORD, RunRecord
-from nacbench.results.store import finished, run_folder, set_aside
+from nacbench.recording.claim import Claim, TakenOverError, hold
+from nacbench.recording.record import RECORD, RunRecord
+from nacbench.recording.store import finished, run_folder, set_aside
+from nacbench.running.computation import Job, Source, compute
+from nacbench.running.config import RunConfig
+from nacbench.running.failures import cause_of, leave_failure
+from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _compute_or_say_why_not(job: Job, source: Source | None, claim: Claim) -> Ou
 
 def unsupported(config: RunConfig) -> str | None:
     """Why this model cannot do this task, or None."""
-    from nacbench.model import spec_for
+    from nacbench.contracts.model import spec_for
 
     task, model = config.build_task(), config.build_model()
     trained = config.source.build_task() if config.source else task

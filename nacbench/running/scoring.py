@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
 from nacbench.files import whole_file
-from nacbench.task import Evaluation, ScoredTask
 
 if TYPE_CHECKING:
     from torch import nn

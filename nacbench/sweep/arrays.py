@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nacbench import slurm
 from nacbench.errors import UserError
+from nacbench.machine import slurm
 from nacbench.sweep.job import SweepJob
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile, minutes

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nacbench.config import RunConfig, merge, parse_setting, read_yaml, resolve
+from nacbench.contracts.plugin import first_problem
 from nacbench.errors import UserError, shown, unknown
-from nacbench.plugin import first_problem
+from nacbench.running.config import RunConfig, merge, parse_setting, read_yaml, resolve
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
@@ -58,7 +58,7 @@ class Block(_Part):
         return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
 
     def runs(self) -> Iterator[Values]:
-        """Each run's settings, as `nacbench.config.resolve` takes them, in a fixed order."""
+        """Each run's settings, as `nacbench.running.config.resolve` takes them, in a fixed order."""
         fixed = _nested(self.set)
         for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
             own = {
@@ -200,13 +200,13 @@ def read_sweep(name: str) -> SweepConfig:
     if not looks_like_file and not path.is_file():
         if name not in suites():
             raise unknown("suite", name, suites())
-        path = Path(str(files("nacbench.suites").joinpath(f"{name}.yaml")))
+        path = Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
     return parse_sweep(read_yaml(path, KEYS), path)
 
 
 def suites() -> list[str]:
     """Names of the sweeps that come with the suite."""
-    names = (entry.name for entry in files("nacbench.suites").iterdir())
+    names = (entry.name for entry in files("nacbench.sweep.suites").iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from nacbench import slurm
 from nacbench.errors import UserError
-from nacbench.results.claim import claim_count, claimants
-from nacbench.results.index import Run, read_runs
-from nacbench.results.record import Cause
-from nacbench.sweep.failures import put_aside
+from nacbench.machine import slurm
+from nacbench.recording.claim import claim_count, claimants
+from nacbench.recording.index import Run, read_runs
+from nacbench.recording.record import Cause
+from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.profile import Profile
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
@@ -94,7 +94,7 @@ def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: 
         return []
     if not slurm.is_available():
         raise UserError("there is no Slurm on this machine (no squeue); use --profile local, or a login node")
-    from nacbench.sweep.slurm import SlurmSubmitter
+    from nacbench.sweep.arrays import SlurmSubmitter
 
     try:
         submitter = SlurmSubmitter(place.store, place.data_root, plan.sweep.name, plan.sweep.plugins)
@@ -146,7 +146,7 @@ def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
     Returns:
         The runs that were cancelled.
     """
-    from nacbench.failures import leave_failure
+    from nacbench.running.failures import leave_failure
 
     with sole_submitter(place.store):
         observer = Observer(place.store)
@@ -169,7 +169,7 @@ def _stop_process(folder: Path) -> None:
     import contextlib
     import os
 
-    from nacbench.results.process import this_life
+    from nacbench.machine.process import this_life
 
     last = next(reversed(claimants(folder)), None)
     if last and last.life.machine == this_life().machine:
@@ -183,7 +183,7 @@ def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[
 
 
 def _note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
-    from nacbench.failures import leave_failure
+    from nacbench.running.failures import leave_failure
 
     for run in plan.doable:
         standing = standings[run.key]

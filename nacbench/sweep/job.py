@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
-from nacbench.results.process import TOKEN
+from nacbench.machine.process import TOKEN
 
 if TYPE_CHECKING:
-    from nacbench.config import RunConfig
+    from nacbench.running.config import RunConfig
     from nacbench.sweep.submission import Submission
 
 DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; a run that waits for a job is started only after DONE
@@ -75,10 +75,10 @@ def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None 
 
 
 def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., Any] | None) -> int:
-    from nacbench import runner
-    from nacbench.config import resolve
     from nacbench.errors import RunSkippedError
-    from nacbench.results.claim import BusyError, TakenOverError
+    from nacbench.recording.claim import BusyError, TakenOverError
+    from nacbench.running import runner
+    from nacbench.running.config import resolve
     from nacbench.training.interrupt import Interrupted
 
     run = submission.runs[index]
@@ -114,7 +114,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
 
 def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
     """Raise if the code or the data is not what it was when this was submitted: the number would be another's."""
-    from nacbench.runner import identify
+    from nacbench.running.runner import identify
 
     now = identify(config, Path(submission.data_root)).run_id
     if now != Path(key).name:
@@ -126,10 +126,10 @@ def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
 
 def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") -> bool:
     """Leave a failure if the run was started too often; each failure that was put aside for a retry allows as many."""
-    from nacbench.failures import leave_failure
-    from nacbench.results.claim import claim_count
-    from nacbench.results.record import RECORD
-    from nacbench.sweep.failures import allowance
+    from nacbench.recording.claim import claim_count
+    from nacbench.recording.record import RECORD
+    from nacbench.running.failures import leave_failure
+    from nacbench.sweep.lost import allowance
 
     attempts = claim_count(folder)
     if attempts < allowance(folder, submission.profile.max_attempts) or (folder / RECORD).exists():
@@ -142,9 +142,9 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
 
 def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
     """A failure, where none tells more already."""
-    from nacbench.config import resolve
-    from nacbench.failures import leave_failure
-    from nacbench.results.record import FAILURE
+    from nacbench.recording.record import FAILURE
+    from nacbench.running.config import resolve
+    from nacbench.running.failures import leave_failure
 
     if not (folder / FAILURE).exists():
         with contextlib.suppress(UserError):
@@ -152,7 +152,7 @@ def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
 
 
 def _execution(submission: "Submission") -> Any:
-    from nacbench.hardware import check_device
+    from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
     profile = submission.profile

@@ -134,6 +134,6 @@ def _left(began: float, over: int, total: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    from nacbench.training.progress import duration
+    from nacbench.text import duration
 
     return duration(seconds)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from nacbench.errors import UserError
-from nacbench.results.record import FAILURE, Cause, Failure, read_failure
-from nacbench.slurm import Verdict
+from nacbench.machine.slurm import Verdict
+from nacbench.recording.record import FAILURE, Cause, Failure, read_failure
 
 PAST = "failures"  # in a run's folder: those that were retried
 

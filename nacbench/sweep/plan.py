@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nacbench.config import RunConfig
+from nacbench.contracts.task import Task
 from nacbench.errors import UserError
-from nacbench.identity import Identity, as_text, leaves
-from nacbench.results.store import run_folder
-from nacbench.runner import unsupported
+from nacbench.recording.store import run_folder
+from nacbench.running.config import RunConfig
+from nacbench.running.identity import Identity, as_text, leaves
+from nacbench.running.runner import unsupported
 from nacbench.sweep.config import SweepConfig
 from nacbench.sweep.profile import Profile
-from nacbench.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

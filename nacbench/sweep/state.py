@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nacbench.errors import BrokenFileError
-from nacbench.results.claim import STALE_SECONDS, claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
-from nacbench.results.record import RECORD, Cause
-from nacbench.results.store import LOG, finished, tail
-from nacbench.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
-from nacbench.sweep.failures import cause_by_slurm, failure_of
+from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
+from nacbench.recording.claim import STALE_SECONDS, claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
+from nacbench.recording.record import RECORD, Cause
+from nacbench.recording.store import LOG, finished, tail
+from nacbench.sweep.lost import cause_by_slurm, failure_of
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.submission import Submission, submissions
 
@@ -218,6 +218,6 @@ def _progress(folder: Path) -> str:
 
 
 def _this_machine() -> str:
-    from nacbench.results.process import this_life
+    from nacbench.machine.process import this_life
 
     return this_life().machine

@@ -13,10 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nacbench.clock import utc_now
+from nacbench.contracts.plugin import first_problem
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import write_json, write_text
-from nacbench.plugin import first_problem
+from nacbench.files import utc_now, write_json, write_text
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
@@ -25,7 +24,7 @@ SUBMISSIONS = "submissions"
 
 
 class SubmittedRun(BaseModel):
-    """One run of a submission: where it lies in the store, and its configuration for `nacbench.config.resolve`."""
+    """One run of a submission: its place in the store, and its configuration for `nacbench.running.config.resolve`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from nacbench.errors import UserError
-from nacbench.identity import as_text, leaves
-from nacbench.results.index import Run
-from nacbench.results.statistics import Mean, t_interval
+from nacbench.recording.index import Run
+from nacbench.running.identity import as_text, leaves
+from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"
 COMPUTED = ("code.", "data", "task_version")  # in a run's identity, but nobody's choice

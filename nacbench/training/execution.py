@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
-from nacbench.memory import keep_freed_memory
+from nacbench.machine.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,8 @@ class Execution:
         workers: processes that prepare batches; 0: the training process does.
         checkpoint_seconds: time between checkpoints; 0: one after every step.
         heartbeat_seconds: time between signs of life.
-        cuda_graphs: launch passes as CUDA graphs where the network is ``capturable`` (see `nacbench.cuda_graphs`), on
-            one GPU and with batches in one piece.
+        cuda_graphs: launch passes as CUDA graphs where the network is ``capturable`` (see `nacbench.nn.cuda_graphs`),
+            on one GPU and with batches in one piece.
         compile: run the network through ``torch.compile``.
         show_progress: whether to report on standard error.
     """
@@ -41,7 +41,7 @@ def default_workers(device: str) -> int:
 def make_accelerator(device: str, precision: str) -> Accelerator:
     """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several.
 
-    On a CPU, memory that tensors free is kept for the next step (see `nacbench.memory`).
+    On a CPU, memory that tensors free is kept for the next step (see `nacbench.machine.memory`).
     """
     if device == "cpu":
         keep_freed_memory()

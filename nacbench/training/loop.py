@@ -17,13 +17,14 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from nacbench.cuda_graphs import GraphedPass, seed_draws
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.spec import Batch
+from nacbench.contracts.task import LiveTask
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import set_file_aside
-from nacbench.kernels import kernels_with_gradients
-from nacbench.recipe import Recipe
+from nacbench.nn.cuda_graphs import GraphedPass, seed_draws
+from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.seeds import seed_for
-from nacbench.task import Batch, LiveTask
 from nacbench.training.checkpoint import (
     load_module,
     load_optimizer,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from nacbench.recipe import Recipe
+from nacbench.contracts.recipe import Recipe
 
 
 def undecayed(net: nn.Module) -> set[str]:

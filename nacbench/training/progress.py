@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from nacbench.text import duration
+
 PLAIN_SECONDS = 30.0
 
 
@@ -93,18 +95,6 @@ class _Bar:
 
     def close(self) -> None:
         self._progress.stop()
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
 
 
 def _listed(facts: Mapping[str, str]) -> str:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from nacbench import __version__, conformance
 from nacbench.cli import app
-from nacbench.cli.options import complete_model, complete_task
-from nacbench.results import record
+from nacbench.cli.shared.options import complete_model, complete_task
+from nacbench.recording import record
 from tests.made import made_record, write_run
 
 VERBS = [["run"], ["report"], ["tasks"], ["models"], ["why"], ["check"], ["schema"], ["data"], ["data", "fetch"]]

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nacbench.cli import app
-from nacbench.data.manifest import MANIFEST
+from nacbench.data.mirror.manifest import MANIFEST
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 

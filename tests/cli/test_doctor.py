@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nacbench import slurm
 from nacbench.cli import app
+from nacbench.machine import slurm
 
 AWAY = "echo 'Unable to contact slurm controller' >&2; exit 1"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nacbench import cli
-from nacbench.results.transfer import pack
+from nacbench.recording.transfer import pack
 from tests.made import made_record, write_run
 
 RUN = ["run", "--task", "digits", "--model", "vit", "--scale", "smoke"]

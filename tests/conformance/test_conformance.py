@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.conformance import MODEL_CHECKS, TASK_CHECKS, ReferenceImages, check_plugin
+from nacbench.contracts.model import Model
+from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.contracts.task import LiveTask
 from nacbench.data.live import TrainBatches
 from nacbench.errors import UserError
-from nacbench.model import Model
 from nacbench.registry import MODELS, TASKS
-from nacbench.task import Batch, LiveTask, TaskSpec
 
 from .conftest import MIRROR
 

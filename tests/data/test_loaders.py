@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from nacbench.contracts.task import Task
 from nacbench.data.array_task import ArrayTask
-from nacbench.data.image_files import class_images
-from nacbench.data.image_task import ImageRecipe
+from nacbench.data.images.image_files import class_images
+from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.live import Classification
-from nacbench.data.nlvr import hold_out_sentences
-from nacbench.data.sentence_image_task import SentenceImageTask
+from nacbench.data.sentences.nlvr import hold_out_sentences
+from nacbench.data.sentences.task import SentenceImageTask
 from nacbench.errors import UserError
 from nacbench.protocols.renditions import Renditions, masked
 from nacbench.registry import TASKS
-from nacbench.task import Task
 
 from .. import miniatures
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nacbench.circuits import circuit_of, configurations, learned_links, links_for, prior_fit, unknown_words
 from nacbench.cli import app
-from nacbench.conditioning import check, made_pairs, nearness, read_pairs
-from nacbench.config import resolve
 from nacbench.errors import UserError
+from nacbench.inspection.attention import one_of_each_class, read
+from nacbench.inspection.attention_plots import draw_flow, draw_reading
+from nacbench.inspection.circuit_plots import circuit_graph, communities, draw_circuit, draw_map
+from nacbench.inspection.links import circuit_of, configurations, learned_links, links_for, prior_fit, unknown_words
+from nacbench.inspection.sentences import check, made_pairs, nearness, read_pairs
+from nacbench.inspection.trained import load_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
-from nacbench.reading import one_of_each_class, read
-from nacbench.report.circuit_plots import circuit_graph, communities, draw_circuit, draw_map
-from nacbench.report.reading_plots import draw_flow, draw_reading
-from nacbench.results.store import locate
-from nacbench.runner import run
-from nacbench.trained import load_run
+from nacbench.recording.store import locate
+from nacbench.running.config import resolve
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
 from .conftest import REPOSITORY

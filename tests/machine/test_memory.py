@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from nacbench import memory
+from nacbench.machine import memory
 
 # tensors larger than what glibc would ever keep by itself, again and again; counts new pages once the heap has found
 # its size

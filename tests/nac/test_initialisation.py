@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nacbench.nac.initialisation import THRESHOLD, distance, random_graph, signatures_of
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 from nacbench.nac.priors import graphon
-from nacbench.network import build_network
+from nacbench.nn.network import build_network
 from nacbench.registry import MODELS, TASKS
 
 KINDS = [prior for prior in get_args(Prior) if prior != "none"]

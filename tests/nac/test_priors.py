@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from nacbench.config import resolve
 from nacbench.errors import UserError
-from nacbench.nac.plugin import Prior
+from nacbench.nac.options import Prior
 from nacbench.nac.priors import GraphPrior, graphon, matching, nearest_loss
-from nacbench.network import build_network
+from nacbench.nn.network import build_network
 from nacbench.registry import MODELS, TASKS
+from nacbench.running.config import resolve
 
 from .test_parity import CASES, Case, assert_close
 

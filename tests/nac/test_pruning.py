@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from nacbench.model import Prunable
+from nacbench.contracts.model import Prunable
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.kernel import log_link_probability
 

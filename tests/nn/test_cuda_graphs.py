@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from nacbench import cuda_graphs
-from nacbench.cuda_graphs import WARM_UP, GraphedPass
+from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.nn import cuda_graphs
+from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.registry import MODELS
-from nacbench.task import Batch, TaskSpec
 from nacbench.training.execution import Execution
 from nacbench.training.loop import Trainer
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import _cur_sdpa_kernel_backends
 
-from nacbench.kernels import LONGEST, kernels_with_gradients
+from nacbench.nn.kernels import LONGEST, kernels_with_gradients
 
 FLASH = torch.nn.attention.SDPBackend.FLASH_ATTENTION
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.model import spec_for
+from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.errors import UserError
-from nacbench.model import spec_for
-from nacbench.network import Network, build_network, head_parameters, join, take_weights
+from nacbench.nn.network import Network, build_network, head_parameters, join, take_weights
 from nacbench.registry import MODELS, TASKS
-from nacbench.task import TaskSpec, Tokens
 
 SPEC = TaskSpec(modality="symbols", classes=5, max_tokens=12, token_dim=20)
 CONDITIONED = dataclasses.replace(SPEC, condition_tokens=7)

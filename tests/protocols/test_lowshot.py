@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.data.live import Inputs, Split
 from nacbench.errors import RunSkippedError, UserError
-from nacbench.network import Network, build_network
+from nacbench.nn.network import Network, build_network
 from nacbench.protocols.adaptation import adapt, adaptable_parameters
 from nacbench.protocols.episodes import EpisodePool, by_class, digest
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.registry import MODELS, TASKS
-from nacbench.task import TaskSpec, Tokens
 
 RECIPE = AdaptRecipe(batch_size=16, steps=20, rates=(1e-2, 1e-1), episodes=4, search_episodes=2)
 SPEC = TaskSpec(modality="symbols", classes=9, max_tokens=1, token_dim=6)

@@ -11,13 +11,13 @@ import torch
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.config import RunConfig, resolve
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
+from nacbench.inspection.trained import load_run, load_smaller, save_smaller
 from nacbench.protocols.pruning import choose, kept_modules, relative_drop, share_of
+from nacbench.recording.record import RunRecord
 from nacbench.registry import TASKS
-from nacbench.results.record import RunRecord
-from nacbench.runner import Outcome, run
-from nacbench.trained import load_run, load_smaller, save_smaller
+from nacbench.running.config import RunConfig, resolve
+from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from nacbench.cli.run import _summary
-from nacbench.config import resolve
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.live import Split
 from nacbench.errors import UserError
-from nacbench.identity import Identity
 from nacbench.registry import TASKS
-from nacbench.runner import Outcome, run
+from nacbench.running.config import resolve
+from nacbench.running.identity import Identity
+from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
 
 

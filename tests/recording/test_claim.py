@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.results import claim as claims
-from nacbench.results.claim import BusyError, TakenOverError, claim_count, claimants, hold, is_held, read_heartbeat
-from nacbench.results.process import Life, this_life
+from nacbench.machine.process import Life, this_life
+from nacbench.recording import claim as claims
+from nacbench.recording.claim import BusyError, TakenOverError, claim_count, claimants, hold, is_held, read_heartbeat
 
 HOLD = """
 import pathlib, sys, time
@@ -157,7 +157,7 @@ def test_half_written_files_of_the_dead_are_removed(tmp_path: Path) -> None:
 
 
 def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path) -> None:
-    code = HOLD.replace("import pathlib", "import nacbench.results.claim, pathlib")
+    code = HOLD.replace("import pathlib", "import nacbench.recording.claim, pathlib")
     command = [sys.executable, "-c", code, str(tmp_path), "1.0"]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(5)]
     outputs = [racer.communicate() for racer in racers]

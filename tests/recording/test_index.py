@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.results import index
-from nacbench.results.index import Runs, read_runs
-from nacbench.results.record import RunRecord, read_record
+from nacbench.recording import index
+from nacbench.recording.index import Runs, read_runs
+from nacbench.recording.record import RunRecord, read_record
 from tests.made import made_failure, made_record, write_failure, write_run
 
 

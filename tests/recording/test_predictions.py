@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from nacbench.contracts.task import Evaluation
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of
-from nacbench.results.predictions import compare_predictions, leave_logits_out
-from nacbench.results.record import read_record
-from nacbench.scoring import write_predictions
-from nacbench.task import Evaluation
+from nacbench.recording.predictions import compare_predictions, leave_logits_out
+from nacbench.recording.record import read_record
+from nacbench.running.scoring import write_predictions
 from tests.made import made_record, write_run
 
 ROWS = 40

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from nacbench.errors import UserError
-from nacbench.results.record import RunRecord, read_failure, read_record, schema
+from nacbench.recording.record import RunRecord, read_failure, read_record, schema
 from tests.conftest import REPOSITORY
 from tests.made import made_failure, made_record, write_failure, write_run
 

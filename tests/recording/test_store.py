@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.results.index import read_runs
-from nacbench.results.store import finished, read_state, run_folder, set_aside
+from nacbench.recording.index import read_runs
+from nacbench.recording.store import finished, read_state, run_folder, set_aside
 from tests.made import made_record, write_run
 
 

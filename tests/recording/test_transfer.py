@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from nacbench.data.unpack import unpack
+from nacbench.contracts.task import Evaluation
+from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
 from nacbench.files import digest_of
-from nacbench.report.build import build_report
-from nacbench.report.comparison import compare
-from nacbench.results.index import read_runs
-from nacbench.results.record import RunRecord
-from nacbench.results.transfer import merge, pack, unpack_into
-from nacbench.scoring import write_predictions
-from nacbench.task import Evaluation
+from nacbench.recording.index import read_runs
+from nacbench.recording.record import RunRecord
+from nacbench.recording.transfer import merge, pack, unpack_into
+from nacbench.reporting.build import build_report
+from nacbench.reporting.comparison import compare
+from nacbench.running.scoring import write_predictions
 from tests.made import made_failure, made_record, write_failure, write_run
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.report.build import build_report
-from nacbench.report.plots import palette
+from nacbench.reporting.build import build_report
+from nacbench.reporting.figures.plots import palette
 from tests.made import made_failure, made_record, write_failure, write_run
 
 TABLES = ("table.md", "table.tex", "table.csv", "cost.csv")
@@ -77,7 +77,7 @@ def test_a_model_has_one_colour_everywhere() -> None:
 
 def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from nacbench.report.build import build_report\n"
+        "import sys; from pathlib import Path; from nacbench.reporting.build import build_report\n"
         "build_report([Path(sys.argv[1])], Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(runs), str(tmp_path / "report")], check=True, timeout=60)

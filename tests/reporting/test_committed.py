@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.report import build
-from nacbench.results.index import read_runs
+from nacbench.recording.index import read_runs
+from nacbench.reporting import build
 
 from ..conftest import REPOSITORY
 

@@ -9,9 +9,9 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.files import digest_of
-from nacbench.report.comparison import Comparison, compare
-from nacbench.results.index import read_runs
-from nacbench.results.statistics import mcnemar
+from nacbench.recording.index import read_runs
+from nacbench.reporting.comparison import Comparison, compare
+from nacbench.statistics import mcnemar
 from tests.made import made_record, write_run
 
 

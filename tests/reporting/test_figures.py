@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from nacbench.report.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
-from nacbench.report.plots import palette
-from nacbench.report.series import Series, group
-from nacbench.results.index import row_of
-from nacbench.results.record import RunRecord
+from nacbench.recording.index import row_of
+from nacbench.recording.record import RunRecord
+from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
+from nacbench.reporting.figures.plots import palette
+from nacbench.reporting.series import Series, group
 from tests.made import made_record
 
 

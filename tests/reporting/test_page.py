@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nacbench.report.build import build_report
+from nacbench.reporting.build import build_report
 from tests.made import made_failure, made_record, write_failure, write_run
 
 Chrome = Any  # selenium is imported by the tests that need it, and half typed

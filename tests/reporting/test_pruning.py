@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from nacbench.report.pruning import draw_pruning, loss_of, pruning_table, shares_of
-from nacbench.report.series import Series, group
-from nacbench.report.table import percent
-from nacbench.results.index import row_of
-from nacbench.results.record import RunRecord
-from nacbench.results.statistics import Mean
+from nacbench.recording.index import row_of
+from nacbench.recording.record import RunRecord
+from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.pruning import loss_of, pruning_table, shares_of
+from nacbench.reporting.tables.table import percent
+from nacbench.statistics import Mean
 from tests.made import made_record
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
+from nacbench.recording.index import read_runs, row_of
+from nacbench.recording.record import Failure, RunRecord
 from nacbench.registry import MODELS
-from nacbench.report.cost import cost_table
-from nacbench.report.priors import prior_table
-from nacbench.report.protocols import shift_table, shots_table
-from nacbench.report.scores import score_table
-from nacbench.report.series import Series, group
-from nacbench.report.side_by_side import side_by_side
-from nacbench.report.table import Table
-from nacbench.results.index import read_runs, row_of
-from nacbench.results.record import Failure, RunRecord
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.cost import cost_table
+from nacbench.reporting.tables.priors import prior_table
+from nacbench.reporting.tables.protocols import shift_table, shots_table
+from nacbench.reporting.tables.scores import score_table
+from nacbench.reporting.tables.side_by_side import side_by_side
+from nacbench.reporting.tables.table import Table
 from tests.made import made_failure, made_record, write_run
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from nacbench.config import Precision, RunConfig, merge, parse_setting, read_yaml, resolve
-from nacbench.data.image_task import ImageRecipe
+from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.task import SCALES
+from nacbench.data.images.recipe import ImageRecipe
 from nacbench.errors import UserError
-from nacbench.recipe import Recipe
 from nacbench.registry import MODELS, TASKS
-from nacbench.task import SCALES
+from nacbench.running.config import Precision, RunConfig, merge, parse_setting, read_yaml, resolve
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
@@ -139,7 +139,7 @@ def test_a_configuration_cannot_be_changed(field: str) -> None:
 
 
 def test_automatic_precision_becomes_what_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nacbench.config.best_precision", lambda: "bf16")
+    monkeypatch.setattr("nacbench.running.config.best_precision", lambda: "bf16")
     assert resolve(BASE, {"precision": "auto"}).precision == "bf16"
     assert resolve(BASE, {"precision": "fp32"}).precision == "fp32"
 

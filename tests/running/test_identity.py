@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nacbench import identity as identity_module
-from nacbench import sources as sources_module
-from nacbench.config import parse_setting, resolve
-from nacbench.identity import Identity, flatten
+from nacbench import code_digest as sources_module
+from nacbench.code_digest import ROOT, imported_by, meaning_of
 from nacbench.registry import TASKS
-from nacbench.sources import ROOT, imported_by, meaning_of
+from nacbench.running import identity as identity_module
+from nacbench.running.config import parse_setting, resolve
+from nacbench.running.identity import Identity, flatten
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from nacbench.config import resolve
 from nacbench.errors import UserError
 from nacbench.files import digest_of
-from nacbench.repeat import Recorded, Repetition, draw, find_runs, refuse_inside, repeat_runs
-from nacbench.results.record import read_record
-from nacbench.runner import run
+from nacbench.recording.record import read_record
+from nacbench.running.config import resolve
+from nacbench.running.repeat import Recorded, Repetition, draw, find_runs, refuse_inside, repeat_runs
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 from tests.made import made_record, write_run
 

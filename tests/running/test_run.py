@@ -15,14 +15,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nacbench.config import RunConfig, parse_setting, read_yaml, resolve
 from nacbench.data.live import Classification
 from nacbench.errors import RunSkippedError, UserError
+from nacbench.recording.claim import Claim, TakenOverError, hold
+from nacbench.recording.record import RunRecord, read_failure, read_record
+from nacbench.recording.store import run_folder
 from nacbench.registry import MODELS
-from nacbench.results.claim import Claim, TakenOverError, hold
-from nacbench.results.record import RunRecord, read_failure, read_record
-from nacbench.results.store import run_folder
-from nacbench.runner import Outcome, run
+from nacbench.running.config import RunConfig, parse_setting, read_yaml, resolve
+from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
 
 SETTINGS = [

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Evaluation
 from nacbench.errors import UserError
-from nacbench.scoring import read_evaluation, score_splits, write_evaluation, write_predictions
-from nacbench.task import Evaluation, TaskSpec
+from nacbench.running.scoring import read_evaluation, score_splits, write_evaluation, write_predictions
 
 
 class Counting:

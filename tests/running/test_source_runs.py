@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from nacbench.config import RunConfig, resolve
+from nacbench.contracts.task import Evaluation
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.protocols.corrupted import Corrupted
-from nacbench.runner import Outcome, run
-from nacbench.task import Evaluation
+from nacbench.running.config import RunConfig, resolve
+from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
 
 SOURCE = {"training": {"epochs": 2}}

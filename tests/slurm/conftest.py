@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nacbench import slurm
+from nacbench.machine import slurm
+from nacbench.recording.record import Cause, RunRecord
+from nacbench.recording.store import finished
 from nacbench.registry import MODELS, TASKS, load_plugin_file
-from nacbench.results.record import Cause, RunRecord
-from nacbench.results.store import finished
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, Submitted, cancel, submit
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
@@ -245,8 +245,8 @@ def undisturbed(run: PlannedRun) -> RunRecord:
     """The record of the same run without faults and pauses, computed in this process, once."""
     import torch
 
-    from nacbench.config import merge, resolve
-    from nacbench.runner import run as compute
+    from nacbench.running.config import merge, resolve
+    from nacbench.running.runner import run as compute
     from nacbench.training.execution import Execution
 
     harmless = {"pause": 0.0, "fault": "", "mark": "", "fault_step": 8} if run.config.task.name == "sleepy" else {}

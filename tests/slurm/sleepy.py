@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
-from nacbench.data.cache import Arrays, fingerprint
-from nacbench.data.image_task import ImageRecipe, ImageTask
-from nacbench.model import Model
-from nacbench.results.process import slurm_job
+from nacbench.contracts.model import Model
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.images.task import ImageTask
+from nacbench.data.mirror.cache import Arrays, fingerprint
+from nacbench.machine.process import slurm_job
 
 
 @dataclass(frozen=True, kw_only=True)

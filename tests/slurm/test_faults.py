@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from nacbench import slurm
 from nacbench.errors import UserError
-from nacbench.results.claim import claimants
-from nacbench.results.record import read_failure
-from nacbench.sweep.slurm import LAUNCHER
+from nacbench.machine import slurm
+from nacbench.recording.claim import claimants
+from nacbench.recording.record import read_failure
+from nacbench.sweep.arrays import LAUNCHER
 from nacbench.sweep.submission import submissions
 
 from .conftest import PLUGIN, TestSweep, tell, until
@@ -163,7 +163,7 @@ def test_a_warning_during_the_imports_is_not_lost(sweep: Make) -> None:
 
 
 def test_a_warning_before_the_imports_is_not_lost(sweep: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nacbench.sweep.slurm.LAUNCHER", f"import time;time.sleep(10);{LAUNCHER}")
+    monkeypatch.setattr("nacbench.sweep.arrays.LAUNCHER", f"import time;time.sleep(10);{LAUNCHER}")
     it = sweep(task={"pause": 0.02})
     it.submit()
     job = it.job()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nacbench import slurm
-from nacbench.results.claim import claimants
+from nacbench.machine import slurm
+from nacbench.recording.claim import claimants
 from nacbench.sweep.submission import submissions
 
 from .conftest import PROFILE, TestSweep, tell, until

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from nacbench.recording.claim import hold
+from nacbench.recording.record import read_failure
 from nacbench.registry import MODELS, TASKS, load_plugin_file
-from nacbench.results.claim import hold
-from nacbench.results.record import read_failure
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, estimate, submit
 from nacbench.sweep.plan import Plan, make_plan
@@ -168,7 +168,7 @@ def test_a_run_is_given_up_after_so_many_attempts(place: Place) -> None:
 def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nacbench import identity
+    from nacbench.running import identity
 
     planned = plan(place)
     monkeypatch.setattr(identity, "_engine_digest", lambda: "another")

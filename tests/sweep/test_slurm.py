@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nacbench import slurm
-from nacbench.slurm import QueuedJob, SlurmRefusedError, SlurmSilentError, Verdict
+from nacbench.machine import slurm
+from nacbench.machine.slurm import QueuedJob, SlurmRefusedError, SlurmSilentError, Verdict
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nacbench import slurm
 from nacbench.errors import UserError
+from nacbench.machine import slurm
 from nacbench.registry import MODELS, TASKS, load_plugin_file
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, submit

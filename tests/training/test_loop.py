@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from nacbench.conformance import ReferenceImages
-from nacbench.data.image_task import ImageAugment, ImageRecipe
+from nacbench.contracts.spec import Batch
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.errors import UserError
-from nacbench.network import build_network
+from nacbench.nn.network import build_network
 from nacbench.registry import MODELS
-from nacbench.task import Batch
 from nacbench.training.checkpoint import load_tensors, save_tensors
 from nacbench.training.execution import Execution, make_accelerator
 from nacbench.training.interrupt import Interrupted, StopRequest

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from nacbench.conformance import ReferenceImages
-from nacbench.network import build_network
-from nacbench.recipe import Recipe
+from nacbench.contracts.recipe import Recipe
+from nacbench.nn.network import build_network
 from nacbench.registry import MODELS
 from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer, undecayed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.task import DataSource, Task
+    from nacbench.contracts.task import DataSource, Task
 
 NOTHING_TO_FETCH = "always available, nothing to fetch"
 
@@ -30,7 +30,7 @@ def made_task(name: str, settings: Sequence[str] = ()) -> "Task":
 
 
 def _options(settings: Sequence[str]) -> dict[str, Any]:
-    from nacbench.config import parse_setting
+    from nacbench.running.config import parse_setting
 
     options: dict[str, Any] = {}
     for text in settings:

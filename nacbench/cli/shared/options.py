@@ -52,7 +52,7 @@ def data_root_of(option: Path | None, *, new: bool = False) -> Path:
     Raises:
         UserError: if a folder was named that does not exist, or what was named is not a folder.
     """
-    from nacbench.data.places import default_data_root
+    from nacbench.data.mirror.places import default_data_root
     from nacbench.errors import UserError
 
     if option is None:

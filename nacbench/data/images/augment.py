@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 if TYPE_CHECKING:
-    from nacbench.data.image_task import ImageAugment
+    from nacbench.data.images.recipe import ImageAugment
     from nacbench.data.live import Inputs
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.image_files import read_image
+from nacbench.data.images.image_files import read_image
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.errors import UserError
 
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
+    from nacbench.data.mirror.cache import Arrays
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp")
 
@@ -118,7 +118,7 @@ def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[
     Raises:
         UserError: if a split's folder is missing, or has other classes than the first.
     """
-    from nacbench.data.cache import Arrays, cached_arrays
+    from nacbench.data.mirror.cache import Arrays, cached_arrays
 
     places = {split: class_folders(folder / sub) for split, sub in splits.items()}
     first, *others = places.items()
@@ -161,7 +161,7 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
     Raises:
         UserError: if a class has no folder or no images, or an image is broken.
     """
-    from nacbench.data.cache import cached_arrays
+    from nacbench.data.mirror.cache import cached_arrays
 
     places = [folder / class_name for class_name in classes]
     for place in places:
@@ -175,3 +175,15 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
 
     stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for place in places)
     return cached_arrays(f"{name}-{shape[1]}-stretched", stamp, decode)
+
+
+def image_bytes(image: Any, where: str) -> bytes:
+    """The bytes of an image as the hub's Parquet files keep it: bare, or as ``{"bytes": …, "path": …}``.
+
+    Raises:
+        UserError: if there are none.
+    """
+    content = image.get("bytes") if isinstance(image, Mapping) else image
+    if not isinstance(content, bytes):
+        raise UserError(f"{where}: the image is {image!r:.60}, not the bytes of an image file")
+    return content

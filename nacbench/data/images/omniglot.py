@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.nlvr import image_bytes
+from nacbench.data.images.image_files import image_bytes
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.errors import UserError
 
 PARQUET = "images_background_small.parquet"

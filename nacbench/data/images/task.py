@@ -7,53 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import DataSource, Scale
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count, whole_labels
-from nacbench.data.hub import HubDataset
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.mirror.hub import HubDataset
 from nacbench.errors import UserError
-from nacbench.recipe import Fraction, Positive, Recipe
-from nacbench.task import DataSource, Scale, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from nacbench.data.cache import Arrays
     from nacbench.data.live import Preparation
-
-
-class ImageAugment(BaseModel):
-    """Augmentation of training images. Everything is off by default.
-
-    RandAugment's magnitude is on torchvision's scale of 0 to 30: the "m9" of timm, on its scale of 0 to 10, is 27 here,
-    and its "std 0.5" is 1.5.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-    crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the old size")
-    resized_crop: Fraction = Field(
-        0.0, description="least share of an image's area that a random crop keeps, which is then resized; 0: off"
-    )
-    flip: bool = Field(False, description="mirror each image with probability 1/2")
-    randaugment: float = Field(0, ge=0, le=30, description="mean magnitude of RandAugment's two operations; 0: off")
-    randaugment_std: float = Field(0, ge=0, description="standard deviation of that magnitude")
-    color_jitter: Fraction = Field(0.0, description="largest relative change of brightness, contrast and saturation")
-    erasing: Fraction = Field(0.0, description="probability that a rectangle is erased")
-    images_per_draw: Positive = Field(
-        1, description="images that share one draw of RandAugment, jitter and erasing; more is faster, less is better"
-    )
-    repeats: Positive = Field(1, description="augmented copies of an example in a batch; an epoch sees fewer examples")
-    mixup: float = Field(0, ge=0, description="alpha of mixup; 0: off")
-    cutmix: float = Field(0, ge=0, description="alpha of cutmix; 0: off")
-    cutmix_probability: Fraction = Field(0.5, description="of cutmix rather than mixup, where both are on")
-
-
-class ImageRecipe(Recipe):
-    """A recipe with augmentation for images."""
-
-    augment: ImageAugment = Field(default_factory=lambda: ImageAugment())
+    from nacbench.data.mirror.cache import Arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,12 +62,12 @@ class ImageTask(ArrayTask):
         )
 
     def tokenizer(self) -> nn.Module:
-        from nacbench.tokenizers.image import ImageTokenizer
+        from nacbench.data.images.tokenizer import ImageTokenizer
 
         return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
 
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
-        from nacbench.data.augment import ImagePreparation
+        from nacbench.data.images.augment import ImagePreparation
 
         return ImagePreparation(recipe.augment, self.mean, self.std, spec.classes)
 
@@ -128,7 +94,7 @@ class HubImageTask(ImageTask):
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.cache import cached_arrays
+        from nacbench.data.mirror.cache import cached_arrays
 
         reason = self.missing(data_root)
         if reason:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.convnext import CNBlock, LayerNorm2d
 
-from nacbench.task import Tokens
+from nacbench.contracts.spec import Tokens
 
 
 class DepthwiseConv(nn.Conv2d):

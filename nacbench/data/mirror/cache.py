@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.data.places import cache_folder
+from nacbench.code_digest import code_digest, imported_by, short_digest
+from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
-from nacbench.sources import code_digest, imported_by, short_digest
 
 if TYPE_CHECKING:
     import numpy as np

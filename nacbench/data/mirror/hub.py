@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.clock import utc_now
-from nacbench.data.intake import copy_files, located, opened, scratch_folder, sole_filler
-from nacbench.data.manifest import Manifest, check_files, read_manifest, sum_of, write_manifest
-from nacbench.data.places import cache_folder
+from nacbench.data.mirror.intake import copy_files, located, opened, scratch_folder, sole_filler
+from nacbench.data.mirror.manifest import Manifest, check_files, read_manifest, sum_of, write_manifest
+from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
+from nacbench.files import utc_now
 
 if TYPE_CHECKING:
     from datasets import DatasetDict

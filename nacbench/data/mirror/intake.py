@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nacbench.data.manifest import progress
-from nacbench.data.unpack import unpack
+from nacbench.data.mirror.manifest import progress
+from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
 
 

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nacbench.clock import utc_now
 from nacbench.errors import UserError
-from nacbench.files import write_json
+from nacbench.files import utc_now, write_json
 
 MANIFEST = ".nacbench.json"
 CHUNK = 2**20

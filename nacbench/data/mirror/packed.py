@@ -4,10 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench.data.manifest import sum_of
-from nacbench.data.places import cache_folder
-from nacbench.data.source import Archive
-from nacbench.data.unpack import unpack
+from nacbench.data.mirror.manifest import sum_of
+from nacbench.data.mirror.places import cache_folder
+from nacbench.data.mirror.source import Archive
+from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
 from nacbench.files import fill_folder
 

@@ -1,6 +1,6 @@
 """Where a task's files come from, other than the hub: archives that can be downloaded, and files that users bring.
 
-Every kind fulfils `nacbench.task.DataSource`; `nacbench.data.hub.HubDataset` is the one for the hub.
+Every kind fulfils `nacbench.contracts.task.DataSource`; `nacbench.data.mirror.hub.HubDataset` is the one for the hub.
 """
 
 import hashlib
@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench.clock import utc_now
-from nacbench.data.intake import (
+from nacbench.data.mirror.intake import (
     copy_files,
     located,
     move_content,
@@ -22,10 +21,10 @@ from nacbench.data.intake import (
     unmatched,
     visible_files,
 )
-from nacbench.data.manifest import CHUNK, check_files, make_manifest, sum_of, write_manifest
-from nacbench.data.places import cache_folder
+from nacbench.data.mirror.manifest import CHUNK, check_files, make_manifest, sum_of, write_manifest
+from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.files import fill_folder, write_json
+from nacbench.files import fill_folder, utc_now, write_json
 
 ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 

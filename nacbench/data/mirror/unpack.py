@@ -7,7 +7,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nacbench.data.manifest import progress
+from nacbench.data.mirror.manifest import progress
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from nacbench.data.live import Inputs
-    from nacbench.data.point_task import PointAugment
+    from nacbench.data.points.recipe import PointAugment
 
 
 class PointPreparation:

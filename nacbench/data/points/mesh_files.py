@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nacbench.data.array_task import CLASS_NAMES
-from nacbench.data.cache import Arrays, cached_arrays
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
@@ -52,7 +52,7 @@ def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
 
 
 def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
-    from nacbench.data.meshes import read_mesh, sample_surface, unit_ball
+    from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 
     vertices, faces = read_mesh(path)
     seed = seed_for(name, str(path.relative_to(folder)))

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.data.point_task import PointAugment, PointRecipe, PointTask
+from nacbench.contracts.task import DataSource
+from nacbench.data.points.recipe import PointAugment, PointRecipe
+from nacbench.data.points.task import PointTask
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
-    from nacbench.data.cache import Arrays
-    from nacbench.data.source import Archive
+    from nacbench.data.mirror.cache import Arrays
+    from nacbench.data.mirror.source import Archive
 
 STANDARD = PointAugment(scale=0.2, shift=0.1, jitter=0.01)
 
@@ -48,7 +49,7 @@ class ModelNetTask(PointTask):
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        from nacbench.data.mesh_files import mesh_arrays
+        from nacbench.data.points.mesh_files import mesh_arrays
 
         reason = self.missing(data_root)
         if reason:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nacbench.data.meshes import sample_surface, unit_ball
-from nacbench.data.shape_parts import (
+from nacbench.data.points.meshes import sample_surface, unit_ball
+from nacbench.data.points.shape_parts import (
     Mesh,
     arc,
     armrests,

@@ -6,33 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Scale
 from nacbench.data.array_task import ArrayTask, Count
-from nacbench.recipe import Fraction, Recipe
-from nacbench.task import Scale, TaskSpec
+from nacbench.data.points.recipe import PointRecipe
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nacbench.data.live import Preparation
-
-
-class PointAugment(BaseModel):
-    """Augmentation of training clouds, in this order. Everything is off by default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-    turn: Fraction = Field(0.0, description="largest rotation about the vertical axis, as a share of a half turn")
-    scale: float = Field(0, ge=0, lt=1, description="largest relative change of size, each axis on its own")
-    shift: float = Field(0, ge=0, description="largest shift along each axis")
-    jitter: float = Field(0, ge=0, description="standard deviation of the noise on every point, cut at five times it")
-
-
-class PointRecipe(Recipe):
-    """A recipe with augmentation for point clouds."""
-
-    augment: PointAugment = Field(default_factory=lambda: PointAugment())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +28,7 @@ class PointTask(ArrayTask):
     Attributes:
         points: V, points that are taken of a shape.
         bands: frequencies of a coordinate's Fourier features.
-        highest_frequency: see `nacbench.tokenizers.points.PointTokenizer`.
+        highest_frequency: see `nacbench.data.points.tokenizer.PointTokenizer`.
         visits: how often an epoch goes through the shapes; for data sets of a few shapes.
         stored: P, points of a shape that are sampled from its surface, once.
     """
@@ -69,12 +53,12 @@ class PointTask(ArrayTask):
         )
 
     def tokenizer(self) -> nn.Module:
-        from nacbench.tokenizers.points import PointTokenizer
+        from nacbench.data.points.tokenizer import PointTokenizer
 
         return PointTokenizer(self.bands, self.highest_frequency)
 
     def preparation(self, recipe: PointRecipe, spec: TaskSpec) -> Preparation:
-        from nacbench.data.point_augment import PointPreparation
+        from nacbench.data.points.augment import PointPreparation
 
         return PointPreparation(recipe.augment, self.points)
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from nacbench.task import Tokens
-from nacbench.tokenizers.positions import fourier_features
+from nacbench.contracts.spec import Tokens
+from nacbench.nn.positions import fourier_features
 
 
 class PointTokenizer(nn.Module):

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.image_files import read_image
-from nacbench.data.sentence_image_task import encode_sentences
+from nacbench.data.images.image_files import image_bytes, read_image
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.sentences.task import encode_sentences
 from nacbench.errors import UserError
 
 COLUMNS = ("identifier", "sentence", "label", "image")
@@ -88,15 +88,3 @@ def row_image(row: Mapping[str, Any], file: Path, shape: tuple[int, int, int]) -
     return read_image(
         io.BytesIO(image_bytes(row["image"], f"{file}, {row['identifier']}")), shape, f"{row['identifier']} in {file}"
     )
-
-
-def image_bytes(image: Any, where: str) -> bytes:
-    """The bytes of an image as the hub's Parquet files keep it: bare, or as ``{"bytes": …, "path": …}``.
-
-    Raises:
-        UserError: if there are none.
-    """
-    content = image.get("bytes") if isinstance(image, Mapping) else image
-    if not isinstance(content, bytes):
-        raise UserError(f"{where}: the image is {image!r:.60}, not the bytes of an image file")
-    return content

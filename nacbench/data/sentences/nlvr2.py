@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.image_files import read_image
-from nacbench.data.sentence_image_task import encode_sentences
+from nacbench.data.images.image_files import read_image
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.sentences.task import encode_sentences
 from nacbench.errors import UserError
 
 FOLDERS = {"train": "train", "validation": "dev", "test": "test1"}
@@ -24,7 +24,7 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
     Args:
         folder: with ``data/*.json`` and ``images/<split>/…``.
         shape: of the pair; each photograph has half the width.
-        vocabulary, max_words: see `nacbench.data.sentence_image_task.SentenceImageTask`.
+        vocabulary, max_words: see `nacbench.data.sentences.task.SentenceImageTask`.
 
     Raises:
         UserError: if a line or a photograph is missing or broken.

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from nacbench.data.scene_language import Item, Scene
+from nacbench.data.sentences.scene_language import Item, Scene
 from nacbench.errors import UserError
 
 PAINT = {"yellow": (240, 200, 20), "blue": (20, 110, 240), "black": (15, 15, 15)}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nacbench.data.scene_drawing import draw
-from nacbench.data.scene_language import (
+from nacbench.data.sentences.scene_drawing import draw
+from nacbench.data.sentences.scene_language import (
     COLOURS,
     SHAPES,
     Above,

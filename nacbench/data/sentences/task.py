@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.data.image_task import ImageRecipe, ImageTask
+from nacbench.contracts.spec import TaskSpec
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
-from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +57,8 @@ class SentenceImageTask(ImageTask):
         return dataclasses.replace(super().spec(), modality=self.modality, condition_tokens=self.max_words)
 
     def tokenizer(self) -> nn.Module:
-        from nacbench.tokenizers.image import ImageTokenizer
-        from nacbench.tokenizers.sentence_image import SentenceImageTokenizer
+        from nacbench.data.images.tokenizer import ImageTokenizer
+        from nacbench.data.sentences.tokenizer import SentenceImageTokenizer
 
         image = ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
         width = 2 * self.stem_width + self.position_dim
@@ -89,14 +90,14 @@ class WithSentence:
         return {**self._image.plain(inputs, first), **self._sentence(inputs)}
 
     def _sentence(self, inputs: Inputs) -> Inputs:
-        from nacbench.data.sequence_task import trim
+        from nacbench.data.sequences.task import trim
 
         return {"sentence": trim(inputs["sentences"])}
 
 
 def encode_sentences(sentences: Mapping[str, Sequence[str]], vocabulary: int, max_words: int) -> dict[str, np.ndarray]:
     """``<split>_sentences`` of every split, by the words of the training split, and the ``vocabulary`` itself."""
-    from nacbench.data.words import encode, vocabulary_of
+    from nacbench.data.sentences.words import encode, vocabulary_of
 
     words = vocabulary_of(sentences["train"], vocabulary)
     encoded = {f"{split}_sentences": encode(texts, words, max_words) for split, texts in sentences.items()}

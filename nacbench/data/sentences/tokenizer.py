@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from nacbench.task import Tokens
-from nacbench.tokenizers.image import ImageTokenizer
-from nacbench.tokenizers.symbols import SymbolTokenizer
+from nacbench.contracts.spec import Tokens
+from nacbench.data.images.tokenizer import ImageTokenizer
+from nacbench.data.sequences.tokenizer import SymbolTokenizer
 
 
 class SentenceImageTokenizer(nn.Module):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.listops_evaluation import (
+from nacbench.data.sequences.listops_evaluation import (
     CLOSING,
     MAX,
     MED,

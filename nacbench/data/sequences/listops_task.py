@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nacbench.data.cache import Arrays, cached_arrays
-from nacbench.data.sequence_task import SequenceTask
-from nacbench.data.source import LocalFiles
+from nacbench.contracts.task import DataSource
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.source import LocalFiles
+from nacbench.data.sequences.task import SequenceTask
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ class ListOpsTask(SequenceTask):
         return 2000 if self.data == "lra" else self.shorter_than - 1
 
     def spelled(self, symbols: np.ndarray) -> list[str]:
-        from nacbench.data.listops_evaluation import VOCABULARY
+        from nacbench.data.sequences.listops_evaluation import VOCABULARY
 
         return [f"{VOCABULARY[number]} " for number in symbols.tolist()]
 
@@ -78,7 +78,7 @@ class ListOpsTask(SequenceTask):
 
     def _generate(self) -> Mapping[str, np.ndarray]:
         """All splits from one set of distinct expressions, so that none is in two of them."""
-        from nacbench.data.listops import generate
+        from nacbench.data.sequences.listops import generate
 
         symbols, labels = generate(
             sum(self.counts.values()),
@@ -95,7 +95,7 @@ class ListOpsTask(SequenceTask):
         return arrays
 
     def _read(self, data_root: Path) -> Arrays:
-        from nacbench.data.listops import read_tsv
+        from nacbench.data.sequences.listops import read_tsv
 
         reason = self.missing(data_root)
         if reason:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.spec import TaskSpec
 from nacbench.data.array_task import ArrayTask, Count
-from nacbench.task import TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ class SequenceTask(ArrayTask):
         )
 
     def tokenizer(self) -> nn.Module:
-        from nacbench.tokenizers.symbols import SymbolTokenizer
+        from nacbench.data.sequences.tokenizer import SymbolTokenizer
 
         return SymbolTokenizer(self.vocabulary, self.width, self.position_dim, self.longest(), self.stride)
 

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.task import Tokens
-from nacbench.tokenizers.positions import sinusoids
+from nacbench.contracts.spec import Tokens
+from nacbench.nn.positions import sinusoids
 
 
 class SymbolTokenizer(nn.Module):

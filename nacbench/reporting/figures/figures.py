@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.report.layout import grid_of, stacked
-from nacbench.report.plots import palette, styled
-from nacbench.report.protocols import adapted_mean, shots_of
-from nacbench.report.series import Series
-from nacbench.results.statistics import wilson_interval
+from nacbench.reporting.figures.layout import grid_of, stacked
+from nacbench.reporting.figures.plots import palette, styled
+from nacbench.reporting.series import Series
+from nacbench.reporting.tables.protocols import adapted_mean, shots_of
+from nacbench.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

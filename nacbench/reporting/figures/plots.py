@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.files import whole_file
-from nacbench.report.series import Series
-from nacbench.results.store import CURVE
+from nacbench.recording.store import CURVE
+from nacbench.reporting.series import Series
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from nacbench import __version__
-from nacbench.paper.claims import Finding, read_claims
-from nacbench.report.scores import COLUMNS, SCORE, score_cells
-from nacbench.report.series import Series
-from nacbench.report.significance import RULE, best
-from nacbench.report.table import Table
+from nacbench.reporting.paper.claims import Finding, read_claims
+from nacbench.reporting.series import Series
+from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells
+from nacbench.reporting.tables.table import Table
 
 MOST_RUNS = 20_000  # with more, single runs are left out: the file would be too large for a browser
 RUN_COLUMNS = ("seed", "score", "run", "finished", "attempts", "commit", "machine", "versions", "folder")
@@ -58,7 +58,7 @@ def render_page(
     from jinja2 import Environment
     from markupsafe import Markup
 
-    folder = files("nacbench.report")
+    folder = files("nacbench.reporting.page")
     template, style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("html.j2", "css", "js"))
     winners = {id(item) for item in best(series)}
     count = sum(len(item.runs) for item in series)

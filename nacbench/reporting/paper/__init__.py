@@ -1,1 +1,1 @@
-"""What the paper says, as data, and what the runs say to it."""
+"""What the paper claims and published, beside what was measured here."""

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.identity import flatten
-from nacbench.report.series import Series, group
-from nacbench.results.index import Run
-from nacbench.results.statistics import Difference, seeds_needed
+from nacbench.recording.index import Run
+from nacbench.reporting.series import Series, group
+from nacbench.running.identity import flatten
+from nacbench.statistics import Difference, seeds_needed
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
 SCALES = ("paper", "mini", "smoke")  # the largest that there is evidence at counts
@@ -125,7 +125,9 @@ class Finding:
 @cache
 def read_claims() -> Claims:
     """The claims that come with the suite."""
-    return Claims.model_validate(yaml.safe_load(files("nacbench.paper").joinpath("claims.yaml").read_text("utf-8")))
+    return Claims.model_validate(
+        yaml.safe_load(files("nacbench.reporting.paper").joinpath("claims.yaml").read_text("utf-8"))
+    )
 
 
 def judge(claim: Claim, runs: Sequence[Run]) -> Finding:

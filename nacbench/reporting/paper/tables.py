@@ -12,15 +12,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.errors import unknown
-from nacbench.identity import flatten
-from nacbench.report.cost import cost_table
-from nacbench.report.priors import prior_table
-from nacbench.report.protocols import shift_table, shots_table
-from nacbench.report.pruning import pruning_table
-from nacbench.report.series import Series, group
-from nacbench.report.significance import RULE, best
-from nacbench.report.table import Column, Table, percent
-from nacbench.results.index import Run
+from nacbench.recording.index import Run
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.cost import cost_table
+from nacbench.reporting.tables.priors import prior_table
+from nacbench.reporting.tables.protocols import shift_table, shots_table
+from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.running.identity import flatten
 
 SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "cost": cost_table,
@@ -83,7 +83,7 @@ class Built:
 @cache
 def read_published() -> Published:
     """The published figures that come with the suite."""
-    text = files("nacbench.paper").joinpath("published.yaml").read_text("utf-8")
+    text = files("nacbench.reporting.paper").joinpath("published.yaml").read_text("utf-8")
     return Published.model_validate(yaml.safe_load(text))
 
 

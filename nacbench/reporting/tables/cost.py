@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nacbench.report.series import Series
-from nacbench.report.table import Column, Table, percent
+from nacbench.reporting.series import Series
+from nacbench.reporting.tables.table import Column, Table, percent
 
 COLUMNS = (
     Column("task"),
@@ -30,7 +30,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
     """Cost of every series that was trained; None if there is none."""
     import pandas as pd
 
-    from nacbench.training.progress import duration
+    from nacbench.text import duration
 
     rows, numbers = [], []
     for item in (own for own in series if own.first.protocol == "supervised"):

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from nacbench.report.series import Series
-from nacbench.report.table import Column, Table, percent
+from nacbench.reporting.series import Series
+from nacbench.reporting.tables.table import Column, Table, percent
 
 COLUMNS = (
     Column("task"),

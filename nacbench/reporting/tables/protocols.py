@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from nacbench.errors import UserError
-from nacbench.report.series import Series
-from nacbench.report.table import Column, Table, percent
-from nacbench.results.index import Run
-from nacbench.results.statistics import Mean
+from nacbench.recording.index import Run
+from nacbench.reporting.series import Series
+from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.statistics import Mean
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
 SEEDS = Column("seeds", number=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.report.series import Series
-from nacbench.report.significance import RULE, best
-from nacbench.report.table import Column, Table, percent
-from nacbench.results.index import Run
-from nacbench.results.record import Failure
+from nacbench.recording.index import Run
+from nacbench.recording.record import Failure
+from nacbench.reporting.series import Series
+from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.table import Column, Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
 
 def score_cells(item: Series) -> tuple[str, ...]:
     """The text of a row."""
-    from nacbench.training.progress import duration
+    from nacbench.text import duration
 
     first = item.first
     return (

@@ -8,9 +8,9 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.registry import MODELS
-from nacbench.report.series import Series
-from nacbench.report.significance import RULE, best
-from nacbench.report.table import Column, Table, percent
+from nacbench.reporting.series import Series
+from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.table import Column, Table, percent
 
 FIRST = 3  # columns before those of the models
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nacbench.results.statistics import Mean
+from nacbench.statistics import Mean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from nacbench.data.augment import CropEach, FlipEach, InGroups, RandAugmentAround, augmentation, mixing
-from nacbench.data.image_task import ImageAugment
+from nacbench.data.images.augment import CropEach, FlipEach, InGroups, RandAugmentAround, augmentation, mixing
+from nacbench.data.images.recipe import ImageAugment
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 EVERYTHING = ImageAugment(

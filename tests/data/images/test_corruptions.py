@@ -10,8 +10,8 @@ import pytest
 from scipy.fft import dctn, idctn
 from sklearn.datasets import load_digits
 
-from nacbench.data import corruptions
-from nacbench.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from nacbench.data.images import corruptions
+from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from nacbench.errors import UserError
 
 DRAWN = (
@@ -386,6 +386,6 @@ def test_other_images_or_indices_are_errors(images: np.ndarray, indices: np.ndar
 
 def test_importing_it_imports_nothing_heavy() -> None:
     heavy = {"torch", "torchvision", "scipy", "PIL"}
-    code = f"import sys, nacbench.data.corruptions; print(*({heavy} & set(sys.modules)))"
+    code = f"import sys, nacbench.data.images.corruptions; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

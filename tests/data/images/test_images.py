@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from nacbench.data.image_task import ImageAugment, ImageRecipe, ImageTask
+from nacbench.contracts.spec import Batch
+from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.task import ImageTask
 from nacbench.data.live import Classification, Split
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.task import Batch
 
 MIRROR = Path(__file__).resolve().parents[3] / "shared" / "data"
 RECIPE = ImageRecipe(epochs=1, batch_size=32, lr=0.1)

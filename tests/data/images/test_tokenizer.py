@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nacbench.tokenizers.image import DepthwiseConv, ImageTokenizer
+from nacbench.data.images.tokenizer import DepthwiseConv, ImageTokenizer
 
 
 def test_a_depthwise_convolution_is_in_full_precision_under_autocast_and_else_as_ever() -> None:

@@ -10,8 +10,8 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from nacbench.data.manifest import MANIFEST
-from nacbench.data.source import Archive, LocalFiles
+from nacbench.data.mirror.manifest import MANIFEST
+from nacbench.data.mirror.source import Archive, LocalFiles
 
 MESHES = {
     f"Shapes/{c}/{s}/{c}_{i}.off": f"OFF {c} {s} {i}".encode() * 50

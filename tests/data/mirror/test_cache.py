@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nacbench.data.cache import META, Arrays, _remove_broken, cached_arrays, fingerprint
+from nacbench.data.mirror.cache import META, Arrays, _remove_broken, cached_arrays, fingerprint
 from nacbench.errors import UserError
 
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import HubImageTask
-from nacbench.data.manifest import MANIFEST, read_manifest
+from nacbench.data.images.task import HubImageTask
+from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.errors import UserError
 
 CIFAR10 = HubDataset(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.data.source import Archive
+from nacbench.data.mirror.source import Archive
 from tests.data.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.data.manifest import MANIFEST, read_manifest
-from nacbench.data.source import Archive
+from nacbench.contracts.task import DataSource
+from nacbench.data.mirror.manifest import MANIFEST, read_manifest
+from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
-from nacbench.task import DataSource
 from tests.data.archives import (
     JUNK,
     LOCAL,

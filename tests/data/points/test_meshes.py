@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacbench.data.meshes import read_mesh, sample_surface, unit_ball
+from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 from nacbench.errors import UserError
 
 SQUARE = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n"
@@ -260,6 +260,6 @@ def test_points_that_coincide_are_refused(count: int) -> None:
 
 
 def test_importing_these_modules_imports_nothing_heavy() -> None:
-    code = "import sys, nacbench.data.shapes; print('torch' in sys.modules, 'scipy' in sys.modules)"
+    code = "import sys, nacbench.data.points.shapes; print('torch' in sys.modules, 'scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from nacbench.data.live import Classification
-from nacbench.data.point_augment import PointPreparation, augment, some_points
-from nacbench.data.point_task import PointAugment, PointTask
+from nacbench.data.points.augment import PointPreparation, augment, some_points
+from nacbench.data.points.recipe import PointAugment
+from nacbench.data.points.task import PointTask
+from nacbench.data.points.tokenizer import PointTokenizer
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.tokenizers.points import PointTokenizer
 
 
 def clouds(count: int = 5, points: int = 40) -> Tensor:

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from nacbench.data import shape_parts
-from nacbench.data.meshes import sample_surface
-from nacbench.data.shapes import FAMILIES, generate, make_mesh
+from nacbench.data.points import shape_parts
+from nacbench.data.points.meshes import sample_surface
+from nacbench.data.points.shapes import FAMILIES, generate, make_mesh
 
 
 @cache

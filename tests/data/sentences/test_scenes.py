@@ -8,8 +8,8 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from nacbench.data.scene_drawing import PAINT, centre, draw
-from nacbench.data.scene_language import (
+from nacbench.data.sentences.scene_drawing import PAINT, centre, draw
+from nacbench.data.sentences.scene_language import (
     COLOURS,
     SHAPES,
     Above,
@@ -23,7 +23,7 @@ from nacbench.data.scene_language import (
     Scene,
     Statement,
 )
-from nacbench.data.scenes import FORMS, TOPICS, SceneExamples, generate
+from nacbench.data.sentences.scenes import FORMS, TOPICS, SceneExamples, generate
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from nacbench.data.sequence_task import trim
-from nacbench.network import build_network
+from nacbench.data.sequences.task import trim
+from nacbench.data.sequences.tokenizer import SymbolTokenizer
+from nacbench.nn.network import build_network
+from nacbench.nn.positions import fourier_features, sinusoids
 from nacbench.registry import MODELS, TASKS
-from nacbench.tokenizers.positions import fourier_features, sinusoids
-from nacbench.tokenizers.symbols import SymbolTokenizer
 
 TAKES_SEQUENCES = ("nac", "perceiver-io", "transformer")
 

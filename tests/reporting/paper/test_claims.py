@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from nacbench.paper.claims import Better, Claim, Competitive, Finding, Trade, judge, read_claims
+from nacbench.recording.index import Run, row_of
 from nacbench.registry import MODELS, TASKS
-from nacbench.results.index import Run, row_of
+from nacbench.reporting.paper.claims import Better, Claim, Competitive, Finding, Trade, judge, read_claims
 from tests.made import made_record
 
 BETTER = Better(kind="better", name="b", says="", task="digits", claimed=0.1, decides=0.05)

@@ -3,9 +3,9 @@
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.paper.tables import build, paper_table, read_published
-from nacbench.report.table import Table
-from nacbench.results.index import Run, row_of
+from nacbench.recording.index import Run, row_of
+from nacbench.reporting.paper.tables import build, paper_table, read_published
+from nacbench.reporting.tables.table import Table
 from nacbench.sweep.config import suites
 from tests.made import made_record
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.cache import Arrays, fingerprint
+from nacbench.data.mirror.cache import Arrays, fingerprint
 from nacbench.registry import TASKS
 
 Digits = TASKS.get("digits")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nacbench.model import Model
-from nacbench.task import TaskSpec
+from nacbench.contracts.model import Model
+from nacbench.contracts.spec import TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Images: their task, recipe, tokenizer, augmentation, corruptions and readers."""

@@ -1,0 +1,38 @@
+"""How images are trained on: a recipe with their augmentation."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nacbench.contracts.recipe import Fraction, Positive, Recipe
+
+
+class ImageAugment(BaseModel):
+    """Augmentation of training images. Everything is off by default.
+
+    RandAugment's magnitude is on torchvision's scale of 0 to 30: the "m9" of timm, on its scale of 0 to 10, is 27 here,
+    and its "std 0.5" is 1.5.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the old size")
+    resized_crop: Fraction = Field(
+        0.0, description="least share of an image's area that a random crop keeps, which is then resized; 0: off"
+    )
+    flip: bool = Field(False, description="mirror each image with probability 1/2")
+    randaugment: float = Field(0, ge=0, le=30, description="mean magnitude of RandAugment's two operations; 0: off")
+    randaugment_std: float = Field(0, ge=0, description="standard deviation of that magnitude")
+    color_jitter: Fraction = Field(0.0, description="largest relative change of brightness, contrast and saturation")
+    erasing: Fraction = Field(0.0, description="probability that a rectangle is erased")
+    images_per_draw: Positive = Field(
+        1, description="images that share one draw of RandAugment, jitter and erasing; more is faster, less is better"
+    )
+    repeats: Positive = Field(1, description="augmented copies of an example in a batch; an epoch sees fewer examples")
+    mixup: float = Field(0, ge=0, description="alpha of mixup; 0: off")
+    cutmix: float = Field(0, ge=0, description="alpha of cutmix; 0: off")
+    cutmix_probability: Fraction = Field(0.5, description="of cutmix rather than mixup, where both are on")
+
+
+class ImageRecipe(Recipe):
+    """A recipe with augmentation for images."""
+
+    augment: ImageAugment = Field(default_factory=lambda: ImageAugment())

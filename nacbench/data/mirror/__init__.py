@@ -1,0 +1,1 @@
+"""How files are got, checked, read in and kept; nothing here can change a number."""

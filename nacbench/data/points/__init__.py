@@ -1,0 +1,1 @@
+"""Point clouds: their task, recipe, tokenizer, augmentation, generators and readers."""

@@ -1,0 +1,1 @@
+"""Images with a sentence: their task, tokenizer, generators and readers."""

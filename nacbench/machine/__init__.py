@@ -1,0 +1,1 @@
+"""This machine: its hardware, software, memory and processes, and Slurm."""

@@ -1,0 +1,1 @@
+"""One run: its configuration, identity, computation, scores and failures, and doing it again."""

@@ -16,7 +16,7 @@ from nacbench.data.live import TrainBatches
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
 
-from .conftest import MIRROR
+from ..conftest import MIRROR
 
 
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)

@@ -22,7 +22,7 @@ from nacbench.running.config import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
-from .conftest import REPOSITORY
+from ..conftest import REPOSITORY
 
 
 def finished_run(store: Path, task: str, model: str = "nac", **options: object) -> Path:

@@ -13,7 +13,7 @@ from nacbench.machine import memory
 # its size
 CODE = """
 import resource, sys, torch
-from nacbench.memory import keep_freed_memory
+from nacbench.machine.memory import keep_freed_memory
 torch.set_num_threads(1)
 if sys.argv[1] == "keep" and not keep_freed_memory():
     sys.exit("glibc refused")

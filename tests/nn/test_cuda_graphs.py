@@ -19,7 +19,7 @@ from nacbench.registry import MODELS
 from nacbench.training.execution import Execution
 from nacbench.training.loop import Trainer
 
-from .training.test_loop import quiet, trainer
+from ..training.test_loop import quiet, trainer
 
 SPEC = TaskSpec(modality="image", classes=3, max_tokens=4, token_dim=6)
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 FETCH = """
 import sys, time, zipfile
 from pathlib import Path
-from nacbench.data.source import Archive
+from nacbench.data.mirror.source import Archive
 
 members = []
 real = zipfile.ZipFile.extract

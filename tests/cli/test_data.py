@@ -22,7 +22,7 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.hub import HubDataset
+from nacbench.data.mirror.hub import HubDataset
 from nacbench.data.image_task import HubImageTask, ImageRecipe
 
 
@@ -47,7 +47,7 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.source import Archive, LocalFiles
+from nacbench.data.mirror.source import Archive, LocalFiles
 from nacbench.recipe import Settings
 from nacbench.task import Task
 

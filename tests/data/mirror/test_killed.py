@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nacbench.data.mirror.source import Archive
-from tests.data.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
+from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 FETCH = """
 import sys, time, zipfile
 from pathlib import Path
-from nacbench.data.source import Archive
+from nacbench.data.mirror.source import Archive
 
 members = []
 real = zipfile.ZipFile.extract

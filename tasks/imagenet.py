@@ -47,25 +47,7 @@ class Imagenet(ImageTask):
             ema=0.998,
             augment=ImageAugment(resized_crop=0.35, flip=True),
         ),
-        "paper": ImageRecipe(
-            epochs=110,
-            batch_size=1024,
-            lr=6e-4,
-            warmup_epochs=5,
-            label_smoothing=0.1,
-            ema=0.99996,
-            augment=ImageAugment(
-                resized_crop=0.08,
-                flip=True,
-                randaugment=27,
-                randaugment_std=1.5,
-                color_jitter=0.4,
-                erasing=0.25,
-                repeats=3,
-                mixup=0.8,
-                cutmix=1.0,
-            ),
-        ),
+        "paper": ImageRecipe.of_paper(epochs=110, batch_size=1024, lr=6e-4, resized_crop=0.08),
     }
     files = LocalFiles(
         name="imagenet",

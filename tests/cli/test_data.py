@@ -23,8 +23,7 @@ HUB_TASK = """
 from dataclasses import dataclass
 
 from nacbench.data.mirror.hub import HubDataset
-from nacbench.data.images.recipe import ImageRecipe
-from nacbench.data.images.task import HubImageTask
+from nacbench.data.image_task import HubImageTask, ImageRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +48,8 @@ SHIFTED_TASK = """
 from dataclasses import dataclass
 
 from nacbench.data.mirror.source import Archive, LocalFiles
-from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import Task
+from nacbench.recipe import Settings
+from nacbench.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""How images are trained on: a recipe with their augmentation."""
+"""The recipe of image tasks: a training recipe with augmentation of images, and the paper's for photographs."""
+
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,3 +38,36 @@ class ImageRecipe(Recipe):
     """A recipe with augmentation for images."""
 
     augment: ImageAugment = Field(default_factory=lambda: ImageAugment())
+
+    @classmethod
+    def of_paper(
+        cls,
+        *,
+        epochs: int,
+        batch_size: int,
+        lr: float = 5e-4,
+        warmup_epochs: float = 5,
+        crop_padding: int = 0,
+        resized_crop: float = 0.0,
+    ) -> Self:
+        """The paper's recipe for photographs: data sets differ in length, batch size and crop only."""
+        return cls(
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            warmup_epochs=warmup_epochs,
+            label_smoothing=0.1,
+            ema=0.99996,
+            augment=ImageAugment(
+                crop_padding=crop_padding,
+                resized_crop=resized_crop,
+                flip=True,
+                randaugment=27,
+                randaugment_std=1.5,
+                color_jitter=0.4,
+                erasing=0.25,
+                repeats=3,
+                mixup=0.8,
+                cutmix=1.0,
+            ),
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nacbench.data.mirror.source import Archive
-from tests.data.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
+from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -12,7 +12,7 @@ from nacbench.contracts.task import DataSource
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
-from tests.data.archives import (
+from tests.data.mirror.archives import (
     JUNK,
     LOCAL,
     MESHES,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import UserError
-from tests.data.archives import MESHES, Site, left_over, served, tarred, zipped
+from tests.data.mirror.archives import MESHES, Site, left_over, served, tarred, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -32,7 +32,7 @@ class BreastCancer(ArrayTask):
     classes = 2
     licence = "CC BY 4.0"
     citation = "Street et al. 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
-    source = "scikit-learn's load_breast_cancer"
+    provenance = "scikit-learn's load_breast_cancer"
     inputs = ("numbers",)
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {

@@ -155,8 +155,8 @@ class Registry(Generic[P]):
 def _pruned(name: str, source: type[Task]) -> type[Task]:
     from nacbench.protocols.pruning import pruned_task
 
-    if source.source_task is not None:
-        raise UserError(f"task {name!r} trains no network that could be pruned; prune {source.source_task!r}")
+    if source.trained_on is not None:
+        raise UserError(f"task {name!r} trains no network that could be pruned; prune {source.trained_on!r}")
     return pruned_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
 
 

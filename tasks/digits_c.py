@@ -13,9 +13,9 @@ class DigitsC(CorruptedTask):
     classes = Digits.classes
     licence = Digits.licence
     citation = f"{Digits.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
-    source = f"{Digits.source}; corrupted by nacbench"
-    source_task = "digits"
+    provenance = f"{Digits.provenance}; corrupted by nacbench"
+    trained_on = "digits"
     presets = {"smoke": {"examples": 32}, "mini": {}, "paper": {}}
 
-    def source_class(self) -> type[ImageTask]:
+    def trained_class(self) -> type[ImageTask]:
         return Digits

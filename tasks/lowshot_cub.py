@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.array_task import Count
 from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
@@ -26,8 +26,8 @@ class LowshotCub(TransferTask):
     classes = 200
     licence = "non-commercial research and education"
     citation = "Wah et al. 2011, The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001"
-    source = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
-    source_task = "tiny-imagenet"
+    provenance = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
+    trained_on = "tiny-imagenet"
     presets = {
         "smoke": {"shots": (1, 2), "ways": 3, "queries": 2},
         "mini": {"ways": 20, "queries": 8},
@@ -50,7 +50,7 @@ class LowshotCub(TransferTask):
 
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16)
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench.contracts.task import DataSource, ScoredTask, Task
+from nacbench.contracts.task import DataFiles, ScoredTask, Task
 from nacbench.data.array_task import Count
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 from nacbench.tasks.omniglot import Omniglot
 
 
@@ -25,8 +25,8 @@ class LowshotOmniglot(LowShotTask):
     classes = 20
     licence = Omniglot.licence
     citation = Omniglot.citation
-    source = Omniglot.source
-    source_task = "omniglot"
+    provenance = Omniglot.provenance
+    trained_on = "omniglot"
     presets = {
         "smoke": {"shots": (1, 2), "ways": 5, "queries": 2},
         "mini": {},
@@ -42,7 +42,7 @@ class LowshotOmniglot(LowShotTask):
     ways: Count = 20
     queries: Count = 4
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (Omniglot.files,)
 
     def fingerprint(self, data_root: Path) -> str:
@@ -62,4 +62,4 @@ class LowshotOmniglot(LowShotTask):
         search = EpisodePool("search", other, other, ways, self.queries, self.episode_seed)
         spec = source.found_spec(arrays)
         preparation = source.preparation(source.recipes["paper"], spec)
-        return LowShot(self, settings, spec, preparation, scored, search, source_shortages(source, arrays))
+        return LowShot(self, settings, spec, preparation, scored, search, trained_shortages(source, arrays))

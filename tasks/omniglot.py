@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.array_task import Count
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
@@ -26,7 +26,7 @@ class Omniglot(ImageTask):
     classes = 157
     licence = "MIT"
     citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
-    source = "github.com/brendenlake/omniglot, its two small background sets"
+    provenance = "github.com/brendenlake/omniglot, its two small background sets"
     shape = (1, 28, 28)
     mean = (0.080,)
     std = (0.210,)
@@ -66,7 +66,7 @@ class Omniglot(ImageTask):
 
     patch: Count = 2
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:

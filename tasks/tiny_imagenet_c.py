@@ -13,8 +13,8 @@ class TinyImagenetC(CorruptedTask):
     classes = TinyImagenet.classes
     licence = TinyImagenet.licence
     citation = f"{TinyImagenet.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
-    source = f"{TinyImagenet.source}; corrupted by nacbench"
-    source_task = "tiny-imagenet"
+    provenance = f"{TinyImagenet.provenance}; corrupted by nacbench"
+    trained_on = "tiny-imagenet"
 
-    def source_class(self) -> type[ImageTask]:
+    def trained_class(self) -> type[ImageTask]:
         return TinyImagenet

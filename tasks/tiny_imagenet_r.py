@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, DataSource, ScoredTask, Task
+from nacbench.contracts.task import SCALES, DataFiles, ScoredTask, Task
 from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
 from nacbench.tasks.tiny_imagenet import TinyImagenet
@@ -93,9 +93,9 @@ class TinyImagenetR(Task):
     classes = len(SHARED)
     licence = "MIT (the list); the images' terms are their makers' own"
     citation = "Hendrycks et al. 2021, The Many Faces of Robustness, arXiv 2006.16241"
-    source = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
+    provenance = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
     protocol = "ood"
-    source_task = "tiny-imagenet"
+    trained_on = "tiny-imagenet"
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     archive = Archive(
         name="imagenet-r",
@@ -107,7 +107,7 @@ class TinyImagenetR(Task):
         terms="research use",
     )
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive, TinyImagenet.dataset)
 
     def fingerprint(self, data_root: Path) -> str:

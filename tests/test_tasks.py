@@ -32,7 +32,7 @@ def test_every_task_runs(name: str, model: str, store: Path, made_mirror: Path) 
     record = outcome.record
     assert 0 <= record.score <= 1
     assert record.cost.forward_flops > 0
-    assert (record.source is None) == (TASKS.get(name).source_task is None)
+    assert (record.trained_on is None) == (TASKS.get(name).trained_on is None)
     assert resolve(yaml.safe_load((outcome.folder / "config.yaml").read_text())) == config
 
 

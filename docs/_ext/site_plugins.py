@@ -32,7 +32,7 @@ def tasks() -> str:
             cls.protocol,
             str(cls.classes),
             cls.metric,
-            code(cls.source_task or "") or "—",
+            code(cls.trained_on or "") or "—",
             _where_from(cls),
         ]
         for name, cls in _sorted_tasks()
@@ -60,7 +60,7 @@ def _sorted_tasks() -> list[tuple[str, type[Task]]]:
 
 def _task_section(name: str, cls: type[Task]) -> str:
     scales = ", ".join(cls.recipes)
-    source = f"network of [`{cls.source_task}`](#{cls.source_task})" if cls.source_task else "trains its own network"
+    source = f"network of [`{cls.trained_on}`](#{cls.trained_on})" if cls.trained_on else "trains its own network"
     facts = [
         f"**{escaped(cls.title)}** · {cls.modality} · {cls.protocol}, {source} · {cls.classes:,} classes · metric "
         f"{cls.metric} · scales {scales} · version {cls.version}",
@@ -88,7 +88,7 @@ def _where_from(cls: type[Task]) -> str:
     """In a word, what has to be done for the data."""
     from nacbench.data.mirror.source import LocalFiles
 
-    sources = cls().sources()
+    sources = cls().data_files()
     if not sources:
         return "always there"
     return "by hand" if any(isinstance(source, LocalFiles) for source in sources) else "fetched"
@@ -97,7 +97,7 @@ def _where_from(cls: type[Task]) -> str:
 def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
     from nacbench.data.mirror.source import LocalFiles
 
-    sources = cls().sources()
+    sources = cls().data_files()
     if not sources:
         yield "always there, nothing to fetch"
     for source in sources:

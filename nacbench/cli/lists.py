@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import for_task, what_is_missing, with_sources
+from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError
@@ -41,7 +41,7 @@ def tasks(
             row["name"],
             row["modality"],
             row["protocol"],
-            row["source_task"] or "—",
+            row["trained_on"] or "—",
             str(row["classes"]),
             " ".join(row["scales"]),
             row["origin"],
@@ -49,7 +49,7 @@ def tasks(
         ]
         for row in rows
     ]
-    head = ["task", "modality", "protocol", "source task", "classes", "scales", "origin", "data"]
+    head = ["task", "modality", "protocol", "trained on", "classes", "scales", "origin", "data"]
     print_table(head, shown, right={4})
     if not all(row["ready"] for row in rows):
         typer.echo("What would bring missing data: nacbench data where TASK. More on a task: nacbench tasks NAME")
@@ -65,7 +65,7 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     rows: list[dict[str, Any]] = []
     for name, cls in loaded.items():
         try:
-            missing = what_is_missing(with_sources(name).values(), root)
+            missing = what_is_missing(with_trained_on(name).values(), root)
         except UserError as error:
             broken[name] = f"task {name!r}: {error}"
             continue
@@ -75,14 +75,14 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
                 "title": cls.title,
                 "modality": cls.modality,
                 "protocol": cls.protocol,
-                "source_task": cls.source_task,
+                "trained_on": cls.trained_on,
                 "classes": cls.classes,
                 "metric": cls.metric,
                 "scales": list(cls.recipes),
                 "version": cls.version,
                 "licence": cls.licence,
                 "citation": cls.citation,
-                "source": cls.source,
+                "provenance": cls.provenance,
                 "origin": origins[name],
                 "ready": missing is None,
                 "missing": missing and for_task(missing, name),

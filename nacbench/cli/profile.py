@@ -96,9 +96,9 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.profiling.profile import Subject
     from nacbench.training.optim import AveragedWeights, make_optimizer
 
-    if config.source is not None:
+    if config.trained_on is not None:
         raise UserError(
-            f"task {config.task.name} takes its network from task {config.source.task.name}: profile that one"
+            f"task {config.task.name} takes its network from task {config.trained_on.task.name}: profile that one"
         )
     task, model, recipe = config.build_task(), config.build_model(), config.training
     assert isinstance(recipe, Recipe)

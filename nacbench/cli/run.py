@@ -146,9 +146,9 @@ def _summary(outcome: "Outcome") -> list[str]:
     cost = record.cost
     machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
     took = (
-        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.source.task} run "
-        f"{record.source.run_id}"
-        if record.source
+        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.trained_on.task} run "
+        f"{record.trained_on.run_id}"
+        if record.trained_on
         else f"trained in {duration(cost.train_seconds)} at {cost.examples_per_second:,.0f} examples/s, {machine}"
     )
     return [

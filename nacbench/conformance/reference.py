@@ -20,7 +20,7 @@ class ReferenceImages(ImageTask):
     classes = 10
     licence = "CC0"
     citation = "made by nacbench"
-    source = "noise around one random image for each class"
+    provenance = "noise around one random image for each class"
     shape = (3, 32, 32)
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)

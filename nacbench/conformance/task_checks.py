@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def task_is_described(cls: type[Task], data_root: Path) -> None:
-    """It says what it is: title, modality, classes, metric, version, licence, citation, source, recipes."""
-    for name in ("title", "modality", "metric", "licence", "citation", "source"):
+    """It says what it is: title, modality, classes, metric, version, licence, citation, provenance, recipes."""
+    for name in ("title", "modality", "metric", "licence", "citation", "provenance"):
         value = getattr(cls, name, None)
         assert isinstance(value, str) and value, f"{name} is {value!r}, and should be text"
     assert isinstance(cls.classes, int) and cls.classes >= 2, f"classes is {cls.classes!r}"
@@ -49,7 +49,7 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
         boolean = mask is None or (mask.dtype == torch.bool and mask.shape == tokens.shape[:2])
         assert boolean, f"the mask of the {name} is not boolean B×V"
         assert torch.isfinite(tokens).all(), f"{name}: not finite"
-    if cls.source_task is None:
+    if cls.trained_on is None:
         assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
 
 
@@ -89,7 +89,7 @@ def task_evaluates(cls: type[Task], data_root: Path) -> None:
 
     trained, live = _scored(cls, data_root)
     net = _probe(trained, live.spec)
-    assert cls.source_task or "test" in live.split_sizes, "there is no test split"
+    assert cls.trained_on or "test" in live.split_sizes, "there is no test split"
     metrics = {}
     with torch.no_grad():
         for split, size in live.split_sizes.items():
@@ -135,7 +135,7 @@ def _ready(cls: type[Task], data_root: Path) -> Task:
 
 def _source(cls: type[Task]) -> type[Task]:
     """The class of the task that trains: this one, or its source."""
-    return TASKS.get(cls.source_task) if cls.source_task else cls
+    return TASKS.get(cls.trained_on) if cls.trained_on else cls
 
 
 def _trained(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
@@ -146,7 +146,7 @@ def _trained(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
 
 def _scored(cls: type[Task], data_root: Path) -> tuple[Task, ScoredTask]:
     """The task that trains the network, and the one that is scored with its data."""
-    if cls.source_task is None:
+    if cls.trained_on is None:
         return _trained(cls, data_root)
     task, source = _ready(cls, data_root), _ready(_source(cls), data_root)
     return source, task.build_on(source, data_root, task.recipes["smoke"])

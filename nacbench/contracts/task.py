@@ -87,7 +87,7 @@ class LiveTask(ScoredTask, Protocol):
         """
 
 
-class DataSource(Protocol):
+class DataFiles(Protocol):
     """Files that a task needs, and the ways to get and check them; see `nacbench.data.mirror.source`."""
 
     def place(self, data_root: Path) -> Path:
@@ -123,10 +123,10 @@ class Task(Plugin):
         version: counts up whenever the same data would give other numbers.
         licence: terms of the data.
         citation: whom to cite for the data.
-        source: where the data comes from, for people.
+        provenance: where the data comes from, for people.
         recipes: the settings of each scale: a training recipe, or what a task with a source needs instead.
         protocol: how the number comes about.
-        source_task: the task whose finished run this one takes its network from; None: it trains its own.
+        trained_on: the task whose finished run this one takes its network from; None: it trains its own.
     """
 
     title: ClassVar[str]
@@ -136,18 +136,18 @@ class Task(Plugin):
     version: ClassVar[int] = 1
     licence: ClassVar[str]
     citation: ClassVar[str]
-    source: ClassVar[str]
+    provenance: ClassVar[str]
     recipes: ClassVar[Mapping[Scale, Settings]]
     protocol: ClassVar[Kind] = "supervised"
-    source_task: ClassVar[str | None] = None
+    trained_on: ClassVar[str | None] = None
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         """The files that it needs; none where it makes its data itself."""
         return ()
 
     def missing(self, data_root: Path) -> str | None:
         """None where all data is at hand, else one line: what is missing, and what would bring it."""
-        return next(filter(None, (source.missing(data_root) for source in self.sources())), None)
+        return next(filter(None, (files.missing(data_root) for files in self.data_files())), None)
 
     def prepare(self, data_root: Path) -> None:
         """Bring the data to where `build` finds it: the only place that may use the network.
@@ -155,9 +155,9 @@ class Task(Plugin):
         Raises:
             UserError: what could not be had, and which command or file would help.
         """
-        for source in self.sources():
-            if source.missing(data_root):
-                source.fetch(data_root)
+        for files in self.data_files():
+            if files.missing(data_root):
+                files.fetch(data_root)
 
     def fingerprint(self, data_root: Path) -> str:
         """A digest of the data itself, whatever files it came in; quick, and without torch."""

@@ -45,8 +45,8 @@ def load_run(folder: Path | str) -> TrainedRun:
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run")
-    if record.source is not None:
-        raise UserError(f"run {record.run_id} has the network of run {record.source.run_id}; name that one")
+    if record.trained_on is not None:
+        raise UserError(f"run {record.run_id} has the network of run {record.trained_on.run_id}; name that one")
     if not (folder / WEIGHTS).exists():
         raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
     config = resolve(record.identity["config"])

@@ -15,7 +15,7 @@ from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, Evaluation, Kind, ScoredTask, Task
 from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,17 +49,17 @@ class CorruptedTask(Task):
     examples: Annotated[int, Field(ge=0, strict=True)] = 0
     corruption_seed: Annotated[int, Field(ge=0, strict=True)] = 0
 
-    def source_class(self) -> type[ImageTask]:
+    def trained_class(self) -> type[ImageTask]:
         """The class of the source."""
-        raise TypeError(f"{type(self).__name__} must define source_class()")
+        raise TypeError(f"{type(self).__name__} must define trained_class()")
 
-    def sources(self) -> Sequence[Any]:
-        return self.source_class()().sources()
+    def data_files(self) -> Sequence[Any]:
+        return self.trained_class()().data_files()
 
     def fingerprint(self, data_root: Path) -> str:
         from nacbench.data.images.corruptions import VERSION
 
-        clean = self.source_class()().fingerprint(data_root)
+        clean = self.trained_class()().fingerprint(data_root)
         return hashlib.sha256(f"{clean} corruptions {VERSION}".encode()).hexdigest()[:16]
 
     def build_on(self, source: Task, data_root: Path, settings: Settings) -> ScoredTask:
@@ -69,7 +69,7 @@ class CorruptedTask(Task):
         test = live.splits["test"]
         test = test.spread(self.examples) if self.examples else test
         name = f"corrupted-{source.title}-{source.fingerprint(data_root)}"
-        partial = source_shortages(source, arrays)
+        partial = trained_shortages(source, arrays)
         return Corrupted(live.spec, test, live.preparation, partial, name, self.corruption_seed)
 
     def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:

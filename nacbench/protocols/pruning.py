@@ -74,19 +74,19 @@ class PrunedTask(Task):
     def options(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "shares": list(self.shares)}
 
-    def source_class(self) -> type[Task]:
+    def trained_class(self) -> type[Task]:
         """The class of the source."""
-        raise TypeError(f"{type(self).__name__} must define source_class()")
+        raise TypeError(f"{type(self).__name__} must define trained_class()")
 
-    def sources(self) -> Sequence[Any]:
-        return self.source_class()().sources()
+    def data_files(self) -> Sequence[Any]:
+        return self.trained_class()().data_files()
 
     def fingerprint(self, data_root: Path) -> str:
-        return self.source_class()().fingerprint(data_root)
+        return self.trained_class()().fingerprint(data_root)
 
     def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
-        if not issubclass(self.source_class(), ArrayTask):
-            return f"task {self.source_task} is not made of arrays of examples"
+        if not issubclass(self.trained_class(), ArrayTask):
+            return f"task {self.trained_on} is not made of arrays of examples"
         import torch
 
         from nacbench.contracts.model import Prunable, spec_for
@@ -140,9 +140,9 @@ def pruned_task(name: str, source: type[Task]) -> type[PrunedTask]:
         "version": source.version,
         "licence": source.licence,
         "citation": source.citation,
-        "source": source.source,
-        "source_task": name,
-        "source_class": lambda self: source,
+        "provenance": source.provenance,
+        "trained_on": name,
+        "trained_class": lambda self: source,
         "__module__": __name__,
         "__doc__": PrunedTask.__doc__,
     }

@@ -11,7 +11,7 @@ import numpy as np
 from nacbench.contracts.task import Evaluation
 from nacbench.data.array_task import CLASS_NAMES
 from nacbench.errors import UserError
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,7 +56,7 @@ class Renditions:
         }
         self.split_sizes = {name: len(split) for name, split in self._splits.items()}
         own_shortage = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
-        self.partial = [*own_shortage, *source_shortages(source, own)]
+        self.partial = [*own_shortage, *trained_shortages(source, own)]
 
     notes: Sequence[str] = ()
 

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from nacbench.data.array_task import ArrayTask
 
 
-def source_shortages(source: ArrayTask, arrays: Mapping[str, np.ndarray]) -> list[str]:
+def trained_shortages(source: ArrayTask, arrays: Mapping[str, np.ndarray]) -> list[str]:
     """What the source's data lacks, each line marked as the source's."""
-    return [f"source: {text}" for text in source.shortages(arrays)]
+    return [f"trained on: {text}" for text in source.shortages(arrays)]

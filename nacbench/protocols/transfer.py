@@ -11,7 +11,7 @@ from nacbench.contracts.task import ScoredTask, Task
 from nacbench.data.images.task import ImageTask
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class TransferTask(LowShotTask):
         options = (self.ways, self.queries, self.episode_seed)
         theirs = source.arrays(data_root).arrays
         found = source.found_spec(theirs)
-        partial = [*self.shortages(arrays), *source_shortages(source, theirs)]
+        partial = [*self.shortages(arrays), *trained_shortages(source, theirs)]
         preparation = Fitted(source.preparation(source.recipes["paper"], found), source.shape)
         scored, search = EpisodePool("scored", train, test, *options), EpisodePool("search", train, train, *options)
         return LowShot(self, settings, found, preparation, scored, search, partial)

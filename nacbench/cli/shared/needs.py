@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import DataSource, Task
+    from nacbench.contracts.task import DataFiles, Task
 
 NOTHING_TO_FETCH = "always available, nothing to fetch"
 
@@ -41,18 +41,18 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def with_sources(name: str, settings: Sequence[str] = ()) -> dict[str, "Task"]:
+def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "Task"]:
     """The task by its name, after the one that it takes its network from, if there is one."""
     task = made_task(name, settings)
-    before = {} if task.source_task is None else with_sources(task.source_task)
+    before = {} if task.trained_on is None else with_trained_on(task.trained_on)
     return {**before, name: task}
 
 
-def needed(tasks: Iterable["Task"]) -> list["DataSource"]:
-    """The sources of some tasks, each once."""
-    found: list[DataSource] = []
+def needed(tasks: Iterable["Task"]) -> list["DataFiles"]:
+    """Return the data files of some tasks, each once."""
+    found: list[DataFiles] = []
     for task in tasks:
-        found += [source for source in task.sources() if source not in found]
+        found += [files for files in task.data_files() if files not in found]
     return found
 
 
@@ -62,7 +62,7 @@ def what_is_missing(tasks: Iterable["Task"], data_root: Path) -> str | None:
 
 
 def for_task(text: str, name: str) -> str:
-    """A source's message with the task's name in the commands that it gives; a source does not know the task."""
+    """Return a message of `DataFiles` with the task's name in the commands that it gives: files do not know their task."""
     for verb in ("fetch", "import"):
         text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
     return text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import DataSource, Scale
+from nacbench.contracts.task import DataFiles, Scale
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count, whole_labels
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubDataset
@@ -90,7 +90,7 @@ class HubImageTask(ImageTask):
     label_column: ClassVar[str] = "label"
     some_classes: ClassVar[bool] = False
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:

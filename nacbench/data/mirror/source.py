@@ -1,6 +1,6 @@
 """Where a task's files come from, other than the hub: archives that can be downloaded, and files that users bring.
 
-Every kind fulfils `nacbench.contracts.task.DataSource`; `nacbench.data.mirror.hub.HubDataset` is the one for the hub.
+Every kind fulfils `nacbench.contracts.task.DataFiles`; `nacbench.data.mirror.hub.HubDataset` is the one for the hub.
 """
 
 import hashlib

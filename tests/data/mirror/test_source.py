@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_both_kinds_are_sources_of_data(site: Site) -> None:
-    sources: list[DataSource] = [served(site, b""), LOCAL]
+    sources: list[DataFiles] = [served(site, b""), LOCAL]
     assert [source.place(Path("root")) for source in sources] == [Path("root/shapes"), Path("root/photos")]
 
 

@@ -51,7 +51,7 @@ nitpick_ignore_regex = [
     # the same as some annotations name them
     ("py:class", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
     # aliases and type variables of our own, which nobody looks up
-    ("py:class", r"Cause|Pair|Prior|nacbench\.registry\.P|nacbench\.results\.statistics\.Key"),
+    ("py:class", r"Cause|Pair|Prior|nacbench\.registry\.P|nacbench\.statistics\.Key"),
 ]
 
 # the pages

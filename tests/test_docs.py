@@ -1,4 +1,4 @@
-"""What a build of the documentation would let pass: commands that do not exist, things that no page speaks of."""
+"""What a build of the documentation would let pass: commands that do not exist, subjects that no page covers."""
 
 import importlib
 import re
@@ -27,7 +27,7 @@ PAGES = {
 }
 FENCED = re.compile(r"^```(\S*).*?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NACBENCH: Any = get_command(app)
-NOT_IN_THE_API = ("nacbench.cli", "nacbench.tasks", "nacbench.sweep.suites", "nacbench.__main__")
+NOT_IN_THE_API = ("nacbench.cli", "nacbench.tasks", "nacbench.__main__")
 
 
 @pytest.fixture(scope="module")
@@ -186,18 +186,34 @@ def test_links_that_leave_the_site_become_text() -> None:
     assert pages.without_outside_links("[up](../tasks.md)", DOCS, "api/index") == "[up](../tasks.md)"
 
 
-def test_the_api_reference_has_every_module() -> None:
-    documented = [
-        name for page in PAGES.values() for name in re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE)
-    ]
-    there = set()
-    for file in sorted((REPOSITORY / "nacbench").rglob("*.py")) + sorted((REPOSITORY / "baselines").glob("*.py")):
-        parts = (
-            Path("nacbench", file.relative_to(REPOSITORY))
-            if file.parts[-2] == "baselines"
-            else file.relative_to(REPOSITORY)
-        )
-        if file.name != "__init__.py":
-            there.add(".".join(parts.with_suffix("").parts))
+def test_the_api_reference_has_every_module(site: ModuleType) -> None:
+    pages = "\n".join(site.filled_in(page) for name, page in PAGES.items() if name.startswith("api/"))
+    documented = re.findall(r"^\.\. automodule:: (\S+)$", pages, re.MULTILINE)
+    there = {
+        ".".join(file.relative_to(folder.parent).with_suffix("").parts)
+        for folder in (REPOSITORY / "nacbench", REPOSITORY / "nacbench" / "baselines")
+        for file in folder.rglob("*.py")
+        if file.name != "__init__.py"
+    }
+    there = {f"nacbench.{name}" if name.startswith("baselines.") else name for name in there}
     wanted = {name for name in there if not name.startswith(NOT_IN_THE_API)} | {"nacbench.conformance"}
     assert sorted(documented) == sorted(wanted)
+
+
+def test_the_page_of_public_names_has_them_all(site: ModuleType) -> None:
+    page = site.public()
+    names = importlib.import_module("site_api").public_names()
+    assert [name for name in names if f"`{name}" not in page] == []
+
+
+def test_python_in_the_pages_imports_public_names_only() -> None:
+    code = [(page, line) for page, content in blocks("python") for line in content.splitlines()]
+    imports = [(page, line) for page, line in code if re.match(r"\s*(from|import) nacbench", line)]
+    assert len(imports) > 1
+    assert [own for own in imports if not re.match(r"\s*(from nacbench import|import nacbench$)", own[1])] == []
+
+
+def test_the_glossary_is_short_and_explains_each_word_in_one_sentence() -> None:
+    entries = re.findall(r"^\*\*(.+?)\*\*\n: (.+(?:\n  .+)*)", PAGES["glossary.md"], re.MULTILINE)
+    assert 15 <= len(entries) <= 20
+    assert [word for word, said in entries if len(re.findall(r"[.?!](?:\s|$)", said)) != 1] == []

@@ -1,5 +1,6 @@
 """The README's examples work as they stand."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -11,13 +12,14 @@ from typer.testing import CliRunner
 from nacbench.cli import app
 from nacbench.recording.index import read_runs
 from nacbench.registry import MODELS, TASKS
-from nacbench.reporting.series import group
+from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.table import percent
 from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+MINI = group(read_runs(REPOSITORY / "results/mini").runs)
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -60,17 +62,58 @@ def test_its_pictures_are_there() -> None:
     assert all((REPOSITORY / picture).is_file() for picture in pictures)
 
 
-def test_its_table_is_that_of_the_committed_report() -> None:
-    report = (REPOSITORY / "results/mini-report/table.md").read_text()
-    section = report.partition("## Models side by side")[2].partition("\n## ")[0]
-    table = [line for line in section.splitlines() if line.startswith("|")]
-    assert len(table) == 2 + 18
-    assert "\n".join(table) in README
+def test_its_table_has_the_largest_task_of_each_kind_as_the_committed_report_does() -> None:
+    report = (REPOSITORY / "results/mini-report/table.md").read_text().partition("## Models side by side")[2]
+    head, *rows = table(report)
+    examples = {row[0].removesuffix(" (part)"): int(row[2].replace(",", "")) for row in rows}
+    assert len(examples) == 18
+
+    def kind(task: str) -> tuple[str, str]:
+        cls = TASKS.get(task)
+        return cls.protocol, cls.modality if cls.protocol == "supervised" else ""
+
+    most = {kind(task): max(n for other, n in examples.items() if kind(other) == kind(task)) for task in examples}
+    largest = [row for task, row in zip(examples, rows, strict=True) if examples[task] == most[kind(task)]]
+    assert table(README) == [[row[0], *row[3:]] for row in (head, *largest)]
 
 
 def test_its_demo_gives_what_the_committed_records_have() -> None:
     for item in group(read_runs(REPOSITORY / "results/demo").runs):
         assert f"{item.first.model} {percent(item.score)}" in README
+
+
+@pytest.mark.parametrize(
+    ("said", "task"),
+    [
+        ("synthetic language-and-vision (", "nlvr-synthetic"),
+        ("parametric shapes (", "parametric-shapes"),
+        ("ListOps (", "listops-short"),
+        ("and CIFAR-10 (", "cifar10"),
+        ("few examples (CIFAR-10: ", "lowshot-cifar10"),
+        ("robustness (Tiny-ImageNet-C: ", "tiny-imagenet-c"),
+    ],
+)
+def test_its_differences_are_those_of_committed_records(said: str, task: str) -> None:
+    nac, baseline = (mini(task, model) for model in ("nac", "perceiver-io"))
+    difference = nac.against(baseline)
+    assert difference is not None
+    points = f"{100 * difference.value:+.1f} ± {100 * difference.half_width:.1f}"
+    assert f"{said}{points}" in " ".join(README.split())
+
+
+def test_the_sizes_of_its_models_are_those_of_committed_records() -> None:
+    tasks = dict.fromkeys(own.first.task for own in MINI if own.first.protocol != "pruned")
+    parameters: dict[str, list[float]] = {}
+    operations: list[float] = []
+    for own in (mini(task, own.first.model) for task in tasks for own in MINI if own.first.task == task):
+        nac = mini(own.first.task, "nac").first
+        if own.first.model != "nac":
+            parameters.setdefault(own.first.model, []).append(own.first.parameters / nac.parameters)
+            operations.append(own.first.forward_flops / nac.forward_flops)
+    ours = parameters.pop("perceiver-io")
+    assert f"perceiver-io has {100 * min(ours) - 100:.0f} to {100 * max(ours) - 100:.0f} % more parameters" in README
+    assert all(0.9 < ratio < 1.1 for ratios in parameters.values() for ratio in ratios)
+    assert f"({min(operations):.1f} to {max(operations):.1f} times nac's)" in README
 
 
 @pytest.mark.parametrize(("task", "kept"), [("digits-pruned", 5), ("cifar10-pruned", 10), ("cifar10-pruned", 5)])
@@ -97,5 +140,46 @@ def test_its_costs_are_those_of_the_committed_benchmarks() -> None:
     ]
 
 
+def test_its_comparison_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = re.findall(r"^    nacbench (compare .*?)(?:  .*)?$", README, re.MULTILINE)
+    monkeypatch.chdir(REPOSITORY)
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 0, done.output
+    assert "better than" in " ".join(done.output.split())
+
+
+def test_it_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(README.split()) < 1800
+    targets = [target.partition("#")[0] for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", README)]
+    assert [target for target in targets if "://" not in target and not (REPOSITORY / target).exists()] == []
+
+
+def test_its_tree_has_every_folder() -> None:
+    (tree,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    inside = re.findall(r"^  (\w+)/", tree, re.MULTILINE)
+    there = {file.parent.name for file in (REPOSITORY / "nacbench").glob("*/__init__.py")}
+    assert {*inside, "tasks", "baselines"} == there
+    assert [folder for folder in re.findall(r"\b(\w+)/", tree) if not list(REPOSITORY.glob(f"**/{folder}"))] == []
+
+
+# -- reading the page and the records ----------------------------------------------------------------------------------
+
+
+def table(text: str) -> list[list[str]]:
+    """The cells of the first table of a text, without the rule below its head."""
+    lines = itertools.dropwhile(lambda line: not line.startswith("|"), text.splitlines())
+    return [cells(line) for line in itertools.takewhile(lambda line: line.startswith("|"), lines) if "---" not in line]
+
+
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def mini(task: str, model: str) -> Series:
+    """The runs of a model as the table has them: circuits that were trained for pruning are another row."""
+    (found,) = [
+        own
+        for own in MINI
+        if (own.first.task, own.first.model) == (task, model) and "module_dropout=0.95" not in own.variant
+    ]
+    return found

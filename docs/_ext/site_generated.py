@@ -1,6 +1,6 @@
-"""The generated blocks of the pages, by name: made from the code at build time, as Markdown.
+"""The generated blocks of the pages, by name: Markdown that is made from the code at build time.
 
-A page asks for one in a fenced block ``{generated} tasks``, maybe with an argument. Nothing here needs Sphinx.
+A page asks for one in a fenced block ``{generated} tasks``, some with an argument. Nothing here needs Sphinx.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from site_api import modules, public
 from site_commands import commands
 from site_fields import fields, record
 from site_markdown import escaped, table
@@ -60,6 +61,8 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "claims": claims,
     "corruptions": corruptions,
     "commands": commands,
+    "public": public,
+    "modules": modules,
 }
 BLOCK = re.compile(r"^```\{generated\} ([\w-]+)(?: ([\w.]+))?\n```$", re.MULTILINE)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.machine import slurm
+from nacbench.machine.worker import folder_to_hand_over
 from nacbench.sweep.job import SweepJob
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile, minutes
@@ -131,7 +132,8 @@ def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str 
         extra |= {"dependency": dependency, "kill-on-invalid-dep": "yes"}
     if profile.memory_gb:
         extra["mem"] = f"{round(profile.memory_gb * 1024)}M"
-    setup = [*([PUT_BACK] if profile.requeue else []), *profile.setup]
+    # after the profile's own lines, which may set PYTHONPATH or need their working folder
+    setup = [*([PUT_BACK] if profile.requeue else []), *profile.setup, *_exports()]
     given = {
         "job_name": f"nacbench-{sweep}",
         "comment": token,
@@ -146,11 +148,18 @@ def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str 
         "gpus_per_node": profile.gpus or None,
         "array_parallelism": profile.array_parallelism,
         "signal_delay_s": profile.signal_seconds,
-        "setup": setup or None,
+        "setup": setup,
         "srun_args": ["--kill-on-bad-exit=1"],
         "additional_parameters": extra,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _exports() -> list[str]:
+    """Return shell lines that give the job's Python what `worker_environment` gives a process of this machine."""
+    folder = folder_to_hand_over()
+    path = [] if folder is None else [f'export PYTHONPATH={shlex.quote(str(folder))}"${{PYTHONPATH:+:$PYTHONPATH}}"']
+    return ["export PYTHONSAFEPATH=1", *path]
 
 
 def _by_shape(runs: Iterable[PlannedRun]) -> list[list[PlannedRun]]:

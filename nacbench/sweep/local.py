@@ -9,18 +9,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.machine.worker import worker_environment
+from nacbench.recording.record import FAILURE
+from nacbench.recording.store import tail
 from nacbench.sweep.job import DONE, carry_out
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.submission import Submission
 
 Say = Callable[[str], None]
 GRACE_SECONDS = 120.0  # for processes to save themselves after they were asked to stop
+SHOWN_LINES = 5  # of the log of a worker that ended before it could write down why
 
 
 @dataclass
 class _Started:
     run: PlannedRun
     process: subprocess.Popen[bytes]
+    log: Path
     since: float
 
 
@@ -61,7 +66,7 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     logs.mkdir(parents=True, exist_ok=True)
     profile = submission.profile
     threads = profile.threads or max(1, (os.cpu_count() or 1) // profile.processes)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {**os.environ, **worker_environment(), "OMP_NUM_THREADS": str(threads)}
     waiting = list(enumerate(runs))
     working: list[_Started] = []
     failed: set[str] = set()
@@ -87,6 +92,8 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
                     f"[{len(done) + len(failed)}/{len(runs)}] {started.run.title}: {word}, {_duration(took)}"
                     f"{_left(began, len(done) + len(failed), len(runs))}"
                 )
+                if not good:
+                    _tell_early_end(started, Path(submission.store), say)
             time.sleep(0.05)
     except BaseException:
         _stop(working)
@@ -104,7 +111,15 @@ def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict
             env=environment,
             start_new_session=True,  # a Ctrl-C reaches them through us, once
         )
-    return _Started(run, process, time.monotonic())
+    return _Started(run, process, log, time.monotonic())
+
+
+def _tell_early_end(started: _Started, store: Path, say: Say) -> None:
+    """Say the last lines of a worker's log, unless its run has a failure.json, which says more."""
+    # a worker that dies while it imports has no run yet, so that nothing but its log knows why
+    if not (started.run.folder(store) / FAILURE).exists():
+        for line in tail(started.log, SHOWN_LINES):
+            say(f"    {line}")
 
 
 def _ended(working: list[_Started]) -> list[_Started]:

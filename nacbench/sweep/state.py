@@ -170,7 +170,9 @@ class Observer:
             how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "by its log"
             return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
         if not attempts and not jobs:
-            return Standing(state="planned")
+            # a worker of this machine that died while it imported: it never claimed the run, but it has a log
+            early = "its process ended before the run began" if self.job_logs(run.key) else None
+            return Standing(state="lost", detail=early) if early else Standing(state="planned")
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without a word"
         return Standing(state="lost", detail=how, **said)
 

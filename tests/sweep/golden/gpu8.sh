@@ -20,6 +20,7 @@
 
 # setup
 trap '[ "$(kill -l $? 2>/dev/null)" = USR2 ] && scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"' EXIT
+export PYTHONSAFEPATH=1
 
 # command
 export SUBMITIT_EXECUTOR=slurm

@@ -23,7 +23,8 @@ HUB_TASK = """
 from dataclasses import dataclass
 
 from nacbench.data.mirror.hub import HubDataset
-from nacbench.data.image_task import HubImageTask, ImageRecipe
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.images.task import HubImageTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ SHIFTED_TASK = """
 from dataclasses import dataclass
 
 from nacbench.data.mirror.source import Archive, LocalFiles
-from nacbench.recipe import Settings
-from nacbench.task import Task
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

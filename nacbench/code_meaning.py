@@ -243,13 +243,14 @@ class _Writer:
                     else:  # a name, or None where a dictionary takes in another
                         out.append(ascii(item))
                     out.append(",")
-                out.append("]")
+                out.append("],")
             else:
                 out.append(f"{field}=")
                 if isinstance(value, ast.AST):
                     self._write(value)
                 else:
                     out.append(ascii(value))
+                out.append(",")
         out.append(")")
 
     def _constant(self, node: ast.Constant) -> None:

@@ -203,7 +203,8 @@ def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | No
     weights, meta = load_tensors(source.folder / WEIGHTS)
     if meta["run_id"] != source.record.run_id:
         raise BrokenFileError(f"{source.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {source.folder}")
-    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot")
+    made_with = source.record.environment.versions
+    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot", made_with=made_with)
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 

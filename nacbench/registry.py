@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+from nacbench.code_digest import OwnCode, imported_by, names_imported_by, place_of
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.task import Task
@@ -174,11 +175,16 @@ MODELS: Registry[Model] = Registry("model", Model, "nacbench.baselines", "nacben
 def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, the model or both that it defines, under the file's name.
 
+    Modules beside the file can be imported by their own names, now and later; what is installed goes before them. They
+    count for the ids of runs. Data files beside it do not, as nobody knows which are read.
+
     Raises:
-        UserError: if the file is missing, fails to import, or defines neither.
+        UserError: if the file is missing, fails to import, defines neither, or would get a module of the same name
+            from another folder than its own.
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
+    _open_folder(path.resolve())
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -194,6 +200,39 @@ def load_plugin_file(path: Path) -> None:
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS)]
     if not any(added):
         raise UserError(f"plug-in file {path} defines no subclass of nacbench.Task or nacbench.Model")
+
+
+_FOLDERS: list[Path] = []  # that plug-in files were loaded from
+
+
+def plugin_folders() -> tuple[Path, ...]:
+    """Folders whose modules plug-in files may import: where they lie, and the working folder if Python looks there."""
+    return (*_FOLDERS, *(Path.cwd() for entry in sys.path[:1] if entry in ("", str(Path.cwd()))))
+
+
+def _open_folder(file: Path) -> None:
+    """Let a plug-in's file import what lies beside it, after all that is installed."""
+    folder = file.parent
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # not at the front: a file called yaml.py must not take nacbench's place for it
+    if folder not in _FOLDERS:
+        _refuse_another_s_modules(file)
+        _FOLDERS.append(folder)
+
+
+def _refuse_another_s_modules(file: Path) -> None:
+    """Python keeps one module of a name, so that a second plug-in would silently get the first one's."""
+    folder = file.parent
+    others = {place for place in plugin_folders() if place != folder}
+    for importer in [file, *imported_by([file], OwnCode((folder,)))]:
+        for name in names_imported_by(importer):
+            beside = next((path for path in (folder / name, folder / f"{name}.py") if path.exists()), None)
+            place = place_of(name)
+            if beside and place in others:
+                raise UserError(
+                    f"plug-in file {file} imports {name!r}, which lies beside it and in {place}, too, and only one of "
+                    "them can be loaded; rename one"
+                )
 
 
 @cache

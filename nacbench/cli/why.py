@@ -1,5 +1,7 @@
 """``nacbench why``: field by field, why two runs are not the same run."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,21 @@ if TYPE_CHECKING:
     from nacbench.running.identity import Identity
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs.
+
+    Attributes:
+        identity: what its id is made of.
+        versions: of libraries: those that computed it, or those that would now; None where nobody knows.
+        settings: of torch in the process that computed it, such as its threads; None where nobody knows.
+    """
+
+    identity: "Identity"
+    versions: Mapping[str, str] | None = None
+    settings: Mapping[str, str] | None = None
+
+
 def why(
     a: Annotated[str, typer.Argument(metavar="A", help="A run's folder or id, or a configuration in YAML.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
@@ -18,33 +35,55 @@ def why(
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """Say in which settings, data or code two runs differ, and so why their ids do."""
+    """Say in which settings, data or code two runs differ, and so why their ids do.
+
+    Versions of libraries and torch's threads are no part of an id; they follow where they differ, as they can change
+    the last digits of a number.
+    """
     load_plugins(plugin)
     root = data_root_of(data_root)
-    ours, theirs = _identity(a, out, root), _identity(b, out, root)
-    typer.echo(f"A {ours.run_id}  {a}")
-    typer.echo(f"B {theirs.run_id}  {b}")
-    differences = ours.differences(theirs)
-    if not differences:
+    ours, theirs = _side(a, out, root), _side(b, out, root)
+    typer.echo(f"A {ours.identity.run_id}  {a}")
+    typer.echo(f"B {theirs.identity.run_id}  {b}")
+    differences = ours.identity.differences(theirs.identity)
+    if differences:
+        _echo_rows([("", "A", "B"), *differences])
+    else:
         typer.echo("The same run: nothing that determines its number differs.")
-        return
-    rows = [("", "A", "B"), *differences]
+    besides = [*_differing(ours.versions, theirs.versions), *_differing(ours.settings, theirs.settings)]
+    if besides:
+        typer.echo("No part of the id, but it can change the last digits:")
+        _echo_rows(besides)
+
+
+def _differing(ours: Mapping[str, str] | None, theirs: Mapping[str, str] | None) -> list[tuple[str, str, str]]:
+    """Names with both values, where both sides are known."""
+    from nacbench.machine.software import other_versions
+
+    if ours is None or theirs is None:
+        return []
+    return [(name, *values) for name, values in other_versions(ours, theirs).items()]
+
+
+def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+    rows = list(rows)
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _identity(name: str, store: Path, data_root: Path) -> "Identity":
-    """The identity of a run folder, of a run with this id, or of a configuration file on the data and code at hand."""
-    from nacbench.errors import UserError
+def _side(name: str, store: Path, data_root: Path) -> Side:
+    """A run's folder, the run with this id, or a configuration file on the data, code and libraries at hand."""
+    from nacbench.errors import BrokenFileError, UserError
+    from nacbench.machine.software import library_versions
     from nacbench.running.config import read_yaml, resolve
-    from nacbench.running.identity import Identity
+    from nacbench.running.identity import Identity, flatten
     from nacbench.running.runner import identify
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
-        return identify(resolve(read_yaml(path)), data_root)
-    from nacbench.recording.store import locate, read_state
+        return Side(identify(resolve(read_yaml(path)), data_root), library_versions())
+    from nacbench.recording.store import finished, locate, read_state
 
     try:
         folder = locate(name, store)
@@ -53,4 +92,13 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
     state = read_state(folder)
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")
-    return Identity.model_validate(state["identity"])
+    identity = Identity.model_validate(state["identity"])
+    try:
+        record = finished(folder)
+    except BrokenFileError:  # its identity can be compared all the same
+        record = None
+    if record is None:
+        return Side(identity)
+    environment = record.environment.model_dump()
+    settings = {"threads": environment["hardware"].get("threads"), **environment.get("settings", {})}
+    return Side(identity, environment["versions"], flatten(settings))

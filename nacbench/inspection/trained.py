@@ -51,7 +51,8 @@ def load_run(folder: Path | str) -> TrainedRun:
         raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
     config = resolve(record.identity["config"])
     net = untrained(config, record.data.classes)
-    take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
+    weights = part(load_tensors(folder / WEIGHTS)[0], "model")
+    take_weights(net, weights, keep_head=True, made_with=record.environment.versions)
     return TrainedRun(record, config, config.build_task(), net.eval())
 
 

@@ -2,12 +2,15 @@
 
 import platform
 import subprocess
+import sys
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import nacbench
 
+# Libraries that make a network or its numbers.
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -16,20 +19,47 @@ LIBRARIES = (
     "torch-geometric",
     "datasets",
     "numpy",
+    "pillow",
     "scikit-learn",
     "scipy",
 )
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of nacbench and of the libraries that a number can depend on."""
+    """Versions of nacbench, of the libraries that a number can depend on, and of plug-ins' packages that are loaded."""
     versions = {"nacbench": nacbench.__version__}
     for name in LIBRARIES:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return versions
+    loaded = {name: distribution for name, distribution in _plugin_distributions().items() if name in sys.modules}
+    return versions | {distribution.name: distribution.version for distribution in loaded.values()}
+
+
+def other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The libraries whose versions differ, with both; ``—`` for one that is not there."""
+    return {
+        name: (then.get(name, "—"), now.get(name, "—"))
+        for name in dict.fromkeys([*then, *now])
+        if then.get(name) != now.get(name)
+    }
+
+
+def distribution_of(package: str) -> Distribution | None:
+    """The installed distribution that offers a task or a model from a top-level package of this name."""
+    return _plugin_distributions().get(package)
+
+
+@cache
+def _plugin_distributions() -> dict[str, Distribution]:
+    """By top-level package, the distributions whose entry points offer plug-ins; nacbench is not one of them."""
+    found: dict[str, Distribution] = {}
+    for distribution in distributions():
+        for point in distribution.entry_points:
+            if point.group.startswith("nacbench.") and not point.module.startswith("nacbench."):
+                found.setdefault(point.module.partition(".")[0], distribution)
+    return found
 
 
 @cache

@@ -10,6 +10,7 @@ from nacbench.contracts.model import Model, spec_for
 from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.contracts.task import Task
 from nacbench.errors import UserError
+from nacbench.machine.software import library_versions, other_versions
 from nacbench.seeds import seed_for
 
 
@@ -98,8 +99,20 @@ def head_parameters(model: Model, spec: TaskSpec) -> tuple[str, ...]:
     return tuple(f"core.{name}" for name, tensor in core.state_dict().items() if shapes[name] != tensor.shape)
 
 
-def take_weights(net: Network, weights: Mapping[str, Tensor], *, keep_head: bool) -> None:
-    """Give a network the weights of a source's; without ``keep_head`` its last layer starts from zero.
+def take_weights(
+    net: Network,
+    weights: Mapping[str, Tensor],
+    *,
+    keep_head: bool,
+    made_with: Mapping[str, str] | None = None,
+) -> None:
+    """Give a network the weights that another run trained; without ``keep_head`` its last layer starts from zero.
+
+    Args:
+        net: gets them.
+        weights: by parameter.
+        keep_head: whether the last layer's are taken, too.
+        made_with: versions of the libraries that made the weights, for the message: some rename parameters.
 
     Raises:
         UserError: if the weights are of another network.
@@ -109,8 +122,18 @@ def take_weights(net: Network, weights: Mapping[str, Tensor], *, keep_head: bool
     for name, tensor in own.items():
         given = weights.get(name)
         if name not in fresh and (given is None or given.shape != tensor.shape):
-            raise UserError(f"the source's weights do not fit: {name} is {_shape(given)}, not {_shape(tensor)}")
+            raise UserError(
+                f"the trained weights do not fit: {name} is {_shape(given)}, not {_shape(tensor)}"
+                f"{_since_changed(made_with or {})}"
+            )
     net.load_state_dict({name: torch.zeros_like(t) if name in fresh else weights[name] for name, t in own.items()})
+
+
+def _since_changed(made_with: Mapping[str, str]) -> str:
+    """The libraries that have another version now than when weights were made, as the end of a message."""
+    changed = other_versions(made_with, library_versions()) if made_with else {}
+    listed = ", ".join(f"{name} {then} (now {now})" for name, (then, now) in changed.items())
+    return f"; they were made with {listed}" if listed else ""
 
 
 def _shape(tensor: Tensor | None) -> str:

@@ -203,7 +203,8 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     weights, meta = load_tensors(trained.folder / WEIGHTS)
     if meta["run_id"] != trained.record.run_id:
         raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
-    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot")
+    made_with = trained.record.environment.versions
+    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot", made_with=made_with)
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 

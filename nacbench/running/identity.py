@@ -1,30 +1,14 @@
 """What makes a run the run that it is: its configuration, its data, and the code that computes."""
 
 import json
-import sys
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nacbench.code_digest import ROOT, code_digest, imported_by, short_digest, source_files
-from nacbench.contracts.plugin import Plugin
+from nacbench.code_digest import short_digest
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import RunConfig
-
-ENGINE = (
-    "training",
-    "computation.py",
-    "cuda_graphs.py",
-    "kernels.py",
-    "network.py",
-    "recipe.py",
-    "runner.py",
-    "scoring.py",
-    "seeds.py",
-    "task.py",
-)
+from nacbench.running.plugin_code import engine_digest, plugin_digest
 
 
 class Identity(BaseModel):
@@ -35,7 +19,7 @@ class Identity(BaseModel):
         task_version: `nacbench.contracts.task.Task.version`.
         data: the fingerprint of the examples.
         code: a digest each of the engine, of the task and of the model with all that they build on, of what their
-            source computes: comments, docstrings and layout do not count.
+            code computes: see `nacbench.code_digest`.
         trained_on: the id of the run that the network is taken from, if there is one.
     """
 
@@ -64,7 +48,7 @@ class Identity(BaseModel):
             config=config.as_dict(),
             task_version=task.version,
             data=data_fingerprint,
-            code={"engine": _engine_digest(), "task": _plugin_digest(task), "model": _plugin_digest(model)},
+            code={"engine": engine_digest(), "task": plugin_digest(task), "model": plugin_digest(model)},
             trained_on=trained_on.run_id if trained_on else None,
         )
 
@@ -102,26 +86,3 @@ def as_text(value: Any) -> str:
         return json.dumps(value) if json.dumps(json.loads(value)) == value else value
     except ValueError:
         return value
-
-
-@cache
-def _engine_digest() -> str:
-    return code_digest([file for name in ENGINE for file in source_files(ROOT / name)])
-
-
-def _plugin_digest(cls: type[Plugin]) -> str:
-    """Of the plug-in's own file, or all of the package that it brings, and of what they import of the suite's own.
-
-    Where it is made from another plug-in, of that one's, too."""
-    file = sys.modules[cls.__module__].__file__
-    assert file is not None
-    package = cls.__module__.rpartition(".")[0]
-    shared = package in ("", "nacbench.tasks", "nacbench.baselines", "nacbench.protocols")
-    own = _digest_from(Path(file) if shared else Path(file).parent)
-    return own if cls.made_from is None else short_digest(f"{own}{_plugin_digest(cls.made_from)}".encode())
-
-
-@cache
-def _digest_from(place: Path) -> str:
-    own = source_files(place)
-    return code_digest([*own, *imported_by(own)])

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,25 @@ def test_why_names_what_differs_and_nothing_else(tmp_path: Path) -> None:
     lines = invoke("why", str(a), str(b)).stdout.splitlines()
     assert [line.split() for line in lines[3:]] == [["seed", "0", "3"], ["training.lr", "0.001", "0.002"]]
     assert "The same run" in invoke("why", str(a), str(a)).stdout
+
+
+def test_why_names_the_libraries_and_threads_that_differ(tmp_path: Path) -> None:
+    record = made_record()
+    machine = record.environment.model_copy(
+        update={"versions": {"nacbench": "0.1.0", "torch": "2.16.0"}, "hardware": {"threads": 1}}
+    )
+    a = write_run(tmp_path / "here", record)
+    b = write_run(tmp_path / "there", record.model_copy(update={"environment": machine}))
+    lines = invoke("why", str(a), str(b)).stdout.splitlines()
+    assert lines[2].startswith("The same run")
+    assert [line.split() for line in lines[4:]] == [["torch", "2.15.0", "2.16.0"], ["threads", "2", "1"]]
+
+
+def test_why_compares_a_run_with_a_configuration_by_the_versions_of_today(tmp_path: Path) -> None:
+    run = write_run(tmp_path, made_record())
+    (tmp_path / "a.yaml").write_text("task: {name: digits}\nmodel: {name: nac}\nscale: smoke\n")
+    lines = invoke("why", str(run), str(tmp_path / "a.yaml")).stdout.splitlines()
+    assert ["torch", "2.15.0", version("torch")] in [line.split() for line in lines]
 
 
 def test_why_takes_configurations_too(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from nacbench.contracts.model import spec_for
 from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.errors import UserError
+from nacbench.machine.software import library_versions
 from nacbench.nn.network import Network, build_network, head_parameters, join, take_weights
 from nacbench.registry import MODELS, TASKS
 
@@ -80,3 +81,22 @@ def test_a_fresh_head_may_have_other_classes_but_nothing_else_may_differ() -> No
         take_weights(net, source.state_dict(), keep_head=True)
     with pytest.raises(UserError, match="do not fit"):
         take_weights(build_network(task, three, large, seed=0), source.state_dict(), keep_head=False)
+
+
+def test_weights_under_other_names_are_refused_with_the_versions_that_made_them() -> None:
+    task, model = (
+        TASKS.get("cifar10").configured("task", "smoke", {}),
+        MODELS.get("nac").configured("model", "tiny", {}),
+    )
+    net = build_network(task, task.spec(), model, seed=0)
+    renamed = {name.replace("logits", "scores"): tensor for name, tensor in net.state_dict().items()}
+    made_with = {**library_versions(), "perceiver-pytorch": "0.8.8"}
+    now = library_versions()["perceiver-pytorch"]
+    with pytest.raises(UserError) as refusal:
+        take_weights(net, renamed, keep_head=True, made_with=made_with)
+    message = str(refusal.value)
+    assert message.startswith("the trained weights do not fit: core.readout.logits.weight is missing, not 10×48; ")
+    assert message.endswith(f"; they were made with perceiver-pytorch 0.8.8 (now {now})")
+    with pytest.raises(UserError) as refusal:
+        take_weights(net, renamed, keep_head=True, made_with=library_versions())
+    assert "made with" not in str(refusal.value)

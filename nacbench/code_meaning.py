@@ -1,0 +1,373 @@
+"""What one source file computes, as text: the same for every way of writing it, and on every Python from 3.11."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import BuiltinFunctionType
+from typing import Any
+
+# Around the dotted name of what a file imports. Everything else in the text is ASCII, so no program can write one.
+MARK = "\0"
+
+# Fields of the syntax tree that compute nothing, or are not the same on every Python.
+_IGNORED = frozenset({"ctx", "kind", "type_comment", "annotation", "returns", "msg", "cause", "simple"})
+# Annotations that make a field of a dataclass something else.
+_NO_FIELD = ("ClassVar", "InitVar", "KW_ONLY")
+_IMPORTERS = ("importlib.import_module", "import_module", "__import__")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a module.
+
+    Attributes:
+        text: what it computes.
+        binds: names of the module that it sets.
+        mentions: names that are in it.
+    """
+
+    text: str
+    binds: frozenset[str]
+    mentions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a file computes.
+
+    Comments, docstrings, layout, annotations, texts of errors and warnings, descriptions of pydantic's fields, and
+    blocks under ``if TYPE_CHECKING`` are not in it. Nor are import lines: where an imported name is used, the text has
+    the dotted name of what it stands for, between two `MARK`; one dot or more at its start make it relative.
+
+    Attributes:
+        statements: of the module, those that compute something.
+        imports: what the module's own names stand for, where they are imported.
+        reaches: dotted names of all that the file may import, at whatever depth.
+    """
+
+    statements: Sequence[Statement]
+    imports: Mapping[str, str]
+    reaches: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """All of the file."""
+        return "".join(statement.text for statement in self.statements)
+
+    def definition(self, name: str) -> str | None:
+        """What makes a name of this module, with what that uses of the module; None if nothing in it does."""
+        needed, taken = {name}, set[int]()
+        while True:
+            more = [
+                number
+                for number, statement in enumerate(self.statements)
+                if number not in taken and needed & (statement.binds or statement.mentions)
+            ]
+            if not more:
+                break
+            taken.update(more)
+            needed.update(*(self.statements[number].mentions for number in more))
+        defined = any(name in self.statements[number].binds for number in taken)
+        return "".join(self.statements[number].text for number in sorted(taken)) if defined else None
+
+
+@cache
+def meaning_of(code: bytes) -> Meaning:
+    """What a file with this content computes.
+
+    Raises:
+        SyntaxError: if it is not Python; ValueError on null bytes.
+    """
+    tree = ast.parse(code)
+    names = _Names(tree)
+    writer = _Writer(names)
+    statements = [writer.statement(node) for node in writer.computing(tree.body)]
+    reaches = writer.reached | {origin for found in names.origins.values() for origin in found}
+    return Meaning(statements, names.at_top, frozenset(reaches))
+
+
+class _Names:
+    """What the names of a file stand for.
+
+    A name that a file binds only by imports, all of the same thing, stands for that thing wherever it is used. Any
+    other name that is imported stays a name, and its import counts as an assignment where it stands: one that is also
+    an argument, a variable or another import anywhere in the file, that is imported in a ``try``, a ``with`` or a
+    class's body, or that has the name of a builtin. So shadowing needs no scopes, and no two programs look the same
+    because of it.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.origins: dict[str, set[str]] = defaultdict(set)
+        self._other: set[str] = set()
+        self._visit(tree, plain=True)
+        stars = "*" in self.origins
+        self.standing = {
+            name: next(iter(found))
+            for name, found in self.origins.items()
+            if len(found) == 1 and name not in self._other and not _is_builtin(name) and not stars
+        }
+        tops = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        self.at_top = {name: origin for node in tops for name, origin in imported(node)}
+
+    def _visit(self, node: ast.AST, *, plain: bool) -> None:
+        """Note what a node binds; ``plain`` where an import sets a name and does nothing more."""
+        if isinstance(node, ast.If) and _is_type_checking(node.test):
+            children: Iterable[ast.AST] = node.orelse
+        else:
+            children = ast.iter_child_nodes(node)
+            self._note(node, plain=plain)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            plain = True
+        elif isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith | ast.ClassDef):
+            plain = False
+        for child in children:
+            self._visit(child, plain=plain)
+
+    def _note(self, node: ast.AST, *, plain: bool) -> None:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name, origin in imported(node):
+                self.origins[name].add(origin)
+                if not plain:
+                    self._other.add(name)
+        elif isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                self._other.add(node.id)
+        else:
+            self._other.update(_bound_by(node))
+
+
+def _is_builtin(name: str) -> bool:
+    """Whether Python itself has this name; what notebooks add to the builtins does not count."""
+    return isinstance(getattr(builtins, name, None), type | BuiltinFunctionType)
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """Names that a node binds by a text of its own: functions, arguments, exceptions, patterns, type parameters."""
+    if isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.MatchMapping):
+        if node.rest:
+            yield node.rest
+    elif not isinstance(node, ast.alias):
+        name = getattr(node, "name", None)
+        if isinstance(name, str):
+            yield name
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """The names that an import binds, each with the dotted name of what it stands for; ``*`` with its module."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            top = alias.name.partition(".")[0]
+            yield (alias.asname, alias.name) if alias.asname else (top, top)
+    elif node.module != "__future__":
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            joint = "" if module.endswith(".") else "."
+            yield alias.asname or alias.name, module if alias.name == "*" else f"{module}{joint}{alias.name}"
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+class _Writer:
+    """Writes a tree as text. Not by `ast.unparse` or `ast.dump`, which write differently from Python to Python."""
+
+    def __init__(self, names: _Names) -> None:
+        self._names = names
+        self._out: list[str] = []
+        self._mentions: set[str] = set()
+        self._binds: set[str] = set()
+        self._in_class = False
+        self.reached: set[str] = set()
+
+    def statement(self, node: ast.stmt) -> Statement:
+        """A statement of the module."""
+        self._out, self._mentions, self._binds = [], set(), set()
+        self._write(node)
+        own = {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else self._binds
+        return Statement("".join(self._out), frozenset(own), frozenset(self._mentions))
+
+    def computing(self, body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+        """The statements of a block that compute something."""
+        for node in body:
+            if isinstance(node, ast.Pass):
+                continue
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                continue  # a docstring, or the dots of an empty body
+            if isinstance(node, ast.AnnAssign) and node.value is None and not self._in_class:
+                continue
+            if isinstance(node, ast.If) and _is_type_checking(node.test):
+                yield from self.computing(node.orelse)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self.reached.update(_modules_of(node))
+                if any(name not in self._names.standing for name, _ in imported(node)):
+                    yield node
+            else:
+                yield node
+
+    def _write(self, node: ast.AST) -> None:
+        special = _SPECIAL.get(type(node))
+        if special:
+            special(self, node)
+        else:
+            self._fields(node)
+
+    def _fields(self, node: ast.AST) -> None:
+        """The class's name, and the fields that are there and compute something."""
+        out = self._out
+        kind = type(node)
+        out.append(f"{kind.__name__}(")
+        for field in kind._fields:
+            if field in _IGNORED:
+                continue
+            value = getattr(node, field, None)
+            if value is None:
+                continue
+            if isinstance(value, list):
+                items = list(self.computing(value)) if field in _BLOCKS else value
+                if not items:
+                    continue
+                out.append(f"{field}=[")
+                for item in items:
+                    if isinstance(item, ast.AST):
+                        self._write(item)
+                    else:  # a name, or None where a dictionary takes in another
+                        out.append(ascii(item))
+                    out.append(",")
+                out.append("],")
+            else:
+                out.append(f"{field}=")
+                if isinstance(value, ast.AST):
+                    self._write(value)
+                else:
+                    out.append(ascii(value))
+                out.append(",")
+        out.append(")")
+
+    def _constant(self, node: ast.Constant) -> None:
+        value = node.value
+        self._out.append(f"({hex(value) if type(value) is int else ascii(value)})")
+
+    def _name(self, node: ast.Name) -> None:
+        name = node.id
+        origin = self._names.standing.get(name)
+        if origin:
+            self._out.append(f"{MARK}{origin}{MARK}")
+            self.reached.add(origin)
+            return
+        self._mentions.add(name)
+        if type(node.ctx) is not ast.Load:
+            self._binds.add(name)
+        self._out.append(f"Name({name!a})")
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        """Of something imported: the dotted name of the attribute, as if that had been imported."""
+        base: ast.expr = node
+        attributes: list[str] = []
+        while isinstance(base, ast.Attribute):
+            attributes.append(base.attr)
+            base = base.value
+        if isinstance(base, ast.Name) and base.id in self._names.origins:
+            dotted = ".".join(reversed(attributes))
+            self.reached.update(f"{origin}.{dotted}" for origin in self._names.origins[base.id])
+            if base.id in self._names.standing:
+                self._out.append(f"{MARK}{self._names.standing[base.id]}.{dotted}{MARK}")
+                return
+        self._fields(node)
+
+    def _origin_of(self, node: ast.expr) -> str:
+        """The dotted name of what a function stands for."""
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        return ".".join([self._names.standing.get(node.id, node.id), *reversed(attributes)])
+
+    def _call(self, node: ast.Call) -> None:
+        origin = self._origin_of(node.func)
+        if origin == "warnings.warn":
+            self._write(node.func)
+            return
+        if origin in _IMPORTERS and node.args and isinstance(node.args[0], ast.Constant):
+            self.reached.add(str(node.args[0].value))
+        if origin in ("pydantic.Field", "pydantic.fields.Field"):
+            node = ast.Call(node.func, node.args, [word for word in node.keywords if word.arg != "description"])
+        self._fields(node)
+
+    def _raise(self, node: ast.Raise) -> None:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        self._fields(ast.Raise(exc=raised))
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        """A variable with its annotation is one without; a dataclass's field is not a class variable."""
+        mark = _mark_of(node.annotation) if self._in_class else "ClassVar"
+        if mark == "ClassVar" and node.value is not None:
+            self._fields(ast.Assign(targets=[node.target], value=node.value))
+            return
+        self._out.append(f"Field({mark},")
+        self._fields(node)
+        self._out.append(")")
+
+    def _class(self, node: ast.ClassDef) -> None:
+        outside, self._in_class = self._in_class, True
+        self._fields(node)
+        self._binds.add(node.name)
+        self._in_class = outside
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+        outside, self._in_class = self._in_class, False
+        self._fields(node)
+        self._binds.update(_bound_by(node))
+        self._in_class = outside
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        """As an assignment, for the names that may stand for something else, too."""
+        for name, origin in imported(node):
+            if name not in self._names.standing:
+                self._binds.add(name)
+                self._out.append(f"Import({name!a}={MARK}{origin}{MARK})")
+
+
+def _modules_of(node: ast.AST) -> Iterator[str]:
+    """Modules whose name is in an import; a module is run though nothing of it is used."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield "." * node.level + (node.module or "")
+
+
+def _mark_of(annotation: ast.expr) -> str:
+    """``ClassVar`` and the like if an annotation is one, else nothing."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):  # written as text
+        return next((mark for mark in _NO_FIELD if mark in annotation.value.partition("[")[0]), "")
+    outer = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    name = outer.attr if isinstance(outer, ast.Attribute) else outer.id if isinstance(outer, ast.Name) else ""
+    return name if name in _NO_FIELD else ""
+
+
+_BLOCKS = ("body", "orelse", "finalbody")
+_SPECIAL: dict[type[ast.AST], Callable[[_Writer, Any], None]] = {
+    ast.AnnAssign: _Writer._annotated,
+    ast.AsyncFunctionDef: _Writer._function,
+    ast.Attribute: _Writer._attribute,
+    ast.Call: _Writer._call,
+    ast.ClassDef: _Writer._class,
+    ast.Constant: _Writer._constant,
+    ast.FunctionDef: _Writer._function,
+    ast.Import: _Writer._import,
+    ast.ImportFrom: _Writer._import,
+    ast.Lambda: _Writer._function,
+    ast.Name: _Writer._name,
+    ast.Raise: _Writer._raise,
+}

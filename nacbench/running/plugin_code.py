@@ -1,0 +1,83 @@
+"""The code that a run's number depends on: which files are the engine's, a task's and a model's."""
+
+import sys
+from functools import cache
+from importlib.metadata import Distribution
+from pathlib import Path, PurePosixPath
+
+from nacbench.code_digest import (
+    NO_OWN_CODE,
+    OwnCode,
+    code_digest,
+    engine_files,
+    files_of,
+    imported_by,
+    place_of,
+    short_digest,
+)
+from nacbench.contracts.plugin import Plugin
+from nacbench.machine.software import distribution_of
+from nacbench.registry import plugin_folders
+
+LIBRARIES = {"site-packages", "dist-packages"}  # folders in which code of many lies side by side
+
+
+@cache
+def engine_digest() -> str:
+    """Of the code that every run is computed by."""
+    return code_digest(engine_files())
+
+
+def plugin_digest(cls: type[Plugin]) -> str:
+    """Of a task's or model's own code, with what it imports; of what it is made from, too.
+
+    Of nacbench's own code that is imported, the folders count that `nacbench.code_digest` names. For a plug-in from
+    outside, modules count that it imports from beside its file or from its own distribution. What a plug-in reads from
+    files of data, or imports by a name that it computes, cannot be known, and does not count.
+    """
+    own = _own_code(cls)
+    digest = _digest_from(_first_files(cls, own), own)
+    if cls.made_from is None:
+        return digest
+    return short_digest(f"{digest}{plugin_digest(cls.made_from)}".encode())
+
+
+@cache
+def _digest_from(files: tuple[Path, ...], own: OwnCode) -> str:
+    return code_digest([*files, *imported_by(files, own)], own)
+
+
+def _own_code(cls: type[Plugin]) -> OwnCode:
+    """Where a plug-in's own code lies."""
+    top = cls.__module__.partition(".")[0]
+    place = place_of(top)
+    if top == "nacbench" or place is None:
+        return NO_OWN_CODE
+    if LIBRARIES.isdisjoint(place.parts):
+        return OwnCode(tuple(dict.fromkeys((place, *plugin_folders()))))
+    return OwnCode((place,), frozenset({top, *_packages_of(distribution_of(top))}))
+
+
+def _packages_of(distribution: Distribution | None) -> set[str]:
+    """Top-level packages and modules that a distribution brings."""
+    files = distribution.files if distribution else None
+    return {PurePosixPath(file.parts[0]).stem for file in files or () if file.suffix == ".py"}
+
+
+def _first_files(cls: type[Plugin], own: OwnCode) -> tuple[Path, ...]:
+    """Files of the classes that a plug-in inherits from, its own among them, and of the entry point that names it."""
+    modules = [base.__module__ for base in cls.__mro__] + _entry_modules(cls)
+    files = {file for module in modules for file in files_of(module, own)}
+    if not files_of(cls.__module__, own):  # of ``--plugin``: its module's name is not its file's
+        file = sys.modules[cls.__module__].__file__
+        assert file is not None
+        files.add(Path(file).resolve())
+    return tuple(sorted(files))
+
+
+def _entry_modules(cls: type[Plugin]) -> list[str]:
+    """Modules by whose name a distribution offers this plug-in, which may have made it with the help of others."""
+    top = cls.__module__.partition(".")[0]
+    distribution = distribution_of(top) if top != "nacbench" else None
+    points = distribution.entry_points if distribution else []
+    return [point.module for point in points if getattr(sys.modules.get(point.module), point.attr or "", None) is cls]

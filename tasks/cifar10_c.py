@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.cifar10 import Cifar10
 
@@ -15,6 +14,4 @@ class Cifar10C(CorruptedTask):
     citation = f"{Cifar10.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
     provenance = f"{Cifar10.provenance}; corrupted by nacbench"
     trained_on = "cifar10"
-
-    def trained_class(self) -> type[ImageTask]:
-        return Cifar10
+    trained_class = Cifar10

@@ -48,18 +48,18 @@ class LowshotOmniglot(LowShotTask):
     def fingerprint(self, data_root: Path) -> str:
         return Omniglot().fingerprint(data_root)
 
-    def build_on(self, source: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
+    def build_on(self, trained: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
         from nacbench.data.live import Split
         from nacbench.protocols.episodes import EpisodePool
 
-        assert isinstance(source, Omniglot)
-        arrays = source.arrays(data_root).arrays
+        assert isinstance(trained, Omniglot)
+        arrays = trained.arrays(data_root).arrays
         novel, other = (
             Split({"images": arrays[f"{part}_images"]}, arrays[f"{part}_labels"]) for part in ("novel", "search")
         )
         scored = EpisodePool("scored", novel, novel, self.ways, self.queries, self.episode_seed)
         ways = min(self.ways, int(other.labels.max()) + 1)
         search = EpisodePool("search", other, other, ways, self.queries, self.episode_seed)
-        spec = source.found_spec(arrays)
-        preparation = source.preparation(source.recipes["paper"], spec)
-        return LowShot(self, settings, spec, preparation, scored, search, trained_shortages(source, arrays))
+        spec = trained.found_spec(arrays)
+        preparation = trained.preparation(trained.recipes["paper"], spec)
+        return LowShot(self, settings, spec, preparation, scored, search, trained_shortages(trained, arrays))

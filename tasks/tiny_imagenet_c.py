@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.tiny_imagenet import TinyImagenet
 
@@ -15,6 +14,4 @@ class TinyImagenetC(CorruptedTask):
     citation = f"{TinyImagenet.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
     provenance = f"{TinyImagenet.provenance}; corrupted by nacbench"
     trained_on = "tiny-imagenet"
-
-    def trained_class(self) -> type[ImageTask]:
-        return TinyImagenet
+    trained_class = TinyImagenet

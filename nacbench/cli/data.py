@@ -11,7 +11,7 @@ from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, 
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import DataFiles, Task
+    from nacbench.contracts.task import AnyTask, DataFiles
 
 app = typer.Typer(no_args_is_help=True, help="Bring data to this machine, and look after it.")
 
@@ -160,9 +160,9 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
             typer.echo(f"  {for_task(missing, task)}")
 
 
-def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, Task]":
+def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":
     """The tasks by name, each after the one that it takes its network from."""
-    chosen: dict[str, Task] = {}
+    chosen: dict[str, AnyTask] = {}
     for name in names:
         chosen |= with_trained_on(name, settings or ())
     return chosen
@@ -181,7 +181,7 @@ def _fetch(name: str, files: "DataFiles", root: Path) -> None:
         raise UserError(for_task(str(error), name)) from error
 
 
-def _rows(name: str, tasks: "dict[str, Task]", root: Path) -> list[dict[str, Any]]:
+def _rows(name: str, tasks: "dict[str, AnyTask]", root: Path) -> list[dict[str, Any]]:
     """Return one row for each of a task's `DataFiles`."""
     rows = []
     for files in needed(tasks.values()):

@@ -13,7 +13,7 @@ from nacbench.cli.shared.tables import print_table
 from nacbench.running.identity import flatten
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import Task
+    from nacbench.contracts.task import AnyTask
 
 FACTS = (
     "title",
@@ -63,8 +63,8 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
         data.append({"files": str(files), "place": place, "state": "missing" if missing else "ready"})
     return {
         "name": name,
-        **{fact: getattr(cls, fact) for fact in FACTS},
-        "origin": TASKS.entries()[name].origin,
+        **{fact: getattr(cls, fact, None) for fact in FACTS},  # a task that trains has no trained_on
+        "origin": entry.origin if (entry := TASKS.find(name)) else None,
         "scales": list(cls.recipes),
         "options": _defaults(cls),
         "presets": {scale: dict(values) for scale, values in cls.presets.items()},
@@ -74,7 +74,7 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
     }
 
 
-def _defaults(cls: "type[Task]") -> dict[str, Any]:
+def _defaults(cls: "type[AnyTask]") -> dict[str, Any]:
     """The options with their default values."""
     found = {}
     for field in dataclasses.fields(cls):

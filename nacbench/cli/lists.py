@@ -25,6 +25,8 @@ def tasks(
     plugin: Plugins = None,
 ) -> None:
     """List the tasks: their modality, protocol, classes, scales, and whether their data is at hand."""
+    from nacbench.registry import PROTOCOLS
+
     load_plugins(plugin)
     root = data_root_of(data_root)
     if name is not None:
@@ -53,11 +55,14 @@ def tasks(
     print_table(head, shown, right={4})
     if not all(row["ready"] for row in rows):
         typer.echo("What would bring missing data: nacbench data where TASK. More on a task: nacbench tasks NAME")
+    made = ", ".join(f"X-{ending}" for ending in PROTOCOLS.entries())
+    typer.echo(f"Not listed, made for a task X where it allows that: {made}.")
     _print_broken(broken)
 
 
 def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row for each task, and what is wrong with those that cannot be loaded."""
+    from nacbench.contracts.task import EvaluationTask
     from nacbench.registry import TASKS
 
     loaded, broken = TASKS.load_all()
@@ -75,7 +80,7 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
                 "title": cls.title,
                 "modality": cls.modality,
                 "protocol": cls.protocol,
-                "trained_on": cls.trained_on,
+                "trained_on": cls.trained_on if issubclass(cls, EvaluationTask) else None,
                 "classes": cls.classes,
                 "metric": cls.metric,
                 "scales": list(cls.recipes),
@@ -111,7 +116,7 @@ def models(
     from nacbench.running.config import SIZE_OF_SCALE
 
     load_plugins(plugin)
-    task_class = TASKS.get(task) if task else _reference_task()
+    task_class = TASKS.training(task) if task else _reference_task()
     loaded, broken = MODELS.load_all()
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
     scale_of_size = {size: scale for scale, size in SIZE_OF_SCALE.items()}

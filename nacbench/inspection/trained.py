@@ -53,7 +53,7 @@ def load_run(folder: Path | str) -> TrainedRun:
     net = untrained(config, record.data.classes)
     weights = part(load_tensors(folder / WEIGHTS)[0], "model")
     take_weights(net, weights, keep_head=True, made_with=record.environment.versions)
-    return TrainedRun(record, config, config.build_task(), net.eval())
+    return TrainedRun(record, config, config.training_task, net.eval())
 
 
 def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) -> Network:
@@ -99,7 +99,7 @@ def untrained(config: RunConfig, classes: int) -> Network:
     from nacbench.contracts.model import spec_for
     from nacbench.nn.network import build_network
 
-    task, model = config.build_task(), config.build_model()
+    task, model = config.training_task, config.model_plugin
     spec = dataclasses.replace(task.spec(), classes=classes)
     return build_network(task, spec_for(model, spec), model, config.seed)
 

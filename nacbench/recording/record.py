@@ -89,7 +89,9 @@ class RunRecord(_Part):
     seed: int
     precision: str
     protocol: str = Field("supervised", description="supervised, ood, low-shot, pruned …: how the number comes about")
-    trained_on: TrainedOn | None = Field(None, description="the run that the network was taken from, if not trained here")
+    trained_on: TrainedOn | None = Field(
+        None, description="the run that the network was taken from, if not trained here"
+    )
     metric: str = Field(description="the main metric; larger is better")
     metrics: dict[str, dict[str, float]] = Field(description="by split, then by name; test: of the task as a whole")
     details: dict[str, dict[str, Any]] = Field({}, description="by split: how it was scored")

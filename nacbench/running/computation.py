@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.contracts.task import Evaluation, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.contracts.task import Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
@@ -78,7 +78,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         done = _train_and_score(job, stop, claim) if trained is None else _score_trained(job, trained, stop, claim)
     assert claim is not None  # the other processes have left
     config, live, scored = job.config, done.live, done.scored
-    task = config.build_task()
+    task = config.task_plugin
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
     measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
     as_a_whole = dict(task.measured_headline(metrics, measured))
@@ -152,10 +152,10 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     from nacbench.training.progress import Progress
 
     config, accelerator = job.config, job.accelerator
-    task = config.build_task()
+    task = config.training_task
     recipe: Any = config.training
     live = task.build(job.data_root, recipe)
-    net = build_network(task, live.spec, config.build_model(), config.seed)
+    net = build_network(task, live.spec, config.model_plugin, config.seed)
     trainer = Trainer(
         task=live,
         net=net,
@@ -195,16 +195,15 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     if claim is None:
         raise SystemExit(0)
     config = job.config
-    assert config.trained_on is not None
-    base = config.trained_on.build_task()
-    task = config.build_task()
+    task, base = config.task_plugin, config.training_task
+    assert isinstance(task, EvaluationTask) and config.trained_on is not None  # `resolve` sees to both
     live = task.build_on(base, job.data_root, config.training)
-    net = build_network(base, live.spec, config.build_model(), config.seed)
+    net = build_network(base, live.spec, config.model_plugin, config.seed)
     weights, meta = load_tensors(trained.folder / WEIGHTS)
     if meta["run_id"] != trained.record.run_id:
         raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
     made_with = trained.record.environment.versions
-    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot", made_with=made_with)
+    take_weights(net, part(weights, "model"), keep_head=task.keep_head, made_with=made_with)
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 

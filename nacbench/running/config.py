@@ -5,12 +5,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import first_problem
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, Scale, Task
+from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, unknown
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -67,13 +76,25 @@ class RunConfig(BaseModel):
     training: SerializeAsAny[Settings]
     trained_on: "RunConfig | None" = None
 
-    def build_task(self) -> Task:
-        """The task's plug-in with this configuration's options."""
-        return TASKS.get(self.task.name).configured("task", self.scale, self.task.options)
+    _task: AnyTask = PrivateAttr()
+    _model: Model = PrivateAttr()
 
-    def build_model(self) -> Model:
-        """The model's plug-in with this configuration's options."""
-        return MODELS.get(self.model.name).configured("model", self.model.size, self.model.options)
+    @property
+    def task_plugin(self) -> AnyTask:
+        """The task's plug-in with this configuration's options, made once by `resolve`."""
+        return self._task
+
+    @property
+    def model_plugin(self) -> Model:
+        """The model's plug-in with this configuration's options, made once by `resolve`."""
+        return self._model
+
+    @property
+    def training_task(self) -> Task:
+        """The task that trains the network: this run's own, or that of the run that it takes its network from."""
+        task = self._task if self.trained_on is None else self.trained_on.training_task
+        assert isinstance(task, Task)
+        return task
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data that `resolve` takes back unchanged."""
@@ -113,14 +134,13 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     scale = given.get("scale", "mini")
     if scale not in SCALES:
         raise unknown("scale", str(scale), SCALES)
-    config, task = _own_config(given, scale)
-    if task.trained_on is not None:
+    config = _own_config(given, scale)
+    task = config.task_plugin
+    if isinstance(task, EvaluationTask):
         trained = _trained_on(config, task.trained_on, given.get("trained_on", {}))
         return config.model_copy(update={"trained_on": trained})
     if given.get("trained_on"):
-        raise UserError(
-            f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network"
-        )
+        raise UserError(f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network")
     return config
 
 
@@ -129,8 +149,8 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
 
 
-def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task]:
-    """The run's own configuration, without that of the run it takes its network from, and its task."""
+def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
+    """Return the run's configuration without that of the run it takes its network from."""
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
@@ -151,7 +171,8 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task
         )
     except ValidationError as error:
         raise UserError(first_problem(error, "")) from None
-    return config, task
+    config._task, config._model = task, model
+    return config
 
 
 def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
@@ -159,8 +180,11 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
 
     ``--set trained_on.training.lr=1e-3`` and ``--set trained_on.task.FIELD=VALUE`` change it.
     """
+    TASKS.training(task_name)  # raises where that task trains no network
     if not isinstance(overrides, Mapping):
-        raise UserError(f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4")
+        raise UserError(
+            f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4"
+        )
     overrides = _named(overrides)
     task = {"name": task_name, **overrides.get("task", {})}
     if task["name"] != task_name:
@@ -172,7 +196,7 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
     return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED}})
 
 
-def _recipe(task: Task, scale: Scale, overrides: Any) -> Settings:
+def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
     """The task's recipe for this scale with the user's changes, checked."""
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")

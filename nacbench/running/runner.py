@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.files import set_file_aside
 from nacbench.recording.claim import Claim, TakenOverError, hold
@@ -37,7 +38,7 @@ def identify(config: RunConfig, data_root: Path) -> Identity:
         UserError: if the data cannot be had.
     """
     trained_on = identify(config.trained_on, data_root) if config.trained_on else None
-    task = config.build_task()
+    task = config.task_plugin
     task.prepare(data_root)
     return Identity.of(config, task.fingerprint(data_root), trained_on)
 
@@ -134,7 +135,6 @@ def unsupported(config: RunConfig) -> str | None:
     """Why this model cannot do this task, or None."""
     from nacbench.contracts.model import spec_for
 
-    task, model = config.build_task(), config.build_model()
-    trained = config.trained_on.build_task() if config.trained_on else task
-    spec = trained.spec()
-    return model.unsupported(spec_for(model, spec)) or (task.unsuited(model, spec) if config.trained_on else None)
+    task, model, spec = config.task_plugin, config.model_plugin, config.training_task.spec()
+    reason = model.unsupported(spec_for(model, spec))
+    return reason or (task.unsuited(model, spec) if isinstance(task, EvaluationTask) else None)

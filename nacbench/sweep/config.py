@@ -103,7 +103,9 @@ class SweepConfig(_Part):
     exclude: tuple[Values, ...] = ()
     profile: Profile = Profile()
     resources: tuple[Rule, ...] = ()
-    choices: tuple[Choice, ...] = Field((), description="settings for some runs, and for those that others take their networks from")
+    choices: tuple[Choice, ...] = Field(
+        (), description="settings for some runs, whether wanted for themselves or for their networks"
+    )
     choices_are_read: bool = Field(False, description="from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
 
@@ -149,7 +151,7 @@ class SweepConfig(_Part):
                 raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or mend it")
 
     def _with_choices(self, values: Values, used: set[int]) -> RunConfig:
-        """The run with what was chosen for it and for the one that its network comes from; what the block itself sets is left.
+        """Return the run with the choices for it and for the run that trains its network; the block's settings win.
 
         The choices that were looked to are added to ``used``.
         """

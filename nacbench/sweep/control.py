@@ -15,7 +15,6 @@ from nacbench.recording.index import Run, read_runs
 from nacbench.recording.record import Cause
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
-from nacbench.sweep.profile import Profile
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
 from nacbench.sweep.submission import Submission, sole_submitter
 
@@ -274,11 +273,3 @@ def _durations(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], float]:
 def counts(standings: dict[str, Standing]) -> Counter[State]:
     """How many runs are in each state."""
     return Counter(standing.state for standing in standings.values())
-
-
-def with_profile(plan: Plan, profile: Profile) -> Plan:
-    """The same plan carried out otherwise."""
-    from dataclasses import replace
-
-    sweep = plan.sweep.model_copy(update={"profile": profile})
-    return Plan(sweep, tuple(replace(run, profile=sweep.profile_of(run.config)) for run in plan.runs))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nacbench.contracts.task import Task
+from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
@@ -121,7 +121,7 @@ class _Planner:
         if config.trained_on:
             for before in self.with_trained_on(config.trained_on, wanted=False):
                 yield before
-        task = config.build_task()
+        task = config.task_plugin
         missing = self._what_is_missing(task, config)
         unsuited = unsupported(config)
         problem = unsuited or missing or (before.problem if before else None)
@@ -136,15 +136,15 @@ class _Planner:
             is_wanted=wanted,
         )
 
-    def _identity(self, config: RunConfig, task: Task) -> Identity:
+    def _identity(self, config: RunConfig, task: AnyTask) -> Identity:
         trained = config.trained_on
-        before = self._identity(trained, trained.build_task()) if trained else None
+        before = self._identity(trained, trained.task_plugin) if trained else None
         place = _place(config)
         if place not in self._fingerprints:
             self._fingerprints[place] = task.fingerprint(self.data_root)
         return Identity.of(config, self._fingerprints[place], before)
 
-    def _what_is_missing(self, task: Task, config: RunConfig) -> str | None:
+    def _what_is_missing(self, task: AnyTask, config: RunConfig) -> str | None:
         place = _place(config)
         if place not in self._missing:
             self._missing[place] = task.missing(self.data_root)

@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.inspection.trained import load_run, load_smaller, save_smaller
 from nacbench.protocols.pruning import choose, kept_modules, relative_drop, share_of
@@ -225,7 +226,8 @@ def test_an_interrupted_run_chooses_the_same_share(tmp_path: Path, record: RunRe
     do(tmp_path, source)
     (folder,) = (path.parent for path in (tmp_path / "digits").rglob("record.json"))
     net = load_run(folder).net
-    live = task.build_task().build_on(source.build_task(), tmp_path, task.training)
+    assert isinstance(task.task_plugin, EvaluationTask)
+    live = task.task_plugin.build_on(source.training_task, tmp_path, task.training)
     assert isinstance(live, Pruned)
     with torch.no_grad():
         assert live.evaluate(net, "test", 32).metrics["accuracy"] == record.metrics["test"]["accuracy"]

@@ -126,9 +126,9 @@ def test_a_plain_name_is_short_for_a_section_with_that_name() -> None:
 
 def test_a_configuration_builds_the_plugins_it_describes() -> None:
     config = resolve(BASE, {"task": {"patch": 2}, "model": {"depth": 3}})
-    assert config.build_task().options() == config.task.options
-    assert config.build_model().options() == config.model.options
-    assert config.build_model().options()["depth"] == 3
+    assert config.task_plugin.options() == config.task.options
+    assert config.model_plugin.options() == config.model.options
+    assert config.model_plugin.options()["depth"] == 3
 
 
 @pytest.mark.parametrize("field", ["seed", "training", "precision"])
@@ -372,7 +372,9 @@ def test_the_run_that_trains_can_be_changed_and_the_whole_reads_back() -> None:
 
 def test_the_old_name_of_trained_on_is_read() -> None:
     run = {"task": "digits-c", "model": "nac", "scale": "smoke"}
-    assert resolve({**run, "source": {"training": {"lr": 0.01}}}) == resolve(run, parse_setting("source.training.lr=1e-2"))
+    assert resolve({**run, "source": {"training": {"lr": 0.01}}}) == resolve(
+        run, parse_setting("source.training.lr=1e-2")
+    )
     assert resolve({**run, "source": {"training": {"lr": 0.01}}}) == resolve(
         {**run, "trained_on": {"training": {"lr": 0.01}}}
     )

@@ -20,7 +20,12 @@ TRAINED = {"training": {"epochs": 2}}
 
 def config(model: str = "nac", **changes: Any) -> RunConfig:
     """Digits-C on a network of two epochs."""
-    given = {"task": {"name": "digits-c", "examples": 30}, "model": {"name": model}, "scale": "smoke", "trained_on": TRAINED}
+    given = {
+        "task": {"name": "digits-c", "examples": 30},
+        "model": {"name": model},
+        "scale": "smoke",
+        "trained_on": TRAINED,
+    }
     return resolve({**given, **changes})
 
 

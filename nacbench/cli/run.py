@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
 
 if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
     from nacbench.running.runner import Outcome
-    from nacbench.training.execution import Execution
 
 WHAT = "What to compute (part of the run's identity)"
 HOW = "How to compute it"
@@ -101,35 +100,28 @@ def run(
 
     Interrupted runs (Ctrl-C, SIGTERM, a crash) go on from their last checkpoint when the same command is given again.
     """
-    from nacbench.machine.hardware import check_device
-    from nacbench.running.config import parse_setting, read_yaml, resolve
+    from nacbench.api import Means, run_layers
+    from nacbench.running.config import parse_setting, read_yaml
 
-    load_plugins(plugin)
     given = {
         **_named("task", task),
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
     }
     layers = [read_yaml(config)] if config else []
-    resolved = resolve(*layers, given, *(parse_setting(text) for text in settings or []))
-    where = check_device(device)
-
-    def execution() -> "Execution":
-        from nacbench.training.execution import Execution, default_workers
-
-        return Execution(
-            device=where,
-            workers=workers if workers is not None else default_workers(where),
-            checkpoint_seconds=checkpoint_seconds,
-            cuda_graphs=cuda_graphs,
-            compile=compile_,
-            show_progress=not quiet,
-        )
-
-    from nacbench.running import runner
-
+    means = Means(
+        out=out,
+        data_root=data_root,
+        device=device,
+        workers=workers,
+        checkpoint_seconds=checkpoint_seconds,
+        cuda_graphs=cuda_graphs,
+        compile=compile_,
+        force=force,
+        quiet=quiet,
+    )
     with interruption_explained():
-        outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
+        outcome = run_layers([*layers, given, *(parse_setting(text) for text in settings or [])], plugin or [], means)
     for line in _summary(outcome):
         typer.echo(line)
 

@@ -19,7 +19,7 @@ from nacbench.registry import MODELS, TASKS, load_plugin_file
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
 from dataclasses import dataclass
-from nacbench.task import Task
+from nacbench import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Coins(Task):
@@ -28,7 +28,7 @@ class Coins(Task):
 """
 MODEL = """
 from dataclasses import dataclass
-from nacbench.model import Model
+from nacbench import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Guess(Model):

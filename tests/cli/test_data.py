@@ -22,8 +22,7 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import HubImageTask, ImageRecipe
+from nacbench import HubDataset, HubImageTask, ImageRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +46,7 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.source import Archive, LocalFiles
-from nacbench.recipe import Settings
-from nacbench.task import Task
+from nacbench import Archive, LocalFiles, Settings, Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from nacbench.recording.claim import BusyError, TakenOverError, claim_count, cla
 
 HOLD = """
 import pathlib, sys, time
-from nacbench.results.claim import hold
+from nacbench.recording.claim import hold
 with hold(pathlib.Path(sys.argv[1]), beat_seconds=0.05):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

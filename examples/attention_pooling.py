@@ -5,10 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nacbench.contracts.model import Model, Operations, product
-from nacbench.contracts.spec import TaskSpec
-
-Count = Annotated[int, Field(gt=0, strict=True)]
+from nacbench import Count, Model, Operations, TaskSpec, product
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from nacbench.contracts.recipe import Recipe
-from nacbench.contracts.spec import TaskSpec, Tokens
-from nacbench.data.array_task import ArrayTask, Count
-from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench import Arrays, ArrayTask, Count, Recipe, TaskSpec, Tokens, cached_arrays
 
 MEASUREMENTS = 30
 
@@ -85,7 +82,7 @@ class BreastCancer(ArrayTask):
 
 
 class Noisy:
-    """From stored arrays to the tokenizer's inputs: see `nacbench.data.live.Preparation`."""
+    """From stored arrays to the tokenizer's inputs: see `nacbench.Preparation`."""
 
     def __init__(self, noise: float) -> None:
         self.noise = noise

@@ -1,3 +1,198 @@
-"""nacbench: Neural Attentive Circuits against strong baselines, across modalities, with numbers that can be traced."""
+"""nacbench: Neural Attentive Circuits against strong baselines, across modalities, with numbers that can be traced.
+
+This is the public face: what ``from nacbench import …`` offers is stable within a minor version and documented. Modules
+below it are internal and may move. Nothing heavy is imported before a name is used.
+"""
+
+TYPE_CHECKING = False  # as in typing, which need not be imported for it
+if TYPE_CHECKING:
+    from nacbench.api import load, records, report, run
+    from nacbench.contracts.model import Model, Operations, Prunable, product
+    from nacbench.contracts.plugin import Plugin
+    from nacbench.contracts.protocol import Protocol
+    from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
+    from nacbench.contracts.spec import Batch, TaskSpec, Tokens
+    from nacbench.contracts.task import (
+        AnyTask,
+        DataFiles,
+        Evaluation,
+        EvaluationTask,
+        LiveTask,
+        SameDataTask,
+        ScoredTask,
+        Task,
+    )
+    from nacbench.data.array_task import ArrayTask, Count
+    from nacbench.data.classification import classification_loss, classification_scores
+    from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+    from nacbench.data.images.task import HubImageTask, ImageTask
+    from nacbench.data.live import Classification, Preparation
+    from nacbench.data.mirror.cache import Arrays, cached_arrays, fingerprint
+    from nacbench.data.mirror.hub import HubDataset
+    from nacbench.data.mirror.source import Archive, LocalFiles
+    from nacbench.data.points.recipe import PointAugment, PointRecipe
+    from nacbench.data.points.task import PointTask
+    from nacbench.data.sentences.task import SentenceImageTask
+    from nacbench.data.sequences.listops_task import ListOpsTask
+    from nacbench.data.sequences.task import SequenceTask
+    from nacbench.errors import UserError
+    from nacbench.inspection.trained import TrainedRun
+    from nacbench.protocols.corrupted import CorruptedTask
+    from nacbench.protocols.lowshot import LowShot, LowShotTask
+    from nacbench.protocols.recipe import AdaptRecipe
+    from nacbench.protocols.transfer import TransferTask
+    from nacbench.recording.record import RunRecord
+    from nacbench.registry import get_model, get_task
+    from nacbench.running.runner import Outcome
+    from nacbench.seeds import seed_for
 
 __version__ = "0.1.0"
+
+# each name and the module that defines it; one literal, as digests of code read it without importing anything
+_PUBLIC: dict[str, str] = {
+    # do a run, and look at runs
+    "run": "nacbench.api",
+    "load": "nacbench.api",
+    "records": "nacbench.api",
+    "report": "nacbench.api",
+    "Outcome": "nacbench.running.runner",
+    "RunRecord": "nacbench.recording.record",
+    "TrainedRun": "nacbench.inspection.trained",
+    # what a plug-in must be, and what passes between task and model
+    "Plugin": "nacbench.contracts.plugin",
+    "AnyTask": "nacbench.contracts.task",
+    "Task": "nacbench.contracts.task",
+    "EvaluationTask": "nacbench.contracts.task",
+    "SameDataTask": "nacbench.contracts.task",
+    "Protocol": "nacbench.contracts.protocol",
+    "DataFiles": "nacbench.contracts.task",
+    "Model": "nacbench.contracts.model",
+    "TaskSpec": "nacbench.contracts.spec",
+    "Tokens": "nacbench.contracts.spec",
+    "Batch": "nacbench.contracts.spec",
+    "Operations": "nacbench.contracts.model",
+    "product": "nacbench.contracts.model",
+    "Prunable": "nacbench.contracts.model",
+    "Evaluation": "nacbench.contracts.task",
+    "ScoredTask": "nacbench.contracts.task",
+    "LiveTask": "nacbench.contracts.task",
+    "Settings": "nacbench.contracts.recipe",
+    "Recipe": "nacbench.contracts.recipe",
+    "Count": "nacbench.data.array_task",
+    "Positive": "nacbench.contracts.recipe",
+    "Fraction": "nacbench.contracts.recipe",
+    # tasks to start from, with their recipes
+    "ArrayTask": "nacbench.data.array_task",
+    "ImageTask": "nacbench.data.images.task",
+    "HubImageTask": "nacbench.data.images.task",
+    "ImageRecipe": "nacbench.data.images.recipe",
+    "ImageAugment": "nacbench.data.images.recipe",
+    "PointTask": "nacbench.data.points.task",
+    "PointRecipe": "nacbench.data.points.recipe",
+    "PointAugment": "nacbench.data.points.recipe",
+    "SequenceTask": "nacbench.data.sequences.task",
+    "ListOpsTask": "nacbench.data.sequences.listops_task",
+    "SentenceImageTask": "nacbench.data.sentences.task",
+    "LowShotTask": "nacbench.protocols.lowshot",
+    "TransferTask": "nacbench.protocols.transfer",
+    "AdaptRecipe": "nacbench.protocols.recipe",
+    "CorruptedTask": "nacbench.protocols.corrupted",
+    # data: its files, its arrays, and the way from arrays to scores
+    "HubDataset": "nacbench.data.mirror.hub",
+    "Archive": "nacbench.data.mirror.source",
+    "LocalFiles": "nacbench.data.mirror.source",
+    "Arrays": "nacbench.data.mirror.cache",
+    "cached_arrays": "nacbench.data.mirror.cache",
+    "fingerprint": "nacbench.data.mirror.cache",
+    "Preparation": "nacbench.data.live",
+    "Classification": "nacbench.data.live",
+    "LowShot": "nacbench.protocols.lowshot",
+    "classification_loss": "nacbench.data.classification",
+    "classification_scores": "nacbench.data.classification",
+    # what plug-ins need beside
+    "get_task": "nacbench.registry",
+    "get_model": "nacbench.registry",
+    "seed_for": "nacbench.seeds",
+    "UserError": "nacbench.errors",
+}
+
+__all__ = [
+    "AdaptRecipe",
+    "AnyTask",
+    "Archive",
+    "ArrayTask",
+    "Arrays",
+    "Batch",
+    "Classification",
+    "CorruptedTask",
+    "Count",
+    "DataFiles",
+    "Evaluation",
+    "EvaluationTask",
+    "Fraction",
+    "HubDataset",
+    "HubImageTask",
+    "ImageAugment",
+    "ImageRecipe",
+    "ImageTask",
+    "ListOpsTask",
+    "LiveTask",
+    "LocalFiles",
+    "LowShot",
+    "LowShotTask",
+    "Model",
+    "Operations",
+    "Outcome",
+    "Plugin",
+    "PointAugment",
+    "PointRecipe",
+    "PointTask",
+    "Positive",
+    "Preparation",
+    "Protocol",
+    "Prunable",
+    "Recipe",
+    "RunRecord",
+    "SameDataTask",
+    "ScoredTask",
+    "SentenceImageTask",
+    "SequenceTask",
+    "Settings",
+    "Task",
+    "TaskSpec",
+    "Tokens",
+    "TrainedRun",
+    "TransferTask",
+    "UserError",
+    "__version__",
+    "cached_arrays",
+    "classification_loss",
+    "classification_scores",
+    "fingerprint",
+    "get_model",
+    "get_task",
+    "load",
+    "product",
+    "records",
+    "report",
+    "run",
+    "seed_for",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'nacbench' has no attribute {name!r}; what it offers: dir(nacbench)")
+    from importlib import import_module
+
+    from nacbench.shadowing import guard_libraries
+
+    guard_libraries()
+    value: object = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value  # the next time, it is found without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -200,6 +200,24 @@ PROTOCOLS: Registry[Protocol] = Registry("protocol", Protocol, "nacbench.protoco
 TASKS = TaskRegistry(PROTOCOLS)
 
 
+def get_task(name: str) -> type[Task]:
+    """Return the class of the task of this name, for a plug-in that builds on it.
+
+    Raises:
+        UserError: if there is no such task, or its code cannot be loaded.
+    """
+    return TASKS.get(name)
+
+
+def get_model(name: str) -> type[Model]:
+    """Return the class of the model of this name, for a plug-in that builds on it.
+
+    Raises:
+        UserError: if there is no such model, or its code cannot be loaded.
+    """
+    return MODELS.get(name)
+
+
 def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, model and protocol that it defines, under the file's name.
 

@@ -16,6 +16,7 @@ ORDER = (
     "errors",
     "seeds",
     "text",
+    "shadowing",
     "files",
     "statistics",
     "code_meaning",
@@ -38,6 +39,7 @@ ORDER = (
     "inspection",
     "sweep",
     "conformance",
+    "api",
     "cli",
 )
 LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what it offers, and the way in to the command

@@ -15,7 +15,7 @@ EXAMPLE = REPOSITORY / "examples" / "plugin"
 BASELINE = """
 from dataclasses import dataclass
 
-from nacbench.contracts.model import Model
+from nacbench import Model
 
 
 @dataclass(frozen=True, kw_only=True)

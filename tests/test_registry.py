@@ -20,7 +20,7 @@ from nacbench.registry import MODELS, PROTOCOLS, TASKS, load_plugin_file
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
 from dataclasses import dataclass
-from nacbench.contracts.task import Task
+from nacbench import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Coins(Task):
@@ -29,7 +29,7 @@ class Coins(Task):
 """
 MODEL = """
 from dataclasses import dataclass
-from nacbench.contracts.model import Model
+from nacbench import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Guess(Model):

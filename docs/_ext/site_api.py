@@ -67,8 +67,7 @@ def _place(package: str) -> Path:
 def _defines(file: Path) -> bool:
     """Whether a file is more than a package's docstring."""
     return file.stem != "__init__" or any(
-        isinstance(node, ast.ClassDef | ast.FunctionDef)
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        isinstance(node, ast.ClassDef | ast.FunctionDef) for node in ast.parse(file.read_text(encoding="utf-8")).body
     )
 
 

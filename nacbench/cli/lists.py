@@ -1,6 +1,8 @@
 """``nacbench tasks`` and ``nacbench models``: what there is, and whether it can run here."""
 
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +10,11 @@ import typer
 
 from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
-from nacbench.cli.shared.tables import print_table
+from nacbench.cli.shared.tables import counted, print_table
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
-    from nacbench.contracts.spec import TaskSpec
 
 
 def tasks(
@@ -120,22 +121,26 @@ def models(
     loaded, broken = MODELS.load_all()
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
     scale_of_size = {size: scale for scale, size in SIZE_OF_SCALE.items()}
-    rows: list[dict[str, Any]] = []
-    for name, cls in loaded.items():
-        sizes = {}
-        for size in cls.presets or SIZE_OF_SCALE.values():
-            scale = scale_of_size.get(size, "paper")
-            sizes[size] = _count(cls.configured("model", size, {}), task_class.configured("task", scale, {}))
-        rows.append(
-            {
-                "name": name,
-                "title": cls.title,
-                "reads": cls.reads,
-                "origin": origins[name],
-                "citation": cls.citation,
-                "parameters": sizes,
-            }
+    configured = {
+        (name, size): (
+            cls.configured("model", size, {}),
+            task_class.configured("task", scale_of_size.get(size, "paper"), {}),
         )
+        for name, cls in loaded.items()
+        for size in cls.presets or SIZE_OF_SCALE.values()
+    }
+    counts = _counts(configured)
+    rows = [
+        {
+            "name": name,
+            "title": cls.title,
+            "reads": cls.reads,
+            "origin": origins[name],
+            "citation": cls.citation,
+            "parameters": {size: count for (model, size), count in counts.items() if model == name},
+        }
+        for name, cls in loaded.items()
+    ]
     if as_json:
         typer.echo(json.dumps({"models": rows, "broken": broken}, indent=2))
         return
@@ -155,12 +160,23 @@ def _reference_task() -> Any:
     return ReferenceImages
 
 
-def _count(model: "Model", task: Any) -> int | str:
-    """Parameters of tokenizer and core on no device, or why there are none."""
-    from nacbench.profiling.sizing import parameters_of
+def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[tuple[str, str], int | str]:
+    """Return parameters of tokenizer and core, or why there are none; count only what no earlier call has counted."""
+    from nacbench.contracts.model import spec_for
+    from nacbench.profiling.parameter_counts import count_and_keep, kept_count
 
-    spec: TaskSpec = task.spec()
-    return model.unsupported(spec) or parameters_of(model, task)
+    counts: dict[tuple[str, str], int | str] = {}
+    unknown = []
+    for key, (model, task) in configured.items():
+        known = model.unsupported(spec_for(model, task.spec())) or kept_count(model, task)
+        if known is None:
+            unknown.append(key)
+        counts[key] = 0 if known is None else known  # in its place, so that the order stays that of the sizes
+    if unknown:
+        label = f"counting the parameters of {counted(len(unknown), 'network')}, once"
+        with typer.progressbar(unknown, label=label, file=sys.stderr) as bar:
+            counts |= {key: count_and_keep(*configured[key]) for key in bar}
+    return counts
 
 
 def _millions(count: int | str | None) -> str:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import AnyTask
     from nacbench.running.runner import Outcome
-    from nacbench.training.execution import Execution
 
 WHAT = "What to compute (part of the run's identity)"
 HOW = "How to compute it"
@@ -101,36 +99,29 @@ def run(
 
     Interrupted runs (Ctrl-C, SIGTERM, a crash) go on from their last checkpoint when the same command is given again.
     """
-    from nacbench.machine.hardware import check_device
-    from nacbench.running.config import parse_setting, read_yaml, resolve
+    from nacbench.api import Means, run_layers
+    from nacbench.running.config import parse_setting, read_yaml
 
-    load_plugins(plugin)
     given = {
         **_named("task", task),
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
     }
     layers = [read_yaml(config)] if config else []
-    resolved = resolve(*layers, given, *(parse_setting(text) for text in settings or []))
-    where = check_device(device)
-
-    def execution() -> "Execution":
-        from nacbench.training.execution import Execution, default_workers
-
-        return Execution(
-            device=where,
-            workers=workers if workers is not None else default_workers(where),
-            checkpoint_seconds=checkpoint_seconds,
-            cuda_graphs=cuda_graphs,
-            compile=compile_,
-            show_progress=not quiet,
-        )
-
-    from nacbench.running import runner
-
+    means = Means(
+        out=out,
+        data_root=data_root,
+        device=device,
+        workers=workers,
+        checkpoint_seconds=checkpoint_seconds,
+        cuda_graphs=cuda_graphs,
+        compile=compile_,
+        force=force,
+        quiet=quiet,
+    )
     with interruption_explained():
-        outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
-    for line in _summary(outcome, resolved.task_plugin):
+        outcome = run_layers([*layers, given, *(parse_setting(text) for text in settings or [])], plugin or [], means)
+    for line in _summary(outcome):
         typer.echo(line)
 
 
@@ -138,7 +129,7 @@ def _named(section: str, name: str | None) -> dict[str, Any]:
     return {section: {"name": name}} if name is not None else {}
 
 
-def _summary(outcome: "Outcome", task: "AnyTask") -> list[str]:
+def _summary(outcome: "Outcome") -> list[str]:
     from nacbench.text import duration
 
     record = outcome.record
@@ -154,7 +145,7 @@ def _summary(outcome: "Outcome", task: "AnyTask") -> list[str]:
     return [
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
-        f"  {task.score_line(record.metrics, record.data.splits)}",
+        f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",

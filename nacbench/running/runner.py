@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's record, where it lies, and whether it was there already."""
+    """A run's record, where it lies, whether it was there already, and the configuration that was asked for."""
 
     record: RunRecord
     folder: Path
     was_finished: bool
+    config: RunConfig
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:
@@ -72,7 +73,7 @@ def run(
     folder = run_folder(store, config.task.name, config.model.name, identity.run_id)
     record = _whole_record(folder)
     if record and not force:
-        return Outcome(record, folder, True)
+        return Outcome(record, folder, True, config)
     reason = unsupported(config)
     if reason:
         leave_failure(folder, config, identity.run_id, "skipped", reason)
@@ -90,7 +91,7 @@ def run(
     job = Job(config, identity, folder, data_root, settings, accelerator)
     trained = Trained(before.record, before.folder) if before else None
     if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes
-        return Outcome(compute(job, trained, None), folder, False)
+        return Outcome(compute(job, trained, None), folder, False, config)
     with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
         return _compute_or_say_why_not(job, trained, claim)
 
@@ -108,11 +109,11 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> 
     try:
         record = finished(job.folder)
         if record:
-            return Outcome(record, job.folder, True)
+            return Outcome(record, job.folder, True, job.config)
     except BrokenFileError as error:
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
     try:
-        return Outcome(compute(job, trained, claim), job.folder, False)
+        return Outcome(compute(job, trained, claim), job.folder, False, job.config)
     except (TakenOverError, Interrupted, KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:

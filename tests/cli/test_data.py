@@ -22,9 +22,7 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.mirror.hub import HubDataset
-from nacbench.data.images.recipe import ImageRecipe
-from nacbench.data.images.task import HubImageTask
+from nacbench import HubDataset, HubImageTask, ImageRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +46,11 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.mirror.source import Archive, LocalFiles
-from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import Task
+from nacbench import Archive, EvaluationTask, LocalFiles, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniatureShifted(Task):
+class MiniatureShifted(EvaluationTask):
     title = "Miniature, shifted"
     modality = "image"
     classes = 2

@@ -15,7 +15,7 @@ models: [vit]
 scale: smoke
 """
 PLUGIN = """
-from nacbench.contracts.model import Model
+from nacbench import Model
 
 
 class HintedModel(Model):

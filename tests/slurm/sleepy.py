@@ -12,11 +12,8 @@ from typing import Any
 
 import torch
 
-from nacbench.contracts.model import Model
-from nacbench.data.images.recipe import ImageRecipe
-from nacbench.data.images.task import ImageTask
-from nacbench.data.mirror.cache import Arrays, fingerprint
-from nacbench.machine.process import slurm_job
+from nacbench import Arrays, ImageRecipe, ImageTask, Model, fingerprint
+from nacbench.machine.process import slurm_job  # a test's own look inside
 
 
 @dataclass(frozen=True, kw_only=True)

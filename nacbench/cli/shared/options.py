@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from nacbench.data.mirror.places import data_root_of
+
+__all__ = ["DataRoot", "Json", "Plugins", "complete_model", "complete_task", "data_root_of", "load_plugins"]
+
 
 def _names(kind: str, incomplete: str) -> list[str]:
     from nacbench.registry import MODELS, TASKS
@@ -42,23 +46,3 @@ def load_plugins(files: list[Path] | None) -> None:
 
     for file in files or []:
         load_plugin_file(file)
-
-
-def data_root_of(option: Path | None, *, new: bool = False) -> Path:
-    """The mirror to use.
-
-    Args:
-        option: what the user named.
-        new: it may be one that does not exist yet, as it will be filled.
-
-    Raises:
-        UserError: if a folder was named that does not exist, or what was named is not a folder.
-    """
-    from nacbench.data.mirror.places import default_data_root
-    from nacbench.errors import UserError
-
-    if option is None:
-        return default_data_root()
-    if not option.is_dir() and (option.exists() or not new):
-        raise UserError(f"--data-root {option}: there is no such folder")
-    return option

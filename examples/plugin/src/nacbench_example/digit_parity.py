@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.mirror.cache import Arrays, fingerprint
-from nacbench.registry import TASKS
+from nacbench import Arrays, fingerprint, get_task
 
-Digits = TASKS.get("digits")
+Digits = get_task("digits")
 
 
 @dataclass(frozen=True, kw_only=True)

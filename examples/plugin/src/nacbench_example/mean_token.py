@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.contracts.model import Model
-from nacbench.contracts.spec import TaskSpec
+from nacbench import Model, TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,240 @@
+"""What people do from Python: do a run, load its network, read runs as a table, write a report.
+
+These functions are offered as ``from nacbench import run, load, records, report``.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nacbench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nacbench.inspection.trained import TrainedRun
+    from nacbench.running.config import RunConfig
+    from nacbench.running.runner import Outcome
+    from nacbench.training.execution import Execution
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """How to compute a run: nothing here changes its number.
+
+    Attributes:
+        out: folder of runs.
+        data_root: mirror of data sets; None: ``NACBENCH_DATA``, or a folder in the cache.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: processes that prepare batches; None: 0 on a CPU, up to 8 with a GPU.
+        checkpoint_seconds: time between checkpoints.
+        cuda_graphs: launch steps as CUDA graphs, on one GPU, where the model allows it.
+        compile: use torch.compile.
+        force: compute a finished run again; the old one is kept aside.
+        quiet: show no progress.
+    """
+
+    out: PathLike = "runs"
+    data_root: PathLike | None = None
+    device: str = "auto"
+    workers: int | None = None
+    checkpoint_seconds: float = 60.0
+    cuda_graphs: bool = True
+    compile: bool = False
+    force: bool = False
+    quiet: bool = False
+
+
+def run(
+    task: str | Mapping[str, Any] | None = None,
+    model: str | Mapping[str, Any] | None = None,
+    *,
+    scale: str | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    config: PathLike | None = None,
+    plugins: Sequence[PathLike] = (),
+    out: PathLike = "runs",
+    data_root: PathLike | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    cuda_graphs: bool = True,
+    compile: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> Outcome:
+    """Train a model on a task and score it, as ``nacbench run`` does: what is finished is not computed again.
+
+    ``run("digits", "nac", scale="smoke", training={"lr": 3e-4})``; dotted keys do the same:
+    ``run("digits", "nac", **{"training.lr": 3e-4, "model.depth": 2})``.
+
+    Args:
+        task: name of the task, or a mapping with its ``name`` and options.
+        model: name of the model, or a mapping with its ``name``, ``size`` and options.
+        scale: ``smoke``, ``mini`` (the default) or ``paper``.
+        seed: of weights, batches and noise; 0 by default.
+        precision: ``auto`` (the default), ``fp32`` or ``bf16``.
+        config: YAML file with any of these settings; what is given here wins.
+        plugins: Python files that define tasks or models.
+        out: folder of runs.
+        data_root: mirror of data sets; None: ``NACBENCH_DATA``, or a folder in the cache.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: processes that prepare batches; None: 0 on a CPU, up to 8 with a GPU.
+        checkpoint_seconds: time between checkpoints.
+        cuda_graphs: launch steps as CUDA graphs, on one GPU, where the model allows it.
+        compile: use torch.compile.
+        force: compute a finished run again; the old one is kept aside.
+        quiet: show no progress.
+        settings: any other setting, nested or with dotted keys.
+
+    Returns:
+        The run's record, its folder, and whether it was there already.
+
+    Raises:
+        UserError: on an unknown name or setting, a value out of its range, or missing data.
+        Interrupted: a signal asked to stop; the same call goes on from the last checkpoint.
+    """
+    from nacbench.running.config import read_yaml
+
+    named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
+    given = {key: value for key, value in named.items() if value is not None}
+    layers = [given, *(nested(key, value) for key, value in settings.items())]
+    means = Means(
+        out=out,
+        data_root=data_root,
+        device=device,
+        workers=workers,
+        checkpoint_seconds=checkpoint_seconds,
+        cuda_graphs=cuda_graphs,
+        compile=compile,
+        force=force,
+        quiet=quiet,
+    )
+    return run_layers([read_yaml(Path(config)), *layers] if config else layers, plugins, means)
+
+
+def run_layers(layers: Sequence[Mapping[str, Any]], plugins: Sequence[PathLike], means: Means) -> Outcome:
+    """Do the run that some layers of settings describe, later ones winning: what `run` and ``nacbench run`` share.
+
+    Raises:
+        UserError: as `run`.
+    """
+    from nacbench.data.mirror.places import data_root_of
+    from nacbench.machine.hardware import check_device
+    from nacbench.registry import load_plugin_file
+    from nacbench.running.config import resolve
+
+    for file in plugins:
+        load_plugin_file(Path(file))
+    config: RunConfig = resolve(*layers)
+    device = check_device(means.device)
+
+    def execution() -> Execution:  # asked only where there is something to compute: it imports torch
+        from nacbench.training.execution import Execution, default_workers
+
+        return Execution(
+            device=device,
+            workers=means.workers if means.workers is not None else default_workers(device),
+            checkpoint_seconds=means.checkpoint_seconds,
+            cuda_graphs=means.cuda_graphs,
+            compile=means.compile,
+            show_progress=not means.quiet,
+        )
+
+    from nacbench.running import runner
+
+    root = data_root_of(None if means.data_root is None else Path(means.data_root))
+    return runner.run(config, store=Path(means.out), data_root=root, execution=execution, force=means.force)
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return ``{"training": {"lr": 3e-4}}`` for the key ``training.lr`` and its value.
+
+    Raises:
+        UserError: if the key has an empty part.
+    """
+    parts = key.split(".")
+    if not all(part.strip() for part in parts):
+        raise UserError(f"setting {key!r}: write it with names between the dots, for example training.lr")
+    for part in reversed(parts):
+        value = {part.strip(): value}
+    assert isinstance(value, dict)
+    return value
+
+
+def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:
+    """Load the network that a run ended with, in evaluation mode, on the CPU, with its task, record and config.
+
+    Args:
+        run: the run's folder, or the beginning of its id.
+        out: folder of runs that an id is looked for in.
+        plugins: Python files that define its task or model.
+
+    Raises:
+        UserError: if there is no such finished run, its weights were left out, or its network is another run's.
+    """
+    from nacbench.inspection.trained import load_run
+    from nacbench.recording.store import locate
+    from nacbench.registry import load_plugin_file
+
+    for file in plugins:
+        load_plugin_file(Path(file))
+    return load_run(locate(os.fspath(run), Path(out)))
+
+
+def records(*folders: PathLike) -> pd.DataFrame:
+    """Read finished runs as a table: a row a run, a column each setting (``model.depth``) and metric (``test.nll``).
+
+    Columns have a type of their own: whole numbers ``Int64``, truth values ``boolean``, text ``string``, numbers
+    ``float64``; a setting that a run does not have is missing in its row.
+
+    Args:
+        folders: of runs; ``runs`` by default.
+
+    Raises:
+        UserError: if a folder does not exist.
+    """
+    import pandas as pd
+
+    from nacbench.recording.index import read_runs
+    from nacbench.recording.table import rows_of, typed
+
+    found = read_runs(*(Path(folder) for folder in folders or ("runs",)))
+    for line in found.broken:
+        warnings.warn(line, stacklevel=2)
+    return pd.DataFrame(typed(rows_of(found.runs)))
+
+
+def report(
+    runs: PathLike | Sequence[PathLike], out: PathLike = "report", *, html: bool = False, mixed: bool = False
+) -> list[Path]:
+    """Write tables and figures of finished runs, as ``nacbench report`` does.
+
+    Args:
+        runs: a folder of runs, or several.
+        out: folder to write to.
+        html: write ``index.html``, too: one page that needs no network.
+        mixed: show runs of a task together though code, data or scale differ.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UserError: if a folder does not exist, none holds a finished run, or runs are mixed and should not be.
+    """
+    from nacbench.reporting.build import build_report
+
+    folders = [runs] if isinstance(runs, str | os.PathLike) else runs
+    built = build_report([Path(folder) for folder in folders], Path(out), mixed=mixed, html=html)
+    for line in built.warnings:
+        warnings.warn(line, stacklevel=2)
+    return list(built.files)

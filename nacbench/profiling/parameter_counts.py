@@ -1,0 +1,139 @@
+"""Parameters of models on tasks, kept in the cache: counting builds every network, which takes torch and seconds.
+
+A count is kept under a digest of all that it follows from: the code of this package, the plug-ins' own code, the
+installed packages and the configuration. What changes is counted again; nothing is ever out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacbench.code_digest import ROOT
+from nacbench.data.mirror.places import cache_folder
+from nacbench.files import write_json
+
+if TYPE_CHECKING:
+    from nacbench.contracts.model import Model
+    from nacbench.contracts.task import Task
+
+
+def kept_count(model: Model, task: Task) -> int | None:
+    """Return the parameters of a model on a task, tokenizer included, if they were counted before; imports no torch."""
+    return _read().get(_key(model, task))
+
+
+def count_and_keep(model: Model, task: Task) -> int:
+    """Count the parameters of a model on a task, tokenizer included, and keep the number for `kept_count`."""
+    from nacbench.profiling.sizing import parameters_of
+
+    count = parameters_of(model, task)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        write_json(_file(), {**_read(), _key(model, task): count})
+    return count
+
+
+def _file() -> Path:
+    return cache_folder() / "parameters" / f"{_everything_installed()}.json"
+
+
+def _read() -> dict[str, int]:
+    """Return what is kept; nothing where any of it is not as we write it."""
+    try:
+        content = json.loads(_file().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    # type() and not isinstance(): true is an int to Python
+    whole = isinstance(content, dict) and all(type(count) is int and count >= 0 for count in content.values())
+    return content if whole else {}
+
+
+def _key(model: Model, task: Task) -> str:
+    files = sorted({file for plugin in (model, task) for file in _files_of(type(plugin))})
+    parts = [
+        *(f"{type(plugin).__module__}.{type(plugin).__qualname__} {plugin.options()!r}" for plugin in (model, task)),
+        repr(task.spec()),
+    ]
+    return _digest([*(part.encode() for part in parts), *map(_content, files)])
+
+
+@cache
+def _everything_installed() -> str:
+    """Return a digest of this package's code, and of the name and version of every installed package."""
+    code = sorted(Path(folder, name) for folder, _, names in os.walk(ROOT, followlinks=True) for name in names)
+    return _digest([*_versions(), *(_content(file) for file in code if file.suffix == ".py")])
+
+
+def _versions() -> Iterator[bytes]:
+    """Yield the names of the folders of metadata, which have the version in them: far quicker than reading them."""
+    for entry in sys.path:
+        try:
+            names = sorted(os.listdir(entry or "."))  # noqa: PTH208 (twice as fast)
+        except OSError:
+            continue
+        yield from (name.encode() for name in names if name.endswith((".dist-info", ".egg-info")))
+
+
+def _files_of(cls: type) -> set[Path]:
+    """Return the files of a plug-in from outside, with what they import from beside them or from their own package."""
+    files: set[Path] = set()
+    for base in cls.__mro__:
+        file = getattr(sys.modules.get(base.__module__), "__file__", None)
+        if not base.__module__.startswith(("nacbench.", "builtins")) and file is not None:
+            package = base.__module__.partition(".")[0]
+            files |= _with_neighbours(Path(file)) if package == base.__module__ else _package(package)
+    return files
+
+
+def _package(name: str) -> set[Path]:
+    return {file for folder in sys.modules[name].__path__ for file in Path(folder).rglob("*.py")}
+
+
+def _with_neighbours(file: Path) -> set[Path]:
+    found, waiting = set(), [file]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += [place for name in _imported_names(one) for place in _beside(one.parent, name)]
+    return found
+
+
+def _imported_names(file: Path) -> Iterable[str]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, ValueError, SyntaxError):  # its bytes count anyway
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    module = folder / f"{name}.py"
+    return [module] if module.is_file() else sorted((folder / name).rglob("*.py"))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    """Return a digest of some texts, each with its length, so that nothing can move from one to the next unseen."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"%d " % len(part) + part)
+    return digest.hexdigest()[:32]

@@ -26,7 +26,7 @@ extensions = [
 ]
 
 # Markdown
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 highlight_language = "text"  # of indented blocks; fenced ones say what they are
 

@@ -5,7 +5,19 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import UserError
-from tests.data.mirror.archives import JUNK, LOCAL, MESHES, Site, files_of, remove, served, shapes, tarred, user_folder, zipped
+from tests.data.mirror.archives import (
+    JUNK,
+    LOCAL,
+    MESHES,
+    Site,
+    files_of,
+    remove,
+    served,
+    shapes,
+    tarred,
+    user_folder,
+    zipped,
+)
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -12,7 +12,7 @@ def made_record(**changes: Any) -> RunRecord:
 
     Args:
         changes: ``task``, ``model``, ``size``, ``scale``, ``seed``, ``score`` on test, ``lr``, ``engine`` (a code
-            digest), ``notes``.
+            digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from).
     """
     given = {
         "task": "digits",
@@ -24,6 +24,8 @@ def made_record(**changes: Any) -> RunRecord:
         "lr": 0.001,
         "engine": "e1",
         "notes": [],
+        "protocol": "supervised",
+        "trained_on": None,
         **changes,
     }
     config = {
@@ -41,6 +43,8 @@ def made_record(**changes: Any) -> RunRecord:
             "run_id": named.replace("/", "_"),
             **{key: given[key] for key in ("task", "model", "size", "scale", "seed")},
             "precision": "bf16",
+            "protocol": given["protocol"],
+            "source": {"task": given["trained_on"], "run_id": "trained-run"} if given["trained_on"] else None,
             "metric": "accuracy",
             "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},

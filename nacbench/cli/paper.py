@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.options import DataRoot, Json, data_root_of
-from nacbench.cli.sweep import Asked
 
 if TYPE_CHECKING:
     from nacbench.recording.index import Run

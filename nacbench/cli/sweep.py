@@ -1,15 +1,14 @@
 """``nacbench sweep``: many runs at once, here or on a Slurm cluster."""
 
 import json
-import shlex
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.asked import Asked, on_sweep
+from nacbench.cli.shared.options import Json, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
 from nacbench.errors import UserError
 
@@ -25,41 +24,6 @@ app = typer.Typer(
     epilog="SWEEP is a YAML file or a suite: nacbench sweep suites lists them. Start with: "
     "[bold]nacbench sweep plan smoke[/bold]",
 )
-
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file, or a suite's name.")]
-Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")]
-ProfileOption = Annotated[
-    str | None,
-    typer.Option(
-        "--profile", metavar="FILE", help="An executor's YAML, local or debug.  [dim]\\[default: the sweep's][/dim]"
-    ),
-]
-RUNS = Path("runs")
-LOOKING = ("status", "logs", "cancel")  # they take no --profile
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user named. Hints repeat it: in another folder, or on other data, it would be another sweep."""
-
-    sweep: str
-    out: Path = RUNS
-    profile: str | None = None
-    data_root: Path | None = None
-    plugin: list[Path] | None = None
-
-    def command(self, verb: str) -> str:
-        """The command line, for a shell, that carries out another verb on the same."""
-        words = ["nacbench", "sweep", verb, self.sweep]
-        if self.out != RUNS:
-            words += ["--out", str(self.out)]
-        if self.profile is not None and verb not in LOOKING:
-            words += ["--profile", self.profile]
-        if self.data_root is not None:
-            words += ["--data-root", str(self.data_root)]
-        for file in self.plugin or []:
-            words += ["--plugin", str(file)]
-        return shlex.join(words)
 
 
 @app.callback()
@@ -82,12 +46,10 @@ def suites() -> None:
 
 
 @app.command()
+@on_sweep
 def plan(
-    sweep: Sweep,
-    out: Out = RUNS,
-    profile: ProfileOption = None,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
+    *,
+    asked: Asked,
     as_json: Json = False,
 ) -> None:
     """Say what a submission would start, what is done, what data is missing, and how long it may take: a dry run."""
@@ -95,7 +57,6 @@ def plan(
     from nacbench.sweep.state import observe
     from nacbench.text import duration
 
-    asked = Asked(sweep, out, profile, data_root, plugin)
     planned, place = _plan(asked)
     standings = observe(planned.runs, place.store)
     if as_json:
@@ -121,12 +82,10 @@ def plan(
 
 
 @app.command()
+@on_sweep
 def submit(
-    sweep: Sweep,
-    out: Out = RUNS,
-    profile: ProfileOption = None,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
+    *,
+    asked: Asked,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Start the runs whose data is there, and leave the others.")
     ] = False,
@@ -135,34 +94,27 @@ def submit(
 
     On Slurm it returns at once. Submitting again starts only what is missing then.
     """
-    _submit(Asked(sweep, out, profile, data_root, plugin), allow_missing=allow_missing)
+    _submit(asked, allow_missing=allow_missing)
 
 
 @app.command()
-def resume(
-    sweep: Sweep,
-    out: Out = RUNS,
-    profile: ProfileOption = None,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
-) -> None:
+@on_sweep
+def resume(*, asked: Asked) -> None:
     """Start what is missing and what was cancelled; every run goes on from its last checkpoint."""
-    _submit(Asked(sweep, out, profile, data_root, plugin), also=("cancelled",), allow_missing=True)
+    _submit(asked, also=("cancelled",), allow_missing=True)
 
 
 @app.command()
+@on_sweep
 def retry(
-    sweep: Sweep,
+    *,
     failed: Annotated[
         str,
         typer.Option(
             metavar="CAUSES", help="Which failures: error, oom, disk, timeout, node, attempts; several with commas."
         ),
     ] = "error,oom,disk,timeout,node,attempts",
-    out: Out = RUNS,
-    profile: ProfileOption = None,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
+    asked: Asked,
 ) -> None:
     """Start failed runs again, and what is missing; their past failures are kept in their folders."""
     from nacbench.errors import unknown
@@ -172,22 +124,20 @@ def retry(
     for name in failed.split(","):
         if name.strip() not in CAUSES:
             raise unknown("cause of failure", name.strip(), CAUSES)
-    _submit(Asked(sweep, out, profile, data_root, plugin), retry=tuple(causes), allow_missing=True)
+    _submit(asked, retry=tuple(causes), allow_missing=True)
 
 
 @app.command()
+@on_sweep
 def status(
-    sweep: Sweep,
-    out: Out = RUNS,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
+    *,
+    asked: Asked,
     as_json: Json = False,
 ) -> None:
     """Say where every run stands: from files alone, with Slurm's word where it is to be had."""
     from nacbench.sweep.control import note_failures
     from nacbench.sweep.state import Observer
 
-    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
     planned, place = _plan(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
@@ -214,18 +164,16 @@ def status(
 
 
 @app.command()
+@on_sweep
 def logs(
-    sweep: Sweep,
+    *,
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or the start of one.")] = None,
     lines: Annotated[int, typer.Option(min=1, help="How many from the end of each file.")] = 20,
-    out: Out = RUNS,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
+    asked: Asked,
 ) -> None:
     """Print the ends of the logs, with the traceback: of one run, or of all that failed or were lost."""
     from nacbench.sweep.state import Observer
 
-    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
     planned, place = _plan(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
@@ -240,16 +188,11 @@ def logs(
 
 
 @app.command()
-def cancel(
-    sweep: Sweep,
-    out: Out = RUNS,
-    data_root: DataRoot = None,
-    plugin: Plugins = None,
-) -> None:
+@on_sweep
+def cancel(*, asked: Asked) -> None:
     """Stop what is queued or running; it goes on from its checkpoints when the sweep is resumed."""
     from nacbench.sweep.control import cancel as cancel_runs
 
-    asked = Asked(sweep, out, data_root=data_root, plugin=plugin)
     planned, place = _plan(asked)
     stopped = cancel_runs(planned, place)
     typer.echo(f"cancelled {counted(len(stopped), 'run')}" if stopped else "nothing is under way")

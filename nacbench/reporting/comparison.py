@@ -149,7 +149,7 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
     found = [item for item in everything if name in (item.first.model, item.label)]
     if not found:
         single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
-        found = [Series([run], f"seed {run.seed}") for run in single]
+        found = [Series([run], {"seed": str(run.seed)}) for run in single]
     if len(found) == 1:
         return found[0]
     if found:

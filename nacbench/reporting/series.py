@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,11 +22,12 @@ class Series:
 
     Attributes:
         runs: one a seed, sorted by seed.
-        variant: how this series differs from the others of the same task, model, size and scale; mostly empty.
+        differing: the settings, as text by name, in which this series differs from the others of the same task, model,
+            size and scale; mostly empty.
     """
 
     runs: Sequence[Run]
-    variant: str
+    differing: Mapping[str, str]
 
     @property
     def first(self) -> Run:
@@ -34,10 +35,24 @@ class Series:
         return self.runs[0]
 
     @property
+    def is_trained_here(self) -> bool:
+        """Whether these runs trained the network that they score; otherwise another run did, and they only took it."""
+        return not self.first.source
+
+    @property
+    def variant(self) -> str:
+        """The differing settings in one line."""
+        return ", ".join(f"{name}={value}" for name, value in self.differing.items())
+
+    @property
     def label(self) -> str:
-        """The model's name with its size, and the variant if there is one."""
-        name = f"{self.first.model} ({self.first.model_size})"
-        return f"{name}, {self.variant}" if self.variant else name
+        """The model's name with its size and the differing settings."""
+        return self.label_without(())
+
+    def label_without(self, names: Collection[str]) -> str:
+        """The label without these settings."""
+        differing = [f"{name}={value}" for name, value in self.differing.items() if name not in names]
+        return ", ".join([f"{self.first.model} ({self.first.model_size})", *differing])
 
     @cached_property
     def score(self) -> Mean:
@@ -52,6 +67,10 @@ class Series:
     def mean(self, value: Callable[[Run], float]) -> Mean:
         """A number of each run, over seeds."""
         return t_interval([value(run) for run in self.runs])
+
+    def has(self, *names: str) -> bool:
+        """Whether all runs have all of these metrics, or measured them."""
+        return all(run.numbers().keys() >= set(names) for run in self.runs)
 
     def metric(self, name: str, split: str = "test") -> Mean | None:
         """A metric, or what was measured, over seeds; None if a run does not have it."""
@@ -80,8 +99,8 @@ def group(runs: Iterable[Run]) -> list[Series]:
         settings = {key: leaves(json.loads(run.settings)) if len(cell) > 1 else {} for key, run in firsts.items()}
         differing = _differing(settings.values())
         for key, seeds in cell.items():
-            variant = ", ".join(f"{name}={_shown(settings[key], name)}" for name in differing)
-            series.append(Series([seeds[seed] for seed in sorted(seeds)], variant))
+            own = {name: _shown(settings[key], name) for name in differing}
+            series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
     return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
 
 

@@ -2,11 +2,14 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.cli.sweep import Asked
+from nacbench.cli.shared.asked import LOOKING, Asked
+from nacbench.cli.sweep import app as sweep_app
 
 SWEEP = """
 name: mine
@@ -48,3 +51,14 @@ def test_a_hint_repeats_no_defaults_and_only_what_its_verb_takes() -> None:
     asked = Asked("smoke", Path("elsewhere"), "debug")
     assert asked.command("logs") == "nacbench sweep logs smoke --out elsewhere"
     assert asked.command("retry") == "nacbench sweep retry smoke --out elsewhere --profile debug"
+
+
+def test_every_verb_has_the_shared_options_in_one_order_and_those_that_start_nothing_no_profile() -> None:
+    verbs: dict[str, Any] = get_command(sweep_app).commands  # type: ignore[attr-defined]
+    shared = ["out", "profile", "data_root", "plugin"]
+    for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel"):
+        names = [parameter.name for parameter in verbs[name].params]
+        assert names[0] == "sweep"
+        expected = [own for own in shared if own != "profile" or name not in LOOKING]
+        assert [own for own in names if own in shared] == expected, name
+    assert [p.name for p in verbs["logs"].params] == ["sweep", "run", "lines", "out", "data_root", "plugin"]

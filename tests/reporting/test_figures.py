@@ -18,9 +18,8 @@ def series(records: Iterable[RunRecord]) -> list[Series]:
     return group([row_of(record, f"made-{number}", 1, 1) for number, record in enumerate(records)])
 
 
-def changed(record: RunRecord, protocol: str = "supervised", **metrics: float) -> RunRecord:
-    test = {**record.metrics["test"], **metrics}
-    return record.model_copy(update={"protocol": protocol, "metrics": {**record.metrics, "test": test}})
+def changed(record: RunRecord, **metrics: float) -> RunRecord:
+    return record.model_copy(update={"metrics": {**record.metrics, "test": {**record.metrics["test"], **metrics}}})
 
 
 def sized(modules: int, score: float, seconds: float) -> RunRecord:
@@ -97,7 +96,9 @@ def test_variants_of_a_model_at_one_cost_can_be_told_apart_and_stay_within_per_c
 
 
 def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
-    record = changed(made_record(task="lowshot"), "low-shot", **{f"accuracy/{k}-shot": k / 50 for k in (4, 1, 16)})
+    record = changed(
+        made_record(task="lowshot", protocol="low-shot"), **{f"accuracy/{k}-shot": k / 50 for k in (4, 1, 16)}
+    )
     splits = {f"shots-{k}": {"accuracy": k / 50, "half_width_95": 0.01} for k in (1, 4, 16)}
     record = record.model_copy(update={"metrics": {**record.metrics, **splits}})
     (axes,) = axes_of(draw_shots(series([record])))
@@ -108,7 +109,7 @@ def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
 
 def test_corruptions_stand_beside_the_clean_error() -> None:
     metrics = {"clean_accuracy": 0.95, "error/fog": 0.4, "error/jpeg_compression": 0.2}
-    panel, _ = axes_of(draw_corruptions(series([changed(made_record(task="digits-c"), "ood", **metrics)])))
+    panel, _ = axes_of(draw_corruptions(series([changed(made_record(task="digits-c", protocol="ood"), **metrics)])))
     assert [label.get_text() for label in panel.get_xticklabels()] == ["clean", "fog", "jpeg compression"]
     assert [text.get_text() for text in panel.texts] == ["5", "40", "20"]
     assert draw_corruptions(series([made_record()])) is None

@@ -16,7 +16,7 @@ from tests.made import made_record
 
 
 def pruned(seed: int, scores: dict[int, float], kept: float) -> RunRecord:
-    record = made_record(task="digits-pruned", seed=seed)
+    record = made_record(task="digits-pruned", seed=seed, protocol="pruned", trained_on="digits")
     test = {"accuracy": scores[round(100 * kept)], "kept": kept}
     measured = {
         f"kept/{share}": {
@@ -32,7 +32,7 @@ def pruned(seed: int, scores: dict[int, float], kept: float) -> RunRecord:
         for share in scores
     }
     metrics = {"test": test, **{f"kept/{share}": {"accuracy": score} for share, score in scores.items()}}
-    return record.model_copy(update={"protocol": "pruned", "metrics": metrics, "measured": measured})
+    return record.model_copy(update={"metrics": metrics, "measured": measured})
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def test_a_row_for_each_share_with_what_it_costs(series: list[Series]) -> None:
     assert [row[9] for row in table.rows] == ["0.100", "0.050", "0.010"]
     assert table.frame["chosen_by_seeds"].tolist() == [1, 1, 0]
     assert table.frame["relative_drop"].tolist() == pytest.approx([0, (2 / 90 + 2 / 80) / 2, (4 / 9 + 1 / 2) / 2])
-    assert pruning_table([item for item in series if item.first.protocol == "supervised"]) is None
+    assert pruning_table([item for item in series if item.is_trained_here]) is None
 
 
 def test_losses_are_of_each_runs_own_whole_network(series: list[Series]) -> None:
-    item = next(own for own in series if own.first.protocol == "pruned")
+    item = next(own for own in series if not own.is_trained_here)
     assert shares_of(item) == ["kept/100", "kept/50", "kept/10"]
     loss = loss_of(item, "kept/100")
     assert (loss.value, loss.half_width) == (0, 0)

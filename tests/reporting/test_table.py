@@ -118,14 +118,16 @@ def test_hostile_names_stay_text() -> None:
 
 def shifted(seed: int, clean: float, **metrics: float) -> RunRecord:
     """A run that was scored on shifted data."""
-    return with_metrics(made_record(task="digits-c", seed=seed), "ood", {"clean_accuracy": clean, **metrics})
+    record = made_record(task="digits-c", seed=seed, protocol="ood", trained_on="digits")
+    return with_metrics(record, {"clean_accuracy": clean, **metrics})
 
 
 def adapted(model: str, seed: int = 0, **by_shots: tuple[float, float]) -> RunRecord:
     """A run that was adapted: accuracy and half width by number of shots (``one``, ``four``)."""
     shots = {"one": 1, "four": 4}
     test = {f"accuracy/{shots[name]}-shot": accuracy for name, (accuracy, _) in by_shots.items()}
-    record = with_metrics(made_record(task="lowshot-omniglot", model=model, seed=seed), "low-shot", test)
+    made = made_record(task="lowshot-omniglot", model=model, seed=seed, protocol="low-shot", trained_on="omniglot")
+    record = with_metrics(made, test)
     splits = {
         f"shots-{shots[name]}": {"accuracy": accuracy, "half_width_95": width}
         for name, (accuracy, width) in by_shots.items()
@@ -134,9 +136,8 @@ def adapted(model: str, seed: int = 0, **by_shots: tuple[float, float]) -> RunRe
     return record.model_copy(update={"metrics": {**record.metrics, **splits}, "details": details})
 
 
-def with_metrics(record: RunRecord, protocol: str, metrics: dict[str, float]) -> RunRecord:
-    test = {**record.metrics["test"], **metrics}
-    return record.model_copy(update={"protocol": protocol, "metrics": {"test": test}})
+def with_metrics(record: RunRecord, metrics: dict[str, float]) -> RunRecord:
+    return record.model_copy(update={"metrics": {"test": {**record.metrics["test"], **metrics}}})
 
 
 def cells_of(table: Table | None) -> list[Any]:
@@ -223,7 +224,7 @@ def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> No
 
 def test_the_cost_of_what_was_trained() -> None:
     table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
-    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "Test CPU")
+    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
     assert table is not None
     assert {row[0] for row in table.rows} == {"cifar10", "digits"}
 
@@ -236,7 +237,10 @@ def test_priors_stand_side_by_side_where_there_are_several() -> None:
         return record.model_copy(update={"identity": {**record.identity, "config": config}})
 
     runs = [of_prior("scale-free", 0.9), of_prior("none", 0.8), of_prior(None, 0.7)]
-    assert cells_of(prior_table(group_of(runs))) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
+    table = prior_table(group_of(runs))
+    assert cells_of(table) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
+    assert table is not None
+    assert {row[2] for row in table.rows} == {"nac (mini)"}, "the prior has columns of its own"
     assert prior_table(group_of(runs[:1])) is None
 
 

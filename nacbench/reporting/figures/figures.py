@@ -54,9 +54,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
 def draw_cost(series: Sequence[Series]) -> Figure | None:
     """Score against the operations of a forward pass, a panel a task; the line joins what nothing is better and cheaper
     than."""
-    panels = [
-        (t, rows) for t, rows in panels_of(s for s in series if s.first.protocol == "supervised") if len(rows) > 1
-    ]
+    panels = [(t, rows) for t, rows in panels_of(item for item in series if item.is_trained_here) if len(rows) > 1]
     if not panels:
         return None
     colours = palette([item.first.model for item in series])
@@ -86,16 +84,16 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
 
 def draw_shots(series: Sequence[Series]) -> Figure | None:
     """Accuracy by number of examples a class, a panel a task."""
-    panels = panels_of(item for item in series if shots_of(item.first))
+    panels = panels_of(item for item in series if shots_of(item))
     if not panels:
         return None
     colours = palette([item.first.model for item in series])
     with styled():
         figure, grid = grid_of(len(panels), 5.1)
         for axes, (title, rows) in zip(grid, panels, strict=False):
-            shots = sorted({k for item in rows for k in shots_of(item.first)})
+            shots = sorted({k for item in rows for k in shots_of(item)})
             for number, item in enumerate(rows):
-                means = [(k, adapted_mean(item, k)) for k in shots_of(item.first)]
+                means = [(k, adapted_mean(item, k)) for k in shots_of(item)]
                 axes.errorbar(
                     [k * 1.05**number for k, _ in means],  # side by side where they would cover each other
                     [100 * mean.value for _, mean in means],
@@ -154,7 +152,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
 
 def draw_sizes(series: Sequence[Series]) -> Figure | None:
     """Score against the number of modules or latents, with the speed-up of evaluation over the largest, as measured."""
-    sized = [item for item in series if item.first.protocol == "supervised" and _workspace(item)]
+    sized = [item for item in series if item.is_trained_here and _workspace(item)]
     panels = []
     for title, rows in panels_of(sized):
         kept = [item for item in rows if sum(_workspace(o) != _workspace(item) for o in rows if _same(o, item)) > 0]
@@ -196,15 +194,15 @@ def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
 
 def short_label(item: Series) -> str:
     """A label that fits beside an axis: the model, and how it differs."""
-    settings = (part.partition("=") for part in item.variant.split(", ") if part)
-    variant = ", ".join(f"{name.rpartition('.')[2]}{sign}{value}" for name, sign, value in settings)
-    return f"{item.first.model}, {variant}"[:48] if variant else item.first.model
+    settings = [f"{name.rpartition('.')[2]}={value}" for name, value in item.differing.items()]
+    return ", ".join([item.first.model, *settings])[:48]
 
 
 def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
     mean, run = item.score, item.first
     single = math.isnan(mean.half_width)
-    if single and run.metric == "accuracy" and run.protocol == "supervised":
+    # only then are the scored examples independent: a protocol may score one many times, or whole episodes
+    if single and run.metric == "accuracy" and item.is_trained_here:
         low, high = wilson_interval(round(mean.value * run.scored), run.scored)
         axes.plot([100 * low, 100 * high], [place, place], color="0.6", linewidth=0.8, zorder=0)
     axes.errorbar(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.reporting.figures.figures import bare, panels_of, short_label
 from nacbench.reporting.figures.plots import palette, styled
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.pruning import KEPT, mean_of, shares_of
+from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def draw_pruning(series: Sequence[Series]) -> Figure | None:
     """Accuracy against the share of modules kept, and against the measured speed-up; a row of panels a task."""
     from matplotlib.figure import Figure
 
-    panels = panels_of(item for item in series if item.first.protocol == "pruned")
+    panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
     if not panels:
         return None
     colours = palette([item.first.model for item in series])

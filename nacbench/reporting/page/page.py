@@ -20,7 +20,7 @@ from nacbench import __version__
 from nacbench.reporting.paper.claims import Finding, read_claims
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells
+from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells, score_values
 from nacbench.reporting.tables.table import Table
 
 MOST_RUNS = 20_000  # with more, single runs are left out: the file would be too large for a browser
@@ -102,17 +102,6 @@ def render_page(
 def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str, Any]:
     """What the script needs of a row: values to sort by, words to filter by, and the runs."""
     first = item.first
-    trained = item.train_seconds if first.protocol == "supervised" else None
-    values = [
-        first.task_label,
-        first.scale,
-        item.label,
-        item.score.value,
-        len(item.runs),
-        first.parameters,
-        first.forward_flops,
-        trained,
-    ]
     runs = [
         [
             r.seed,
@@ -128,7 +117,7 @@ def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str
         for r in (item.runs if with_runs else ())
     ]
     return {
-        "sort": [None if isinstance(value, float) and math.isnan(value) else value for value in values],
+        "sort": [None if isinstance(value, float) and math.isnan(value) else value for value in score_values(item)],
         "filter": {"task": first.task_label, "scale": first.scale, "model": first.model},
         "half_width_95": None if math.isnan(item.score.half_width) else item.score.half_width,
         "significantly_best": id(item) in winners,

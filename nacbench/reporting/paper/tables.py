@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,7 @@ from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.running.identity import flatten
 
@@ -30,14 +32,13 @@ SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "pruning": pruning_table,
 }
 COLUMNS = (
-    Column("task"),
-    Column("model"),
+    *NAMED,
     Column("ours (%)", number=True),
-    Column("seeds", number=True),
+    SEEDS,
     Column("published (%)", number=True),
     Column("source"),
 )
-OURS = 2  # number of its column
+OURS = len(NAMED)  # number of its column
 
 
 class Figure(BaseModel):
@@ -114,6 +115,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
     series = group(run for run in runs if run.task in tasks and run.scale == scale)
     winners = {id(item) for item in best(series)}
     rows: list[tuple[str, ...]] = []
+    numbers: list[dict[str, Any]] = []
     bold: set[tuple[int, int]] = set()
     for task in tasks:
         mine = [item for item in series if item.first.task == task]
@@ -124,20 +126,21 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
                 figures.remove(figure)
             if id(item) in winners:
                 bold.add((len(rows), OURS))
-            beside = (_figure(figure), figure.source) if figure else ("—", "")
-            rows.append((item.first.task_label, item.label, percent(item.score), str(len(item.runs)), *beside))
-        rows += [(task, _named(figure), "—", "0", _figure(figure), figure.source) for figure in figures]
+            rows.append((*named(item), percent(item.score), str(len(item.runs)), *_beside(figure)))
+            ours = {"mean": item.score.value, "half_width_95": item.score.half_width}
+            numbers.append({**identified(item), **ours, **_published(figure)})
+        rows += [(task, "paper", _label(figure), "—", "0", *_beside(figure)) for figure in figures]
+        numbers += [{**_identified(figure), **_published(figure)} for figure in figures]
     notes = [
         f"Ours: scale {scale}, mean over seeds ± half width of the 95 % Student t interval. An empty cell under "
         "published: no figure whose source was read."
     ]
     if scale != "paper":
         notes.append(f"Scale {scale} is not the paper's setting: these numbers cannot be compared with published ones.")
-    notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[5] == key for row in rows)]
+    notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[-1] == key for row in rows)]
     notes += [RULE] if bold else []
-    frame = pd.DataFrame(rows, columns=[column.head for column in COLUMNS])
     special = [SPECIAL[own](series) for own in paper_table(name).special]
-    main = Table(name, paper_table(name).title, COLUMNS, rows, notes, frame, frozenset(bold))
+    main = Table(name, paper_table(name).title, COLUMNS, rows, notes, pd.DataFrame(numbers), frozenset(bold))
     return Built(main, [table for table in special if table is not None])
 
 
@@ -149,10 +152,22 @@ def _is_of(run: Run, figure: Figure) -> bool:
     return all(settings.get(key) == value for key, value in figure.settings.items())
 
 
-def _figure(figure: Figure) -> str:
-    return f"{100 * figure.value:.2f}"
+def _beside(figure: Figure | None) -> tuple[str, str]:
+    return (f"{100 * figure.value:.2f}", figure.source) if figure else ("—", "")
 
 
-def _named(figure: Figure) -> str:
-    variant = ", ".join(f"{key}={value}" for key, value in figure.settings.items())
-    return f"{figure.model}, {variant}" if variant else figure.model
+def _published(figure: Figure | None) -> dict[str, Any]:
+    return {"published": figure.value, "source": figure.source} if figure else {}
+
+
+def _identified(figure: Figure) -> dict[str, Any]:
+    """The first columns of a CSV file for a published figure that no run of ours stands beside."""
+    return {"task": figure.task, "scale": "paper", "model": figure.model, "variant": _variant(figure), "seeds": 0}
+
+
+def _label(figure: Figure) -> str:
+    return ", ".join(filter(None, (figure.model, _variant(figure))))
+
+
+def _variant(figure: Figure) -> str:
+    return ", ".join(f"{key}={value}" for key, value in figure.settings.items())

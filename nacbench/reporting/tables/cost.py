@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series
+from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 
 COLUMNS = (
-    Column("task"),
-    Column("scale"),
-    Column("model"),
+    *NAMED,
     Column("test score (%)", number=True),
     Column("parameters", number=True),
     Column("GFLOPs", number=True),
@@ -18,6 +17,7 @@ COLUMNS = (
     Column("examples/s", number=True),
     Column("evaluation", number=True),
     Column("memory (GB)", number=True),
+    SEEDS,
     Column("machine"),
 )
 NOTE = (
@@ -27,13 +27,13 @@ NOTE = (
 
 
 def cost_table(series: Sequence[Series]) -> Table | None:
-    """Cost of every series that was trained; None if there is none."""
+    """Cost of every series that trained its network; None if there is none."""
     import pandas as pd
 
     from nacbench.text import duration
 
     rows, numbers = [], []
-    for item in (own for own in series if own.first.protocol == "supervised"):
+    for item in (own for own in series if own.is_trained_here):
         first = item.first
         train = item.train_seconds
         evaluate = item.mean(lambda run: run.evaluate_seconds).value
@@ -42,9 +42,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         processors = "; ".join(sorted({run.processor for run in item.runs}))
         rows.append(
             (
-                first.task_label,
-                first.scale,
-                item.label,
+                *named(item),
                 percent(item.score),
                 f"{first.parameters:,}",
                 f"{first.forward_flops / 1e9:.3f}",
@@ -52,17 +50,13 @@ def cost_table(series: Sequence[Series]) -> Table | None:
                 f"{speed:,.0f}",
                 duration(evaluate),
                 f"{memory / 1e9:.1f}",
+                str(len(item.runs)),
                 processors,
             )
         )
         numbers.append(
             {
-                "task": first.task,
-                "part": first.partial,
-                "scale": first.scale,
-                "model": first.model,
-                "size": first.model_size,
-                "variant": item.variant,
+                **identified(item),
                 "score": item.score.value,
                 "parameters": first.parameters,
                 "forward_flops": first.forward_flops,
@@ -71,7 +65,6 @@ def cost_table(series: Sequence[Series]) -> Table | None:
                 "evaluate_seconds": evaluate,
                 "peak_memory_bytes": memory,
                 "processor": processors,
-                "seeds": len(item.runs),
             }
         )
     if not rows:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from nacbench.reporting.series import Series
+from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 
+OWN = ("model.prior", "model.prior_weight")  # settings that have columns here
 COLUMNS = (
-    Column("task"),
-    Column("scale"),
-    Column("model"),
+    *NAMED,
     Column("prior"),
     Column("weight", number=True),
     Column("test score (%)", number=True),
-    Column("seeds", number=True),
+    SEEDS,
 )
 
 
@@ -33,21 +33,15 @@ def prior_table(series: Sequence[Series]) -> Table | None:
     for item, (prior, weight) in with_prior:
         if item.first.task_label not in several:
             continue
-        first = item.first
-        name = f"{first.model} ({first.model_size})"
         shown = f"{weight:g}" if prior != "none" else "—"
-        rows.append((first.task_label, first.scale, name, prior, shown, percent(item.score), str(len(item.runs))))
+        rows.append((*named(item, OWN), prior, shown, percent(item.score), str(len(item.runs))))
         numbers.append(
             {
-                "task": first.task,
-                "scale": first.scale,
-                "model": first.model,
-                "size": first.model_size,
+                **identified(item),
                 "prior": prior,
                 "weight": weight,
                 "mean": item.score.value,
                 "half_width_95": item.score.half_width,
-                "seeds": len(item.runs),
             }
         )
     if not rows:

@@ -1,4 +1,8 @@
-"""Tables of what a protocol has beside its score: the drop on shifted data, and the accuracy by number of shots."""
+"""Tables of what some protocols measure beside the score: the drop on shifted data, the accuracy by number of shots.
+
+A run belongs to a table when it has the metrics that the table shows, whatever its protocol is called: so a protocol
+from a plug-in is shown as soon as it gives them.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +14,24 @@ from typing import Any
 from nacbench.errors import UserError
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series
+from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
-NAMED = (Column("task"), Column("scale"), Column("model"))
-SEEDS = Column("seeds", number=True)
+SHIFT = ("clean_accuracy", "accuracy", "drop")
 SHOTS = re.compile(r"accuracy/(\d+)-shot")
 
 
 def shift_table(series: Sequence[Series]) -> Table | None:
-    """Accuracy on clean and on shifted data, and the drop; None where no run has been scored on shifted data."""
+    """Accuracy on clean and on shifted data, and the drop; None where no run has these metrics."""
     import pandas as pd
 
     rows, numbers = [], []
-    for item in (own for own in series if own.first.protocol == "ood"):
-        names = ("clean_accuracy", "accuracy", "drop", "mce")
-        means = {name: item.metric(name) for name in names}
+    for item in (own for own in series if own.has(*SHIFT)):
+        means = {name: item.metric(name) for name in (*SHIFT, "mce")}
         texts = [percent(mean) if mean else "—" for mean in means.values()]
-        rows.append((*_named(item), *texts, str(len(item.runs))))
-        columns: dict[str, Any] = _identified(item)
+        rows.append((*named(item), *texts, str(len(item.runs))))
+        columns = identified(item)
         for name, mean in means.items():
             columns |= {name: mean and mean.value, f"{name}_half_width_95": mean and mean.half_width}
         numbers.append(columns)
@@ -43,20 +46,20 @@ def shift_table(series: Sequence[Series]) -> Table | None:
 
 
 def shots_table(series: Sequence[Series]) -> Table | None:
-    """Accuracy after adapting to k examples a class; None where no run has been adapted."""
+    """Accuracy after adapting to k examples a class; None where no run has ``accuracy/k-shot``."""
     import pandas as pd
 
-    adapted = [item for item in series if item.first.protocol == "low-shot"]
-    shots = sorted({k for item in adapted for k in shots_of(item.first)})
-    if not shots:
+    adapted = [item for item in series if shots_of(item)]
+    if not adapted:
         return None
+    shots = sorted({k for item in adapted for k in shots_of(item)})
     rows, numbers = [], []
     for item in adapted:
-        means = {k: adapted_mean(item, k) for k in shots if k in shots_of(item.first)}
+        means = {k: adapted_mean(item, k) for k in shots_of(item)}
         texts = [percent(means[k]) if k in means else "—" for k in shots]
-        rows.append((*_named(item), *texts, str(len(item.runs))))
+        rows.append((*named(item), *texts, str(len(item.runs))))
         numbers += [
-            {**_identified(item), "shots": k, "accuracy": mean.value, "half_width_95": mean.half_width}
+            {**identified(item), "shots": k, "accuracy": mean.value, "half_width_95": mean.half_width}
             for k, mean in means.items()
         ]
     heads = [Column(f"{k}-shot (%)", number=True) for k in shots]
@@ -70,27 +73,15 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     return Table("few-shots", "Few shots", (*NAMED, *heads, SEEDS), rows, notes, pd.DataFrame(numbers))
 
 
-def _named(item: Series) -> tuple[str, str, str]:
-    return item.first.task_label, item.first.scale, item.label
+def shots_of(item: Series) -> list[int]:
+    """Numbers of examples a class that all runs of a series were adapted to, ascending; none where they were not."""
+    first, *others = item.runs
+    found = _shots_of(first)
+    return sorted(found.intersection(*map(_shots_of, others))) if found else []  # reading all runs of a store is slow
 
 
-def _identified(item: Series) -> dict[str, Any]:
-    first = item.first
-    return {
-        "task": first.task,
-        "part": first.partial,
-        "scale": first.scale,
-        "model": first.model,
-        "size": first.model_size,
-        "variant": item.variant,
-        "seeds": len(item.runs),
-    }
-
-
-def shots_of(run: Run) -> list[int]:
-    """Numbers of examples a class that a run was adapted to, ascending; none where it was not."""
-    found = (SHOTS.fullmatch(name) for name in run.all_metrics()["test"])
-    return sorted(int(match[1]) for match in found if match)
+def _shots_of(run: Run) -> set[int]:
+    return {int(match[1]) for name in run.all_metrics()["test"] if (match := SHOTS.fullmatch(name))}
 
 
 def adapted_mean(item: Series, shots: int) -> Mean:
@@ -112,10 +103,10 @@ def _details(run: Run) -> list[dict[str, Any]]:
 
 def _budget(runs: Sequence[Run]) -> str:
     """What may adapt, by how many steps, and which rates were taken: all of it is in the records."""
-    details = [detail for run in runs for detail in _details(run) if "steps" in detail]
-    adapted = sorted({str(detail["adapt"]) for detail in details})
-    steps = sorted({int(detail["steps"]) for detail in details})
-    rates = sorted({float(detail["rate"]) for detail in details})
+    details = [detail for run in runs for detail in _details(run)]
+    adapted = sorted({own for detail in details if isinstance(own := detail.get("adapt"), str)})
+    steps = sorted({own for detail in details if isinstance(own := detail.get("steps"), int)})
+    rates = sorted({own for detail in details if isinstance(own := detail.get("rate"), float)})
     options = [f"adapted: {', '.join(adapted)}"] if adapted else []
     options += [f"{' or '.join(map(str, steps))} steps"] if steps else []
     options += [f"learning rates chosen on search episodes, {rates[0]:g} to {rates[-1]:g}"] if rates else []

@@ -9,18 +9,17 @@ from nacbench.recording.index import Run
 from nacbench.recording.record import Failure
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, identified_failure, named, named_failure
 from nacbench.reporting.tables.table import Column, Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORE = 3  # number of its column
+SCORE = len(NAMED)  # number of its column
 COLUMNS = (
-    Column("task"),
-    Column("scale"),
-    Column("model"),
+    *NAMED,
     Column("test score (%)", number=True),
-    Column("seeds", number=True),
+    SEEDS,
     Column("parameters", number=True),
     Column("GFLOPs", number=True),
     Column("training", number=True),
@@ -54,16 +53,10 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
         first, score = item.first, item.score
         rows.append(
             {
-                "task": first.task,
-                "part": first.partial,
-                "scale": first.scale,
-                "model": first.model,
-                "size": first.model_size,
-                "variant": item.variant,
+                **identified(item),
                 "metric": first.metric,
                 "mean": score.value,
                 "half_width_95": score.half_width,
-                "seeds": score.count,
                 "significantly_best": id(item) in winners,
                 "test_examples": first.scored,
                 "train_examples": first.trained,
@@ -76,18 +69,7 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "note": first.notes,
             }
         )
-    for failure in _skipped(failures):
-        rows.append(
-            {
-                "task": failure.task,
-                "scale": failure.scale,
-                "model": failure.model,
-                "size": failure.size,
-                "variant": "",
-                "seeds": 0,
-                "note": failure.reason,
-            }
-        )
+    rows += [{**identified_failure(failure), "note": failure.reason} for failure in _skipped(failures)]
     return pd.DataFrame(rows)
 
 
@@ -103,20 +85,30 @@ def score_cells(item: Series) -> tuple[str, ...]:
 
     first = item.first
     return (
-        first.task_label,
-        first.scale,
-        item.label,
+        *named(item),
         percent(item.score),
         str(len(item.runs)),
         f"{first.parameters:,}",
         f"{first.forward_flops / 1e9:.3f}",
-        duration(item.train_seconds) if first.protocol == "supervised" else "—",
+        duration(item.train_seconds) if item.is_trained_here else "—",
+    )
+
+
+def score_values(item: Series) -> tuple[Any, ...]:
+    """What the cells of a row stand for, to sort by: fractions, counts, seconds; None where there is nothing."""
+    first = item.first
+    return (
+        *named(item),
+        item.score.value,
+        len(item.runs),
+        first.parameters,
+        first.forward_flops,
+        item.train_seconds if item.is_trained_here else None,
     )
 
 
 def _skipped_cells(failure: Failure) -> tuple[str, ...]:
-    named = (failure.task, failure.scale, f"{failure.model} ({failure.size})")
-    return (*named, failure.reason, "0", "—", "—", "—")
+    return (*named_failure(failure), failure.reason, "0", "—", "—", "—")
 
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
@@ -132,7 +124,8 @@ def _footnotes(series: Sequence[Series]) -> list[str]:
         metrics = ", ".join(sorted({run.metric for run in mine}))
         counts = " or ".join(f"{count:,}" for count in sorted({run.scored for run in mine}))
         rules = ", ".join(sorted({run.selection for run in mine}))
-        lines.append(f"{task}: {metrics} on {counts} test examples; selection: {rules}.")
+        protocols = ", ".join(sorted({run.protocol for run in mine}))
+        lines.append(f"{task}: {metrics} on {counts} test examples; protocol: {protocols}; selection: {rules}.")
         lines += [
             f"{task}: {text}" for text in sorted({text for run in mine for text in (run.partial, run.notes)}) if text
         ]

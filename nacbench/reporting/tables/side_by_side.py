@@ -10,6 +10,7 @@ from nacbench.errors import UserError
 from nacbench.registry import MODELS
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.tables.rows import NAMED, identified
 from nacbench.reporting.tables.table import Column, Table, percent
 
 FIRST = 3  # columns before those of the models
@@ -40,7 +41,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
             if shown is not None:
                 bold |= {(number, FIRST + column)} if id(shown) in winners else set()
                 numbers.append(_number(shown))
-    heads = (Column("task"), Column("scale"), Column("test examples", number=True))
+    heads = (*NAMED[:2], Column("test examples", number=True))  # models have columns here
     notes = [
         "Accuracy in %, mean over seeds ± half width of the 95 % Student t interval; a single seed has none. "
         "—: not run. Of several ways in which a model was run it is the one with its size's own options; several: no "
@@ -81,14 +82,10 @@ def _has_own_options(item: Series) -> bool:
 
 
 def _number(item: Series) -> dict[str, Any]:
-    first, score = item.first, item.score
+    score = item.score
     return {
-        "task": first.task,
-        "part": first.partial,
-        "scale": first.scale,
-        "model": first.model,
+        **identified(item),
         "mean": score.value,
         "half_width_95": score.half_width,
-        "seeds": score.count,
-        "test_examples": first.scored,
+        "test_examples": item.first.scored,
     }

@@ -26,16 +26,17 @@ def row(table: Table, *beginning: str) -> tuple[str, ...]:
 def test_ours_stands_beside_the_published_figure_of_the_same_settings() -> None:
     runs = [run(), run("ring-of-cliques", score=0.5), run("none", score=0.4)]
     table = build("priors", runs, ["tiny-imagenet"], "paper").main
-    assert row(table, "tiny-imagenet", "nac (mini), model.prior=scale-free")[2:] == (
+    assert row(table, "tiny-imagenet", "paper", "nac (mini), model.prior=scale-free")[3:] == (
         "60.00",
         "1",
         "60.76",
         "nac-release",
     )
-    assert row(table, "tiny-imagenet", "nac (mini), model.prior=ring-of-cliques")[4] == "60.54"
-    assert row(table, "tiny-imagenet", "nac (mini), model.prior=none")[4] == "—"
-    assert row(table, "tiny-imagenet", "nac, model.prior=erdos-renyi")[2:5] == ("—", "0", "60.33")
+    assert row(table, "tiny-imagenet", "paper", "nac (mini), model.prior=ring-of-cliques")[5] == "60.54"
+    assert row(table, "tiny-imagenet", "paper", "nac (mini), model.prior=none")[5] == "—"
+    assert row(table, "tiny-imagenet", "paper", "nac, model.prior=erdos-renyi")[3:6] == ("—", "0", "60.33")
     assert len(table.rows) == 5
+    assert table.frame["published"].tolist()[:2] == [0.6076, 0.6054]
     assert "the authors' code release" in table.markdown()
     assert "60.76" in table.latex()
 
@@ -43,10 +44,10 @@ def test_ours_stands_beside_the_published_figure_of_the_same_settings() -> None:
 def test_at_another_scale_nothing_published_stands_beside_ours() -> None:
     runs = [run()._replace(scale="mini")]
     table = build("priors", runs, ["tiny-imagenet"], "mini").main
-    assert row(table, "tiny-imagenet", "nac (mini)")[4] == "—"
-    assert row(table, "tiny-imagenet", "nac, model.prior=scale-free")[4] == "60.76"
+    assert row(table, "tiny-imagenet", "mini", "nac (mini)")[5] == "—"
+    assert row(table, "tiny-imagenet", "paper", "nac, model.prior=scale-free")[5] == "60.76"
     assert "cannot be compared with published ones" in table.markdown()
-    assert build("priors", runs, ["tiny-imagenet"], "paper").main.frame["seeds"].unique().tolist() == ["0"]
+    assert build("priors", runs, ["tiny-imagenet"], "paper").main.frame["seeds"].unique().tolist() == [0]
 
 
 def test_special_tables_belong_to_some() -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written aside, flushed to the disk, then renamed."""
+"""Atomic file writes: write to a temporary file, fsync, then rename; also for folders. SHA-256 digests of files."""
 
 import hashlib
 import json
@@ -12,7 +12,8 @@ from typing import Any
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable."""
+    """Flush a folder's entries to disk, so that renames in it survive a crash."""
+    # On POSIX, fsync of a file does not flush its name: that is in the folder
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -22,24 +23,25 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
-    """Give a path to write to; on leaving, what was written becomes ``path`` in one step, or nothing is left.
+    """Yield a temporary path to write to; on success it becomes ``path`` atomically, on an error it is removed.
 
     Args:
-        path: where the file shall appear. Its folder is made if need be.
+        path: the final path. Its folder is created if necessary.
         first_wins: refuse to replace an existing file.
 
     Raises:
-        FileExistsError: with ``first_wins``, where the file is there already; it is left as it was.
-        OSError: as the file system gives it, for example on a full disk; nothing half-written stays.
+        FileExistsError: with ``first_wins``, if the file exists; it is left unchanged.
+        OSError: from the file system, for example if the disk is full; no partial file remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, since a rename is atomic only within a file system
     aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         yield aside
         with aside.open("rb") as stream:
-            os.fsync(stream.fileno())
+            os.fsync(stream.fileno())  # before the rename, or a crash could leave a name with no content
         if first_wins:
-            os.link(aside, path)
+            os.link(aside, path)  # unlike a rename it fails if the target exists, atomically
         else:
             aside.replace(path)
         sync_folder(path.parent)
@@ -48,32 +50,36 @@ def whole_file(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes, *, first_wins: bool = False) -> None:
-    """Write a whole file of bytes; see `whole_file`."""
+    """Write bytes to a file atomically; see `whole_file`."""
     with whole_file(path, first_wins=first_wins) as aside:
         aside.write_bytes(content)
 
 
 def write_text(path: Path, content: str, *, first_wins: bool = False) -> None:
-    """Write a whole file of UTF-8 text; see `whole_file`."""
+    """Write UTF-8 text to a file atomically; see `whole_file`."""
     write_bytes(path, content.encode(), first_wins=first_wins)
 
 
 def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:
-    """Write a whole JSON file, indented, refusing NaN and infinity; see `whole_file`."""
+    """Write indented JSON to a file atomically; see `whole_file`.
+
+    Raises:
+        ValueError: for NaN and infinity, which JSON does not have.
+    """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n", first_wins=first_wins)
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal digits."""
+    """Return the SHA-256 of a file's content in hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def set_file_aside(path: Path) -> Path:
-    """Rename a broken file to ``<name>.broken-1``: people can look at it, and nothing takes it for a whole one.
+    """Rename a broken file to ``<name>.broken-1`` (or the next free number), to keep it for inspection.
 
     Returns:
-        The new name.
+        The new path.
     """
     number = 1
     while (place := path.with_name(f"{path.name}.broken-{number}")).exists():
@@ -83,9 +89,12 @@ def set_file_aside(path: Path) -> Path:
 
 
 def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make a folder whole or not at all: ``fill`` writes into one aside, which is then renamed.
+    """Create a folder atomically: ``fill`` writes into a temporary folder, which is then renamed.
 
-    If another process finishes the same folder first, its content stays and ours is dropped.
+    If another process creates the same folder first, its content stays and this one's is dropped.
+
+    Raises:
+        OSError: from the file system; no partial folder remains.
     """
     import shutil
 
@@ -100,7 +109,7 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
                     os.fsync(stream.fileno())
         try:
             aside.rename(folder)
-        except OSError:
+        except OSError:  # rename refuses a target folder that is not empty: another process was first
             if not folder.is_dir():
                 raise
         sync_folder(folder.parent)
@@ -109,5 +118,5 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def utc_now() -> str:
-    """The time as it is written into files: ISO 8601, to the second."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

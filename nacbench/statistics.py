@@ -1,8 +1,8 @@
-"""Statistics over seeds and over test examples, each with its reference.
+"""Confidence intervals and significance tests over seeds and over test examples, each with its reference.
 
-Two kinds of chance are kept apart. Seeds: how much a score moves when training is repeated; `t_interval` and
-`paired_difference` speak of that. Test examples: how much it would move on other examples of the same kind with the
-very networks at hand; `wilson_interval`, `mcnemar` and `paired_bootstrap` speak of that, and not of training.
+Two sources of variance are kept apart. Seeds: how much a score varies when training is repeated (`t_interval`,
+`paired_difference`). Test examples: how much it would vary on other examples from the same distribution with the same
+trained networks (`wilson_interval`, `mcnemar`, `paired_bootstrap`).
 """
 
 import math
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Key = TypeVar("Key")
-MOST_SEEDS = 1000  # `seeds_needed` looks no further
+MOST_SEEDS = 1000  # upper limit of the search in `seeds_needed`
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Mean:
 
     Attributes:
         value: the mean.
-        half_width: of its interval; NaN for a single seed, which has none.
+        half_width: of the confidence interval; NaN for a single seed.
         count: number of seeds.
     """
 
@@ -39,8 +39,8 @@ class Difference:
 
     Attributes:
         value: the mean difference, first minus second.
-        half_width: of its interval; NaN for a single pair.
-        p: two-sided, of the paired t test; NaN for a single pair.
+        half_width: of the confidence interval; NaN for a single pair.
+        p: two-sided p-value of the paired t test; NaN for a single pair.
         deviation: sample standard deviation of the differences; NaN for a single pair.
         count: number of pairs.
     """
@@ -53,48 +53,54 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper end."""
+        """Lower and upper end of the confidence interval."""
         return self.value - self.half_width, self.value + self.half_width
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> Mean:
-    """Mean and Student's t interval of independent, roughly normal values (Student 1908).
+    """Return the mean and Student's t interval of independent, approximately normal values (Student 1908).
 
     Args:
-        values: at least one, one a seed.
+        values: one per seed, at least one.
         confidence: in (0, 1).
 
     Returns:
-        The mean, with ``half_width`` = t_{n-1} · s / √n, s the sample standard deviation with n - 1 in its denominator.
+        The mean, with ``half_width`` = t_{n-1} · s / √n, where s is the sample standard deviation with denominator
+        n - 1.
+
+    Raises:
+        ValueError: if there are no values.
     """
     count = len(values)
     if not count:
-        raise ValueError("a mean needs at least one value")
-    mean = math.fsum(values) / count
+        raise ValueError("a mean needs at least one value; there are none")
+    mean = math.fsum(values) / count  # fsum rounds once, so that the order of the seeds does not matter
     if count == 1:
         return Mean(mean, math.nan, 1)
     return Mean(mean, _t_quantile(count - 1, confidence) * _deviation(values, mean) / math.sqrt(count), count)
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Difference:
-    """Mean difference of values that belong together, such as two models' scores with the same seed (Student 1908).
-
-    Where all differences are the same, p is 0, or 1 if they are all 0.
+    """Return the mean of paired differences, such as two models' scores with equal seeds (paired t test, Student 1908).
 
     Args:
-        first, second: one a seed, in the same order; at least one each.
+        first, second: one value per seed, in the same order; at least one each.
         confidence: of the interval, in (0, 1).
+
+    Raises:
+        ValueError: if the lengths differ or are 0.
     """
     from scipy.special import stdtr
 
     if len(first) != len(second):
-        raise ValueError(f"pairs need as many values on both sides, not {len(first)} and {len(second)}")
+        raise ValueError(f"paired values need equal lengths, not {len(first)} and {len(second)}")
     differences = [a - b for a, b in zip(first, second, strict=True)]
     mean = t_interval(differences, confidence)
     if mean.count == 1:
         return Difference(mean.value, math.nan, math.nan, math.nan, 1)
     deviation = _deviation(differences, mean.value)
     if deviation == 0:
+        # The limit of the t test: p = 0, or 1 if all differences are 0. SciPy gives 0, NaN or 1e-32 here, by rounding.
         return Difference(mean.value, 0.0, float(mean.value == 0), 0.0, mean.count)
     statistic = abs(mean.value) * math.sqrt(mean.count) / deviation
     p = 2 * float(stdtr(mean.count - 1, -statistic))
@@ -102,17 +108,17 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
 
 
 def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The Wilson score interval of a proportion (Wilson 1927).
+    """Return the Wilson score interval of a proportion (Wilson 1927).
 
     Args:
-        hits: successes, from 0 to ``count``.
-        count: trials, at least one.
+        hits: number of successes, from 0 to ``count``.
+        count: number of trials, at least one.
         confidence: in (0, 1).
 
     Returns:
         Lower and upper end, in [0, 1].
     """
-    from scipy.special import ndtri  # scipy.stats takes half a second to import
+    from scipy.special import ndtri  # not scipy.stats, which takes half a second to import
 
     z = float(ndtri(0.5 + confidence / 2))
     share = hits / count
@@ -122,19 +128,24 @@ def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[fl
 
 
 def mcnemar(first: "np.ndarray", second: "np.ndarray") -> float:
-    """Two-sided p of McNemar's exact test that two networks err equally often (McNemar 1947; Dietterich 1998).
+    """Return the two-sided p-value of McNemar's exact test of equal error rates (McNemar 1947; Dietterich 1998).
+
+    Only examples count that exactly one network answers correctly. Under the null hypothesis the number that the first
+    one answers correctly is binomial with probability 1/2.
 
     Args:
-        first, second: whether each answered the same N test examples right (bool).
+        first, second: whether each network answers the N test examples correctly, bool arrays.
 
     Returns:
-        In (0, 1]; 1 where they never differ. Only the examples count that exactly one of them has right: of so many,
-        a fair coin gives the number that the first has.
+        In (0, 1]; 1 if the networks never differ.
+
+    Raises:
+        ValueError: if the shapes differ.
     """
     from scipy.stats import binomtest
 
     if first.shape != second.shape:
-        raise ValueError(f"both must answer the same examples, not {first.shape} and {second.shape}")
+        raise ValueError(f"both networks must answer the same examples, not {first.shape} and {second.shape}")
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
@@ -143,26 +154,30 @@ def mcnemar(first: "np.ndarray", second: "np.ndarray") -> float:
 def paired_bootstrap(
     first: "np.ndarray", second: "np.ndarray", confidence: float = 0.95, samples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of the mean difference over test examples, drawn anew in pairs (Efron and Tibshirani 1993).
+    """Return the percentile bootstrap interval of a mean difference over test examples (Efron and Tibshirani 1993).
 
     Args:
-        first, second: one value a test example, such as whether it was answered right, of the same N examples.
+        first, second: one value per test example, for example 1 if answered correctly, for the same N examples.
         confidence: in (0, 1).
-        samples: bootstrap samples.
-        seed: of the draws: the same call gives the same interval.
+        samples: number of bootstrap samples.
+        seed: of the random numbers.
 
     Returns:
         Lower and upper end of the interval of ``mean(first - second)``.
+
+    Raises:
+        ValueError: if the shapes differ.
     """
     import numpy as np
 
     if first.shape != second.shape:
-        raise ValueError(f"both must answer the same examples, not {first.shape} and {second.shape}")
+        raise ValueError(f"both networks must answer the same examples, not {first.shape} and {second.shape}")
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     values, counts = np.unique(differences, return_counts=True)
     rng = np.random.default_rng(seed)
-    # how often each value is drawn; of right and wrong there are three, whatever the number of examples
-    batch = max(1, 10**7 // len(values))
+    # Draw how often each distinct value occurs instead of N indices: the same distribution, and differences of
+    # right (1) and wrong (0) have three values, however many examples there are
+    batch = max(1, 10**7 // len(values))  # bounds the memory: 10**7 counts of 8 bytes
     means = [
         rng.multinomial(len(differences), counts / counts.sum(), min(batch, samples - done)) @ values / len(differences)
         for done in range(0, samples, batch)
@@ -173,9 +188,9 @@ def paired_bootstrap(
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
-    """p values of several tests, corrected so that any false alarm at all is as rare as asked for (Holm 1979).
+    """Return Holm-corrected p-values, which control the family-wise error rate (Holm 1979).
 
-    NaN, a test that could not be made, stays NaN and does not count.
+    NaN, for a test that could not be made, stays NaN and is not counted.
     """
     order = sorted(((p, key) for key, p in p_values.items() if not math.isnan(p)), key=lambda pair: pair[0])
     corrected: dict[Key, float] = dict.fromkeys(p_values, math.nan)
@@ -187,13 +202,13 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
 
 
 def smallest_difference(deviation: float, count: int, power: float = 0.8, confidence: float = 0.95) -> float:
-    """The smallest true difference that the paired t test on so many seeds finds with this probability (Cohen 1988).
+    """Return the minimum detectable difference of a paired t test at a given power (Cohen 1988).
 
     Args:
-        deviation: standard deviation of the differences between two models with the same seed.
-        count: seeds; at least two.
-        power: probability of finding it.
-        confidence: of the test.
+        deviation: standard deviation of the paired differences over seeds.
+        count: number of seeds; infinity is returned for fewer than two.
+        power: probability of finding the difference, in (0, 1).
+        confidence: 1 minus the significance level, in (0, 1).
     """
     from scipy.optimize import brentq
 
@@ -206,13 +221,13 @@ def smallest_difference(deviation: float, count: int, power: float = 0.8, confid
 
 
 def seeds_needed(difference: float, deviation: float, power: float = 0.8, confidence: float = 0.95) -> int | None:
-    """Seeds with which the paired t test finds a true difference with this probability; None if over ``MOST_SEEDS``.
+    """Return the number of seeds at which a paired t test has a given power; None above ``MOST_SEEDS``.
 
     Args:
-        difference: the true one, supposed.
-        deviation: standard deviation of the differences between two models with the same seed.
-        power: probability of finding it.
-        confidence: of the test.
+        difference: the assumed true difference.
+        deviation: standard deviation of the paired differences over seeds.
+        power: probability of finding the difference, in (0, 1).
+        confidence: 1 minus the significance level, in (0, 1).
     """
     if difference == 0:
         return None
@@ -221,7 +236,7 @@ def seeds_needed(difference: float, deviation: float, power: float = 0.8, confid
     effect = abs(difference) / deviation
     if _power(effect, MOST_SEEDS, confidence) < power:
         return None
-    low, high = 1, MOST_SEEDS  # power grows with the number of seeds
+    low, high = 1, MOST_SEEDS  # bisection, since power grows with the number of seeds
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _power(effect, middle, confidence) >= power else (middle, high)
@@ -229,13 +244,14 @@ def seeds_needed(difference: float, deviation: float, power: float = 0.8, confid
 
 
 def _power(effect: float, count: int, confidence: float) -> float:
-    """Probability that the two-sided paired t test on ``count`` pairs finds a difference of so many deviations."""
+    """Return the power of the two-sided paired t test on ``count`` pairs for a difference of ``effect`` deviations."""
     import numpy as np
     from scipy.special import gammaincinv, ndtr
 
-    # given the deviation that is measured, the test is a normal one; Gauss and Legendre average over the measured ones
+    # Given the sample deviation, the test statistic is normal. Average over the sample deviation by Gauss-Legendre
+    # quadrature over its quantiles.
     nodes, weights = np.polynomial.legendre.leggauss(200)
-    chi_squared = 2 * gammaincinv((count - 1) / 2, (nodes + 1) / 2)  # its quantiles
+    chi_squared = 2 * gammaincinv((count - 1) / 2, (nodes + 1) / 2)  # quantiles of chi-squared, count - 1 degrees
     measured = np.sqrt(chi_squared / (count - 1))
     bound = _t_quantile(count - 1, confidence) * measured
     shift = effect * math.sqrt(count)
@@ -244,7 +260,7 @@ def _power(effect: float, count: int, confidence: float) -> float:
 
 @cache
 def _t_quantile(freedom: int, confidence: float) -> float:
-    """Half width, in standard errors, of an interval of Student's t with so many degrees of freedom."""
+    """Return the half width of Student's t interval in standard errors, for the given degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -1,8 +1,8 @@
-"""Numbers as people read them."""
+"""Format numbers for people."""
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
+    """Format a duration: ``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -15,19 +15,19 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_written_file_is_there_with_its_folders_and_nothing_else(tmp_path: Path) -> None:
+def test_write_creates_folders_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "note.txt", "two × three\n")
     assert (tmp_path / "a" / "b" / "note.txt").read_text(encoding="utf-8") == "two × three\n"
     assert names(tmp_path / "a" / "b") == ["note.txt"]
 
 
-def test_writing_again_replaces_the_content(tmp_path: Path) -> None:
+def test_write_replaces_existing_content(tmp_path: Path) -> None:
     write_bytes(tmp_path / "weights", b"a long first version")
     write_bytes(tmp_path / "weights", b"second")
     assert (tmp_path / "weights").read_bytes() == b"second"
 
 
-def test_a_failure_while_writing_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text("old")
     with pytest.raises(OSError, match="disk full"), whole_file(path) as aside:
@@ -37,9 +37,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_no_temporary(tmp_path: 
     assert names(tmp_path) == ["record.json"]
 
 
-def test_a_failure_while_renaming_leaves_the_old_file_and_no_temporary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(source: Path, target: Path) -> None:
         raise OSError("no rename today")
 
@@ -52,7 +50,7 @@ def test_a_failure_while_renaming_leaves_the_old_file_and_no_temporary(
     assert names(tmp_path) == ["record.json"]
 
 
-def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path: Path) -> None:
+def test_readers_see_the_old_file_until_the_rename(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("old")
     with whole_file(path) as aside:
@@ -61,7 +59,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path: Path) 
     assert path.read_text() == "new"
 
 
-def test_with_first_wins_the_second_writer_is_refused(tmp_path: Path) -> None:
+def test_first_wins_refuses_the_second_writer(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_text(path, "first", first_wins=True)
     with pytest.raises(FileExistsError):
@@ -70,7 +68,7 @@ def test_with_first_wins_the_second_writer_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path) == ["record.json"]
 
 
-def test_json_is_written_whole_and_reads_back(tmp_path: Path) -> None:
+def test_json_round_trip(tmp_path: Path) -> None:
     content = {"accuracy": 0.9375, "notes": ["a", None], "nested": {"seed": 0}}
     write_json(tmp_path / "record.json", content)
     text = (tmp_path / "record.json").read_text()
@@ -79,7 +77,7 @@ def test_json_is_written_whole_and_reads_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_json_refuses_numbers_that_it_cannot_hold(tmp_path: Path, number: float) -> None:
+def test_json_refuses_nan_and_infinity(tmp_path: Path, number: float) -> None:
     path = tmp_path / "record.json"
     path.write_text("old")
     with pytest.raises(ValueError, match="JSON compliant"):
@@ -99,13 +97,13 @@ def filler(content: str) -> Callable[[Path], None]:
     return fill
 
 
-def test_a_filled_folder_is_there_with_all_of_its_content(tmp_path: Path) -> None:
+def test_fill_folder_creates_all_content(tmp_path: Path) -> None:
     fill_folder(tmp_path / "x" / "data", filler("hello"))
     assert (tmp_path / "x" / "data" / "deep" / "leaf.txt").read_text() == "hello"
     assert names(tmp_path / "x") == ["data"]
 
 
-def test_a_folder_is_not_there_while_it_is_being_filled(tmp_path: Path) -> None:
+def test_folder_does_not_exist_while_it_is_filled(tmp_path: Path) -> None:
     folder = tmp_path / "data"
 
     def fill(aside: Path) -> None:
@@ -116,7 +114,7 @@ def test_a_folder_is_not_there_while_it_is_being_filled(tmp_path: Path) -> None:
     assert names(folder) == ["file"]
 
 
-def test_a_failure_while_filling_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_fill_leaves_nothing(tmp_path: Path) -> None:
     def fill(aside: Path) -> None:
         filler("half")(aside)
         raise RuntimeError("lost the network")
@@ -126,7 +124,7 @@ def test_a_failure_while_filling_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_the_loser_of_a_race_leaves_the_winners_content(tmp_path: Path) -> None:
+def test_fill_folder_keeps_the_content_of_the_first_writer(tmp_path: Path) -> None:
     folder = tmp_path / "data"
 
     def fill_slowly(aside: Path) -> None:
@@ -138,7 +136,7 @@ def test_the_loser_of_a_race_leaves_the_winners_content(tmp_path: Path) -> None:
     assert names(tmp_path) == ["data"]
 
 
-def test_a_file_in_the_folders_place_is_an_error_and_stays(tmp_path: Path) -> None:
+def test_fill_folder_refuses_an_existing_file(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("precious")
     with pytest.raises(OSError, match="data"):
         fill_folder(tmp_path / "data", filler("new"))

@@ -109,7 +109,7 @@ def test_what_waits_for_the_gpu_goes_on_without_a_graph() -> None:
         torch.manual_seed(step)
         assert float(loss) == pytest.approx(float(Pass(core, torch.float32)(batch("nac", step))), abs=1e-6)
     assert len(said) == 1
-    assert "waits for the GPU" in said[0]
+    assert "synchronises with the GPU" in said[0]
     assert torch.cuda.current_stream() == torch.cuda.default_stream()
     assert torch.cuda.get_sync_debug_mode() == 0
 

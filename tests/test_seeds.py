@@ -11,11 +11,11 @@ from nacbench.seeds import seed_for
 FACTORS = st.lists(st.integers() | st.text(alphabet=st.characters(blacklist_characters="\x1f", codec="utf-8")))
 
 
-def test_the_same_factors_give_the_same_seed_on_every_machine_and_in_every_version() -> None:
+def test_seeds_are_stable_across_machines_and_versions() -> None:
     assert seed_for(0, "augment", 17) == 5559787854193166880
 
 
-def test_the_order_of_the_factors_matters() -> None:
+def test_seed_depends_on_the_order_of_factors() -> None:
     factors: tuple[str | int, ...] = (1, 2, "augment")
     assert len({seed_for(*order) for order in permutations(factors)}) == 6
 
@@ -36,13 +36,13 @@ def test_different_factors_give_different_seeds(one: tuple[str | int, ...], othe
 
 
 @given(FACTORS)
-def test_a_seed_is_pure_and_one_that_torch_and_numpy_take(factors: list[str | int]) -> None:
+def test_seed_is_deterministic_and_valid_for_torch_and_numpy(factors: list[str | int]) -> None:
     seed = seed_for(*factors)
     assert 0 <= seed < 2**63
     assert seed == seed_for(*factors)
 
 
-def test_seeds_use_the_whole_range() -> None:
+def test_seeds_cover_the_whole_range() -> None:
     seeds = [seed_for("step", step) for step in range(1000)]
     assert len(set(seeds)) == 1000
     assert min(seeds) < 2**63 // 100

@@ -28,7 +28,7 @@ def test_t_interval_by_hand() -> None:
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
-def test_t_interval_is_scipy_s(confidence: float) -> None:
+def test_t_interval_equals_scipy(confidence: float) -> None:
     values = [0.61, 0.63, 0.58, 0.66]
     low, high = stats.t.interval(confidence, 3, loc=np.mean(values), scale=stats.sem(values))
     mean = t_interval(values, confidence)
@@ -36,20 +36,20 @@ def test_t_interval_is_scipy_s(confidence: float) -> None:
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_t_intervals_cover_the_truth_as_often_as_they_say(seeds: int) -> None:
+def test_t_interval_has_its_nominal_coverage(seeds: int) -> None:
     draws = np.random.default_rng(0).normal(0.6, 0.01, (5_000, seeds))
     covered = [abs(mean.value - 0.6) <= mean.half_width for mean in map(t_interval, draws.tolist())]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
-def test_one_seed_has_no_interval_and_none_has_no_mean() -> None:
+def test_t_interval_of_one_value_and_of_none() -> None:
     assert math.isnan(t_interval([0.5]).half_width)
     with pytest.raises(ValueError, match="at least one value"):
         t_interval([])
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 10), (10, 10), (3, 7), (951, 1000)])
-def test_wilson_interval_is_scipy_s(hits: int, count: int) -> None:
+def test_wilson_interval_equals_scipy(hits: int, count: int) -> None:
     expected = stats.binomtest(hits, count).proportion_ci(method="wilson")
     assert wilson_interval(hits, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
@@ -57,7 +57,7 @@ def test_wilson_interval_is_scipy_s(hits: int, count: int) -> None:
 # -- differences between two models on the same seeds --------------------------------------------------------------
 
 
-def test_paired_difference_is_scipy_s() -> None:
+def test_paired_difference_equals_scipy() -> None:
     a, b = [0.61, 0.63, 0.58, 0.66], [0.60, 0.60, 0.57, 0.61]
     expected = stats.ttest_rel(a, b)
     low, high = expected.confidence_interval(0.95)
@@ -69,12 +69,12 @@ def test_paired_difference_is_scipy_s() -> None:
     assert found.deviation == pytest.approx(np.std(np.subtract(a, b), ddof=1))
 
 
-def test_a_seed_that_is_hard_for_both_does_not_blur_the_difference() -> None:
+def test_paired_difference_removes_variance_shared_by_seeds() -> None:
     hard = np.array([0.0, 0.2, 0.4, 0.6])
     assert paired_difference((hard + 0.1).tolist(), hard.tolist()).half_width == pytest.approx(0, abs=1e-12)
 
 
-def test_differences_without_spread_and_single_pairs() -> None:
+def test_paired_difference_of_equal_values_and_of_single_pairs() -> None:
     assert paired_difference([0.5, 0.5], [0.25, 0.25]).p == 0
     assert paired_difference([0.5, 0.5], [0.5, 0.5]).p == 1
     single = paired_difference([0.5], [0.25])
@@ -86,7 +86,7 @@ def test_differences_without_spread_and_single_pairs() -> None:
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_equal_models_are_told_apart_as_rarely_as_it_says_and_intervals_cover(seeds: int) -> None:
+def test_paired_difference_has_its_nominal_error_rate_and_coverage(seeds: int) -> None:
     rng = np.random.default_rng(1)
     shared = rng.normal(0.6, 0.05, (4_000, seeds))
     first, second = (shared + rng.normal(0, 0.01, shared.shape) for _ in range(2))
@@ -98,7 +98,7 @@ def test_equal_models_are_told_apart_as_rarely_as_it_says_and_intervals_cover(se
 # -- differences between two networks on the same test examples ----------------------------------------------------
 
 
-def test_mcnemar_counts_only_where_one_is_right() -> None:
+def test_mcnemar_counts_discordant_examples_only() -> None:
     both, first, second, none = np.ones(70), np.ones(15), np.zeros(5), np.zeros(10)
     a = np.concatenate([both, first, second, none]).astype(bool)
     b = np.concatenate([both, 1 - first, 1 - second, none]).astype(bool)
@@ -116,19 +116,19 @@ def answers(rng: np.random.Generator, size: tuple[int, int], accuracy: float) ->
     return mixed[0] < accuracy, mixed[1] < accuracy
 
 
-def test_mcnemar_finds_a_difference_between_equal_networks_no_more_often_than_it_says() -> None:
+def test_mcnemar_keeps_its_nominal_error_rate() -> None:
     first, second = answers(np.random.default_rng(2), (2_000, 1_000), 0.8)
     false_alarms = np.mean([mcnemar(a, b) < 0.05 for a, b in zip(first, second, strict=True)])
     assert 0.02 <= false_alarms <= 0.055  # the exact test is on the safe side
 
 
-def test_paired_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
+def test_paired_bootstrap_has_its_nominal_coverage() -> None:
     first, second = answers(np.random.default_rng(3), (1_000, 500), 0.8)
     intervals = [paired_bootstrap(a, b, samples=1_000) for a, b in zip(first, second, strict=True)]
     assert 0.93 <= np.mean([low <= 0 <= high for low, high in intervals]) <= 0.97
 
 
-def test_paired_bootstrap_is_that_of_scipy() -> None:
+def test_paired_bootstrap_equals_scipy() -> None:
     rng = np.random.default_rng(4)
     first, second = rng.normal(1.0, 1, 200), rng.normal(0.8, 1, 200)
     expected = stats.bootstrap(
@@ -154,14 +154,14 @@ def test_holm_by_hand() -> None:
     assert holm({}) == {}
 
 
-def test_holm_lets_any_false_alarm_through_as_rarely_as_it_says() -> None:
+def test_holm_controls_the_family_wise_error_rate() -> None:
     rng = np.random.default_rng(6)
     alarms = [min(holm(dict(enumerate(row))).values()) < 0.05 for row in rng.random((4_000, 8)).tolist()]
     assert 0.04 <= np.mean(alarms) <= 0.06
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_the_smallest_difference_is_found_with_the_power_it_says(seeds: int) -> None:
+def test_smallest_difference_has_its_nominal_power(seeds: int) -> None:
     difference = smallest_difference(0.01, seeds)
     draws = np.random.default_rng(7).normal(difference, 0.01, (4_000, seeds))
     zeros = [0.0] * seeds
@@ -169,7 +169,7 @@ def test_the_smallest_difference_is_found_with_the_power_it_says(seeds: int) -> 
     assert 0.78 <= found <= 0.82
 
 
-def test_seeds_needed_undoes_the_smallest_difference() -> None:
+def test_seeds_needed_is_the_inverse_of_smallest_difference() -> None:
     for seeds in (2, 5, 17, 200):
         assert seeds_needed(smallest_difference(0.02, seeds) * 1.0001, 0.02) == seeds
     assert seeds_needed(0.0, 0.02) is None

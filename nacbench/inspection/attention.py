@@ -1,4 +1,4 @@
-"""What a circuit looks at: the tokens that each module reads, and the way from them to the prediction."""
+"""Attention maps of a trained circuit on examples: what each module reads, and attention rollout to the prediction."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """One example as people see it.
+    """One example, ready for drawing.
 
     Attributes:
-        kind: an image (height×width×channels, from 0 to 1), points (V×3), or pieces of text, one a token.
-        content: that.
-        grid: rows and columns of an image's tokens.
-        title: label, prediction, and a sentence if there is one.
+        kind: ``image``, ``points`` or ``text``.
+        content: an image height×width×channels in [0, 1], points V×3, or pieces of text, one per token.
+        grid: rows and columns of an image's tokens; None for the other kinds.
+        title: label, prediction, and the sentence if there is one.
     """
 
     kind: Literal["image", "points", "text"]
@@ -41,13 +41,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a circuit looks at in some examples; see `nacbench.nac.flow.Flow`, with B for the examples.
+    """Attention of a circuit on B examples; see `nacbench.nac.flow.Flow`.
 
     Attributes:
-        examples: B of them.
-        tokens: B×V, shares of the whole attention.
-        reading: B×U×V.
-        modules: (L+1)×U, links: L×U×U, readout: R×U: means over the examples.
+        examples: the B examples.
+        tokens: share of every token in the prediction, B×V.
+        reading: attention of every module over the tokens, B×U×V.
+        modules: (L+1)×U, mean over the examples.
+        links: L×U×U, mean over the examples.
+        readout: R×U, mean over the examples.
     """
 
     examples: Sequence[Shown]
@@ -59,16 +61,16 @@ class Reading:
 
 
 def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: int = 3) -> Reading:
-    """What a run's circuit looks at in some examples that are not the test's, one of each of the first classes.
+    """Compute the attention of a run's circuit on validation (or training) examples of different classes.
 
     Args:
-        run: of NAC.
+        run: a run of NAC.
         data_root: mirror of data sets.
-        sentence: in place of the examples' own, where the circuit is made from one.
-        count: examples.
+        sentence: replaces the examples' sentences, if the circuit is conditional.
+        count: number of examples.
 
     Raises:
-        UserError: if the run has no circuit, or its task is not made of arrays of examples.
+        UserError: if the run has no circuit, or its task does not consist of arrays of examples.
     """
     import torch
 
@@ -76,9 +78,12 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
 
     core = circuit_of(run)
     if not isinstance(run.task, ArrayTask):
-        raise UserError(f"task {run.record.task} is not made of arrays of examples, so there is nothing to show")
+        raise UserError(
+            f"run {run.record.run_id}: task {run.record.task} has no arrays of examples to show; "
+            "name a run of the task that its network was trained on"
+        )
     live = run.task.build(data_root, run.config.training)  # type: ignore[arg-type]  # a trained run's is a recipe
-    split = live.splits.get("validation", live.splits["train"])
+    split = live.splits.get("validation", live.splits["train"])  # test examples are for scoring only
     positions = one_of_each_class(split.labels[split.indices], count)
     inputs, labels = split.take(positions)
     prepared = live.preparation.plain(inputs, 0)
@@ -110,7 +115,7 @@ def _titles(
     predicted: Tensor,
     sentence: str | None,
 ) -> list[str]:
-    """What stands beside each example; a label belongs to its own sentence, and is left out with another one."""
+    """Return each example's title; without its label if the sentence was replaced, since the label is the old one's."""
     if sentence is not None:
         return [f"predicted {guess}" for guess in predicted.tolist()]
     pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
@@ -123,8 +128,8 @@ def _titles(
 
 
 def one_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Positions of the first example of each class, class after class, then of the second, until there are enough."""
-    order = np.argsort(labels, kind="stable")
+    """Return the positions of ``count`` examples: the first of each class, then the second of each class, and so on."""
+    order = np.argsort(labels, kind="stable")  # stable: NumPy's default sort may reorder examples of a class
     rank = np.empty(len(labels), dtype=np.int64)
     starts = np.searchsorted(labels[order], labels[order])
     rank[order] = np.arange(len(labels)) - starts
@@ -134,7 +139,7 @@ def one_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
 def _shown(run: TrainedRun, prepared: dict[str, Tensor], index: int, title: str, tokens: int) -> Shown:
     if "image" in prepared:
         image = prepared["image"][index].permute(1, 2, 0).numpy()
-        image = (image - image.min()) / max(float(np.ptp(image)), 1e-9)
+        image = (image - image.min()) / max(float(np.ptp(image)), 1e-9)  # undoes the normalisation, up to contrast
         return Shown("image", image, _grid(run.net), title)
     if "points" in prepared:
         return Shown("points", prepared["points"][index].numpy(), None, title)

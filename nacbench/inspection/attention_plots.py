@@ -1,4 +1,4 @@
-"""Figures of what a circuit looks at: tokens by module over the examples themselves, and the flow between modules."""
+"""Figures of a circuit's attention: heat maps over the examples by module, and the flow between modules."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from nacbench.inspection.attention import Reading, Shown
 
-MODULES_SHOWN = 4
-LINKS_SHOWN = 40  # strongest of each propagator
-LINE = 44  # characters of a line of text
-LINES = 9
+MODULES_SHOWN = 4  # those with the largest share
+LINKS_SHOWN = 40  # strongest links of each propagator
+LINE = 44  # characters per line of text
+LINES = 9  # lines of text; the rest is cut off
 
 
 def draw_reading(reading: Reading, title: str) -> Figure:
-    """Each example with what the whole circuit looks at, and what the modules with the largest share of it do."""
+    """Draw each example with the attention of the whole circuit and of the modules with the largest share."""
     from matplotlib.figure import Figure
 
     chosen = np.argsort(-reading.modules[0])[:MODULES_SHOWN]
@@ -44,7 +44,7 @@ def draw_reading(reading: Reading, title: str) -> Figure:
 
 
 def draw_flow(reading: Reading, title: str) -> Figure:
-    """How the prediction looks back: the modules' shares after every stage, and what passes between them."""
+    """Draw attention rollout: the modules' shares after every stage, and the strongest links between stages."""
     import seaborn as sns
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
@@ -82,7 +82,7 @@ def draw_flow(reading: Reading, title: str) -> Figure:
 
 
 def _to_places(readout: np.ndarray, modules: int) -> Any:
-    """Links to read-out modules, as rows at the heights where they are drawn."""
+    """Return the links to read-out modules as U×U, with each read-out module at the row where it is drawn."""
     spread = np.zeros((modules, modules))
     for number, spot in enumerate(_readout_places(readout, modules)):
         spread[spot] += readout[number]
@@ -94,7 +94,7 @@ def _readout_places(readout: np.ndarray, modules: int) -> Any:
 
 
 def _aspect(shown: Shown) -> float:
-    """Height over width of a panel, with room for what stands beside it."""
+    """Return a panel's height over its width; at least 0.55, to leave room for the title beside it."""
     if shown.kind != "image":
         return 1.0
     rows, columns, *_ = np.shape(shown.content)
@@ -127,7 +127,7 @@ def _draw_image(axes: Any, shown: Shown, weights: np.ndarray | None) -> None:
 
 
 def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> None:
-    """Seen from the side and a little from above; far points first."""
+    """Draw points V×3 from the side and slightly above; far points first, so that near ones cover them."""
     turned = points @ np.array([[0.87, -0.25, 0.43], [-0.5, -0.43, 0.75], [0.0, 0.87, 0.5]])
     order = np.argsort(-turned[:, 2])
     look: dict[str, Any] = {"color": "0.5"} if weights is None else {"c": weights[order], "cmap": "viridis"}
@@ -136,7 +136,7 @@ def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> N
 
 
 def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
-    """The text in lines, each token's background as dark as its weight."""
+    """Draw text in lines; the darker a token's background, the larger its weight."""
     from matplotlib.patches import Rectangle
 
     top = float(weights[: len(pieces)].max()) or 1.0
@@ -148,7 +148,7 @@ def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
             break
         shade = float(weight) / top
         axes.add_patch(Rectangle((column, line), len(piece), 1, color=(1, 0.55, 0.1), alpha=0.85 * shade, linewidth=0))
-        for offset, letter in enumerate(piece):
+        for offset, letter in enumerate(piece):  # one by one, so that letters stay inside their token's rectangle
             axes.text(
                 column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=5.5, ha="center", va="center"
             )

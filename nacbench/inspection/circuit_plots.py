@@ -1,4 +1,4 @@
-"""Figures of circuits: the graph, its degrees, its link probabilities; and the circuits of many sentences as a map."""
+"""Figures of circuits: graph, degrees and link probabilities of one circuit, and a map of many sentences' circuits."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.figure import Figure
 
-LINKS_A_MODULE = 3  # drawn: the strongest that each module receives by; all others are in the matrix
+LINKS_A_MODULE = 3  # the strongest links that each module receives; the matrix shows all
 
 
 def circuit_graph(processor: np.ndarray, readout: np.ndarray) -> nx.DiGraph:
-    """All modules as nodes, and the links between different ones with their probability.
+    """Return a circuit as a directed graph, with link probabilities on its edges.
 
     Args:
-        processor: U×U, row: who receives.
-        readout: R×U.
+        processor: link probabilities U×U (row: receiver).
+        readout: link probabilities R×U.
 
     Returns:
-        Nodes ``p0 …`` and ``r0 …`` with ``kind`` and, of processors, ``community``; edges from sender to receiver.
+        Nodes ``p0 …`` and ``r0 …`` with ``kind`` and, for processor modules, ``community``; edges from sender to
+        receiver with ``probability``, without self-loops.
     """
     import networkx as nx
 
@@ -43,15 +44,20 @@ def circuit_graph(processor: np.ndarray, readout: np.ndarray) -> nx.DiGraph:
 
 
 def communities(processor: np.ndarray) -> np.ndarray:
-    """Community of each module, by greedy modularity (Clauset, Newman and Moore 2004) on the links' probabilities.
+    """Return the community of each module: greedy modularity on link probabilities (Clauset, Newman and Moore 2004).
 
-    Links as weak as the weakest are no structure: what all modules have in common is taken off first.
+    Args:
+        processor: link probabilities U×U.
+
+    Returns:
+        Community numbers U, from 0.
     """
     import networkx as nx
 
     weights = (processor + processor.T) / 2
     np.fill_diagonal(weights, 0)
     off_diagonal = weights[~np.eye(len(weights), dtype=bool)]
+    # All modules are linked to some degree (at least exp(-2)), which hides the structure: subtract the median link
     weights = np.clip(weights - np.median(off_diagonal), 0, None)
     graph = nx.from_numpy_array(weights)
     found = np.zeros(len(processor), dtype=int)
@@ -63,11 +69,11 @@ def communities(processor: np.ndarray) -> np.ndarray:
 
 
 def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray | None, title: str) -> Figure:
-    """The graph's strongest links, the degrees beside the prior's, and all link probabilities by community.
+    """Draw the graph's strongest links, the degrees beside the prior's, and all link probabilities by community.
 
     Args:
-        processor: U×U, row: who receives.
-        readout: R×U.
+        processor: link probabilities U×U (row: receiver).
+        readout: link probabilities R×U.
         target: the prior's graphon U×U, or None.
         title: of the figure.
     """
@@ -85,7 +91,7 @@ def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray 
 
 
 def draw_map(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
-    """Circuits of sentences as points N×2, coloured by what the sentences are about."""
+    """Draw circuits of sentences as points N×2, coloured by group."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
@@ -130,13 +136,13 @@ def _draw_graph(axes: Any, processor: np.ndarray, readout: np.ndarray, community
 
 
 def _strongest(row: np.ndarray, own: int | None) -> list[tuple[str, float]]:
-    """The processors that a module receives from with the highest probability, itself left out."""
+    """Return the senders with the highest link probabilities to a module, without the module itself."""
     senders = [number for number in np.argsort(-row).tolist() if number != own][:LINKS_A_MODULE]
     return [(f"p{number}", float(row[number])) for number in senders]
 
 
 def _draw_degrees(axes: Any, processor: np.ndarray, target: np.ndarray | None) -> None:
-    """Degrees in falling order: that shows the kind of graph at a glance."""
+    """Draw the degrees in decreasing order, whose shape shows the kind of graph."""
     import seaborn as sns
 
     colours = sns.color_palette("colorblind", 2)

@@ -1,4 +1,4 @@
-"""The circuit of a finished run: who is linked to whom, and how that changes with the sentence it is made from."""
+"""Link probabilities of a finished run's circuit: its graph, how well it fits its prior, its change with a sentence."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Links:
-    """One circuit's link probabilities.
+    """Link probabilities of one circuit.
 
     Attributes:
-        processor: U×U; row: who receives.
+        processor: U×U (row: receiver).
         readout: R×U.
-        prior: name of the graph prior that the run was trained with; ``none`` without.
-        target: its graphon U×U, or None.
+        prior: name of the graph prior that the run was trained with, or ``none``.
+        target: the prior's graphon U×U, or None.
     """
 
     processor: np.ndarray
@@ -38,16 +38,16 @@ class Links:
 
     @property
     def degrees(self) -> np.ndarray:
-        """Expected number of other modules that each module receives from."""
+        """Expected number of other processor modules that each module receives from, U."""
         degrees: np.ndarray = self.processor.sum(1) - np.diag(self.processor)
         return degrees
 
 
 def circuit_of(run: TrainedRun) -> NeuralAttentiveCircuit:
-    """The circuit of a run's network.
+    """Return the NAC of a run's network.
 
     Raises:
-        UserError: if it has none.
+        UserError: if the run's model is not NAC.
     """
     from nacbench.nac.executor import NeuralAttentiveCircuit
 
@@ -57,10 +57,10 @@ def circuit_of(run: TrainedRun) -> NeuralAttentiveCircuit:
 
 
 def learned_links(run: TrainedRun) -> Links:
-    """The links of an unconditional circuit.
+    """Return the links of an unconditional circuit.
 
     Raises:
-        UserError: if the circuit is made from a sentence.
+        UserError: if the circuit is conditional.
     """
     core = circuit_of(run)
     if core.conditional:
@@ -70,14 +70,14 @@ def learned_links(run: TrainedRun) -> Links:
 
 @dataclass(frozen=True)
 class PriorFit:
-    """How a trained circuit's graph compares with that of the same network before training.
+    """Comparison of a trained circuit's graph with that of the same network before training.
 
     Attributes:
-        trained, untrained: mean squared difference between the link probabilities and the prior's, as matched; NaN
-            without a prior.
-        nearest: the same if signatures followed the prior alone: what the kernel can reach.
-        degree_shift: largest distance between the two distributions of degrees (Kolmogorov and Smirnov's D).
-        p: of that distance, if both were the same distribution (Hodges 1958, as SciPy computes it).
+        trained, untrained: the prior's loss after and before training (mean squared error between graphon and matched
+            link probabilities); NaN without a prior.
+        nearest: the lowest loss that signatures can reach (see `nacbench.nac.priors.nearest_loss`); NaN without one.
+        degree_shift: Kolmogorov–Smirnov statistic between the degrees before and after training.
+        p: two-sided p-value of that statistic (`scipy.stats.ks_2samp`).
     """
 
     trained: float
@@ -88,12 +88,12 @@ class PriorFit:
 
     @property
     def way(self) -> float:
-        """Share of the way from the untrained graph to the nearest one that training went."""
+        """Share of the reachable improvement that training made: 0 for the untrained graph, 1 for the nearest one."""
         return (self.untrained - self.trained) / (self.untrained - self.nearest)
 
 
 def prior_fit(run: TrainedRun) -> PriorFit:
-    """Whether training made the graph another one, and one of the prior's kind; of a conditional circuit's base."""
+    """Compare a run's graph with its untrained graph and its prior; of a conditional circuit, the learned base."""
     import torch
     from scipy.stats import ks_2samp
 
@@ -120,19 +120,19 @@ def prior_fit(run: TrainedRun) -> PriorFit:
 
 
 def links_for(run: TrainedRun, sentence: str, data_root: Path) -> Links:
-    """The links of the circuit that a sentence makes.
+    """Return the links of the circuit for a sentence.
 
     Raises:
-        UserError: if the run's circuit does not depend on a sentence, or it knows no word of this one.
+        UserError: if the run's circuit is not conditional, or no word of the sentence is in its vocabulary.
     """
     return _links(run, _circuit(run, words_for(run, sentence, data_root)), first=True)
 
 
 def words_for(run: TrainedRun, sentence: str, data_root: Path) -> np.ndarray:
-    """A sentence as one row of word numbers.
+    """Encode a sentence as word numbers 1×W.
 
     Raises:
-        UserError: if the run's circuit does not depend on a sentence, or it knows no word of this one.
+        UserError: if the run's circuit is not conditional, or no word of the sentence is in its vocabulary.
     """
     task = sentence_task(run)
     vocabulary = task.arrays(data_root).arrays["vocabulary"]
@@ -145,10 +145,12 @@ def words_for(run: TrainedRun, sentence: str, data_root: Path) -> np.ndarray:
 
 
 def unknown_words(run: TrainedRun, sentence: str, data_root: Path) -> list[str]:
-    """The words of a sentence, not its punctuation, that the run's task does not know: to it one is like any other.
+    """Return the words of a sentence, without punctuation, that are not in the vocabulary of the run's task.
+
+    They are all encoded as the same unknown word.
 
     Raises:
-        UserError: if the run's circuit does not depend on a sentence.
+        UserError: if the run's circuit is not conditional.
     """
     vocabulary = sentence_task(run).arrays(data_root).arrays["vocabulary"]
     known = {word.decode() for word in vocabulary}
@@ -171,15 +173,15 @@ class Configurations:
 
 
 def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Configurations:
-    """The circuits of test sentences in two dimensions: t-SNE of their link probabilities.
+    """Map the circuits of test sentences to two dimensions: t-SNE of their link probabilities.
 
     Args:
-        run: a conditional one.
+        run: a run with a conditional circuit.
         data_root: mirror of data sets.
-        count: most different sentences, the first of the test split.
+        count: maximum number of distinct sentences, in the order of the test split.
 
     Raises:
-        UserError: if the circuit does not depend on a sentence, or there are too few of them.
+        UserError: if the circuit is not conditional, or there are fewer than ten distinct sentences.
     """
     from sklearn.manifold import TSNE
 
@@ -189,26 +191,27 @@ def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Config
     order = np.argsort(first)[:count]
     words, places = different[order], np.sort(first)[:count]
     if len(words) < 10:
-        raise UserError(f"the test split has {len(words)} different sentences, too few for a map")
+        raise UserError(f"the test split of {run.record.task} has {len(words)} different sentences; a map needs 10")
     vectors = circuits_of(run, words).links
-    perplexity = min(30.0, (len(words) - 1) / 3)
+    perplexity = min(30.0, (len(words) - 1) / 3)  # scikit-learn's default; it must be less than the number of points
     points = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors)
     return Configurations(points, _groups(arrays, places), spelled_sentences(words, arrays["vocabulary"]))
 
 
 @dataclass(frozen=True)
 class Circuits:
-    """Circuits of some sentences as flat vectors: link probabilities N×(U·U + R·U), and codes N×((2·U + R)·Z)."""
+    """Circuits of N sentences as flat vectors: link probabilities N×(U·U + R·U), and codes N×((2·U + R)·Z)."""
 
     links: np.ndarray
     codes: np.ndarray
 
 
 def circuits_of(run: TrainedRun, words: np.ndarray) -> Circuits:
-    """The circuits that sentences (rows of word numbers) make; a hundred at a time."""
+    """Return the circuits for sentences given as word numbers N×W."""
     import torch
 
     links, codes = [], []
+    # A hundred at a time, to bound memory: a circuit has U×U links
     for begin in range(0, len(words), 100):
         circuit = _circuit(run, words[begin : begin + 100])
         with torch.no_grad():
@@ -252,10 +255,10 @@ def _links(run: TrainedRun, circuit: Circuit, *, first: bool = False) -> Links:
 
 
 def sentence_task(run: TrainedRun) -> ArrayTask:
-    """The task of a run whose circuit depends on a sentence.
+    """Return the task of a run with a conditional circuit.
 
     Raises:
-        UserError: if no sentence changes it.
+        UserError: if the circuit does not depend on a sentence.
     """
     if not circuit_of(run).conditional or not isinstance(run.task, ArrayTask):
         raise UserError(f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes")
@@ -263,7 +266,7 @@ def sentence_task(run: TrainedRun) -> ArrayTask:
 
 
 def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
-    """What the sentences are about, where the data says so; else whether they are true."""
+    """Return each sentence's topic, if the data has topics; otherwise ``true`` or ``false``."""
     from nacbench.data.sentences.scenes import TOPICS
 
     if "test_topics" in arrays:
@@ -272,6 +275,6 @@ def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
 
 
 def spelled_sentences(words: np.ndarray, vocabulary: np.ndarray) -> list[str]:
-    """Rows of word numbers as text."""
+    """Decode word numbers N×W to text."""
     names = ["", "?", *(word.decode() for word in vocabulary)]
     return [" ".join(names[number] for number in row if number) for row in words.tolist()]

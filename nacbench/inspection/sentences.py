@@ -1,4 +1,4 @@
-"""Whether a circuit that is made from a sentence depends on what the sentence means: two checks with numbers."""
+"""Do conditional circuits depend on the sentence's meaning? Two checks: paraphrases, and shuffled sentences."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from nacbench.seeds import seed_for
 if TYPE_CHECKING:
     from nacbench.inspection.trained import TrainedRun
 
-RESAMPLES = 2000
+RESAMPLES = 2000  # bootstrap samples
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How often a sentence's circuit is nearer to that of its paraphrase than to that of another sentence.
+    """How often a sentence's circuit is nearer to its paraphrase's circuit than to another sentence's.
 
     Attributes:
-        share: of all such comparisons, a half by chance.
-        low, high: ends of its 95 % interval, by the bootstrap over sentences.
-        sentences: that were compared, each with its paraphrase and with every other sentence.
+        share: of all comparisons, in [0, 1]; 0.5 by chance.
+        low, high: ends of the 95 % bootstrap interval over sentences.
+        sentences: number of sentences, each compared with its paraphrase and all others.
     """
 
     share: float
@@ -39,13 +39,13 @@ class Nearness:
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of both checks.
+    """Results of both checks.
 
     Attributes:
-        links, codes: nearness in what the circuit's modules are linked to, and in what they compute.
-        accuracy: on validation examples (where there are none, on training examples), each with its own sentence.
-        shuffled: on the same, each with the sentence of another one.
-        examples: how many.
+        links, codes: nearness by link probabilities, and by codes.
+        accuracy: on validation examples (training examples if there are none), with their own sentences.
+        shuffled: on the same examples, each with another example's sentence.
+        examples: number of examples.
     """
 
     links: Nearness
@@ -56,16 +56,16 @@ class Check:
 
 
 def check(run: TrainedRun, data_root: Path, pairs: Sequence[Pair], examples: int = 2000) -> Check:
-    """Compare circuits of paraphrases with those of other sentences, and accuracy with and without the right sentence.
+    """Compare circuits of paraphrases with those of other sentences, and accuracy with right and shuffled sentences.
 
     Args:
-        run: of a conditional circuit.
+        run: a run with a conditional circuit.
         data_root: mirror of data sets.
-        pairs: sentences with their paraphrases; no two pairs mean the same.
-        examples: for the accuracies.
+        pairs: sentences with their paraphrases; different pairs have different meanings.
+        examples: maximum number of examples for the accuracies.
 
     Raises:
-        UserError: if the circuit does not depend on a sentence, or there are fewer than three pairs of known words.
+        UserError: if the circuit is not conditional, or fewer than three pairs have words of the task's vocabulary.
     """
     task = sentence_task(run)
     vocabulary = task.arrays(data_root).arrays["vocabulary"]
@@ -73,18 +73,21 @@ def check(run: TrainedRun, data_root: Path, pairs: Sequence[Pair], examples: int
     first, second = (encode([pair[side] for pair in pairs], vocabulary, longest) for side in (0, 1))
     known = (first > UNKNOWN).any(1) & (second > UNKNOWN).any(1)
     if known.sum() < 3:
-        raise UserError(f"{int(known.sum())} pairs of sentences have a word that the run's task knows; give at least 3")
+        raise UserError(
+            f"{int(known.sum())} pairs of sentences have words of the vocabulary of {run.record.task}; at least 3 are "
+            "needed"
+        )
     ours, theirs = circuits_of(run, first[known]), circuits_of(run, second[known])
     accuracy, shuffled, count = _accuracies(run, data_root, examples)
     return Check(nearness(ours.links, theirs.links), nearness(ours.codes, theirs.codes), accuracy, shuffled, count)
 
 
 def nearness(first: np.ndarray, second: np.ndarray) -> Nearness:
-    """How often the distance to the partner is smaller than to another one's; ties count as half.
+    """Return how often the distance to one's partner is smaller than to another's partner; ties count as half.
 
     Args:
-        first: N×F, something of each sentence's circuit.
-        second: N×F, of its paraphrase's.
+        first: N×F, a vector of each sentence's circuit.
+        second: N×F, the same of its paraphrase's circuit.
     """
     from scipy.spatial.distance import cdist
 
@@ -92,6 +95,7 @@ def nearness(first: np.ndarray, second: np.ndarray) -> Nearness:
     own = np.diag(apart)[:, None]
     others = ~np.eye(len(apart), dtype=bool)
     wins = np.where(others, (apart > own) + 0.5 * (apart == own), 0.0).sum(1) / (len(apart) - 1)
+    # Resample sentences, not comparisons: the N - 1 comparisons of a sentence share its circuit
     rng = np.random.default_rng(0)
     means = wins[rng.integers(len(wins), size=(RESAMPLES, len(wins)))].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -99,18 +103,18 @@ def nearness(first: np.ndarray, second: np.ndarray) -> Nearness:
 
 
 def made_pairs(count: int, seed: int = 0) -> list[Pair]:
-    """Statements of synthetic NLVR, each said in two ways; all of them mean something else.
+    """Generate pairs of paraphrases from synthetic NLVR; different pairs have different meanings.
 
     Args:
-        count: at most so many, evenly over the forms of statements.
-        seed: of the draw.
+        count: maximum number of pairs, spread evenly over the forms of statements.
+        seed: of the random numbers.
     """
     from nacbench.data.sentences.scenes import FORMS
 
     rng = np.random.default_rng(seed_for("paraphrases", seed))
     forms = list(dict.fromkeys(FORMS))
     pairs: dict[str, Pair] = {}
-    for number in range(20 * count):
+    for number in range(20 * count):  # bounded, since some forms have fewer different statements than asked for
         statement, _ = forms[number % len(forms)](rng)
         plain, other = statement.sentences()
         pairs.setdefault(plain, (plain, other))
@@ -120,10 +124,10 @@ def made_pairs(count: int, seed: int = 0) -> list[Pair]:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs from a text file: a sentence, a tab and its paraphrase in each line.
+    """Read pairs from a text file: on each line a sentence, a tab and its paraphrase; blank lines are skipped.
 
     Raises:
-        UserError: naming the file and the line that is not like that.
+        UserError: if the file cannot be read, or a line has another format; names the file and the line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -135,9 +139,7 @@ def read_pairs(path: Path) -> list[Pair]:
             continue
         parts = [part.strip() for part in line.split("\t")]
         if len(parts) != 2 or not all(parts):
-            raise UserError(
-                f"{path}, line {number}: a sentence, a tab and its paraphrase are wanted, not {line[:60]!r}"
-            )
+            raise UserError(f"{path}, line {number}: expected a sentence, a tab and its paraphrase, not {line[:60]!r}")
         pairs.append((parts[0], parts[1]))
     return pairs
 
@@ -152,7 +154,8 @@ def _accuracies(run: TrainedRun, data_root: Path, examples: int) -> tuple[float,
     live = sentence_task(run).build(data_root, recipe)
     split = live.splits.get("validation", live.splits["train"]).spread(examples)
     own = {name: np.asarray(array[split.indices]) for name, array in split.inputs.items()}
-    # every example gets the sentence of one half the split away: whatever order they come in, it is another one's
+    # Rolling by half the split gives every example another one's sentence (a permutation could leave some in place). In
+    # random order, because neighbours in a split often share their sentence.
     order = np.random.default_rng(0).permutation(len(split))
     partner = np.empty(len(split), dtype=np.int64)
     partner[order] = np.roll(order, len(order) // 2)

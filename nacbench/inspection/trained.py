@@ -1,4 +1,4 @@
-"""Networks of finished runs: loaded, made smaller for good, saved and loaded again."""
+"""Load the trained network of a finished run; save and load pruned copies of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALLER = "model.safetensors"
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run with its network, ready to be looked at."""
+    """A finished run with its trained network."""
 
     record: RunRecord
     config: RunConfig
@@ -33,10 +33,10 @@ class TrainedRun:
 
 
 def load_run(folder: Path | str) -> TrainedRun:
-    """The network that a run ended with, in evaluation mode, on the CPU.
+    """Load a run's final network, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: if there is no finished run, its weights were left out, or it took its network from another run.
+        UserError: if the folder has no finished run, the run has no weights, or it used another run's network.
     """
     from nacbench.nn.network import take_weights
     from nacbench.training.checkpoint import load_tensors, part
@@ -57,15 +57,15 @@ def load_run(folder: Path | str) -> TrainedRun:
 
 
 def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) -> Network:
-    """Write a run's network with only some of its modules: its weights and the configuration it was trained with.
+    """Prune a run's network to some of its modules, and save it with the configuration that it was trained with.
 
     Args:
-        run: with a network that is `nacbench.contracts.model.Prunable`.
-        modules: numbers of those that stay.
-        folder: for ``model.safetensors`` and ``config.yaml``.
+        run: its network must be `nacbench.contracts.model.Prunable`.
+        modules: indices of the modules to keep.
+        folder: receives ``model.safetensors`` and ``config.yaml``.
 
     Returns:
-        The smaller network.
+        The pruned network.
     """
     from nacbench.training.checkpoint import module_tensors, save_tensors
 
@@ -78,24 +78,27 @@ def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) ->
 
 
 def load_smaller(folder: Path | str) -> Network:
-    """The network that `save_smaller` wrote, in evaluation mode, on the CPU.
+    """Load a network that `save_smaller` wrote, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: if the folder does not hold one.
+        UserError: if the folder has no such network, or it is damaged.
     """
     from nacbench.training.checkpoint import load_module, load_tensors
 
     folder = Path(folder)
     tensors, meta = load_tensors(folder / SMALLER)
     if "modules" not in meta:
-        raise BrokenFileError(f"{folder / SMALLER} holds no network with fewer modules")
+        raise BrokenFileError(
+            f"{folder / SMALLER} is not a pruned network (no list of modules in its metadata); write it with "
+            "`nacbench prune`"
+        )
     net = _smaller(untrained(resolve(read_yaml(folder / CONFIG)), meta["classes"]), meta["modules"])
     load_module(net, "model", tensors)
     return net
 
 
 def untrained(config: RunConfig, classes: int) -> Network:
-    """The network that a run starts from, for as many classes as its data had."""
+    """Return a run's network before training, with as many classes as its data had."""
     from nacbench.contracts.model import spec_for
     from nacbench.nn.network import build_network
 

@@ -1,1 +1,1 @@
-"""This machine: its hardware, software, memory and processes, and Slurm."""
+"""The machine: hardware, software versions, memory allocator, process identity, and Slurm."""

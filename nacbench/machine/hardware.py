@@ -1,4 +1,4 @@
-"""What this machine can do, found without importing torch where possible."""
+"""Hardware detection: CPU, GPU, device and precision; without importing torch where possible."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from nacbench.errors import UserError
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """The CPU's instruction sets as Linux names them; empty elsewhere."""
+    """Return the CPU's instruction sets by Linux's names (/proc/cpuinfo); empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -25,7 +25,7 @@ def cpu_flags() -> frozenset[str]:
 
 @cache
 def cpu_name() -> str:
-    """The processor's name for people."""
+    """Return the processor's model name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -36,7 +36,8 @@ def cpu_name() -> str:
 
 
 def has_gpu() -> bool:
-    """Whether torch will find a CUDA device; torch is asked only where a driver is there."""
+    """Whether torch finds a CUDA device."""
+    # Without NVIDIA's driver the answer is known, and importing torch takes more than a second
     if not Path("/dev/nvidiactl").exists():
         return False
     import torch
@@ -45,16 +46,21 @@ def has_gpu() -> bool:
 
 
 def best_precision() -> Literal["fp32", "bf16"]:
-    """bf16 where the device that ``--device auto`` takes multiplies it natively, else fp32."""
+    """Return bf16 if the device that ``--device auto`` selects multiplies it natively, otherwise fp32."""
     if has_gpu():
         import torch
 
+        # compute capability 8: Ampere, the first with bf16 tensor cores
         return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp32"
     return "bf16" if cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "fp32"
 
 
 def check_device(device: str) -> str:
-    """``cpu`` or ``cuda`` for a user's ``auto``, ``cpu`` or ``cuda``; raises ``UserError`` where there is none."""
+    """Return ``cpu`` or ``cuda`` for a user's ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UserError: if the name is unknown, or ``cuda`` is asked for and torch finds no CUDA device.
+    """
     if device not in ("auto", "cpu", "cuda"):
         raise UserError(f"unknown device {device!r}; there are: auto, cpu, cuda")
     gpu = device != "cpu" and has_gpu()
@@ -64,15 +70,16 @@ def check_device(device: str) -> str:
 
 
 def peak_memory() -> int:
-    """The most bytes of main memory that this process has held so far."""
+    """Return this process's peak resident memory so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS reports bytes, Linux kibibytes
 
 
 def describe(device: str) -> dict[str, Any]:
-    """The hardware of a run for its record: device, processor, cores in use, GPU."""
+    """Return the hardware of a run for its record: device, processor, usable cores, threads, GPU."""
     import torch
 
     gpu = torch.cuda.get_device_name() if device == "cuda" else None
+    # the affinity mask counts what Slurm or a container grants, os.cpu_count() the whole machine; macOS has no mask
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"device": device, "cpu": cpu_name(), "cores": cores, "threads": torch.get_num_threads(), "gpu": gpu}

@@ -1,4 +1,4 @@
-"""Which process this is: machine, process number, and which life of which Slurm job."""
+"""Process identity: machine, process id, and Slurm job with its restart count."""
 
 import os
 import socket
@@ -10,15 +10,15 @@ TOKEN = "NACBENCH_SUBMISSION"  # noqa: S105 (names a submission to Slurm; not a 
 
 @dataclass(frozen=True)
 class Life:
-    """One life of a process.
+    """Identity of a process that computes a run; a requeued Slurm job is another life of the same job.
 
     Attributes:
         host: name of the machine, for people.
-        machine: the same for processes of one running machine, and for them alone.
-        pid: of the process.
-        job: of Slurm, ``123`` or ``123_7``; empty outside.
-        restart: how often that job was requeued before.
-        submission: which submission it came from, as job numbers can come back after a controller's crash.
+        machine: equal for two processes if and only if they run on the same machine since the same boot.
+        pid: process id.
+        job: Slurm job id, ``123`` or ``123_7``; empty outside Slurm.
+        restart: how often the job was requeued before.
+        submission: token of the submission, since Slurm can reuse job ids after its controller lost its state.
     """
 
     host: str
@@ -29,19 +29,19 @@ class Life:
     submission: str = ""
 
     def succeeds(self, other: "Life") -> bool:
-        """Whether this is the same Slurm job, restarted: the other life is over, or must be."""
+        """Whether this is a later life of the same Slurm job, so that the other one has ended or must end."""
         if not self.job or self.job != other.job:
             return False
         return self.submission != other.submission or self.restart > other.restart
 
     def text(self) -> str:
-        """For people."""
+        """Return a description for people: Slurm job, host and process id."""
         job = f"Slurm job {self.job} on " if self.job else ""
         return f"{job}{self.host}, process {self.pid}"
 
 
 def this_life() -> Life:
-    """Of the process that asks."""
+    """Return the identity of the current process."""
     host = socket.gethostname()
     return Life(
         host=os.environ.get("SLURMD_NODENAME", host),
@@ -54,13 +54,14 @@ def this_life() -> Life:
 
 
 def slurm_job() -> str:
-    """This job's number as Slurm's commands show it; empty outside of Slurm."""
+    """Return the current Slurm job's id as Slurm's commands show it (``123`` or ``123_7``); empty outside Slurm."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 
 
 def _boot() -> str:
-    """What changes with every boot, where the system tells: containers on two machines may share a host's name."""
+    """Return Linux's boot id, or an empty string on other systems."""
+    # The host name alone is not unique: containers on two machines may share it
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

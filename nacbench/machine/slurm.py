@@ -1,4 +1,4 @@
-"""What Slurm is asked, and told: the queue, the accounting, the limits. No answer is never taken for "no job"."""
+"""Slurm commands with retries: squeue, sacct, scontrol, scancel. A missing answer is never taken for "no such job"."""
 
 import shutil
 import subprocess
@@ -23,23 +23,23 @@ LIVE = {
     "STOPPED",
     "SUSPENDED",
 }
-"""States in which ``squeue`` may list a job that runs, will run, or may run again."""
+"""States in which ``squeue`` lists a job that runs, will run, or may run again (after NODE_FAIL or PREEMPTED)."""
 
-PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before asking again
-MANY = 500  # jobs in one question
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between retries
+MANY = 500  # jobs per command, to stay under the limit on a command line's length
 
 
 class SlurmSilentError(RuntimeError):
-    """Slurm did not answer, so that nothing is known."""
+    """Slurm did not answer, so the state of its jobs is unknown."""
 
 
 class SlurmRefusedError(RuntimeError):
-    """Slurm answered, and refused."""
+    """Slurm answered with an error."""
 
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A line of the queue: a job, or one task of an array (``123_7``)."""
+    """A line of squeue: a job, or one task of an array (``123_7``)."""
 
     job: str
     state: str
@@ -48,36 +48,38 @@ class QueuedJob:
 
     @property
     def is_live(self) -> bool:
-        """Whether it runs, will run or may run again."""
+        """Whether the job runs, will run, or may run again."""
         return self.state in LIVE
 
     @property
     def is_held(self) -> bool:
-        """Whether it was put back after a failed launch and waits for somebody to release it."""
+        """Whether the job was requeued and held after a failed launch, and waits for ``scontrol release``."""
+        # squeue's reasons: "launch failed requeued held", "job requeued in held state"
         return "held" in self.reason and "requeued" in self.reason
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the accounting says of a job: its state, such as ``TIMEOUT``, and ``exit code:signal``."""
+    """A job's final state in the accounting, such as ``TIMEOUT``, and its ``exit code:signal``."""
 
     state: str
     exit_code: str
 
 
 def is_available() -> bool:
-    """Whether Slurm's commands are on this machine."""
+    """Whether Slurm's commands are installed on this machine."""
     return shutil.which("squeue") is not None
 
 
 def queue(users: Collection[str] = ()) -> dict[str, QueuedJob]:
-    """All jobs that Slurm's controller knows, array tasks one by one.
+    """Return all jobs that Slurm's controller knows by job id, with array tasks listed separately.
 
     Args:
-        users: whose; everybody's if empty.
+        users: only jobs of these users; of all users if empty.
 
     Raises:
-        SlurmSilentError: if it does not answer.
+        SlurmSilentError: if Slurm does not answer.
+        SlurmRefusedError: if Slurm answers with an error.
     """
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%k"]
     if users:
@@ -87,26 +89,26 @@ def queue(users: Collection[str] = ()) -> dict[str, QueuedJob]:
 
 
 def queue_is_busy() -> bool:
-    """Whether any job of anybody runs, will run or may run again."""
+    """Whether any user's job runs, will run, or may run again."""
     return any(job.is_live for job in queue().values())
 
 
 def is_job_live(job: str) -> bool | None:
-    """Whether a job runs, or will; None if Slurm does not say."""
+    """Whether a job runs, will run, or may run again; None if Slurm does not answer."""
     if not is_available():
         return None
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%T", f"--jobs={job}"]
     try:
         answer = ask(command, pauses=PAUSES[:2])
     except SlurmRefusedError as error:
-        return False if "Invalid job id" in str(error) else None
+        return False if "Invalid job id" in str(error) else None  # squeue's error for a job that it no longer keeps
     except SlurmSilentError:
         return None
     return any(state.strip() in LIVE for state in answer.splitlines())
 
 
 def verdicts(jobs: Iterable[str]) -> dict[str, Verdict]:
-    """What the accounting says of jobs; those that it does not know are left out, as is all where there is none."""
+    """Return what sacct says of jobs; unknown ones are left out, and all of them without accounting."""
     found: dict[str, Verdict] = {}
     wanted = sorted({job.partition("_")[0] for job in jobs})
     for first in range(0, len(wanted), MANY):
@@ -114,49 +116,51 @@ def verdicts(jobs: Iterable[str]) -> dict[str, Verdict]:
         command = ["sacct", "-X", "--noheader", "--parsable2", "--format=JobID,State,ExitCode", f"--jobs={some}"]
         try:
             answer = ask(command, pauses=PAUSES[:2])
-        except (SlurmSilentError, SlurmRefusedError):  # no accounting, or not now
+        except (SlurmSilentError, SlurmRefusedError):  # no accounting on this cluster, or none at the moment
             return found
         for line in answer.splitlines():
             job, state, exit_code = line.split("|")[:3]
+            # the first word: sacct writes "CANCELLED by 1000"
             found |= {one: Verdict(state.split()[0] if state else "", exit_code) for one in _expanded(job)}
     return found
 
 
 def settings() -> dict[str, str]:
-    """The controller's configuration (``scontrol show config``).
+    """Return the controller's configuration (``scontrol show config``).
 
     Raises:
-        SlurmSilentError: if it does not answer.
+        SlurmSilentError: if Slurm does not answer.
+        SlurmRefusedError: if Slurm answers with an error.
     """
     pairs = (line.partition("=") for line in ask(["scontrol", "show", "config"]).splitlines())
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
 def cancel(jobs: Collection[str]) -> None:
-    """Cancel jobs; those that are over already are passed over."""
+    """Cancel jobs (scancel); jobs that have ended already are ignored."""
     for some in _portions(jobs):
         ask(["scancel", "--quiet", *some])
 
 
 def release(jobs: Collection[str]) -> None:
-    """Let jobs run that were put back and held after a failed launch."""
+    """Release jobs that were requeued and held after a failed launch (scontrol release)."""
     for some in _portions(jobs):
         ask(["scontrol", "release", ",".join(some)])
 
 
 def ask(command: list[str], *, pauses: Collection[float] = PAUSES) -> str:
-    """Run one of Slurm's commands, again after growing pauses if the controller does not answer.
+    """Run a Slurm command and return its output; retry after growing pauses if the controller does not answer.
 
     Raises:
-        SlurmSilentError: if it does not answer in the end.
-        SlurmRefusedError: if it answers with an error.
+        SlurmSilentError: if there is no answer after the last retry.
+        SlurmRefusedError: if Slurm answers with an error.
     """
     problem = ""
     for pause in (*pauses, None):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
         except FileNotFoundError:
-            raise SlurmSilentError(f"no {command[0]} on this machine") from None
+            raise SlurmSilentError(f"no {command[0]} on this machine; run this where Slurm is installed") from None
         except subprocess.TimeoutExpired:
             problem = "no answer within 60 s"
         else:
@@ -171,6 +175,7 @@ def ask(command: list[str], *, pauses: Collection[float] = PAUSES) -> str:
 
 
 def _is_silence(problem: str) -> bool:
+    # Slurm exits with 1 for both, so that only its text tells a controller that is down from a refusal
     signs = ("Unable to contact", "Connection refused", "Socket timed out", "Connection timed out", "Zero Bytes", "try")
     return any(sign in problem for sign in signs)
 
@@ -181,7 +186,7 @@ def _portions(jobs: Collection[str]) -> list[list[str]]:
 
 
 def _expanded(job: str) -> list[str]:
-    """``12_[0-2,5%3]`` as its four tasks."""
+    """Expand an array's pending tasks: ``12_[0-2,5%3]`` → ``12_0``, ``12_1``, ``12_2``, ``12_5``."""
     array, bracket, rest = job.partition("_[")
     if not bracket:
         return [job]

@@ -1,1 +1,1 @@
-"""The Neural Attentive Circuit: modulated layers, the stochastic kernel, the circuit and its executor."""
+"""The Neural Attentive Circuit (NAC): modulated layers, stochastic kernel, circuit generator and circuit executor."""

@@ -1,4 +1,7 @@
-"""The two attentions of a circuit: over raw tokens (read-in), and between modules weighed by the kernel (SKMDPA)."""
+"""Attention layers of the circuit: cross-attention over tokens (read-in) and SKMDPA between modules.
+
+SKMDPA: stochastic kernel-modulated dot-product attention, arXiv 2210.08031.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -8,17 +11,18 @@ from nacbench.nac.modfc import ModFC, narrow
 
 
 class ReadInAttention(nn.Module):
-    """Attention in which each module reads the tokens its own way: query, key and value are modulated by its code.
+    """Cross-attention from modules to tokens; query, key and value are modulated by the receiving module's code.
 
-    The key of token v for module u is W_k (x̂_v ⊙ g_u), but q_u · W_k (x̂_v ⊙ g_u) = ((W_kᵀ q_u) ⊙ g_u) · x̂_v, and the
-    value projection commutes with the sum over tokens in the same way. So this is one ordinary attention over the
-    normalised tokens, with the projections on the module side: time and memory grow as B·U·V·T, never as B·U·V·T·D.
+    The key of token v for module u is W_k (x̂_v ⊙ g_u). Since q_u · W_k (x̂_v ⊙ g_u) = ((W_kᵀ q_u) ⊙ g_u) · x̂_v, and the
+    value projection commutes with the sum over tokens in the same way, this equals one ordinary attention over the
+    normalised tokens with the projections on the module side. Keys per pair of token and module are never formed: time
+    grows as B·U·V·T instead of B·U·V·T·D, memory as B·U·(V + T) instead of B·U·V·D.
 
     Args:
         state_dim: C.
         token_dim: T.
         code_dim: Z.
-        head_dim: D. There is one head.
+        head_dim: D; there is one head.
     """
 
     def __init__(self, state_dim: int, token_dim: int, code_dim: int, head_dim: int) -> None:
@@ -32,18 +36,19 @@ class ReadInAttention(nn.Module):
         self.out = ModFC(head_dim, state_dim, code_dim)
 
     def forward(self, states: Tensor, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
-        """What each module reads.
+        """Return what each module reads from the tokens, without the residual.
 
         Args:
             states: U×C, or B×U×C.
             tokens: B×V×T.
             codes: the read-in codes, U×Z or B×U×Z.
-            mask: B×V, true where a token is there and false where it is padding.
+            mask: B×V, true for a token and false for padding.
 
         Returns:
             B×U×C.
         """
         query, tokens = self._query(states, tokens, codes)
+        # Keys and values are both the normalised tokens, of width T, so the scale must be given: it is 1/√D, not 1/√T
         read = F.scaled_dot_product_attention(
             query.unsqueeze(1),
             tokens.unsqueeze(1),
@@ -54,28 +59,29 @@ class ReadInAttention(nn.Module):
         return self.out(self.value(read, codes), codes)
 
     def weights(self, states: Tensor, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much each module looks at each token, B×U×V, summing to 1 over the tokens; arguments as `forward`."""
+        """Return the attention weights of modules over tokens, B×U×V, each row summing to 1; arguments as `forward`."""
         query, tokens = self._query(states, tokens, codes)
         scores = self.scale * query @ tokens.transpose(1, 2)
         return (scores if mask is None else scores.masked_fill(~mask[:, None, :], -torch.inf)).softmax(-1)
 
     def _query(self, states: Tensor, tokens: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """What each module asks, in the tokens' own space, B×U×T; and the normalised tokens B×V×T."""
+        """Return the queries projected into token space, B×U×T, and the normalised tokens B×V×T."""
         tokens = narrow(self.norm_sender(tokens))
         query = self.query(self.norm_receiver(states), codes)  # (B) U D
+        # W_kᵀ q_u ⊙ g_u of the identity above; without a batch axis it is computed once for the whole batch
         query = (query @ self.key.weight) * self.key.gain(codes)  # (B) U T
         return query.expand(tokens.shape[0], *query.shape[-2:]).to(tokens.dtype), tokens
 
 
 class KernelAttention(nn.Module):
-    """SKMDPA: softmax(q · k / √D + log K), where the kernel K says who is linked to whom, alike for all heads.
+    """SKMDPA: attention weights softmax(q · k / √D + log K), with the same links K for all heads.
 
     Args:
         state_dim: C, of receivers and senders.
         code_dim: Z.
         heads: H.
         head_dim: D.
-        same_modules: receivers and senders are one set of modules, with one LayerNorm.
+        same_modules: receivers and senders are the same modules and share one LayerNorm.
     """
 
     def __init__(self, state_dim: int, code_dim: int, heads: int, head_dim: int, *, same_modules: bool) -> None:
@@ -94,17 +100,17 @@ class KernelAttention(nn.Module):
     def forward(
         self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
     ) -> Tensor:
-        """What each receiving module gathers from the modules that it is linked to.
+        """Return what each receiving module gathers from the modules that it is linked to, without the residual.
 
         Args:
-            receivers: states, (B×)U×C; where ``same_modules``, also the senders'.
-            senders: states, B×V×C.
-            receiver_codes: modulate query and exit, U×Z or B×U×Z.
-            sender_codes: modulate key and value, V×Z or B×V×Z.
+            receivers: states, (B×)U×C; if ``same_modules``, the senders' states too.
+            senders: states, B×V×C; ignored if ``same_modules``.
+            receiver_codes: U×Z or B×U×Z; modulate the query and the output projection.
+            sender_codes: V×Z or B×V×Z; modulate key and value.
             bias: log K or a boolean mask, (1 or B)×1×U×V (see `nacbench.nac.kernel.attention_bias`).
 
         Returns:
-            B×U×C. A module without any link gathers zeros.
+            B×U×C. Attention gives zeros for a module without any link.
         """
         query, key, senders, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
         value = self._split(self.value(senders, sender_codes))
@@ -114,19 +120,19 @@ class KernelAttention(nn.Module):
     def weights(
         self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
     ) -> Tensor:
-        """How much each receiver looks at each sender, B×U×V, the mean over heads; arguments as `forward`.
+        """Return the attention weights of receivers over senders, B×U×V, averaged over heads; arguments as `forward`.
 
-        Rows sum to 1; those of a module without any link are zeros.
+        Each row sums to 1; the row of a module without any link is zero.
         """
         query, key, _, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
-        return scores.softmax(-1).nan_to_num(0.0).mean(1)
+        return scores.softmax(-1).nan_to_num(0.0).mean(1)  # a row of -inf is NaN after softmax
 
     def _prepared(
         self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' precision."""
+        """Return queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' dtype."""
         receivers = narrow(self.norm_receiver(receivers))
         senders = receivers if self.same_modules else narrow(self.norm_sender(senders))
         query = self._split(self.query(receivers, receiver_codes))
@@ -135,26 +141,25 @@ class KernelAttention(nn.Module):
         return query, key, senders, bias.to(query.dtype) if bias.is_floating_point() else bias
 
     def _split(self, x: Tensor) -> Tensor:
-        """(B×)U×(H·D) → (B or 1)×H×U×D."""
+        """Split the heads: (B×)U×(H·D) → (B or 1)×H×U×D."""
         x = x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
         return x if x.dim() == 4 else x.unsqueeze(0)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """Attention with a bias on the scores.
-
-    On a CPU it is written out where PyTorch's fused kernel does not serve: it gives a bias no gradient (what it falls
-    back to computes in float32 whatever the precision), and in bf16 it takes half as long again.
+    """Return scaled dot-product attention with an additive bias or a mask on the scores.
 
     Args:
         query: B×H×U×D.
         key: B×H×V×D.
         value: B×H×V×D.
-        bias: (1 or B)×1×U×V, added to the scores; or boolean, true where a link is.
+        bias: (1 or B)×1×U×V, added to the scores; or boolean, true where a link exists.
 
     Returns:
-        B×H×U×D; zeros for a receiver without any link.
+        B×H×U×D; zeros for a receiver without any link in a boolean mask.
     """
+    # PyTorch 2.14's fused kernel on a CPU has no gradient for a bias, and its fallback computes in float32 whatever the
+    # autocast dtype; in bf16 it is also slower than separate products (docs/speed.md). On a GPU it has the gradient.
     learns = bias.requires_grad and torch.is_grad_enabled()
     if bias.dtype == torch.bool or bias.device.type != "cpu" or not (learns or query.dtype == torch.bfloat16):
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)

@@ -1,4 +1,4 @@
-"""The circuit executor: read the tokens in, propagate between modules, read the prediction out."""
+"""Circuit executor and the whole NAC network: read-in, L propagators, read-out (arXiv 2210.08031)."""
 
 import copy
 import math
@@ -17,7 +17,7 @@ from nacbench.nac.priors import GraphPrior
 
 
 class ReadIn(nn.Module):
-    """Tokens → states of the processor modules. A module's initial state is its read-in code."""
+    """Read-in: tokens → states of the processor modules. A module's initial state is its read-in code."""
 
     def __init__(self, state_dim: int, token_dim: int, head_dim: int, ffn_mult: int) -> None:
         super().__init__()
@@ -25,12 +25,12 @@ class ReadIn(nn.Module):
         self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
 
     def forward(self, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Tokens B×V×T, codes U×C or B×U×C, mask B×V (true: a token) → states B×U×C."""
+        """Return states B×U×C for tokens B×V×T, codes U×C or B×U×C and mask B×V (true: a token)."""
         return self.ffn(codes + self.attn(codes, tokens, codes, mask), codes)
 
 
 class Propagator(nn.Module):
-    """One round of messages between the processor modules."""
+    """Propagator: one layer of message passing between the processor modules."""
 
     def __init__(self, state_dim: int, heads: int, head_dim: int, ffn_mult: int) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ class Propagator(nn.Module):
         self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
 
     def forward(self, states: Tensor, codes: Tensor, bias: Tensor) -> Tensor:
-        """States B×U×C, codes U×C or B×U×C, bias (1 or B)×1×U×U → states B×U×C."""
+        """Return the next states B×U×C for states B×U×C, codes U×C or B×U×C and bias (1 or B)×1×U×U."""
         states = states + self.attn(states, states, codes, codes, bias)
         return self.ffn(states, codes)
 
 
 class ReadOut(nn.Module):
-    """States of the processor modules → logits, pooled over the read-out modules by their confidence."""
+    """Read-out: states of the processor modules → logits, pooled over the read-out modules by confidence."""
 
     def __init__(self, state_dim: int, head_dim: int, ffn_mult: int, classes: int) -> None:
         super().__init__()
@@ -54,17 +54,17 @@ class ReadOut(nn.Module):
         self.logits = nn.Linear(state_dim, classes)
 
     def gather(self, states: Tensor, codes: Tensor, sender_codes: Tensor, bias: Tensor) -> Tensor:
-        """States B×U×C of processor modules → states B×R×C of read-out modules; the attention has no residual."""
+        """Return states B×R×C of the read-out modules for processor states B×U×C; the attention has no residual."""
         return self.ffn(self.attn(codes, states, codes, sender_codes, bias), codes)
 
     def forward(self, states: Tensor) -> Tensor:
-        """States B×R×C of the read-out modules → logits B×classes."""
+        """Return logits B×classes for states B×R×C of the read-out modules."""
         weight = self.confidence(states).softmax(dim=-2)  # B R 1
         return self.logits((weight * states).sum(dim=-2))
 
 
 class NeuralAttentiveCircuit(nn.Module):
-    """A circuit generator and its executor, trained together.
+    """The NAC: a circuit generator and its executor, trained together end to end.
 
     Args:
         token_dim: T.
@@ -73,27 +73,28 @@ class NeuralAttentiveCircuit(nn.Module):
         readout_modules: R.
         state_dim: C; codes have the same width, since a module's initial state is its code.
         signature_dim: S.
-        depth: L, propagators.
-        heads: H, of each propagator; read-in and read-out have one.
+        depth: L, number of propagators.
+        heads: H, of each propagator; read-in and read-out have one head.
         head_dim: D.
-        ffn_mult: m, hidden width of the feed-forward layers over C.
+        ffn_mult: m, hidden width of the feed-forward layers as a multiple of C.
         temperature: τ of the relaxed Bernoulli links.
-        evaluation: how links are taken outside training: ``expected``, ``sample`` or ``threshold``
+        evaluation: how links are used outside training: ``expected``, ``sample`` or ``threshold``
             (see `nacbench.nac.kernel.attention_bias`).
-        conditional: make a circuit for each example from a condition, whose tokens are as wide as the others.
-        generator_depth: cross-attentions of the conditional generator.
-        prior: what kind of graph the processor modules shall form (see `nacbench.nac.priors`).
-        prior_weight: of its loss beside the task's.
-        prior_clusters: of the priors that have clusters, and of an initial graph that has.
-        prior_match_every: training losses that share one matching of the modules with the prior.
-        initial_graph: signatures start as a random graph of this kind (see `nacbench.nac.initialisation`); ``none``:
-            at random.
+        conditional: compute a circuit for each example from a condition, whose tokens also have width T.
+        generator_depth: number of cross-attentions of the conditional generator.
+        prior: graph prior on the processor modules' links (see `nacbench.nac.priors`).
+        prior_weight: weight of the prior's loss, added to the task's loss.
+        prior_clusters: number of clusters, for priors and initial graphs that have clusters.
+        prior_match_every: number of training steps that share one matching of modules with the prior.
+        initial_graph: initialise the signatures to a random graph of this kind (see `nacbench.nac.initialisation`);
+            ``none``: at random.
         module_dropout: each training step drops a share of the processor modules, the least connected first, as pruning
-            will; the share is drawn evenly from 0 to this number.
-        sparsity_weight: of the mean link probability between processor modules beside the task's loss.
+            does; the share is drawn uniformly from 0 to this number.
+        sparsity_weight: weight of the mean link probability between processor modules, added to the task's loss.
     """
 
-    adaptable = {"circuit": ("circuit.", "readout.")}  # what low-shot adaptation may be confined to
+    # Prefixes of the parameters that low-shot adaptation trains with ``adapt=circuit``; all others are frozen
+    adaptable = {"circuit": ("circuit.", "readout.")}
 
     def __init__(
         self,
@@ -140,16 +141,17 @@ class NeuralAttentiveCircuit(nn.Module):
 
     @property
     def learned(self) -> LearnedCircuit:
-        """The learned codes and signatures: all of the circuit, or what a condition's are added to."""
+        """The learned codes and signatures: the whole circuit, or the base of a conditional one."""
         return self.circuit.base if isinstance(self.circuit, ConditionalCircuit) else self.circuit
 
     @property
     def capturable(self) -> bool:
-        """Whether all training passes do the same: none drops modules."""
+        """Whether every training pass launches the same kernels, as a CUDA graph needs."""
+        # module_dropout draws the number of modules on the host, so shapes change from step to step
         return not self.module_dropout
 
     def auxiliary_loss(self) -> Tensor | None:
-        """What is added to the task's loss in training: of graph prior and sparsity, on the learned signatures."""
+        """Return the weighted losses of graph prior and sparsity on the learned signatures, or None without any."""
         signatures = self.learned.processor.signatures
         loss = self.prior_weight * self.prior(signatures) if self.prior is not None else None
         if self.sparsity_weight:
@@ -165,7 +167,14 @@ class NeuralAttentiveCircuit(nn.Module):
         condition: Tensor | None = None,
         condition_mask: Tensor | None = None,
     ) -> Tensor:
-        """Tokens B×V×T and padding mask B×V (true: a token), where it is conditional also B×W×T and B×W → logits."""
+        """Return logits B×classes.
+
+        Args:
+            tokens: B×V×T.
+            mask: B×V, true for a token, false for padding; None: no padding.
+            condition: B×W×T, for a conditional circuit only.
+            condition_mask: B×W, like ``mask``.
+        """
         assert (condition is not None) == self.conditional, "a conditional circuit takes a condition, no other does"
         circuit = self.circuit(condition, condition_mask) if self.conditional else self.circuit()
         if self.training and self.module_dropout:
@@ -175,29 +184,32 @@ class NeuralAttentiveCircuit(nn.Module):
         return self.execute(circuit, tokens, mask)["logits"]
 
     def _drawn(self, circuit: Circuit) -> Tensor:
-        """The modules that a training step is done with."""
+        """Draw the number of processor modules for this training step, and return those with the highest degrees."""
         with torch.no_grad():
             degrees = mean_degrees(self.log_links(circuit)[0].exp())
+        # Drawn on the CPU, so that a seed drops the same modules on every device
         share = 1 - self.module_dropout * float(torch.rand((), device="cpu"))
         return degrees.topk(max(1, round(share * len(degrees)))).indices
 
     def reaching_readout(self, circuit: Circuit) -> Tensor:
-        """The modules whose state can reach the read-out over links with P ≥ 1/2, at least one: no other changes a
-        logit where only such links count."""
+        """Return the processor modules whose state can reach the read-out over links with P ≥ 1/2, at least one.
+
+        With ``threshold`` evaluation no other module can change a logit, so they are not computed.
+        """
         between, to_readout = (links >= math.log(0.5) for links in self.log_links(circuit))
         reaching = to_readout.any(0)
-        for _ in self.propagator:
+        for _ in self.propagator:  # a path from a module to the read-out has at most L links between modules
             reaching = reaching | between[reaching].any(0)
-        reaching[0] |= ~reaching.any()
+        reaching[0] |= ~reaching.any()  # keep one module if none reaches it: attention needs a sender
         return reaching.nonzero().squeeze(1)
 
     def execute(self, circuit: Circuit, tokens: Tensor, mask: Tensor | None = None) -> Mapping[str, Tensor]:
-        """Run a circuit on tokens and keep what every stage gave.
+        """Run a circuit on tokens and return the output of every stage.
 
         Args:
             circuit: without a batch axis, or with one circuit for each example.
             tokens: B×V×T.
-            mask: B×V, true where a token is there.
+            mask: B×V, true for a token.
 
         Returns:
             ``read_in`` and ``propagator.l`` (states B×U×C), ``readout`` (states B×R×C) and ``logits`` (B×classes).
@@ -209,6 +221,7 @@ class NeuralAttentiveCircuit(nn.Module):
         stages = {"read_in": self.read_in(tokens, circuit.read_in_codes, mask)}
         states = stages["read_in"]
         for index, propagator in enumerate(self.propagator):
+            # Inside the loop: with ``sample`` every propagator draws its own links
             bias = attention_bias(processor_links, batch, mode, self.temperature)
             states = stages[f"propagator.{index}"] = propagator(states, codes, bias)
         bias = attention_bias(readout_links, batch, mode, self.temperature)
@@ -217,8 +230,9 @@ class NeuralAttentiveCircuit(nn.Module):
         return stages
 
     def log_links(self, circuit: Circuit) -> tuple[Tensor, Tensor]:
-        """log P between processor modules (U×U) and from them to the read-out modules (R×U), in full precision."""
+        """Return log P between processor modules (U×U), and of read-out (rows) and processor modules (R×U)."""
         senders = circuit.processor_signatures
+        # float32 also under autocast: a cosine in bf16 is off by up to 0.4 %
         with torch.autocast(senders.device.type, enabled=False):
             return (
                 log_link_probability(circuit.processor_signatures, senders),
@@ -229,21 +243,23 @@ class NeuralAttentiveCircuit(nn.Module):
 
     @property
     def module_count(self) -> int:
-        """U, the processor modules that there are."""
+        """U, the number of processor modules."""
         return len(self.learned.processor.codes)
 
     def degrees(self, condition: Tensor | None = None, condition_mask: Tensor | None = None) -> Tensor:
-        """Expected number of other processor modules that each is linked to, U; the mean over conditions."""
+        """Return each processor module's expected degree, U; for a conditional circuit the mean over the conditions."""
         circuit = self.circuit(condition, condition_mask) if self.conditional else self.circuit()
         return mean_degrees(self.log_links(circuit)[0].exp())
 
     def kept(self, modules: Tensor) -> "NeuralAttentiveCircuit":
-        """A smaller circuit of these processor modules alone, a copy: the same logits as if no link led to the others.
+        """Return a pruned copy with only these processor modules.
+
+        Its logits equal those of the whole circuit with all links to the other modules cut.
 
         Args:
-            modules: numbers of the modules that stay, in the order that they shall have.
+            modules: indices of the modules to keep, in their new order.
         """
         small = copy.deepcopy(self)
-        small.prior = None
+        small.prior = None  # its graphon is U×U for the old U
         small.circuit.keep(modules)
         return small

@@ -1,4 +1,4 @@
-"""The circuit generator: what gives every module its signature (whom it talks to) and its code (what it computes)."""
+"""Circuit generator: gives every module its signature (whom it talks to) and its code (what it computes)."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ class Circuit:
     """One configuration of modules; every tensor may have a leading batch axis B (one circuit per example).
 
     Attributes:
-        read_in_codes: U×Z, initial states of the processor modules and how they read the input.
+        read_in_codes: U×Z, the initial states of the processor modules; they also modulate how each reads the input.
         processor_signatures: U×S.
         processor_codes: U×Z.
         readout_signatures: R×S.
@@ -27,7 +27,7 @@ class Circuit:
     readout_codes: Tensor
 
     def part(self, modules: Tensor) -> "Circuit":
-        """Only these of the processor modules, in this order; the read-out is whole."""
+        """Return the circuit with only these processor modules, in this order; the read-out is unchanged."""
         return replace(
             self,
             read_in_codes=self.read_in_codes[..., modules, :],
@@ -37,28 +37,27 @@ class Circuit:
 
 
 class ModuleBank(nn.Module):
-    """The learned codes, and where given the learned signatures, of one set of modules.
-
-    Codes start as unit normals, since they are also initial states. Signatures start with a length of about one: only
-    their direction counts, and Adam turns a shorter vector faster (unit normals would be √S times as long).
-    """
+    """Learned codes M×Z and, if ``signature_dim`` is given, learned signatures M×S of one set of M modules."""
 
     no_weight_decay = ("signatures",)
 
     def __init__(self, modules: int, code_dim: int, signature_dim: int | None = None) -> None:
         super().__init__()
+        # Unit normals, because codes are also initial states (and as perceiver-pytorch initialises its latents)
         self.codes = nn.Parameter(torch.randn(modules, code_dim))
         if signature_dim is not None:
+            # Length about 1 instead of √S: only the direction matters, and Adam turns a vector √S times shorter √S
+            # times faster. With unit normals graphs hardly moved in mini runs (docs/design.md, "The circuit").
             self.signatures = nn.Parameter(torch.randn(modules, signature_dim) / math.sqrt(signature_dim))
 
     def keep(self, modules: Tensor) -> None:
-        """Drop all modules but these, for good."""
+        """Keep only these modules, in this order, in place."""
         for name, parameter in list(self.named_parameters()):
             setattr(self, name, nn.Parameter(parameter.detach()[modules]))
 
 
 class LearnedCircuit(nn.Module):
-    """The unconditional generator: one circuit for the whole data set, all of it learned parameters.
+    """Unconditional generator: one circuit of learned parameters for the whole data set.
 
     Args:
         modules: U, processor modules.
@@ -74,7 +73,7 @@ class LearnedCircuit(nn.Module):
         self.readout = ModuleBank(readout_modules, code_dim, signature_dim)
 
     def forward(self) -> Circuit:
-        """The circuit, without a batch axis."""
+        """Return the circuit, without a batch axis."""
         return Circuit(
             read_in_codes=self.read_in.codes,
             processor_signatures=self.processor.signatures,
@@ -84,25 +83,25 @@ class LearnedCircuit(nn.Module):
         )
 
     def keep(self, modules: Tensor) -> None:
-        """Drop all processor modules but these, for good."""
+        """Keep only these processor modules, in this order, in place."""
         self.read_in.keep(modules)
         self.processor.keep(modules)
 
 
 class ConditionalCircuit(nn.Module):
-    """The conditional generator: one circuit for each example, made from a condition such as a sentence.
+    """Conditional generator: one circuit per example, computed from a condition such as a sentence.
 
-    The condition's tokens first see each other in one layer of self-attention. Every module has a learned seed; the
-    seeds then look at the tokens in a stack of cross-attentions, and what they end with is added to the seeds' own
-    codes and signatures. So a circuit starts near the unconditional one that it would be without the condition.
+    The condition's tokens pass through one layer of self-attention. Every module has a learned seed vector; the seeds
+    attend to the tokens in a stack of cross-attentions, and projections of the result are added to learned codes and
+    signatures. Training therefore starts near an unconditional circuit.
 
     Args:
         modules: U, processor modules.
         readout_modules: R.
-        code_dim: Z, also the seeds' width.
+        code_dim: Z, also the width of the seeds.
         signature_dim: S.
         condition_dim: T, width of the condition's tokens.
-        depth: cross-attentions.
+        depth: number of cross-attentions.
         heads: of each attention; must divide Z.
     """
 
@@ -130,18 +129,18 @@ class ConditionalCircuit(nn.Module):
         self.read_in_code = nn.Linear(code_dim, code_dim)
         self.code = nn.Linear(code_dim, code_dim)
         self.signature = nn.Linear(code_dim, signature_dim)
-        with torch.no_grad():  # in proportion to the learned signatures that these are added to
+        with torch.no_grad():  # the same scale 1/√S as the learned signatures that these are added to (ModuleBank)
             for parameter in self.signature.parameters():
                 parameter.div_(math.sqrt(signature_dim))
 
     no_weight_decay = ("seeds",)
 
     def forward(self, condition: Tensor, mask: Tensor | None = None) -> Circuit:
-        """The circuits, with a batch axis.
+        """Return one circuit per example, with a batch axis.
 
         Args:
             condition: B×W×T.
-            mask: B×W, true where a token is there; every example needs at least one.
+            mask: B×W, true for a token; every example needs at least one, or attention gives NaN.
         """
         padding = None if mask is None else ~mask
         tokens = self.norm_condition(self.reader(self.embed(condition), src_key_padding_mask=padding))
@@ -160,7 +159,7 @@ class ConditionalCircuit(nn.Module):
         )
 
     def keep(self, modules: Tensor) -> None:
-        """Drop all processor modules but these, for good."""
+        """Keep only these processor modules, in this order, in place."""
         processor, readout = self.seeds.detach().split([self.processors, len(self.seeds) - self.processors])
         self.seeds = nn.Parameter(torch.cat([processor[modules], readout]))
         self.processors = len(modules)
@@ -168,7 +167,7 @@ class ConditionalCircuit(nn.Module):
 
 
 class SeedAttention(nn.Module):
-    """The seeds look at the condition's tokens, then a feed-forward layer; both residual, with norms before."""
+    """Cross-attention from seeds to the condition's tokens, then a feed-forward layer; both pre-norm and residual."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -180,7 +179,7 @@ class SeedAttention(nn.Module):
         self.ffn = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
     def forward(self, seeds: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Seeds B×N×Z, tokens B×W×Z, mask B×W (true: a token) → seeds B×N×Z."""
+        """Update the seeds: seeds B×N×Z (N = U + R), tokens B×W×Z, mask B×W (true: a token) → seeds B×N×Z."""
         query = self.query(self.norm(seeds)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in self.key_value(tokens).chunk(2, -1))
         read = F.scaled_dot_product_attention(

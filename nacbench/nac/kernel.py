@@ -1,4 +1,4 @@
-"""The stochastic kernel: which modules are linked, as a probability, as a sample, and as an attention bias."""
+"""Stochastic kernel of the circuit: link probabilities, relaxed Bernoulli samples and the attention bias log K."""
 
 import math
 from typing import Literal
@@ -9,12 +9,12 @@ from torch import Tensor
 
 Evaluation = Literal["expected", "sample", "threshold"]
 
-BANDWIDTH = 1.0  # ε of the kernel, fixed
-CLAMP = 1e-6  # how far a probability stays from 0 and 1 before its logit is taken
+BANDWIDTH = 1.0  # ε of the kernel; fixed by the paper
+CLAMP = 1e-6  # probabilities are clamped to [CLAMP, 1 - CLAMP] before the logit: P is exactly 1 on the diagonal
 
 
 def log_link_probability(receivers: Tensor, senders: Tensor) -> Tensor:
-    """The logarithm of the link probability ``P_uv = exp(-(1 - cos(s_u, s_v)) / ε)``, ε = 1.
+    """Return log P for the link probability ``P_uv = exp(-(1 - cos(s_u, s_v)) / ε)``, ε = 1.
 
     Args:
         receivers: signatures, U×S or B×U×S.
@@ -28,55 +28,59 @@ def log_link_probability(receivers: Tensor, senders: Tensor) -> Tensor:
 
 
 def mean_degrees(probability: Tensor) -> Tensor:
-    """Expected number of other modules that each module is linked to.
+    """Return each module's expected degree: the number of other modules that it is linked to.
 
     Args:
         probability: P between modules of one set, U×U or B×U×U.
 
     Returns:
-        U; where there is a batch axis, the mean over it.
+        U; averaged over the batch axis if there is one.
     """
     degrees = probability.sum(-1) - probability.diagonal(dim1=-2, dim2=-1)
     return degrees if degrees.dim() == 1 else degrees.mean(0)
 
 
 def logit_of(probability: Tensor) -> Tensor:
-    """The logit of a probability clamped to [1e-6, 1 - 1e-6], whose gradient ignores the clamp."""
+    """Return the logit of a probability clamped to [1e-6, 1 - 1e-6]; the gradient ignores the clamp."""
+    # Straight-through estimator: clamp() alone would cut the gradient where P reaches a bound
     clamped = probability + (probability.clamp(CLAMP, 1 - CLAMP) - probability).detach()
     return torch.logit(clamped)
 
 
 def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """The logit of a relaxed Bernoulli link: ``(logit P + logit n) / τ``.
+    """Return the logit of a relaxed Bernoulli link: ``(logit P + logit n) / τ``.
+
+    Source: Maddison et al. 2017 (arXiv 1611.00712), section 3.
 
     Args:
         probability: link probabilities in [0, 1], …×U×V.
-        uniform: the noise n in [0, 1), B×U×V; its exact zeros count as the smallest positive number.
-        temperature: τ > 0; towards 0 the link becomes a hard 0 or 1.
+        uniform: the noise n in [0, 1), B×U×V; exact zeros are replaced by the smallest positive normal number.
+        temperature: τ > 0; as it goes to 0, links become hard 0 or 1.
 
     Returns:
-        B×U×V; its sigmoid is the link K. Source: Maddison et al. 2017 (arXiv 1611.00712), section 3.
+        B×U×V; its sigmoid is the link K.
     """
-    noise = torch.logit(uniform, eps=torch.finfo(uniform.dtype).tiny)
+    noise = torch.logit(uniform, eps=torch.finfo(uniform.dtype).tiny)  # rand() can return 0, whose logit is -inf
+    # P is divided by τ before it is broadcast over the batch; the noise is scaled inside the one addition
     return torch.add(logit_of(probability) / temperature, noise, alpha=1 / temperature)
 
 
 def relaxed_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """A relaxed Bernoulli link, strictly between 0 and 1 even where rounding would reach them."""
+    """Return a relaxed Bernoulli link K, clamped to stay strictly between 0 and 1 under rounding."""
     link = torch.sigmoid(relaxed_link_logit(probability, uniform, temperature))
     limits = torch.finfo(link.dtype)
     return link.clamp(limits.tiny, 1 - limits.eps)
 
 
 def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temperature: float) -> Tensor:
-    """What is added to the attention scores so that links weigh the attention: ``log K``.
+    """Return the term ``log K`` to add to attention scores, or a boolean mask.
 
     Args:
         log_probability: log P, U×V or B×U×V.
-        batch: B, the number of examples that draw links of their own where ``mode`` samples.
-        mode: ``expected``: K = P. ``sample``: a relaxed Bernoulli link for each example (always so in training).
-            ``threshold``: a link with P ≥ 1/2 is kept with weight 1, any other is dropped.
-        temperature: τ of the relaxed Bernoulli link.
+        batch: B, the number of examples; with ``sample`` each draws its own links.
+        mode: ``expected``: K = P. ``sample``: relaxed Bernoulli links (always used in training). ``threshold``: links
+            with P ≥ 1/2 are kept with weight 1, all others dropped.
+        temperature: τ of the relaxed Bernoulli links.
 
     Returns:
         1×1×U×V or B×1×U×V (the same for all heads): log K, or for ``threshold`` a boolean mask, true where linked.
@@ -84,12 +88,13 @@ def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temper
     if log_probability.dim() == 2:
         log_probability = log_probability.unsqueeze(0)
     if mode == "expected":
-        bias = log_probability
+        bias = log_probability  # log K = log P directly: no exp, log or clamp in between
     elif mode == "threshold":
         bias = log_probability >= math.log(0.5)
     else:
         uniform = torch.rand(
             batch, *log_probability.shape[-2:], dtype=log_probability.dtype, device=log_probability.device
         )
+        # logsigmoid instead of log(sigmoid): K of an unlikely link may underflow, log K does not
         bias = F.logsigmoid(relaxed_link_logit(log_probability.exp(), uniform, temperature))
     return bias.unsqueeze(1)

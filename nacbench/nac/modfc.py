@@ -1,4 +1,4 @@
-"""Linear and feed-forward layers whose computation is modulated by a module's code."""
+"""ModFC and ModFFN: linear and feed-forward layers modulated by a module's code (arXiv 2210.08031)."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from torch.nn import Parameter, init
 
 
 def narrow(x: Tensor) -> Tensor:
-    """In the precision that matrix products have here, so that the element-wise work around them is not wider."""
+    """Cast to the autocast dtype if autocast is on, so that element-wise work is no wider than the matrix products."""
     kind = x.device.type
     return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
@@ -24,45 +24,49 @@ class ModFC(nn.Module):
         code_dim: width Z of the code.
         bias: whether the layer adds b.
 
-    Every module shares W, W_z, b and α; only its code makes it compute something of its own. With α = 0 this is a
-    plain linear layer. Source of the formula: arXiv 2210.08031, section 3.
+    All modules share W (out×in), W_z (in×Z), b and α; only the code z differs from module to module. With α = 0 this is
+    a plain linear layer. LN has no affine parameters and eps 1e-5. Source: arXiv 2210.08031, section 3.
     """
 
     def __init__(self, in_dim: int, out_dim: int, code_dim: int, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = Parameter(torch.empty(out_dim, in_dim))
         self.code_proj = Parameter(torch.empty(in_dim, code_dim))
-        self.alpha = Parameter(torch.tensor(0.1))
+        self.alpha = Parameter(torch.tensor(0.1))  # initial value of the authors' settings
         self.bias = Parameter(torch.zeros(out_dim)) if bias else None
+        # as torch.nn.Linear initialises its weight
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         init.kaiming_uniform_(self.code_proj, a=math.sqrt(5))
         self._remembered: tuple[Tensor, Any, Tensor] | None = None  # codes, state of the weights, gain
 
     def gain(self, codes: Tensor) -> Tensor:
-        """The factor ``1 + α · LN(W_z z)`` that each module's input is multiplied by.
+        """Return the factor ``1 + α · LN(W_z z)`` on each module's input.
+
+        It depends on the codes alone. Without gradients, the gain of learned codes is cached until a weight or the
+        precision changes: at batch size 1 it would be a third of all operations.
 
         Args:
-            codes: U×Z, or B×U×Z where every example has a circuit of its own.
+            codes: U×Z, or B×U×Z if every example has a circuit of its own.
 
         Returns:
-            U×in_dim, or B×U×in_dim, in the precision of matrix products. It depends on the codes alone: where no
-            gradients are asked for, that of learned codes is computed once.
+            U×in_dim or B×U×in_dim, in the dtype of matrix products.
         """
         if torch.is_grad_enabled() or not isinstance(codes, Parameter) or torch.compiler.is_compiling():
             return self._gain(codes)
         made_of = (codes, self.code_proj, self.alpha)
+        # Tensor._version counts in-place changes, so an optimiser step or load_state_dict invalidates the cache
         state = (codes.device, torch.is_autocast_enabled(codes.device.type), *(x._version for x in made_of))
         if self._remembered is None or self._remembered[0] is not codes or self._remembered[1] != state:
             self._remembered = codes, state, self._gain(codes)
         return self._remembered[2]
 
     def train(self, mode: bool = True) -> "ModFC":
-        """Whatever was remembered of the weights ends with a change between training and evaluation."""
+        """Switch between training and evaluation, and clear the cached gain."""
         self._remembered = None
         return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy remembers nothing."""
+        """Leave the cached gain out of copies: it belongs to the original's parameters."""
         return {**self.__dict__, "_remembered": None}
 
     def _gain(self, codes: Tensor) -> Tensor:
@@ -70,7 +74,7 @@ class ModFC(nn.Module):
         return narrow(1 + self.alpha * F.layer_norm(direction, direction.shape[-1:]))
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Apply the layer to one state a module.
+        """Apply the layer to one vector per module.
 
         Args:
             x: …×U×in_dim.
@@ -83,9 +87,10 @@ class ModFC(nn.Module):
 
 
 class ModFFN(nn.Module):
-    """The modulated feed-forward layer, always residual: ``x + down(GEGLU(up(LN(x); z)); z)``.
+    """Modulated feed-forward layer with residual: ``x + down(GEGLU(up(LN(x); z)); z)``.
 
-    GEGLU(a, b) = a ⊙ gelu(b), where (a, b) are the two halves, in this order, of what ``up`` gives.
+    GEGLU(a, b) = a ⊙ gelu(b), where (a, b) are the two halves, in this order, of the output of ``up``
+    (Shazeer 2020, arXiv 2002.05202).
 
     Args:
         state_dim: width C of a module's state.
@@ -100,13 +105,14 @@ class ModFFN(nn.Module):
         self.down = ModFC(mult * state_dim, state_dim, code_dim)
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Update the states x (…×U×C) of modules with these codes (U×Z or B×U×Z); returns …×U×C."""
+        """Return the updated states: x …×U×C and codes U×Z or B×U×Z → …×U×C."""
+        # The gain of ``down`` is applied inside the GEGLU function, which saves a pass over the hidden layer
         hidden = modulated_geglu(self.up(self.norm(x), codes), self.down.gain(codes))
         return x + F.linear(hidden, self.down.weight, self.down.bias)
 
 
 def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
-    """``a ⊙ gelu(b) ⊙ gain``, where (a, b) are the two halves of what is given.
+    """Return ``a ⊙ gelu(b) ⊙ gain``, where (a, b) are the two halves of ``hidden``.
 
     Args:
         hidden: …×U×2K.
@@ -115,7 +121,7 @@ def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
     Returns:
         …×U×K.
     """
-    if torch.compiler.is_compiling():  # which fuses the obvious way better than this one
+    if torch.compiler.is_compiling():  # inductor fuses the plain expression, but not a custom autograd function
         value, gate = hidden.chunk(2, dim=-1)
         return value * F.gelu(gate) * gain
     result: Tensor = _ModulatedGEGLU.apply(hidden, gain)
@@ -123,14 +129,17 @@ def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
 
 
 class _ModulatedGEGLU(torch.autograd.Function):
-    """The hidden layer is a circuit's largest tensor: passes over it that autograd would add are saved here, and both
-    halves of its gradient are written where they belong instead of being put together afterwards."""
+    """GEGLU with gain as one autograd function, to save passes over the hidden layer, a circuit's largest tensor.
+
+    44 → 37 ms at the published size, one thread (docs/speed.md).
+    """
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, gain: Tensor) -> Tensor:
         value, gate = hidden.chunk(2, dim=-1)
         active = F.gelu(gate)
         product = value * active
+        # ``product`` could be recomputed from the others, but storing it saves two passes in the backward pass
         ctx.save_for_backward(hidden, gain, active, product)
         return product * gain
 
@@ -138,6 +147,7 @@ class _ModulatedGEGLU(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         hidden, gain, active, product = ctx.saved_tensors
         value, gate = hidden.chunk(2, dim=-1)
+        # Both halves are written in place through views; autograd would concatenate two separate gradients afterwards
         grad_hidden = torch.empty_like(hidden)
         grad_value, grad_gate = grad_hidden.chunk(2, dim=-1)
         grad_gain = (grads[0] * product).sum_to_size(gain.shape)

@@ -1,4 +1,4 @@
-"""The operations of a circuit's forward pass as a formula, by which ``nacbench.profiling``'s counter is checked."""
+"""FLOPs of a circuit's forward pass as a closed formula, which tests compare with ``nacbench.profiling``'s counter."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 
 def circuit_operations(model: CircuitOptions, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
-    """Matrix products of one forward pass in evaluation mode (``expected``), a multiply-add counted as two.
+    """Return the FLOPs of the matrix products of a forward pass in evaluation mode (``expected``).
 
-    What depends on the codes alone is done once a pass; where every example has a circuit of its own, once an example.
+    A multiply-add counts as two. Work that depends on the codes alone is done once per pass, or once per example if
+    every example has a circuit of its own.
 
     Args:
-        model: the sizes.
-        spec: widths of tokens and condition, number of classes.
+        model: sizes of the circuit.
+        spec: token width T, condition and number of classes.
         tokens: V.
-        words: W, tokens of the condition; 0 where there is none.
+        words: W, number of tokens of the condition; 0 without a condition.
     """
     codes = _gains(model, spec)
     conditional = spec.condition_tokens > 0
@@ -31,7 +32,7 @@ def circuit_operations(model: CircuitOptions, spec: TaskSpec, tokens: int, words
 
 
 def _gains(model: CircuitOptions, spec: TaskSpec) -> int:
-    """Code projections, links, and the queries of modules whose state is their code."""
+    """Count the work that depends on codes and signatures alone: gains, links, and queries of initial states."""
     u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
     width, hidden, token = model.heads * d, model.ffn_mult * c, spec.token_dim
     read_in = product(u, c, c + 2 * token + d) + product(u, c, c + hidden)
@@ -60,11 +61,12 @@ def _readout(model: CircuitOptions, spec: TaskSpec) -> int:
 
 
 def _feed_forward(model: CircuitOptions, modules: int) -> int:
+    # up: C → 2mC (GEGLU halves it), down: mC → C; together C × 3mC
     return product(modules, model.state_dim, 3 * model.ffn_mult * model.state_dim)
 
 
 def _generator(model: CircuitOptions, spec: TaskSpec, words: int) -> int:
-    """One layer of self-attention over the condition, cross-attentions of the modules' seeds, and three heads."""
+    """Count the conditional generator: self-attention over W words, cross-attentions of U + R seeds, three heads."""
     c, seeds = model.state_dim, model.modules + model.readout_modules
     reader = product(words, spec.token_dim, c) + product(words, c, 4 * c) + 2 * product(words, c, words)
     reader += product(words, c, 8 * c)

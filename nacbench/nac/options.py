@@ -1,4 +1,4 @@
-"""The options of a circuit, apart from the plug-in, so that nothing below has to import that."""
+"""Options of the NAC model as a dataclass; separate from the plug-in, so that modules below need not import it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitOptions(Model):
-    """See `nacbench.nac.executor.NeuralAttentiveCircuit` for what each option means."""
+    """Options of a circuit; `nacbench.nac.executor.NeuralAttentiveCircuit` documents each.
+
+    Defaults are the published setting for Tiny-ImageNet.
+    """
 
     modules: Count = 320
     readout_modules: Count = 64

@@ -1,4 +1,4 @@
-"""The Neural Attentive Circuit as a model of the suite; it comes in by the same entry point as anyone's."""
+"""NAC as a model plug-in, registered by the same entry point as any other model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NAC(CircuitOptions):
-    """See `nacbench.nac.executor.NeuralAttentiveCircuit` for what each option means."""
+    """Neural Attentive Circuit; `nacbench.nac.executor.NeuralAttentiveCircuit` documents each option."""
 
     title = "NAC"
     citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"

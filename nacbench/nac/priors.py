@@ -1,4 +1,4 @@
-"""Graph priors: what kind of graph the processor modules shall form, as a loss on their link probabilities."""
+"""Graph priors: a loss that pulls the link probabilities of the processor modules towards a target graphon."""
 
 import math
 
@@ -8,22 +8,24 @@ from torch import Tensor, nn
 from nacbench.nac.kernel import log_link_probability
 from nacbench.nac.options import Prior
 
-INSIDE, OUTSIDE = 0.9, 0.05  # link probabilities within a cluster and between clusters
-NEIGHBOURS, REWIRED = 32, 0.4  # of Watts and Strogatz: k and p
-NEAREST_STEPS, NEAREST_RATE = 600, 0.01  # after which the loss stands still to three digits, for every prior
-DENSITY = 0.1  # of Erdős and Rényi; our own choice, as the paper's is not stated
+INSIDE, OUTSIDE = 0.9, 0.05  # link probabilities p_in within a cluster and p_out between clusters (the authors')
+NEIGHBOURS, REWIRED = 32, 0.4  # k and p of Watts and Strogatz (the authors')
+NEAREST_STEPS, NEAREST_RATE = 600, 0.01  # Adam; the loss is then constant to three digits for every prior
+DENSITY = 0.1  # link probability of Erdős and Rényi; our own choice, since the paper does not state one
 
 
 def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
-    """The target link probabilities U×U of a kind of graph, float64; NAC.md, "Graph priors".
+    """Return the graphon of a prior: target link probabilities U×U, float64.
+
+    Source: arXiv 2210.08031 and the settings that its authors published.
 
     Args:
-        prior: but not ``none``.
+        prior: a prior other than ``none``.
         modules: U.
-        clusters: of planted partition and ring of cliques; must divide U.
+        clusters: number of clusters, for planted partition and ring of cliques; must divide U.
 
     Raises:
-        ValueError: if it does not.
+        ValueError: if ``clusters`` does not divide ``modules``.
     """
     if prior in ("planted-partition", "ring-of-cliques"):
         if modules % clusters:
@@ -36,7 +38,7 @@ def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
         place = torch.arange(1, modules + 1, dtype=torch.float64)
         return (math.sqrt(modules) / (16 * torch.outer(place.sqrt(), place.sqrt()))).clamp(0, 1)
     if prior == "watts-strogatz":
-        neighbours = min(NEIGHBOURS, modules // 2)  # a small circuit cannot have so many
+        neighbours = min(NEIGHBOURS, modules // 2)  # circuits of fewer than 64 modules get a smaller k
         step = (torch.arange(modules)[:, None] - torch.arange(modules)).abs()
         near = torch.minimum(step, modules - step) <= neighbours // 2
         return torch.where(near, 1 - REWIRED, REWIRED * neighbours / modules).double()
@@ -44,7 +46,10 @@ def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
 
 
 def _with_ring(target: Tensor, clusters: int, size: int) -> Tensor:
-    """The first module of each clique is linked to all of its own clique and of the next; the last has no next one."""
+    """Link the first module of each clique to all of its own clique and the next one, in place.
+
+    The last clique has no next one: the ring stays open, as in the authors' reference values.
+    """
     for cluster in range(clusters):
         first, end = cluster * size, min(cluster + 2, clusters) * size
         target[first, first:end] = 1.0
@@ -53,16 +58,16 @@ def _with_ring(target: Tensor, clusters: int, size: int) -> Tensor:
 
 
 def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) -> float:
-    """How low the prior's loss gets when signatures follow nothing else: Adam from short random ones, as in a run.
+    """Return the loss that a prior reaches when it alone is minimised: Adam from random signatures, as in a run.
 
-    It is far from zero for sparse graphs. The cosines of U vectors sum to no less than zero over all pairs, so their
-    mean between different modules is at least -1/(U-1), and, the exponential being convex, the mean link probability
-    at least ``exp(-(1 + 1/(U-1)))``: 0.36 for 32 modules, however few links the prior has.
+    For sparse graphs it is far from zero. The sum of the cosines of U vectors over all pairs is at least zero, so the
+    mean cosine of different modules is at least -1/(U-1), and, as the exponential is convex, the mean link probability
+    is at least ``exp(-(1 + 1/(U-1)))``: 0.36 for 32 modules, however few links the prior has.
 
     Args:
-        prior: but not ``none``.
+        prior: a prior other than ``none``.
         modules: U.
-        clusters: of planted partition and ring of cliques.
+        clusters: number of clusters, for planted partition and ring of cliques.
         signature_dim: S.
     """
     loss_of = GraphPrior(prior, modules, clusters, match_every=10)
@@ -70,7 +75,7 @@ def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) 
     start = torch.randn(modules, signature_dim, generator=draw) / math.sqrt(signature_dim)
     signatures = nn.Parameter(start)
     optimizer = torch.optim.Adam([signatures], lr=NEAREST_RATE)
-    with torch.enable_grad():
+    with torch.enable_grad():  # callers look at finished runs under no_grad
         for _ in range(NEAREST_STEPS):
             loss = loss_of(signatures)
             optimizer.zero_grad()
@@ -80,19 +85,21 @@ def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) 
 
 
 def matching(target: Tensor, probability: Tensor) -> Tensor:
-    """Which module takes the place of each of the graphon's: modules are exchangeable, so their order must not matter.
+    """Match modules with rows of the graphon: modules are exchangeable, so their order must not matter.
 
-    The Hungarian assignment (SciPy) of ``cost_ij = mean_k (G_ik - P_jk)²``.
+    Solves the linear assignment problem (SciPy) with ``cost_ij = mean_k (G_ik - P_jk)²``.
 
     Args:
         target: G, U×U.
         probability: P, U×U.
 
     Returns:
-        A permutation U, on the CPU.
+        A permutation of length U, on the CPU: entry i is the module matched with row i of G.
     """
     from scipy.optimize import linear_sum_assignment
 
+    # Modules of one clique are exchangeable, so many assignments cost the same, and the last digit of the costs decides
+    # which one SciPy returns: float64 here, and no change of this expression without looking at the reference cases.
     with torch.no_grad():
         g, p = target.double(), probability.double()
         cost = (g.square().mean(1)[:, None] + p.square().mean(1)) - 2 / len(g) * (g @ p.T)
@@ -100,30 +107,33 @@ def matching(target: Tensor, probability: Tensor) -> Tensor:
 
 
 class GraphPrior(nn.Module):
-    """The mean squared error between a graphon and the matched link probabilities.
+    """Mean squared error between a graphon and the matched link probabilities.
 
-    Signatures move little in a step, so the matching of a few steps ago serves as well as a new one, and costs nothing
-    (``benchmarks/matching.py`` shows both). It is kept with the weights, so that a resumed run goes on with the same.
+    Signatures move little in a step, so a matching that is a few steps old is as good as a new one and costs nothing
+    (measured by ``benchmarks/matching.py``). The matching is stored with the weights, so that a resumed run continues
+    with the same one.
 
     Args:
-        prior: but not ``none``.
+        prior: a prior other than ``none``.
         modules: U.
-        clusters: of planted partition and ring of cliques.
-        match_every: losses that share one matching.
+        clusters: number of clusters, for planted partition and ring of cliques.
+        match_every: number of losses that share one matching.
     """
 
     target: Tensor
 
     def __init__(self, prior: Prior, modules: int, clusters: int, match_every: int = 1) -> None:
         super().__init__()
+        # Not persistent: it follows from the options, and a checkpoint need not hold U×U numbers of float64
         self.register_buffer("target", graphon(prior, modules, clusters), persistent=False)
         self.match_every = match_every
-        self._age = 0
+        self._age = 0  # losses since the last matching
+        # device="cpu" explicitly: on the meta device (see nacbench.nn.network.head_parameters) it would have no values
         self._order = torch.arange(modules, device="cpu")
 
     def forward(self, signatures: Tensor) -> Tensor:
-        """Processor signatures U×S → the loss, a scalar; no gradient flows through the matching."""
-        with torch.autocast(signatures.device.type, enabled=False):
+        """Return the loss, a scalar, for processor signatures U×S; no gradient flows through the matching."""
+        with torch.autocast(signatures.device.type, enabled=False):  # link probabilities are always float32
             probability = log_link_probability(signatures, signatures).exp()
             if self._age % self.match_every == 0:
                 self._order = matching(self.target, probability)
@@ -133,9 +143,9 @@ class GraphPrior(nn.Module):
             return (self.target.to(probability.dtype) - probability[order][:, order]).square().mean()
 
     def get_extra_state(self) -> Tensor:
-        """The losses since the last matching, and that matching."""
+        """Return the number of losses since the last matching, and the matching, as one integer tensor."""
         return torch.cat([torch.tensor([self._age], device="cpu"), self._order.cpu()])
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go on with a matching that was stored."""
+        """Restore a stored matching."""
         self._age, self._order = int(state[0]), state[1:].clone()

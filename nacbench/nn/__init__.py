@@ -1,1 +1,1 @@
-"""What runs on the device for every model: the network, kernels, CUDA graphs, positions."""
+"""Neural network code shared by all models: tokenizer + core, attention kernels, CUDA graphs, position features."""

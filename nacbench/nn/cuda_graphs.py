@@ -1,5 +1,7 @@
-"""Forward and backward passes on a GPU as CUDA graphs: launched at once, where launching a small network's hundreds of
-kernels one after the other takes many times as long as they run."""
+"""CUDA graphs: replay a training step's forward and backward pass with a single launch.
+
+Small networks are launch-bound on a GPU: launching their hundreds of kernels takes many times longer than running them.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,24 @@ from torch.nn import Parameter
 
 from nacbench.contracts.spec import Batch
 
-WARM_UP = 3  # passes before one is captured, in which libraries choose and allocate
-TOLERANCE = 0.01  # between the gradients of a graph and of the pass itself, by their norm; bf16 and atomics round
+# Eager passes before the capture. cuBLAS, cuDNN and autograd create handles, pick algorithms and allocate workspaces in
+# the first passes, which a capture forbids.
+WARM_UP = 3
+# Largest relative difference (L2 norm) between the graph's gradients and the eager pass's. They are not bit-identical:
+# bf16 rounds, and atomic additions have no fixed order.
+TOLERANCE = 0.01
 
 Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
 
 
 def seed_draws(seed: int, device: str) -> None:
-    """Seed what a network draws from; `torch.manual_seed` would also queue up a seed for every kind of GPU.
+    """Seed the random number generators that a network draws from.
 
     Args:
-        seed: of torch's generators.
+        seed: for torch's default generator on the CPU and, if used, on the current GPU.
         device: ``cpu`` or ``cuda``.
     """
+    # Not torch.manual_seed: it is called every micro-batch, and it also queues a seed for each other kind of device.
     torch.default_generator.manual_seed(seed)
     if device == "cuda":
         torch.cuda.manual_seed(seed)
@@ -33,7 +40,7 @@ def seed_draws(seed: int, device: str) -> None:
 
 @dataclass(frozen=True)
 class Captured:
-    """A pass that was captured, with the memory that it reads from and writes to."""
+    """A captured graph with the static tensors that it reads from and writes to."""
 
     graph: torch.cuda.CUDAGraph
     batch: Batch
@@ -41,30 +48,31 @@ class Captured:
     gradients: Sequence[Tensor | None]
 
     def replay(self, batch: Batch, parameters: Sequence[Parameter]) -> Tensor:
-        """Compute the parameters' gradients on another batch of the same shapes; returns the loss."""
+        """Compute the gradients on a batch of the captured shapes, set them on the parameters and return the loss."""
         for own, new in zip(_tensors(self.batch), _tensors(batch), strict=True):
             own.copy_(new, non_blocking=True)
         self.graph.replay()
+        # zero_grad() has set .grad to None since, but the graph always writes to the tensors of its capture
         for parameter, gradient in zip(parameters, self.gradients, strict=True):
             parameter.grad = gradient
-        return self.loss.clone()
+        return self.loss.clone()  # the next replay overwrites self.loss
 
 
 class GraphedPass:
-    """Computes gradients by a CUDA graph of the pass, once that has given what the pass gives.
+    """Computes gradients with a CUDA graph, once the graph has been checked against an eager pass.
 
-    A graph repeats the kernels of the pass that was captured. It is right where every pass launches the same ones,
-    which a network must say of itself (``capturable``, see `nacbench.contracts.model.Model.build`). Two mistakes in
-    that are found here: a pass that waits for the GPU, as it must to choose by data, is never captured; and the graph,
-    captured under another seed, must come to the gradients of the pass itself, which it does not if Python draws what
-    matters.
+    A graph replays the kernels that were captured. This is correct only if every pass launches the same kernels, which
+    a network declares with ``capturable`` (see `nacbench.contracts.model.Model.build`). Two kinds of wrong declaration
+    are detected here: a pass that synchronises with the GPU, as any data-dependent branch must, is never captured; and
+    a graph that was captured under another seed must reproduce the eager gradients, which fails if Python code (for
+    example ``random``) draws numbers that matter.
 
-    Batches of other shapes than the one that was captured are computed without a graph.
+    Batches whose shapes differ from those of the capture, such as a partial last batch, run eagerly.
 
     Args:
-        work: computes the parameters' gradients, which are None before, on a batch; returns its loss.
-        parameters: that have gradients.
-        say: is told if passes are not captured after all, and why.
+        work: computes the parameters' gradients on a batch (``.grad`` is None before) and returns the loss.
+        parameters: the parameters that get gradients.
+        say: receives one line if passes are not captured, with the reason.
     """
 
     def __init__(
@@ -79,11 +87,11 @@ class GraphedPass:
 
     @property
     def is_used(self) -> bool:
-        """Whether passes are launched as a graph by now."""
+        """Whether passes are replayed from a graph by now."""
         return self._captured is not None
 
     def __call__(self, batch: Batch, seed: int) -> Tensor:
-        """The gradients of a batch on the GPU, with draws by this seed; returns the loss."""
+        """Compute the gradients of a batch on the GPU, with random numbers of this seed; return the loss."""
         if self._captured and _shapes(batch) == self._shapes:
             seed_draws(seed, "cuda")
             return self._captured.replay(batch, self._parameters)
@@ -96,31 +104,33 @@ class GraphedPass:
         return self._work(batch)
 
     def _capturing(self, batch: Batch, seed: int) -> Tensor:
-        """The pass itself, which counts; then its graph, which is kept if it gives the same."""
+        """Run the pass eagerly (its gradients are the result), then capture it and keep the graph if the two agree."""
         try:
-            with _waiting_is_an_error():
+            with _synchronising_is_an_error():
                 loss = self._pass(batch, seed)
         except RuntimeError as error:
-            self._say(f"steps are launched without CUDA graphs, as one waits for the GPU ({_first_line(error)})")
+            self._say(f"training without CUDA graphs: a step synchronises with the GPU ({_first_line(error)})")
             return self._pass(batch, seed)
         gradients = [parameter.grad for parameter in self._parameters]
         self._set_gradients([None] * len(gradients))
+        # Capture under another seed and replay under this one: if the gradients agree, the draws follow the generator's
+        # seed in each replay instead of being frozen into the graph.
         seed_draws(seed + 1, "cuda")
         try:
             captured = capture(self._work, batch, self._parameters)
             seed_draws(seed, "cuda")
             apart = _apart(gradients, loss, captured.gradients, captured.replay(batch, self._parameters))
         except torch.cuda.OutOfMemoryError:
-            self._say("steps are launched without CUDA graphs, for which there is not enough memory")
+            self._say("training without CUDA graphs: not enough GPU memory for the graph's own tensors")
         else:
             if apart <= TOLERANCE:
                 self._captured, self._shapes = captured, _shapes(batch)
             else:
                 self._say(
-                    "steps are launched without CUDA graphs, as theirs gave other gradients than the step itself "
-                    f"(relative difference {apart:.2g})"
+                    "training without CUDA graphs: the graph's gradients differ from the eager step's "
+                    f"(relative difference {apart:.2g}, tolerance {TOLERANCE:g})"
                 )
-        self._set_gradients(gradients)
+        self._set_gradients(gradients)  # the eager ones, so that this step does not depend on whether a graph is kept
         return loss
 
     def _set_gradients(self, gradients: Sequence[Tensor | None]) -> None:
@@ -129,28 +139,31 @@ class GraphedPass:
 
 
 def capture(work: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[Parameter]) -> Captured:
-    """Capture a pass on a batch of these shapes; nothing is computed yet.
+    """Capture a pass on a batch of these shapes as a CUDA graph; a capture records kernels and computes nothing.
 
     Args:
-        work: computes the parameters' gradients on a batch and returns its loss, a scalar, without waiting for the GPU.
+        work: computes the parameters' gradients on a batch and returns the scalar loss, without synchronising.
         batch: on the GPU; its tensors are copied.
-        parameters: that have gradients, which are None.
+        parameters: the parameters that get gradients; their ``.grad`` is None.
 
     Raises:
-        torch.cuda.OutOfMemoryError: if there is no room for a second set of what lies between the layers.
-        RuntimeError: by CUDA, if the pass does what a graph cannot; the process is then of no more use.
+        torch.cuda.OutOfMemoryError: if the graph's own activations do not fit into GPU memory.
+        RuntimeError: if CUDA graph capture fails; the CUDA context is then unusable.
     """
     own = Batch({name: tensor.clone() for name, tensor in batch.inputs.items()}, batch.target.clone())
     graph = torch.cuda.CUDAGraph()
-    # thread_local: the thread that pins batches may allocate meanwhile
+    # "thread_local" because the data loader's pin-memory thread allocates meanwhile, which "global" mode would reject
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         loss = work(own)
     return Captured(graph, own, loss, [parameter.grad for parameter in parameters])
 
 
 @contextmanager
-def _waiting_is_an_error() -> Iterator[None]:
-    """Whatever waits for the GPU raises RuntimeError: a capture that meets it would leave the process unusable."""
+def _synchronising_is_an_error() -> Iterator[None]:
+    """Make every synchronisation with the GPU raise RuntimeError.
+
+    It is checked in an eager pass because a synchronisation during capture leaves the CUDA context unusable.
+    """
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -174,7 +187,10 @@ def _first_line(error: Exception) -> str:
 def _apart(
     gradients: Sequence[Tensor | None], loss: Tensor, others: Sequence[Tensor | None], other_loss: Tensor
 ) -> float:
-    """How far losses and gradients are apart, over the size of the first ones; infinite where one has none."""
+    """Return the larger of the relative differences of gradients (L2 norm over all) and losses.
+
+    Infinite if only one of the two has a gradient for some parameter, or if anything is NaN.
+    """
     pairs = [(one, other) for one, other in zip(gradients, others, strict=True) if one is not None or other is not None]
     differences, lengths = [], []
     for one, other in pairs:
@@ -182,5 +198,6 @@ def _apart(
             return float("inf")
         differences.append(torch.linalg.vector_norm(one - other))
         lengths.append(torch.linalg.vector_norm(one))
+    # one transfer to the host instead of one per parameter
     relative = [torch.stack(differences).norm() / torch.stack(lengths).norm(), (loss - other_loss).abs() / loss.abs()]
     return float(torch.stack(relative).nan_to_num(nan=float("inf")).max())

@@ -1,4 +1,4 @@
-"""The network that is trained: the task's tokenizer and a model's core on its tokens."""
+"""The network: a task's tokenizer followed by a model's core, as one `torch.nn.Module`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,20 +15,21 @@ from nacbench.seeds import seed_for
 
 
 class RawImage(nn.Module):
-    """In place of a tokenizer, for models that read the image itself."""
+    """Identity tokenizer for models that read the raw image, such as ViT."""
 
     def forward(self, image: Tensor) -> Tokens:
-        """The image as it is."""
+        """Return the image B×3×height×width unchanged in place of tokens."""
         return Tokens(image)
 
 
 class Network(nn.Module):
-    """Tokenizer and core as one module: a batch's inputs as keywords in, logits out.
+    """Tokenizer and core as one module: takes a batch's inputs as keywords, returns logits.
 
     Args:
-        tokenizer: gives `nacbench.contracts.spec.Tokens`.
-        core: of a model.
-        conditional: whether the core takes a condition apart; else its tokens come after the others.
+        tokenizer: returns `nacbench.contracts.spec.Tokens`.
+        core: the model's module: tokens → logits.
+        conditional: whether the core takes the condition as separate arguments; otherwise the condition's tokens are
+            appended to the others.
         head: names of the parameters whose shape depends on the number of classes.
     """
 
@@ -40,12 +41,12 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Logits B×classes for the inputs that the task's tokenizer takes."""
+        """Return logits B×classes for the inputs of the task's tokenizer."""
         tokens: Tokens = self.tokenizer(**inputs)
         return self.read(tokens)
 
     def read(self, tokens: Tokens) -> Tensor:
-        """Logits B×classes for what the tokenizer gave."""
+        """Return logits B×classes for the tokenizer's output."""
         if tokens.condition is None:
             logits: Tensor = self.core(tokens.tokens, tokens.mask)
         elif self.conditional:
@@ -55,23 +56,25 @@ class Network(nn.Module):
         return logits
 
     def with_core(self, core: nn.Module) -> "Network":
-        """The same tokenizer (not a copy) before another core."""
+        """Return a network with another core that shares this one's tokenizer (not a copy)."""
         return Network(self.tokenizer, core, conditional=self.conditional, head=self.head)
 
     @property
     def capturable(self) -> bool:
-        """Whether the core says that its training passes are alike, and the tokenizer does not say otherwise (see
-        `nacbench.contracts.model.Model.build`)."""
+        """Whether training passes may be captured as a CUDA graph: every pass launches the same kernels.
+
+        A core must declare it, a tokenizer may deny it (see `nacbench.contracts.model.Model.build`).
+        """
         return bool(getattr(self.core, "capturable", False) and getattr(self.tokenizer, "capturable", True))
 
     def auxiliary_loss(self) -> Tensor | None:
-        """What the model adds to the task's loss in training (a graph prior …), or None."""
+        """Return the model's own training loss (for example a graph prior), a scalar, or None if it has none."""
         own = getattr(self.core, "auxiliary_loss", None)
         return own() if own else None
 
 
 def join(tokens: Tokens) -> tuple[Tensor, Tensor]:
-    """The tokens and after them the condition's, with the mask of both."""
+    """Append the condition's tokens: B×V×T and B×W×T → tokens B×(V+W)×T and mask B×(V+W) (true: a token)."""
     assert tokens.condition is not None
     masks = [
         torch.ones(part.shape[:2], dtype=torch.bool, device=part.device) if mask is None else mask
@@ -81,18 +84,30 @@ def join(tokens: Tokens) -> tuple[Tensor, Tensor]:
 
 
 def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Network:
-    """A new network whose weights are a pure function of the seed; torch's global generator is left as it was."""
+    """Build a network whose initial weights are a pure function of the seed; torch's global generator is unchanged.
+
+    Args:
+        task: provides the tokenizer.
+        spec: of the task, with the number of classes of the data at hand.
+        model: provides the core.
+        seed: of the run.
+    """
     told = spec_for(model, spec)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(seed, "tokenizer"))
         tokenizer = task.tokenizer() if model.reads == "tokens" else RawImage()
+        # A seed of its own, so that the core's weights do not depend on how many numbers the tokenizer drew
         torch.default_generator.manual_seed(seed_for(seed, "core"))
         core = model.build(told)
     return Network(tokenizer, core, conditional=model.conditional, head=head_parameters(model, told))
 
 
 def head_parameters(model: Model, spec: TaskSpec) -> tuple[str, ...]:
-    """Names, inside a network, of the parameters whose shape depends on the number of classes: the last layer."""
+    """Return the names, within a network, of the parameters whose shape depends on the number of classes.
+
+    The core is built for two numbers of classes and the shapes are compared, so that a plug-in need not name its last
+    layer. On the meta device this allocates nothing.
+    """
     with torch.device("meta"):
         core, wider = model.build(spec), model.build(dataclasses.replace(spec, classes=spec.classes + 1))
     shapes = {name: tensor.shape for name, tensor in wider.state_dict().items()}

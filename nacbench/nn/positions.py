@@ -1,4 +1,4 @@
-"""Fourier features: where something is, as sines and cosines of several frequencies."""
+"""Positional encodings: sinusoids for sequences and Fourier features for coordinates."""
 
 import math
 
@@ -7,23 +7,25 @@ from torch import Tensor
 
 
 def sinusoids(count: int, width: int) -> Tensor:
-    """Position features of a sequence, count×width: sines and cosines with wavelengths from 2π to 2π · 10,000.
+    """Return sinusoidal position features count×width, with wavelengths from 2π to 2π · 10,000.
 
     Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.5; sines first, then cosines.
 
     Args:
-        count: positions, from 0.
-        width: even.
+        count: number of positions, from 0.
+        width: number of features, even.
     """
+    # max(1, …): width 2 has a single frequency, and the spacing would divide by zero
     rates = torch.exp(torch.arange(width // 2) * (-math.log(10_000) / max(1, width // 2 - 1)))
     angles = torch.arange(count)[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 def fourier_features(x: Tensor, bands: int, highest: float) -> Tensor:
-    """Coordinates …×D in [-1, 1] → …×D·(2·bands + 1): each coordinate, and its sines and cosines.
+    """Return Fourier features of coordinates: …×D in [-1, 1] → …×D·(2·bands + 1), the coordinate itself included.
 
-    The angles are π f x, with f spread evenly from 1 to ``highest``/2.
+    The angles are π f x, with ``bands`` frequencies f spread evenly from 1 to ``highest``/2 (the Nyquist frequency if
+    ``highest`` is the sampling rate).
 
     Source: Jaegle et al. 2021 (Perceiver), arXiv 2103.03206, section 3.2.
     """

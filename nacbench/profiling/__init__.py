@@ -1,1 +1,1 @@
-"""What a model costs: parameters, operations, time, memory."""
+"""Profiling: parameters, FLOPs, time, memory and energy of a model."""

@@ -1,4 +1,4 @@
-"""Parameters and operations of a network."""
+"""Count the parameters and floating-point operations (FLOPs) of a network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,19 +10,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Trainable numbers in a network."""
+    """Return the number of trainable parameters of a network."""
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
 def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
-    """Floating-point operations of a forward pass in evaluation mode, a multiply-add counted as two.
+    """Return the FLOPs of a forward pass in evaluation mode; a multiply-add counts as two.
 
-    What counts is what `torch.utils.flop_counter` knows: matrix products, convolutions and attention; element-wise
-    work does not.
+    Counts what `torch.utils.flop_counter` knows: matrix products, convolutions and attention, but no element-wise work.
 
     Args:
-        net: takes the inputs as keywords; its training mode is left as it was.
-        inputs: of as many examples as shall be counted.
+        net: takes the inputs as keywords; its training mode is restored afterwards.
+        inputs: tensors B×…; the result is for all B examples.
     """
     training = net.training
     net.eval()
@@ -33,11 +32,11 @@ def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
 
 
 def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> int:
-    """Floating-point operations of a backward pass, counted as `forward_flops` does; the forward pass is not.
+    """Return the FLOPs of a backward pass alone, counted as in `forward_flops`.
 
     Args:
-        forward: gives what there are gradients of.
-        wanted: what they are for.
+        forward: computes the outputs, whose sum is differentiated.
+        wanted: tensors to compute gradients for; those that the outputs do not depend on are ignored.
     """
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         total = forward().sum()
@@ -45,8 +44,9 @@ def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> i
 
 
 def _counted(work: Callable[[], object]) -> int:
-    """Attention is counted by its matrix products, whatever kernel would run it; the counter's hooks stumble over views
-    of parameters that were made without gradients."""
+    """Run ``work`` and return its FLOPs."""
+    # SDPBackend.MATH: FlopCounterMode (torch 2.14) counts fused attention on a CPU as 0, and its matrix products
+    # correctly. enable_grad: the counter's hooks fail on views of parameters that were made without gradients.
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops())

@@ -1,4 +1,4 @@
-"""How much memory tensors hold at once while a function runs, whatever the device."""
+"""Peak memory of tensors during a function, counted by a dispatch mode and so independent of device and allocator."""
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class _Alive(TorchDispatchMode):
-    """Counts the bytes of all storages that were made while it is on and still live."""
+    """Counts the bytes of all live storages that were created while the mode is active."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -27,8 +27,9 @@ class _Alive(TorchDispatchMode):
         return result
 
     def add(self, tensor: Tensor) -> None:
-        """Count a tensor's storage until it is freed; one that is counted already is not counted again."""
+        """Count a tensor's storage until it is freed; views of a storage that is counted already add nothing."""
         storage = tensor.untyped_storage()
+        # PyTorch (2.1 and later) keeps one Python object per storage, so the finaliser runs when the storage is freed
         key, size = storage._cdata, storage.nbytes()
         if key in self._known:
             return
@@ -43,24 +44,27 @@ class _Alive(TorchDispatchMode):
 
 
 def peak_tensor_bytes(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
-    """Most bytes that tensors hold at once in a forward pass in evaluation mode: weights, inputs and what is between.
+    """Return the peak bytes of tensors in a forward pass without gradients: weights, inputs and activations.
 
-    Scratch space inside a single operation is not seen. The number does not depend on the machine's memory allocator.
+    Scratch memory inside a single operation is not included. The number does not depend on the memory allocator.
 
     Args:
-        net: takes the inputs as keywords.
-        inputs: of as many examples as shall be passed.
+        net: takes the inputs as keywords; in evaluation mode.
+        inputs: tensors B×….
     """
     with torch.no_grad():
         return peak_during(partial(net, **inputs), (*net.parameters(), *net.buffers(), *inputs.values()))
 
 
 def peak_during(work: Callable[[], object], held: Iterable[Tensor]) -> int:
-    """Most bytes that tensors hold at once while a function runs, in this thread (on a CPU, backward passes included).
+    """Return the peak bytes of tensors while a function runs.
+
+    Only operations dispatched in this thread are seen. On a CPU this includes backward passes; on a GPU autograd runs
+    them in a thread of its own.
 
     Args:
-        work: what runs.
-        held: tensors that are there before, and count too.
+        work: the function.
+        held: tensors that exist before and are included.
     """
     alive = _Alive()
     for tensor in held:

@@ -1,4 +1,4 @@
-"""What a model costs on a task: parameters, operations, time, memory and energy, on the task's own examples."""
+"""Profile a model on a task: parameters, FLOPs, time, memory and energy, measured on the task's own examples."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     from nacbench.contracts.spec import Batch, Tokens
     from nacbench.contracts.task import LiveTask
 
-ENERGY_SECONDS = 3.0  # a GPU's meter moves some ten times a second
+ENERGY_SECONDS = 3.0  # of work per measurement: a GPU's energy counter is updated about ten times a second
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What does not depend on the machine; operations are those of one example, a multiply-add counted as two.
+    """Machine-independent cost. FLOPs are for one example; a multiply-add counts as two.
 
     Attributes:
-        parameters: trainable numbers, tokenizer included.
-        tokenizer_flops: of the forward pass, as counted.
-        core_flops: the same of the model behind it.
-        backward_flops: of the core's backward pass, as counted.
-        core_formula, backward_formula: the same by the model's own formula; None without one.
+        parameters: trainable parameters, including the tokenizer's.
+        tokenizer_flops: of the tokenizer's forward pass, counted.
+        core_flops: of the core's forward pass, counted.
+        backward_flops: of the core's backward pass, counted.
+        core_formula, backward_formula: ``core_flops`` and ``backward_flops`` by the model's own formula; None without
+            one.
     """
 
     parameters: int
@@ -53,16 +54,16 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Passes over a batch, measured.
+    """Measured cost of passes over a batch.
 
     Attributes:
-        what: ``inference``, or ``training step``: forward, backward, optimiser.
-        batch: examples in it.
-        seconds: median of a call.
-        fast, slow: quartiles of it.
-        examples_per_second: by the median.
-        peak_bytes: most that tensors held at once; on a GPU, that torch's allocator held.
-        joules_per_example: by the GPU's meter; None without one.
+        what: ``inference``, or ``training step`` (forward, backward, optimiser).
+        batch: batch size B.
+        seconds: median time of a call.
+        fast, slow: lower and upper quartile of the time.
+        examples_per_second: B over the median time.
+        peak_bytes: peak bytes of tensors; on a GPU, of torch's allocator.
+        joules_per_example: by the GPU's energy counter; None without one.
     """
 
     what: str
@@ -77,15 +78,15 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A network with what it is trained on and by.
+    """A network to profile, with its task and training settings.
 
     Attributes:
-        model: that it was built from.
+        model: the plug-in that the network was built from.
         net: on its device.
         live: the task with its data.
-        optimizer: makes one for a network.
-        average: makes the averaged weights that training keeps of a network; None: it keeps none.
-        clip_norm: the largest norm of a gradient; 0 does not clip.
+        optimizer: makes an optimiser for a network.
+        average: makes the averaged weights of a network; None if training keeps none.
+        clip_norm: gradients are clipped to this norm; 0 does not clip.
         precision: ``fp32`` or ``bf16``.
         device: ``cpu`` or ``cuda``.
     """
@@ -100,19 +101,19 @@ class Subject:
     device: str
 
     def batch(self, size: int) -> Batch:
-        """So many training examples, on the device.
+        """Return a training batch of this size, on the device.
 
         Raises:
-            UserError: if there are fewer.
+            UserError: if there are fewer training examples.
         """
         return self.live.train_batches(size, 0)[0].to(self.device)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The precision, as training has it."""
+        """Return the autocast context of the precision, as in training."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
     def inference(self, batch: Batch) -> Callable[[], object]:
-        """A forward pass in evaluation mode."""
+        """Return a function that runs a forward pass in evaluation mode."""
         net = copy.deepcopy(self.net).eval()
 
         def work() -> None:
@@ -122,8 +123,10 @@ class Subject:
         return work
 
     def training_step(self, batch: Batch) -> Callable[[], object]:
-        """A step as ``nacbench run`` makes it, on a copy of the network: clipping and averaged weights included, on a
-        GPU launched as a graph where the network allows it."""
+        """Return a function that makes a training step on a copy of the network, as ``nacbench run`` does.
+
+        It includes clipping and averaged weights, and replays a CUDA graph on a GPU if the network is ``capturable``.
+        """
         net = copy.deepcopy(self.net).train()
         optimizer = self.optimizer(net)
         average = self.average(net) if self.average else None
@@ -158,13 +161,13 @@ class Subject:
             if average is not None:
                 average.update_parameters(net)
 
-        for _ in range(WARM_UP + 1 if graphs else 0):
+        for _ in range(WARM_UP + 1 if graphs else 0):  # the warm-up passes and the capture are not to be measured
             work()
         return work
 
 
 def count(subject: Subject) -> Counts:
-    """Parameters and operations, counted on one example."""
+    """Return parameters and FLOPs, counted on one example."""
     from nacbench.contracts.model import spec_for
 
     model, net = subject.model, copy.deepcopy(subject.net).eval()
@@ -175,7 +178,7 @@ def count(subject: Subject) -> Counts:
     spec = spec_for(model, subject.live.spec)
     words = 0 if tokens.condition is None else tokens.condition.shape[1]
     seen = spec.max_tokens if model.reads == "image" else tokens.tokens.shape[1]
-    if not spec.condition_tokens:  # the model has the words among the tokens
+    if not spec.condition_tokens:  # an unconditional model gets the words appended to the tokens
         seen, words = seen + words, 0
     formula = model.operations(spec, seen, words)
     return Counts(
@@ -189,7 +192,10 @@ def count(subject: Subject) -> Counts:
 
 
 def _core_backward(net: Network, tokens: Tokens, *, raw: bool) -> int:
-    """Tokens ask for gradients, as a tokenizer that learns would; a raw image does not."""
+    """Return the FLOPs of the core's backward pass, including gradients of tokens (needed to train the tokenizer).
+
+    With ``raw`` the input is an image, which needs no gradient.
+    """
     tokens = tokens._replace(tokens=tokens.tokens.clone().requires_grad_(not raw))
     if tokens.condition is not None:
         tokens = tokens._replace(condition=tokens.condition.clone().requires_grad_())
@@ -198,12 +204,12 @@ def _core_backward(net: Network, tokens: Tokens, *, raw: bool) -> int:
 
 
 def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[Measured]:
-    """Inference and training steps by batch size, one after the other.
+    """Measure inference and training steps for each batch size.
 
     Args:
-        subject: what is measured.
-        sizes: of batches.
-        seconds: for each, about.
+        subject: the network to measure.
+        sizes: batch sizes.
+        seconds: approximate time for each measurement.
     """
     for size in sizes:
         batch = subject.batch(size)
@@ -223,11 +229,11 @@ def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[
 
 
 def _peak(subject: Subject, make: Callable[[Batch], Callable[[], object]], batch: Batch) -> int:
-    """The most memory from scratch: the network, its gradients and the optimiser's state are part of it."""
+    """Return the peak bytes from scratch: network, gradients, optimiser state and activations."""
 
     def from_scratch() -> None:
         work = make(batch)
-        for _ in range(2):  # the optimiser's state comes with the first step
+        for _ in range(2):  # the optimiser allocates its state in the first step, after the pass
             work()
 
     if subject.device == "cuda":
@@ -249,12 +255,12 @@ def _joules(work: Callable[[], object], timing: Timing, device: str, examples: i
     for _ in range(calls):
         work()
     torch.cuda.synchronize()
-    time.sleep(0.1)  # until the meter has moved
+    time.sleep(0.1)  # wait for the counter's next update
     return (meter() - before) / calls / examples
 
 
 def slower_than(reference: Subject, subject: Subject, size: int, seconds: float = 2.0) -> float:
-    """How many times as long a forward pass takes as the reference's, the two measured in turn."""
+    """Return the forward pass's time as a multiple of the reference's, with the two measured in turn."""
     things = [own.inference(own.batch(size)) for own in (reference, subject)]
     _, timing = time_side_by_side(things, subject.device, seconds)
     return 1 / timing.ratio

@@ -1,4 +1,4 @@
-"""How long things take beside each other: measured in turn, so that whatever else the machine does meets both alike."""
+"""Side-by-side timing: call functions in turn, so that other load on the machine affects all of them equally."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-WARM_UP, LEAST, MOST = 2, 5, 50  # calls of each
+WARM_UP, LEAST, MOST = 2, 5, 50  # rounds: discarded first, minimum and maximum measured
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Of one of several things that were timed beside each other.
+    """Timing of one of several functions.
 
     Attributes:
-        seconds: median of a call.
-        fast, slow: the quartiles of a call's seconds.
-        ratio: median over the rounds of the first thing's time over this one's: how many times faster this one is.
-        low, high: the quartiles of that ratio.
-        rounds: calls that counted.
+        seconds: median time of a call.
+        fast, slow: lower and upper quartile of the time.
+        ratio: speed-up over the first function: median over rounds of the first one's time divided by this one's.
+        low, high: lower and upper quartile of the ratio.
+        rounds: number of measured calls.
     """
 
     seconds: float
@@ -33,12 +33,12 @@ class Timing:
 
 
 def time_side_by_side(things: Sequence[Callable[[], Any]], device: Any, budget: float = 5.0) -> list[Timing]:
-    """Call each thing in turn, round after round.
+    """Time functions by calling each in turn, round after round.
 
     Args:
-        things: what to call; the first is what the others are compared with.
-        device: torch's; a GPU is waited for.
-        budget: seconds after which no further round starts, once there have been five.
+        things: the functions; the first is the reference of the ratios.
+        device: torch device; a GPU is synchronised before and after each call.
+        budget: seconds after which no further round starts, once five have been measured.
     """
     rounds: list[list[float]] = []
     begun = time.perf_counter()
@@ -63,6 +63,7 @@ def _wait(device: Any) -> None:
 
 
 def _timing(rounds: Sequence[Sequence[float]], number: int) -> Timing:
+    # Ratios within a round: load that changes over the measurement affects both times of a ratio
     ratios = [times[0] / times[number] for times in rounds]
     low, middle, high = quantiles(ratios, n=4)
     fast, seconds, slow = quantiles([times[number] for times in rounds], n=4)

@@ -1,1 +1,1 @@
-"""The training loop: optimiser and schedule, exact resume, evaluation."""
+"""Training: loop, optimiser and learning-rate schedule, checkpoints with exact resume, progress."""

@@ -1,4 +1,4 @@
-"""The whole state of a training run in one safetensors file, so that it is there whole or not at all."""
+"""Checkpoints: weights, optimiser state and counters of a training run in one atomically written safetensors file."""
 
 import json
 import zlib
@@ -17,17 +17,18 @@ from nacbench.files import write_bytes
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors and JSON metadata as one whole file."""
+    """Write tensors and JSON-serialisable metadata to one file, atomically."""
+    # safetensors 0.8.0 refuses tensors that are not contiguous
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"nacbench": json.dumps(meta), "crc32": str(_checksum(content))}
     write_bytes(path, save(content, metadata=metadata))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote, onto the CPU.
+    """Read tensors and metadata that `save_tensors` wrote, onto the CPU.
 
     Raises:
-        BrokenFileError: if the file is not one of ours, or broken.
+        BrokenFileError: if the file cannot be read, was not written by `save_tensors`, or fails its checksum.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -35,14 +36,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             meta = json.loads(metadata["nacbench"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise BrokenFileError(f"checkpoint {path} cannot be read ({error})") from error
+        raise BrokenFileError(f"checkpoint {path} cannot be read ({type(error).__name__}: {error})") from error
     if "crc32" in metadata and metadata["crc32"] != str(_checksum(tensors)):
-        raise BrokenFileError(f"checkpoint {path} is damaged: its tensors do not have the checksum that was written")
+        raise BrokenFileError(f"checkpoint {path} is damaged: its tensors do not match its checksum")
     return tensors, meta
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:
-    """CRC-32 of all tensors' bytes in the order of their names: the format itself has none."""
+    """Return the CRC-32 of all tensors' bytes in the order of their names; safetensors itself has no checksum."""
     total = 0
     for name in sorted(tensors):
         total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
@@ -50,23 +51,26 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
-    """A module's parameters and buffers, with names that start with the prefix."""
+    """Return a module's parameters and buffers under names ``<prefix>/<name>``."""
     return {f"{prefix}/{name}": tensor for name, tensor in module.state_dict().items()}
 
 
 def load_module(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
-    """Load what `module_tensors` gave, complete and with the same shapes."""
+    """Load what `module_tensors` returned; names and shapes must match exactly."""
     module.load_state_dict(part(tensors, prefix))
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state tensors as ``optimizer/<parameter's number>/<name>``; its settings are the recipe's."""
+    """Return the optimiser's state tensors as ``optimizer/<parameter index>/<name>``.
+
+    Its settings are not stored: they come from the recipe.
+    """
     state = optimizer.state_dict()["state"]
     return {f"optimizer/{index}/{name}": value for index, entry in state.items() for name, value in entry.items()}
 
 
 def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load what `optimizer_tensors` gave."""
+    """Load what `optimizer_tensors` returned."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in part(tensors, "optimizer").items():
         index, _, name = key.partition("/")
@@ -75,6 +79,6 @@ def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, without it."""
+    """Return the tensors whose names start with ``<prefix>/``, with the prefix removed."""
     start = f"{prefix}/"
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -1,4 +1,4 @@
-"""The learning curve on disk: one JSON object a line, cut back to the checkpoint when a run is resumed."""
+"""Learning curve on disk (``curve.jsonl``): one JSON object per line, truncated to the checkpoint on resume."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from nacbench.files import write_text
 
 
 class Curve:
-    """Rows of a run's ``curve.jsonl``.
+    """Appends rows to a run's ``curve.jsonl``.
 
     Args:
         path: the file.
-        keep: how many rows count; what was written after the last checkpoint is dropped, as it will be written again.
+        keep: number of rows to keep; rows after the last checkpoint are dropped, since they will be written again.
     """
 
     def __init__(self, path: Path, keep: int = 0) -> None:
@@ -21,7 +21,8 @@ class Curve:
         lines = path.read_text(encoding="utf-8").splitlines()[:keep] if keep and path.exists() else []
         self.rows = len(lines)
         write_text(path, "".join(f"{line}\n" for line in lines))
-        # held open: a copy of this run that lives on elsewhere goes on writing to the file that was replaced
+        # Keep the file open: a stale copy of this run on another node then still appends to the file replaced above,
+        # not to this one
         self._file = path.open("a", encoding="utf-8")
 
     def add(self, row: dict[str, Any]) -> None:
@@ -31,6 +32,6 @@ class Curve:
         self.rows += 1
 
     def close(self) -> None:
-        """Bring what was written to the disk."""
+        """Flush the file to disk (fsync) and close it."""
         os.fsync(self._file.fileno())
         self._file.close()

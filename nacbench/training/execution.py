@@ -1,4 +1,4 @@
-"""How a run is carried out: device, processes, precision. None of it but the precision changes the number."""
+"""Execution settings of a run: device, workers, checkpoint interval, CUDA graphs, compile; and the Accelerator."""
 
 import os
 from dataclasses import dataclass
@@ -11,17 +11,20 @@ from nacbench.machine.memory import keep_freed_memory
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How a run is carried out; none of it changes the number.
+    """Execution settings of a run; they are not part of its identity.
+
+    ``compile`` is not only a matter of rounding: inductor draws random numbers with its own generator, so that a
+    compiled NAC samples other links under the same seed.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
-        workers: processes that prepare batches; 0: the training process does.
-        checkpoint_seconds: time between checkpoints; 0: one after every step.
-        heartbeat_seconds: time between signs of life.
-        cuda_graphs: launch passes as CUDA graphs where the network is ``capturable`` (see `nacbench.nn.cuda_graphs`),
-            on one GPU and with batches in one piece.
+        workers: number of data-loader processes; 0: batches are prepared in the training process.
+        checkpoint_seconds: time between checkpoints in seconds; 0: after every step.
+        heartbeat_seconds: time between heartbeats in seconds.
+        cuda_graphs: replay training passes as CUDA graphs if the network is ``capturable``, on a single GPU and without
+            gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``.
-        show_progress: whether to report on standard error.
+        show_progress: report progress on standard error.
     """
 
     device: str = "cpu"
@@ -34,17 +37,16 @@ class Execution:
 
 
 def default_workers(device: str) -> int:
-    """None on a CPU, where they would take the cores from training; up to eight with a GPU."""
+    """Return the default number of data-loader processes: up to 8 on a GPU, 0 on a CPU (training needs the cores)."""
     return min(8, os.cpu_count() or 1) if device == "cuda" else 0
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Accelerate's handle on device, precision (``fp32`` or ``bf16``) and processes, for one run of several.
-
-    On a CPU, memory that tensors free is kept for the next step (see `nacbench.machine.memory`).
-    """
+    """Return an `Accelerator` for one run: device, precision (``fp32`` or ``bf16``) and processes."""
     if device == "cpu":
         keep_freed_memory()
     alone = not (PartialState._shared_state and PartialState().num_processes > 1)
-    AcceleratorState._reset_state(reset_partial_state=alone)  # else the first run's settings would hold for all
+    # Accelerate keeps its settings in process-wide singletons, so that a second run in this process would get the first
+    # one's precision. With several processes the process group must survive the reset.
+    AcceleratorState._reset_state(reset_partial_state=alone)
     return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -1,4 +1,4 @@
-"""Stopping on request: a signal asks the loop to checkpoint and leave; a second Ctrl-C leaves at once."""
+"""Graceful interruption: a signal asks the training loop to checkpoint and stop; a second Ctrl-C stops at once."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class Interrupted(Exception):  # noqa: N818 (it is not an error)
-    """The run was asked to stop and has saved its state; ``signal_number`` is what asked."""
+    """The run was stopped by a signal, ``signal_number``, after saving a checkpoint."""
 
     def __init__(self, signal_number: int, step: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name} at step {step}")
@@ -15,23 +15,24 @@ class Interrupted(Exception):  # noqa: N818 (it is not an error)
 
 
 class StopRequest:
-    """Whether, and by which signal, the run has been asked to stop."""
+    """Records the signal that asked the run to stop, or None."""
 
     signal_number: int | None = None
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler."""
+        """Handle a signal: record the first one; raise KeyboardInterrupt on a Ctrl-C after it."""
         if self.signal_number is None:
             self.signal_number = number
-        elif number == signal.SIGINT:  # of Slurm's, a warning and then SIGTERM: the second must not spoil the saving
+        elif number == signal.SIGINT:  # only Ctrl-C: Slurm sends a warning, then SIGTERM, which must not abort the save
             raise KeyboardInterrupt
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """While inside, signals only set the request; afterwards the old handlers are back.
+    """Turn signals into a stop request inside the context; restore the old handlers afterwards.
 
-    SIGTERM, SIGINT, and SIGUSR2 where somebody handles it: submitit does, as Slurm's warning before the end.
+    Handles SIGTERM, SIGINT, and SIGUSR2 if it has a handler already: submitit installs one for Slurm's warning before
+    the time limit.
     """
     request = StopRequest()
     numbers = [signal.SIGTERM, signal.SIGINT]
@@ -39,7 +40,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
         numbers.append(signal.SIGUSR2)
     try:
         old = {number: signal.signal(number, request.ask) for number in numbers}
-    except ValueError:  # not in the main thread: somebody else handles signals
+    except ValueError:  # Python allows signal handlers in the main thread only; the caller then handles signals
         old = {}
     try:
         yield request

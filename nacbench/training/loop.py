@@ -1,5 +1,9 @@
-"""The training loop. Every step is a pure function of the seed, the step and the weights before it, so that a run can
-be stopped anywhere and goes on from its last checkpoint to the same end."""
+"""Training loop: optimiser steps, validation, checkpoints and exact resume.
+
+Every step is a pure function of the seed, the step number and the weights before it: the batch is looked up by step,
+and the random number generator is seeded before each micro-batch. A checkpoint therefore needs no generator state, and
+a resumed run ends with the weights of an uninterrupted one (bit for bit on a CPU in one process).
+"""
 
 import itertools
 import math
@@ -39,16 +43,16 @@ from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
 from nacbench.training.progress import Progress
 
-LOGS_PER_RUN = 200
+LOGS_PER_RUN = 200  # training rows in a learning curve; each one synchronises with the GPU
 
 
 class DivergedError(RuntimeError):
-    """The loss became infinite or not a number."""
+    """The training loss is infinite or NaN."""
 
 
 @dataclass(kw_only=True)
 class Status:
-    """Where a run is; with the weights and the optimiser's state, all that a resumed run needs."""
+    """Counters of a run. With weights and optimiser state they are all that a resumed run needs."""
 
     step: int = 0
     curve_rows: int = 0
@@ -66,16 +70,17 @@ class Trainer:
 
     Attributes:
         task: the live task.
-        net: the network with fresh weights, on the CPU.
-        recipe: optimisation settings.
+        net: the network with initial weights, on the CPU.
+        recipe: training hyper-parameters.
         seed: of the run.
-        metric: name of the validation metric that selects; larger is better.
-        folder: the run's folder; checkpoints and the curve go there.
-        run_id: written into checkpoints, and required of those that are resumed from.
+        metric: validation metric for model selection; larger is better.
+        folder: the run's folder, for checkpoints and the learning curve.
+        run_id: stored in checkpoints; a checkpoint of another run is not resumed.
         accelerator: device, precision and processes.
-        execution: how to carry it out.
-        stop: says when to stop early.
-        pulse: called with the steps done, now and then and before every checkpoint; may raise to stop without one.
+        execution: execution settings.
+        stop: request to stop early, set by a signal handler.
+        pulse: heartbeat, called with the number of finished steps at every log line and before every checkpoint; it may
+            raise to stop the run without saving (another process owns the run).
     """
 
     task: LiveTask
@@ -94,8 +99,8 @@ class Trainer:
     def __post_init__(self) -> None:
         self._last = self.folder / "checkpoint" / "last.safetensors"
         self._best = self.folder / "checkpoint" / "best.safetensors"
-        self._tokens = self.task.spec.joined().max_tokens  # the most that a model may attend over
-        self._pending: list[Tensor] = []  # losses that are still on the device
+        self._tokens = self.task.spec.joined().max_tokens  # upper bound of what a model attends over
+        self._pending: list[Tensor] = []  # losses still on the device: fetching each one would synchronise every step
         self._batches = self.task.train_batches(self.recipe.batch_size, self.seed)
         self.total_steps = self.recipe.epochs * len(self._batches)
         self._log_every = max(1, self.total_steps // LOGS_PER_RUN)
@@ -105,23 +110,24 @@ class Trainer:
                 f"training.batch_size = {self.recipe.batch_size} cannot be split evenly into training.accumulate = "
                 f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes"
             )
-        self.net.to(self.accelerator.device)
+        self.net.to(self.accelerator.device)  # before the optimiser and the average are made of its parameters
         self._average = AveragedWeights(self.net, self.recipe.ema) if self.recipe.ema else None
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
+        # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
         self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
         self._graphed: GraphedPass | None = None
-        self.captured = False  # whether steps were launched as CUDA graphs in the end
+        self.captured = False  # whether the last steps were replayed from a CUDA graph, for the record
 
     def train(self, progress: Progress) -> nn.Module:
-        """Train from the last checkpoint, or from the start, to the end.
+        """Train to the end, from the last checkpoint if there is one.
 
         Returns:
-            The network with the weights that count by the selection rule, in evaluation mode.
+            The network with the selected weights (last or best-validation, averaged if ``ema``), in evaluation mode.
 
         Raises:
-            Interrupted: after a stop was asked for, with the state saved.
+            Interrupted: if a signal asked to stop; the checkpoint is saved.
             DivergedError: if the loss is not finite.
         """
         self._resume(progress)
@@ -129,13 +135,13 @@ class Trainer:
         batches = self._upcoming()
         self._parallel.train()
         if self._is_capturable():
-            # a model's own loss may choose on the host, so it stays outside of the graph
+            # The model's own loss stays outside the graph: it may branch on the host, as a graph prior's matching does
             self._graphed = GraphedPass(partial(self._pass, auxiliary=False), self._parameters, progress.say)
         try:
             self._steps(batches, curve, progress)
         finally:
             self.captured = self._graphed is not None and self._graphed.is_used
-            self._graphed = None  # its memory is needed for scoring
+            self._graphed = None  # free the graph's private memory pool for scoring
             if curve:
                 curve.close()
         return self._selected()
@@ -155,6 +161,7 @@ class Trainer:
                 self._evaluate(curve, progress)
             if curve:
                 self.status.curve_rows = curve.rows
+            # After the evaluation, so that a checkpoint never lies between a step and the evaluation that is due there
             if self._is_stop_asked():
                 self._save()
                 raise Interrupted(self.stop.signal_number or signal.SIGTERM, self.status.step)
@@ -164,7 +171,7 @@ class Trainer:
             mark = time.monotonic()
 
     def discard(self) -> None:
-        """Remove the files that only a resumed run needs."""
+        """Delete the checkpoints, which only a resumed run needs."""
         if self._is_main:
             self._last.unlink(missing_ok=True)
             self._best.unlink(missing_ok=True)
@@ -175,11 +182,11 @@ class Trainer:
 
     @property
     def _evaluated(self) -> nn.Module:
-        """The network whose weights count: the averaged ones where there are any."""
+        """The network to evaluate: with averaged weights if ``ema``."""
         return self._average.module if self._average is not None else self.net
 
     def _train_step(self, step: int, batch: Batch, rate: float) -> Tensor:
-        """One optimiser step; returns the mean loss over this process's share of the batch."""
+        """Make one optimiser step; return the mean loss over this process's share of the batch, a scalar."""
         accelerator, parts = self.accelerator, self.recipe.accumulate
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -187,15 +194,18 @@ class Trainer:
         for micro in range(parts):
             share = micro * accelerator.num_processes + accelerator.process_index
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
+            # A seed per (step, share) makes draws independent of where a run was resumed
             seed = seed_for(self.seed, "noise", step, share)
             if self._graphed is not None:
                 losses.append(self._graphed(piece, seed) + self._auxiliary_pass())
                 continue
             seed_draws(seed, self.execution.device)
+            # Processes exchange gradients once per step, with the last micro-batch
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
                 losses.append(self._pass(piece, parts=parts))
         if self.recipe.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)  # bf16 needs no unscaling
+            # Not accelerator.clip_grad_norm_: bf16 has no loss scaling to undo before
+            torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
@@ -203,8 +213,13 @@ class Trainer:
         return torch.stack(losses).sum()
 
     def _pass(self, piece: Batch, *, parts: int = 1, auxiliary: bool = True) -> Tensor:
-        """Add the gradients of one of so many parts of the loss to the weights', with or without the model's own share;
-        returns that part, a scalar."""
+        """Accumulate the gradients of one micro-batch; return its loss divided by ``parts``, a scalar.
+
+        Args:
+            piece: the micro-batch, on the device.
+            parts: number of micro-batches in a step.
+            auxiliary: include the model's own loss (see `_auxiliary_loss`).
+        """
         with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
             loss = self.task.loss(self._forward, piece) / parts
             own = self._auxiliary_loss() if auxiliary else None
@@ -214,7 +229,7 @@ class Trainer:
         return loss.detach()
 
     def _auxiliary_pass(self) -> Tensor | float:
-        """Add the gradients of the model's own share of the loss alone; returns it, a scalar."""
+        """Accumulate the gradients of the model's own loss; return it, a scalar (0.0 if the model has none)."""
         with self.accelerator.autocast():
             loss = self._auxiliary_loss()
         if loss is None:
@@ -223,41 +238,48 @@ class Trainer:
         return loss.detach()
 
     def _is_capturable(self) -> bool:
-        """Whether a step is one pass on one GPU, of a network that does the same in all of them."""
+        """Whether steps can be CUDA graphs: one process on a GPU, no accumulation, and a ``capturable`` network."""
         alone = self.accelerator.num_processes == 1 and self.recipe.accumulate == 1
         wanted = self.execution.cuda_graphs and self.execution.device == "cuda"
         return wanted and alone and bool(getattr(self.net, "capturable", False))
 
     def _auxiliary_loss(self) -> Tensor | None:
-        """The model's own share of the loss, from the weights alone; divided, so that processes add up to one."""
+        """Return the model's own loss, which depends on the weights alone, or None.
+
+        Every micro-batch adds it divided by their number, and processes average gradients, so it counts once per step.
+        """
         own = getattr(self.net, "auxiliary_loss", None)
         auxiliary: Tensor | None = own() if own else None
         return auxiliary
 
     def _upcoming(self) -> Iterator[Batch]:
-        """The batches from this step on, prepared ahead by workers if there are any."""
+        """Iterate over the batches from the current step on, prefetched by workers if there are any."""
         steps = range(self.status.step, self.total_steps)
         if not self.execution.workers:
             return (self._batches[step] for step in steps)
         loader = DataLoader(
             _ByStep(self._batches),
-            batch_size=None,
+            batch_size=None,  # items are whole batches
             sampler=steps,
             num_workers=self.execution.workers,
             pin_memory=self.execution.device == "cuda",
         )
-        return itertools.chain(loader)
+        return itertools.chain(loader)  # starts the workers at the first batch, not here
 
     def _count(self, loss: Tensor) -> None:
-        """Keep a step's loss. Before logs and evaluations the device is waited for, so that what it still does for the
-        steps is counted among their time."""
+        """Store a step's loss.
+
+        Before logs and evaluations this synchronises with the device, so that queued work of the steps is counted as
+        training time.
+        """
         self._pending.append(loss)
         if self.execution.device == "cpu" or self._is_log_due() or self._is_evaluation_due():
             self._settle()
 
     def _settle(self) -> None:
-        """Bring the losses of the last steps from the device: on a GPU this waits, so it is not done at every step."""
+        """Fetch the pending losses from the device; on a GPU this synchronises, so it is not done at every step."""
         if self._pending:
+            # fsum rounds once, however many losses are pending
             self.status.loss_sum += math.fsum(torch.stack(self._pending).tolist())
             self.status.loss_count += len(self._pending)
             self._pending.clear()
@@ -267,7 +289,10 @@ class Trainer:
         status = self.status
         loss = status.loss_sum / status.loss_count
         if not math.isfinite(loss):
-            raise DivergedError(f"the training loss is {loss} at step {status.step}; try a smaller training.lr")
+            raise DivergedError(
+                f"the training loss is {loss} at step {status.step} of {self.total_steps} (learning rate {rate:g}); "
+                "try a smaller training.lr"
+            )
         status.loss_sum, status.loss_count = 0.0, 0
         epoch = status.step / len(self._batches)
         if curve:
@@ -277,7 +302,10 @@ class Trainer:
         self.pulse(status.step)
 
     def _is_stop_asked(self) -> bool:
-        """Whether any process has been asked to stop: all of them must leave at the same step."""
+        """Whether any process has been asked to stop.
+
+        All processes must leave at the same step: those left behind would wait for the others' gradients for ever.
+        """
         asked = self.stop.signal_number is not None
         if self.accelerator.num_processes == 1:
             return asked
@@ -294,7 +322,7 @@ class Trainer:
         return "validation" in self.task.split_sizes and rest == 0 and due
 
     def _evaluate(self, curve: Curve | None, progress: Progress) -> None:
-        """Score the validation split, and keep the weights if they are the best so far."""
+        """Score the validation split, and save the weights if they are the best so far."""
         started = time.monotonic()
         if self._is_main:
             metrics = self.evaluate(self._evaluated, "validation")
@@ -306,14 +334,14 @@ class Trainer:
             if self.status.best is None or score > self.status.best:
                 self.status.best, self.status.best_step = score, step
                 if self.recipe.selection == "best-validation":
-                    self.pulse(step)
+                    self.pulse(step)  # raises if another process has taken over the run: its file must not be replaced
                     save_tensors(self._best, module_tensors("model", self._evaluated), {"run_id": self.run_id})
         self.accelerator.wait_for_everyone()
         self._parallel.train()
         self.status.evaluate_seconds += time.monotonic() - started
 
     def evaluate(self, net: nn.Module, split: str) -> dict[str, float]:
-        """The metrics of a network on a split."""
+        """Return the metrics of a network on a split; the network is left in evaluation mode."""
         net.eval()
         with torch.inference_mode(), self.accelerator.autocast():
             return dict(self.task.evaluate(net, split, self.recipe.batch_size).metrics)
@@ -322,14 +350,14 @@ class Trainer:
         if not self._is_main:
             return
         self._settle()
-        self.pulse(self.status.step)
+        self.pulse(self.status.step)  # raises if another process has taken over the run
         tensors = module_tensors("model", self.net) | optimizer_tensors(self._optimizer)
         if self._average is not None:
             tensors |= module_tensors("average", self._average)
         save_tensors(self._last, tensors, {"run_id": self.run_id, "status": vars(self.status)})
 
     def _resume(self, progress: Progress) -> None:
-        """Go on from the last checkpoint; one that is broken or another run's is set aside, and the run starts anew."""
+        """Resume from the last checkpoint; set a broken one, or one of another run, aside and start from step 0."""
         if not self._last.exists():
             return
         try:
@@ -342,14 +370,14 @@ class Trainer:
                 for path in (self._last, self._best):
                     if path.exists():
                         set_file_aside(path)
-                progress.say(f"{error}: set aside, starting anew")
+                progress.say(f"{error}: set aside, starting from step 0")
             return
         load_module(self.net, "model", tensors)
         load_optimizer(self._optimizer, tensors)
         if self._average is not None:
             load_module(self._average, "average", tensors)
         self.status = status
-        progress.say(f"going on from step {self.status.step}/{self.total_steps}")
+        progress.say(f"resuming from step {self.status.step}/{self.total_steps}")
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, meta = load_tensors(path)
@@ -364,7 +392,7 @@ class Trainer:
         return net.eval()
 
     def selection(self) -> dict[str, Any]:
-        """Which weights count, for the record."""
+        """Return which weights were selected, for the record."""
         best = self.recipe.selection == "best-validation"
         return {
             "rule": self.recipe.selection,
@@ -375,7 +403,7 @@ class Trainer:
 
 
 class _ByStep(torch.utils.data.Dataset[Batch]):
-    """Batches as a data set whose items are whole batches, found by step: any worker can make any of them."""
+    """Map-style data set from step to batch, so that any worker can prepare any step's batch."""
 
     def __init__(self, batches: Any) -> None:
         self._batches = batches

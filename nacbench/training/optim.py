@@ -1,4 +1,4 @@
-"""AdamW with its exemptions from weight decay, the learning-rate schedule, and averaged weights."""
+"""Optimiser (AdamW with weight-decay groups), learning-rate schedule (warm-up, cosine) and averaged weights (EMA)."""
 
 import math
 from typing import Any
@@ -11,9 +11,10 @@ from nacbench.contracts.recipe import Recipe
 
 
 def undecayed(net: nn.Module) -> set[str]:
-    """Names of parameters without weight decay: one axis or fewer, biases, and what modules name themselves.
+    """Return the names of parameters without weight decay.
 
-    A module names its own parameters in the class attribute ``no_weight_decay`` (signatures, position grids …).
+    These are biases, parameters with at most one axis, and those that a module lists in its class attribute
+    ``no_weight_decay`` (signatures, position grids, …).
     """
     parameters = dict(net.named_parameters())
     names = {name for name, p in parameters.items() if p.dim() <= 1 or name.rpartition(".")[2] == "bias"}
@@ -24,7 +25,7 @@ def undecayed(net: nn.Module) -> set[str]:
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over all trainable parameters, in two groups: with weight decay and without."""
+    """Return AdamW over all trainable parameters in two groups: with and without weight decay."""
     spared = undecayed(net)
     named = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
@@ -35,30 +36,32 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Linear warm-up from ``lr_start`` to ``lr``, then a cosine down to ``lr_end`` at the last step.
+    """Return the learning rate of a step: linear warm-up from ``lr_start`` to ``lr``, then cosine decay to ``lr_end``.
+
+    The last step has exactly ``lr_end`` (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5, without restarts).
 
     Args:
-        recipe: gives the three rates, the epochs and the warm-up epochs.
-        step: from 0.
+        recipe: provides the three rates, the epochs and the warm-up epochs.
+        step: optimiser step from 0.
         steps_per_epoch: at least 1.
     """
     total = recipe.epochs * steps_per_epoch
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
         return recipe.lr_start + (recipe.lr - recipe.lr_start) * step / warmup
-    lowest = min(recipe.lr_end, recipe.lr)
+    lowest = min(recipe.lr_end, recipe.lr)  # a rate below lr_end (for example in tuning) must not rise to it
     progress = (step - warmup) / max(1, total - 1 - warmup)
     return lowest + (recipe.lr - lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 class AveragedWeights(AveragedModel):
-    """Exponentially averaged weights: ``a ← d·a + (1 - d)·w`` with d = min(decay, (1 + n) / (10 + n)) at update n.
+    """Exponential moving average (EMA) of weights: ``a ← d·a + (1 - d)·w``, d = min(decay, (1 + n) / (10 + n)).
 
-    The decay warms up, so that a short run does not average over its random start. torch's class holds the average; its
-    update, though, sends a counter to the GPU and waits for it.
+    n is the number of updates so far. The decay warms up, so that a short run does not average over its random initial
+    weights. Same rule as TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``.
 
     Args:
-        net: that is averaged, on its device.
+        net: the network to average, on its device.
         decay: in [0, 1).
     """
 
@@ -68,7 +71,8 @@ class AveragedWeights(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Take the network's weights into the average, the first time as they are; buffers are copied."""
+        """Update the average with the network's weights; the first update copies them. Buffers are always copied."""
+        # Overrides torch 2.14's own method, which compares a counter on the GPU and so synchronises at every step
         n = int(self.n_averaged)
         weight = 1 - min(self._decay, (1 + n) / (10 + n)) if n else 1.0
         torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), weight)

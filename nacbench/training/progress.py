@@ -1,4 +1,4 @@
-"""Showing how far a run is: a bar on a terminal, a plain line now and then elsewhere, and both in the log."""
+"""Progress reports: a progress bar on a terminal, plain lines elsewhere, and both in the run's log file."""
 
 import sys
 import time
@@ -8,17 +8,17 @@ from typing import TextIO
 
 from nacbench.text import duration
 
-PLAIN_SECONDS = 30.0
+PLAIN_SECONDS = 30.0  # between two plain progress lines
 
 
 class Progress:
-    """Reports steps as they are done.
+    """Reports progress to a log file and, optionally, to a stream.
 
     Args:
-        title: what is running.
-        total: steps in all.
-        log: file that plain lines are appended to.
-        show: whether to write to ``stream`` as well.
+        title: shown before every line.
+        total: total number of steps.
+        log: file that lines are appended to.
+        show: write to ``stream`` as well.
         stream: standard error by default.
     """
 
@@ -33,9 +33,11 @@ class Progress:
         self._bar = _Bar(title, total) if show and self._stream.isatty() else None
 
     def step(self, done: int, facts: Mapping[str, str]) -> None:
-        """So many steps are done; ``facts`` such as the loss are shown beside."""
+        """Report that ``done`` steps are finished; ``facts``, such as the loss, are shown beside."""
         now = time.monotonic()
         if self._first_step is None:
+            # The time left is estimated from here on: a resumed run does not start at 0, and the first report includes
+            # start-up costs
             self._first_step, self._started = done, now
         if self._bar:
             self._bar.update(done, "  ".join(f"{name} {value}" for name, value in facts.items()))
@@ -44,7 +46,7 @@ class Progress:
             self.say(f"step {done}/{self._total}, {self._remaining(done, now)}, {_listed(facts)}", bar_shows_it=True)
 
     def say(self, text: str, *, bar_shows_it: bool = False) -> None:
-        """One line for the log, and for people unless a bar shows the same."""
+        """Write one line to the log, and to the stream unless ``bar_shows_it`` and a progress bar is shown."""
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         if self._bar:
@@ -54,7 +56,7 @@ class Progress:
             print(f"{self._title}: {text}", file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar:
             self._bar.close()
 

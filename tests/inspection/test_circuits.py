@@ -49,7 +49,7 @@ def sentences(store: Path) -> Path:
     return finished_run(store, "nlvr-synthetic")
 
 
-def test_the_links_are_those_that_the_network_attends_by(digits: Path) -> None:
+def test_links_are_the_network_s_link_probabilities(digits: Path) -> None:
     loaded = load_run(digits)
     links = learned_links(loaded)
     core = circuit_of(loaded)
@@ -64,7 +64,7 @@ def test_the_links_are_those_that_the_network_attends_by(digits: Path) -> None:
     assert links.target.shape == links.processor.shape
 
 
-def test_another_sentence_makes_another_circuit_and_the_same_one_the_same(sentences: Path, store: Path) -> None:
+def test_circuit_follows_the_sentence(sentences: Path, store: Path) -> None:
     loaded = load_run(sentences)
     one, same, other = (
         links_for(loaded, text, store / "data").processor
@@ -74,7 +74,7 @@ def test_another_sentence_makes_another_circuit_and_the_same_one_the_same(senten
     assert abs(one - other).max() > 1e-6
 
 
-def test_many_sentences_are_a_map(sentences: Path, store: Path) -> None:
+def test_circuits_of_many_sentences_form_a_map(sentences: Path, store: Path) -> None:
     found = configurations(load_run(sentences), store / "data", 40)
     assert found.points.shape == (40, 2)
     assert len(set(found.sentences)) == len(found.groups) == 40
@@ -83,7 +83,7 @@ def test_many_sentences_are_a_map(sentences: Path, store: Path) -> None:
     assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 40
 
 
-def test_communities_are_found_where_there_are_some() -> None:
+def test_communities_of_a_planted_partition() -> None:
     links = np.full((12, 12), 0.2)
     for first in (0, 4, 8):
         links[first : first + 4, first : first + 4] = 0.9
@@ -93,7 +93,7 @@ def test_communities_are_found_where_there_are_some() -> None:
     assert set(communities(np.full((5, 5), 0.3))) == {0}
 
 
-def test_the_graph_has_every_link_once_from_sender_to_receiver() -> None:
+def test_graph_has_every_link_once_from_sender_to_receiver() -> None:
     processor = np.array([[1.0, 0.2], [0.7, 1.0]])
     graph = circuit_graph(processor, np.array([[0.4, 0.5]]))
     assert {(a, b): graph.edges[a, b]["probability"] for a, b in graph.edges} == {
@@ -104,7 +104,7 @@ def test_the_graph_has_every_link_once_from_sender_to_receiver() -> None:
     }
 
 
-def test_degrees_stand_beside_the_prior_s() -> None:
+def test_draw_circuit_shows_the_prior_s_degrees() -> None:
     links = np.full((6, 6), 0.5)
     figure = draw_circuit(links, links[:2], np.full((6, 6), 0.1), "made")
     degrees = figure.axes[1]
@@ -113,7 +113,7 @@ def test_degrees_stand_beside_the_prior_s() -> None:
     assert degrees.lines[1].get_ydata() == pytest.approx([0.5] * 6)
 
 
-def test_the_verb_draws_and_writes_a_graph_for_other_tools(digits: Path, store: Path, tmp_path: Path) -> None:
+def test_circuit_command_writes_figure_and_graphml(digits: Path, store: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["circuit", digits.name[:6], "--out", str(store), "--to", str(tmp_path / "new")])
     assert done.exit_code == 0, (done.output, done.exception)
     assert "modules, prior scale-free: expected degree" in done.stdout
@@ -130,7 +130,9 @@ def test_the_verb_draws_and_writes_a_graph_for_other_tools(digits: Path, store: 
     assert graph.nodes["p0"]["kind"] == "processor"
 
 
-def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, store: Path, tmp_path: Path) -> None:
+def test_runs_without_a_suitable_circuit_are_refused(
+    digits: Path, sentences: Path, store: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match="makes a circuit from each sentence; name one with --condition"):
         learned_links(load_run(sentences))
     with pytest.raises(UserError, match="one circuit, which no sentence changes"):
@@ -147,7 +149,7 @@ def test_what_has_no_such_circuit_is_refused(digits: Path, sentences: Path, stor
         locate("abcdef", store)
 
 
-def test_words_that_the_task_does_not_know_are_told(sentences: Path, store: Path, tmp_path: Path) -> None:
+def test_unknown_words_are_reported(sentences: Path, store: Path, tmp_path: Path) -> None:
     words = ["circuit", str(sentences), "--to", str(tmp_path), "--condition"]
     done = CliRunner().invoke(app, [*words, "There is a xyzzy circle, XYZZY plugh."])
     assert done.exit_code == 0, (done.output, done.exception)
@@ -155,7 +157,7 @@ def test_words_that_the_task_does_not_know_are_told(sentences: Path, store: Path
     assert unknown_words(load_run(sentences), "There is a blue circle.", store / "data") == []
 
 
-def test_a_prior_makes_a_graph_of_its_own_kind(store: Path) -> None:
+def test_prior_fit_after_training_on_a_prior(store: Path) -> None:
     """With a weight at which a short training is enough."""
     fit = prior_fit(
         load_run(finished_run(store, "digits", prior="planted-partition", prior_clusters=4, prior_weight=300.0))
@@ -173,7 +175,7 @@ def test_a_prior_makes_a_graph_of_its_own_kind(store: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["digits", "parametric-shapes", "listops-short", "nlvr-synthetic"])
-def test_every_modality_can_be_shown(store: Path, digits: Path, sentences: Path, task: str) -> None:
+def test_attention_of_every_modality_can_be_drawn(store: Path, digits: Path, sentences: Path, task: str) -> None:
     done = {"digits": digits, "nlvr-synthetic": sentences}
     run = load_run(done[task] if task in done else finished_run(store, task))
     found = read(run, store / "data")
@@ -191,7 +193,7 @@ def test_every_modality_can_be_shown(store: Path, digits: Path, sentences: Path,
         assert found.examples[0].content[0] in ("[MIN ", "[MAX ", "[MED ", "[SM ", *(f"{n} " for n in range(10)))
 
 
-def test_a_sentence_takes_the_place_of_the_examples_own(store: Path, sentences: Path) -> None:
+def test_given_sentence_replaces_the_examples_sentences(store: Path, sentences: Path) -> None:
     run = load_run(sentences)
     own, asked = read(run, store / "data"), read(run, store / "data", "there is a blue item")
     assert "predicted" in asked.examples[0].title
@@ -199,7 +201,7 @@ def test_a_sentence_takes_the_place_of_the_examples_own(store: Path, sentences: 
     assert not np.array_equal(own.reading, asked.reading)
 
 
-def test_examples_are_of_different_classes_while_there_are_any() -> None:
+def test_examples_cover_different_classes_first() -> None:
     labels = np.array([2, 2, 0, 1, 0, 2])
     assert labels[one_of_each_class(labels, 5)].tolist() == [0, 1, 2, 0, 2]
     assert one_of_each_class(labels, 3).tolist() == [2, 3, 0]
@@ -208,7 +210,7 @@ def test_examples_are_of_different_classes_while_there_are_any() -> None:
 # -- what sentences do to it -------------------------------------------------------------------------------------------
 
 
-def test_nearness_is_the_share_of_others_that_are_farther() -> None:
+def test_nearness_is_the_share_of_farther_sentences() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.standard_normal((20, 5)), rng.standard_normal((20, 5))
     slow = [
@@ -224,14 +226,14 @@ def test_nearness_is_the_share_of_others_that_are_farther() -> None:
     assert nearness(np.zeros((5, 2)), np.zeros((5, 2))).share == 0.5
 
 
-def test_made_pairs_say_the_same_in_other_words() -> None:
+def test_made_pairs_are_paraphrases() -> None:
     pairs = made_pairs(60)
     assert pairs == made_pairs(60)
     assert len({plain for plain, _ in pairs}) == 60
     assert all(plain != other for plain, other in pairs)
 
 
-def test_the_checks_of_a_conditional_run(store: Path, sentences: Path, tmp_path: Path) -> None:
+def test_check_of_a_conditional_run(store: Path, sentences: Path, tmp_path: Path) -> None:
     found = check(load_run(sentences), store / "data", made_pairs(20), examples=64)
     assert (found.examples, found.links.sentences, found.codes.sentences) == (64, 20, 20)
     assert all(0 <= value <= 1 for value in (found.links.share, found.accuracy, found.shuffled))
@@ -241,7 +243,9 @@ def test_the_checks_of_a_conditional_run(store: Path, sentences: Path, tmp_path:
     assert (tmp_path / "check.json").exists()
 
 
-def test_shuffled_sentences_are_others(store: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shuffled_sentences_differ_from_the_examples_own(
+    store: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import nacbench.data.live as live
 
     seen = []
@@ -258,7 +262,7 @@ def test_shuffled_sentences_are_others(store: Path, sentences: Path, monkeypatch
     assert (own != other).any(1).mean() > 0.8
 
 
-def test_a_file_of_paraphrases(tmp_path: Path) -> None:
+def test_read_pairs_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "pairs.txt"
     file.write_text("There is a box.\tA box is there.\n\none\ttwo\n")
     assert read_pairs(file) == [("There is a box.", "A box is there."), ("one", "two")]
@@ -271,10 +275,10 @@ def test_a_file_of_paraphrases(tmp_path: Path) -> None:
         read_pairs(tmp_path / "none")
 
 
-def test_checks_that_cannot_be_made(digits: Path, sentences: Path, store: Path) -> None:
+def test_check_refuses_unsuitable_runs(digits: Path, sentences: Path, store: Path) -> None:
     with pytest.raises(UserError, match="has one circuit, which no sentence changes"):
         check(load_run(digits), store / "data", made_pairs(5))
-    with pytest.raises(UserError, match="0 pairs of sentences have a word"):
+    with pytest.raises(UserError, match="0 pairs of sentences have words of the vocabulary of nlvr-synthetic"):
         check(load_run(sentences), store / "data", [("zzz", "yyy")])
     failed = CliRunner().invoke(app, ["circuit", str(digits), "--check"])
     assert "--check needs --paraphrases FILE for task digits" in str(failed.exception)

@@ -36,13 +36,13 @@ def new_pages(word: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
-def test_tensors_take_the_pages_of_those_before() -> None:
+def test_tensors_reuse_the_pages_of_freed_ones() -> None:
     kept, usual = new_pages("keep"), new_pages("usual")
     assert usual > 1000, "the test measures nothing where the system gives no new pages anyway"
     assert kept < usual / 10
 
 
-def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_c_libraries_are_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: None) -> object:
         return object()
 

@@ -46,7 +46,7 @@ def tokens(batch: int = B) -> Tensor:
 
 @given(st.permutations(range(U)), st.permutations(range(R)))
 @settings(max_examples=20, deadline=None)
-def test_permuting_the_modules_changes_nothing(processors: list[int], readouts: list[int]) -> None:
+def test_logits_are_invariant_to_permuting_modules(processors: list[int], readouts: list[int]) -> None:
     net = network()
     circuit = net.circuit()
     permuted = Circuit(
@@ -60,12 +60,12 @@ def test_permuting_the_modules_changes_nothing(processors: list[int], readouts: 
     torch.testing.assert_close(actual, expected)
 
 
-def test_the_order_of_tokens_changes_nothing() -> None:
+def test_logits_are_invariant_to_permuting_tokens() -> None:
     net = network()
     torch.testing.assert_close(net(tokens()[:, torch.randperm(V)]), net(tokens()))
 
 
-def test_alpha_zero_makes_all_modules_compute_alike() -> None:
+def test_alpha_zero_makes_all_modules_compute_the_same_function() -> None:
     """With α = 0 codes modulate nothing: modules that start and are linked alike stay alike, whatever their codes."""
     net = network()
     circuit = net.circuit()
@@ -124,21 +124,21 @@ def test_read_in_is_the_attention_written_out_for_every_pair() -> None:
     st.sampled_from([torch.float32, torch.float64]),
 )
 @settings(max_examples=300, deadline=None)
-def test_a_sampled_link_never_leaves_the_open_unit_interval(
+def test_relaxed_links_stay_inside_the_open_unit_interval(
     probability: float, noise: float, temperature: float, dtype: torch.dtype
 ) -> None:
     link = relaxed_link(torch.tensor([probability], dtype=dtype), torch.tensor([noise], dtype=dtype), temperature)
     assert 0 < float(link) < 1
 
 
-def test_sampled_links_are_on_as_often_as_their_probability_says() -> None:
+def test_frequency_of_sampled_links_is_their_probability() -> None:
     probability = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     uniform = torch.rand(20_000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     share = (relaxed_link(probability, uniform, 0.5) > 0.5).double().mean(0)
     torch.testing.assert_close(share, probability, atol=0.01, rtol=0)
 
 
-def test_the_clamp_lets_the_gradient_through() -> None:
+def test_clamp_of_probabilities_passes_the_gradient() -> None:
     probability = torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64, requires_grad=True)
     logit_of(probability).sum().backward()
     assert probability.grad is not None
@@ -146,7 +146,7 @@ def test_the_clamp_lets_the_gradient_through() -> None:
     torch.testing.assert_close(probability.grad, 1 / (clamped * (1 - clamped)))
 
 
-def test_training_draws_links_anew_for_each_example_and_pass() -> None:
+def test_training_samples_links_per_example_and_pass() -> None:
     net = network().train()
     same = tokens(1).expand(4, V, T)
     first, second = net(same), net(same)
@@ -154,7 +154,7 @@ def test_training_draws_links_anew_for_each_example_and_pass() -> None:
     assert not torch.allclose(first[0], first[1])
 
 
-def test_training_draws_are_a_function_of_the_generator() -> None:
+def test_sampled_links_follow_the_seed() -> None:
     net = network().train()
     torch.manual_seed(5)
     first = net(tokens())
@@ -162,20 +162,20 @@ def test_training_draws_are_a_function_of_the_generator() -> None:
     assert torch.equal(net(tokens()), first)
 
 
-def test_evaluation_modes() -> None:
+def test_expected_and_threshold_are_deterministic_and_sample_is_not() -> None:
     expected, sampled, hard = (network(evaluation=mode)(tokens()) for mode in ("expected", "sample", "threshold"))
     assert torch.equal(expected, network()(tokens()))
     assert not torch.allclose(expected, sampled)
     assert not torch.allclose(expected, hard)
 
 
-def test_threshold_keeps_links_of_probability_one_half_and_more() -> None:
+def test_threshold_keeps_links_of_probability_one_half_or_more() -> None:
     probability = torch.tensor([[0.2, 0.49, 0.51, 1.0]], dtype=torch.float64)
     mask = attention_bias(probability.log(), 1, "threshold", 0.5)
     assert mask.flatten().tolist() == [False, False, True, True]
 
 
-def test_threshold_is_an_attention_over_linked_modules_alone() -> None:
+def test_threshold_attends_to_linked_modules_only() -> None:
     net = network(evaluation="threshold")
     links, _ = net.log_links(net.circuit())
     linked = links.exp() >= 0.5
@@ -198,7 +198,7 @@ def test_a_module_without_links_gathers_zeros() -> None:
     torch.testing.assert_close(gathered, attn.out.bias.expand(B, R, C))
 
 
-def test_padding_changes_no_logit() -> None:
+def test_logits_are_invariant_to_padding() -> None:
     net = network()
     mask = torch.ones(B, V, dtype=torch.bool)
     mask[:, 5:] = False
@@ -206,7 +206,7 @@ def test_padding_changes_no_logit() -> None:
     torch.testing.assert_close(net(garbage, mask), net(tokens()[:, :5]))
 
 
-def test_a_circuit_for_each_example_is_run_as_if_alone() -> None:
+def test_batched_circuits_equal_separate_circuits() -> None:
     net = network()
     shared = net.circuit()
     torch.manual_seed(3)
@@ -222,14 +222,14 @@ def test_a_circuit_for_each_example_is_run_as_if_alone() -> None:
         torch.testing.assert_close(net.execute(own, tokens()[b : b + 1])["logits"][0], together[b])
 
 
-def test_link_probabilities_are_one_for_a_module_and_itself() -> None:
+def test_link_probability_of_a_module_with_itself_is_one() -> None:
     signatures = torch.randn(9, 4)
     diagonal = log_link_probability(signatures, signatures).exp().diagonal()
     torch.testing.assert_close(diagonal, torch.ones(9))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16])
-def test_autocast_leaves_the_links_in_full_precision(dtype: torch.dtype) -> None:
+def test_links_are_float32_under_autocast(dtype: torch.dtype) -> None:
     net = network().float()
     with torch.autocast("cpu", dtype):
         links, _ = net.log_links(net.circuit())
@@ -252,7 +252,7 @@ def test_link_probability_is_the_formula_written_out() -> None:
 
 
 @pytest.mark.parametrize("batched", [False, True])
-def test_the_hidden_layer_and_its_gradients_are_those_of_the_formula(batched: bool) -> None:
+def test_modulated_geglu_and_its_gradients_equal_the_formula(batched: bool) -> None:
     torch.manual_seed(0)
     hidden = torch.randn(3, 5, 14, dtype=torch.float64, requires_grad=True)
     gain = torch.randn(*((3,) if batched else ()), 5, 7, dtype=torch.float64, requires_grad=True)
@@ -267,7 +267,7 @@ def test_the_hidden_layer_and_its_gradients_are_those_of_the_formula(batched: bo
         assert torch.allclose(own, other, rtol=1e-12, atol=1e-14)
 
 
-def test_attention_with_a_bias_that_learns_is_pytorch_s() -> None:
+def test_attend_with_a_learned_bias_equals_pytorch() -> None:
     torch.manual_seed(0)
     query, key, value = (torch.randn(2, 3, size, 4, dtype=torch.float64, requires_grad=True) for size in (5, 6, 6))
     bias = torch.randn(2, 1, 5, 6, dtype=torch.float64, requires_grad=True)
@@ -282,7 +282,7 @@ def test_attention_with_a_bias_that_learns_is_pytorch_s() -> None:
         assert torch.allclose(mine, other, rtol=1e-10, atol=1e-13)
 
 
-def test_a_gain_is_remembered_in_evaluation_until_anything_that_it_is_made_of_changes() -> None:
+def test_cached_gain_is_invalidated_by_any_change() -> None:
     layer, codes = ModFC(6, 5, 4), torch.nn.Parameter(torch.randn(3, 4))
     with torch.no_grad():
         first = layer.gain(codes)

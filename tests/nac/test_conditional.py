@@ -47,7 +47,7 @@ def one(circuit: Circuit, row: int) -> Circuit:
     return Circuit(**{field.name: getattr(circuit, field.name)[row] for field in dataclasses.fields(circuit)})
 
 
-def test_every_example_has_a_circuit_of_its_own() -> None:
+def test_each_example_has_its_own_circuit() -> None:
     net, (_, condition, mask) = network(), given()
     circuit = generator(net)(condition, mask)
     shapes = {field.name: tuple(getattr(circuit, field.name).shape) for field in dataclasses.fields(circuit)}
@@ -63,7 +63,7 @@ def test_every_example_has_a_circuit_of_its_own() -> None:
         assert not torch.allclose(tensor[0], tensor[1]), name
 
 
-def test_running_a_batch_is_running_each_circuit_on_its_example() -> None:
+def test_batch_equals_running_each_circuit_on_its_example() -> None:
     """The slow, obvious version: every example alone, with its circuit as if it were unconditional."""
     net, (tokens, condition, mask) = network(), given()
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_running_a_batch_is_running_each_circuit_on_its_example() -> None:
             torch.testing.assert_close(alone, together[row : row + 1], rtol=1e-12, atol=1e-12)
 
 
-def test_a_circuit_depends_on_its_own_condition_alone() -> None:
+def test_circuit_depends_only_on_its_own_condition() -> None:
     net, (tokens, condition, mask) = network(), given()
     order = torch.tensor([2, 0, 1])
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_a_circuit_depends_on_its_own_condition_alone() -> None:
     assert not torch.allclose(other, logits, atol=1e-3)
 
 
-def test_the_order_of_a_conditions_tokens_counts_only_through_what_they_say() -> None:
+def test_generator_is_invariant_to_permuting_condition_tokens() -> None:
     """Positions are the tokenizer's business: permuted tokens with their content give the same circuit."""
     net, (tokens, condition, _) = network(), given()
     order = torch.randperm(W)
@@ -95,7 +95,7 @@ def test_the_order_of_a_conditions_tokens_counts_only_through_what_they_say() ->
         )
 
 
-def test_padding_of_the_condition_changes_nothing() -> None:
+def test_circuit_is_invariant_to_padding_of_the_condition() -> None:
     net, (tokens, condition, mask) = network(), given()
     garbage = torch.where(mask[..., None], condition, 100.0)
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_padding_of_the_condition_changes_nothing() -> None:
         )
 
 
-def test_without_what_the_condition_adds_it_is_the_unconditional_circuit() -> None:
+def test_zero_projections_give_the_unconditional_circuit() -> None:
     net, (_, condition, mask) = network(), given()
     made = generator(net)
     for layer in (made.read_in_code, made.code, made.signature):
@@ -116,7 +116,7 @@ def test_without_what_the_condition_adds_it_is_the_unconditional_circuit() -> No
         torch.testing.assert_close(getattr(circuit, field.name), expected)
 
 
-def test_every_parameter_of_the_generator_learns_from_the_answer() -> None:
+def test_every_generator_parameter_gets_a_gradient() -> None:
     net, (tokens, condition, mask) = network(), given()
     net.train()(tokens, None, condition, mask).square().sum().backward()
     for name, parameter in net.circuit.named_parameters():
@@ -124,7 +124,7 @@ def test_every_parameter_of_the_generator_learns_from_the_answer() -> None:
         assert bool(parameter.grad.abs().sum() > 0), name
 
 
-def test_a_condition_must_come_exactly_where_it_is_meant_to() -> None:
+def test_missing_or_unexpected_condition_is_refused() -> None:
     net, (tokens, condition, _) = network(), given()
     with pytest.raises(AssertionError, match="takes a condition"):
         net(tokens)

@@ -29,7 +29,7 @@ def made(*, conditional: bool) -> NeuralAttentiveCircuit:
     return NeuralAttentiveCircuit(token_dim=6, classes=3, head_dim=4, conditional=conditional, **sizes).double().eval()
 
 
-def test_reading_weights_are_those_of_the_attention() -> None:
+def test_read_in_weights_reproduce_the_attention() -> None:
     """The attention's output is that of the weights, applied to modulated values the slow way."""
     layer = ReadInAttention(8, 6, 8, 4).double()
     tokens, codes, mask = torch.randn(2, 5, 6).double(), torch.randn(7, 8).double(), torch.ones(2, 5, dtype=torch.bool)
@@ -43,7 +43,7 @@ def test_reading_weights_are_those_of_the_attention() -> None:
 
 
 @pytest.mark.parametrize("mode", ["expected", "threshold"])
-def test_kernel_weights_are_those_of_the_attention(mode: str) -> None:
+def test_kernel_weights_reproduce_the_attention(mode: str) -> None:
     layer = KernelAttention(8, 8, 1, 4, same_modules=True).double()
     layer.out = _First()  # type: ignore[assignment]
     states, codes = torch.randn(2, 7, 8).double(), torch.randn(7, 8).double()
@@ -65,7 +65,7 @@ class _First(nn.Module):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_all_shares_of_a_stage_add_up(conditional: bool) -> None:
+def test_shares_of_each_stage_sum_to_one(conditional: bool) -> None:
     core = made(conditional=conditional)
     tokens, condition = torch.randn(4, 9, 6).double(), torch.randn(4, 5, 6).double()
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_all_shares_of_a_stage_add_up(conditional: bool) -> None:
     torch.testing.assert_close(flow.readout.sum((1, 2)), ones)
 
 
-def test_what_no_path_leads_to_is_not_seen() -> None:
+def test_tokens_without_a_path_have_no_share() -> None:
     """With the rollout written as sums over all paths, one by one."""
     core = made(conditional=False)
     tokens = torch.randn(1, 9, 6).double()

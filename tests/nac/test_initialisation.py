@@ -16,7 +16,7 @@ KINDS = [prior for prior in get_args(Prior) if prior != "none"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_graph_comes_back_at_full_size(kind: Prior) -> None:
+def test_fitted_signatures_reproduce_the_graph_at_paper_size(kind: Prior) -> None:
     torch.manual_seed(0)
     linked = torch.from_numpy(nx.to_numpy_array(random_graph(kind, 320, 8, 0)) > 0)
     found = distance(signatures_of(linked, 64)) < THRESHOLD
@@ -26,14 +26,14 @@ def test_the_graph_comes_back_at_full_size(kind: Prior) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ring-of-cliques"])
-def test_a_random_graph_is_about_as_dense_as_its_prior(kind: Prior) -> None:
+def test_random_graph_has_about_the_density_of_its_prior(kind: Prior) -> None:
     target = graphon(kind, 320, 8).fill_diagonal_(0)
     graph = random_graph(kind, 320, 8, 0)
     degree = 2 * graph.number_of_edges() / 320
     assert degree == pytest.approx(float(target.sum(1).mean()), rel=0.35)
 
 
-def test_a_ring_of_cliques_is_one() -> None:
+def test_ring_of_cliques_has_cliques_in_a_ring() -> None:
     graph = random_graph("ring-of-cliques", 24, 4, 0)
     assert nx.is_connected(graph)
     assert sorted(len(clique) for clique in nx.find_cliques(graph))[-4:] == [6] * 4
@@ -41,7 +41,7 @@ def test_a_ring_of_cliques_is_one() -> None:
     assert nx.is_isomorphic(random_graph("ring-of-cliques", 5, 5, 0), nx.cycle_graph(5))
 
 
-def test_a_network_starts_as_the_graph_and_as_the_same_one_for_a_seed() -> None:
+def test_initial_graph_follows_the_seed() -> None:
     task = TASKS.training("digits").configured("task", "smoke", {})
 
     def signatures(seed: int, **options: str) -> torch.Tensor:
@@ -59,7 +59,7 @@ def test_a_network_starts_as_the_graph_and_as_the_same_one_for_a_seed() -> None:
     assert started.norm(dim=1).mean() == pytest.approx(1, rel=1e-3)
 
 
-def test_it_starts_as_a_graph_in_inference_mode_too() -> None:
+def test_initial_graph_works_in_inference_mode() -> None:
     task = TASKS.training("digits").configured("task", "smoke", {})
     with torch.no_grad():
         model = MODELS.get("nac").configured("model", "tiny", {"initial_graph": "erdos-renyi"})

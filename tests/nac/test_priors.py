@@ -22,7 +22,7 @@ KINDS = [prior for prior in get_args(Prior) if prior != "none"]
 
 @pytest.mark.parametrize("name", ["scale_free", "planted_partition", "ring_of_cliques"])
 @pytest.mark.parametrize("path", CASES)
-def test_reference(path: Path, name: str) -> None:
+def test_graphon_loss_and_gradient_equal_the_reference(path: Path, name: str) -> None:
     case = Case(path)
     clusters, modules = case.config["num_clusters"], case.config["modules"]
     signatures = case.tensors["param/circuit.processor.signatures"].clone().requires_grad_()
@@ -57,7 +57,7 @@ def test_watts_strogatz_wraps_around() -> None:
     assert target[0, 17] == target[0, 160] == pytest.approx(0.4 * 32 / 320)
 
 
-def test_the_matching_is_the_cheapest_of_all() -> None:
+def test_matching_has_the_lowest_cost_of_all_permutations() -> None:
     from itertools import permutations
 
     rng = np.random.default_rng(0)
@@ -68,7 +68,7 @@ def test_the_matching_is_the_cheapest_of_all() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_prior_pulls_the_graph_towards_its_kind(kind: Prior) -> None:
+def test_training_on_a_prior_lowers_its_loss(kind: Prior) -> None:
     torch.manual_seed(0)
     prior, signatures = GraphPrior(kind, 24, 4), torch.randn(24, 16, requires_grad=True)
     first = float(prior(signatures).detach())
@@ -80,7 +80,7 @@ def test_a_prior_pulls_the_graph_towards_its_kind(kind: Prior) -> None:
     assert float(prior(signatures).detach()) < 0.9 * first
 
 
-def test_the_nearest_graph_to_an_even_prior_is_a_simplex() -> None:
+def test_nearest_loss_of_erdos_renyi_is_that_of_a_simplex() -> None:
     """All cosines -1/(U-1): the links are as improbable as the kernel allows, and far from the prior's 0.1."""
     links = math.exp(-(1 + 1 / 15))
     closed_form = (15 * (links - 0.1) ** 2 + 0.9**2) / 16
@@ -88,7 +88,7 @@ def test_the_nearest_graph_to_an_even_prior_is_a_simplex() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_signatures_come_nearer_to_a_prior_than_the_nearest(kind: Prior) -> None:
+def test_nearest_loss_equals_the_loss_after_long_training(kind: Prior) -> None:
     torch.manual_seed(1)
     prior, signatures = GraphPrior(kind, 24, 4), torch.randn(24, 16, requires_grad=True)
     optimizer = torch.optim.Adam([signatures], lr=0.05)
@@ -99,7 +99,7 @@ def test_no_signatures_come_nearer_to_a_prior_than_the_nearest(kind: Prior) -> N
     assert nearest_loss(kind, 24, 4, 16) == pytest.approx(float(prior(signatures).detach()), rel=0.03)
 
 
-def test_the_loss_is_part_of_training_and_only_of_training() -> None:
+def test_prior_is_part_of_the_training_loss_only() -> None:
     task = TASKS.training("digits").configured("task", "smoke", {})
     sizes = {"prior": "planted-partition", "prior_clusters": 4, "prior_weight": 0.1}
     net = build_network(task, task.spec(), MODELS.get("nac").configured("model", "tiny", sizes), 0)
@@ -114,7 +114,7 @@ def test_the_loss_is_part_of_training_and_only_of_training() -> None:
     assert net.state_dict().keys() - plain.state_dict().keys() == {"core.prior._extra_state"}  # the matching
 
 
-def test_clusters_that_do_not_divide_the_modules_are_refused() -> None:
+def test_clusters_must_divide_the_modules() -> None:
     with pytest.raises(UserError, match="prior_clusters = 5 must divide modules = 16"):
         resolve(
             {
@@ -136,7 +136,7 @@ def _train(prior: GraphPrior, signatures: torch.Tensor, steps: int) -> torch.Ten
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_matching_that_is_shared_by_steps_gives_the_same_kind_of_graph(kind: Prior) -> None:
+def test_shared_matching_reaches_the_same_loss(kind: Prior) -> None:
     torch.manual_seed(0)
     start = torch.randn(48, 32)
     always, seldom = (_train(GraphPrior(kind, 48, 4, every), start, 200) for every in (1, 10))
@@ -145,7 +145,7 @@ def test_a_matching_that_is_shared_by_steps_gives_the_same_kind_of_graph(kind: P
     assert found - best < 0.05 * (before - best)
 
 
-def test_the_matching_is_stored_and_taken_up_again() -> None:
+def test_matching_is_saved_and_restored() -> None:
     torch.manual_seed(0)
     signatures = torch.randn(24, 16)
     first = GraphPrior("scale-free", 24, 4, match_every=3)
@@ -156,7 +156,7 @@ def test_the_matching_is_stored_and_taken_up_again() -> None:
     assert [float(first(moved)) for _ in range(4)] == [float(second(moved)) for _ in range(4)]
 
 
-def test_a_shared_matching_is_made_anew_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matching_is_recomputed_every_match_every_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     import nacbench.nac.priors as module
 
     made = []

@@ -45,7 +45,7 @@ def masked(core: NeuralAttentiveCircuit, modules: torch.Tensor, *inputs: torch.T
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("modules", [[0, 3, 4, 11], [7], list(range(12))])
-def test_a_pruned_circuit_gives_the_logits_of_a_masked_one(modules: list[int], conditional: bool) -> None:
+def test_pruned_circuit_has_the_logits_of_a_masked_one(modules: list[int], conditional: bool) -> None:
     core = made(conditional=conditional, prior="scale-free")
     assert isinstance(core, Prunable)
     tokens, mask, condition = torch.randn(5, 9, 6).double(), torch.rand(5, 9) < 0.8, torch.randn(5, 4, 6).double()
@@ -59,7 +59,7 @@ def test_a_pruned_circuit_gives_the_logits_of_a_masked_one(modules: list[int], c
     assert core(*inputs).shape == (5, 3), "the whole one still works"
 
 
-def test_a_pruned_circuit_is_that_of_a_smaller_model() -> None:
+def test_pruned_circuit_has_the_parameters_of_a_smaller_model() -> None:
     core = made()
     small = core.kept(torch.tensor([1, 5, 8]))
     fresh = NeuralAttentiveCircuit(**{**SIZES, "modules": 3}).double().eval()
@@ -69,7 +69,7 @@ def test_a_pruned_circuit_is_that_of_a_smaller_model() -> None:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_degrees_are_the_sums_of_the_links_to_others(conditional: bool) -> None:
+def test_degrees_are_sums_of_links_to_other_modules(conditional: bool) -> None:
     core = made(conditional=conditional)
     condition = torch.randn(5, 4, 6).double()
     circuit = core.circuit(condition, None) if conditional else core.circuit()
@@ -82,7 +82,7 @@ def test_degrees_are_the_sums_of_the_links_to_others(conditional: bool) -> None:
     assert found.tolist() == pytest.approx(slow)
 
 
-def test_training_draws_how_many_modules_take_part_and_keeps_the_best_connected(
+def test_module_dropout_keeps_the_best_connected_modules(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     core = made(module_dropout=0.75).train()
@@ -104,7 +104,7 @@ def test_training_draws_how_many_modules_take_part_and_keeps_the_best_connected(
     assert len(seen[-1]) == 12
 
 
-def test_sparsity_is_the_mean_link_and_pushes_modules_apart() -> None:
+def test_sparsity_loss_is_the_mean_link_and_pushes_modules_apart() -> None:
     core = made(sparsity_weight=2.0)
     loss = core.auxiliary_loss()
     assert loss is not None
@@ -123,9 +123,7 @@ def test_sparsity_is_the_mean_link_and_pushes_modules_apart() -> None:
 
 
 @pytest.mark.parametrize(("signature_dim", "some"), [(12, True), (4096, False)])
-def test_on_a_hard_graph_what_cannot_reach_the_readout_is_left_out_and_changes_nothing(
-    signature_dim: int, some: bool
-) -> None:
+def test_threshold_skips_unreachable_modules_without_changing_logits(signature_dim: int, some: bool) -> None:
     torch.manual_seed(0)
     core = NeuralAttentiveCircuit(**{**SIZES, "signature_dim": signature_dim}, evaluation="threshold").double().eval()
     tokens = torch.randn(4, 9, 6).double()

@@ -59,7 +59,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[MadeGraph]:
         return cuda_graphs.Captured(graph, own, graph.loss, graph.gradients)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cuda_graphs, "capture", capture)
-    monkeypatch.setattr(cuda_graphs, "_waiting_is_an_error", nullcontext)
+    monkeypatch.setattr(cuda_graphs, "_synchronising_is_an_error", nullcontext)
     monkeypatch.setattr(cuda_graphs, "seed_draws", lambda seed, device: torch.manual_seed(seed))
     return captured
 
@@ -98,7 +98,7 @@ def plain(seed: int, count: int = 5) -> tuple[Tensor, list[Tensor]]:
     return work(batch(seed, count)), work.gradients()
 
 
-def test_with_graphs_every_pass_gives_what_it_gives_without(made: list[MadeGraph]) -> None:
+def test_graphed_and_eager_passes_give_equal_gradients(made: list[MadeGraph]) -> None:
     work, said = Pass(), list[str]()
     graphed = GraphedPass(work, work.parameters, said.append)
     for seed in range(10):
@@ -111,14 +111,14 @@ def test_with_graphs_every_pass_gives_what_it_gives_without(made: list[MadeGraph
     assert said == []
 
 
-def test_losses_of_earlier_passes_stay(made: list[MadeGraph]) -> None:
+def test_replay_does_not_overwrite_earlier_losses(made: list[MadeGraph]) -> None:
     work = Pass()
     graphed = GraphedPass(work, work.parameters, print)
     losses = [graphed(batch(seed), seed) for seed in range(8)]
     assert torch.stack(losses).tolist() == [float(plain(seed)[0]) for seed in range(8)]
 
 
-def test_batches_of_another_shape_are_computed_without_the_graph(made: list[MadeGraph]) -> None:
+def test_batches_of_another_shape_run_eagerly(made: list[MadeGraph]) -> None:
     work = Pass()
     graphed = GraphedPass(work, work.parameters, pytest.fail)
     for seed in range(20):
@@ -131,36 +131,34 @@ def test_batches_of_another_shape_are_computed_without_the_graph(made: list[Made
     assert made[0].replays == 1 + 2 + len([seed for seed in range(6, 20) if 2 + seed % 4 == 5])
 
 
-def test_a_pass_that_draws_on_the_host_is_found_out(made: list[MadeGraph]) -> None:
+def test_pass_with_random_numbers_from_python_is_not_captured(made: list[MadeGraph]) -> None:
     work, said = Pass(draws_on_host=True), list[str]()
     graphed = GraphedPass(work, work.parameters, said.append)
     losses = [float(graphed(batch(seed), seed)) for seed in range(8)]
     assert losses == [float(plain(seed)[0]) for seed in range(8)]
     assert [graph.replays for graph in made] == [1]
     assert len(said) == 1
-    assert "other gradients than the step itself (relative difference" in said[0]
+    assert "the graph's gradients differ from the eager step's (relative difference" in said[0]
 
 
-def test_a_pass_that_waits_for_the_gpu_is_computed_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, made: list[MadeGraph]
-) -> None:
+def test_pass_that_synchronises_is_not_captured(monkeypatch: pytest.MonkeyPatch, made: list[MadeGraph]) -> None:
     @contextmanager
     def found_out() -> Iterator[None]:
         yield
         raise RuntimeError("called a synchronizing CUDA operation\nmore")
 
-    monkeypatch.setattr(cuda_graphs, "_waiting_is_an_error", found_out)
+    monkeypatch.setattr(cuda_graphs, "_synchronising_is_an_error", found_out)
     work, said = Pass(), list[str]()
     graphed = GraphedPass(work, work.parameters, said.append)
     assert [float(graphed(batch(seed), seed)) for seed in range(8)] == [float(plain(seed)[0]) for seed in range(8)]
     assert made == []
     assert not graphed.is_used
     assert said == [
-        "steps are launched without CUDA graphs, as one waits for the GPU (called a synchronizing CUDA operation)"
+        "training without CUDA graphs: a step synchronises with the GPU (called a synchronizing CUDA operation)"
     ]
 
 
-def test_without_memory_for_a_graph_the_pass_counts_all_the_same(
+def test_out_of_memory_during_capture_keeps_the_eager_gradients(
     monkeypatch: pytest.MonkeyPatch, made: list[MadeGraph]
 ) -> None:
     tries = []
@@ -177,7 +175,7 @@ def test_without_memory_for_a_graph_the_pass_counts_all_the_same(
         assert float(loss) == float(plain(seed)[0])
         torch.testing.assert_close(gradients, plain(seed)[1], rtol=0, atol=0)
     assert len(tries) == 1
-    assert said == ["steps are launched without CUDA graphs, for which there is not enough memory"]
+    assert said == ["training without CUDA graphs: not enough GPU memory for the graph's own tensors"]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +189,7 @@ def test_without_memory_for_a_graph_the_pass_counts_all_the_same(
         ("pointnet", {}, False),
     ],
 )
-def test_networks_say_whether_all_their_passes_are_alike(name: str, options: dict[str, Any], capturable: bool) -> None:
+def test_capturable_of_each_network(name: str, options: dict[str, Any], capturable: bool) -> None:
     core = MODELS.get(name).configured("model", "tiny", options).build(SPEC)
     assert getattr(core, "capturable", False) is capturable
 
@@ -205,7 +203,7 @@ def test_networks_say_whether_all_their_passes_are_alike(name: str, options: dic
         ({"accumulate": 2}, {"device": "cuda"}, False),
     ],
 )
-def test_a_step_is_captured_where_it_is_one_pass_on_one_gpu(
+def test_steps_are_captured_on_one_gpu_without_accumulation(
     tmp_path: Path, changes: dict[str, Any], execution: dict[str, Any], expected: bool
 ) -> None:
     it = trainer(tmp_path)
@@ -218,7 +216,7 @@ def test_a_step_is_captured_where_it_is_one_pass_on_one_gpu(
 
 
 @pytest.mark.parametrize("prior", ["none", "scale-free"])
-def test_a_training_with_graphs_ends_with_the_weights_of_one_without(
+def test_training_with_and_without_graphs_gives_equal_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: list[MadeGraph], prior: str
 ) -> None:
     def trained(folder: str) -> tuple[bool, dict[str, Tensor]]:

@@ -29,12 +29,14 @@ def chosen(device: str, tokens: int, *, bf16: bool) -> Iterator[bool]:
         ("cuda", 1, True, False),
     ],
 )
-def test_it_is_for_short_inputs_in_bf16_on_a_cpu(device: str, tokens: int, *, bf16: bool, expected: bool) -> None:
+def test_math_attention_is_used_for_short_inputs_in_bf16_on_a_cpu(
+    device: str, tokens: int, *, bf16: bool, expected: bool
+) -> None:
     with chosen(device, tokens, bf16=bf16) as written_out:
         assert written_out == expected
 
 
-def test_settings_are_as_before_afterwards_even_after_an_error() -> None:
+def test_settings_are_restored_after_an_error() -> None:
     before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed(), _cur_sdpa_kernel_backends()
     with pytest.raises(RuntimeError), chosen("cpu", 1, bf16=True):
         assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
@@ -42,7 +44,7 @@ def test_settings_are_as_before_afterwards_even_after_an_error() -> None:
     assert (torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed(), _cur_sdpa_kernel_backends()) == before
 
 
-def test_outputs_and_gradients_are_those_of_the_fused_kernel() -> None:
+def test_math_and_fused_attention_agree_in_outputs_and_gradients() -> None:
     torch.manual_seed(0)
     inputs = [torch.randn(2, 4, 32, 16) for _ in range(3)]
 

@@ -24,26 +24,26 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_the_head_is_the_last_layer_of_each_model(name: str) -> None:
+def test_head_is_the_last_layer_of_each_model(name: str) -> None:
     spec = TASKS.training("cifar10").configured("task", "smoke", {}).spec()
     assert set(head_parameters(MODELS.get(name).configured("model", "tiny", {}), spec)) == HEADS[name]
 
 
-def test_a_conditional_model_is_told_of_the_condition_and_any_other_gets_its_tokens() -> None:
+def test_spec_of_conditional_and_unconditional_models() -> None:
     nac, transformer = (MODELS.get(name)() for name in ("nac", "transformer"))
     assert spec_for(nac, CONDITIONED) == CONDITIONED
     assert spec_for(transformer, CONDITIONED) == dataclasses.replace(SPEC, max_tokens=19)
     assert spec_for(transformer, SPEC) == SPEC
 
 
-def test_joining_puts_the_condition_after_the_tokens_with_both_masks() -> None:
+def test_join_appends_condition_tokens_and_masks() -> None:
     mask = torch.tensor([[True, True, False]])
     tokens, joined = join(Tokens(torch.zeros(1, 4, 2), None, torch.ones(1, 3, 2), mask))
     assert tokens[0, :, 0].tolist() == [0, 0, 0, 0, 1, 1, 1]
     assert joined.tolist() == [[True] * 6 + [False]]
 
 
-def test_the_network_gives_a_condition_only_to_a_core_that_takes_it() -> None:
+def test_only_a_conditional_core_receives_the_condition() -> None:
     class Stem(nn.Module):
         def forward(self, x: Tensor) -> Tokens:
             return Tokens(x, None, x[:, :2], torch.ones(len(x), 2, dtype=torch.bool))
@@ -58,7 +58,7 @@ def test_the_network_gives_a_condition_only_to_a_core_that_takes_it() -> None:
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_weights_can_be_taken_with_the_head_or_with_a_fresh_one(name: str) -> None:
+def test_take_weights_with_and_without_the_head(name: str) -> None:
     task, model = (
         TASKS.training("cifar10").configured("task", "smoke", {}),
         MODELS.get(name).configured("model", "tiny", {}),
@@ -72,7 +72,7 @@ def test_weights_can_be_taken_with_the_head_or_with_a_fresh_one(name: str) -> No
         assert torch.equal(mine, torch.zeros_like(mine) if key in HEADS[name] else theirs)
 
 
-def test_a_fresh_head_may_have_other_classes_but_nothing_else_may_differ() -> None:
+def test_take_weights_checks_all_shapes_but_the_fresh_head() -> None:
     task = TASKS.training("cifar10").configured("task", "smoke", {})
     small, large = (MODELS.get("nac").configured("model", size, {}) for size in ("tiny", "mini"))
     source = build_network(task, task.spec(), small, seed=0)
@@ -88,7 +88,7 @@ def test_a_fresh_head_may_have_other_classes_but_nothing_else_may_differ() -> No
 
 def test_weights_under_other_names_are_refused_with_the_versions_that_made_them() -> None:
     task, model = (
-        TASKS.get("cifar10").configured("task", "smoke", {}),
+        TASKS.training("cifar10").configured("task", "smoke", {}),
         MODELS.get("nac").configured("model", "tiny", {}),
     )
     net = build_network(task, task.spec(), model, seed=0)

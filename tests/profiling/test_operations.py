@@ -59,14 +59,14 @@ CASES = [
 @pytest.mark.parametrize(("name", "task"), CASES)
 @pytest.mark.parametrize("size", ["tiny", "mini"])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_formula_is_what_is_counted(name: str, task: str, size: str, batch: int) -> None:
+def test_formula_equals_counted_flops(name: str, task: str, size: str, batch: int) -> None:
     net, inputs, operations = subject(name, size, task, batch)
     assert operations.forward(batch) == forward_flops(net, inputs)
     assert operations.backward(batch) == backward_flops(partial(net, **inputs), list(net.parameters()))
 
 
 @pytest.mark.parametrize("task", TASK_NAMES)
-def test_every_option_of_a_circuit_is_in_the_formula(task: str) -> None:
+def test_formula_covers_every_option_of_a_circuit(task: str) -> None:
     """Sizes that all differ, so that no two can be mistaken for each other."""
     options = {"modules": 11, "readout_modules": 3, "state_dim": 20, "signature_dim": 7, "depth": 2, "heads": 5}
     model = MODELS.get("nac").configured("model", "tiny", {**options, "head_dim": 6, "ffn_mult": 2})
@@ -85,7 +85,7 @@ def test_every_option_of_a_circuit_is_in_the_formula(task: str) -> None:
 @pytest.mark.parametrize("name", ["perceiver-io", "transformer", "vit"])
 @pytest.mark.parametrize("size", ["mini", "paper"])
 @pytest.mark.parametrize("cost", [parameters_of, operations_of])
-def test_a_baseline_gets_nac_s_cost(name: str, size: str, cost: object) -> None:
+def test_baseline_is_resized_to_the_cost_of_nac(name: str, size: str, cost: object) -> None:
     assert callable(cost)
     task = TASKS.training("cifar10").configured("task", size, {})
     model, nac = (MODELS.get(other).configured("model", size, {}) for other in (name, "nac"))
@@ -97,7 +97,7 @@ def test_a_baseline_gets_nac_s_cost(name: str, size: str, cost: object) -> None:
     assert cost(sized, task) / wanted == found.ratio
 
 
-def test_of_all_sizes_within_reach_the_shape_nearest_to_the_first_is_taken() -> None:
+def test_resizing_prefers_the_shape_nearest_to_the_original() -> None:
     model = MODELS.get("transformer").configured("model", "mini", {"depth": 4, "width": 64})
     spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     twice = size_to(model, spec, lambda other: other.depth * other.width**2 / (8 * 64**2))  # type: ignore[attr-defined]
@@ -106,7 +106,7 @@ def test_of_all_sizes_within_reach_the_shape_nearest_to_the_first_is_taken() -> 
     assert same.options == {"depth": 4, "width": 64}
 
 
-def test_where_no_size_is_near_the_nearest_is_said_to_be_just_that() -> None:
+def test_resizing_reports_when_no_size_matches() -> None:
     model = MODELS.get("transformer").configured("model", "mini", {"depth": 1, "width": 96, "heads": 96})
     spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     found = size_to(model, spec, lambda other: other.width / 150, [1])  # type: ignore[attr-defined]
@@ -114,14 +114,14 @@ def test_where_no_size_is_near_the_nearest_is_said_to_be_just_that() -> None:
     assert not found.near
 
 
-def test_a_model_that_cannot_be_resized_says_so() -> None:
+def test_model_that_cannot_be_resized_is_refused() -> None:
     model: Model = MODELS.get("pointnet").configured("model", "mini", {})
     spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     with pytest.raises(UserError, match="PointNet cannot be resized"):
         size_to(model, spec, lambda other: 1.0)
 
 
-def test_without_a_formula_operations_are_counted() -> None:
+def test_flops_are_counted_without_a_formula() -> None:
     model = MODELS.get("pointnet").configured("model", "tiny", {"width": 10, "pooled_width": 8})
     task = TASKS.training("cifar10").configured("task", "smoke", {})
     spec = task.spec()

@@ -22,7 +22,7 @@ class Wide(nn.Module):
         return found
 
 
-def test_memory_is_that_of_weights_inputs_and_all_that_is_needed_at_once() -> None:
+def test_peak_bytes_cover_weights_inputs_and_activations() -> None:
     weights, inputs, hidden = 10 * 1000 + 1000, 7 * 10, 7 * 1000
     assert peak_tensor_bytes(Wide(), {"x": torch.zeros(7, 10)}) == 4 * (weights + inputs + 2 * hidden)
 
@@ -40,7 +40,7 @@ def test_views_and_shared_weights_are_counted_once() -> None:
     assert peak_tensor_bytes(Shared(), {"x": torch.zeros(8, 8)}) == 4 * (64 + 64)
 
 
-def test_times_are_taken_in_turn_and_compared_round_by_round() -> None:
+def test_side_by_side_timing_compares_within_rounds() -> None:
     calls: list[str] = []
 
     def slow() -> None:

@@ -97,7 +97,7 @@ def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, 
         assert process.wait() == -signal.SIGKILL
         assert not (only_folder(tmp_path) / "record.json").exists()
     finished = subprocess.run(command(tmp_path), capture_output=True, text=True, timeout=200, check=True)
-    assert "going on from step" in finished.stderr
+    assert "resuming from step" in finished.stderr
     for leftover in only_folder(tmp_path).rglob(".*.tmp"):  # a kill inside a write may leave one; it counts for nothing
         leftover.unlink()
     assert_same_run(tmp_path, undisturbed, attempts=3)

@@ -61,7 +61,7 @@ def test_a_killed_run_is_lost_and_goes_on_when_submitted_again(sweep: Make, tmp_
     assert "FAILED" in it.standing().detail
     assert it.submit().started == 1
     it.finish(attempts=2)
-    assert "going on from step" in (it.folder / "log.txt").read_text()
+    assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
 def test_out_of_memory_is_told_from_other_ends(sweep: Make, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_slurm_s_warning_saves_the_run_and_puts_it_back(sweep: Make) -> None:
     it.warn()
     record = it.finish()[0]
     assert record.attempts >= 2
-    assert "going on from step" in (it.folder / "log.txt").read_text()
+    assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
 def test_a_warning_during_the_imports_is_not_lost(sweep: Make) -> None:
@@ -187,7 +187,7 @@ def test_a_job_requeued_from_outside_goes_on_from_its_checkpoint(sweep: Make) ->
     tell("scontrol", "requeue", it.job())
     until(lambda: it.standing().state == "preempted", "the job to wait again")
     it.finish(attempts=2)
-    assert "going on from step" in (it.folder / "log.txt").read_text()
+    assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
 def test_a_requeue_in_the_middle_of_writing_leaves_no_trace(sweep: Make, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_preempted_run_saves_itself_and_comes_back(sweep: Make, tmp_path: Path
     until(lambda: it.standing().state == "preempted", "the preemption")
     record = it.finish()[0]
     assert record.attempts >= 2
-    assert "going on from step" in (it.folder / "log.txt").read_text()
+    assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
 def test_without_requeue_a_warning_ends_the_job_and_the_run_is_submitted_again(sweep: Make) -> None:

@@ -85,9 +85,7 @@ def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize(("precision", "written_out"), [("bf16", True), ("fp32", False)])
-def test_steps_in_bf16_have_attention_written_out_and_evaluations_have_not(
-    tmp_path: Path, precision: str, written_out: bool
-) -> None:
+def test_math_attention_is_used_in_bf16_training_steps_only(tmp_path: Path, precision: str, written_out: bool) -> None:
     seen: dict[bool, set[bool]] = {True: set(), False: set()}
     it = trainer(tmp_path, accelerator=make_accelerator("cpu", precision))
 
@@ -102,7 +100,7 @@ def test_steps_in_bf16_have_attention_written_out_and_evaluations_have_not(
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 9])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, steps: int, precision: str) -> None:
+def test_resumed_run_ends_with_the_same_weights(tmp_path: Path, steps: int, precision: str) -> None:
     accelerator = make_accelerator("cpu", precision)
     whole = trainer(tmp_path / "whole", accelerator=accelerator)
     expected = train(whole)
@@ -115,7 +113,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, steps
     assert resumed.selection() == whole.selection()
 
 
-def test_stopped_after_every_step_it_still_ends_with_the_same_weights(tmp_path: Path) -> None:
+def test_run_resumed_after_every_step_ends_with_the_same_weights(tmp_path: Path) -> None:
     expected = train(trainer(tmp_path / "whole"))
     while True:
         try:
@@ -126,7 +124,7 @@ def test_stopped_after_every_step_it_still_ends_with_the_same_weights(tmp_path: 
     assert_same(actual, expected)
 
 
-def test_what_was_written_after_the_checkpoint_is_written_again_not_twice(tmp_path: Path) -> None:
+def test_curve_rows_after_the_checkpoint_are_not_duplicated(tmp_path: Path) -> None:
     train(trainer(tmp_path / "whole"))
     cut = trainer(tmp_path / "cut", stop=StopAfter(7))
     with pytest.raises(Interrupted):
@@ -137,7 +135,7 @@ def test_what_was_written_after_the_checkpoint_is_written_again_not_twice(tmp_pa
     assert (tmp_path / "cut" / "curve.jsonl").read_text() == (tmp_path / "whole" / "curve.jsonl").read_text()
 
 
-def test_workers_change_nothing(tmp_path: Path) -> None:
+def test_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:
     expected = train(trainer(tmp_path / "none"))
     execution = Execution(workers=2, show_progress=False, checkpoint_seconds=1e9)
     assert_same(train(trainer(tmp_path / "two", execution=execution)), expected)
@@ -156,7 +154,7 @@ class Linear(nn.Module):
         return logits
 
 
-def test_micro_batches_give_the_whole_batch_s_gradient(tmp_path: Path) -> None:
+def test_accumulated_gradient_equals_the_whole_batch_s(tmp_path: Path) -> None:
     plain = RECIPE.model_copy(update={"ema": 0.0, "selection": "last"})
     weights = []
     for parts in (1, 4):
@@ -165,7 +163,7 @@ def test_micro_batches_give_the_whole_batch_s_gradient(tmp_path: Path) -> None:
     torch.testing.assert_close(weights[0], weights[1], rtol=1e-4, atol=1e-6)
 
 
-def test_the_gradient_is_clipped_before_the_step(tmp_path: Path) -> None:
+def test_gradient_is_clipped_before_the_step(tmp_path: Path) -> None:
     norms = []
     it = trainer(tmp_path, RECIPE.model_copy(update={"clip_norm": 0.01}))
     step = it._optimizer.step
@@ -196,22 +194,22 @@ def test_best_validation_keeps_the_best_weights(tmp_path: Path, monkeypatch: pyt
     assert it.selection() == {"rule": "best-validation", "step": 10, "averaged": True, "validation": 0.9}
 
 
-def test_the_last_weights_count_where_the_recipe_says_so(tmp_path: Path) -> None:
+def test_selection_last_returns_the_last_weights(tmp_path: Path) -> None:
     it = trainer(tmp_path, RECIPE.model_copy(update={"selection": "last", "ema": 0.0}))
     assert_same(train(it), it.net.state_dict())
     assert it.selection() == {"rule": "last", "step": 15, "averaged": False, "validation": None}
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_loss_raises_diverged_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     it = trainer(tmp_path)
     monkeypatch.setattr(it.task, "loss", lambda net, batch: net(**batch.inputs).sum() * float("nan"))
-    with pytest.raises(DivergedError, match=r"at step 1; try a smaller training\.lr"):
+    with pytest.raises(DivergedError, match=r"nan at step 1 of 15 \(learning rate .*\); try a smaller training\.lr"):
         train(it)
 
 
 @pytest.mark.parametrize("spoil", ["cut", "noise", "flip", "stranger"])
 @pytest.mark.parametrize("name", ["last", "best"])
-def test_a_checkpoint_that_cannot_be_used_is_named_and_set_aside(tmp_path: Path, name: str, spoil: str) -> None:
+def test_unusable_checkpoint_is_logged_and_set_aside(tmp_path: Path, name: str, spoil: str) -> None:
     expected = train(trainer(tmp_path / "undisturbed"))
     stopped = trainer(tmp_path, stop=StopAfter(12))
     with pytest.raises(Interrupted):
@@ -230,18 +228,18 @@ def test_a_checkpoint_that_cannot_be_used_is_named_and_set_aside(tmp_path: Path,
     assert f"{name}.safetensors" in (tmp_path / "log.txt").read_text()
 
 
-def test_a_batch_that_does_not_split_evenly_is_refused(tmp_path: Path) -> None:
+def test_batch_size_must_divide_into_micro_batches(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be split evenly"):
         trainer(tmp_path, RECIPE.model_copy(update={"accumulate": 5}))
 
 
-def test_the_curve_has_losses_and_validation_scores(tmp_path: Path) -> None:
+def test_curve_has_losses_and_validation_scores(tmp_path: Path) -> None:
     train(trainer(tmp_path))
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if row["split"] == "train"] == list(range(1, 16))
     assert [row["epoch"] for row in rows if row["split"] == "validation"] == [1, 2, 3]
 
 
-def test_batches_are_cut_into_equal_parts() -> None:
+def test_batch_part_cuts_into_equal_parts() -> None:
     batch = Batch({"x": torch.arange(6)}, torch.arange(6))
     assert [batch.part(i, 3).target.tolist() for i in range(3)] == [[0, 1], [2, 3], [4, 5]]

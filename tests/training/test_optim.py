@@ -15,7 +15,7 @@ from nacbench.training.optim import AveragedWeights, learning_rate, make_optimiz
 RECIPE = Recipe(epochs=10, batch_size=8, lr=1e-3, lr_start=1e-6, lr_end=1e-5, warmup_epochs=2, weight_decay=0.05)
 
 
-def test_the_schedule_warms_up_linearly_and_ends_low() -> None:
+def test_schedule_warms_up_linearly_and_ends_at_lr_end() -> None:
     rates = [learning_rate(RECIPE, step, 10) for step in range(100)]
     assert rates[0] == 1e-6
     assert rates[10] == pytest.approx((1e-6 + 1e-3) / 2)
@@ -26,13 +26,13 @@ def test_the_schedule_warms_up_linearly_and_ends_low() -> None:
     assert rates[20:] == sorted(rates[20:], reverse=True)
 
 
-def test_the_schedule_never_rises_towards_its_end() -> None:
+def test_schedule_never_rises_after_warm_up() -> None:
     low = RECIPE.model_copy(update={"lr": 5e-6, "warmup_epochs": 0})
     assert {learning_rate(low, step, 10) for step in range(100)} == {5e-6}
 
 
 @pytest.mark.parametrize("name", MODELS.entries())
-def test_weight_decay_spares_vectors_biases_and_what_says_so(name: str) -> None:
+def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) -> None:
     task = ReferenceImages.configured("task", "smoke", {})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), 0)
     spared = undecayed(net)
@@ -51,7 +51,7 @@ def test_weight_decay_spares_vectors_biases_and_what_says_so(name: str) -> None:
     assert matrices == expected
 
 
-def test_the_optimizer_holds_every_parameter_once() -> None:
+def test_optimizer_holds_every_parameter_once() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
     decayed, spared = make_optimizer(net, RECIPE).param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.05, 0.0)
@@ -59,7 +59,7 @@ def test_the_optimizer_holds_every_parameter_once() -> None:
     assert len(spared["params"]) == 4
 
 
-def test_averaged_weights_are_the_formula_written_out() -> None:
+def test_averaged_weights_equal_the_formula() -> None:
     net = nn.Linear(1, 1, bias=False).double()
     average = AveragedWeights(net, 0.7)
     expected = 0.0

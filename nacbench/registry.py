@@ -201,12 +201,12 @@ TASKS = TaskRegistry(PROTOCOLS)
 
 
 def get_task(name: str) -> type[Task]:
-    """Return the class of the task of this name, for a plug-in that builds on it.
+    """Return the class of the task of this name, one that trains a network, for a plug-in that builds on it.
 
     Raises:
-        UserError: if there is no such task, or its code cannot be loaded.
+        UserError: if there is no such task, it trains no network, or its code cannot be loaded.
     """
-    return TASKS.get(name)
+    return TASKS.training(name)
 
 
 def get_model(name: str) -> type[Model]:

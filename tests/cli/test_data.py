@@ -22,8 +22,9 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.hub import HubDataset
-from nacbench.data.image_task import HubImageTask, ImageRecipe
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.images.task import HubImageTask
+from nacbench.data.mirror.hub import HubDataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +48,13 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import EvaluationTask
 from nacbench.data.mirror.source import Archive, LocalFiles
-from nacbench.recipe import Settings
-from nacbench.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniatureShifted(Task):
+class MiniatureShifted(EvaluationTask):
     title = "Miniature, shifted"
     modality = "image"
     classes = 2

@@ -18,11 +18,13 @@ class Side:
     """One of the two runs.
 
     Attributes:
+        run_id: the name of the run's folder.
         identity: what its id is made of.
         versions: of libraries: those that computed it, or those that would now; None where nobody knows.
         settings: of torch in the process that computed it, such as its threads; None where nobody knows.
     """
 
+    run_id: str
     identity: "Identity"
     versions: Mapping[str, str] | None = None
     settings: Mapping[str, str] | None = None
@@ -43,8 +45,8 @@ def why(
     load_plugins(plugin)
     root = data_root_of(data_root)
     ours, theirs = _side(a, out, root), _side(b, out, root)
-    typer.echo(f"A {ours.identity.run_id}  {a}")
-    typer.echo(f"B {theirs.identity.run_id}  {b}")
+    typer.echo(f"A {ours.run_id}  {a}")
+    typer.echo(f"B {theirs.run_id}  {b}")
     differences = ours.identity.differences(theirs.identity)
     if differences:
         _echo_rows([("", "A", "B"), *differences])
@@ -82,7 +84,8 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
-        return Side(identify(resolve(read_yaml(path)), data_root), library_versions())
+        identity = identify(resolve(read_yaml(path)), data_root)
+        return Side(identity.run_id, identity, library_versions())
     from nacbench.recording.store import finished, locate, read_state
 
     try:
@@ -93,12 +96,13 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")
     identity = Identity.model_validate(state["identity"])
+    run_id = folder.resolve().name  # not computed: an older run's id was made with older names of fields
     try:
         record = finished(folder)
     except BrokenFileError:  # its identity can be compared all the same
         record = None
     if record is None:
-        return Side(identity)
+        return Side(run_id, identity)
     environment = record.environment.model_dump()
     settings = {"threads": environment["hardware"].get("threads"), **environment.get("settings", {})}
-    return Side(identity, environment["versions"], flatten(settings))
+    return Side(run_id, identity, environment["versions"], flatten(settings))

@@ -182,7 +182,7 @@ class AnyTask(Plugin):
 
 
 def score_text(split: str, metric: str, value: float, count: int | None = None) -> str:
-    """Return ``test accuracy 81.20 %  (95 % interval over its 500 examples: 77.53–84.39 %)``.
+    """Return ``test accuracy 81.20 %  (95 % interval over its 500 examples: 77.54–84.38 %)``.
 
     Args:
         split: what kind of examples were scored.

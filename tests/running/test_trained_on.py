@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.protocols.corrupted import Corrupted
@@ -149,3 +150,16 @@ def test_what_the_model_cannot_do_is_skipped_before_anything_is_trained(tmp_path
         run(wanted, store=tmp_path, data_root=mirror, execution=lambda: Execution(show_progress=False))
     assert not (tmp_path / "omniglot").exists()
     assert len(list(tmp_path.rglob("failure.json"))) == 1
+
+
+def test_task_and_model_are_made_once_for_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    configured = Plugin.configured.__func__  # type: ignore[attr-defined]
+
+    def counting(cls: type[Plugin], *given: Any) -> Any:
+        made.append(cls.__name__)
+        return configured(cls, *given)
+
+    monkeypatch.setattr(Plugin, "configured", classmethod(counting))
+    do(tmp_path, config())
+    assert sorted(made) == ["Digits", "DigitsC", "NAC", "NAC"]  # NAC for either run: the one that trains, and this one

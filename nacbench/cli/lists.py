@@ -125,7 +125,7 @@ def models(
         for size in cls.presets or SIZE_OF_SCALE.values()
     }
     counts = _counts(configured)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "title": cls.title,

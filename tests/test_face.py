@@ -143,7 +143,8 @@ def test_a_run_that_is_done_is_not_computed_again(done: nacbench.Outcome) -> Non
 def test_settings_can_be_nested_or_dotted_and_the_command_line_gives_the_same_run(done: nacbench.Outcome) -> None:
     plugin, store = done.folder.parents[3] / "flat.py", done.folder.parents[2]
     nested = run("digits", "flat", training={"epochs": 1, "lr": 0.01}, out=store, **QUICK)
-    dotted = run("digits", "flat", **{"training.epochs": 1, "training.lr": 0.01}, out=store, **QUICK)
+    settings: dict[str, Any] = {"training.epochs": 1, "training.lr": 0.01}
+    dotted = run("digits", "flat", out=store, **settings, **QUICK)
     assert (nested.was_finished, dotted.was_finished) == (False, True)
     words = ["--set", "training.epochs=1", "--set", "training.lr=0.01", "--precision", "fp32", "--scale", "smoke"]
     command = [sys.executable, "-m", "nacbench", "run", "--task", "digits", "--model", "flat", *words]

@@ -222,6 +222,29 @@ def test_cancelled_it_is_left_alone_until_it_is_resumed(place: Place, tmp_path: 
     assert "1 of 1 runs done" in nacbench("resume", *words).stdout
 
 
+def test_a_worker_that_dies_before_its_run_begins_is_told(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run has no folder yet, so that only the worker's own log knows why."""
+    from nacbench.sweep import local
+
+    broken = tmp_path / "broken" / "nacbench"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
+    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(broken.parent), "PYTHONSAFEPATH": "1"})
+    said: list[str] = []
+    planned = plan(place, profile={"executor": "local", "threads": 1})
+    assert submit(planned, place, said.append).done == 0
+    assert said[-1] == "    ImportError: broken on purpose"
+    assert not planned.runs[0].folder(place.store).exists()
+    (standing,) = observe(planned.runs, place.store).values()
+    assert (standing.state, standing.detail) == ("lost", "its process ended before the run began")
+    told = nacbench("logs", *write(place, tmp_path, profile={"executor": "local", "threads": 1})).stdout
+    assert "ImportError: broken on purpose" in told
+    monkeypatch.undo()
+    assert submit(planned, place, said.append).done == 1
+
+
 def test_the_command_line_tells_what_stands_where(place: Place, tmp_path: Path) -> None:
     words = write(place, tmp_path, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
     assert "mine: 2 runs" in nacbench("plan", *words).stdout

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter
+from site_fields import allowed
 from site_markdown import escaped, table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +21,9 @@ NOT_LISTED = {"nacbench", "nacbench.__main__", FACE}
 
 def public_names() -> Mapping[str, str]:
     """The names that ``from nacbench import …`` offers, each with the module that defines it."""
-    return dict(getattr(importlib.import_module("nacbench"), "_PUBLIC", {}))
+    import nacbench
+
+    return nacbench._PUBLIC
 
 
 def public() -> str:
@@ -67,8 +71,7 @@ def _place(package: str) -> Path:
 def _defines(file: Path) -> bool:
     """Whether a file is more than a package's docstring."""
     return file.stem != "__init__" or any(
-        isinstance(node, ast.ClassDef | ast.FunctionDef)
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        isinstance(node, ast.ClassDef | ast.FunctionDef) for node in ast.parse(file.read_text(encoding="utf-8")).body
     )
 
 
@@ -87,6 +90,6 @@ def _linked(name: str, module: str) -> str:
 def _first_sentence(name: str, module: str) -> str:
     thing = getattr(importlib.import_module(module), name)
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
-        return f"a type or constant of {module}"
+        return f"A type for options: {allowed(TypeAdapter(thing).json_schema())}."
     first = (inspect.getdoc(thing) or "").partition("\n\n")[0]
-    return re.split(r"(?<=[.:?]) ", " ".join(first.split()))[0]
+    return re.split(r"(?<=[.?]) ", " ".join(first.split()))[0]

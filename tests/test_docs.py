@@ -5,7 +5,6 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 

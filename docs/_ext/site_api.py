@@ -35,7 +35,7 @@ def public() -> str:
 
 
 def modules(package: str) -> str:
-    """A section for each module of a folder and of the folders inside it; of ``nacbench``, only those directly in it."""
+    """A section for each module of a folder and of the folders in it; of ``nacbench``, only its own modules."""
     return "\n".join(_sections(package, level=2))
 
 
@@ -56,7 +56,7 @@ def _sections(package: str, level: int) -> Iterator[str]:
 
 
 def _inside(package: str) -> tuple[list[str], list[str]]:
-    """The modules and the folders directly in a folder; the folders that stand in ``nacbench`` have pages of their own."""
+    """The modules and the folders directly in a folder; the folders of ``nacbench`` have pages of their own."""
     place = _place(package)
     files = sorted(place.glob("*.py"), key=lambda file: (file.stem != "__init__", file.stem))
     own = [package if file.stem == "__init__" else f"{package}.{file.stem}" for file in files if _defines(file)]

@@ -39,12 +39,6 @@ def modules(package: str) -> str:
     return "\n".join(_sections(package, level=2))
 
 
-def documented(package: str) -> list[str]:
-    """The modules of a folder that define something, those of the folders inside it included."""
-    own, inner = _inside(package)
-    return own + [module for folder in inner for module in documented(folder)]
-
-
 def _sections(package: str, level: int) -> Iterator[str]:
     own, inner = _inside(package)
     for module in own:

@@ -1,4 +1,4 @@
-"""Sphinx's settings for the documentation site; what is made from the code at build time is made in _ext/."""
+"""Sphinx's settings for the documentation site; _ext/ makes from the code what the code knows, at build time."""
 
 import sys
 from pathlib import Path
@@ -42,16 +42,16 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 nitpicky = True
 OTHERS = (
-    "(accelerate|collections|contextlib|networkx|nn|np|numpy|nx|pathlib|pd|pydantic|pydantic_core|tempfile|torch|"
-    "torchvision|types|typing|v2)"
+    "(accelerate|ast|collections|contextlib|importlib|networkx|nn|np|numpy|nx|os|pathlib|pd|pydantic|pydantic_core|"
+    "tempfile|torch|torchvision|types|typing|v2)"
 )
 nitpick_ignore_regex = [
     # Python's and other libraries' types: their inventories of names are on the network, which a build must not need
     ("py:.*", rf"{OTHERS}\..*"),
     # the same as some annotations name them
-    ("py:class", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
+    ("py:(class|obj)", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
     # aliases and type variables of our own, which nobody looks up
-    ("py:class", r"Cause|Pair|Prior|nacbench\.registry\.P|nacbench\.statistics\.Key"),
+    ("py:class", r"Cause|Pair|PathLike|Prior|nacbench\.registry\.P|nacbench\.statistics\.Key"),
 ]
 
 # the pages

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter
+from site_fields import allowed
 from site_markdown import escaped, table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +21,9 @@ NOT_LISTED = {"nacbench", "nacbench.__main__", FACE}
 
 def public_names() -> Mapping[str, str]:
     """The names that ``from nacbench import …`` offers, each with the module that defines it."""
-    return dict(getattr(importlib.import_module("nacbench"), "_PUBLIC", {}))
+    import nacbench
+
+    return nacbench._PUBLIC
 
 
 def public() -> str:
@@ -31,14 +35,8 @@ def public() -> str:
 
 
 def modules(package: str) -> str:
-    """A section for each module of a folder and of those inside it; of ``nacbench``, only its own modules."""
+    """A section for each module of a folder and of the folders in it; of ``nacbench``, only its own modules."""
     return "\n".join(_sections(package, level=2))
-
-
-def documented(package: str) -> list[str]:
-    """The modules of a folder that define something, those of the folders inside it included."""
-    own, inner = _inside(package)
-    return own + [module for folder in inner for module in documented(folder)]
 
 
 def _sections(package: str, level: int) -> Iterator[str]:
@@ -52,7 +50,7 @@ def _sections(package: str, level: int) -> Iterator[str]:
 
 
 def _inside(package: str) -> tuple[list[str], list[str]]:
-    """The modules and the folders directly in a folder; folders directly in ``nacbench`` have pages."""
+    """The modules and the folders directly in a folder; the folders of ``nacbench`` have pages of their own."""
     place = _place(package)
     files = sorted(place.glob("*.py"), key=lambda file: (file.stem != "__init__", file.stem))
     own = [package if file.stem == "__init__" else f"{package}.{file.stem}" for file in files if _defines(file)]
@@ -86,6 +84,6 @@ def _linked(name: str, module: str) -> str:
 def _first_sentence(name: str, module: str) -> str:
     thing = getattr(importlib.import_module(module), name)
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
-        return f"a type or constant of {module}"
+        return f"A type for options: {allowed(TypeAdapter(thing).json_schema())}."
     first = (inspect.getdoc(thing) or "").partition("\n\n")[0]
-    return re.split(r"(?<=[.:?]) ", " ".join(first.split()))[0]
+    return re.split(r"(?<=[.?]) ", " ".join(first.split()))[0]

@@ -1,4 +1,4 @@
-"""What the pages say of tasks and models: tables of all, and a section for each, from the registry."""
+"""Tables of all tasks and models, and a section for each, from the registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nacbench.contracts.task import AnyTask
 
 MIRROR = Path("DATA")  # stands for the user's own
-PROTOCOLS = ("supervised", "ood", "low-shot", "pruned")
 
 
 def tasks() -> str:
@@ -43,23 +42,31 @@ def tasks() -> str:
 
 def task_reference() -> str:
     """A section for each task: what it says of itself, its options, and its recipes."""
+    from nacbench.registry import PROTOCOLS
+
     sections = [_task_section(name, cls) for name, cls in _sorted_tasks()]
-    return "\n".join([*sections, _pruned_section()])
+    return "\n".join([*sections, *(_protocol_section(ending) for ending in PROTOCOLS.entries())])
 
 
 def _sorted_tasks() -> list[tuple[str, type[AnyTask]]]:
+    """The built-in tasks: those that train first, then by protocol, modality and name."""
     from nacbench.registry import TASKS
 
     loaded, broken = TASKS.load_all()
     assert not broken, broken
     built_in = {name for name, entry in TASKS.entries().items() if entry.origin == "built in"}
-    modalities = list(dict.fromkeys(cls.modality for name, cls in loaded.items()))
+    modalities = list(dict.fromkeys(cls.modality for cls in loaded.values()))
     found = [(name, cls) for name, cls in loaded.items() if name in built_in]
-    return sorted(found, key=lambda own: (PROTOCOLS.index(own[1].protocol), modalities.index(own[1].modality), own[0]))
+
+    def place(own: tuple[str, type[AnyTask]]) -> tuple[bool, str, int, str]:
+        name, cls = own
+        return bool(_trained_on(cls)), cls.protocol, modalities.index(cls.modality), name
+
+    return sorted(found, key=place)
 
 
 def _trained_on(cls: type[AnyTask]) -> str:
-    """The task whose networks it scores; empty for one that trains its own."""
+    """The task that the network comes from; empty for a task that trains its own."""
     from nacbench.contracts.task import EvaluationTask
 
     return cls.trained_on if issubclass(cls, EvaluationTask) else ""
@@ -81,38 +88,42 @@ def _task_section(name: str, cls: type[AnyTask]) -> str:
     return f"## {name}\n\n{prose(cls)}\n\n{listed}\n\n{_settings_by_scale(cls)}"
 
 
-def _pruned_section() -> str:
+def _protocol_section(ending: str) -> str:
+    """What the tasks of a protocol have in common, as its task for digits shows."""
     from nacbench.registry import TASKS
 
-    cls = TASKS.get("digits-pruned")
+    cls = TASKS.get(f"digits-{ending}")
+    own_settings = bool(_trained_on(cls))  # a task that trains has the settings of the task that it is made from
     about = (
-        "For every task `X` that trains a network there is a task `X-pruned`, made by the protocol `pruned`. "
-        "Title, licence, citation and data are those of `X`; options and recipes are the same for all."
+        f"For every task `X` that trains a network the protocol `{ending}` makes a task `X-{ending}`. "
+        "Title, licence, citation and data are those of `X`"
+        f"{'; options and recipes are the same for all.' if own_settings else ', and so are options and recipes.'}"
     )
-    return f"## X-pruned\n\n{about}\n\n{prose(cls)}\n\n{_settings_by_scale(cls)}"
+    described = prose(cls) or prose(cls.__mro__[1])
+    return f"## X-{ending}\n\n{about}\n\n{described}\n\n{_settings_by_scale(cls) if own_settings else ''}"
 
 
 def _where_from(cls: type[AnyTask]) -> str:
     """In a word, what has to be done for the data."""
     from nacbench.data.mirror.source import LocalFiles
 
-    files = cls().data_files()
-    if not files:
+    found = cls().data_files()
+    if not found:
         return "always there"
-    return "by hand" if any(isinstance(some, LocalFiles) for some in files) else "fetched"
+    return "by hand" if any(isinstance(files, LocalFiles) for files in found) else "fetched"
 
 
 def _data_lines(name: str, cls: type[AnyTask]) -> Iterator[str]:
     from nacbench.data.mirror.source import LocalFiles
 
-    files = cls().data_files()
-    if not files:
+    found = cls().data_files()
+    if not found:
         yield "always there, nothing to fetch"
-    for some in files:
-        verb = "import" if isinstance(some, LocalFiles) else "fetch"
+    for files in found:
+        verb = "import" if isinstance(files, LocalFiles) else "fetch"
         path = " PATH" if verb == "import" else ""
-        place = some.place(MIRROR).relative_to(MIRROR)
-        yield f"`{place}/` in the mirror, brought by `nacbench data {verb} {name}{path}` ({escaped(some)})"
+        place = files.place(MIRROR).relative_to(MIRROR)
+        yield f"`{place}/` in the mirror; `nacbench data {verb} {name}{path}` ({escaped(files)})"
 
 
 def _settings_by_scale(cls: type[AnyTask]) -> str:

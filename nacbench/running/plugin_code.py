@@ -35,16 +35,26 @@ def plugin_digest(cls: type[Plugin]) -> str:
     outside, modules count that it imports from beside its file or from its own distribution. What a plug-in reads from
     files of data, or imports by a name that it computes, cannot be known, and does not count.
     """
-    own = _own_code(cls)
-    digest = _digest_from(_first_files(cls, own), own)
+    digest = _digest_of(*plugin_files(cls))
     if cls.made_from is None:
         return digest
     return short_digest(f"{digest}{plugin_digest(cls.made_from)}".encode())
 
 
+def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:
+    """The files that a plug-in's digest is of, sorted, and where those lie that are its own."""
+    own = _own_code(cls)
+    return _all_files(_first_files(cls, own), own), own
+
+
 @cache
-def _digest_from(files: tuple[Path, ...], own: OwnCode) -> str:
-    return code_digest([*files, *imported_by(files, own)], own)
+def _all_files(first: tuple[Path, ...], own: OwnCode) -> tuple[Path, ...]:
+    return tuple(sorted([*first, *imported_by(first, own)]))
+
+
+@cache
+def _digest_of(files: tuple[Path, ...], own: OwnCode) -> str:
+    return code_digest(files, own)
 
 
 def _own_code(cls: type[Plugin]) -> OwnCode:

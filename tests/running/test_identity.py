@@ -1,20 +1,17 @@
 """What makes two runs the same run, and what tells them apart."""
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nacbench import code_digest as sources_module
-from nacbench.code_digest import ROOT, imported_by, meaning_of
+from nacbench.code_digest import ROOT, engine_files
 from nacbench.registry import TASKS
-from nacbench.running import identity as identity_module
 from nacbench.running.config import parse_setting, resolve
 from nacbench.running.identity import Identity, flatten
+from nacbench.running.plugin_code import plugin_files
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
@@ -142,92 +139,27 @@ def test_nested_settings_become_dotted_keys() -> None:
     }
 
 
-PLAIN = '''
-"""A module."""
-
-class Scale:
-    """Multiplies."""
-
-    factor = 2
-
-    def __call__(self, x: int) -> int:
-        """x times the factor."""
-        return x * self.factor  # cheap
-'''
-
-
-def meaning(folder: Path, name: str, code: str) -> str:
-    """What some code computes, through a file of its own."""
-    path = folder / f"{name}.py"
-    path.write_text(code, encoding="utf-8")
-    return meaning_of(path)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("  # cheap", "  # dear"),
-        ("  # cheap", ""),
-        ('"""x times the factor."""', '"""Another sentence."""'),
-        ('        """x times the factor."""\n', ""),
-        ('"""A module."""\n', ""),
-        ('    """Multiplies."""\n', ""),
-        ("factor = 2", "factor = (\n        2\n    )"),
-        ("class Scale", "\n\n\nclass Scale"),
-        ("factor = 2", "factor  =  0x2"),
-    ],
-)
-def test_comments_docstrings_and_layout_do_not_count(tmp_path: Path, old: str, new: str) -> None:
-    assert old in PLAIN
-    assert meaning(tmp_path, "a", PLAIN) == meaning(tmp_path, "b", PLAIN.replace(old, new))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("factor = 2", "factor = 3"), ("x * self", "x + self"), ("class Scale", "class Size"), ("return x", "return -x")],
-)
-def test_code_counts(tmp_path: Path, old: str, new: str) -> None:
-    assert old in PLAIN
-    assert meaning(tmp_path, "a", PLAIN) != meaning(tmp_path, "b", PLAIN.replace(old, new))
-
-
-def test_text_that_is_no_docstring_counts(tmp_path: Path) -> None:
-    assert meaning(tmp_path, "a", 'x = """one"""\n') != meaning(tmp_path, "b", 'x = """two"""\n')
-
-
-def test_a_function_of_nothing_but_a_docstring_is_still_a_function(tmp_path: Path) -> None:
-    assert meaning(tmp_path, "a", 'def f():\n    """Nothing."""\n') == "def f():\n    pass"
-
-
 def built_on(task: str) -> set[str]:
-    """The suite's files, beyond its own, that a task's digest covers."""
-    file = sys.modules[TASKS.get(task).__module__].__file__
-    assert file is not None
-    return {str(path.relative_to(ROOT)) for path in imported_by([Path(file)])}
+    """The suite's files that a task's digest covers."""
+    return {str(file.relative_to(ROOT)) for file in plugin_files(TASKS.get(task))[0]}
 
 
 def test_the_digest_of_a_task_covers_what_it_builds_on_and_nothing_else() -> None:
     listops, corrupted = built_on("listops-short"), built_on("digits-c")
-    assert {"data/listops.py", "data/listops_evaluation.py", "data/live.py", "tokenizers/symbols.py"} <= listops
-    assert {"protocols/corrupted.py", "data/corruptions.py", "tasks/digits.py", "data/augment.py"} <= corrupted
+    assert {f"data/sequences/{name}.py" for name in ("listops", "listops_evaluation", "tokenizer")} <= listops
+    assert {"data/live.py", "tasks/listops_short.py"} <= listops
+    assert {"protocols/corrupted.py", "data/images/corruptions.py", "data/images/augment.py"} <= corrupted
+    assert {"tasks/digits_c.py", "tasks/digits.py"} <= corrupted
     assert not {file for file in listops if "image" in file or "corrupt" in file}
 
 
 def test_how_files_are_got_does_not_count() -> None:
     for task in TASKS.entries():
-        assert not built_on(task) & {"data/source.py", "data/hub.py", "data/cache.py", "data/places.py"}
+        assert not {file for file in built_on(task) if file.startswith("data/mirror/")}
 
 
-def test_a_change_in_what_a_task_builds_on_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = TASKS.get("digits")
-    before = identity_module._plugin_digest(task)
-    monkeypatch.setattr(identity_module, "_digest_from", identity_module._digest_from.__wrapped__)  # remembers nothing
-    meaning = sources_module.meaning_of
-    monkeypatch.setattr(
-        sources_module, "meaning_of", lambda file: meaning(file) + ("changed" if file.name == "augment.py" else "")
-    )
-    assert identity_module._plugin_digest(task) != before
-    monkeypatch.setattr(
-        sources_module, "meaning_of", lambda file: meaning(file) + ("changed" if file.name == "corruptions.py" else "")
-    )
-    assert identity_module._plugin_digest(task) == before
+def test_the_engine_is_what_every_run_is_computed_by() -> None:
+    files = {str(file.relative_to(ROOT)) for file in engine_files()}
+    assert {"contracts/model.py", "nn/network.py", "training/loop.py", "running/scoring.py", "seeds.py"} <= files
+    assert {"statistics.py"} < files
+    assert not {file for file in files if file.startswith(("data/", "recording/", "machine/", "cli/"))}

@@ -1,0 +1,170 @@
+"""Plug-ins from outside and what they bring: their helpers count for the id, and none is taken for another's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+HELPER = """
+def width():
+    return 8
+"""
+PLUGIN = """
+from dataclasses import dataclass
+
+from nacbench.contracts.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flat(Model):
+    title = "All tokens through two linear layers"
+
+    def build(self, spec):
+        from torch import nn
+
+        from HELPERS import width
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                first = nn.Linear(spec.max_tokens * spec.token_dim, width())
+                self.logits = nn.Sequential(first, nn.Linear(width(), spec.classes))
+
+            def forward(self, tokens, mask=None):
+                return self.logits(tokens.flatten(1))
+
+        return Net()
+"""
+CONFIG = """
+task: {name: digits, train_examples: 64, test_examples: 20, patch: 4}
+model: {name: NAME}
+scale: smoke
+precision: fp32
+training: {epochs: 1}
+"""
+
+
+def nacbench(cwd: Path, *arguments: str, more_path: str = "") -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own that does not look into the working folder."""
+    command = [sys.executable, "-P", "-m", "nacbench", *arguments]
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{more_path}".rstrip(":"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=cwd, env=environment, check=False)
+
+
+def write_plugin(folder: Path, name: str, *, helpers: str = "my_helpers", helper: str = HELPER) -> Path:
+    """A plug-in's file, its helper beside it, and a configuration that asks for it."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{helpers}.py").write_text(helper)
+    (folder / f"{name}.yaml").write_text(CONFIG.replace("NAME", name))
+    file = folder / f"{name}.py"
+    file.write_text(PLUGIN.replace("HELPERS", helpers))
+    return file
+
+
+def digest_of_model(cwd: Path, plugin: Path, *, more_path: str = "", also: Path | None = None) -> str:
+    """The plug-in's code digest as `nacbench.running.identity.Identity` has it, in a process of its own."""
+    script = (
+        "import sys; from pathlib import Path; from nacbench.registry import MODELS, load_plugin_file\n"
+        "from nacbench.running.plugin_code import plugin_digest\n"
+        "for file in sys.argv[2:]: load_plugin_file(Path(file))\n"
+        "print(plugin_digest(MODELS.get(sys.argv[1])))"
+    )
+    command = [sys.executable, "-P", "-c", script, plugin.stem, str(plugin), *([str(also)] if also else [])]
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{more_path}".rstrip(":")}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_changed_helper_is_another_run_and_the_same_one_is_done_already(tmp_path: Path) -> None:
+    file = write_plugin(tmp_path / "plugins", "flat")
+    command = ["run", "--config", str(file.with_suffix(".yaml")), "--plugin", str(file), "--quiet"]
+    first = nacbench(tmp_path, *command)
+    assert first.returncode == 0, first.stderr
+    (record,) = tmp_path.glob("runs/digits/flat/*/record.json")
+    assert "already done" in nacbench(tmp_path, *command).stdout
+    file.with_name("my_helpers.py").write_text(HELPER.replace("8", "9"))
+    why = nacbench(tmp_path, "why", record.parent.name, str(file.with_suffix(".yaml")), "--plugin", str(file))
+    assert [line.split()[0] for line in why.stdout.splitlines()[3:]] == ["code.model"]
+
+
+def test_helpers_of_helpers_count_and_comments_do_not(tmp_path: Path) -> None:
+    file = write_plugin(tmp_path / "plugins", "flat", helper="from second_helper import WIDTH\nwidth = lambda: WIDTH\n")
+    second = file.with_name("second_helper.py")
+    digests = []
+    for code in ("WIDTH = 8\n", "# eight\nWIDTH: int = 8\n", "WIDTH = 9\n"):
+        second.write_text(code)
+        digests.append(digest_of_model(tmp_path, file))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_an_installed_module_goes_before_one_beside_the_file_which_then_does_not_count(tmp_path: Path) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "my_helpers.py").write_text(HELPER)
+    file = write_plugin(tmp_path / "plugins", "flat")
+    before = digest_of_model(tmp_path, file, more_path=str(installed))
+    file.with_name("my_helpers.py").write_text(HELPER.replace("8", "9"))
+    assert digest_of_model(tmp_path, file, more_path=str(installed)) == before
+    assert digest_of_model(tmp_path, file) != before
+
+
+def test_two_plugins_with_helpers_of_one_name_are_refused_in_a_line_that_names_both(tmp_path: Path) -> None:
+    one, other = (write_plugin(tmp_path / folder, folder) for folder in ("first", "second"))
+    done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert str(other) in line
+    assert "'my_helpers'" in line
+    assert str(one.parent) in line
+
+
+def test_two_plugins_of_one_folder_share_a_helper(tmp_path: Path) -> None:
+    one, other = write_plugin(tmp_path / "plugins", "first"), write_plugin(tmp_path / "plugins", "second")
+    done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_module_of_one_name_that_nobody_imports_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    one = write_plugin(tmp_path / "first", "first", helpers="first_helpers")
+    other = write_plugin(tmp_path / "second", "second", helpers="second_helpers")
+    for file in (one, other):
+        file.with_name("utils.py").write_text("raise SystemExit('nobody imports this')\n")
+    done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("installed", ["site-packages", "src"])
+def test_an_installed_plugin_counts_with_its_package_and_not_with_its_neighbours(
+    tmp_path: Path, installed: str
+) -> None:
+    place = tmp_path / installed
+    package, info = place / "my_pkg", place / "my_pkg-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nacbench.models]\nflat = my_pkg.flat:Flat\n")
+    write_plugin(place, "neighbour", helpers="neighbour_helpers")
+    write_plugin(package, "flat")
+    (package / "__init__.py").write_text("")
+    (package / "flat.py").write_text(
+        PLUGIN.replace("from HELPERS", "from .my_helpers").replace(
+            "import nn\n", "import nn\n        import neighbour\n"
+        )
+    )
+    script = (
+        "from nacbench.registry import MODELS; from nacbench.running.plugin_code import plugin_files\n"
+        "from nacbench.machine.software import library_versions\n"
+        "files, _ = plugin_files(MODELS.get('flat'))\n"
+        "print(*(file.name for file in files), library_versions()['my-pkg'])"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{place}"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    beside = [] if installed == "site-packages" else ["neighbour.py", "neighbour_helpers.py"]
+    assert sorted(done.stdout.split()) == sorted(["__init__.py", "flat.py", "my_helpers.py", *beside, "1.0"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.archives import Handler, Site
+from tests.data.mirror.archives import Handler, Site
 
 
 @pytest.fixture

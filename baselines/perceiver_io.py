@@ -1,4 +1,4 @@
-"""Perceiver IO, the strong baseline without modules: perceiver-pytorch's own class, on the same tokens as NAC."""
+"""Perceiver IO baseline (Jaegle et al. 2022, arXiv 2107.14795): perceiver-pytorch's class, on NAC's tokens."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class PerceiverIO(Model):
-    """The sizes have NAC's number of latents, and its number of parameters by more depth: a NAC layer has one more
-    projection for each of its weights. ``published`` is the setting of the paper's own comparison instead."""
+    """Perceiver IO, NAC's strongest non-modular baseline.
+
+    The sizes have as many latents as NAC has modules, and match NAC's parameters by greater depth, since a NAC layer
+    has a code projection for each weight. ``published`` is the setting of the paper's own comparison, not matched.
+    """
 
     title = "Perceiver IO"
     citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
@@ -44,7 +47,7 @@ class PerceiverIO(Model):
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         n, c = self.latents, self.latent_dim
         width, cross = self.heads * self.head_dim, self.cross_heads * self.cross_head_dim
-        feed_forward = product(1, c, 12 * c)  # of one state: up to twice the hidden width of 4 C, and down
+        feed_forward = product(1, c, 12 * c)  # of one latent: up to 8C (GEGLU halves it), down from 4C
         read_in = product(n, c, 2 * cross) + product(tokens, spec.token_dim, 2 * cross) + 2 * product(n, cross, tokens)
         layer = product(n, c, 4 * width) + 2 * product(n, width, n) + n * feed_forward
         decoder = product(1, c, 2 * cross) + product(n, c, 2 * cross) + 2 * product(1, cross, n)
@@ -75,7 +78,7 @@ class PerceiverIO(Model):
         )
 
         class Classifier(nn.Module):
-            """PerceiverIO with one learned query that asks for the class."""
+            """PerceiverIO with one learned query, whose output is the logits."""
 
             no_weight_decay = ("query",)
             capturable = True
@@ -83,6 +86,7 @@ class PerceiverIO(Model):
             def __init__(self) -> None:
                 super().__init__()
                 self.core = core
+                # Unit normals, as perceiver-pytorch initialises its latents
                 self.query = nn.Parameter(torch.randn(1, core.to_logits.in_features))
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:

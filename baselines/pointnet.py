@@ -1,4 +1,4 @@
-"""PointNet: every token through the same small network, then the maximum over tokens; no attention at all."""
+"""PointNet baseline (Qi et al. 2017, arXiv 1612.00593): an MLP per token, then max pooling; no attention."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class PointNet(Model):
-    """Without PointNet's learned alignments. Tokens meet only in the maximum, so it shows how much of a task needs no
-    attention. Layers and pooling are torch-geometric's."""
+    """PointNet without its learned alignment networks (T-nets), made of torch-geometric's layers.
+
+    Tokens interact only in the max pooling, so its score shows how much of a task needs no attention.
+    """
 
     title = "PointNet"
     citation = "Qi et al. 2017, arXiv 1612.00593; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"
@@ -37,17 +39,22 @@ class PointNet(Model):
         import torch
         from torch import nn
 
-        with warnings.catch_warnings():  # torch-geometric still uses it while it is imported
+        with warnings.catch_warnings():  # torch-geometric 2.8.1 calls it on import
             warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
             from torch_geometric.nn import MLP
             from torch_geometric.nn.aggr import MaxAggregation
 
         def mlp(*widths: int) -> nn.Module:
+            # mode "node": by default torch-geometric's LayerNorm normalises over all rows together, so that a token
+            # would depend on all other tokens of the batch
             net: nn.Module = MLP(list(widths), act="gelu", norm="layer_norm", norm_kwargs={"mode": "node"})
             return net
 
         class Classifier(nn.Module):
-            """Tokens that are there are gathered into one long list, and pooled by the example that they belong to."""
+            """Flattens all tokens of a batch to one list without padding, and pools it by example.
+
+            Not ``capturable``: with a mask the number of tokens depends on the data.
+            """
 
             def __init__(self, width: int, pooled_width: int) -> None:
                 super().__init__()

@@ -1,4 +1,4 @@
-"""A plain Transformer encoder with a class token, on the same tokens as NAC; for any modality."""
+"""Transformer baseline (Vaswani et al. 2017, arXiv 1706.03762): encoder with a class token, on NAC's tokens."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Model):
+    """A pre-norm Transformer encoder with a class token, for any modality."""
+
     title = "Transformer"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
     resized_by = ("depth", "width")
@@ -58,7 +60,7 @@ class Transformer(Model):
         )
 
         class Classifier(nn.Module):
-            """The encoder reads the tokens after a class token, whose last state gives the logits."""
+            """Encoder over class token and tokens; the class token's last state gives the logits."""
 
             no_weight_decay = ("class_token",)
             capturable = True
@@ -67,8 +69,10 @@ class Transformer(Model):
                 super().__init__()
                 self.embed = nn.Linear(spec.token_dim, width)
                 self.class_token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+                # enable_nested_tensor=False: PyTorch's nested fast path does not support norm_first, and would warn
                 self.encoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
-                for block in self.encoder.layers:  # copies of one layer: give each its own start
+                # TransformerEncoder deep-copies one layer: without this all layers would start with equal weights
+                for block in self.encoder.layers:
                     for part in block.modules():
                         if isinstance(part, nn.Linear):
                             nn.init.xavier_uniform_(part.weight)
@@ -85,6 +89,6 @@ class Transformer(Model):
 
 
 def encoder_layer(tokens: int, width: int, ffn_mult: int) -> int:
-    """Operations of one Transformer layer: four projections, attention, feed-forward."""
+    """Return the FLOPs of one Transformer layer: four projections, attention, feed-forward."""
     attention = product(tokens, width, 4 * width) + 2 * product(tokens, width, tokens)
     return attention + product(tokens, width, 2 * ffn_mult * width)

@@ -1,4 +1,4 @@
-"""The Vision Transformer of torchvision, on raw images, with as many patches as the other models have tokens."""
+"""Vision Transformer baseline (Dosovitskiy et al. 2021, arXiv 2010.11929): torchvision's, on raw images."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ Count = Annotated[int, Field(gt=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class ViT(Model):
+    """torchvision's Vision Transformer, with as many patches as other models have tokens."""
+
     title = "ViT"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
     resized_by = ("depth", "width")
@@ -66,7 +68,7 @@ class ViT(Model):
         side = spec.image_shape[1]
 
         class Classifier(VisionTransformer):
-            """Takes the image where other models take tokens; grey images are repeated to the three channels."""
+            """Takes the image B×channels×side×side in place of tokens; grey images are repeated to three channels."""
 
             no_weight_decay = ("class_token",)
             capturable = True
@@ -86,5 +88,5 @@ class ViT(Model):
             dropout=self.dropout,
         )
         net.encoder.no_weight_decay = ("pos_embedding",)
-        nn.init.trunc_normal_(net.heads.head.weight, std=0.02)  # torchvision starts the head at zero
+        nn.init.trunc_normal_(net.heads.head.weight, std=0.02)  # torchvision's own start is zero
         return net

@@ -1,8 +1,8 @@
-"""How long it takes to aggregate many records: the first time, and again with the index that is kept.
+"""Benchmark of reports: time to aggregate many records, without and with the cached index.
 
-    python benchmarks/aggregate.py [RECORDS]     # 100,000 by default; as many files are made and removed
+    python benchmarks/aggregate.py [RECORDS]     # 100,000 by default; as many files are written and removed
 
-Times are printed for a quarter, a half and all of the records, so that one can see that they grow with the number.
+Times are printed for a quarter, a half and all of the records, to show that they grow linearly.
 """
 
 import json
@@ -19,8 +19,10 @@ TEMPLATE = Path(__file__).parents[1] / "results"
 
 
 def write_records(store: Path, first: int, last: int) -> None:
-    """Records from a template, numbered: a series has ``SEEDS`` seeds, and differs from others of its
-    task and model by its learning rate."""
+    """Write records number ``first`` to ``last`` - 1, copies of a committed record.
+
+    A series has ``SEEDS`` seeds; series of the same task and model differ in their learning rate.
+    """
     template = json.loads(next(TEMPLATE.rglob("record.json")).read_text(encoding="utf-8"))
     for number in range(first, last):
         series, seed = divmod(number, SEEDS)
@@ -36,7 +38,7 @@ def write_records(store: Path, first: int, last: int) -> None:
 
 
 def aggregate(store: Path) -> int:
-    """What a report does before it writes: read, group, and make the table's rows."""
+    """Read and group the runs and make the table, as a report does before writing; return the number of runs."""
     from nacbench.recording.index import read_runs
     from nacbench.reporting.series import group
     from nacbench.reporting.tables.scores import score_table
@@ -47,11 +49,12 @@ def aggregate(store: Path) -> int:
 
 
 def main() -> None:
-    """Make records, aggregate them twice, and print the times."""
+    """Write records, aggregate them twice, and print the times."""
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with TemporaryDirectory(prefix="nacbench-aggregate-") as scratch:
         os.environ["NACBENCH_CACHE"] = f"{scratch}/cache"
         store = Path(scratch) / "runs"
+        # Import first, so that the first aggregation does not pay for it
         started = time.perf_counter()
         import pandas as pd
         import pyarrow.parquet  # noqa: F401

@@ -1,10 +1,10 @@
-"""All benchmarks of speed, as one table of what was reached beside what was aimed at.
+"""All speed benchmarks as one table: measured values beside their goals.
 
-    make bench                                    on a machine that does nothing else: a quarter of an hour on two cores
-    python benchmarks/bench.py steps processes    only these parts; --seconds 12 for a quicker look
+    make bench                                    on an otherwise idle machine: 15 minutes on two cores
+    python benchmarks/bench.py steps processes    only these parts; --seconds 12 for a quicker run
 
-Writes results/bench/MACHINE.json and .md. Every figure is a ratio, or a time, measured in this run on this machine;
-nothing here is a test, and nothing fails.
+Writes results/bench/MACHINE.json and .md. Every figure is a ratio or a time measured in this run on this machine.
+Nothing here is a test: a missed goal is shown, not an error.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 
 
 def main() -> None:
-    """Measure, print each row as it comes, and write them all."""
+    """Measure the chosen parts, print each row, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "results" / "bench", help="where the table goes")
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def write(folder: Path, machine: dict[str, Any], found: dict[str, list[Row]]) -> None:
-    """The rows as JSON and as a table; parts that were not measured this time stay as they were."""
+    """Write the rows as JSON and as a Markdown table; parts that were not measured keep their old rows."""
     name = re.sub(r"[^a-z0-9]+", "-", str(machine["gpu"] or f"{machine['cpu']} {machine['threads']} threads").lower())
     file = folder / f"{name}.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _row(item: dict[str, Any]) -> Row:
 
 
 def line(row: Row) -> str:
-    """A row of the table."""
+    """Format a row of the table."""
     goal = "" if row.goal is None else f"{'≥' if row.at_least else '≤'} {row.goal:g} {row.unit}".strip()
     verdict = {True: "reached", False: "missed", None: ""}[row.met]
     return f"| {row.what} | {row.reached:.3g} {row.unit} | {goal} | {verdict} | {row.note} |"

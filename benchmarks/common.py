@@ -1,4 +1,4 @@
-"""What the benchmarks share: rows of the table, networks of the settings that are compared, and their steps."""
+"""Shared code of the benchmarks: table rows, the compared settings, their networks, training steps and inference."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One thing that was measured.
+    """One measurement.
 
     Attributes:
-        what: in a few words.
-        reached: the number, mostly a ratio.
-        goal: what it shall be at most or at least, or None where it is only told.
-        at_least: whether more is better.
-        unit: behind the numbers.
+        what: short description.
+        reached: measured value, mostly a ratio.
+        goal: upper bound, or lower bound if ``at_least``; None without a goal.
+        at_least: larger is better.
+        unit: unit of both values.
         note: spread, or how it was measured.
     """
 
@@ -50,13 +50,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Setting:
-    """Two models of the same widths on the same tokens.
+    """NAC and Perceiver IO of the same widths on the same tokens.
 
     Attributes:
         name: in tables.
         batch, tokens, token_dim, classes: B, V, T and the number of classes.
-        nac: NAC's options over its size ``paper``.
-        perceiver: Perceiver IO's over ``published``: as deep and wide as NAC.
+        nac: NAC's options on top of its size ``paper``.
+        perceiver: Perceiver IO's options on top of ``published``, which is as deep and wide as NAC.
     """
 
     name: str
@@ -68,21 +68,21 @@ class Setting:
     perceiver: dict[str, Any]
 
     def spec(self) -> TaskSpec:
-        """What both are told of the task."""
+        """Return the task specification for both models."""
         return TaskSpec(modality="image", classes=self.classes, max_tokens=self.tokens, token_dim=self.token_dim)
 
     def circuit(self, **changes: Any) -> nn.Module:
-        """NAC without a prior."""
+        """Return a NAC without graph prior."""
         options = {"prior": "none", **self.nac, **changes}
         return MODELS.get("nac").configured("model", "paper", options).build(self.spec())
 
     def baseline(self) -> nn.Module:
-        """Perceiver IO."""
+        """Return a Perceiver IO."""
         return MODELS.get("perceiver-io").configured("model", "published", self.perceiver).build(self.spec())
 
 
 TINY_IMAGENET = Setting("Tiny-ImageNet", 8, 64, 256, 200, {}, {})
-FULL = replace(TINY_IMAGENET, name="Tiny-ImageNet, batch 256", batch=256)  # for a GPU, which 8 examples do not fill
+FULL = replace(TINY_IMAGENET, name="Tiny-ImageNet, batch 256", batch=256)  # 8 examples do not fill a GPU
 SMALL = Setting(
     "64 modules of width 128",
     128,
@@ -103,22 +103,22 @@ SMALL = Setting(
 
 
 def device() -> str:
-    """The GPU where there is one."""
+    """Return ``cuda`` if there is a GPU, otherwise ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def precision(name: str) -> Any:
-    """A context in which networks run in fp32 or bf16."""
+    """Return the autocast context for ``fp32`` or ``bf16``."""
     return torch.autocast(device(), torch.bfloat16, enabled=name == "bf16")
 
 
 def tokens_for(setting: Setting, batch: int | None = None) -> torch.Tensor:
-    """Random tokens."""
+    """Return random tokens B×V×T."""
     return torch.randn(batch or setting.batch, setting.tokens, setting.token_dim, device=device())
 
 
 def training_step(core: nn.Module, setting: Setting, kind: str, *, graphs: bool = True) -> Work:
-    """Forward, backward and AdamW on random tokens; on a GPU launched as ``nacbench run`` does it."""
+    """Return a training step (forward, backward, AdamW) on random tokens; on a GPU with CUDA graphs as in a run."""
     core = core.to(device()).train()
     optimizer = torch.optim.AdamW(core.parameters(), lr=1e-4, fused=True)
     labels = torch.randint(setting.classes, (setting.batch,), device=device())
@@ -135,7 +135,7 @@ def training_step(core: nn.Module, setting: Setting, kind: str, *, graphs: bool 
         optimizer.step()
         optimizer.zero_grad()
 
-    if device() == "cuda" and graphs:
+    if device() == "cuda" and graphs:  # warm-up and capture happen here, not in the measurement
         for _ in range(WARM_UP + 1):
             work()
     return work
@@ -144,7 +144,7 @@ def training_step(core: nn.Module, setting: Setting, kind: str, *, graphs: bool 
 def gradients_of(
     net: nn.Module, loss_of: Callable[[Batch], torch.Tensor], *, graphs: bool = True
 ) -> Callable[[Batch], object]:
-    """Forward and backward pass, on a GPU launched as ``nacbench run`` does it."""
+    """Return forward and backward pass; on a GPU with CUDA graphs as in a run."""
 
     def gradients(batch: Batch) -> torch.Tensor:
         loss = loss_of(batch)
@@ -157,17 +157,17 @@ def gradients_of(
 
 
 def eager_step(core: nn.Module, setting: Setting, kind: str) -> Work:
-    """The same without graphs on a GPU."""
+    """Return a training step without CUDA graphs."""
     return training_step(core, setting, kind, graphs=False)
 
 
 def compiled_step(core: nn.Module, setting: Setting, kind: str) -> Work:
-    """The same of a network that ``torch.compile`` made faster; its first call takes a minute."""
+    """Return a training step of a network under ``torch.compile``; its first call takes a minute."""
     return training_step(torch.compile(core.to(device())), setting, kind)
 
 
 def inference(core: nn.Module, setting: Setting, kind: str, batch: int | None = None) -> Work:
-    """A forward pass in evaluation mode, of a copy."""
+    """Return a forward pass in evaluation mode, on a copy of the network."""
     core = copy.deepcopy(core).to(device()).eval()
     tokens = tokens_for(setting, batch)
 

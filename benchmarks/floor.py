@@ -1,4 +1,4 @@
-"""Where a training step's time goes, and how far it is from what the machine's arithmetic and memory allow."""
+"""Benchmark: where a training step's time goes, compared with the machine's arithmetic rate and memory bandwidth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nacbench.profiling.speed import time_side_by_side
 from nacbench.registry import MODELS
 
-BY_OPERATION = {  # on a CPU, by how the names of PyTorch's operations begin
+BY_OPERATION = {  # on a CPU, by prefix of PyTorch's operation names
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::_scaled_dot"),
     "gelu": ("aten::gelu",),
     "products and sums by element": ("aten::mul", "aten::add", "aten::sum", "aten::div"),
@@ -26,7 +26,7 @@ BY_OPERATION = {  # on a CPU, by how the names of PyTorch's operations begin
     "noise and links": ("aten::uniform_", "aten::rand", "aten::logit", "aten::log_sigmoid", "aten::exp"),
     "optimiser": ("aten::_fused_adamw",),
 }
-BY_KERNEL = {  # on a GPU, by what the names of its kernels contain
+BY_KERNEL = {  # on a GPU, by substring of the kernel names; the first match counts, so the order matters
     "attention": ("fmha", "flash", "attention"),
     "matrix products": ("gemm", "nvjet", "cutlass", "cublas", "splitK"),
     "optimiser": ("multi_tensor_apply", "FusedAdam"),
@@ -38,11 +38,12 @@ BY_KERNEL = {  # on a GPU, by what the names of its kernels contain
     "copies": ("copy", "Memcpy", "CatArray"),
     "products and sums by element": ("elementwise",),
 }
-Product = tuple[Any, tuple[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], ...]]  # operation, its operands
+# A matrix product: the operation, and shape, stride and dtype of each operand
+Product = tuple[Any, tuple[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], ...]]
 
 
 def rows() -> Iterator[Row]:
-    """The step of Tiny-ImageNet's setting in either precision, on a GPU also compiled, and its parts."""
+    """Measure the training step of Tiny-ImageNet's setting in both precisions, on a GPU also compiled."""
     bandwidth = _bandwidth()
     for kind in ("fp32", "bf16"):
         yield from _step(TINY_IMAGENET, kind, "", training_step, bandwidth)
@@ -62,7 +63,8 @@ def _step(
     work = make(core, setting, kind)
     seconds = time_side_by_side([work], device(), 30.0 if device() == "cpu" else 3.0)[0].seconds
     flops, rate = _operations(setting), _matmul_rate(setting, kind)
-    # weights are read twice; gradients written, then read with weights and both moments, which are written again
+    # Bytes in float32. Forward and backward read the weights (2) and write gradients (1); AdamW reads weights,
+    # gradients and both moments (4), and writes weights and moments (3)
     optimiser = 4 * parameters * (2 + 1 + 4 + 3)
     step = f"{setting.name}, {kind}{how}"
     yield Row(
@@ -85,7 +87,7 @@ def _step(
 
 
 def _operations(setting: Setting) -> int:
-    """Of a step, by NAC's formula."""
+    """Return the FLOPs of a training step by NAC's formula."""
     model = MODELS.get("nac").configured("model", "paper", {"prior": "none"})
     operations = model.operations(setting.spec(), setting.tokens)
     assert operations is not None
@@ -93,7 +95,7 @@ def _operations(setting: Setting) -> int:
 
 
 class _Products(TorchDispatchMode):
-    """Writes down every matrix product that is computed."""
+    """Records every matrix product that is computed."""
 
     KINDS = (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
 
@@ -108,12 +110,12 @@ class _Products(TorchDispatchMode):
 
 
 def _products_alone(work: Work) -> tuple[float, int]:
-    """Seconds that the matrix products of an (eager) step take when nothing else is done, and how many there are.
+    """Return the time in seconds that the matrix products of an eager step take alone, and their number.
 
-    Attention counts by its products, so it is taken apart while they are written down.
+    Attention runs by the math backend here, so that its matrix products are recorded.
     """
     before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # else its products would be in fp32
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # without it the math backend computes in float32
     with sdpa_kernel(SDPBackend.MATH), _Products() as seen:
         work()
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
@@ -122,8 +124,10 @@ def _products_alone(work: Work) -> tuple[float, int]:
 
 @functools.cache
 def _alone(operation: Any, operands: Any, budget: float = 0.2) -> float:
-    """Seconds of one product of such operands at its best; on a GPU of twenty in one graph, so that launching them is
-    not what takes the time."""
+    """Return the time in seconds of one product with such operands (lower quartile).
+
+    On a GPU twenty of them are in one CUDA graph, so that launches are not what is measured.
+    """
     made = [_drawn(*operand) for operand in operands]
     if device() == "cpu":
         return time_side_by_side([lambda: operation(*made)], "cpu", budget)[0].fast
@@ -136,13 +140,13 @@ def _alone(operation: Any, operands: Any, budget: float = 0.2) -> float:
 
 
 def _drawn(shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """Random numbers that lie in memory like this; where one stands for many (a stride of 0), each has its own."""
+    """Return a random tensor of this shape, stride and dtype; contiguous if a stride is 0 (an expanded tensor)."""
     settings: dict[str, Any] = {"dtype": dtype, "device": device()}
     return (torch.empty(shape, **settings) if 0 in stride else torch.empty_strided(shape, stride, **settings)).normal_()
 
 
 def _matmul_rate(setting: Setting, kind: str) -> float:
-    """Operations a second of the step's most common large product: all states through the feed-forward layer."""
+    """Return the FLOP/s of the step's most common large product: all states through the feed-forward layer."""
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32
     rows, inner, columns = setting.batch * 320, 384, 3072
     shapes = ((rows, inner), (inner, 1)), ((inner, columns), (1, inner))
@@ -151,7 +155,7 @@ def _matmul_rate(setting: Setting, kind: str) -> float:
 
 
 def _bandwidth() -> float:
-    """Bytes a second of a copy that no cache holds, read and written."""
+    """Return the memory bandwidth in bytes/s, reads and writes counted, of copying 256 MB (more than any cache)."""
     source = torch.randn(64 * 2**20, device=device())
     target = torch.empty_like(source)
     seconds = time_side_by_side([lambda: target.copy_(source)], device(), 3.0)[0].fast
@@ -159,7 +163,7 @@ def _bandwidth() -> float:
 
 
 def _parts(work: Work) -> dict[str, float]:
-    """Shares of the time that torch's profiler sees in each kind of operation, on a GPU of each kind of kernel."""
+    """Return each kind of operation's (on a GPU, kernel's) share of the time that torch's profiler sees."""
     gpu = device() == "cuda"
     activities = [ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU]
     with profile(activities=activities) as found:

@@ -1,4 +1,4 @@
-"""What `nacbench run` costs beside the bare steps: data, evaluation, checkpoints, logging."""
+"""Benchmark of the training loop: overhead of `nacbench run` (data, evaluation, checkpoints, logs) over bare steps."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from nacbench.training.interrupt import StopRequest
 from nacbench.training.loop import Trainer
 from nacbench.training.progress import Progress
 
-# on a GPU a run starts processes for its data, which takes as long as an epoch
+# On a GPU a run starts data-loader processes, which takes as long as an epoch of digits
 ROUNDS, EPOCHS = (3, 10) if device() == "cuda" else (10, 1)
 
 
 def rows(data_root: Path, results: Path) -> Iterator[Row]:
-    """All of them, on digits at `mini`: small images, so that whatever is not the network shows."""
+    """Measure on digits at `mini`: with its small images and network, overhead is most visible."""
     config = resolve(
         {
             "task": {"name": "digits"},
@@ -48,7 +48,7 @@ def rows(data_root: Path, results: Path) -> Iterator[Row]:
 
 
 def _trainer(config: Any, live: Any, folder: Path) -> Trainer:
-    """As `nacbench run` makes it."""
+    """Return a trainer as in `nacbench run`."""
     net = build_network(config.training_task, live.spec, config.model_plugin, config.seed)
     return Trainer(
         task=live,
@@ -65,7 +65,7 @@ def _trainer(config: Any, live: Any, folder: Path) -> Trainer:
 
 
 def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
-    """Whole epochs of a training against the same number of its steps alone, over batches that were made before."""
+    """Compare training epochs with the same number of bare steps on batches that were prepared before."""
     steps = EPOCHS * len(live.train_batches(config.training.batch_size, 0))
     batches = [live.train_batches(config.training.batch_size, 0)[step].to(device()) for step in range(steps)]
     bare = _bare(config, live, batches)
@@ -74,7 +74,7 @@ def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
         for _ in range(1 + ROUNDS):
             before = bare()
             trained = _trained(config, live, Path(folder))
-            after = bare()  # the machine may become slower or faster meanwhile
+            after = bare()  # before and after, since the machine's speed drifts
             shares.append((before + after) / 2 / trained)
     low, middle, high = quantiles(shares[1:], n=4)
     yield Row(
@@ -87,7 +87,7 @@ def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
 
 
 def _trained(config: Any, live: Any, folder: Path) -> float:
-    """Seconds of the steps in a training, all else left out."""
+    """Return the time in seconds of a training's steps, without evaluation and checkpoints."""
     trainer = _trainer(config, live, folder)
     trainer.train(Progress("benchmark", trainer.total_steps, folder / "log.txt", show=False))
     trainer.discard()
@@ -95,7 +95,7 @@ def _trained(config: Any, live: Any, folder: Path) -> float:
 
 
 def _shares_of_records(results: Path) -> Iterator[Row]:
-    """Of committed runs: all that is not a training step, the process's start and the test split included."""
+    """Report the share of committed runs' time outside training steps, including process start and test scoring."""
     found: dict[str, list[RunRecord]] = defaultdict(list)
     for file in sorted((results / "mini").rglob("record.json")):
         record = RunRecord.model_validate_json(file.read_text())
@@ -124,7 +124,7 @@ def _validated(record: RunRecord) -> str:
 
 
 def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
-    """Seconds of the steps in a for loop: forward, backward, clipping, AdamW, average of the weights."""
+    """Return a function that times bare steps in a for loop: forward, backward, clipping, AdamW, weight averaging."""
     from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
 
     recipe = config.training
@@ -158,7 +158,7 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
 
 
 def _data_path(config: Any, live: Any) -> Iterator[Row]:
-    """Making a batch beside the step of the smallest model that takes it."""
+    """Compare the time to prepare a batch with the training step of the fastest model."""
     batches = live.train_batches(config.training.batch_size, 0)
     batch = batches[0].to(device())
     least = None

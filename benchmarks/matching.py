@@ -1,9 +1,9 @@
-"""What a graph prior's Hungarian matching costs beside a training step, and whether doing it seldom changes the graph.
+"""Benchmark of graph priors: cost of the Hungarian matching per training step, and effect of matching less often.
 
     python benchmarks/matching.py [MODULES]
 
-Times are taken in one process, in turn. The graphs are trained by the prior's loss alone, where the matching matters
-most, from the same start; "distance" is the loss left, under a matching made anew, over the loss at the start.
+Graphs are trained on the prior's loss alone, where the matching matters most, from the same start. "Distance" is the
+final loss under a new matching, divided by the initial loss.
 """
 
 import sys
@@ -26,7 +26,7 @@ KINDS: tuple[Prior, ...] = ("scale-free", "planted-partition", "ring-of-cliques"
 
 
 def seconds(run: Callable[[], object], repeats: int) -> float:
-    """Median time of one call, after one that does not count."""
+    """Return the median time of a call in seconds, after a warm-up call."""
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
@@ -36,7 +36,7 @@ def seconds(run: Callable[[], object], repeats: int) -> float:
 
 
 def training_step(modules: int) -> Callable[[], object]:
-    """A step with the paper's settings for Tiny-ImageNet, without a prior."""
+    """Return a training step with the paper's settings for Tiny-ImageNet, without a prior."""
     task = TASKS.training("tiny-imagenet").configured("task", "paper", {})
     model = MODELS.get("nac").configured("model", "paper", {"modules": modules, "prior": "none"})
     spec = spec_for(model, task.spec())
@@ -55,7 +55,7 @@ def training_step(modules: int) -> Callable[[], object]:
 
 
 def trained(kind: Prior, start: torch.Tensor, every: int) -> tuple[float, torch.Tensor]:
-    """The loss left, and the link probabilities, after training signatures towards a prior."""
+    """Train signatures U×S on a prior; return the relative loss that remains, and the link probabilities U×U."""
     prior = GraphPrior(kind, len(start), CLUSTERS, every)
     signatures = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([signatures], lr=0.02)

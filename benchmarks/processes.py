@@ -1,4 +1,4 @@
-"""How long whole processes of the command line take."""
+"""Benchmark of the command line: start-up time of whole processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ROUNDS = 7
 
 
 def rows() -> Iterator[Row]:
-    """Help, the list of tasks, and a run that is finished already."""
+    """Measure `--help`, the list of tasks, and `run` on a finished run."""
     with tempfile.TemporaryDirectory() as folder:
         run = ["run", "--task", "digits", "--model", "nac", "--scale", "smoke", "--out", folder, "--quiet"]
-        _seconds(run)
+        _seconds(run)  # the run itself; later calls only recognise that it is done
         for what, words, goal in (
             ("nacbench --help", ["--help"], 0.3),
             ("nacbench tasks", ["tasks"], 0.5),

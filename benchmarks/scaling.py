@@ -1,4 +1,4 @@
-"""How the cost of a circuit grows with the number of input tokens, and with the number of modules."""
+"""Benchmark of scaling: time, memory and FLOPs of a circuit by number of tokens and number of modules."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BATCH = 2
 
 
 def rows() -> Iterator[Row]:
-    """All of them."""
+    """Measure both kinds of growth."""
     yield from _tokens()
     yield from _modules()
 
 
 def _tokens() -> Iterator[Row]:
-    """The slope of the logarithms of time and memory: 1 is linear growth, less is a part that does not grow at all."""
-    # a graph's memory is there before it runs, so that of an eager step is measured
+    """Fit the exponents of time and memory in the number of tokens: 1 is linear, less means a constant part."""
+    # Memory is that of an eager step, since a CUDA graph's memory is allocated before it runs
     for what, make, eager in (("inference", inference, inference), ("training step", training_step, eager_step)):
         seconds, peaks = [], []
         for count in TOKENS:
@@ -56,7 +56,7 @@ def _peak(work: Work, held: list[torch.Tensor]) -> float:
 
 
 def _modules() -> Iterator[Row]:
-    """By the formula, which is what the counter counts: of its terms only attention and links are quadratic in U."""
+    """Fit the quadratic term in U of the FLOP formula; only attention and links may contribute to it."""
     spec = SMALL.spec()
     model = MODELS.get("nac")
     options = {**SMALL.nac, "prior": "none"}

@@ -1,4 +1,4 @@
-"""Training steps and inference of NAC beside Perceiver IO of the same widths, and circuits that lost modules."""
+"""Benchmark: training steps and inference of NAC and Perceiver IO of the same widths, and of pruned circuits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARES = (0.5, 0.2, 0.1, 0.05)
 
 
 def rows(results: Path) -> Iterator[Row]:
-    """All of them, one after the other."""
+    """Measure all settings in turn."""
     gpu = device() == "cuda"
     settings = [TINY_IMAGENET, FULL, SMALL] if gpu else [TINY_IMAGENET, SMALL]
     for setting in settings:
@@ -39,7 +39,7 @@ def rows(results: Path) -> Iterator[Row]:
         yield from _steps(setting, goal)
         if gpu:
             yield from _graphs(setting)
-        # what does not fill a GPU waits for launches, and graphs have done away with those
+        # Batches that do not fill a GPU are launch-bound, and CUDA graphs remove the launches already
         if not gpu or setting is FULL:
             yield from _compiled(setting, goal)
     yield from _inference(TINY_IMAGENET, [1, TINY_IMAGENET.batch, *([FULL.batch] if gpu else [])])
@@ -72,7 +72,7 @@ def _steps(setting: Setting, goal: float) -> Iterator[Row]:
 
 
 def _graphs(setting: Setting) -> Iterator[Row]:
-    """What CUDA graphs make of NAC's step."""
+    """Measure the speed-up of NAC's step by CUDA graphs."""
     torch.manual_seed(0)
     things = [make(setting.circuit(), setting, "bf16") for make in (eager_step, training_step)]
     ratio = time_side_by_side(things, device(), BUDGET)[1]
@@ -84,7 +84,7 @@ def _graphs(setting: Setting) -> Iterator[Row]:
 
 
 def _compiled(setting: Setting, goal: float) -> Iterator[Row]:
-    """What torch.compile makes of a step of each; compiling takes two minutes in all."""
+    """Measure training steps under torch.compile; compiling takes two minutes in all."""
     torch.manual_seed(0)
     things = [
         training_step(setting.baseline(), setting, "bf16"),
@@ -120,7 +120,7 @@ def _inference(setting: Setting, batches: list[int]) -> Iterator[Row]:
 
 
 def _pruned(setting: Setting) -> Iterator[Row]:
-    """How fast circuits get that lose modules; what accuracy that costs is another question."""
+    """Measure the speed-up of inference by pruning modules (the loss of accuracy is in `_pruned_records`)."""
     torch.manual_seed(0)
     whole = setting.circuit()
     assert isinstance(whole, NeuralAttentiveCircuit)
@@ -136,7 +136,7 @@ def _pruned(setting: Setting) -> Iterator[Row]:
 
 
 def _pruned_records(results: Path) -> Iterator[Row]:
-    """From the committed runs: the largest speed-up at which the mean loss over seeds stays under 3 %."""
+    """Report, from committed runs, the largest speed-up by pruning at a mean relative loss under 3 % over seeds."""
     found: dict[tuple[str, int, float], dict[float, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(results.rglob("record.json")):
         record = RunRecord.model_validate_json(file.read_text())

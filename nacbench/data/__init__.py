@@ -1,1 +1,1 @@
-"""Data by modality: a folder each with its task, recipe, tokenizer and readers; and how files are got and kept."""
+"""Data sets by modality (images, points, sentences, sequences): readers, generators, tokenizers; and their mirror."""

@@ -1,4 +1,4 @@
-"""What all tasks share whose examples are arrays: which examples are used, and the way from arrays to a live task."""
+"""Base class of tasks whose examples are arrays: splits and limits, class labels, and the live task made from them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
     from nacbench.data.live import Classification, Preparation, Split
     from nacbench.data.mirror.cache import Arrays
 
-CLASS_NAMES = "class_names"  # an array beside the examples where only some classes may have been found
+CLASS_NAMES = "class_names"  # array of the classes that were found, for data sets of which a copy may lack some
 Count = Annotated[int, Field(gt=0, strict=True)]
 Limit = Annotated[int, Field(ge=0, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrayTask(Task):
-    """A classification task on arrays; a modality says how they become tokens, a concrete task where they come from.
+    """A classification task on arrays. A modality defines the tokenizer, a concrete task reads or generates the arrays.
 
     Attributes:
-        train_examples: use only so many training examples, evenly over the split; 0: all.
-        validation_examples: hold out so many training examples, evenly, as validation; 0: the data's own, if any.
-        test_examples: use only so many test examples, evenly over the split; 0: all.
-        inputs: names of the arrays that make an example, without the split.
-        full_sizes: published number of examples of a split, where a copy could have fewer.
-        example_name: what an example is called in the line that says so.
+        train_examples: use at most this many training examples, evenly spaced over the split; 0: all.
+        validation_examples: hold out this many training examples, evenly spaced, for validation; 0: use the data's own
+            validation split, if there is one.
+        test_examples: use at most this many test examples, evenly spaced over the split; 0: all.
+        inputs: names of the arrays of an example, without the split.
+        full_sizes: published number of examples by split, for data sets of which a copy may have fewer.
+        example_name: what an example is called in the line about missing ones.
     """
 
     inputs: ClassVar[tuple[str, ...]]
@@ -48,21 +49,21 @@ class ArrayTask(Task):
     test_examples: Limit = 0
 
     def arrays(self, data_root: Path) -> Arrays:
-        """For each input ``train_<input>``, with ``train_labels``; the same for ``test``, maybe ``validation``.
+        """Return ``train_<input>`` for each input, and ``train_labels``; also for ``test`` and, if any, ``validation``.
 
-        ``class_names`` says which classes were found, where not all of them need be there.
+        ``class_names`` lists the classes that were found, if some may be missing.
         """
         raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
 
     def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
-        """From stored arrays to what the tokenizer takes."""
+        """Return the conversion from stored arrays to the tokenizer's inputs."""
         raise TypeError(f"{type(self).__name__} must define preparation(recipe, spec)")
 
     def fingerprint(self, data_root: Path) -> str:
         return self.arrays(data_root).fingerprint
 
     def splits(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Split]:
-        """The examples that are used, by split."""
+        """Return the examples in use, by split."""
         from nacbench.data.live import Split
 
         splits = {
@@ -70,6 +71,7 @@ class ArrayTask(Task):
             for name in ("train", "validation", "test")
             if f"{name}_labels" in arrays
         }
+        # First hold out, then limit: the validation examples do not depend on train_examples
         if self.validation_examples:
             splits["train"], splits["validation"] = splits["train"].hold_out(self.validation_examples)
         for name, limit in (("train", self.train_examples), ("test", self.test_examples)):
@@ -92,22 +94,23 @@ class ArrayTask(Task):
         return Classification(spec, splits, recipe, preparation, self.shortages(arrays), **self.sampling(recipe))
 
     def sampling(self, recipe: Any) -> dict[str, int]:
-        """``repeats`` and ``visits`` of `nacbench.data.live.TrainBatches`."""
+        """Return ``repeats`` and ``visits`` for `nacbench.data.live.TrainBatches`, where they are not 1."""
         return {}
 
     def found_spec(self, arrays: Mapping[str, np.ndarray]) -> TaskSpec:
-        """The spec with as many classes as were found."""
+        """Return the spec with the number of classes that were found."""
         found = len(arrays[CLASS_NAMES]) if CLASS_NAMES in arrays else self.classes
         return dataclasses.replace(self.spec(), classes=found)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """How the data that was found is less than the whole data set: the number is then another task's.
+        """Describe what the data lacks of the whole data set: classes, or else examples; one line each.
 
-        What counts are the labels that occur, not the names that a file's head may list; and where all classes are
-        there, the number of examples. Options that use fewer are no shortage: they are in the configuration.
+        Scores on partial data are not comparable with others. Options that limit the examples do not count: they are
+        in the configuration.
         """
         import numpy as np
 
+        # labels that occur, not class names: a file may list classes of which it has no example
         found = len(np.unique(arrays["train_labels"]))
         if found < self.classes:
             return [f"{found} of {self.classes} classes"]
@@ -118,13 +121,14 @@ class ArrayTask(Task):
 
 
 def whole_labels(values: Any, classes: int) -> np.ndarray:
-    """Labels as int16, checked as they are stored: a cast would fold a wrong one into the range.
+    """Check that labels are integers in [0, classes), and return them as int16.
 
     Raises:
-        ValueError: names the first that is not a whole number of one of the classes.
+        ValueError: names the first wrong label.
     """
     import numpy as np
 
+    # Checked before the cast, which would wrap a wrong label into the range
     labels = np.asarray(values)
     if not np.issubdtype(labels.dtype, np.integer):  # text, or a column with gaps
         wrong = next((v for v in labels.tolist() if not isinstance(v, int)), labels.dtype)

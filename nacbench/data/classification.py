@@ -1,4 +1,4 @@
-"""Loss and scores of classification, shared by all tasks that choose one of several classes."""
+"""Classification loss (cross-entropy) and scores (accuracy, negative log-likelihood), shared by all tasks."""
 
 import numpy as np
 import torch
@@ -9,18 +9,18 @@ from nacbench.contracts.task import Evaluation
 
 
 def classification_loss(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy in float32 or better.
+    """Return the mean cross-entropy, a scalar, computed in float32 or float64.
 
     Args:
         logits: B×classes.
         target: class indices B, or probabilities B×classes.
-        label_smoothing: in [0, 1], probability mass spread over all classes.
+        label_smoothing: in [0, 1], probability mass spread evenly over all classes.
     """
     return F.cross_entropy(at_least_float(logits), target, label_smoothing=label_smoothing)
 
 
 def classification_scores(logits: Tensor, labels: Tensor) -> Evaluation:
-    """Accuracy and mean negative log-likelihood (nats), and for each example what they are made of.
+    """Return accuracy and mean negative log-likelihood (nats), with predictions per example.
 
     Args:
         logits: N×classes, in the split's order.
@@ -42,10 +42,11 @@ def classification_scores(logits: Tensor, labels: Tensor) -> Evaluation:
         "nll": nll.astype(np.float32),
         "logits": logits.numpy().astype(np.float16),
     }
+    # The mean is of the stored float32 values, so that the metric can be recomputed exactly from the predictions
     metrics = {"accuracy": hits / len(labels), "nll": float(nll.astype(np.float32).mean(dtype=np.float64))}
     return Evaluation(metrics=metrics, predictions=predictions)
 
 
 def at_least_float(x: Tensor) -> Tensor:
-    """Half precision as float32, anything else as it is."""
+    """Cast half precision to float32; return any other tensor unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

@@ -1,4 +1,4 @@
-"""A live classification task of any modality: batches from arrays in memory or on disk, loss and scores."""
+"""Data loading and scoring of classification tasks: splits, training batches, loss, evaluation, for any modality."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Inputs = dict[str, Tensor]
 
 
 class Split:
-    """Examples, or some of them.
+    """A split of a data set: arrays and the indices of the examples in use.
 
     Args:
         inputs: arrays by name, each N×….
-        labels: N.
-        indices: which of them, in order; None: all.
+        labels: class numbers N.
+        indices: indices of the examples in use, in order; None: all.
     """
 
     def __init__(self, inputs: Mapping[str, np.ndarray], labels: np.ndarray, indices: np.ndarray | None = None) -> None:
@@ -39,51 +39,55 @@ class Split:
         return len(self.indices)
 
     def take(self, positions: np.ndarray) -> tuple[Inputs, Tensor]:
-        """Inputs as they are stored, and labels (int64), at these positions."""
+        """Return the stored inputs and the labels (int64) at these positions of the split."""
         indices = self.indices[positions]
         inputs = {name: torch.from_numpy(array[indices]) for name, array in self.inputs.items()}
         return inputs, torch.from_numpy(self.labels[indices].astype(np.int64))
 
     def part(self, positions: np.ndarray) -> Split:
-        """Only the examples at these positions."""
+        """Return a split with only the examples at these positions; the arrays are shared."""
         return Split(self.inputs, self.labels, self.indices[positions])
 
     def spread(self, count: int) -> Split:
-        """Only so many examples, evenly over the split; all, where there are no more."""
+        """Return a split with at most ``count`` examples, evenly spaced over this one."""
         return self.part(np.linspace(0, len(self), min(count, len(self)), endpoint=False).astype(np.int64))
 
     def hold_out(self, count: int) -> tuple[Split, Split]:
-        """The rest, and so many examples spread evenly over the split.
+        """Split off ``count`` examples, evenly spaced; return the rest and those held out.
 
         Raises:
-            UserError: if nothing would be left.
+            UserError: if no example would be left.
         """
         if count >= len(self):
-            raise UserError(f"task.validation_examples = {count}: there are only {len(self)} training examples")
+            raise UserError(f"task.validation_examples = {count}: must be less than the {len(self)} training examples")
         held = self.spread(count)
         return Split(self.inputs, self.labels, np.setdiff1d(self.indices, held.indices)), held
 
 
 class Preparation(Protocol):
-    """From inputs as they are stored to what the tokenizer takes."""
+    """Converts stored inputs to the tokenizer's inputs, with or without augmentation."""
 
     def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
-        """Augmented inputs and their target; draws come from torch's global generator."""
+        """Return augmented inputs and their targets; random numbers come from torch's global generator."""
 
     def plain(self, inputs: Inputs, first: int) -> Inputs:
-        """Inputs for scoring; draws, if any, must depend on the examples' positions alone, which start at ``first``."""
+        """Return inputs for scoring.
+
+        Any random numbers may depend only on the examples' positions in the split, which start at ``first``, so that
+        the result does not depend on the batch size.
+        """
 
 
 class TrainBatches(Sequence[Batch]):
     """Training batches, each a pure function of (seed, step); see `nacbench.contracts.task.LiveTask.train_batches`.
 
     Args:
-        split: the examples.
-        preparation: makes a batch of them.
-        batch_size: examples a step.
+        split: the training examples.
+        preparation: converts and augments them.
+        batch_size: examples per step.
         seed: of the run.
-        repeats: how often an example comes side by side in a batch, augmented anew.
-        visits: how often an epoch goes through the examples.
+        repeats: copies of an example side by side in a batch, each augmented separately (repeated augmentation).
+        visits: passes over the examples per epoch, for data sets of few examples.
     """
 
     def __init__(
@@ -103,6 +107,8 @@ class TrainBatches(Sequence[Batch]):
     def __getitem__(self, step: int) -> Batch:  # type: ignore[override]
         positions = step_indices(self._examples, self._batch_size, self._seed, step, self._repeats)
         inputs, labels = self._split.take(positions % len(self._split))
+        # Augmentation draws from the global generator (torchvision's transforms take no other); fork it, so that making
+        # a batch in this process does not move the network's draws
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed_for(self._seed, "augment", step))
             inputs, target = self._preparation.train(inputs, labels)
@@ -111,11 +117,11 @@ class TrainBatches(Sequence[Batch]):
 
 @dataclass(frozen=True)
 class Groups:
-    """Kinds of examples whose accuracy the record shall have, too.
+    """Groups of examples whose accuracy is recorded separately.
 
     Attributes:
-        name: of the input that has each example's kind as a number.
-        titles: of the kinds, by number.
+        name: of the input with each example's group number.
+        titles: names of the groups, by number.
     """
 
     name: str
@@ -123,14 +129,14 @@ class Groups:
 
 
 class Classification:
-    """See `nacbench.contracts.task.LiveTask`.
+    """A classification task with its data; implements `nacbench.contracts.task.LiveTask`.
 
     Args:
-        spec: with the classes that were found.
-        splits: ``train``, ``test`` and maybe ``validation``.
-        recipe: of the training.
-        preparation: from stored arrays to the tokenizer's inputs.
-        partial: how the data is less than the whole data set.
+        spec: with the number of classes that were found.
+        splits: ``train``, ``test`` and optionally ``validation``.
+        recipe: training hyper-parameters.
+        preparation: converts stored arrays to the tokenizer's inputs.
+        partial: how the data differs from the whole data set, one line each.
         repeats, visits: see `TrainBatches`.
     """
 
@@ -181,7 +187,7 @@ class Classification:
 
 
 def score(net: nn.Module, split: Split, preparation: Preparation, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Logits N×classes and labels N of a whole split, in its order, on the CPU."""
+    """Return logits N×classes and labels N of a whole split, in its order, on the CPU."""
     device = next(net.parameters()).device
     logits, labels = [], []
     for first in range(0, len(split), batch_size):

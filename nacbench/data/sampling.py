@@ -1,4 +1,4 @@
-"""Which examples a training step sees: a pure function of the seed and the step."""
+"""Sampler: the examples of a training step as a pure function of seed and step, for shuffling with exact resume."""
 
 from functools import lru_cache
 
@@ -9,10 +9,10 @@ from nacbench.seeds import seed_for
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
-    """Whole batches in one pass; an incomplete last batch is left out.
+    """Return the number of complete batches per epoch; an incomplete last batch is dropped.
 
     Raises:
-        UserError: if there is not even one.
+        UserError: if there are fewer examples than a batch needs.
     """
     if batch_size > examples:
         raise UserError(f"training.batch_size = {batch_size} is more than the {examples} training examples")
@@ -20,15 +20,18 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def step_indices(examples: int, batch_size: int, seed: int, step: int, repeats: int = 1) -> np.ndarray:
-    """The examples of one step, as indices.
+    """Return the indices of a step's examples.
 
     Args:
-        examples: how many there are.
-        batch_size: how many a step takes.
+        examples: number of examples N.
+        batch_size: B.
         seed: of the run.
-        step: from 0, counted through all epochs.
-        repeats: how often an example comes in an epoch, side by side; an epoch then visits only so small a part of
-            the examples (repeated augmentation, Hoffer et al. 2020).
+        step: from 0, counted over all epochs.
+        repeats: copies of each example side by side; an epoch then visits N / repeats examples (repeated augmentation,
+            Hoffer et al. 2020).
+
+    Returns:
+        Indices B in [0, N).
     """
     epoch, position = divmod(step, steps_per_epoch(examples, batch_size))
     order = _epoch_order(examples, seed, epoch)
@@ -36,6 +39,7 @@ def step_indices(examples: int, batch_size: int, seed: int, step: int, repeats: 
     return order[np.arange(first, first + batch_size) // repeats]
 
 
+# A permutation of N takes longer than a step of a small network, so it is kept for all steps of its epoch
 @lru_cache(maxsize=2)
 def _epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng(seed_for(seed, "order", epoch)).permutation(examples)

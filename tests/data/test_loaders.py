@@ -44,7 +44,7 @@ def live(name: str, root: Path, **options: Any) -> Classification:
 # -- the right content ---------------------------------------------------------------------------------------------
 
 
-def test_imagenet_reads_its_folders_in_order_and_fits_every_image(made_mirror: Path) -> None:
+def test_imagenet_folders(made_mirror: Path) -> None:
     found = arrays("imagenet", made_mirror)
     assert found["class_names"].tolist() == [name.encode() for name in sorted(miniatures.SHARED)]
     assert found["train_labels"].tolist() == [0] * 12 + [1] * 12 + [2] * 12
@@ -57,13 +57,13 @@ def test_imagenet_reads_its_folders_in_order_and_fits_every_image(made_mirror: P
     assert images[0].mean((1, 2)) == pytest.approx(middle, abs=4)
 
 
-def test_a_tiny_imagenet_of_four_classes_is_taken_and_marked(made_mirror: Path) -> None:
+def test_partial_tiny_imagenet_is_accepted_and_marked(made_mirror: Path) -> None:
     built = live("tiny-imagenet", made_mirror)
     assert built.spec.classes == 4
     assert built.partial == ["4 of 200 classes"]
 
 
-def test_cifar100_takes_the_fine_labels(made_mirror: Path) -> None:
+def test_cifar100_uses_fine_labels(made_mirror: Path) -> None:
     assert sorted(set(arrays("cifar100", made_mirror)["train_labels"].tolist())) == list(range(100))
 
 
@@ -85,14 +85,14 @@ def test_a_masked_logit_never_wins() -> None:
     assert torch.isfinite(masked(logits, np.array([0, 2])).half()).all()
 
 
-def test_imdb_bytes_are_the_texts_own_cut_off(made_mirror: Path) -> None:
+def test_imdb_bytes_are_cut_to_length(made_mirror: Path) -> None:
     found = arrays("imdb-bytes", made_mirror, max_bytes=30)
     assert bytes(found["train_symbols"][0]).rstrip(b"\0") == (b"bad " * 5)
     assert bytes(found["train_symbols"][3]) == (b"good " * 8)[:30]
     assert live("imdb-bytes", made_mirror).partial == ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]
 
 
-def test_a_nul_in_a_text_is_no_padding(tmp_path: Path) -> None:
+def test_nul_in_a_text_is_not_padding(tmp_path: Path) -> None:
     features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"dtype": "int64", "_type": "Value"}}
     for split in ("train", "test"):
         file = tmp_path / f"stanfordnlp/imdb/plain_text/{split}-00000-of-00001.parquet"
@@ -112,14 +112,14 @@ def test_modelnet_is_sorted_sampled_and_in_the_unit_ball(made_mirror: Path) -> N
     np.testing.assert_allclose(ratio, [1, 2, 3], rtol=0.02)
 
 
-def test_cub_keeps_its_own_split(made_mirror: Path) -> None:
+def test_cub_uses_its_own_split(made_mirror: Path) -> None:
     found = arrays("lowshot-cub", made_mirror)
     assert found["train_labels"].tolist() == [label for label in range(5) for _ in range(7)]
     assert found["test_labels"].tolist() == [label for label in range(5) for _ in range(5)]
     assert found["train_images"].shape == (35, 3, 64, 64)
 
 
-def test_nlvr_without_a_training_split_shares_no_sentence_between_its_parts(made_mirror: Path) -> None:
+def test_nlvr_without_training_split_shares_no_sentence_between_splits(made_mirror: Path) -> None:
     found = arrays("nlvr", made_mirror)
     assert len(found["train_labels"]) == 54
     assert len(found["validation_labels"]) == 6  # three sentences with two pictures each
@@ -145,7 +145,7 @@ def test_nlvr2_puts_the_two_photographs_side_by_side(made_mirror: Path) -> None:
     assert right.mean((1, 2)) == pytest.approx(colour, abs=3)
 
 
-def test_omniglot_holds_whole_alphabets_out(made_mirror: Path) -> None:
+def test_omniglot_holds_out_whole_alphabets(made_mirror: Path) -> None:
     found = arrays("omniglot", made_mirror)
     assert {part: len(found[f"{part}_labels"]) for part in ("train", "validation", "test", "search", "novel")} == {
         "train": 5 * 6 * 16,
@@ -158,7 +158,7 @@ def test_omniglot_holds_whole_alphabets_out(made_mirror: Path) -> None:
     assert 0.1 < found["train_images"].mean() / 255 < 0.3  # ink is bright: a fifth of the made paper
 
 
-def test_lra_files_are_read_where_they_are_asked_for(made_mirror: Path) -> None:
+def test_lra_files_are_read(made_mirror: Path) -> None:
     found = arrays("listops", made_mirror, data="lra")
     assert {s: len(found[f"{s}_labels"]) for s in ("train", "validation", "test")} == {
         "train": 20,
@@ -179,11 +179,11 @@ def test_lra_files_are_read_where_they_are_asked_for(made_mirror: Path) -> None:
         ("imdb-bytes", "test", 5000),
     ],
 )
-def test_the_real_data_is_read_whole(mirror: Path, name: str, split: str, count: int) -> None:
+def test_real_data_is_complete(mirror: Path, name: str, split: str, count: int) -> None:
     assert len(arrays(name, mirror)[f"{split}_labels"]) == count
 
 
-def test_the_real_geometric_shapes_are_read_from_their_archive(mirror: Path) -> None:
+def test_real_geometric_shapes_archive(mirror: Path) -> None:
     found = arrays("geometric-shapes", mirror)
     assert found["train_points"].shape == found["test_points"].shape == (40, 16384, 3)
     assert len(set(found["class_names"].tolist())) == 40
@@ -290,7 +290,7 @@ BROKEN: list[tuple[str, Callable[[Path], None], str, Damage, str]] = [
 
 
 @pytest.mark.parametrize(("name", "make", "place", "damage", "message"), BROKEN)
-def test_what_is_broken_is_named_and_nothing_of_it_is_kept(
+def test_broken_file_is_named_and_nothing_is_cached(
     name: str, make: Callable[[Path], None], place: str, damage: Damage, message: str, tmp_path: Path
 ) -> None:
     make(tmp_path)
@@ -300,7 +300,7 @@ def test_what_is_broken_is_named_and_nothing_of_it_is_kept(
             arrays(name, tmp_path)
 
 
-def test_a_truncated_photograph_of_imagenet_is_named_when_it_is_read(tmp_path: Path) -> None:
+def test_truncated_imagenet_photograph_is_named(tmp_path: Path) -> None:
     miniatures.make_imagenet(tmp_path)
     broken = tmp_path / "imagenet/train/n01443537/n01443537_3.JPEG"
     truncate(broken)
@@ -310,7 +310,7 @@ def test_a_truncated_photograph_of_imagenet_is_named_when_it_is_read(tmp_path: P
         images[np.array([4, 5])]
 
 
-def test_a_label_out_of_range_is_named(tmp_path: Path) -> None:
+def test_label_out_of_range_is_named(tmp_path: Path) -> None:
     miniatures.make_cifar10(tmp_path)
     file = tmp_path / f"uoft-cs/cifar10/plain_text/test-{PARQUET}"
     table = pq.read_table(file)
@@ -339,11 +339,11 @@ def test_a_label_out_of_range_is_named(tmp_path: Path) -> None:
         ("modelnet40", ["3 of 40 classes"]),
     ],
 )
-def test_what_a_copy_lacks_is_said(made_mirror: Path, name: str, partial: list[str]) -> None:
+def test_shortages_of_a_partial_copy(made_mirror: Path, name: str, partial: list[str]) -> None:
     assert list(live(name, made_mirror).partial) == partial
 
 
-def test_a_class_that_is_only_named_does_not_count(tmp_path: Path) -> None:
+def test_class_without_examples_does_not_count(tmp_path: Path) -> None:
     miniatures.make_tiny_imagenet(tmp_path)
     place = tmp_path / "zh-plus/tiny-imagenet/data"
     for file in place.glob("*.parquet"):
@@ -353,7 +353,7 @@ def test_a_class_that_is_only_named_does_not_count(tmp_path: Path) -> None:
     assert live("tiny-imagenet", tmp_path).partial == ["4 of 200 classes"]
 
 
-def test_classes_that_are_not_the_data_set_s_own_are_refused(tmp_path: Path) -> None:
+def test_unknown_classes_are_refused(tmp_path: Path) -> None:
     miniatures.make_modelnet(tmp_path)
     bed = tmp_path / "modelnet10" / "bed"
     for number in range(8):
@@ -368,7 +368,7 @@ def named_classes(root: Path, split: str, names: list[str]) -> None:
     miniatures.labelled_images(file, names, 20, 64, ("image", "label"))
 
 
-def test_labels_of_a_split_that_counts_its_classes_in_another_order_are_renumbered(tmp_path: Path) -> None:
+def test_labels_are_mapped_to_the_training_split_s_class_order(tmp_path: Path) -> None:
     named_classes(tmp_path, "train", ["n1", "n2", "n3"])
     named_classes(tmp_path, "valid", ["n3", "n1"])
     found = arrays("tiny-imagenet", tmp_path)
@@ -376,7 +376,7 @@ def test_labels_of_a_split_that_counts_its_classes_in_another_order_are_renumber
     assert found["test_labels"].tolist() == [2] * 20 + [0] * 20
 
 
-def test_a_class_that_only_the_test_split_has_is_named(tmp_path: Path) -> None:
+def test_class_of_the_test_split_only_is_named(tmp_path: Path) -> None:
     named_classes(tmp_path, "train", ["n1", "n2"])
     named_classes(tmp_path, "valid", ["n1", "n7"])
     with pytest.raises(UserError, match=r"split test, .*its class 'n7' is not among the training split's"):
@@ -397,7 +397,7 @@ AUGMENTS = {"mixup": 0.5, "cutmix": 0.5, "flip": True, "crop_padding": 2, "randa
 
 
 @pytest.mark.parametrize("option", AUGMENTS)
-def test_what_would_make_a_sentence_untrue_is_refused(made_mirror: Path, option: str) -> None:
+def test_augmentation_that_changes_a_sentence_s_truth_is_refused(made_mirror: Path, option: str) -> None:
     found = task("nlvr")
     assert isinstance(found, SentenceImageTask)
     recipe = ImageRecipe.model_validate(found.recipes["smoke"].model_dump())
@@ -406,7 +406,7 @@ def test_what_would_make_a_sentence_untrue_is_refused(made_mirror: Path, option:
         found.build(made_mirror, changed)
 
 
-def test_mended_data_is_read_anew(tmp_path: Path) -> None:
+def test_repaired_data_is_read_again(tmp_path: Path) -> None:
     miniatures.make_cub(tmp_path)
     lists = tmp_path / "cub-200-2011/images.txt"
     whole = lists.read_text()

@@ -1,1 +1,1 @@
-"""Images: their task, recipe, tokenizer, augmentation, corruptions and readers."""
+"""Images: task, recipe, tokenizer, augmentation, corruptions and readers of data sets."""

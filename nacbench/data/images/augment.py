@@ -1,4 +1,7 @@
-"""Augmentation of whole batches with torchvision's transforms v2; all draws come from torch's CPU generator."""
+"""Image augmentation of whole batches (torchvision transforms v2): crop, flip, RandAugment, erasing, mixup, cutmix.
+
+All random numbers come from torch's global CPU generator.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class CropEach(v2.Transform):
-    """Pad with zeros and crop back to the old size at a place of its own for each image of a batch.
+    """Pad with zeros and crop back to the original size, at a random position for each image of a batch.
 
-    torchvision's RandomCrop draws one place for the whole batch.
+    torchvision's RandomCrop draws one position for the whole batch.
     """
 
     def __init__(self, padding: int) -> None:
@@ -39,7 +42,7 @@ class CropEach(v2.Transform):
 
 
 class FlipEach(v2.Transform):
-    """Mirror each image of a batch with probability 1/2; torchvision's flip mirrors all or none."""
+    """Flip each image of a batch horizontally with probability 1/2; torchvision's flip mirrors all or none."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return {"flip": torch.rand(len(flat_inputs[0])) < 0.5}
@@ -49,11 +52,17 @@ class FlipEach(v2.Transform):
 
 
 class RandAugmentAround(v2.Transform):
-    """RandAugment (Cubuk et al. 2020) with a magnitude drawn from a normal distribution, two operations."""
+    """RandAugment with two operations and a normally distributed magnitude (Cubuk et al. 2020, arXiv 1909.13719).
+
+    Args:
+        mean, std: of the magnitude, on torchvision's scale from 0 to 30 (timm's runs to 10: its m9 std 0.5 is 27, 1.5).
+    """
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
         self.mean, self.std = mean, std
+        # torchvision fixes the magnitude at construction, so there is a transform for each of its 31 levels. It always
+        # applies its operations, where timm's "rand-m9-mstd0.5-inc1" applies each with probability 1/2.
         self.levels = torch.nn.ModuleList(v2.RandAugment(magnitude=level) for level in range(31))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -63,10 +72,10 @@ class RandAugmentAround(v2.Transform):
 
 
 class ResizedCropEach(v2.Transform):
-    """Cut a rectangle out of each image at random and resize it to the old size.
+    """Crop a random rectangle from each image and resize it to the original size.
 
     Args:
-        least: share of the image's area that the rectangle has at least.
+        least: smallest area of the rectangle as a share of the image's, in (0, 1].
     """
 
     def __init__(self, least: float) -> None:
@@ -79,7 +88,10 @@ class ResizedCropEach(v2.Transform):
 
 
 class InGroups(v2.Transform):
-    """Apply transforms that draw once a call to small groups of a batch, so that each group has its own draw."""
+    """Apply transforms to small groups of a batch.
+
+    torchvision's transforms draw their parameters once per call, so each group gets its own.
+    """
 
     def __init__(self, transforms: Sequence[torch.nn.Module], group: int) -> None:
         super().__init__()
@@ -91,7 +103,12 @@ class InGroups(v2.Transform):
 
 
 def augmentation(settings: ImageAugment, mean: Sequence[float], std: Sequence[float]) -> v2.Compose:
-    """uint8 images B×channels×height×width → augmented and normalised float32 images of the same shape."""
+    """Return the transform from uint8 images B×channels×height×width to augmented and normalised float32 images.
+
+    Args:
+        settings: augmentation, applied in the order of the paper's recipe.
+        mean, std: of the channels, on a scale of 0 to 1.
+    """
     steps: list[torch.nn.Module] = []
     if settings.crop_padding:
         steps.append(CropEach(settings.crop_padding))
@@ -108,13 +125,17 @@ def augmentation(settings: ImageAugment, mean: Sequence[float], std: Sequence[fl
     if drawn:
         steps.append(InGroups(drawn, settings.images_per_draw))
     steps += [v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)]
-    if settings.erasing:
+    if settings.erasing:  # after the normalisation, so that erased rectangles have the value 0: the mean
         steps.append(InGroups([v2.RandomErasing(settings.erasing)], settings.images_per_draw))
     return v2.Compose(steps)
 
 
 def mixing(settings: ImageAugment, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Mixup and cutmix on a whole batch: images and labels (class indices) → images and targets (probabilities)."""
+    """Return mixup and cutmix of a whole batch: images and class indices B → images and probabilities B×classes.
+
+    Without either, labels stay class indices.
+    """
+    # torchvision pairs example i with i - 1, so with repeated augmentation most copies are mixed with each other
     choices: list[torch.nn.Module] = []
     weights = []
     if settings.mixup:
@@ -129,12 +150,12 @@ def mixing(settings: ImageAugment, classes: int) -> Callable[[Tensor, Tensor], t
 
 
 class ImagePreparation:
-    """See `nacbench.data.live.Preparation`: stored uint8 ``images`` → the tokenizer's normalised ``image``.
+    """Converts stored uint8 ``images`` to the tokenizer's normalised ``image``; see `nacbench.data.live.Preparation`.
 
     Args:
         settings: augmentation in training.
         mean, std: of the channels, on a scale of 0 to 1.
-        classes: how many there are, for mixup and cutmix.
+        classes: number of classes, for mixup and cutmix.
     """
 
     def __init__(self, settings: ImageAugment, mean: Sequence[float], std: Sequence[float], classes: int) -> None:

@@ -1,10 +1,11 @@
-"""The fifteen corruptions of Hendrycks and Dietterich 2019 (arXiv 1903.12261), for images of any size, written anew.
+"""Image corruptions: the fifteen kinds of ImageNet-C (Hendrycks and Dietterich 2019, arXiv 1903.12261) at any size.
 
-What each corruption does follows the paper; amounts, textures (frost is drawn, not photographed) and code are this
-suite's own, so numbers compare within the suite and not with ImageNet-C or CIFAR-10-C.
+The kinds follow the paper; amounts, textures (frost is generated, not photographed) and code are this suite's own, so
+scores are comparable within the suite, but not with ImageNet-C or CIFAR-10-C. The package imagecorruptions 1.1.2 cannot
+be used: its impulse noise ignores NumPy's seed, and glass blur, Gaussian blur and fog raise with scikit-image 0.26.
 
-Inside, images are float32 N×C×H×W from 0 to 1; a corruption may leave that range. The side is the shorter of H and W.
-Every operation works on each image alone: no sum, FFT length or kernel size may depend on the rest of the batch.
+Internally images are float32 N×C×H×W in [0, 1]; a corruption may leave that range. "Side" is the shorter of H and W.
+Every operation treats each image alone: no sum, FFT length or kernel size may depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from nacbench.errors import UserError, unknown
 from nacbench.seeds import seed_for
 
 SEVERITIES = (1, 2, 3, 4, 5)
-VERSION = 1  # counts up whenever an image would come out otherwise
+VERSION = 1  # increase it with every change that changes an image: it is part of the task's version
 _LEAST_SIDE = 8
-_VALUES_AT_ONCE = 2**20  # bounds the memory and keeps intermediate arrays near the processor's cache
+_VALUES_AT_ONCE = 2**20  # values per portion: bounds memory and keeps intermediate arrays in the processor's cache
 
-_Draws = Iterable[np.random.Generator]  # one for each image, to be gone through once; none is made until then
+_Draws = Iterable[np.random.Generator]  # lazy: one generator per image, made on iteration, which happens at most once
 
 
 def corrupt(
     images: np.ndarray, name: str, severity: int, indices: Sequence[int] | np.ndarray, seed: int = 0
 ) -> np.ndarray:
-    """Images with one corruption. Each depends on its own pixels and index only, not on the rest of the batch.
+    """Apply a corruption to images. The result for an image depends on its pixels and index, not on the batch.
 
     Args:
-        images: uint8 N×C×H×W; C is 1 (grey) or 3 (red, green, blue), H and W are 8 or more.
+        images: uint8 N×C×H×W; C is 1 (grey) or 3 (red, green, blue), H and W at least 8.
         name: one of `CORRUPTIONS`.
         severity: 1 (mild) to 5.
-        indices: N numbers that name the images; an image's random draws come from its own, with all other arguments.
-        seed: of all draws.
+        indices: N integers that identify the images; with name, severity and seed they seed the random numbers.
+        seed: of the random numbers.
 
     Returns:
         A new uint8 array N×C×H×W.
 
     Raises:
-        UserError: an unknown name, a severity outside 1 to 5, other images than these, or not N whole numbers.
+        UserError: if the name is unknown, or severity, images or indices are not as described.
     """
     if name not in _TABLE:
         raise unknown("corruption", name, CORRUPTIONS)
@@ -75,7 +76,8 @@ def _check(images: np.ndarray, indices: Sequence[int] | np.ndarray) -> None:
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:
-    # a bit more than 0.5: means of a few bytes often end in 0.5, and all machines should round them alike
+    # 0.501 instead of 0.5: means of a few bytes are often exactly halfway, where float errors would decide the rounding
+    # differently on different machines
     return (images.clip(0, 1) * 255 + 0.501).astype(np.uint8)
 
 
@@ -92,13 +94,13 @@ def _gaussian_noise(images: np.ndarray, std: float, draws: _Draws) -> np.ndarray
 
 
 def _shot_noise(images: np.ndarray, photons: float, draws: _Draws) -> np.ndarray:
-    """Poisson noise of a sensor that counts this many photons where the image is white."""
+    """Add the Poisson noise of a sensor that counts ``photons`` photons where the image is white."""
     counts = [draw.poisson(image * photons) for image, draw in zip(images, draws, strict=True)]
     return np.stack(counts).astype(np.float32) / photons
 
 
 def _impulse_noise(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
-    """Half of this share of all values becomes 0, half becomes 1."""
+    """Set a share of all values to 0 or 1, half each."""
     chance = np.stack([draw.random(images.shape[1:], dtype=np.float32) for draw in draws])
     return np.where(chance < share, chance < share / 2, images)
 
@@ -107,29 +109,30 @@ def _impulse_noise(images: np.ndarray, share: float, draws: _Draws) -> np.ndarra
 
 
 def _defocus_blur(images: np.ndarray, radius: float, draws: _Draws) -> np.ndarray:
-    """Each point becomes a disc; its radius is in sides."""
+    """Spread each point to a disc; the radius is a fraction of the side."""
     radius *= _side(images)
-    along = np.linspace(-radius, radius, 21 + 4 * math.ceil(radius))  # half a pixel apart, or less
+    along = np.linspace(-radius, radius, 21 + 4 * math.ceil(radius))  # at most half a pixel apart
     square = np.stack(np.meshgrid(along, along, indexing="ij"))
     rows, columns = square[:, None, np.hypot(*square) <= radius]
     return _convolved(images, _kernels(rows, columns, reach=math.ceil(radius)))
 
 
 def _glass_blur(images: np.ndarray, distance: float, draws: _Draws) -> np.ndarray:
-    """Each pixel shows a place near its own, up to this distance in sides both ways, then a slight Gaussian blur.
+    """Displace each pixel randomly by up to ``distance`` (a fraction of the side), then blur slightly.
 
-    Places lie between pixels too, so small images are not torn apart as they are where whole pixels trade places.
+    Displacements are fractions of pixels; ImageNet-C swaps whole pixels, which destroys small images.
     """
     from scipy.ndimage import gaussian_filter
 
     distance *= _side(images)
     shape = (2, *images.shape[2:])
     shift = np.stack([draw.uniform(-distance, distance, shape) for draw in draws])
+    # sigma 0 on the first two axes: gaussian_filter skips them, so that images and channels are not mixed
     return gaussian_filter(_displaced(images, shift), (0, 0, distance / 4, distance / 4))
 
 
 def _displaced(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Each pixel shows what lies shift (N×2×H×W: down, right, in pixels) away, bilinearly, mirrored at the borders."""
+    """Resample images at each pixel plus shift (N×2×H×W: down, right, in pixels): bilinear, mirrored at the borders."""
     from scipy.ndimage import map_coordinates
 
     places = np.indices(images.shape[2:]) + shift
@@ -141,22 +144,22 @@ def _displaced(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def _motion_blur(images: np.ndarray, length: float, draws: _Draws) -> np.ndarray:
-    """Each point becomes a line in a random direction; its length is in sides."""
+    """Spread each point along a line in a random direction; the length is a fraction of the side."""
     angles = np.array([draw.uniform(0, math.pi) for draw in draws])
     return _streaked(images, length * _side(images), angles)
 
 
 def _streaked(images: np.ndarray, length: float, angles: np.ndarray) -> np.ndarray:
-    """Motion blur centred on each point: length in pixels, N angles from the horizontal."""
+    """Apply motion blur centred on each point; length in pixels, N angles from the horizontal in radians."""
     along = length * np.linspace(-0.5, 0.5, 4 * math.ceil(length) + 1)
     rows, columns = np.sin(angles)[:, None] * along, np.cos(angles)[:, None] * along
     return _convolved(images, _kernels(rows, columns, reach=math.ceil(length / 2)))
 
 
 def _kernels(rows: np.ndarray, columns: np.ndarray, reach: int) -> np.ndarray:
-    """Kernels N×K×K, K = 2·reach + 1, that spread a pixel evenly over points, N×points offsets in pixels.
+    """Return kernels N×K×K, K = 2·reach + 1, that spread a pixel evenly over points (N×points offsets in pixels).
 
-    A point between pixels counts bilinearly for the four around it, so a blur grows smoothly from none.
+    A point between pixels is divided bilinearly among the four around it, so that a blur grows smoothly from none.
     """
     grid = np.arange(-reach, reach + 1)
     near_row = (1 - abs(rows[..., None] - grid)).clip(0)
@@ -165,7 +168,7 @@ def _kernels(rows: np.ndarray, columns: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _convolved(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Each image convolved with its kernel (or all with one), mirrored at its borders."""
+    """Convolve each image with its kernel (or all with one), mirrored at the borders, by FFT."""
     from scipy import fft
 
     height, width = images.shape[2:]
@@ -174,19 +177,20 @@ def _convolved(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     padded = np.pad(images, [(0, 0), (0, 0), (reach, reach), (reach, reach)], mode="symmetric")
     shape = [fft.next_fast_len(length, real=True) for length in padded.shape[2:]]
     spectrum = fft.rfft2(padded, shape) * fft.rfft2(kernels[:, None], shape)
-    # what the FFT carries over the border falls on the first 2·reach rows and columns, which are cut off
+    # The FFT's convolution is circular; what wraps around is in the first 2·reach rows and columns, which are cut off
     return fft.irfft2(spectrum, shape)[..., size - 1 : size - 1 + height, size - 1 : size - 1 + width]
 
 
 def _zoom_blur(images: np.ndarray, most: float, draws: _Draws) -> np.ndarray:
-    """Mean of the image at magnifications from 1 to the largest, about a pixel apart at the border."""
+    """Average the image over magnifications from 1 to ``most``."""
+    # steps of about a pixel at the border
     factors = np.linspace(1, most, 4 + math.ceil((most - 1) * _side(images) / 2))
     total = sum((_magnified(images, float(factor)) for factor in factors), start=np.zeros_like(images))
     return total / len(factors)
 
 
 def _magnified(images: np.ndarray, factor: float) -> np.ndarray:
-    """The middle of the images at the full size, bilinearly."""
+    """Magnify the centre of images to their full size, bilinearly."""
     for axis in (2, 3):
         length = images.shape[axis]
         middle = (length - 1) / 2
@@ -201,7 +205,7 @@ def _magnified(images: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _snow(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
-    """A whitish veil and falling flakes: the peaks of smoothed noise, streaked. All of it grows with the amount."""
+    """Add a whitish veil and falling flakes (peaks of smoothed noise, with motion blur); both grow with the amount."""
     from scipy.ndimage import gaussian_filter
 
     side = _side(images)
@@ -215,7 +219,7 @@ def _snow(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
 
 
 def _frost(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
-    """Ice needles in three directions 60° apart, thickest in patches and toward the borders."""
+    """Cover images with ice needles in three directions 60° apart, thickest in patches and towards the borders."""
     height, width = images.shape[2:]
     drawn = [(draw.standard_normal((4, height, width), dtype=np.float32), draw.random()) for draw in draws]
     noise = np.stack([noise for noise, _ in drawn])
@@ -230,22 +234,22 @@ def _frost(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
 
 
 def _fog(images: np.ndarray, density: float, draws: _Draws) -> np.ndarray:
-    """Light grey that hides the image by Koschmieder's law: exp(-density · depth) of it is left, at depths about 1."""
+    """Blend with light grey by Koschmieder's law: a share exp(-density · depth) of the image remains (depth ≈ 1)."""
     noise = np.stack([draw.standard_normal((1, *images.shape[2:]), dtype=np.float32) for draw in draws])
     depth = (1 + 0.4 * _fractal(noise)).clip(0.2, 2)
     return 0.9 + (images - 0.9) * np.exp(-density * depth)
 
 
 def _fractal(noise: np.ndarray, angles: np.ndarray | None = None) -> np.ndarray:
-    """White noise N×M×H×W → noise with an amplitude of frequency**-1.5, mean 0 and standard deviation 1.
+    """Filter white noise N×M×H×W to an amplitude of frequency**-1.5, with mean 0 and standard deviation 1.
 
-    With angles (N×M, from the horizontal) its features are drawn out along them.
+    With angles (N×M, from the horizontal, in radians) the features are elongated along them.
     """
     from scipy import fft
 
     rows, columns = fft.fftfreq(noise.shape[2])[:, None], fft.rfftfreq(noise.shape[3])
     frequency = np.hypot(rows, columns)
-    frequency[0, 0] = np.inf  # no mean
+    frequency[0, 0] = np.inf  # weight 0: removes the mean, and avoids a division by zero
     weight = frequency**-1.5
     if angles is not None:
         angles = angles[..., None, None]
@@ -255,7 +259,7 @@ def _fractal(noise: np.ndarray, angles: np.ndarray | None = None) -> np.ndarray:
 
 
 def _standard(fields: np.ndarray) -> np.ndarray:
-    """Fields N×M×H×W, each with mean 0 and standard deviation 1."""
+    """Standardise each field of N×M×H×W to mean 0 and standard deviation 1."""
     flat = fields.reshape(*fields.shape[:2], -1)
     flat = flat - flat.mean(axis=2, keepdims=True)
     return (flat / flat.std(axis=2, keepdims=True)).reshape(fields.shape)
@@ -265,20 +269,20 @@ def _standard(fields: np.ndarray) -> np.ndarray:
 
 
 def _brightness(images: np.ndarray, more: float, draws: _Draws) -> np.ndarray:
-    """A higher value in the sense of hue, saturation and value; what is black becomes grey."""
+    """Raise the value of the HSV colour model; black becomes grey."""
     value = images.max(axis=1, keepdims=True)
     brighter = (value + more).clip(0, 1)
     return np.where(value > 0, images * (brighter / value.clip(1 / 255)), brighter)
 
 
 def _contrast(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
-    """Each channel keeps this share of its distance from its mean over the image."""
+    """Scale each channel's deviation from its mean over the image by ``share``."""
     mean = images.reshape(*images.shape[:2], -1).mean(axis=2)[..., None, None]
     return mean + share * (images - mean)
 
 
 def _elastic_transform(images: np.ndarray, shift: float, draws: _Draws) -> np.ndarray:
-    """Each pixel shows a place away by a smooth random field; the shift is the field's standard deviation in sides."""
+    """Displace pixels by a smooth random field whose standard deviation is ``shift`` (a fraction of the side)."""
     from scipy.ndimage import gaussian_filter
 
     side = _side(images)
@@ -288,13 +292,13 @@ def _elastic_transform(images: np.ndarray, shift: float, draws: _Draws) -> np.nd
 
 
 def _pixelate(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
-    """Means over blocks; there are this share of a side's pixels of them along it."""
+    """Replace blocks by their means; there are ``share`` times as many blocks as pixels along each axis."""
     height, width = images.shape[2:]
     return _blocks(height, share) @ images @ _blocks(width, share).T
 
 
 def _blocks(length: int, share: float) -> np.ndarray:
-    """length×length weights that give each pixel the mean of the block that its centre lies in."""
+    """Return weights length×length that give each pixel the mean of the block that contains its centre."""
     blocks = round(length * share)
     edge = np.arange(blocks + 1)[:, None] * (length / blocks)
     pixel = np.arange(length)
@@ -309,7 +313,7 @@ def _jpeg_compression(images: np.ndarray, quality: float, draws: _Draws) -> np.n
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """uint8 C×H×W, encoded and decoded."""
+    """Encode an image uint8 C×H×W as JPEG and decode it."""
     from PIL import Image
 
     channels, height, width = image.shape
@@ -336,5 +340,5 @@ _TABLE: dict[str, tuple[_Operation, tuple[float, float, float, float, float]]] =
     "pixelate": (_pixelate, (0.85, 0.7, 0.57, 0.46, 0.37)),
     "jpeg-compression": (_jpeg_compression, (65, 45, 30, 20, 12)),
 }
-#: Their names, as `corrupt` takes them.
+#: Names of the corruptions, as arguments of `corrupt`.
 CORRUPTIONS: tuple[str, ...] = tuple(_TABLE)

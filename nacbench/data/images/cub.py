@@ -1,4 +1,4 @@
-"""CUB-200-2011 from its own lists and photographs."""
+"""Reader of CUB-200-2011: its text lists and photographs (Wah et al. 2011)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")
 
 
 def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
-    """``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; decoded once.
+    """Return ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; decoded once, then cached.
 
     Args:
-        folder: with the three lists and ``images``.
-        shape: of the images.
+        folder: has the three lists and ``images``.
+        shape: channels, height and width to fit the images to.
 
     Raises:
-        UserError: if a list or an image is missing or broken; the message names the file and the line.
+        UserError: if a list or an image is missing or broken; names the file and the line.
     """
     stamp = "\n".join(f"{folder / name} {(folder / name).stat().st_mtime_ns}" for name in LISTS)
     return cached_arrays(f"cub-{shape[1]}", stamp, lambda: _decode(folder, shape))
@@ -34,14 +34,16 @@ def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarra
     for split, flag in (("train", "1"), ("test", "0")):
         ids = [number for number in names if training.get(number) == flag]
         if not ids:
-            raise UserError(f"{folder / LISTS[2]} has no {split} images (flag {flag})")
+            raise UserError(
+                f"{folder / LISTS[2]} has no {split} images (flag {flag}); delete {folder} and fetch it again"
+            )
         arrays[f"{split}_images"] = np.stack([read_image(folder / "images" / names[number], shape) for number in ids])
         arrays[f"{split}_labels"] = np.array([_label(folder, labels, number) for number in ids], dtype=np.int16)
     return arrays
 
 
 def _read_list(path: Path) -> dict[str, str]:
-    """The lines ``<number> <value>`` of a list."""
+    """Read the lines ``<number> <value>`` of a list."""
     rows: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -59,4 +61,4 @@ def _label(folder: Path, labels: Mapping[str, str], number: str) -> int:
     value = labels.get(number, "")
     if not value.isdecimal() or not 1 <= int(value) <= 200:
         raise UserError(f"{folder / LISTS[1]}: the class of image {number} is {value or 'missing'!r}, not 1 to 200")
-    return int(value) - 1
+    return int(value) - 1  # the file counts classes from 1

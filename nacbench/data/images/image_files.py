@@ -1,4 +1,4 @@
-"""Images that lie as files in one folder a class: found, checked, and read when they are asked for."""
+"""Reader of image folders (one folder per class): list, check, and decode images eagerly or on access."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp")
 def read_image(
     file: Path | IO[bytes], shape: tuple[int, int, int], name: str | None = None, *, crop: bool = True
 ) -> np.ndarray:
-    """One image as uint8 channels×height×width, resized (bicubic) to the shape.
+    """Read an image as uint8 channels×height×width, resized to the shape (bicubic).
 
     Args:
-        file: its path, or its open content.
-        shape: channels, height and width.
-        name: of the image in errors; its path by default.
-        crop: keep the proportions: cover the shape and cut out the middle; else stretch the whole image over it.
+        file: path, or open binary file.
+        shape: channels (1 or 3), height and width.
+        name: name of the image in errors; its path by default.
+        crop: keep the aspect ratio and crop the centre; otherwise stretch the whole image.
 
     Raises:
-        UserError: if it cannot be read whole.
+        UserError: if the image is truncated, damaged or of an unknown format.
     """
     from PIL import Image, ImageOps
 
@@ -38,6 +38,7 @@ def read_image(
             image = opened.convert("L" if channels == 1 else "RGB")
             fit = ImageOps.fit if crop else Image.Image.resize
             fitted = fit(image, (width, height), Image.Resampling.BICUBIC)
+    # Besides OSError, Pillow raises SyntaxError (broken PNG chunks) and ValueError for damaged files
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             f"image {name or file} cannot be read: {error}; delete it and fetch or copy it again"
@@ -47,12 +48,12 @@ def read_image(
 
 
 class ImageFiles:
-    """Image files that behave like an array N×channels×height×width: read and fitted when they are taken.
+    """Image files as a lazy array uint8 N×channels×height×width: images are decoded when they are indexed.
 
     Args:
-        folder: what the names are relative to.
-        names: N relative paths, as bytes (so that they can be stored in an array).
-        shape: channels, height and width that every image is fitted to.
+        folder: base of the relative paths.
+        names: N relative paths as bytes, which NumPy stores without pickle.
+        shape: channels, height and width to fit every image to.
         crop: see `read_image`.
     """
 
@@ -74,7 +75,7 @@ class ImageFiles:
 
 
 def class_folders(folder: Path) -> list[Path]:
-    """The folders, one a class, sorted by name.
+    """Return the class folders in a folder, sorted by name.
 
     Raises:
         UserError: if there are none.
@@ -86,10 +87,10 @@ def class_folders(folder: Path) -> list[Path]:
 
 
 def image_names(folder: Path, classes: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The images of some class folders: paths relative to ``folder`` (bytes, sorted) and the number of their class.
+    """List the images of class folders: relative paths (bytes, sorted by class and name) and class numbers.
 
     Raises:
-        UserError: if a class has none.
+        UserError: if a class has no images.
     """
     names: list[bytes] = []
     labels: list[int] = []
@@ -107,16 +108,16 @@ def _hidden(path: Path, place: Path) -> bool:
 
 
 def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[int, int, int]) -> Arrays:
-    """The splits of a data set that has one folder a split and in it one a class; images are read when taken.
+    """Return the splits of a data set with folders ``<split>/<class>/``; images are decoded on access.
 
     Args:
         name: of the data set, in the cache.
-        folder: where it lies.
-        splits: our name of each split → its folder's.
-        shape: of the images.
+        folder: of the data set.
+        splits: name of each split → name of its folder.
+        shape: channels, height and width to fit the images to.
 
     Raises:
-        UserError: if a split's folder is missing, or has other classes than the first.
+        UserError: if a split's folder is missing, or its classes differ from the first split's.
     """
     from nacbench.data.mirror.cache import Arrays, cached_arrays
 
@@ -148,15 +149,15 @@ def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[
 
 
 def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[int, int, int]) -> Arrays:
-    """The images of some class folders, decoded once: ``images`` (uint8, N×C×H×W), ``labels`` and ``class_names``.
+    """Return the images of some classes: ``images`` (uint8 N×C×H×W), ``labels`` and ``class_names``.
 
-    Images are stretched to the shape, whole.
+    Images are decoded once, then cached; they are stretched to the shape without cropping.
 
     Args:
         name: of the data set, in the cache.
         folder: has a folder for each class.
-        classes: which of them.
-        shape: of the images.
+        classes: the folders to read.
+        shape: channels, height and width of the result.
 
     Raises:
         UserError: if a class has no folder or no images, or an image is broken.
@@ -178,10 +179,10 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
 
 
 def image_bytes(image: Any, where: str) -> bytes:
-    """The bytes of an image as the hub's Parquet files keep it: bare, or as ``{"bytes": …, "path": …}``.
+    """Return the encoded image in a cell of a hub's Parquet file: bytes, or ``{"bytes": …, "path": …}``.
 
     Raises:
-        UserError: if there are none.
+        UserError: if the cell has no bytes.
     """
     content = image.get("bytes") if isinstance(image, Mapping) else image
     if not isinstance(content, bytes):

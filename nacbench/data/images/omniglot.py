@@ -1,4 +1,4 @@
-"""Omniglot's two small background sets, from one Parquet file or from the folders of its makers."""
+"""Reader of Omniglot's two small background sets: a Parquet file, or the original folders (Lake et al. 2015)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from nacbench.errors import UserError
 PARQUET = "images_background_small.parquet"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
-TRAIN_DRAWERS = 16  # of the 20 that drew each character; two for validation, two for test
+TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
 
 
 def read_omniglot(folder: Path) -> Arrays:
-    """Characters as uint8 images N×1×28×28, ink bright; the alphabets, sorted by name, fall into three parts.
+    """Return characters as uint8 images N×1×28×28 with bright ink, split by alphabet.
 
-    The first ones are for training: ``train_…``, ``validation_…`` and ``test_…`` have different drawers of the same
-    characters. One eighth of the alphabets (``search_…``) and the last quarter (``novel_…``) are held out whole.
+    Alphabets are sorted by name. The first ones are for training: ``train_…``, ``validation_…`` and ``test_…`` have
+    different drawers of the same characters. One eighth of the alphabets (``search_…``) and the last quarter
+    (``novel_…``) are held out for low-shot adaptation.
 
     Raises:
-        UserError: if there are too few alphabets, or an image is broken.
+        UserError: if there are fewer than four alphabets, or an image is broken.
     """
     file = folder / PARQUET
     stamps = [file] if file.exists() else sorted(folder.glob("images_background*/*"))
@@ -40,7 +41,9 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
         drawings.setdefault((alphabet, character), {})[drawer] = image
     alphabets = sorted({alphabet for alphabet, _ in drawings})
     if len(alphabets) < 4:
-        raise UserError(f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out")
+        raise UserError(
+            f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: fetch omniglot again"
+        )
     novel = max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
     parts = {
@@ -61,7 +64,7 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
 def _training(
     characters: list[tuple[str, str]], drawings: Mapping[tuple[str, str], Mapping[int, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """The training alphabets' characters, by drawer in three splits."""
+    """Return the training alphabets' characters, split by drawer into train, validation and test."""
     arrays = {"class_names": np.array([f"{alphabet}/{name}".encode() for alphabet, name in characters])}
     for split, chosen in (
         ("train", range(1, TRAIN_DRAWERS + 1)),
@@ -78,7 +81,7 @@ def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray
 
 
 def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
-    """Alphabet, character, drawer (from 1) and image of every drawing, in a fixed order."""
+    """Yield alphabet, character, drawer (from 1) and image of every drawing, sorted by the first three."""
     file = folder / PARQUET
     if file.exists():
         import pyarrow as pa
@@ -91,7 +94,9 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
         for number, row in enumerate(rows):
             wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
             if wrong:
-                raise UserError(f"{file}, row {number}: {wrong[0]} is {row[wrong[0]]!r}")
+                raise UserError(
+                    f"{file}, row {number}: {wrong[0]} is {row[wrong[0]]!r}, not of type {COLUMNS[wrong[0]].__name__}"
+                )
         rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
         for row in rows:
             where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"
@@ -102,6 +107,7 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
                 _image(io.BytesIO(image_bytes(row["image"], where)), where),
             )
         return
+    # In the original folders the position of a file among its character's is the drawer's number
     for place in sorted(folder.glob("images_background*/*/character*")):
         for number, path in enumerate(sorted(place.glob("*.png")), start=1):
             yield place.parent.name, place.name, number, _image(path, str(path))
@@ -115,4 +121,4 @@ def _image(file: Any, where: str) -> np.ndarray:
             small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"image {where} cannot be read: {error}") from error
-    return 255 - np.asarray(small, dtype=np.uint8)[None]
+    return 255 - np.asarray(small, dtype=np.uint8)[None]  # the originals have black ink on white

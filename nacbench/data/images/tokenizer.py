@@ -1,4 +1,4 @@
-"""Images to tokens: a patch stem, one ConvNeXt block, a halving convolution, and learned position channels."""
+"""Image tokenizer: patch stem, one ConvNeXt block, strided convolution, and learned position channels."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,13 @@ from nacbench.contracts.spec import Tokens
 
 
 class DepthwiseConv(nn.Conv2d):
-    """A depthwise convolution, in full precision where a CPU's autocast asks for less: in bf16 its backward pass is
-    slower there."""
+    """Depthwise convolution that runs in float32 under CPU autocast.
+
+    On a CPU its backward pass in bf16 is slower than in float32 (8 to 10 ms per training step, docs/speed.md).
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×height×width → the same."""
+        """Return the convolution of x, B×C×height×width, in the same shape."""
         if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
@@ -24,9 +26,9 @@ class ImageTokenizer(nn.Module):
 
     Args:
         shape: channels, height and width of an image.
-        patch: P, size and stride of the stem's convolution; a token covers 2P × 2P pixels.
-        width: channels of the stem; twice as many after the halving convolution.
-        position_dim: learned channels that say where a token lies, concatenated to it.
+        patch: P, size and stride of the stem's convolution; a token covers 2P×2P pixels.
+        width: channels of the stem; the strided convolution doubles them.
+        position_dim: number of learned position channels, concatenated to each token.
     """
 
     no_weight_decay = ("position",)
@@ -34,7 +36,8 @@ class ImageTokenizer(nn.Module):
     def __init__(self, shape: tuple[int, int, int], patch: int, width: int, position_dim: int) -> None:
         super().__init__()
         channels, height, side = shape
-        block = CNBlock(width, layer_scale=1.0, stochastic_depth_prob=0.0)  # 1e-6 is for networks of many blocks
+        # ConvNeXt's own layer scale of 1e-6 is for many blocks; with one block it only delays learning (docs/design.md)
+        block = CNBlock(width, layer_scale=1.0, stochastic_depth_prob=0.0)
         block.block[0] = DepthwiseConv(width, width, kernel_size=7, padding=3, groups=width)
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, kernel_size=patch, stride=patch),
@@ -44,10 +47,12 @@ class ImageTokenizer(nn.Module):
             nn.Conv2d(width, 2 * width, kernel_size=2, stride=2),
         )
         grid = (height // (2 * patch), side // (2 * patch))
+        # Unit normals: at 0.02, usual for *added* embeddings, concatenated channels are drowned by the patch's own
+        # (digits, 300 steps: NAC 34 % instead of 69 %)
         self.position = nn.Parameter(torch.randn(position_dim, *grid))
 
     def forward(self, image: Tensor) -> Tokens:
-        """Normalised images B×channels×height×width → tokens B×V×(2·width + position_dim), row by row."""
+        """Return tokens B×V×(2·width + position_dim), row by row, for normalised images B×channels×height×width."""
         features = self.stem(image)
         position = self.position.to(features.dtype).expand(len(image), -1, -1, -1)
         grid = torch.cat([features, position], dim=1)

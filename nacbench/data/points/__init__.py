@@ -1,1 +1,1 @@
-"""Point clouds: their task, recipe, tokenizer, augmentation, generators and readers."""
+"""Point clouds: task, recipe, tokenizer, augmentation, generators and readers of meshes."""

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches of point clouds; all draws come from torch's CPU generator."""
+"""Point-cloud augmentation of whole batches (rotation, scaling, shift, jitter), with torch's global CPU generator."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class PointPreparation:
-    """See `nacbench.data.live.Preparation`: some of the stored points, in training augmented.
+    """Subsamples and, in training, augments point clouds; see `nacbench.data.live.Preparation`.
 
     Args:
         settings: augmentation in training.
-        count: points that are taken of each cloud.
+        count: number of points V to take from each cloud.
     """
 
     def __init__(self, settings: PointAugment, count: int) -> None:
@@ -29,17 +29,18 @@ class PointPreparation:
         return {"points": augment(some_points(inputs["points"], self._count), self._settings)}, labels
 
     def plain(self, inputs: Inputs, first: int) -> Inputs:
-        return {"points": inputs["points"][:, : self._count].float()}  # they were stored in random order
+        return {"points": inputs["points"][:, : self._count].float()}  # a random sample: points are stored shuffled
 
 
 def some_points(clouds: Tensor, count: int) -> Tensor:
-    """So many points of each cloud, drawn without replacement: B×P×3 → float32 B×count×3."""
+    """Sample ``count`` points of each cloud without replacement: B×P×3 → float32 B×count×3."""
+    # The indices of the largest of P uniform numbers are a uniform sample without replacement
     chosen = torch.rand(clouds.shape[:2]).topk(count, dim=1).indices
     return clouds.gather(1, chosen.unsqueeze(-1).expand(-1, -1, 3)).float()
 
 
 def augment(clouds: Tensor, settings: PointAugment) -> Tensor:
-    """Turned, scaled, shifted and jittered clouds B×V×3, each with its own draw."""
+    """Return rotated, scaled, shifted and jittered clouds B×V×3, with separate random parameters for each cloud."""
     batch = len(clouds)
     if settings.turn:
         angle = (2 * torch.rand(batch) - 1) * settings.turn * math.pi

@@ -1,4 +1,4 @@
-"""Meshes in ModelNet's layout, ``<class>/<split>/*.off``, each sampled to points once."""
+"""Reader of mesh data sets in ModelNet's layout, ``<class>/<split>/*.off``; meshes are sampled to points, once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from nacbench.seeds import seed_for
 
 
 def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
-    """Arrays of both splits: ``…_points`` (float32, N×points×3, in the unit ball), ``…_labels``; and ``class_names``.
+    """Return ``…_points`` (float32 N×points×3 in the unit ball) and ``…_labels`` of both splits, and ``class_names``.
 
     Args:
-        name: of the data set, in the cache; the points' seed.
-        folder: with ``<class>/train/*.off`` and ``<class>/test/*.off``.
-        points: sampled from each surface.
+        name: of the data set, for the cache and as part of the sampling seeds.
+        folder: has ``<class>/train/*.off`` and ``<class>/test/*.off``.
+        points: number of points to sample from each surface.
 
     Raises:
-        UserError: if a class lacks a split, or a mesh is broken; the message names the file.
+        UserError: if a class lacks a split, or a mesh is broken; names the folder or file.
     """
     files = mesh_files(folder)
     stamp = "\n".join(f"{path} {path.stat().st_size}" for own in files.values() for path, _ in own)
@@ -39,7 +39,7 @@ def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
 
 
 def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
-    """The meshes of each split with the number of their class, sorted by path."""
+    """List the meshes of each split with their class numbers, sorted by path."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
     for label, place in enumerate(classes):
@@ -55,6 +55,7 @@ def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
     from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 
     vertices, faces = read_mesh(path)
+    # A seed per file: its points do not depend on which other meshes are there
     seed = seed_for(name, str(path.relative_to(folder)))
     try:
         return unit_ball(sample_surface(vertices, faces, points, seed))

@@ -1,4 +1,4 @@
-"""From triangle meshes to point clouds: OFF files, points drawn from a surface, clouds in the unit ball."""
+"""Triangle meshes to point clouds: read OFF files, sample surfaces uniformly, normalise to the unit ball."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from nacbench.errors import UserError
 
 
 def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (float32, V×3) and triangles (int64, F×3, numbers of vertices) of an OFF file in text form.
+    """Read a text OFF file: vertices (float32 V×3) and triangles (int64 F×3, vertex indices).
 
-    The header may be glued to the counts, as in some files of ModelNet; comments, blank lines and colours are skipped.
-    Polygons with more corners become fans of triangles; those with fewer have no surface and are left out. Triangles
-    are ordered by the corners of the polygon that they come from, then as in the file.
+    The counts may follow "OFF" on the same line, as in some files of ModelNet. Comments, blank lines and colours are
+    skipped. Polygons with more than three corners are split into fans of triangles; those with fewer are dropped.
+    Triangles are ordered by the number of corners of their polygon, then as in the file.
 
     Raises:
-        UserError: if the file cannot be read or is broken; the message names it and says what is wrong.
+        UserError: if the file cannot be read or is broken; names the file and the reason.
     """
-    # torch-geometric's read_off is no help here. It loses the last face where the final newline is missing and every
-    # polygon with more than four corners, takes the colours of faces for corners and checks nothing, all silently;
-    # it fails on comments and blank lines; and it takes about twenty times as long.
+    # Not torch-geometric's read_off (2.8.1): without an error it loses the last face if the final newline is missing
+    # and every polygon with more than four corners, and takes colours of faces for corners; it fails on comments and
+    # blank lines; and it takes about twenty times as long.
     try:
-        return _parsed(path.read_text(encoding="utf-8-sig"))
+        return _parsed(path.read_text(encoding="utf-8-sig"))  # -sig: some editors write a byte order mark
     except UnicodeDecodeError as error:
         raise UserError(f"mesh {path}: not a text file") from error
     except OSError as error:
@@ -34,19 +34,19 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample_surface(vertices: np.ndarray, faces: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Points drawn independently and uniformly by area: float32, count×3, in random order.
+    """Sample points independently and uniformly by area: float32 count×3, in random order.
 
     Args:
         vertices: V×3, finite.
-        faces: F×3, numbers of vertices. Triangles without area are never chosen.
-        count: at least 0.
-        seed: decides all draws; no global generator is used.
+        faces: F×3, vertex indices. Triangles without area are never chosen.
+        count: number of points, at least 0.
+        seed: of the random numbers; no global generator is used.
 
     Raises:
         ValueError: if the surface has no area.
     """
-    # torch-geometric's SamplePoints sums areas in float32: with 200,000 triangles the shares are off by about 0.3 %,
-    # with a million by 2 %, and which points are drawn depends on the number of threads.
+    # Not torch-geometric's SamplePoints (2.8.1): it sums areas in float32, so that the shares are off by about 0.3 %
+    # with 200,000 triangles and by 2 % with a million, and the points depend on the number of threads.
     origin, first, second = _edges(vertices, faces)
     cumulative = np.cumsum(_areas(first, second))
     if not len(cumulative) or not cumulative[-1] > 0:
@@ -54,18 +54,19 @@ def sample_surface(vertices: np.ndarray, faces: np.ndarray, count: int, seed: in
     rng = np.random.default_rng(seed)
     chosen = np.searchsorted(cumulative, rng.random(count) * cumulative[-1], side="right")
     along = rng.random((2, count, 1))
-    outside = along.sum(axis=0) > 1  # in the other half of the parallelogram: turned back into the triangle
+    outside = along.sum(axis=0) > 1  # in the other half of the parallelogram: reflect it into the triangle
     along = np.where(outside, 1 - along, along)
     points: np.ndarray = origin[chosen] + along[0] * first[chosen] + along[1] * second[chosen]
     return points.astype(np.float32)
 
 
 def unit_ball(points: np.ndarray) -> np.ndarray:
-    """Each cloud (…×P×3) moved so that its mean is 0 and scaled so that its farthest point has norm 1; float32.
+    """Centre each cloud …×P×3 at its mean and scale it so that its farthest point has norm 1; return float32.
 
     Raises:
         ValueError: if all points of a cloud coincide, or a cloud has none.
     """
+    # Tested on the points as given: after centring, rounding leaves coinciding points slightly apart
     if (points == points[..., :1, :]).all(axis=(-2, -1)).any():
         raise ValueError("all points of a cloud coincide")
     wide = points.astype(np.float64)
@@ -76,7 +77,11 @@ def unit_ball(points: np.ndarray) -> np.ndarray:
 
 
 def _parsed(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """What `read_mesh` gives; raises ValueError that says what is wrong."""
+    """Parse an OFF file's text as `read_mesh` does.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
     lines = [line for line in (raw.partition("#")[0].strip() for raw in text.split("\n")) if line]
     if not lines or not lines[0].startswith("OFF"):
         raise ValueError(f"not an OFF file; its first line is {lines[0][:40] if lines else ''!r}")
@@ -85,21 +90,24 @@ def _parsed(text: str) -> tuple[np.ndarray, np.ndarray]:
     count, face_count = _counts(lines[0] if lines else "")
     lines = lines[1:]
     if len(lines) != count + face_count:
-        raise ValueError(f"it announces {count} vertices and {face_count} faces, but {len(lines)} lines follow")
+        raise ValueError(
+            f"its header declares {count} vertices and {face_count} faces, but {len(lines)} lines follow, not "
+            f"{count + face_count}"
+        )
     vertices = _table(lines[:count], range(3), "the coordinates of vertices", np.float32)
     if not np.isfinite(vertices).all():
         raise ValueError("a coordinate is not finite")
     faces = _triangles(lines[count:], count)
     if faces.min() < 0 or faces.max() >= count:
         wrong = faces.min() if faces.min() < 0 else faces.max()
-        raise ValueError(f"a face has the vertex {wrong}, but vertices are numbered 0 to {count - 1}")
+        raise ValueError(f"a face has the vertex {wrong}, but the vertices are numbered from 0 to {count - 1}")
     if not _areas(*_edges(vertices, faces)[1:]).sum() > 0:
         raise ValueError("the surface has no area")
     return vertices, faces
 
 
 def _counts(line: str) -> tuple[int, int]:
-    """Numbers of vertices and faces; the number of edges is never needed and may be missing."""
+    """Parse the numbers of vertices and faces; the number of edges is ignored and may be missing."""
     words = line.split()
     if len(words) not in (2, 3) or not all(word.isdecimal() for word in words):
         raise ValueError(f"its counts of vertices, faces and edges are {line[:40]!r}")
@@ -110,10 +118,15 @@ def _counts(line: str) -> tuple[int, int]:
 
 
 def _triangles(lines: Sequence[str], vertices: int) -> np.ndarray:
-    """Lines ``corners, vertex, vertex …, colour`` as triangles F×3; vertices is their number."""
+    """Parse the lines of faces, ``corners, vertex, vertex …, colour``, into triangles F×3.
+
+    Args:
+        lines: one per face.
+        vertices: the number of vertices V.
+    """
     corners = _table(lines, range(1), "the corners of faces", np.int64)[:, 0]
     triangles = []
-    for size in np.unique(corners):
+    for size in np.unique(corners):  # polygons of equal size at a time, since loadtxt needs equal columns
         if not 0 < size <= vertices:
             raise ValueError(f"a face has {size} corners")
         if size >= 3:
@@ -134,12 +147,12 @@ def _table(lines: Sequence[str], columns: range, what: str, dtype: type[np.gener
 
 
 def _edges(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One corner of each triangle and the two edges that start there, each float64 F×3."""
+    """Return one corner of each triangle and the two edges that start there, each float64 F×3."""
     origin, second, third = vertices.astype(np.float64)[faces.T]
     return origin, second - origin, third - origin
 
 
 def _areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Areas of the triangles between two edges F×3."""
+    """Return the areas F of the triangles between two edges F×3."""
     areas: np.ndarray = np.linalg.norm(np.cross(first, second), axis=-1) / 2
     return areas

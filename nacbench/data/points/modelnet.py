@@ -1,4 +1,4 @@
-"""What ModelNet10 and ModelNet40 share."""
+"""ModelNet: base class of the tasks ModelNet10 and ModelNet40 (Wu et al. 2015, arXiv 1406.5670)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
     from nacbench.data.mirror.source import Archive
 
+# Anisotropic scale, shift and jitter as is usual for ModelNet; the paper does not state its augmentation
 STANDARD = PointAugment(scale=0.2, shift=0.1, jitter=0.01)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelNetTask(PointTask):
-    """A ModelNet. Points are sampled uniformly from each mesh's surface, once, and brought into the unit ball.
+    """Base class of ModelNet tasks: points sampled uniformly from each mesh's surface, once, in the unit ball.
 
-    Objects stand upright and aligned, so training does not turn them. A copy with only some of the classes is taken
-    too; the record says so.
+    Objects are upright and aligned, so training does not rotate them. A copy with only some of the classes is accepted
+    and marked as partial in the record.
     """
 
     licence = "for academic use; copyright of the models is their makers'"

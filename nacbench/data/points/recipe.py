@@ -1,4 +1,4 @@
-"""How point clouds are trained on: a recipe with their augmentation."""
+"""Training recipe for point clouds: training hyper-parameters with point-cloud augmentation."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,7 +6,7 @@ from nacbench.contracts.recipe import Fraction, Recipe
 
 
 class PointAugment(BaseModel):
-    """Augmentation of training clouds, in this order. Everything is off by default."""
+    """Augmentation of training clouds, applied in this order. Everything is off by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -17,6 +17,6 @@ class PointAugment(BaseModel):
 
 
 class PointRecipe(Recipe):
-    """A recipe with augmentation for point clouds."""
+    """Training hyper-parameters for point clouds, with augmentation."""
 
     augment: PointAugment = Field(default_factory=lambda: PointAugment())

@@ -1,6 +1,6 @@
-"""Parts of objects: first plain solids, then parts with random details. Lengths are in metres, z is up.
+"""Mesh primitives and furniture parts for `nacbench.data.points.shapes`. Lengths are in metres, z points up.
 
-A part is a triangle mesh: vertices (float64, V×3) and faces (int64, F×3). ``at`` is the middle of its underside.
+A part is a triangle mesh: vertices (float64 V×3) and faces (int64 F×3). ``at`` is the centre of its underside.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ BOX_FACES = np.array([face for a, b, c, d in BOX_SIDES for face in ((a, b, c), (
 
 
 def merged(parts: Sequence[Mesh]) -> Mesh:
-    """One mesh of all parts, as they are: surfaces inside one another stay."""
+    """Concatenate parts to one mesh; overlapping surfaces are not merged."""
     starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts[:-1])])
     faces = [own + start for (_, own), start in zip(parts, starts, strict=True)]
     return np.concatenate([vertices for vertices, _ in parts]), np.concatenate(faces)
 
 
 def box(width: float, depth: float, height: float, at: Place = ORIGIN) -> Mesh:
-    """A box along the axes; width is along x, depth along y."""
+    """Return an axis-aligned box; width is along x, depth along y."""
     return BOX_CORNERS * (width, depth, height) + at, BOX_FACES
 
 
 def revolved(profile: Sequence[tuple[float, float]] | np.ndarray, at: Place = ORIGIN, sides: int = 24) -> Mesh:
-    """The surface that a line in the half plane of (radius ≥ 0, height) leaves when it is turned about the vertical.
+    """Return a surface of revolution: a profile of (radius ≥ 0, height) rotated about the vertical axis.
 
     Args:
-        profile: K×2. A solid starts and ends on the axis.
-        sides: of the polygon that stands for the circle; with 4, they are along the axes.
+        profile: K×2; of a closed solid it starts and ends on the axis.
+        at: position of the profile's origin.
+        sides: of the polygon that approximates the circle; 4 gives axis-aligned sides.
     """
     radius, height = np.asarray(profile, dtype=np.float64).T
     angle = 2 * np.pi * (np.arange(sides) + 0.5) / sides
@@ -44,29 +45,29 @@ def revolved(profile: Sequence[tuple[float, float]] | np.ndarray, at: Place = OR
     vertices[..., :2] = radius[:, None, None] * ring
     vertices[..., 2] = height[:, None]
     faces = _strip_faces(len(radius), sides)
-    faces = faces[:, np.stack([radius[:-1] > 0, radius[1:] > 0], axis=1)]  # a ring on the axis is a point
+    faces = faces[:, np.stack([radius[:-1] > 0, radius[1:] > 0], axis=1)]  # on the axis triangles have no area
     return vertices.reshape(-1, 3) + at, faces.reshape(-1, 3)
 
 
 def cylinder(radius: float, height: float, at: Place = ORIGIN, top: float | None = None, sides: int = 24) -> Mesh:
-    """A closed cylinder, or a cone cut off where it has the radius ``top``."""
+    """Return a closed cylinder, or a truncated cone with radius ``top`` at its upper end."""
     above = radius if top is None else top
     return revolved([(0, 0), (radius, 0), (above, height), (0, height)], at, sides)
 
 
 def ring(radius: float, thickness: float, at: Place = ORIGIN) -> Mesh:
-    """A torus that lies flat; ``at`` is its middle, thickness the diameter of its tube."""
+    """Return a horizontal torus; ``at`` is its centre, thickness the diameter of its tube."""
     angle = np.linspace(0, 2 * np.pi, 9)
     return revolved(np.stack([radius + np.cos(angle) * thickness / 2, np.sin(angle) * thickness / 2], axis=-1), at)
 
 
 def tube(path: Sequence[Place] | np.ndarray, radius: float, end: float | None = None, sides: int = 8) -> Mesh:
-    """An open tube along a path P×3 that lies in a plane; its radius changes evenly to ``end``, if that is given."""
+    """Return an open tube along a planar path P×3; its radius changes linearly to ``end``, if given."""
     points = np.asarray(path, dtype=np.float64)
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=-1, keepdims=True)
     across = np.zeros(3)
-    across[np.abs(along).max(axis=0).argmin()] = 1.0  # the axis that the path has least to do with
+    across[np.abs(along).max(axis=0).argmin()] = 1.0  # the axis least parallel to the path: no cross product is 0
     first = np.cross(along, across)
     first /= np.linalg.norm(first, axis=-1, keepdims=True)
     second = np.cross(along, first)
@@ -78,7 +79,7 @@ def tube(path: Sequence[Place] | np.ndarray, radius: float, end: float | None = 
 
 
 def cushion(width: float, depth: float, height: float, at: Place = ORIGIN) -> Mesh:
-    """A box with its edges rounded off, bulging a little."""
+    """Return a box with rounded edges and slightly bulging sides (a superellipsoid)."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 9)
     vertices, faces = revolved(np.stack([np.abs(np.cos(angle)), np.sin(angle)], axis=-1), sides=16)
     vertices = np.sign(vertices) * np.abs(vertices) ** 0.4
@@ -86,7 +87,7 @@ def cushion(width: float, depth: float, height: float, at: Place = ORIGIN) -> Me
 
 
 def arc(start: Place, end: Place, bulge: Place, points: int = 9) -> np.ndarray:
-    """Half an ellipse from start to end, points×3; the middle is off the straight line by ``bulge``."""
+    """Return half an ellipse from start to end, points×3; its middle is offset from the straight line by ``bulge``."""
     angle = np.linspace(0, np.pi, points)[:, None]
     middle, half = np.add(start, end) / 2, np.subtract(end, start) / 2
     path: np.ndarray = middle - np.cos(angle) * half + np.sin(angle) * np.asarray(bulge)
@@ -94,7 +95,7 @@ def arc(start: Place, end: Place, bulge: Place, points: int = 9) -> np.ndarray:
 
 
 def smooth(profile: Sequence[tuple[float, float]], rounds: int = 2) -> np.ndarray:
-    """A line K×2 with its corners cut off so many times; its two ends stay. A corner given twice stays sharp."""
+    """Smooth a line K×2 by cutting its corners (Chaikin 1974); both ends stay, and a corner given twice stays sharp."""
     line = np.asarray(profile, dtype=np.float64)
     for _ in range(rounds):
         cut = np.stack([0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]], axis=1)
@@ -103,13 +104,13 @@ def smooth(profile: Sequence[tuple[float, float]], rounds: int = 2) -> np.ndarra
 
 
 def stretched(mesh: Mesh, x: float = 1.0, y: float = 1.0) -> Mesh:
-    """The mesh with its two horizontal coordinates multiplied."""
+    """Scale a mesh horizontally."""
     vertices, faces = mesh
     return vertices * (x, y, 1.0), faces
 
 
 def leaning(mesh: Mesh, angle: float, foot: Place) -> Mesh:
-    """The mesh turned about the line along x through ``foot``, so that what is above it goes back (towards +y)."""
+    """Rotate a mesh about the line along x through ``foot``, so that parts above it lean back (towards +y)."""
     vertices, faces = mesh
     x, y, z = (vertices - foot).T
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -117,7 +118,7 @@ def leaning(mesh: Mesh, angle: float, foot: Place) -> Mesh:
 
 
 def facing(mesh: Mesh, angle: float) -> Mesh:
-    """The mesh turned about the vertical through the origin."""
+    """Rotate a mesh about the vertical axis through the origin."""
     vertices, faces = mesh
     x, y, z = vertices.T
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -125,36 +126,36 @@ def facing(mesh: Mesh, angle: float) -> Mesh:
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
-    """True with this probability."""
+    """Return True with the given probability."""
     return bool(rng.random() < probability)
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number between the two."""
+    """Return a uniform random number in [low, high)."""
     return float(rng.uniform(low, high))
 
 
 def several(rng: np.random.Generator, *ranges: tuple[float, float]) -> list[float]:
-    """A number from each of these ranges."""
+    """Return a uniform random number from each range."""
     return [between(rng, low, high) for low, high in ranges]
 
 
 def spread(count: int, width: float) -> list[float]:
-    """So many evenly spaced numbers, the outer ones at half the width to both sides of 0."""
+    """Return ``count`` evenly spaced numbers from -width/2 to width/2."""
     return [float(number) for number in np.linspace(-width / 2, width / 2, count)]
 
 
 def board_or_disc(
     rng: np.random.Generator, width: float, depth: float, height: float, z: float, is_round: bool
 ) -> Mesh:
-    """A seat or the top of a table: a board, a cushion or, if it is round, an elliptic disc."""
+    """Return a seat or table top: a board, a cushion or, if round, an elliptic disc."""
     if is_round:
         return stretched(cylinder(0.5, height, (0, 0, z)), width, depth)
     return (cushion if chance(rng, 0.25) else box)(width, depth, height, (0, 0, z))
 
 
 def legs(rng: np.random.Generator, width: float, depth: float, height: float, thickness: float) -> list[Mesh]:
-    """Legs at the corners of a rectangle: straight, splayed or tapering, some with bars from one to the next."""
+    """Return legs at the corners of a rectangle: straight, splayed or tapering, some with stretchers between them."""
     splay, taper = float(rng.choice([1.0, 1.0, 1.1, 1.25])), float(rng.choice([1.0, 1.0, 0.6]))
     sides = 4 if chance(rng, 0.5) else 8
     x, y = width / 2, depth / 2
@@ -172,14 +173,14 @@ def legs(rng: np.random.Generator, width: float, depth: float, height: float, th
 
 
 def tripod(rng: np.random.Generator, height: float, top: float, bottom: float, thickness: float) -> list[Mesh]:
-    """Three or five legs around the axis, from the radius ``top`` above to ``bottom`` on the ground."""
+    """Return three or five legs around the axis, from the radius ``top`` at the top to ``bottom`` on the ground."""
     count = 3 if chance(rng, 0.7) else 5
     leg = tube([(top, 0, height), (bottom, 0, 0)], thickness / 2)
     return [facing(leg, 2 * np.pi * step / count + np.pi / 2) for step in range(count)]
 
 
 def pedestal(rng: np.random.Generator, radius: float, height: float) -> list[Mesh]:
-    """One column in the middle on a disc, a cone or a star of feet."""
+    """Return a central column on a disc, a cone or a star of feet."""
     column, low = several(rng, (0.07, 0.2), (0.03, 0.12))
     low *= height
     foot = radius * between(rng, 0.7, 1.0)
@@ -196,7 +197,7 @@ def pedestal(rng: np.random.Generator, radius: float, height: float) -> list[Mes
 
 
 def stand(rng: np.random.Generator, width: float, depth: float, height: float, is_round: bool) -> list[Mesh]:
-    """What a seat or a small table stands on, up to this height."""
+    """Return what a seat or small table stands on, up to the given height: pedestal, tripod or legs."""
     kind = rng.random()
     if kind < 0.22:
         return pedestal(rng, min(width, depth) / 2, height)
@@ -209,7 +210,7 @@ def stand(rng: np.random.Generator, width: float, depth: float, height: float, i
 
 
 def backrest(rng: np.random.Generator, width: float, y: float, z: float, height: float) -> list[Mesh]:
-    """The back of a seat, from z upwards: a panel, or posts with upright or level bars."""
+    """Return the back of a seat, from z upwards: a panel, or posts with vertical or horizontal bars."""
     thickness = between(rng, 0.015, 0.04)
     kind = rng.random()
     if kind < 0.3:
@@ -230,7 +231,7 @@ def backrest(rng: np.random.Generator, width: float, y: float, z: float, height:
 
 
 def armrests(rng: np.random.Generator, width: float, depth: float, z: float) -> list[Mesh]:
-    """Two armrests at the sides of a seat whose top is at z, each on a post in front."""
+    """Return two armrests beside a seat whose top is at z, each on a post at the front."""
     height, thickness = several(rng, (0.16, 0.26), (0.025, 0.06))
     length = depth * between(rng, 0.6, 1.0)
     parts = []
@@ -241,7 +242,7 @@ def armrests(rng: np.random.Generator, width: float, depth: float, z: float) -> 
 
 
 def drawers(rng: np.random.Generator, width: float, depth: float, height: float) -> list[Mesh]:
-    """A chest below one end of a desk, with a knob on each of its drawers."""
+    """Return a chest of drawers below one end of a desk, with a knob on each drawer."""
     wide, tall = several(rng, (0.2, 0.35), (0.3, 0.9))
     x, bottom = (0.42 - wide / 2) * width, height * (1 - tall)
     parts = [box(wide * width, 0.8 * depth, tall * height, (x, 0, bottom))]
@@ -253,7 +254,7 @@ def drawers(rng: np.random.Generator, width: float, depth: float, height: float)
 
 
 def lampshade(rng: np.random.Generator, radius: float, height: float, z: float) -> Mesh:
-    """An open cone, a drum, a half ball or a ball."""
+    """Return a lampshade: an open cone, a drum, a hemisphere or a sphere."""
     kind = rng.random()
     if kind < 0.6:
         return revolved([(radius, 0), (radius * between(rng, 0.35, 1.0), height)], (0, 0, z))
@@ -263,7 +264,7 @@ def lampshade(rng: np.random.Generator, radius: float, height: float, z: float) 
 
 
 def bulges(rng: np.random.Generator, radius: float, height: float) -> list[tuple[float, float]]:
-    """Two to four points of a curved outline between the bottom and this height."""
+    """Return two to four points of a curved outline between the bottom and the given height."""
     count = int(rng.integers(2, 5))
     return [
         (radius * between(rng, 0.35, 1.0), height * (step + between(rng, -0.3, 0.3)) / (count + 1))
@@ -272,14 +273,14 @@ def bulges(rng: np.random.Generator, radius: float, height: float) -> list[tuple
 
 
 def walled(outside: np.ndarray | Sequence[tuple[float, float]], wall: float) -> np.ndarray:
-    """The outline of an open vessel with a wall: up the outside, down the inside to its floor."""
+    """Return the profile of an open vessel with a wall: up the outside, down the inside to the floor."""
     outer = np.asarray(outside, dtype=np.float64)
     inner = np.stack([outer[:, 0] - wall, outer[:, 1].clip(outer[0, 1] + wall)], axis=-1)[::-1]
     return np.concatenate([outer, inner]).clip([0, 0], None)
 
 
 def handle(rng: np.random.Generator, outline: np.ndarray, low: float, high: float) -> Mesh:
-    """A bent handle on the side of a vessel with this outline (rising), between two heights."""
+    """Return a bent handle on the side of a vessel, between two heights; heights of the outline must increase."""
     radius = np.interp(np.linspace(low, high, 9), outline[:, 1], outline[:, 0])
     start, end = 0.95 * float(radius[0]), 0.95 * float(radius[-1])
     out = float(radius.max()) - (start + end) / 2 + (high - low) * between(rng, 0.25, 0.5)
@@ -287,9 +288,9 @@ def handle(rng: np.random.Generator, outline: np.ndarray, low: float, high: floa
 
 
 def _strip_faces(rings: int, sides: int) -> np.ndarray:
-    """Triangles between each ring of vertices and the next, sides × (rings - 1) × 2 × 3.
+    """Return the triangles between each ring of vertices and the next, sides×(rings - 1)×2×3.
 
-    The first of the two triangles has its edge on the lower ring, the second on the upper one.
+    The first of the two triangles has an edge on the lower ring, the second on the upper one.
     """
     here = np.arange(sides)[:, None]
     there = (here + 1) % sides

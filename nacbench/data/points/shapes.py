@@ -1,7 +1,7 @@
-"""Generated objects of ten everyday families: the data of the task ``parametric-shapes``.
+"""Generator of 3-D objects in ten everyday families: the data of the task ``parametric-shapes``.
 
-Families share their parts and overlap in proportion: a low back makes a stool nearly a chair, a tall cup is nearly a
-vase. So no single measure tells them apart.
+Families share parts and overlap in proportions: a stool with a low back is nearly a chair, a tall cup nearly a vase. No
+single measurement tells them apart.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ from nacbench.data.points.shape_parts import (
 )
 from nacbench.seeds import seed_for
 
-STRETCH = 0.22  # logarithm of the largest change of an object's length, width or height as a whole
+STRETCH = 0.22  # largest change of an object's length, width or height, as a natural logarithm: a factor of 1.25
 
 
 def make_mesh(family: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """An object of a family in random proportions and with random details: vertices float32 V×3, faces int64 F×3.
+    """Generate an object with random proportions and details: vertices float32 V×3, faces int64 F×3.
 
-    It stands upright along z, in metres, in the family's own position: seats face -y, handles of vessels +x.
+    Lengths are in metres. Objects stand upright along z in a fixed orientation: seats face -y, handles of vessels +x.
 
     Args:
         family: one of `FAMILIES`.
-        rng: its draws decide everything.
+        rng: the only source of random numbers.
 
     Raises:
-        KeyError: for another family.
+        KeyError: for an unknown family.
     """
     vertices, faces = merged(MAKERS[family](rng))
     vertices = vertices * np.exp(rng.uniform(-STRETCH, STRETCH, 3))
@@ -64,19 +64,20 @@ def make_mesh(family: str, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def generate(per_family: int, points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Objects, family after family in turn: points float32 N×points×3 and labels int16 N, numbers in `FAMILIES`.
+    """Generate objects, families in turn: points float32 N×points×3 and labels int16 N, indices into `FAMILIES`.
 
-    Points are drawn uniformly by area, in random order, and brought into the unit ball. Example i depends on the seed
-    and i alone, so that a smaller set is the beginning of a larger one.
+    Points are sampled uniformly by area, in random order, and normalised to the unit ball. Example i depends only on
+    the seed and i, so that a smaller set is the beginning of a larger one.
 
     Args:
-        per_family: N is ten times that.
-        points: of each object, at least 2.
+        per_family: objects per family; N is ten times as many.
+        points: number of points per object, at least 2.
         seed: of the whole set.
     """
     labels = np.arange(per_family * len(FAMILIES), dtype=np.int64) % len(FAMILIES)
     clouds = np.empty((len(labels), points, 3), dtype=np.float32)
     for index, label in enumerate(labels):
+        # Separate seeds for mesh and points: the number of points does not change the object
         rng = np.random.default_rng(seed_for("parametric-shapes", "mesh", seed, index))
         vertices, faces = make_mesh(FAMILIES[label], rng)
         own_seed = seed_for("parametric-shapes", "points", seed, index)
@@ -85,7 +86,7 @@ def generate(per_family: int, points: int, seed: int) -> tuple[np.ndarray, np.nd
 
 
 def _chair(rng: np.random.Generator) -> list[Mesh]:
-    """A chair or a settee, its back low or high, with armrests, with sides or without."""
+    """Build a chair or settee with a low or high back; some with armrests or side panels."""
     width, depth, seat, thickness = several(rng, (0.38, 0.75), (0.38, 0.62), (0.28, 0.54), (0.02, 0.14))
     is_round = chance(rng, 0.2)
     top = seat + thickness
@@ -103,7 +104,7 @@ def _chair(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _stool(rng: np.random.Generator) -> list[Mesh]:
-    """A stool, low or for a bar, or a bench; some with a low back."""
+    """Build a low stool, bar stool or bench; some with a low back."""
     width, ratio, tall, thickness = several(rng, (0.28, 0.5), (0.7, 1.25), (0.7, 2.2), (0.02, 0.12))
     is_round = chance(rng, 0.6)
     depth, height = width if is_round else width * ratio, min(width * tall, 0.8)
@@ -118,7 +119,7 @@ def _stool(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _sofa(rng: np.random.Generator) -> list[Mesh]:
-    """From an armchair to a sofa for four; with or without arms, feet and a longer seat at one end."""
+    """Build anything from an armchair to a four-seat sofa; arms, feet and a chaise longue are optional."""
     width, depth, foot, base, seat = several(rng, (0.6, 2.2), (0.6, 1.1), (0.0, 0.3), (0.05, 0.28), (0.06, 0.2))
     back, back_height, arm, arm_height = several(rng, (0.06, 0.28), (0.15, 0.55), (0.05, 0.25), (0.1, 0.3))
     soft = cushion if chance(rng, 0.6) else box
@@ -141,7 +142,7 @@ def _sofa(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _bed(rng: np.random.Generator) -> list[Mesh]:
-    """A bed for one or two, some with boards at the head, the foot or a side, a few with four tall posts."""
+    """Build a single or double bed; some with headboard, footboard or side board, a few with four tall posts."""
     width, length, low, frame, mattress = several(rng, (0.65, 1.9), (1.6, 2.2), (0.05, 0.5), (0.04, 0.3), (0.06, 0.28))
     top = low + frame + mattress
     soft = cushion(0.96 * width, 0.97 * length, mattress, (0, 0, low + frame))
@@ -168,7 +169,7 @@ def _bed(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _table(rng: np.random.Generator) -> list[Mesh]:
-    """From a low table to a desk: on legs, on one column or on two boards; some with drawers or a lower shelf."""
+    """Build anything from a low table to a desk, on legs, a column or two boards; some with drawers or a shelf."""
     width, ratio, thickness = several(rng, (0.5, 2.0), (0.35, 1.0), (0.02, 0.1))
     height = between(rng, 0.3, min(0.95, 0.4 + 0.5 * width))
     depth = max(0.35, width * ratio)
@@ -193,7 +194,7 @@ def _table(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _shelf(rng: np.random.Generator) -> list[Mesh]:
-    """Boards between two sides or on four posts; some with a back or a cross behind, or a door below."""
+    """Build shelves between two sides or on four posts; some with a back, a cross brace or a door."""
     width, depth, height, board = several(rng, (0.4, 1.8), (0.2, 0.6), (0.35, 2.0), (0.015, 0.06))
     count, low = int(rng.integers(2, 6)), between(rng, 0.0, 0.3) * height
     levels = [float(level) for level in np.linspace(low, height - board, count)]
@@ -217,7 +218,7 @@ def _shelf(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _lamp(rng: np.random.Generator) -> list[Mesh]:
-    """A lamp for the floor or a table: with a shade above a stem, a tripod or a bulging foot, or with a bent arm."""
+    """Build a floor or table lamp: a shade on a stem, tripod or bulging foot, or a bent arm."""
     height = between(rng, 0.25, 1.7)
     radius = min(between(rng, 0.12, 0.32) * max(height, 0.5) ** 0.5, 0.45 * height)
     stem = between(rng, 0.012, 0.035) * max(0.6, height)
@@ -236,7 +237,7 @@ def _lamp(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _bent_lamp(rng: np.random.Generator, height: float, stem: float) -> list[Mesh]:
-    """An arm of two rods or a bow, and a cone at its end that shines down and outwards."""
+    """Build a lamp with an arm (two rods, or a bow) and a cone at its end that shines down and outwards."""
     reach, knee, foot = (size * height for size in several(rng, (0.2, 0.6), (-0.25, 0.1), (0.15, 0.3)))
     parts = [cylinder(foot, 0.04 * height)]
     if chance(rng, 0.4):
@@ -252,7 +253,7 @@ def _bent_lamp(rng: np.random.Generator, height: float, stem: float) -> list[Mes
 
 
 def _cup(rng: np.random.Generator) -> list[Mesh]:
-    """A cup, a mug, a tumbler or a goblet; some on a saucer."""
+    """Build a cup, mug, tumbler or goblet; some on a saucer."""
     radius, ratio, low, curve = several(rng, (0.03, 0.05), (1.0, 4.0), (0.5, 1.0), (0.75, 1.25))
     height, foot = radius * ratio, low * radius
     middle = (radius + foot) / 2 * curve
@@ -272,7 +273,7 @@ def _cup(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _bottle(rng: np.random.Generator) -> list[Mesh]:
-    """A bottle, a flask or a jug: round, flattened or square, open or with a cap."""
+    """Build a bottle, flask or jug: round, flattened or square, open or with a cap."""
     radius, height, shoulder, waist = several(rng, (0.03, 0.055), (0.1, 0.33), (0.3, 0.75), (0.7, 1.0))
     foot, neck, end = several(rng, (0.6, 1.0), (0.2, 0.75), (0.7, 0.92))
     thin, bend = neck * radius, shoulder + 0.6 * (end - shoulder)
@@ -292,7 +293,7 @@ def _bottle(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _vase(rng: np.random.Generator) -> list[Mesh]:
-    """A vase with a curved outline, round or square; some with two handles or with flowers."""
+    """Build a round or square vase with a curved outline; some with one or two handles, or flowers."""
     radius, ratio, foot, lip = several(rng, (0.06, 0.14), (1.3, 5.0), (0.35, 1.0), (0.3, 1.1))
     height = radius * ratio
     body = [(0, 0), (foot * radius, 0), (foot * radius, 0), *bulges(rng, radius, height)]
@@ -309,7 +310,7 @@ def _vase(rng: np.random.Generator) -> list[Mesh]:
 
 
 def _flowers(rng: np.random.Generator, height: float) -> list[Mesh]:
-    """One to four stems out of a vase, spread out, with a round blossom each."""
+    """Build one to four stems that spread out of a vase, each with a round blossom."""
     parts = []
     for _ in range(int(rng.integers(1, 5))):
         x, y, top, size = (share * height for share in several(rng, (-0.4, 0.4), (-0.4, 0.4), (1.2, 1.7), (0.06, 0.15)))
@@ -329,5 +330,5 @@ MAKERS: dict[str, Callable[[np.random.Generator], list[Mesh]]] = {
     "sofa": _sofa,
     "vase": _vase,
 }
-#: The names of the families, by label.
+#: Names of the families, indexed by label.
 FAMILIES: tuple[str, ...] = tuple(MAKERS)

@@ -1,4 +1,4 @@
-"""What all point-cloud tasks share: which points of a shape are taken, augmentation, and Fourier tokens."""
+"""Base class of point-cloud classification tasks: subsampling, augmentation, and Fourier features as tokens."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PointTask(ArrayTask):
-    """A classification task on point clouds; a concrete one says where its ``points`` (float, N×P×3) come from.
+    """A classification task on point clouds; a concrete task provides its ``points`` (float, N×P×3).
 
-    P points of every shape are stored; a training example takes some of them at random, a scored one a fixed choice.
+    P points of every shape are stored. Training samples V of them at random, scoring takes the first V.
 
     Attributes:
-        points: V, points that are taken of a shape.
-        bands: frequencies of a coordinate's Fourier features.
+        points: V, number of points per example.
+        bands: number of frequencies of a coordinate's Fourier features.
         highest_frequency: see `nacbench.data.points.tokenizer.PointTokenizer`.
-        visits: how often an epoch goes through the shapes; for data sets of a few shapes.
-        stored: P, points of a shape that are sampled from its surface, once.
+        visits: passes over the shapes per epoch, for data sets of few shapes.
+        stored: P, number of points sampled from each surface, once.
     """
 
     modality: ClassVar[str] = "points"
@@ -45,7 +45,7 @@ class PointTask(ArrayTask):
 
     def __post_init__(self) -> None:
         if self.points > self.stored:
-            raise ValueError(f"task.points = {self.points}: only {self.stored} points of a shape are stored")
+            raise ValueError(f"task.points = {self.points}: must be at most {self.stored}, the stored points per shape")
 
     def spec(self) -> TaskSpec:
         return TaskSpec(

@@ -1,4 +1,4 @@
-"""Point clouds to tokens: each point is a token, its coordinates as Fourier features."""
+"""Point-cloud tokenizer: one token per point, Fourier features of its coordinates."""
 
 from torch import Tensor, nn
 
@@ -7,11 +7,11 @@ from nacbench.nn.positions import fourier_features
 
 
 class PointTokenizer(nn.Module):
-    """Fourier position features of every point; nothing is learned.
+    """Fourier features of every point, without learned parameters.
 
     Args:
-        bands: frequencies a coordinate.
-        highest: the largest of them, as a sampling rate: its angle is π · highest/2 · x.
+        bands: number of frequencies per coordinate.
+        highest: sampling rate whose Nyquist frequency is the highest one: its angle is π · highest/2 · x.
     """
 
     def __init__(self, bands: int, highest: float) -> None:
@@ -20,5 +20,5 @@ class PointTokenizer(nn.Module):
         self.highest = highest
 
     def forward(self, points: Tensor) -> Tokens:
-        """Points B×V×3 in the unit ball → tokens B×V×3·(2·bands + 1)."""
+        """Return tokens B×V×3·(2·bands + 1) for points B×V×3 in the unit ball."""
         return Tokens(fourier_features(points, self.bands, self.highest))

@@ -1,1 +1,1 @@
-"""Images with a sentence: their task, tokenizer, generators and readers."""
+"""Images with a sentence (NLVR, NLVR2, synthetic scenes): task, tokenizer, generator and readers."""

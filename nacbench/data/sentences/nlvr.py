@@ -1,4 +1,4 @@
-"""NLVR from Parquet files with one row an example."""
+"""Reader of NLVR (Suhr et al. 2017) from Parquet files with one row per example."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from nacbench.data.sentences.task import encode_sentences
 from nacbench.errors import UserError
 
 COLUMNS = ("identifier", "sentence", "label", "image")
-HELD_OUT = 10  # one sentence in so many, where a validation split has to be made
+HELD_OUT = 10  # without a training split, every tenth sentence of the validation split is held out
 
 
 def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
-    """Images, sentences (word numbers) and labels of ``train``, ``validation`` and ``test``, and the ``vocabulary``.
+    """Return images, sentences (word numbers) and labels of ``train``, ``validation`` and ``test``, and ``vocabulary``.
 
-    ``has_train_split`` says whether the training examples are the data set's own, or part of its validation split.
+    ``has_train_split`` is false if the training examples are part of the data set's validation split.
+
+    Args:
+        folder: has ``<split>.parquet``.
+        shape: channels, height and width to fit the images to.
+        vocabulary, max_words: see `nacbench.data.sentences.task.SentenceImageTask`.
 
     Raises:
         UserError: if a file is broken.
@@ -45,7 +50,13 @@ def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_wo
 
 
 def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """Most of the rows, and those of every tenth sentence: a sentence with all its pictures is on one side."""
+    """Split off the rows of every tenth sentence; return the rest and those held out.
+
+    A sentence stays on one side with all its pictures: otherwise validation would score sentences seen in training.
+
+    Raises:
+        UserError: if there are fewer than ten sentences.
+    """
     numbers = {name: position for position, name in enumerate(dict.fromkeys(_sentence_id(row) for row in rows))}
     held = [numbers[_sentence_id(row)] % HELD_OUT == HELD_OUT - 1 for row in rows]
     if not any(held):
@@ -57,7 +68,7 @@ def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], li
 
 
 def _sentence_id(row: Mapping[str, Any]) -> str:
-    return str(row["identifier"]).partition("-")[0]
+    return str(row["identifier"]).partition("-")[0]  # identifiers are <sentence>-<picture>
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
@@ -84,7 +95,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 
 def row_image(row: Mapping[str, Any], file: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """The image in a row's column ``image``, as uint8 of this shape."""
+    """Return the image in a row's column ``image`` as uint8 of the given shape."""
     return read_image(
         io.BytesIO(image_bytes(row["image"], f"{file}, {row['identifier']}")), shape, f"{row['identifier']} in {file}"
     )

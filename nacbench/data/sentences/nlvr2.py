@@ -1,4 +1,4 @@
-"""NLVR2 from its own files: one JSON object a line, and two photographs an example."""
+"""Reader of NLVR2 (Suhr et al. 2019): JSON lines, and two photographs per example."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LABELS = {"False": 0, "True": 1}
 
 
 def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
-    """Images (both photographs side by side), sentences (word numbers) and labels of every split, and the vocabulary.
+    """Return images (both photographs side by side), sentences (word numbers) and labels by split, and the vocabulary.
 
     Args:
-        folder: with ``data/*.json`` and ``images/<split>/…``.
-        shape: of the pair; each photograph has half the width.
+        folder: has ``data/*.json`` and ``images/<split>/…``.
+        shape: channels, height and width of the pair; each photograph gets half the width.
         vocabulary, max_words: see `nacbench.data.sentences.task.SentenceImageTask`.
 
     Raises:
@@ -38,7 +38,7 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
         arrays: dict[str, np.ndarray] = {}
         for split, own in examples.items():
             place = folder / "images" / FOLDERS[split]
-            pairs: dict[Path, np.ndarray] = {}  # one pair of photographs serves several sentences
+            pairs: dict[Path, np.ndarray] = {}  # decoded once each: several sentences share a pair of photographs
             stems = [photograph_stem(place, example) for example in own]
             for stem in stems:
                 if stem not in pairs:
@@ -53,10 +53,10 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
 
 
 def read_examples(file: Path) -> list[dict[str, Any]]:
-    """The examples of a split, checked.
+    """Read and check the examples of a split.
 
     Raises:
-        UserError: names the file, the line and what is wrong with it.
+        UserError: if the file or a line is broken; names the file, the line and the reason.
     """
     examples = []
     try:
@@ -67,10 +67,10 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
         where = f"{file}, line {number}"
         try:
             example = json.loads(line)
-        except ValueError as error:  # a UnicodeDecodeError is one, too
+        except ValueError as error:  # includes JSONDecodeError and UnicodeDecodeError
             raise UserError(f"{where} is not JSON: {error}") from error
         if not isinstance(example, dict):
-            raise UserError(f"{where} is {example!r}, not an object")
+            raise UserError(f"{where} is {example!r:.60}, not a JSON object")
         missing = [key for key in ("identifier", "sentence", "label") if not isinstance(example.get(key), str)]
         if missing:
             raise UserError(f"{where} has no text under {missing[0]!r}")
@@ -83,14 +83,17 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
 
 
 def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
-    """Where the two photographs of an example lie, without ``-img0.png``.
+    """Return the path of an example's two photographs, without ``-img0.png``.
 
-    The identifier ``split-set-pair-sentence`` without its last part names the pair; training photographs lie in
+    The identifier is ``split-set-pair-sentence``; without its last part it names the pair. Training photographs lie in
     numbered directories.
+
+    Raises:
+        UserError: if identifier or directory cannot be part of such a path.
     """
     name = example["identifier"].rpartition("-")[0]
-    if "/" in name or not name:
-        raise UserError(f"identifier {example['identifier']!r} does not name a photograph")
+    if "/" in name or not name:  # a path from a file must not lead out of the data set's folder
+        raise UserError(f"identifier {example['identifier']!r} is not of the form split-set-pair-sentence")
     directory = example.get("directory")
     if directory is None:
         return place / name

@@ -1,4 +1,4 @@
-"""Drawing scenes: three grey boxes side by side, each with nine places for a square, a circle or a triangle."""
+"""Renderer of synthetic scenes: three grey boxes side by side, each with nine places for a coloured shape."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from nacbench.data.sentences.scene_language import Item, Scene
 from nacbench.errors import UserError
 
 PAINT = {"yellow": (240, 200, 20), "blue": (20, 110, 240), "black": (15, 15, 15)}
-BOX, RULE = 205, 255  # grey of the boxes, and of the line around each
-FINER = 8  # sub-pixels along a side, for smooth edges
+BOX, RULE = 205, 255  # grey levels of the boxes and of the lines around them
+FINER = 8  # sub-pixels per pixel side, for anti-aliasing
 
 
 def draw(scenes: Sequence[Scene], side: int = 24) -> np.ndarray:
-    """Pictures uint8 N×3×side×(3·side).
+    """Draw scenes as images uint8 N×3×side×(3·side).
 
     Args:
-        scenes: what to draw.
-        side: pixels along a box; a multiple of 8, at least 24.
+        scenes: N scenes.
+        side: side of a box in pixels; a multiple of 8, at least 24.
 
     Raises:
-        UserError: if the side cannot be.
+        UserError: for any other side.
     """
     if side < 24 or side % 8:
-        raise UserError(f"side = {side}: a box has at least 24 pixels along its side, and a multiple of 8")
+        raise UserError(f"side = {side}: it must be a multiple of 8 and at least 24 (pixels per box)")
     empty = np.full((3, side, 3 * side), BOX, dtype=np.float32)
     empty[:, [0, -1]] = RULE
     empty[:, :, [edge for box in range(3) for edge in (box * side, (box + 1) * side - 1)]] = RULE
@@ -40,7 +40,7 @@ def draw(scenes: Sequence[Scene], side: int = 24) -> np.ndarray:
 
 
 def centre(item: Item, side: int) -> tuple[int, int]:
-    """The pixel, row and column in the whole picture, that an item's middle is at the lower right corner of."""
+    """Return row and column, in the whole picture, of the pixel whose upper left corner is the item's centre."""
     cell = (side - 2) / 3
     row, column = (1 + round(cell * (place + 0.5)) for place in (item.row, item.column))
     return row, item.box * side + column
@@ -57,7 +57,7 @@ def _paint(canvas: np.ndarray, item: Item, side: int) -> None:
 
 @cache
 def _stencil(shape: str, radius: int) -> np.ndarray:
-    """How much of each pixel a shape covers, from 0 to 1: 2·radius × 2·radius."""
+    """Return the share of each pixel that a shape covers, in [0, 1]: float32 2·radius×2·radius."""
     steps = (np.arange(2 * radius * FINER) + 0.5) / (radius * FINER) - 1
     x, y = steps[None, :], steps[:, None]  # from -1 to 1, y downwards
     inside = {

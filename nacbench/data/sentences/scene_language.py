@@ -1,4 +1,4 @@
-"""Statements about scenes of three boxes: what they mean, and how they are said."""
+"""Statements about synthetic scenes: their meaning (true or false of a scene) and two English sentences for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUMBERS = ("no", "one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in a scene: box, row and column of the box's 3×3 places (counted from 0, top left), shape, colour."""
+    """One item of a scene: box, row and column among the box's 3×3 places (from 0, top left), shape and colour."""
 
     box: int
     row: int
@@ -28,38 +28,38 @@ Scene = Sequence[Item]
 
 @dataclass(frozen=True)
 class Kind:
-    """Some items: of a shape, of a colour, or both; None stands for any."""
+    """A kind of items: of a shape, a colour, or both; None stands for any."""
 
     shape: str | None
     colour: str | None
 
     def fits(self, item: Item) -> bool:
-        """Whether an item is one of them."""
+        """Whether an item is of this kind."""
         return self.shape in (None, item.shape) and self.colour in (None, item.colour)
 
     def count(self, scene: Scene, box: int | None = None) -> int:
-        """How many a scene has, or one of its boxes."""
+        """Return the number of items of this kind in a scene, or in one of its boxes."""
         return sum(self.fits(item) for item in scene if box in (None, item.box))
 
     def noun(self, number: int = 1) -> str:
-        """``blue circle``, ``yellow items`` …"""
+        """Return the noun phrase: ``blue circle``, ``yellow items``, …"""
         words = [self.colour, self.shape or "item"]
         return " ".join(word for word in words if word) + ("s" if number != 1 else "")
 
 
 class Statement(Protocol):
-    """Something that is true of a scene or not, and sentences that say it."""
+    """A statement that is true or false of a scene, with sentences that express it."""
 
     def holds(self, scene: Scene) -> bool:
-        """Whether it is true."""
+        """Whether the statement is true of the scene."""
 
     def sentences(self) -> tuple[str, str]:
-        """Two ways to say it: the plain one, and another with the same meaning."""
+        """Return two sentences with this meaning: a plain one and a paraphrase."""
 
 
 @dataclass(frozen=True)
 class Exactly:
-    """There are so many of a kind in the whole picture."""
+    """The picture has exactly ``number`` items of a kind."""
 
     number: int
     kind: Kind
@@ -78,7 +78,7 @@ class Exactly:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """There are so many of a kind in the whole picture, or more."""
+    """The picture has at least ``number`` items of a kind."""
 
     number: int
     kind: Kind
@@ -95,7 +95,7 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class InBox:
-    """A box has one of a kind, or more."""
+    """A box has at least one item of a kind."""
 
     box: int
     kind: Kind
@@ -110,7 +110,7 @@ class InBox:
 
 @dataclass(frozen=True)
 class CountInBox:
-    """A box has exactly so many of a kind."""
+    """A box has exactly ``number`` items of a kind."""
 
     number: int
     box: int
@@ -126,7 +126,7 @@ class CountInBox:
 
 @dataclass(frozen=True)
 class AllAre:
-    """There are items of a shape, and all of them have a colour."""
+    """There is an item of the shape, and all items of the shape have the colour."""
 
     shape: str
     colour: str
@@ -141,7 +141,7 @@ class AllAre:
 
 @dataclass(frozen=True)
 class Above:
-    """Somewhere an item of a kind is in a higher row than one of another kind, in the same box."""
+    """In some box an item of one kind is in a higher row than an item of another kind."""
 
     upper: Kind
     lower: Kind

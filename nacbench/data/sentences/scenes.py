@@ -1,10 +1,10 @@
-"""Generated scenes and sentences: pictures of three boxes, and whether a sentence is true of them.
+"""Generator of synthetic NLVR: pictures of three boxes with a sentence that is true or false of them.
 
-Neither the picture nor the sentence alone tells the answer, by construction. For every example two statements of the
-same form are drawn, S and its foil, from a distribution that does not change when they are swapped; then scenes until
-one is true of exactly one of them: of S where the answer shall be yes, of the foil where it shall be no. The sentence
-says S. So pictures for yes and for no have the very same distribution, and so do sentences, as no pair is ever given
-up.
+By construction neither the picture nor the sentence alone predicts the answer. For every example two statements of the
+same form are drawn, S and its foil, from a distribution that does not change when the two are swapped. Then scenes are
+drawn until exactly one of the two is true: S if the label is true, the foil if it is false. The sentence expresses S.
+Pictures with true and with false labels therefore have the same distribution, and so have sentences, because no pair of
+statements is ever rejected.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
 MOST_IN_A_BOX = 2
-MOST_TRIES = 100_000  # a hundred times what the rarest pair has needed
+MOST_TRIES = 100_000  # scenes per example; a hundred times the most that any pair has needed
 Pair = tuple[Statement, Statement]
 
 
 @dataclass(frozen=True)
 class SceneExamples:
-    """Pictures, sentences and answers.
+    """N examples.
 
     Attributes:
-        images: uint8, N×3×side×(3·side).
+        images: uint8 N×3×side×(3·side).
         sentences: N.
-        labels: int16, N: 1 where the sentence is true.
-        forms: int16, N: the position of each statement's form in ``FORMS``.
+        labels: int16 N; 1 if the sentence is true.
+        forms: int16 N; index of each statement's form in ``FORMS``.
         scenes: N.
         statements: N.
     """
@@ -59,18 +59,18 @@ class SceneExamples:
 
 
 def generate(count: int, *, seed: int, side: int = 24) -> SceneExamples:
-    """So many examples; example i is a function of (seed, i) alone. Half are true, of every form as well.
+    """Generate examples; example i is a function of (seed, i) alone. Half are true, and half of each form.
 
     Args:
-        count: at least 1.
+        count: number of examples N, at least 1.
         seed: of all examples.
-        side: pixels of a box; a multiple of 8.
+        side: side of a box in pixels; a multiple of 8, at least 24.
 
     Raises:
-        UserError: if the count or the side cannot be.
+        UserError: if count or side is out of range.
     """
     if count < 1:
-        raise UserError(f"{count} scenes are asked for; at least one must be")
+        raise UserError(f"count = {count} scenes: it must be at least 1")
     made = [_example(seed, index) for index in range(count)]
     scenes = [scene for scene, _, _ in made]
     return SceneExamples(
@@ -100,7 +100,7 @@ def _example(seed: int, index: int) -> tuple[Scene, Statement, str]:
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
-    """One or two items in each box, at different places, of any shape and colour."""
+    """Draw one or two items in each box, at different places, with uniform shapes and colours."""
     items = []
     counts = rng.integers(1, MOST_IN_A_BOX + 1, 3).tolist()
     looks = rng.integers(0, 9, sum(counts)).tolist()
@@ -112,14 +112,14 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 
 def _kind(rng: np.random.Generator) -> Kind:
-    """Mostly of a colour, less often of a shape, or of both."""
+    """Draw a kind: by colour (6 in 8), by shape (1 in 8) or by both (1 in 8)."""
     form = int(rng.integers(8))
     shape, colour = SHAPES[int(rng.integers(3))], COLOURS[int(rng.integers(3))]
     return Kind(None if form < 6 else shape, None if form == 6 else colour)
 
 
 def _other_kind(rng: np.random.Generator, kind: Kind) -> Kind:
-    """Another kind that is as specific."""
+    """Draw a different kind that is equally specific."""
     while True:
         shape = None if kind.shape is None else SHAPES[int(rng.integers(3))]
         colour = None if kind.colour is None else COLOURS[int(rng.integers(3))]
@@ -179,7 +179,7 @@ FORMS: tuple[Callable[[np.random.Generator], Pair], ...] = (
     *(_exists, _all_are, _exists, _in_box, _exists, _above),
     *(_exists, _count_in_box, _exists, _in_box, _exists, _exactly),
     *(_exists, _at_least, _exists, _all_are, _exists, _count_in_box),
-)  # half are simple: without them a small network finds no way in
+)  # half are existence: with equal shares neither NAC nor a Transformer left chance within 100,000 examples
 TOPICS = ("existence", "counts", "colours", "places")
 _TOPICS: dict[Callable[[np.random.Generator], Pair], int] = {
     _exists: 0,

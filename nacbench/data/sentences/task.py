@@ -1,4 +1,4 @@
-"""What all tasks share that ask whether a sentence is true of an image."""
+"""Base class of tasks that ask whether a sentence is true of an image; the sentence conditions the circuit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nacbench.data.live import Inputs, Preparation
 
-# augmentation after which a sentence need not be true of the image, or false, as it was before
+# Augmentation that can change whether a sentence is true of the image, with the reason for the error message
 UNTRUE = {
     "mixup": "a sentence cannot be mixed",
     "cutmix": "a sentence cannot be mixed",
@@ -27,19 +27,19 @@ UNTRUE = {
     "randaugment": "it turns, shifts and recolours what a sentence speaks of",
     "erasing": "what a sentence speaks of may be erased",
 }
-VOCABULARY = "vocabulary"  # the words by number, an array beside the examples
+VOCABULARY = "vocabulary"  # array of the words by number, stored with the examples
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SentenceImageTask(ImageTask):
-    """A task on images and sentences; a concrete one says where ``images`` and ``sentences`` (word numbers) come from.
+    """A task on images and sentences; a concrete task provides ``images`` and ``sentences`` (word numbers).
 
-    The sentence is the condition: a conditional model makes its circuit from it, any other gets its words as tokens
-    among the image's.
+    The sentence is the condition: a conditional model computes its circuit from it, any other model gets its words as
+    tokens after the image's.
 
     Attributes:
-        vocabulary: number of words, padding and the unknown word included.
-        max_words: the longest sentence.
+        vocabulary: number of words, including padding and the unknown word.
+        max_words: W, number of words of the longest sentence; longer ones are cut.
     """
 
     modality: ClassVar[str] = "image and sentence"
@@ -73,7 +73,7 @@ class SentenceImageTask(ImageTask):
 
 
 class WithSentence:
-    """See `nacbench.data.live.Preparation`: the image as its task has it, and the sentence without needless padding.
+    """Prepares the image and trims the sentence's padding; see `nacbench.data.live.Preparation`.
 
     Args:
         image: preparation of the image; it must not mix examples.
@@ -96,7 +96,7 @@ class WithSentence:
 
 
 def encode_sentences(sentences: Mapping[str, Sequence[str]], vocabulary: int, max_words: int) -> dict[str, np.ndarray]:
-    """``<split>_sentences`` of every split, by the words of the training split, and the ``vocabulary`` itself."""
+    """Return ``<split>_sentences`` of every split as word numbers, and the ``vocabulary`` of the training split."""
     from nacbench.data.sentences.words import encode, vocabulary_of
 
     words = vocabulary_of(sentences["train"], vocabulary)

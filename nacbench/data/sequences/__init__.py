@@ -1,1 +1,1 @@
-"""Symbols and bytes: their task, tokenizer, and ListOps."""
+"""Sequences of symbols or bytes: task, tokenizer, and ListOps (generator, evaluation, reader)."""

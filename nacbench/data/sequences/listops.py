@@ -1,7 +1,8 @@
-"""ListOps by the rules of Long Range Arena: nested lists of digits under MIN, MAX, MED and SM; the answer is a digit.
+"""ListOps generator (vectorised over forests of trees) and reader of Long Range Arena's files.
 
-Sources: Nangia and Bowman 2018, arXiv 1804.06028; the lengths and the growth of trees are those of Tay et al. 2021,
-arXiv 2011.04006 (lra_benchmarks/data/listops.py in github.com/google-research/long-range-arena).
+Expressions are nested lists of digits under MIN, MAX, MED and SM; the answer is a digit. Nangia and Bowman 2018, arXiv
+1804.06028; lengths and growth of trees follow Tay et al. 2021, arXiv 2011.04006 (lra_benchmarks/data/listops.py in
+github.com/google-research/long-range-arena).
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from nacbench.errors import UserError
 
 __all__ = ["VOCABULARY", "decode", "encode", "evaluate", "evaluate_tokens", "generate", "read_tsv"]
 
-FOREST_TOKENS = 1 << 20  # trees are grown in forests of about so many tokens …
-FOREST_TREES = 16  # … and at least so many trees
-PATIENCE_NODES = 1 << 27  # progress is looked at after so many nodes …
-PATIENCE_SPELLS = 1000  # … and must be enough to be done after so many such spells
-TREE_WORK = 128  # nodes that cost about as much as a tree does besides its own
-CHECKED_AT_ONCE = 4096  # lines of a file whose labels are checked together
+FOREST_TOKENS = 1 << 20  # target number of tokens in a forest, which is grown with one NumPy call per level …
+FOREST_TREES = 16  # … and the minimum number of trees
+PATIENCE_NODES = 1 << 27  # progress is checked after this many nodes (a spell) …
+PATIENCE_SPELLS = 1000  # … and generation stops if it would take more than this many spells
+TREE_WORK = 128  # fixed cost of a tree, in nodes
+CHECKED_AT_ONCE = 4096  # lines of a file whose labels are checked at a time
 HEADER = b"Source\tTarget"
 SYMBOLS_OF_BYTES = {token.encode(): symbol for token, symbol in SYMBOLS.items()}
 SPACED = bytes.maketrans(b"()", b"  ")
@@ -45,7 +46,7 @@ SPACED = bytes.maketrans(b"()", b"  ")
 
 @dataclass(frozen=True)
 class Rules:
-    """How trees grow and which are kept; see `generate`."""
+    """Limits of trees and expressions; see `generate`."""
 
     longer_than: int
     shorter_than: int
@@ -53,7 +54,11 @@ class Rules:
     max_args: int
 
     def check(self) -> None:
-        """Raises UserError for rules that no tree with an operator can follow."""
+        """Check that a tree with an operator can follow the rules.
+
+        Raises:
+            UserError: otherwise.
+        """
         for name, value, least in (
             ("longer_than", self.longer_than, 1),
             ("shorter_than", self.shorter_than, self.longer_than + 2),
@@ -66,12 +71,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Level:
-    """All nodes of one depth in a forest, tree after tree, the arguments of one operator side by side.
+    """All nodes of one depth in a forest, ordered by tree, with the arguments of an operator side by side.
 
     Attributes:
         tree: number of each node's tree; ascending.
         symbols: uint8; a digit or an operator.
-        arguments: how many each operator has; their order on the next level is that of the operators on this one.
+        arguments: number of arguments of each operator. The next level has them in the order of the operators.
     """
 
     tree: np.ndarray
@@ -89,14 +94,14 @@ class Level:
         return np.cumsum(self.arguments) - self.arguments
 
     def only(self, kept: np.ndarray) -> Level:
-        """The nodes of some trees."""
+        """Return the level with only the nodes of some trees; ``kept`` is a boolean mask of trees."""
         nodes = kept[self.tree]
         return Level(self.tree[nodes], self.symbols[nodes], self.arguments[nodes[self.operators]])
 
 
 @dataclass
 class Progress:
-    """How many expressions are found, and whether to give up; see `PATIENCE_NODES`."""
+    """Counts the expressions that were found, and stops a generation that takes too long; see `PATIENCE_NODES`."""
 
     rules: Rules
     wanted: int
@@ -105,10 +110,10 @@ class Progress:
     work_in_spell: int = 0
 
     def note(self, work: int, new: int) -> None:
-        """So many expressions were new among trees that cost so much work.
+        """Record that trees of cost ``work`` (in nodes) had ``new`` new expressions.
 
         Raises:
-            UserError: if the rest would take too long.
+            UserError: if the rest would take too long at this rate.
         """
         self.found += new
         self.found_in_spell += new
@@ -118,8 +123,8 @@ class Progress:
         if self.found_in_spell * PATIENCE_SPELLS < self.wanted - self.found:
             raise UserError(
                 f"only {self.found} of {self.wanted} distinct expressions longer than {self.rules.longer_than} and "
-                f"shorter than {self.rules.shorter_than} were found before there were hardly any new ones; widen the "
-                "limits or ask for fewer"
+                f"shorter than {self.rules.shorter_than} were found, and new ones have become too rare; widen the "
+                "limits or reduce the count"
             )
         self.found_in_spell = self.work_in_spell = 0
 
@@ -127,24 +132,25 @@ class Progress:
 def generate(
     count: int, *, longer_than: int, shorter_than: int, seed: int, max_depth: int = 10, max_args: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct expressions and their values; every value is computed a second time by `evaluate_tokens`.
+    """Generate distinct expressions and their values.
 
-    A node is a digit with probability 3/4, and always at the depth limit; else an operator with 2 to ``max_args``
-    arguments. Digits, operators and numbers of arguments are uniform. A digit counts 1 to the length of an expression,
-    an operator with its bracket 2; expressions outside the limits are dropped.
+    A node is a digit with probability 3/4, and always at the depth limit; otherwise an operator with 2 to ``max_args``
+    arguments. Digits, operators and numbers of arguments are uniform. The length of an expression counts 1 for a digit
+    and 2 for an operator with its bracket; expressions outside the limits are dropped. Every value is computed a second
+    time by `evaluate_tokens`, another algorithm.
 
     Args:
-        count: how many.
-        longer_than, shorter_than: limits of an expression's length, both exclusive; ``longer_than`` is at least 1.
-        seed: decides the draws; not negative.
-        max_depth: of a node; the root is at depth 1.
-        max_args: most arguments of an operator.
+        count: number of expressions.
+        longer_than, shorter_than: limits of the length, both exclusive; ``longer_than`` is at least 1.
+        seed: of the random numbers, at least 0.
+        max_depth: of a node; the root has depth 1.
+        max_args: maximum number of arguments of an operator.
 
     Returns:
-        Symbols (uint8, count×(shorter_than - 1), padded with 0 at the end) and values (int16, count, 0 to 9).
+        Symbols (uint8 count×(shorter_than - 1), padded with 0 at the end) and values (int16 count, 0 to 9).
 
     Raises:
-        UserError: if there are no such expressions, too few, or so rare ones that it would take too long.
+        UserError: if an argument is out of range, or there are too few such expressions to be found in reasonable time.
     """
     rules = Rules(longer_than, shorter_than, max_depth, max_args)
     rules.check()
@@ -165,25 +171,24 @@ def generate(
 
 
 def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expressions and their labels from one of Long Range Arena's own files, ``Source`` and ``Target`` in columns.
+    """Read one of Long Range Arena's files, with the columns ``Source`` and ``Target``.
 
-    Parentheses are dropped. Every label is compared with the expression's value, all of it.
+    Parentheses are dropped. Every label is compared with the value of the whole expression, also if it is cut.
 
     Args:
         path: of the file.
-        max_length: tokens that are kept of an expression.
+        max_length: expressions are cut to this number of tokens.
 
     Returns:
-        Symbols (uint8, N×max_length, padded with 0 at the end) and labels (int16, N, 0 to 9).
+        Symbols (uint8 N×max_length, padded with 0 at the end) and labels (int16 N, 0 to 9).
 
     Raises:
-        UserError: for a file that cannot be read, holds anything else or has a wrong label; names the line and what is
-            wrong.
+        UserError: if the file cannot be read, has another format or a wrong label; names the line and the reason.
     """
     if max_length < 1:
         raise UserError(f"max_length = {max_length}: it must be at least 1")
-    tokens, labels = bytearray(), []
-    whole: list[bytes] = []  # expressions whose labels have not been checked yet
+    tokens, labels = bytearray(), []  # a bytearray, since 96,000 lists of 2,000 integers would need gigabytes
+    whole: list[bytes] = []  # uncut expressions whose labels have not been checked yet
     try:
         with path.open("rb") as lines:
             header = next(lines, b"").rstrip(b"\r\n")
@@ -210,7 +215,11 @@ def read_tsv(path: Path, max_length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_labels(path: Path, rows: Sequence[bytes], labels: Sequence[int]) -> None:
-    """Compare the last labels of a file with the values of its last rows."""
+    """Compare the last labels with the values of the last rows.
+
+    Raises:
+        UserError: for the first expression without a value or with a wrong label; names its line.
+    """
     width = max(map(len, rows), default=0)
     tokens = np.frombuffer(b"".join(row.ljust(width, b"\0") for row in rows), dtype=np.uint8).reshape(len(rows), width)
     first = len(labels) - len(rows)
@@ -218,6 +227,7 @@ def _check_labels(path: Path, rows: Sequence[bytes], labels: Sequence[int]) -> N
     try:
         values = evaluate_tokens(tokens)
     except UserError:
+        # Evaluate row by row, to name the line in the file instead of the row in this portion
         for number, row in enumerate(tokens):
             try:
                 evaluate_tokens(row[None])
@@ -234,7 +244,7 @@ def _check_labels(path: Path, rows: Sequence[bytes], labels: Sequence[int]) -> N
 
 
 def _parse(line: bytes) -> tuple[bytes, int]:
-    """Symbols and label of one line."""
+    """Parse one line into symbols and label."""
     source, tab, target = line.rstrip(b"\r\n").partition(b"\t")
     if not tab:
         raise UserError("there is no tab between an expression and its label")
@@ -259,7 +269,7 @@ def _shown(content: bytes) -> str:
 
 
 def _distinct(rules: Rules, seed: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Without end, by forest: its work; symbols and values of its trees that are kept and unlike all earlier ones."""
+    """Yield for each forest, without end: its cost in nodes, and symbols and values of its new expressions."""
     rng = np.random.default_rng(seed)
     trees = max(FOREST_TREES, FOREST_TOKENS // rules.shorter_than)
     seen: set[bytes] = set()
@@ -270,7 +280,8 @@ def _distinct(rules: Rules, seed: int) -> Iterator[tuple[int, np.ndarray, np.nda
         tokens = _write(levels, int(kept.sum()), rules.shorter_than - 1)
         new = []
         for number, row in enumerate(tokens):
-            digest = hashlib.blake2b(row, digest_size=16).digest()  # expressions would take as much memory again
+            # Digests of 16 bytes instead of the rows themselves, which would double the memory
+            digest = hashlib.blake2b(row, digest_size=16).digest()
             if digest not in seen:
                 seen.add(digest)
                 new.append(number)
@@ -278,13 +289,13 @@ def _distinct(rules: Rules, seed: int) -> Iterator[tuple[int, np.ndarray, np.nda
 
 
 def _grow(rng: np.random.Generator, trees: int, rules: Rules) -> tuple[list[Level], np.ndarray]:
-    """Levels of a forest from the root down, and which trees have a length that is kept.
+    """Grow a forest; return its levels from the root down, and a mask of the trees whose length is within the limits.
 
-    A root that is a digit is never kept, so every root is drawn as an operator. Trees that will be too long grow no
-    further.
+    Every root is drawn as an operator, since a single digit is too short to be kept. Trees that are already too long
+    stop growing.
     """
     tree = np.arange(trees)
-    length = np.ones(trees, dtype=np.int64)  # if all nodes that are not drawn yet are digits
+    length = np.ones(trees, dtype=np.int64)  # a lower bound: counts nodes that are not drawn yet as digits
     levels = []
     for depth in range(1, rules.max_depth + 1):
         level = _draw(rng, tree, rules.max_args, depth == 1, depth == rules.max_depth)
@@ -311,7 +322,7 @@ def _draw(rng: np.random.Generator, tree: np.ndarray, max_args: int, is_root: bo
 
 
 def _write(levels: Sequence[Level], rows: int, width: int) -> np.ndarray:
-    """Symbols of a forest, rows×width: trees as text from left to right, then padding."""
+    """Return the symbols of a forest, uint8 rows×width: each tree as text from left to right, then padding."""
     sizes = _sizes(levels)
     tokens = np.zeros(rows * width, dtype=np.uint8)
     start = np.arange(rows) * width
@@ -325,7 +336,7 @@ def _write(levels: Sequence[Level], rows: int, width: int) -> np.ndarray:
 
 
 def _sizes(levels: Sequence[Level]) -> list[np.ndarray]:
-    """By level, the number of tokens of each node with all below it."""
+    """Return the number of tokens of each node with its subtree, by level."""
     sizes: list[np.ndarray] = []
     for level in reversed(levels):
         size = np.ones(len(level.symbols), dtype=np.int64)
@@ -336,7 +347,7 @@ def _sizes(levels: Sequence[Level]) -> list[np.ndarray]:
 
 
 def _values(levels: Sequence[Level]) -> np.ndarray:
-    """Values of a forest's roots, computed from the leaves up."""
+    """Return the values of a forest's roots, computed from the leaves up."""
     value = np.zeros(0, dtype=np.uint8)
     for level in reversed(levels):
         below, value = value, level.symbols - SYMBOLS["0"]
@@ -346,7 +357,7 @@ def _values(levels: Sequence[Level]) -> np.ndarray:
 
 
 def _computed(level: Level, below: np.ndarray) -> np.ndarray:
-    """Values of a level's operators, from those of all nodes of the next level."""
+    """Return the values of a level's operators, given the values of all nodes of the next level."""
     operators = level.symbols[level.operators]
     values = np.empty(len(operators), dtype=np.uint8)
     for operator, results in (
@@ -361,7 +372,8 @@ def _computed(level: Level, below: np.ndarray) -> np.ndarray:
 
 
 def _medians(digits: np.ndarray, first: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Medians, rounded down, of the stretches that begin at ``first`` and have ``number`` digits."""
+    """Return the medians, rounded down, of the runs of ``number`` digits that begin at ``first``."""
+    # Pad all runs to the longest with 10, which sorts behind every digit
     place = np.arange(number.max(initial=0))
     stretches = np.where(
         place < number[:, None], digits[np.minimum(first[:, None] + place, len(digits) - 1)], np.uint8(10)

@@ -1,4 +1,4 @@
-"""ListOps expressions as text and as symbols, and two ways to compute them."""
+"""ListOps expressions: text, symbols, and two evaluators (one expression, or many rows of symbols at once)."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -15,13 +15,13 @@ VOCABULARY: tuple[str, ...] = ("", *DIGITS, *OPERATORS, CLOSE)  # by symbol; 0 i
 SYMBOLS: Mapping[str, int] = {token: symbol for symbol, token in enumerate(VOCABULARY) if token}
 MIN, MAX, MED, SM = (SYMBOLS[token] for token in OPERATORS)
 CLOSING = SYMBOLS[CLOSE]
-OPENING = SYMBOLS[OPERATORS[0]]  # the first symbol that is no digit
+OPENING = SYMBOLS[OPERATORS[0]]  # the first symbol after the digits
 
-ROWS_TOKENS = 1 << 23  # symbols that evaluate_tokens takes at once
+ROWS_TOKENS = 1 << 23  # symbols that evaluate_tokens processes at a time, to bound memory
 
 
 def encode(expression: str) -> np.ndarray:
-    """Symbols (uint8) of an expression; parentheses are dropped. Whether it can be computed is not looked at.
+    """Convert an expression to symbols (uint8); parentheses are dropped. The syntax is not checked.
 
     Raises:
         UserError: for an unknown token.
@@ -30,30 +30,31 @@ def encode(expression: str) -> np.ndarray:
 
 
 def decode(tokens: np.ndarray) -> str:
-    """The expression of one row of symbols, with a space between tokens and without the padding at the end.
+    """Convert a row of symbols to an expression, with spaces between tokens and without the padding at the end.
 
     Raises:
-        UserError: for a number that is no symbol, and for padding before the end.
+        UserError: for an unknown symbol, or padding before the end.
     """
     symbols = np.trim_zeros(tokens, "b").tolist()
     for position, symbol in enumerate(symbols, 1):
         if not 0 < symbol < len(VOCABULARY):
             wrong = "padding before the end" if symbol == PADDING else f"{symbol} is no symbol"
-            raise UserError(f"token {position}: {wrong}")
+            raise UserError(f"token {position}: {wrong}; symbols are 1 to {len(VOCABULARY) - 1}, 0 is padding")
     return " ".join(VOCABULARY[symbol] for symbol in symbols)
 
 
 def evaluate(expression: str) -> int:
-    """The value (0 to 9) of an expression such as ``[MAX 2 [SM 7 8 ] 4 ]``; a digit is an expression too.
+    """Return the value (0 to 9) of an expression such as ``[MAX 2 [SM 7 8 ] 4 ]``; a digit is an expression too.
 
     Tokens are separated by spaces. Parentheses are dropped, and not counted in the positions that errors name.
 
     Raises:
-        UserError: for an expression that has no value: which token, where, and what is wrong.
+        UserError: for invalid syntax; names the token, its position and the reason.
     """
     tokens = _tokens(expression)
-    opened: list[tuple[str, str]] = []  # operators that are open: token and name in errors
-    arguments: list[list[int]] = [[]]  # of the whole and of each open operator
+    # A stack instead of recursion, which Python limits to about 1,000 levels
+    opened: list[tuple[str, str]] = []  # open operators: token, and its name in errors
+    arguments: list[list[int]] = [[]]  # of the whole expression and of each open operator
     for position, token in enumerate(tokens, 1):
         name = f"token {position} {token!r}"
         if not opened and arguments[0]:
@@ -74,17 +75,17 @@ def evaluate(expression: str) -> int:
 
 
 def evaluate_tokens(tokens: np.ndarray) -> np.ndarray:
-    """Values N (uint8, 0 to 9) of N expressions at once.
+    """Return the values (uint8 N, 0 to 9) of N expressions at once.
 
-    A stack machine reads all rows side by side, one position at a time. Of an open operator it only knows how often
-    each digit has occurred.
+    A stack machine reads all rows in parallel, one position at a time. For each open operator it counts how often each
+    digit has occurred, which determines MIN, MAX, MED and SM.
 
     Args:
-        tokens: N×length, symbols of any integer type, padded with 0 at the end.
+        tokens: symbols N×length of any integer type, padded with 0 at the end.
 
     Raises:
-        UserError: for a row that has no value: which row (the first is 0), and as in `evaluate`.
-        ValueError: for anything but integers N×length.
+        UserError: for a row with invalid syntax; names the row (from 0), and the token as in `evaluate`.
+        ValueError: if ``tokens`` is not an integer array N×length.
     """
     if tokens.ndim != 2 or not np.issubdtype(tokens.dtype, np.integer):
         raise ValueError(f"tokens must be integers N×length, not {tokens.dtype} of shape {tokens.shape}")
@@ -128,10 +129,10 @@ COMPUTE: Mapping[str, Callable[[list[int]], int]] = {
 
 
 def _depth(rows: np.ndarray, first: int) -> int:
-    """The most operators that are open at once in any row.
+    """Check the syntax of all rows, and return the maximum nesting depth.
 
     Raises:
-        UserError: for a row that has no value; its number is counted from ``first``.
+        UserError: for the first row with invalid syntax; its number is counted from ``first``.
     """
     if not rows.size:
         bad = np.ones(len(rows), dtype=bool)
@@ -141,14 +142,15 @@ def _depth(rows: np.ndarray, first: int) -> int:
         close = rows == CLOSING
         there = rows != PADDING
         opened = np.cumsum(operator.view(np.int8) - close.view(np.int8), axis=1, dtype=np.int32)
-        # An operator is open after every token but the last, and none after that.
+        # Syntax as array tests: some operator is open after every token but the last, and none after that; no operator
+        # is closed at once (no arguments); no padding before the end; no unknown symbol.
         bad = (opened > 0).sum(axis=1) != there.sum(axis=1) - 1
         bad |= opened[:, -1] != 0
         bad |= (operator[:, :-1] & close[:, 1:]).any(axis=1)
         bad |= (there[:, 1:] & ~there[:, :-1]).any(axis=1)
         bad |= ((rows < 0) | (rows >= len(VOCABULARY))).any(axis=1)
         depth = int(opened.max())
-    for row in np.flatnonzero(bad)[:1]:
+    for row in np.flatnonzero(bad)[:1]:  # the slow evaluator words the error
         try:
             evaluate(decode(rows[row]))
         except UserError as error:
@@ -158,12 +160,12 @@ def _depth(rows: np.ndarray, first: int) -> int:
 
 
 def _run(rows: np.ndarray, depth: int) -> np.ndarray:
-    """Values N of rows that are known to have one."""
+    """Return the values N of rows with valid syntax and at most ``depth`` nested operators."""
     lengths = np.count_nonzero(rows, axis=1)
-    order = np.argsort(-lengths, kind="stable")  # so that the rows that still run are the first ones
+    order = np.argsort(-lengths, kind="stable")  # longest first: the rows still running are then a prefix
     columns = np.ascontiguousarray(rows[order].T)
     running = np.searchsorted(-lengths[order], -np.arange(len(columns)))
-    # A slot for each row and depth, and how often each digit occurred there; the first slot of a row is the whole.
+    # For each row and depth a slot with the count of each digit; the first slot of a row is the whole expression.
     bottom = np.arange(len(rows)) * (depth + 1)
     counts = np.zeros((len(rows) * (depth + 1), 10), dtype=np.int32)
     operators = np.zeros(len(counts), dtype=np.uint8)
@@ -190,10 +192,11 @@ def _run(rows: np.ndarray, depth: int) -> np.ndarray:
 
 
 def _value(operators: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Values N of operators N whose arguments are so many of each digit, N×10."""
+    """Return the values N of operators N, given the counts of each digit among their arguments, N×10."""
     cumulated = counts.cumsum(axis=1)
     number = cumulated[:, -1]
-    # All but the sum lie halfway between two of the sorted arguments, which may be the same one.
+    # MIN, MAX and MED are the mean of two of the sorted arguments, which may be the same one: the number of cumulated
+    # counts that are at most i is the i-th smallest digit.
     lower = np.where(operators == MIN, 0, np.where(operators == MAX, number - 1, (number - 1) // 2))
     upper = np.where(operators == MED, number // 2, lower)
     value = ((cumulated <= lower[:, None]).sum(axis=1) + (cumulated <= upper[:, None]).sum(axis=1)) // 2

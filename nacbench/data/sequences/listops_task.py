@@ -1,4 +1,4 @@
-"""What the ListOps tasks share: generated once and cached, or read from Long Range Arena's own files."""
+"""Base class of the ListOps tasks: data generated once and cached, or read from Long Range Arena's files."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LRA_FILES = {"train": "basic_train.tsv", "validation": "basic_val.tsv", "test": 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ListOpsTask(SequenceTask):
-    """Expressions over lists of digits; the answer is a digit. The rules are those of Long Range Arena.
+    """Expressions over lists of digits by the rules of Long Range Arena; the answer is a digit.
 
     Attributes:
-        data: ``generated`` from ``data_seed``, or ``lra``: the files of Long Range Arena, which must be in the mirror.
-        data_seed: of the generated expressions.
-        counts: examples of each split.
-        longer_than, shorter_than: bounds of an expression's length, both exclusive; a digit counts 1, an operator with
+        data: ``generated`` from ``data_seed``, or ``lra``: Long Range Arena's files, which must be in the mirror.
+        data_seed: seed of the generated expressions.
+        counts: number of examples by split.
+        longer_than, shorter_than: limits of an expression's length, both exclusive; a digit counts 1, an operator with
             its bracket 2.
     """
 
@@ -56,7 +56,10 @@ class ListOpsTask(SequenceTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.data == "lra" and self.shorter_than != LRA_SHORTER_THAN:
-            raise ValueError(f"task.data = 'lra': those expressions are longer than {self.title}'s; use task listops")
+            raise ValueError(
+                f"task.data = 'lra': Long Range Arena's expressions are longer than {self.title} allows "
+                f"({self.shorter_than - 1} tokens); use task listops"
+            )
 
     def longest(self) -> int:
         return 2000 if self.data == "lra" else self.shorter_than - 1
@@ -77,7 +80,7 @@ class ListOpsTask(SequenceTask):
         return cached_arrays(f"listops-{self.shorter_than - 1}", stamp, self._generate)
 
     def _generate(self) -> Mapping[str, np.ndarray]:
-        """All splits from one set of distinct expressions, so that none is in two of them."""
+        """Generate all splits as one set of distinct expressions, so that no expression is in two splits."""
         from nacbench.data.sequences.listops import generate
 
         symbols, labels = generate(

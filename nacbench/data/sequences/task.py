@@ -1,4 +1,4 @@
-"""What all tasks on sequences share: symbols or bytes, padded with 0."""
+"""Base class of sequence classification tasks: symbols or bytes, padded with 0."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SequenceTask(ArrayTask):
-    """A classification task on sequences; a concrete one says where its ``symbols`` (N×length, 0: padding) come from.
+    """A classification task on sequences; a concrete task provides its ``symbols`` (N×length, 0: padding).
 
     Attributes:
-        stride: symbols a token; above 1, a convolution makes tokens of overlapping stretches.
-        width: of the symbols' embedding; tokens have twice as many channels, and the position channels.
-        position_dim: channels of a token that say where it lies; even.
-        vocabulary: number of symbols, padding included.
+        stride: symbols per token; above 1, a convolution makes tokens of overlapping windows.
+        width: of the symbol embedding; tokens have twice as many channels plus the position channels.
+        position_dim: number of position channels of a token; even.
+        vocabulary: number of symbols, including padding.
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("symbols",)
@@ -38,18 +38,18 @@ class SequenceTask(ArrayTask):
             raise ValueError(f"task.position_dim = {self.position_dim}: it must be even (sines and cosines)")
 
     def longest(self) -> int:
-        """The most symbols that an example has."""
+        """Return the maximum number of symbols of an example."""
         raise TypeError(f"{type(self).__name__} must define longest()")
 
     def spelled(self, symbols: np.ndarray) -> list[str]:
-        """What people write for each of some symbols, to be shown."""
+        """Return the text of each symbol, for figures."""
         return [str(number) for number in symbols.tolist()]
 
     def spec(self) -> TaskSpec:
         return TaskSpec(
             modality=self.modality,
             classes=self.classes,
-            max_tokens=-(-self.longest() // self.stride),
+            max_tokens=-(-self.longest() // self.stride),  # rounded up
             token_dim=2 * self.width + self.position_dim,
         )
 
@@ -63,7 +63,7 @@ class SequenceTask(ArrayTask):
 
 
 class Trimmed:
-    """See `nacbench.data.live.Preparation`: symbols without the padding that no example of the batch needs."""
+    """Removes the padding that no example of the batch needs; see `nacbench.data.live.Preparation`."""
 
     def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
         return self.plain(inputs, 0), labels
@@ -73,7 +73,7 @@ class Trimmed:
 
 
 def trim(symbols: Tensor) -> Tensor:
-    """B×length, of any integer type, as int64 and as long as the longest example."""
+    """Cut a batch of symbols B×length (any integer type) to its longest example; return int64."""
     there = (symbols != 0).any(dim=0).nonzero()
-    longest = int(there.max()) + 1 if len(there) else 1
+    longest = int(there.max()) + 1 if len(there) else 1  # at least one column, for a batch of empty examples
     return symbols[:, :longest].long()

@@ -1,4 +1,4 @@
-"""Sequences of symbols or bytes to tokens: an embedding, an optional strided convolution, and position channels."""
+"""Symbol and byte tokenizer: embedding, optional strided convolution, and sinusoidal position channels."""
 
 import torch
 import torch.nn.functional as F
@@ -9,17 +9,17 @@ from nacbench.nn.positions import sinusoids
 
 
 class SymbolTokenizer(nn.Module):
-    """Each symbol becomes a token, or each ``stride`` of them in a row.
+    """One token per symbol, or per ``stride`` symbols.
 
-    With a stride above 1, a convolution over twice as many symbols as it advances makes a token, so that long inputs
-    stay affordable. The symbol 0 is padding: it is embedded as zeros, and tokens that cover nothing else are masked.
+    With a stride above 1, a convolution with a window of 2·stride symbols makes the tokens, so that long inputs stay
+    affordable. Symbol 0 is padding: it is embedded as zeros, and tokens that cover only padding are masked.
 
     Args:
-        vocabulary: number of symbols, padding included.
+        vocabulary: number of symbols, including padding.
         width: of the embedding; tokens have ``2 * width + position_dim`` channels.
-        position_dim: channels that say where a token lies (sinusoids), concatenated to it.
-        max_length: the most symbols.
-        stride: symbols a token.
+        position_dim: number of sinusoidal position channels, concatenated to each token.
+        max_length: maximum number of symbols.
+        stride: symbols per token.
     """
 
     position: Tensor
@@ -34,8 +34,9 @@ class SymbolTokenizer(nn.Module):
         self.register_buffer("position", sinusoids(tokens, position_dim), persistent=False)
 
     def forward(self, symbols: Tensor) -> Tokens:
-        """Symbols B×length, integers, padded with 0 → tokens B×V×(2·width + position_dim) and their mask."""
-        count = -(-symbols.shape[1] // self.stride)
+        """Return tokens B×V×(2·width + position_dim) and mask B×V for integer symbols B×length, padded with 0."""
+        count = -(-symbols.shape[1] // self.stride)  # rounded up
+        # Pad to whole strides, and by one more for the last window; so trimming a batch changes no token
         overlap = self.stride if self.stride > 1 else 0
         symbols = F.pad(symbols, (0, count * self.stride - symbols.shape[1] + overlap))
         embedded = self.embed(symbols).transpose(1, 2)  # B width symbols

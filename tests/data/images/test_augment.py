@@ -45,7 +45,7 @@ def place_of(crop: np.ndarray, image: np.ndarray, padding: int) -> tuple[int, in
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_crop_is_cut_from_its_own_padded_image(channels: int) -> None:
+def test_crop_each_crops_every_image_separately(channels: int) -> None:
     images = pictures(200, channels)
     crops = seeded(CropEach(2), images)
     assert (crops.shape, crops.dtype) == (images.shape, images.dtype)
@@ -53,7 +53,7 @@ def test_every_crop_is_cut_from_its_own_padded_image(channels: int) -> None:
     assert set(places) == {(top, left) for top in range(5) for left in range(5)}
 
 
-def test_about_half_of_the_images_are_mirrored_each_by_itself() -> None:
+def test_flip_each_mirrors_about_half_of_the_images() -> None:
     images = pictures(400)
     mirrored = 0
     for before, after in zip(images.numpy(), seeded(FlipEach(), images).numpy(), strict=True):
@@ -64,7 +64,7 @@ def test_about_half_of_the_images_are_mirrored_each_by_itself() -> None:
 
 
 @pytest.mark.parametrize("group", [1, 3, 8, 20])
-def test_groups_are_transformed_one_after_the_other(group: int) -> None:
+def test_groups_keep_their_order(group: int) -> None:
     images = pictures(8)
     jitter = v2.ColorJitter(brightness=0.5)
     together = seeded(InGroups([jitter], group), images)
@@ -73,7 +73,7 @@ def test_groups_are_transformed_one_after_the_other(group: int) -> None:
     assert torch.equal(together, torch.cat(one_by_one))
 
 
-def test_images_of_a_group_share_a_draw_and_groups_do_not() -> None:
+def test_random_parameters_are_shared_within_a_group_only() -> None:
     image = pictures(1).expand(6, -1, -1, -1)
     out = seeded(InGroups([v2.ColorJitter(brightness=0.5)], 3), image)
     assert torch.equal(out[0], out[1])
@@ -82,7 +82,7 @@ def test_images_of_a_group_share_a_draw_and_groups_do_not() -> None:
 
 
 @pytest.mark.parametrize(("mean", "level"), [(9, 9), (0, 0), (30, 30), (8.6, 9)])
-def test_randaugment_without_spread_is_torchvisions_at_that_magnitude(mean: float, level: int) -> None:
+def test_randaugment_without_spread_equals_torchvision(mean: float, level: int) -> None:
     images = pictures(2)
     for seed in range(20):
         torch.manual_seed(seed)
@@ -91,7 +91,7 @@ def test_randaugment_without_spread_is_torchvisions_at_that_magnitude(mean: floa
         assert torch.equal(seeded(RandAugmentAround(mean, 0.0), images, seed=seed), expected)
 
 
-def test_randaugment_draws_its_magnitude_around_the_mean_and_stays_on_the_scale(
+def test_randaugment_magnitude_is_normal_and_clamped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     magnitudes: list[int] = []
@@ -112,7 +112,7 @@ def test_randaugment_draws_its_magnitude_around_the_mean_and_stays_on_the_scale(
     assert min(magnitudes) < 25
 
 
-def test_without_any_setting_images_are_only_normalised() -> None:
+def test_default_settings_only_normalise() -> None:
     images = pictures(4)
     out = augmentation(ImageAugment(), MEAN, STD)(images)
     for channel in range(3):
@@ -121,14 +121,14 @@ def test_without_any_setting_images_are_only_normalised() -> None:
     assert out.dtype == torch.float32
 
 
-def test_crop_and_flip_come_before_normalisation() -> None:
+def test_crop_and_flip_precede_normalisation() -> None:
     images = pictures(16)
     out = seeded(augmentation(ImageAugment(crop_padding=2, flip=True), (0, 0, 0), (1, 1, 1)), images)
     expected = seeded(lambda batch: FlipEach()(CropEach(2)(batch)), images)
     assert torch.equal((out * 255).round().to(torch.uint8), expected)
 
 
-def test_color_jitter_stays_within_the_largest_change() -> None:
+def test_color_jitter_stays_within_its_limits() -> None:
     grey = torch.full((64, 3, 4, 4), 100, dtype=torch.uint8)
     out = seeded(augmentation(ImageAugment(color_jitter=0.4), (0, 0, 0), (1, 1, 1)), grey) * 255
     assert float(out.min()) >= 59
@@ -136,7 +136,7 @@ def test_color_jitter_stays_within_the_largest_change() -> None:
     assert len(set(out[:, 0, 0, 0].tolist())) > 20
 
 
-def test_erasing_sets_one_rectangle_to_the_mean_in_about_as_many_images_as_asked() -> None:
+def test_erasing_sets_one_rectangle_to_the_mean() -> None:
     images = pictures(400, height=16, width=16)
     out = seeded(augmentation(ImageAugment(erasing=0.25), (0, 0, 0), (1, 1, 1)), images)
     plain = augmentation(ImageAugment(), (0, 0, 0), (1, 1, 1))(images)
@@ -152,20 +152,20 @@ def test_erasing_sets_one_rectangle_to_the_mean_in_about_as_many_images_as_asked
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_everything_at_once_keeps_the_shape_and_gives_numbers(channels: int) -> None:
+def test_all_augmentation_together_keeps_shape_and_is_finite(channels: int) -> None:
     images = pictures(7, channels)
     out = seeded(augmentation(EVERYTHING, MEAN[:channels], STD[:channels]), images)
     assert (out.shape, out.dtype) == (images.shape, torch.float32)
     assert bool(out.isfinite().all())
 
 
-def test_augmentation_leaves_its_input_as_it_was() -> None:
+def test_augmentation_does_not_modify_its_input() -> None:
     images = pictures(6)
     seeded(augmentation(EVERYTHING, MEAN, STD), images)
     assert torch.equal(images, pictures(6))
 
 
-def test_augmentation_is_decided_by_torchs_generator_alone() -> None:
+def test_augmentation_depends_on_torch_s_generator_only() -> None:
     images = pictures(6)
     first = seeded(augmentation(EVERYTHING, MEAN, STD), images)
     again = seeded(augmentation(EVERYTHING, MEAN, STD), images)
@@ -180,7 +180,7 @@ def labels_and_images(count: int = 8) -> tuple[Tensor, Tensor]:
     return images, torch.arange(count) % 5
 
 
-def test_without_mixing_images_and_labels_stay_as_they_are() -> None:
+def test_mixing_off_changes_nothing() -> None:
     images, labels = labels_and_images()
     mixed, target = mixing(ImageAugment(), 5)(images, labels)
     assert torch.equal(mixed, images)
@@ -197,7 +197,7 @@ def test_without_mixing_images_and_labels_stay_as_they_are() -> None:
         ImageAugment(mixup=0.8, cutmix=1.0, cutmix_probability=1.0),
     ],
 )
-def test_mixed_targets_are_probabilities_of_the_two_labels_that_were_mixed(settings: ImageAugment) -> None:
+def test_mixed_targets_are_probabilities_of_two_labels(settings: ImageAugment) -> None:
     images, labels = labels_and_images()
     mix = mixing(settings, 5)
     for seed in range(20):
@@ -215,7 +215,7 @@ def test_mixed_targets_are_probabilities_of_the_two_labels_that_were_mixed(setti
             torch.testing.assert_close(target[index], expected)
 
 
-def test_mixup_blends_each_image_with_its_neighbour_as_its_target_says() -> None:
+def test_mixup_blends_neighbours_in_proportion_to_the_target() -> None:
     images, labels = labels_and_images()
     torch.manual_seed(0)
     mixed, target = mixing(ImageAugment(mixup=0.8), 5)(images, labels)
@@ -225,7 +225,7 @@ def test_mixup_blends_each_image_with_its_neighbour_as_its_target_says() -> None
         torch.testing.assert_close(mixed[index], torch.full((3, 12, 10), expected))
 
 
-def test_cutmix_pastes_a_rectangle_of_the_neighbour_as_large_as_its_target_says() -> None:
+def test_cutmix_rectangle_area_matches_the_target() -> None:
     images, labels = labels_and_images()
     torch.manual_seed(3)
     mixed, target = mixing(ImageAugment(cutmix=1.0), 5)(images, labels)
@@ -237,7 +237,7 @@ def test_cutmix_pastes_a_rectangle_of_the_neighbour_as_large_as_its_target_says(
 
 
 @pytest.mark.parametrize(("probability", "least", "most"), [(0.0, 0, 0), (0.25, 30, 70), (1.0, 200, 200)])
-def test_cutmix_is_chosen_over_mixup_as_often_as_asked(probability: float, least: int, most: int) -> None:
+def test_cutmix_probability(probability: float, least: int, most: int) -> None:
     images, labels = labels_and_images()
     mix = mixing(ImageAugment(mixup=0.8, cutmix=1.0, cutmix_probability=probability), 5)
     torch.manual_seed(0)
@@ -245,7 +245,7 @@ def test_cutmix_is_chosen_over_mixup_as_often_as_asked(probability: float, least
     assert least <= pasted <= most
 
 
-def test_mixing_is_decided_by_torchs_generator_alone() -> None:
+def test_mixing_depends_on_torch_s_generator_only() -> None:
     mix = mixing(ImageAugment(mixup=0.8, cutmix=1.0), 5)
     outcomes = []
     for seed in (0, 0, 1):

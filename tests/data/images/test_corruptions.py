@@ -65,7 +65,7 @@ def damage(images: np.ndarray, name: str) -> list[float]:
     return [float(((corrupt(images, name, severity, indices) - clean) ** 2).mean()) for severity in SEVERITIES]
 
 
-def test_they_are_the_fifteen_of_imagenet_c_in_its_order() -> None:
+def test_names_are_those_of_imagenet_c() -> None:
     names = (
         *("gaussian-noise", "shot-noise", "impulse-noise"),
         *("defocus-blur", "glass-blur", "motion-blur", "zoom-blur"),
@@ -78,7 +78,7 @@ def test_they_are_the_fifteen_of_imagenet_c_in_its_order() -> None:
 
 @pytest.mark.parametrize("side", [32, 64])
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_damage_grows_with_severity(name: str, side: int) -> None:
+def test_error_grows_with_severity(name: str, side: int) -> None:
     measured = damage(photographs(64, height=side, width=side), name)
     assert measured[0] > 0
     assert all(np.diff(measured) > 0), measured
@@ -94,7 +94,7 @@ def test_digits_of_8_by_8_are_changed_at_every_severity(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (1, 9, 14), (3, 21, 8), (3, 40, 24)])
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_an_image_does_not_depend_on_what_stands_beside_it(
+def test_image_is_independent_of_its_batch(
     name: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = photographs(7, *shape)
@@ -114,7 +114,7 @@ def test_an_image_does_not_depend_on_what_stands_beside_it(
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_draws_come_from_index_and_seed_and_from_nothing_else(name: str) -> None:
+def test_random_numbers_depend_on_index_and_seed_only(name: str) -> None:
     images = np.repeat(photographs(1), 3, axis=0)
     first = corrupt(images, name, 3, [7, 8, 7])
     assert np.array_equal(first, corrupt(images, name, 3, np.array([7, 8, 7]), seed=0))
@@ -124,7 +124,7 @@ def test_draws_come_from_index_and_seed_and_from_nothing_else(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["gaussian-noise", "fog"])
-def test_each_severity_has_draws_of_its_own(name: str) -> None:
+def test_severities_have_separate_random_numbers(name: str) -> None:
     grey = plain(128, count=1)
     mild, strong = (corrupt(grey, name, severity, [0]).ravel() for severity in (2, 3))
     assert abs(np.corrcoef(mild, strong)[0, 1]) < 0.5
@@ -132,14 +132,14 @@ def test_each_severity_has_draws_of_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 @pytest.mark.parametrize("name", sorted({*CORRUPTIONS} - {"jpeg-compression"}))
-def test_only_what_blurs_moves_or_flattens_leaves_a_plain_image_as_it_is(name: str, severity: int) -> None:
+def test_which_corruptions_keep_a_uniform_image(name: str, severity: int) -> None:
     grey = plain(101)
     out = corrupt(grey, name, severity, range(4))
     assert np.array_equal(out, grey) == (name in {*MOVING, "contrast"})
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_nothing_comes_in_from_the_other_side(name: str) -> None:
+def test_borders_do_not_wrap_around(name: str) -> None:
     images = np.zeros((8, 3, 32, 48), dtype=np.uint8)
     images[..., 24:] = 255
     for tipped in (images, images.swapaxes(2, 3)):
@@ -151,7 +151,7 @@ def test_nothing_comes_in_from_the_other_side(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(32, 32), (21, 30)])
 @pytest.mark.parametrize("name", ["defocus-blur", "motion-blur", "zoom-blur"])
-def test_blur_shifts_nothing(name: str, shape: tuple[int, int]) -> None:
+def test_blur_is_centred(name: str, shape: tuple[int, int]) -> None:
     images = photographs(8, 3, *shape)
     for severity in SEVERITIES:
         out = corrupt(images, name, severity, range(8)).astype(int)
@@ -160,7 +160,7 @@ def test_blur_shifts_nothing(name: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", [*MOVING, "snow", "fog", "brightness", "contrast"])
-def test_grey_images_fare_as_colour_images_that_show_no_colour(name: str) -> None:
+def test_grey_and_colourless_images_are_corrupted_equally(name: str) -> None:
     grey = photographs(4, channels=1)
     out = corrupt(grey, name, 4, range(4))
     assert abs(corrupt(grey.repeat(3, axis=1), name, 4, range(4)).astype(int) - out).max() <= 1
@@ -174,12 +174,12 @@ def test_gaussian_noise_has_its_standard_deviation(severity: int, std: float) ->
     assert abs(np.corrcoef(noise[:, 0].ravel(), noise[:, 1].ravel())[0, 1]) < 0.05
 
 
-def test_values_beyond_black_and_white_are_cut_off() -> None:
+def test_values_are_clipped_to_the_range_of_uint8() -> None:
     assert corrupt(plain(0), "gaussian-noise", 2, range(4)).max() < 6 * 0.06 * 255
     assert corrupt(plain(255), "gaussian-noise", 2, range(4)).min() > 255 - 6 * 0.06 * 255
 
 
-def test_shot_noise_grows_with_the_light_as_photons_do() -> None:
+def test_shot_noise_grows_with_brightness() -> None:
     for value in (30, 120):
         counts = corrupt(plain(value, count=20), "shot-noise", 2, range(20)) * (140 / 255)
         assert counts.mean() == pytest.approx(value * 140 / 255, rel=0.02)
@@ -187,14 +187,14 @@ def test_shot_noise_grows_with_the_light_as_photons_do() -> None:
     assert corrupt(plain(0), "shot-noise", 5, range(4)).max() == 0
 
 
-def test_impulse_noise_makes_its_share_of_values_black_or_white() -> None:
+def test_impulse_noise_changes_its_share_of_values() -> None:
     out = corrupt(plain(128, count=20), "impulse-noise", 5, range(20))
     assert set(np.unique(out)) == {0, 128, 255}
     assert (out == 0).mean() == pytest.approx(0.085, rel=0.05)
     assert (out == 255).mean() == pytest.approx(0.085, rel=0.05)
 
 
-def test_defocus_turns_a_point_into_a_disc() -> None:
+def test_defocus_blur_spreads_a_point_to_a_disc() -> None:
     image = np.zeros((1, 1, 201, 201), dtype=np.uint8)
     image[..., 95:106, 95:106] = 255
     out = corrupt(image, "defocus-blur", 5, [0])[0, 0] / 255
@@ -204,7 +204,7 @@ def test_defocus_turns_a_point_into_a_disc() -> None:
     assert reach.max() == pytest.approx(0.055 * 201, abs=1.5)
 
 
-def test_motion_blur_spreads_along_one_line_whose_direction_varies() -> None:
+def test_motion_blur_spreads_a_point_along_a_random_line() -> None:
     images = np.zeros((12, 1, 41, 41), dtype=np.uint8)
     images[..., 20, 20] = 255
     slopes = []
@@ -227,7 +227,7 @@ def test_zoom_blur_is_the_mean_of_magnified_images() -> None:
 
 @pytest.mark.parametrize("name", ["snow", "frost", "fog"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_weather_lights_up_the_dark_unevenly(name: str, channels: int) -> None:
+def test_weather_brightens_dark_images_unevenly(name: str, channels: int) -> None:
     out = corrupt(plain(0, count=20, channels=channels), name, 5, range(20)).astype(float)
     assert 30 < out.mean() < 200
     assert out.std(axis=(2, 3)).min() > 10
@@ -236,7 +236,7 @@ def test_weather_lights_up_the_dark_unevenly(name: str, channels: int) -> None:
         assert (out[:, 2] >= out[:, 0]).all()
 
 
-def test_snow_leaves_streaks_of_white_that_are_nearer_the_vertical() -> None:
+def test_snow_has_near_vertical_white_streaks() -> None:
     out = corrupt(plain(40, count=20, side=64), "snow", 3, range(20)).astype(float)[:, 0]
     assert out.max(axis=(1, 2)).min() > 200
     assert np.median(out) < 100
@@ -261,7 +261,7 @@ def test_frost_has_needles_in_three_directions_60_degrees_apart() -> None:
 
 
 @pytest.mark.parametrize("name", ["frost", "fog"])
-def test_no_image_is_hidden_whole(name: str) -> None:
+def test_weather_never_hides_an_image_completely(name: str) -> None:
     images = np.concatenate([plain(0, count=50), plain(255, count=50)])
     black, white = corrupt(images, name, 5, [*range(50), *range(50)]).astype(float).reshape(2, 50, -1)
     assert (white - black).mean(axis=1).min() > 0.2 * 255
@@ -279,14 +279,14 @@ def test_brightness_raises_the_value_and_keeps_hue_and_saturation(severity: int)
         assert abs(out[number, :, row, column] - expected).max() <= 0.51
 
 
-def test_brightness_of_a_grey_image_is_added_up_to_white() -> None:
+def test_brightness_of_grey_images_saturates_at_white() -> None:
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
     assert np.array_equal(corrupt(ramp, "brightness", 3, [0]), np.minimum(ramp.astype(int) + 56, 255))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_contrast_draws_each_channel_to_its_mean(severity: int, channels: int) -> None:
+def test_contrast_moves_each_channel_to_its_mean(severity: int, channels: int) -> None:
     images = photographs(2, channels, 9, 13)
     out = corrupt(images, "contrast", severity, [0, 1])
     share = (0.7, 0.5, 0.36, 0.24, 0.16)[severity - 1]
@@ -295,7 +295,7 @@ def test_contrast_draws_each_channel_to_its_mean(severity: int, channels: int) -
         assert abs(got - expected).max() <= 0.51
 
 
-def test_pixelate_draws_the_means_of_blocks() -> None:
+def test_pixelate_shows_block_means() -> None:
     images = photographs(3, 3, 12, 10)
     out = corrupt(images, "pixelate", 4, range(3))
     for image, got in zip(images.reshape(-1, 12, 10), out.reshape(-1, 12, 10), strict=True):
@@ -306,7 +306,7 @@ def test_pixelate_draws_the_means_of_blocks() -> None:
 
 
 @pytest.mark.parametrize(("severity", "blocks"), list(zip(SEVERITIES, (27, 22, 18, 15, 12), strict=True)))
-def test_pixelate_leaves_so_many_blocks(severity: int, blocks: int) -> None:
+def test_pixelate_has_the_expected_number_of_blocks(severity: int, blocks: int) -> None:
     ramp = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (1, 1, 32, 1))
     out = corrupt(ramp, "pixelate", severity, [0])
     assert len(np.unique(out)) == blocks
@@ -314,7 +314,7 @@ def test_pixelate_leaves_so_many_blocks(severity: int, blocks: int) -> None:
 
 
 @pytest.mark.parametrize(("severity", "quality"), list(zip(SEVERITIES, (65, 45, 30, 20, 12), strict=True)))
-def test_jpeg_compression_rounds_cosine_coefficients_to_steps_of_its_quality(severity: int, quality: int) -> None:
+def test_jpeg_compression_quantises_dct_coefficients(severity: int, quality: int) -> None:
     image = photographs(1, 1, 24, 16)
     scale = 200 - 2 * quality if quality >= 50 else 5000 / quality
     steps = np.floor((LUMINANCE_STEPS * scale + 50) / 100).clip(1, 255)
@@ -330,13 +330,13 @@ def test_jpeg_compression_rounds_cosine_coefficients_to_steps_of_its_quality(sev
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_jpeg_compression_keeps_colours_in_their_place(severity: int) -> None:
+def test_jpeg_compression_keeps_the_channel_order(severity: int) -> None:
     colour = np.array([200, 120, 60], dtype=np.uint8).reshape(1, 3, 1, 1)
     out = corrupt(np.tile(colour, (1, 1, 19, 10)), "jpeg-compression", severity, [0]).astype(int)
     assert abs(out - colour).max() < 16
 
 
-def test_elastic_transform_moves_pixels_smoothly_by_its_share_of_the_side() -> None:
+def test_elastic_transform_displaces_pixels_smoothly() -> None:
     rows = np.tile(np.arange(0, 240, 4, dtype=np.uint8)[:, None], (20, 1, 1, 60))
     out = corrupt(rows, "elastic-transform", 5, range(20)).astype(float)
     moved = ((out - rows) / 4)[..., 8:-8, 8:-8]
@@ -344,25 +344,25 @@ def test_elastic_transform_moves_pixels_smoothly_by_its_share_of_the_side() -> N
     assert abs(np.diff(moved, axis=3)).mean() < 0.5 * moved.std()
 
 
-def test_glass_blur_moves_pixels_without_order_up_to_its_distance() -> None:
+def test_glass_blur_displaces_pixels_up_to_its_distance() -> None:
     rows = np.tile(np.arange(0, 240, 4, dtype=np.uint8)[:, None], (4, 1, 1, 60))
     moved = ((corrupt(rows, "glass-blur", 3, range(4)).astype(float) - rows) / 4)[..., 3:-3, 3:-3]
     assert 1 < abs(moved).max() <= 0.024 * 60 + 0.25
     assert abs(np.corrcoef(moved[..., 2:].ravel(), moved[..., :-2].ravel())[0, 1]) < 0.1
 
 
-def test_no_image_gives_no_image() -> None:
+def test_empty_batch() -> None:
     for name in CORRUPTIONS:
         assert corrupt(plain(0, count=0), name, 1, []).shape == (0, 3, 32, 32)
 
 
-def test_unknown_name_is_an_error_that_names_the_nearest() -> None:
+def test_unknown_name_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UserError, match="unknown corruption 'defocus'; did you mean 'defocus-blur'"):
         corrupt(plain(0), "defocus", 1, range(4))
 
 
 @pytest.mark.parametrize("severity", [0, 6, -1, 2.5])
-def test_severity_outside_its_range_is_an_error(severity: int) -> None:
+def test_severity_out_of_range_is_refused(severity: int) -> None:
     with pytest.raises(UserError, match=f"severity {severity}; "):
         corrupt(plain(0), "fog", severity, range(4))
 
@@ -379,12 +379,12 @@ def test_severity_outside_its_range_is_an_error(severity: int) -> None:
         (plain(0), np.arange(4.0), "indices are float64; they must be whole numbers"),
     ],
 )
-def test_other_images_or_indices_are_errors(images: np.ndarray, indices: np.ndarray, message: str) -> None:
+def test_invalid_images_or_indices_are_refused(images: np.ndarray, indices: np.ndarray, message: str) -> None:
     with pytest.raises(UserError, match=message):
         corrupt(images, "fog", 1, indices)
 
 
-def test_importing_it_imports_nothing_heavy() -> None:
+def test_import_is_light() -> None:
     heavy = {"torch", "torchvision", "scipy", "PIL"}
     code = f"import sys, nacbench.data.images.corruptions; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -65,7 +65,7 @@ class Recorder(nn.Module):
         return torch.eye(10)[3].expand(len(image), 10)
 
 
-def test_taking_gives_images_and_labels_at_these_positions() -> None:
+def test_take_returns_images_and_labels_at_positions() -> None:
     inputs, labels = split_of(9).take(np.array([4, 0, 4]))
     images = inputs["images"]
     assert images.flatten().tolist() == labels.tolist() == [4, 0, 4]
@@ -73,7 +73,7 @@ def test_taking_gives_images_and_labels_at_these_positions() -> None:
 
 
 @given(st.integers(1, 250), st.integers(1, 300))
-def test_spreading_keeps_so_many_different_examples_in_order(size: int, count: int) -> None:
+def test_spread_keeps_distinct_examples_in_order(size: int, count: int) -> None:
     chosen = split_of(size).spread(count).indices
     assert len(chosen) == min(count, size)
     assert np.all(np.diff(chosen) > 0)
@@ -81,20 +81,20 @@ def test_spreading_keeps_so_many_different_examples_in_order(size: int, count: i
     assert chosen.max() < size
 
 
-def test_spreading_is_even() -> None:
+def test_spread_is_even() -> None:
     assert split_of(12).spread(4).indices.tolist() == [0, 3, 6, 9]
     assert split_of(10).spread(4).indices.tolist() == [0, 2, 5, 7]
 
 
 @given(st.integers(2, 250), st.data())
-def test_holding_out_is_disjoint_and_complete(size: int, data: st.DataObject) -> None:
+def test_hold_out_is_disjoint_and_complete(size: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, size - 1))
     rest, held = split_of(size).hold_out(count)
     assert (len(rest), len(held)) == (size - count, count)
     assert sorted([*rest.indices, *held.indices]) == list(range(size))
 
 
-def test_holding_out_of_a_part_keeps_to_that_part() -> None:
+def test_hold_out_of_a_part_stays_within_it() -> None:
     part = split_of(40).spread(10)
     rest, held = part.hold_out(4)
     assert sorted([*rest.indices, *held.indices]) == part.indices.tolist()
@@ -102,17 +102,17 @@ def test_holding_out_of_a_part_keeps_to_that_part() -> None:
 
 
 @pytest.mark.parametrize("count", [5, 6])
-def test_holding_everything_out_is_an_error_that_says_so(count: int) -> None:
-    message = rf"task\.validation_examples = {count}: there are only 5 training examples"
+def test_hold_out_must_leave_examples(count: int) -> None:
+    message = rf"task\.validation_examples = {count}: must be less than the 5 training examples"
     with pytest.raises(UserError, match=message):
         split_of(5).hold_out(count)
 
 
-def test_the_digits_splits_have_fixed_sizes() -> None:
+def test_digits_splits_have_fixed_sizes() -> None:
     assert live(digits()).split_sizes == {"train": 1199, "validation": 299, "test": 299}
 
 
-def test_the_digits_splits_are_disjoint_and_complete() -> None:
+def test_digits_splits_are_disjoint_and_complete() -> None:
     source = load_digits()
     scans = np.rint(source.images * (255 / 16)).astype(np.uint8)
     arrays = digits().arrays(Path("nowhere")).arrays
@@ -122,7 +122,7 @@ def test_the_digits_splits_are_disjoint_and_complete() -> None:
         np.testing.assert_array_equal(arrays[f"{name}_labels"], source.target[chosen])
 
 
-def test_no_scan_of_the_digits_is_in_two_splits() -> None:
+def test_no_digits_image_is_in_two_splits() -> None:
     arrays = digits().arrays(Path("nowhere")).arrays
     contents = {name: {scan.tobytes() for scan in arrays[f"{name}_images"]} for name in ("train", "validation", "test")}
     assert not contents["train"] & contents["validation"]
@@ -130,13 +130,13 @@ def test_no_scan_of_the_digits_is_in_two_splits() -> None:
     assert not contents["validation"] & contents["test"]
 
 
-def test_every_split_of_the_digits_has_every_class() -> None:
+def test_every_digits_split_has_every_class() -> None:
     arrays = digits().arrays(Path("nowhere")).arrays
     for name in ("train", "validation", "test"):
         assert np.bincount(arrays[f"{name}_labels"], minlength=10).min() >= 20
 
 
-def test_the_digits_need_nothing_from_outside() -> None:
+def test_digits_need_no_mirror() -> None:
     assert digits().missing(Path("nowhere")) is None
 
 
@@ -150,11 +150,11 @@ def test_the_digits_need_nothing_from_outside() -> None:
         ({"train_examples": 10**6}, {"train": 1199, "validation": 299, "test": 299}),
     ],
 )
-def test_the_splits_can_be_cut(options: dict[str, int], sizes: dict[str, int]) -> None:
+def test_splits_can_be_limited(options: dict[str, int], sizes: dict[str, int]) -> None:
     assert live(digits(**options)).split_sizes == sizes
 
 
-def test_selecting_on_validation_needs_a_validation_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_validation_needs_a_validation_split(monkeypatch: pytest.MonkeyPatch) -> None:
     task = digits()
     whole = task.arrays(Path("nowhere"))
     rest = {name: array for name, array in whole.arrays.items() if not name.startswith("validation")}
@@ -167,7 +167,7 @@ def test_selecting_on_validation_needs_a_validation_split(monkeypatch: pytest.Mo
     assert live(digits(validation_examples=9), recipe).split_sizes["validation"] == 9
 
 
-def test_the_mean_and_deviation_of_the_digits_are_those_of_their_training_images() -> None:
+def test_digits_mean_and_std_are_of_the_training_images() -> None:
     task = digits()
     pixels = task.arrays(Path("nowhere")).arrays["train_images"] / 255
     assert task.mean[0] == pytest.approx(pixels.mean(), abs=1e-3)
@@ -182,7 +182,7 @@ def test_training_images_are_normalised() -> None:
     assert float(images.std()) == pytest.approx(1, abs=0.01)
 
 
-def test_evaluation_sees_every_example_once_in_order_and_normalised() -> None:
+def test_evaluation_covers_every_example_once_in_order() -> None:
     task = digits()
     net = Recorder()
     evaluation = live(task).evaluate(net, "test", batch_size=100)
@@ -205,7 +205,7 @@ AUGMENTED = RECIPE.model_copy(
 )
 
 
-def test_a_training_batch_is_a_function_of_seed_and_step() -> None:
+def test_training_batch_is_a_function_of_seed_and_step() -> None:
     batches = live(digits(), AUGMENTED).train_batches(32, seed=0)
     assert len(batches) == 1199 // 32
     late = batches[50]
@@ -215,20 +215,20 @@ def test_a_training_batch_is_a_function_of_seed_and_step() -> None:
 
 
 @pytest.mark.parametrize(("seed", "step"), [(0, 51), (1, 50), (0, 50 + 1199 // 32)])
-def test_another_seed_or_step_or_epoch_is_another_batch(seed: int, step: int) -> None:
+def test_batches_differ_between_seeds_steps_and_epochs(seed: int, step: int) -> None:
     task = live(digits(), AUGMENTED)
     one, other = task.train_batches(32, seed=0)[50], task.train_batches(32, seed=seed)[step]
     assert not torch.equal(one.inputs["image"], other.inputs["image"])
 
 
-def test_making_a_batch_leaves_torchs_generator_as_it_was() -> None:
+def test_making_a_batch_does_not_advance_torch_s_generator() -> None:
     batches = live(digits(), AUGMENTED).train_batches(32, seed=0)
     before = torch.get_rng_state()
     batches[0]
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_repeated_examples_are_augmented_each_in_its_own_way() -> None:
+def test_repeated_examples_are_augmented_separately() -> None:
     recipe = RECIPE.model_copy(update={"augment": ImageAugment(crop_padding=2, repeats=2)})
     batch = live(digits(), recipe).train_batches(32, seed=0)[0]
     assert torch.equal(batch.target[::2], batch.target[1::2])
@@ -236,7 +236,7 @@ def test_repeated_examples_are_augmented_each_in_its_own_way() -> None:
     assert any(not torch.equal(one, other) for one, other in pairs)
 
 
-def test_an_epoch_of_digits_shows_every_label_as_often_as_the_split_has_it() -> None:
+def test_epoch_of_digits_has_the_split_s_label_counts() -> None:
     task = digits(train_examples=320)
     batches = live(task).train_batches(32, seed=4)
     labels = torch.cat([batches[step].target for step in range(len(batches))])
@@ -245,7 +245,7 @@ def test_an_epoch_of_digits_shows_every_label_as_often_as_the_split_has_it() -> 
     assert labels.bincount(minlength=10).tolist() == expected.tolist()
 
 
-def test_the_loss_is_the_cross_entropy_with_the_recipes_smoothing() -> None:
+def test_loss_is_cross_entropy_with_label_smoothing() -> None:
     class Fixed(nn.Module):
         def forward(self, image: Tensor) -> Tensor:
             return torch.arange(10.0).expand(len(image), 10)
@@ -260,7 +260,7 @@ def test_the_loss_is_the_cross_entropy_with_the_recipes_smoothing() -> None:
 
 
 @pytest.mark.parametrize("task", [digits, lambda: image_task("cifar10")])
-def test_the_tokenizer_keeps_its_word(task: Callable[[], ImageTask]) -> None:
+def test_tokenizer_matches_the_spec(task: Callable[[], ImageTask]) -> None:
     spec = task().spec()
     assert spec.image_shape is not None
     tokens = task().tokenizer()(image=torch.zeros(2, *spec.image_shape)).tokens
@@ -275,7 +275,7 @@ def cifar10() -> dict[str, np.ndarray]:
 
 @needs_cifar10
 @pytest.mark.parametrize(("split", "count"), [("train", 50_000), ("test", 10_000)])
-def test_the_real_cifar10_is_complete(cifar10: dict[str, np.ndarray], split: str, count: int) -> None:
+def test_real_cifar10_is_complete(cifar10: dict[str, np.ndarray], split: str, count: int) -> None:
     assert cifar10[f"{split}_images"].shape == (count, 3, 32, 32)
     assert cifar10[f"{split}_images"].dtype == np.uint8
     assert np.bincount(cifar10[f"{split}_labels"]).tolist() == [count // 10] * 10
@@ -290,7 +290,7 @@ def test_the_papers_recipes_of_photographs_differ_in_length_batch_rate_and_crop_
 
 
 @needs_cifar10
-def test_the_mean_and_deviation_of_the_real_cifar10_are_those_of_its_training_images(
+def test_real_cifar10_mean_and_std(
     cifar10: dict[str, np.ndarray],
 ) -> None:
     task = image_task("cifar10")
@@ -301,7 +301,7 @@ def test_the_mean_and_deviation_of_the_real_cifar10_are_those_of_its_training_im
 
 
 @needs_cifar10
-def test_the_real_cifar10_goes_into_batches(cifar10: dict[str, np.ndarray]) -> None:
+def test_real_cifar10_makes_batches(cifar10: dict[str, np.ndarray]) -> None:
     task = live(image_task("cifar10", validation_examples=5000), root=MIRROR)
     assert task.split_sizes == {"train": 45_000, "validation": 5000, "test": 10_000}
     batch = task.train_batches(32, seed=0)[0]

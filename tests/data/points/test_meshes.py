@@ -49,7 +49,7 @@ def mesh_file(folder: Path, text: str) -> Path:
         PLAIN.replace("4 2 0", "4 3 0") + "2 0 1\n",
     ],
 )
-def test_every_way_to_write_the_same_mesh_is_read(tmp_path: Path, text: str) -> None:
+def test_variants_of_the_off_format_are_read(tmp_path: Path, text: str) -> None:
     vertices, faces = read_mesh(mesh_file(tmp_path, text))
     assert vertices.dtype == np.float32
     assert faces.dtype == np.int64
@@ -57,7 +57,7 @@ def test_every_way_to_write_the_same_mesh_is_read(tmp_path: Path, text: str) -> 
     assert faces.tolist() == [[0, 1, 2], [0, 2, 3]]
 
 
-def test_polygons_become_fans(tmp_path: Path) -> None:
+def test_polygons_become_triangle_fans(tmp_path: Path) -> None:
     text = f"OFF\n5 3 0\n{SQUARE}0.5 2 0\n5 0 1 2 4 3\n4 0 1 2 3\n3 3 2 4\n"
     _, faces = read_mesh(mesh_file(tmp_path, text))
     assert faces.tolist() == [[3, 2, 4], [0, 1, 2], [0, 2, 3], [0, 1, 2], [0, 2, 4], [0, 4, 3]]
@@ -74,14 +74,14 @@ def test_polygons_become_fans(tmp_path: Path) -> None:
         ("OFFICE\n" + PLAIN, "its counts of vertices, faces and edges are 'ICE'"),
         (PLAIN.replace("4 2 0", "4"), "its counts of vertices, faces and edges are '4'"),
         (PLAIN.replace("4 2 0", "4 -2 0"), "its counts of vertices, faces and edges are '4 -2 0'"),
-        (PLAIN.removesuffix("3 0 2 3\n"), "announces 4 vertices and 2 faces, but 5 lines follow"),
-        (PLAIN.replace("4 2 0", "9 2 0"), "announces 9 vertices and 2 faces, but 6 lines follow"),
-        (PLAIN + "3 1 2 3\n", "announces 4 vertices and 2 faces, but 7 lines follow"),
+        (PLAIN.removesuffix("3 0 2 3\n"), "declares 4 vertices and 2 faces, but 5 lines follow"),
+        (PLAIN.replace("4 2 0", "9 2 0"), "declares 9 vertices and 2 faces, but 6 lines follow"),
+        (PLAIN + "3 1 2 3\n", "declares 4 vertices and 2 faces, but 7 lines follow"),
         (f"OFF\n4 0 0\n{SQUARE}", "it has no faces"),
         ("OFF\n0 0 0\n", "it has no vertices"),
         (f"OFF\n4 1 0\n{SQUARE}2 0 1\n", "it has no faces with three corners or more"),
-        (PLAIN.replace("3 0 2 3", "3 0 2 4"), "a face has the vertex 4, but vertices are numbered 0 to 3"),
-        (PLAIN.replace("3 0 2 3", "3 0 2 -1"), "a face has the vertex -1, but vertices are numbered 0 to 3"),
+        (PLAIN.replace("3 0 2 3", "3 0 2 4"), "a face has the vertex 4, but the vertices are numbered from 0 to 3"),
+        (PLAIN.replace("3 0 2 3", "3 0 2 -1"), "a face has the vertex -1, but the vertices are numbered from 0 to 3"),
         (PLAIN.replace("3 0 2 3", "3 0 2"), "the corners of faces cannot be read"),
         (PLAIN.replace("3 0 2 3", "3 0 2 3.5"), "the corners of faces cannot be read"),
         (PLAIN.replace("3 0 2 3", "9000000000000 0 2 3"), "a face has 9000000000000 corners"),
@@ -94,7 +94,7 @@ def test_polygons_become_fans(tmp_path: Path) -> None:
         (PLAIN.replace("1 1 0", "1 0 0").replace("0 1 0", "0 0 0"), "the surface has no area"),
     ],
 )
-def test_a_broken_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, reason: str) -> None:
+def test_broken_file_is_named_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
     path = mesh_file(tmp_path, text)
     with pytest.raises(UserError) as caught:
         read_mesh(path)
@@ -102,7 +102,7 @@ def test_a_broken_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, re
     assert reason in str(caught.value)
 
 
-def test_what_is_no_text_or_not_there_is_named(tmp_path: Path) -> None:
+def test_binary_or_missing_file_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary.off"
     binary.write_bytes(b"OFF BINARY\n\x00\x00\xff\xfe")
     with pytest.raises(UserError, match=r"binary\.off: not a text file"):
@@ -112,7 +112,7 @@ def test_what_is_no_text_or_not_there_is_named(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="OF0123 .-#\nx", max_size=60))
-def test_no_text_fails_in_another_way(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_is_read_or_refused_with_a_user_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = mesh_file(tmp_path_factory.getbasetemp(), "OFF" + text)
     try:
         vertices, faces = read_mesh(path)
@@ -122,7 +122,7 @@ def test_no_text_fails_in_another_way(tmp_path_factory: pytest.TempPathFactory, 
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
-def test_real_meshes_are_read_as_torch_geometric_reads_them(mirror: Path, tmp_path: Path) -> None:
+def test_real_meshes_equal_torch_geometric_s(mirror: Path, tmp_path: Path) -> None:
     from torch_geometric.io import read_off
 
     with zipfile.ZipFile(mirror / "geometric_shapes" / "raw.zip") as archive:
@@ -149,7 +149,7 @@ SMALL = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 LARGE = [[0.0, 0.0, 5.0], [3.0, 0.0, 5.0], [0.0, 1.0, 5.0]]
 
 
-def test_each_triangle_gets_points_by_its_area() -> None:
+def test_points_are_distributed_by_area() -> None:
     points = sample_surface(*corners(SMALL, LARGE), count=20_000, seed=0)
     assert points.shape == (20_000, 3)
     assert points.dtype == np.float32
@@ -158,7 +158,7 @@ def test_each_triangle_gets_points_by_its_area() -> None:
     assert int((points[:, 2] == 5).sum()) == 20_000 - on_small
 
 
-def test_points_lie_on_the_triangle_and_fill_it_evenly() -> None:
+def test_points_are_uniform_on_a_triangle() -> None:
     a, b, c = np.array([[1.0, 2, 3], [4, 2, 0], [0, 5, 5]])
     points = sample_surface(*corners([a.tolist(), b.tolist(), c.tolist()]), count=20_000, seed=1)
     shares, offset, *_ = np.linalg.lstsq(np.stack([b - a, c - a], axis=1), (points - a).T, rcond=None)
@@ -171,13 +171,13 @@ def test_points_lie_on_the_triangle_and_fill_it_evenly() -> None:
     assert max(abs(count - 5000) for count in counts) < 5 * np.sqrt(20_000 * 0.25 * 0.75)
 
 
-def test_a_triangle_without_area_gets_no_points_wherever_it_stands() -> None:
+def test_triangles_without_area_get_no_points() -> None:
     flat = [[7.0, 7.0, 7.0], [8.0, 8.0, 8.0], [9.0, 9.0, 9.0]]
     for triangles in ([flat, SMALL, LARGE], [SMALL, flat, LARGE], [SMALL, LARGE, flat]):
         assert sample_surface(*corners(*triangles), count=5000, seed=0).max() <= 5
 
 
-def test_many_small_triangles_are_as_likely_as_a_large_one_of_their_area() -> None:
+def test_many_small_triangles_equal_one_of_their_area() -> None:
     small = np.tile(np.array(SMALL, dtype=np.float32) / 500, (250_000, 1))
     vertices = np.concatenate([small, np.array(SMALL, dtype=np.float32) + 2])
     points = sample_surface(vertices, np.arange(len(vertices)).reshape(-1, 3), count=100_000, seed=0)
@@ -185,13 +185,13 @@ def test_many_small_triangles_are_as_likely_as_a_large_one_of_their_area() -> No
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
-def test_size_does_not_matter(scale: float) -> None:
+def test_sampling_works_at_any_scale(scale: float) -> None:
     vertices, faces = corners(SMALL, LARGE)
     points = sample_surface((vertices * scale).astype(np.float32), faces, 100, seed=0)
     np.testing.assert_allclose(points / scale, sample_surface(vertices, faces, 100, seed=0), rtol=1e-5, atol=1e-6)
 
 
-def test_a_surface_without_area_is_refused() -> None:
+def test_surface_without_area_is_refused() -> None:
     with pytest.raises(ValueError, match="no area"):
         sample_surface(*corners([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]), count=5, seed=0)
     with pytest.raises(ValueError, match="no area"):
@@ -209,7 +209,7 @@ def seed_all() -> None:
     random.seed(5)
 
 
-def test_points_are_decided_by_the_seed_alone_and_no_global_generator_moves() -> None:
+def test_sampling_depends_on_the_seed_only() -> None:
     first, other = (sample_surface(*corners(SMALL, LARGE), count=100, seed=seed) for seed in (2**63 - 1, 1))
     assert not np.array_equal(first, other)
     seed_all()
@@ -219,7 +219,7 @@ def test_points_are_decided_by_the_seed_alone_and_no_global_generator_moves() ->
     assert global_draws() == expected
 
 
-def test_sampling_leaves_the_mesh_as_it_was() -> None:
+def test_sampling_does_not_modify_the_mesh() -> None:
     vertices, faces = corners(SMALL, LARGE)
     vertices.setflags(write=False)
     faces.setflags(write=False)
@@ -228,7 +228,7 @@ def test_sampling_leaves_the_mesh_as_it_was() -> None:
 
 @pytest.mark.parametrize("shape", [(50, 3), (4, 50, 3), (2, 3, 50, 3)])
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_clouds_are_centred_and_fill_the_unit_ball_each_by_itself(shape: tuple[int, ...], scale: float) -> None:
+def test_unit_ball_normalises_each_cloud(shape: tuple[int, ...], scale: float) -> None:
     points = (np.random.default_rng(0).normal(3, 2, shape) * scale).astype(np.float32)
     ball = unit_ball(points)
     assert ball.shape == shape
@@ -239,7 +239,7 @@ def test_clouds_are_centred_and_fill_the_unit_ball_each_by_itself(shape: tuple[i
         assert np.array_equal(ball[1], unit_ball(points[1]))
 
 
-def test_one_scale_is_used_for_all_axes() -> None:
+def test_unit_ball_scales_all_axes_equally() -> None:
     assert unit_ball(np.array([[0, 0, 0], [6, 0, 0], [3, 3, 0], [3, -3, 0]], np.float32)).tolist() == [
         [-1, 0, 0],
         [1, 0, 0],
@@ -249,7 +249,7 @@ def test_one_scale_is_used_for_all_axes() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
-def test_points_that_coincide_are_refused(count: int) -> None:
+def test_unit_ball_refuses_coinciding_points(count: int) -> None:
     same = np.full((count, 3), 0.1, np.float32)
     with pytest.raises(ValueError, match="coincide"):
         unit_ball(same)
@@ -259,7 +259,7 @@ def test_points_that_coincide_are_refused(count: int) -> None:
             unit_ball(np.stack([other, same]))
 
 
-def test_importing_these_modules_imports_nothing_heavy() -> None:
+def test_import_is_light() -> None:
     code = "import sys, nacbench.data.points.shapes; print('torch' in sys.modules, 'scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

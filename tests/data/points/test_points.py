@@ -21,7 +21,7 @@ def clouds(count: int = 5, points: int = 40) -> Tensor:
     return torch.randn(count, points, 3)
 
 
-def test_points_are_drawn_from_their_own_cloud_without_replacement() -> None:
+def test_points_are_sampled_without_replacement() -> None:
     given = clouds()
     taken = some_points(given, 25)
     assert taken.shape == (5, 25, 3)
@@ -31,24 +31,24 @@ def test_points_are_drawn_from_their_own_cloud_without_replacement() -> None:
         assert rows <= {tuple(point) for point in own.tolist()}
 
 
-def test_every_point_is_drawn_about_as_often() -> None:
+def test_points_are_sampled_uniformly() -> None:
     numbered = torch.arange(10.0).repeat_interleave(3).view(1, 10, 3).expand(4000, -1, -1)
     counts = some_points(numbered, 3)[..., 0].flatten().long().bincount(minlength=10)
     assert counts.min() > 1000  # 1200 expected, standard deviation 29
     assert counts.max() < 1400
 
 
-def test_scoring_takes_the_first_points_always() -> None:
+def test_scoring_takes_the_first_points() -> None:
     preparation = PointPreparation(PointAugment(turn=1.0, jitter=0.1), 7)
     given = clouds()
     assert torch.equal(preparation.plain({"points": given}, 0)["points"], given[:, :7])
 
 
-def test_without_augmentation_nothing_is_changed() -> None:
+def test_default_settings_change_nothing() -> None:
     assert torch.equal(augment(clouds(), PointAugment()), clouds())
 
 
-def test_turning_keeps_heights_and_distances_from_the_axis_and_turns_each_cloud_its_own_way() -> None:
+def test_turn_rotates_each_cloud_about_the_vertical_axis() -> None:
     given = clouds()
     turned = augment(given, PointAugment(turn=1.0))
     torch.testing.assert_close(turned[..., 2], given[..., 2])
@@ -60,7 +60,7 @@ def test_turning_keeps_heights_and_distances_from_the_axis_and_turns_each_cloud_
     assert len({round(float(angle), 3) for angle in first.flatten()}) == 5
 
 
-def test_a_small_turn_stays_small() -> None:
+def test_turn_stays_within_its_limit() -> None:
     torch.manual_seed(3)
     given = torch.tensor([[[1.0, 0.0, 0.0]]]).expand(500, 1, 3)
     turned = augment(given, PointAugment(turn=0.25))
@@ -68,7 +68,7 @@ def test_a_small_turn_stays_small() -> None:
     assert 0.7 < float(angles.max()) <= math.pi / 4 + 1e-6
 
 
-def test_scaling_and_shifting_are_one_draw_for_each_cloud_and_axis_within_their_limits() -> None:
+def test_scale_and_shift_per_cloud_and_axis_within_limits() -> None:
     given = clouds(200)
     scaled = augment(given, PointAugment(scale=0.3)) / given
     assert (scaled - scaled[:, :1]).abs().max() < 1e-3
@@ -84,7 +84,7 @@ def test_jitter_has_its_standard_deviation() -> None:
     assert float(noise.std()) == pytest.approx(0.02, rel=0.03)
 
 
-def test_tokens_are_points_in_any_order() -> None:
+def test_tokenizer_is_equivariant_to_permuting_points() -> None:
     tokenizer, given = PointTokenizer(bands=4, highest=16.0), clouds()
     tokens = tokenizer(given).tokens
     assert tokens.shape == (5, 40, 3 * 9)
@@ -92,12 +92,12 @@ def test_tokens_are_points_in_any_order() -> None:
     torch.testing.assert_close(tokenizer(given[:, order]).tokens, tokens[:, order])
 
 
-def test_more_points_than_are_stored_is_an_error_that_names_both() -> None:
-    with pytest.raises(UserError, match=r"task\.points = 5000: only 1024 points of a shape are stored"):
+def test_points_must_not_exceed_the_stored_ones() -> None:
+    with pytest.raises(UserError, match=r"task\.points = 5000: must be at most 1024, the stored points per shape"):
         TASKS.get("parametric-shapes").configured("task", "mini", {"points": 5000})
 
 
-def test_an_epoch_visits_every_shape_several_times_with_other_points() -> None:
+def test_visits_repeat_shapes_with_other_points() -> None:
     options = {"train_examples": 20, "test_examples": 10, "visits": 4}
     task = TASKS.get("parametric-shapes").configured("task", "smoke", options)
     assert isinstance(task, PointTask)

@@ -61,11 +61,11 @@ def examples() -> SceneExamples:
 
 
 @pytest.mark.parametrize(("statement", "expected"), TRUTHS)
-def test_statements_mean_what_they_say(statement: Statement, expected: bool) -> None:
+def test_truth_of_statements(statement: Statement, expected: bool) -> None:
     assert statement.holds(SCENE) is expected
 
 
-def test_nothing_is_not_all() -> None:
+def test_all_are_needs_an_item() -> None:
     assert not AllAre("square", "blue").holds(SCENE[3:])
 
 
@@ -77,7 +77,7 @@ def test_sentences_agree_in_number() -> None:
     assert Above(Kind("square", None), Kind("circle", "blue")).sentences()[1] == "a blue circle is below a square"
 
 
-def test_every_label_is_the_truth_of_its_statement(examples: SceneExamples) -> None:
+def test_labels_are_the_truth_of_the_statements(examples: SceneExamples) -> None:
     truths = [s.holds(scene) for s, scene in zip(examples.statements, examples.scenes, strict=True)]
     assert truths == examples.labels.astype(bool).tolist()
 
@@ -87,7 +87,7 @@ def test_half_of_every_form_is_true(examples: SceneExamples) -> None:
         assert examples.labels[examples.forms == form].mean() == 0.5
 
 
-def test_every_topic_is_in_every_part_of_the_task(tmp_path: Path) -> None:
+def test_every_split_has_every_topic(tmp_path: Path) -> None:
     options = {"train_examples": 2000, "validation_examples": 5000, "test_examples": 500}
     task: Any = TASKS.get("nlvr-synthetic").configured("task", "smoke", options)
     live = task.build(tmp_path, task.recipes["smoke"])
@@ -98,7 +98,7 @@ def test_every_topic_is_in_every_part_of_the_task(tmp_path: Path) -> None:
         assert kinds[1:].min() > 0.01
 
 
-def test_the_whole_splits_are_balanced(tmp_path: Path) -> None:
+def test_splits_are_balanced(tmp_path: Path) -> None:
     task: Any = TASKS.get("nlvr-synthetic")()
     arrays = task.arrays(tmp_path).arrays
     for split in ("train", "validation", "test"):
@@ -107,7 +107,7 @@ def test_the_whole_splits_are_balanced(tmp_path: Path) -> None:
         assert np.bincount(topics).tolist() == [len(topics) * share // 24 for share in (12, 6, 2, 4)]
 
 
-def test_an_example_is_a_function_of_seed_and_index() -> None:
+def test_example_is_a_function_of_seed_and_index() -> None:
     few, more, other = generate(20, seed=0), generate(50, seed=0), generate(20, seed=1)
     assert more.sentences[:20] == few.sentences
     np.testing.assert_array_equal(more.images[:20], few.images)
@@ -121,14 +121,14 @@ def test_sentences_are_short_and_of_a_small_vocabulary(examples: SceneExamples) 
     assert max(len(sentence.split()) for sentence in examples.sentences) <= 16
 
 
-def test_items_have_places_of_their_own(examples: SceneExamples) -> None:
+def test_items_have_distinct_places(examples: SceneExamples) -> None:
     for scene in examples.scenes[:500]:
         assert len({(item.box, item.row, item.column) for item in scene}) == len(scene)
         assert all(1 <= sum(item.box == box for item in scene) <= 2 for box in range(3))
 
 
 @pytest.mark.parametrize("side", [24, 32, 48])
-def test_the_picture_shows_every_item_in_its_colour_and_nothing_else(examples: SceneExamples, side: int) -> None:
+def test_picture_shows_exactly_the_items(examples: SceneExamples, side: int) -> None:
     scenes = examples.scenes[:100]
     for picture, scene in zip(draw(scenes, side), scenes, strict=True):
         left = picture.astype(int)
@@ -153,14 +153,14 @@ def image_facts(scene: Scene) -> list[int]:
     return [*counts, *whole, max(whole), len(scene), len({i.colour for i in scene}), len({i.shape for i in scene})]
 
 
-def test_the_picture_alone_does_not_tell(examples: SceneExamples) -> None:
+def test_picture_alone_does_not_predict_the_label(examples: SceneExamples) -> None:
     facts = np.array([image_facts(scene) for scene in examples.scenes])
     guesser = RandomForestClassifier(100, min_samples_leaf=10, random_state=0, n_jobs=1)
     guesser.fit(facts[:5000], examples.labels[:5000])
     assert guesser.score(facts[5000:], examples.labels[5000:]) < 0.54  # 0.5 ± 0.011
 
 
-def test_the_sentence_alone_does_not_tell(examples: SceneExamples) -> None:
+def test_sentence_alone_does_not_predict_the_label(examples: SceneExamples) -> None:
     words = sorted({word for sentence in examples.sentences for word in sentence.split()})
     bags = np.array([[sentence.split().count(word) for word in words] for sentence in examples.sentences])
     guesser = LogisticRegression(max_iter=500).fit(bags[:5000], examples.labels[:5000])
@@ -168,6 +168,6 @@ def test_the_sentence_alone_does_not_tell(examples: SceneExamples) -> None:
 
 
 @pytest.mark.parametrize(("count", "side"), [(0, 24), (3, 20), (3, 25)])
-def test_what_cannot_be_made_is_refused(count: int, side: int) -> None:
-    with pytest.raises(UserError, match=r"scenes are asked for|side = "):
+def test_invalid_count_or_side_is_refused(count: int, side: int) -> None:
+    with pytest.raises(UserError, match=r"count = .* scenes: it must be at least 1|side = "):
         generate(count, seed=0, side=side)

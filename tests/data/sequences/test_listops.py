@@ -119,14 +119,14 @@ def padded(rows: Sequence[np.ndarray], width: int = 0) -> np.ndarray:
 
 @settings(max_examples=60, deadline=None)
 @given(trees)
-def test_the_value_is_that_of_a_recursive_evaluation(tree: Tree) -> None:
+def test_evaluate_equals_a_recursive_evaluation(tree: Tree) -> None:
     assert evaluate(text_of(tree)) == value_of(tree)
     assert evaluate(pairs_of(tree)) == value_of(tree)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(trees, min_size=1, max_size=10), st.integers(0, 300), st.sampled_from([np.uint8, np.int16, np.int64]))
-def test_values_of_many_rows_are_those_of_each(some: list[Tree], width: int, dtype: type[np.integer]) -> None:
+def test_evaluate_tokens_equals_evaluate(some: list[Tree], width: int, dtype: type[np.integer]) -> None:
     tokens = padded([encode(text_of(tree)) for tree in some], width).astype(dtype)
     values = evaluate_tokens(tokens)
     assert values.dtype == np.uint8
@@ -135,7 +135,7 @@ def test_values_of_many_rows_are_those_of_each(some: list[Tree], width: int, dty
 
 @settings(max_examples=60, deadline=None)
 @given(trees, st.integers(0, 20))
-def test_text_to_symbols_and_back(tree: Tree, padding: int) -> None:
+def test_encode_and_decode_round_trip(tree: Tree, padding: int) -> None:
     symbols = encode(text_of(tree))
     assert symbols.dtype == np.uint8
     assert len(symbols) == length_of(tree)
@@ -145,7 +145,7 @@ def test_text_to_symbols_and_back(tree: Tree, padding: int) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.integers(0, 17), max_size=8) | st.lists(st.sampled_from([0, 1, 11, 15]), max_size=8))
-def test_a_row_has_a_value_or_the_same_complaint_as_its_text(row: list[int]) -> None:
+def test_evaluate_tokens_and_evaluate_raise_the_same_errors(row: list[int]) -> None:
     tokens = np.array([row], dtype=np.uint8)
     try:
         expected = evaluate(decode(tokens[0]))
@@ -157,7 +157,7 @@ def test_a_row_has_a_value_or_the_same_complaint_as_its_text(row: list[int]) -> 
         assert evaluate_tokens(tokens).tolist() == [expected]
 
 
-def test_the_vocabulary_is_padding_digits_operators_and_the_bracket() -> None:
+def test_vocabulary() -> None:
     assert VOCABULARY[1:] == (*"0123456789", *OPERATORS, "]")
     assert encode("[MAX 0 9 ]").tolist() == [12, 1, 10, 15]
     assert VOCABULARY[0] not in VOCABULARY[1:]
@@ -177,7 +177,7 @@ def test_the_vocabulary_is_padding_digits_operators_and_the_bracket() -> None:
         ("[MAX 2 (9) [MIN 4 7 ] 0 ]", 9),
     ],
 )
-def test_some_values(expression: str, value: int) -> None:
+def test_known_values(expression: str, value: int) -> None:
     assert evaluate(expression) == value
 
 
@@ -205,7 +205,7 @@ def test_depth_is_not_limited_by_recursion() -> None:
         ("[MAX 1 2 ] [MIN 3 4 ]", r"token 5 '\[MIN' stands after the end"),
     ],
 )
-def test_text_without_a_value_is_refused(expression: str, complaint: str) -> None:
+def test_invalid_syntax_is_refused(expression: str, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         evaluate(expression)
 
@@ -214,7 +214,7 @@ def test_text_without_a_value_is_refused(expression: str, complaint: str) -> Non
     ("row", "complaint"),
     [([0, 1], "token 1: padding before the end"), ([12, 1, 0, 15], "token 3: padding"), ([16], "token 1: 16 is no")],
 )
-def test_symbols_that_are_no_text_are_refused(row: list[int], complaint: str) -> None:
+def test_decode_refuses_invalid_symbols(row: list[int], complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         decode(np.array(row))
 
@@ -226,7 +226,7 @@ def test_encode_refuses_unknown_tokens_only() -> None:
     assert encode("").shape == (0,)
 
 
-def test_many_rows_are_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_tokens_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, labels = generate(300, longer_than=10, shorter_than=60, seed=1)
     monkeypatch.setattr(listops_evaluation, "ROWS_TOKENS", 59 * 7)
     assert np.array_equal(evaluate_tokens(tokens), labels)
@@ -236,12 +236,12 @@ def test_many_rows_are_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("tokens", [np.ones(3, np.uint8), np.ones((1, 1, 1), np.uint8), np.ones((2, 1))])
-def test_only_integers_in_rows_and_columns_are_computed(tokens: np.ndarray) -> None:
+def test_evaluate_tokens_refuses_other_arrays(tokens: np.ndarray) -> None:
     with pytest.raises(ValueError, match="N×length"):
         evaluate_tokens(tokens)
 
 
-def test_no_rows_have_no_values() -> None:
+def test_evaluate_tokens_of_no_rows() -> None:
     assert evaluate_tokens(np.zeros((0, 5), np.uint8)).shape == (0,)
 
 
@@ -254,7 +254,7 @@ def test_no_rows_have_no_values() -> None:
     max_depth=st.integers(5, 12),
     max_args=st.integers(5, 15),
 )
-def test_what_is_generated_keeps_the_rules(
+def test_generated_expressions_follow_the_rules(
     count: int, longer_than: int, room: int, seed: int, max_depth: int, max_args: int
 ) -> None:
     shorter_than = longer_than + room
@@ -323,12 +323,12 @@ ENOUGH = 4.5  # standard errors
 
 
 @pytest.mark.parametrize(("limits", "count"), [((500, 2000), 400), ((10, 201), 800)])
-def test_trees_are_distributed_as_those_of_the_plain_generator(limits: tuple[int, int], count: int) -> None:
+def test_trees_are_distributed_as_by_a_plain_generator(limits: tuple[int, int], count: int) -> None:
     assert distance(quickly(count, limits, seed=0), slowly(count, limits, seed=0)) < ENOUGH
 
 
 @pytest.mark.parametrize("wrong", [{"max_depth": 9}, {"max_args": 9}])
-def test_the_comparison_would_see_other_rules(wrong: dict[str, float]) -> None:
+def test_distribution_test_detects_other_rules(wrong: dict[str, float]) -> None:
     assert distance(quickly(600, (10, 201), seed=0), slowly(600, (10, 201), seed=0, **wrong)) > 2 * ENOUGH
 
 
@@ -348,14 +348,14 @@ def misfit(lengths: np.ndarray, probabilities: np.ndarray) -> float:
     return float((chi_square - (len(bins) - 1)) / (2 * (len(bins) - 1)) ** 0.5)
 
 
-def test_lengths_have_the_probabilities_that_follow_from_the_rules(lengths: np.ndarray) -> None:
+def test_lengths_have_their_exact_probabilities(lengths: np.ndarray) -> None:
     assert abs(misfit(lengths, length_probabilities())) < ENOUGH
 
 
 @pytest.mark.parametrize(
     "wrong", [{"max_depth": 9}, {"max_depth": 11}, {"max_args": 9}, {"digit_share": 0.73}, {"digit_share": 0.77}]
 )
-def test_other_rules_give_other_lengths(lengths: np.ndarray, wrong: dict[str, float]) -> None:
+def test_length_test_detects_other_rules(lengths: np.ndarray, wrong: dict[str, float]) -> None:
     assert misfit(lengths, length_probabilities(**wrong)) > 2 * ENOUGH  # type: ignore[arg-type]
 
 
@@ -389,7 +389,7 @@ def test_generated_labels_are_those_of_the_text() -> None:
     assert [evaluate(decode(row)) for row in tokens] == labels.tolist()
 
 
-def test_all_expressions_of_a_small_range_are_found_and_not_one_more() -> None:
+def test_small_range_is_enumerated_completely() -> None:
     tokens, _ = generate(400, longer_than=1, shorter_than=5, seed=0)
     pairs = {f"{operator} {a} {b} ]" for operator in OPERATORS for a in range(10) for b in range(10)}
     assert {decode(row) for row in tokens} == pairs
@@ -397,7 +397,7 @@ def test_all_expressions_of_a_small_range_are_found_and_not_one_more() -> None:
         generate(401, longer_than=1, shorter_than=5, seed=0)
 
 
-def test_lengths_that_no_tree_has_are_refused() -> None:
+def test_impossible_lengths_are_refused() -> None:
     with pytest.raises(UserError, match="only 0 of 1 distinct"):
         generate(1, longer_than=1, shorter_than=4, seed=0)
     with pytest.raises(UserError, match="only 0 of 5 distinct"):
@@ -415,12 +415,12 @@ def test_lengths_that_no_tree_has_are_refused() -> None:
         ({"count": 0}, "count = 0"),
     ],
 )
-def test_arguments_without_sense_are_refused(changes: dict[str, int], complaint: str) -> None:
+def test_invalid_arguments_are_refused(changes: dict[str, int], complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         generate(**{"count": 5, "longer_than": 10, "shorter_than": 50, "seed": 0, **changes})
 
 
-def test_the_seed_decides_everything_and_a_larger_count_only_adds() -> None:
+def test_larger_count_extends_a_smaller_one() -> None:
     first, labels = generate(300, longer_than=10, shorter_than=201, seed=0)
     again, same = generate(300, longer_than=10, shorter_than=201, seed=0)
     assert np.array_equal(first, again)
@@ -431,7 +431,7 @@ def test_the_seed_decides_everything_and_a_larger_count_only_adds() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_the_data_of_a_seed_stays_what_it_is() -> None:
+def test_data_of_a_seed_is_pinned() -> None:
     """A change here changes the ListOps tasks' data: their versions must change with it."""
     tokens, labels = generate(100, longer_than=500, shorter_than=2000, seed=0)
     digest = hashlib.sha256(tokens.tobytes() + labels.astype("<i2").tobytes()).hexdigest()
@@ -457,7 +457,7 @@ def written(folder: Path, *lines: str, header: str = "Source\tTarget", end: str 
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
-def test_files_of_long_range_arena_are_read(tmp_path: Path, end: str) -> None:
+def test_read_tsv(tmp_path: Path, end: str) -> None:
     rng = random.Random(0)
     some = [grow(rng) for _ in range(50)]
     lines = [f"{pairs_of(tree)}\t{value_of(tree)}" for tree in some]
@@ -470,7 +470,7 @@ def test_files_of_long_range_arena_are_read(tmp_path: Path, end: str) -> None:
     assert any(length_of(tree) > 700 for tree in some)
 
 
-def test_a_line_as_it_stands_in_the_files(tmp_path: Path) -> None:
+def test_read_tsv_of_an_original_line(tmp_path: Path) -> None:
     path = written(tmp_path, "( ( ( ( [MAX 2 ) 9 ) ( ( ( [MIN 4 ) 7 ) ] ) ) ] )\t9", "( ( ( [SM 2 ) 9 ) ] )\t1")
     tokens, labels = read_tsv(path, 8)
     assert [decode(row) for row in tokens] == ["[MAX 2 9 [MIN 4 7 ] ]", "[SM 2 9 ]"]
@@ -499,12 +499,12 @@ GOOD = "( ( ( [SM 2 ) 9 ) ] )\t1"
         ([GOOD, GOOD, "[SM 2 [MIN 9 ]\t2", GOOD], "line 4: .*"),
     ],
 )
-def test_a_file_with_a_wrong_line_is_refused(tmp_path: Path, lines: list[str], complaint: str) -> None:
+def test_read_tsv_refuses_wrong_lines(tmp_path: Path, lines: list[str], complaint: str) -> None:
     with pytest.raises(UserError, match=f"basic_train.tsv: {complaint}"):
         read_tsv(written(tmp_path, *lines), 100)
 
 
-def test_a_file_without_the_header_is_refused(tmp_path: Path) -> None:
+def test_read_tsv_needs_the_header(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="line 1: the header is '"):
         read_tsv(written(tmp_path, header=GOOD), 100)
     path = tmp_path / "empty.tsv"
@@ -513,21 +513,21 @@ def test_a_file_without_the_header_is_refused(tmp_path: Path) -> None:
         read_tsv(path, 100)
 
 
-def test_a_file_that_cannot_be_read_and_no_length_are_refused(tmp_path: Path) -> None:
+def test_read_tsv_refuses_missing_files_and_no_length(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read .*none.tsv: No such file"):
         read_tsv(tmp_path / "none.tsv", 100)
     with pytest.raises(UserError, match="max_length = 0"):
         read_tsv(written(tmp_path, GOOD), 0)
 
 
-def test_importing_is_light() -> None:
+def test_import_is_light() -> None:
     heavy = "{'torch', 'pandas', 'scipy', 'pydantic'}"
     code = f"import sys, nacbench.data.sequences.listops; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
-def test_a_label_is_compared_with_the_whole_expression_and_far_down_the_file(tmp_path: Path) -> None:
+def test_read_tsv_checks_labels_of_cut_expressions(tmp_path: Path) -> None:
     long = f"[MAX {'1 ' * 200}9 ]"
     lines = [f"{long}\t9"] * (CHECKED_AT_ONCE + 5)
     assert read_tsv(written(tmp_path, *lines), 10)[1].tolist() == [9] * len(lines)

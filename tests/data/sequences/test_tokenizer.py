@@ -21,7 +21,7 @@ def sequences(lengths: list[int], width: int) -> Tensor:
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])
-def test_a_token_covers_as_many_symbols_as_the_stride(stride: int) -> None:
+def test_token_covers_stride_symbols(stride: int) -> None:
     tokenizer = SymbolTokenizer(16, 6, 4, max_length=30, stride=stride)
     tokens, mask, *_ = tokenizer(sequences([30, 11, 1], 30))
     assert tokens.shape == (3, -(-30 // stride), 16)
@@ -30,7 +30,7 @@ def test_a_token_covers_as_many_symbols_as_the_stride(stride: int) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_the_amount_of_padding_changes_no_token(stride: int) -> None:
+def test_tokens_are_invariant_to_padding(stride: int) -> None:
     tokenizer = SymbolTokenizer(16, 6, 4, max_length=64, stride=stride)
     symbols = sequences([23, 7], 23)
     tight = tokenizer(symbols)
@@ -43,7 +43,7 @@ def test_the_amount_of_padding_changes_no_token(stride: int) -> None:
 
 @pytest.mark.parametrize("stride", [1, 8])
 @pytest.mark.parametrize("name", TAKES_SEQUENCES)
-def test_padding_changes_no_logit(name: str, stride: int) -> None:
+def test_logits_are_invariant_to_padding(name: str, stride: int) -> None:
     """From bytes to logits, through the whole network: alone, and beside a longer text."""
     task = TASKS.training("imdb-bytes").configured("task", "smoke", {"stride": stride, "max_bytes": 96})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), seed=0).eval()
@@ -56,7 +56,7 @@ def test_padding_changes_no_logit(name: str, stride: int) -> None:
 
 
 @pytest.mark.parametrize("name", TAKES_SEQUENCES)
-def test_what_is_not_padding_does_change_logits(name: str) -> None:
+def test_logits_depend_on_symbols(name: str) -> None:
     task = TASKS.training("imdb-bytes").configured("task", "smoke", {"max_bytes": 96})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), seed=0).eval()
     text = sequences([90], 90)
@@ -66,13 +66,13 @@ def test_what_is_not_padding_does_change_logits(name: str) -> None:
         assert not torch.allclose(net(symbols=text), net(symbols=changed), atol=1e-6)
 
 
-def test_trimming_keeps_every_symbol_and_at_least_one_column() -> None:
+def test_trim_keeps_every_symbol_and_at_least_one_column() -> None:
     symbols = sequences([3, 7], 20).to(torch.uint8)
     assert torch.equal(trim(symbols), symbols[:, :7].long())
     assert trim(torch.zeros(2, 9, dtype=torch.uint8)).shape == (2, 1)
 
 
-def test_sinusoids_turn_at_the_rates_of_the_transformer() -> None:
+def test_sinusoids_have_the_transformer_s_frequencies() -> None:
     features = sinusoids(50, 6)
     position = torch.arange(50.0)
     for channel, rate in enumerate((1.0, 0.01, 0.0001)):
@@ -80,7 +80,7 @@ def test_sinusoids_turn_at_the_rates_of_the_transformer() -> None:
         torch.testing.assert_close(features[:, 3 + channel], (position * rate).cos())
 
 
-def test_fourier_features_are_the_coordinate_its_sines_and_its_cosines() -> None:
+def test_fourier_features_equal_the_formula() -> None:
     x = torch.tensor([[0.5, -0.25]], dtype=torch.float64)
     features = fourier_features(x, bands=3, highest=10).view(2, 7)
     for row, value in enumerate((0.5, -0.25)):

@@ -17,7 +17,7 @@ from tests.made import made_record, write_run
 IDENTITY = ["task", "part", "scale", "protocol", "model", "size", "variant", "seeds"]
 
 
-def probed(seed: int = 0, details: dict[str, Any] | None = None, **splits: dict[str, float]) -> RunRecord:
+def probed(seed: int = 0, details: dict[str, Any] | None = None, **splits: Any) -> RunRecord:
     """A run of the made protocol "linear-probing", with metrics by split."""
     record = made_record(task="digits-probe", seed=seed, protocol="linear-probing", trained_on="digits")
     test = {**record.metrics["test"], **splits.pop("test", {})}

@@ -36,9 +36,9 @@ ON_DIGITS = {"task": SMALL, "training": ONE_EPOCH}
 RUNS = {
     "supervised": given("digits", SMALL, training=ONE_EPOCH),
     "tuning": given("digits-tuning", SMALL, training=ONE_EPOCH),
-    "ood": given("digits-c", {"examples": 5}, source=ON_DIGITS),
-    "pruned": given("digits-pruned", {"shares": [0.5]}, source=ON_DIGITS),
-    "low-shot": given("lowshot-omniglot", {}, source={"task": {"train_examples": 64}, "training": ONE_EPOCH}),
+    "ood": given("digits-c", {"examples": 5}, trained_on=ON_DIGITS),
+    "pruned": given("digits-pruned", {"shares": [0.5]}, trained_on=ON_DIGITS),
+    "low-shot": given("lowshot-omniglot", {}, trained_on={"task": {"train_examples": 64}, "training": ONE_EPOCH}),
 }
 
 # What a run imports, and why it decides no number.
@@ -95,7 +95,7 @@ def configs() -> Mapping[str, RunConfig]:
 
 def identity(config: RunConfig) -> Identity:
     """On data with a fixed fingerprint."""
-    return Identity.of(config, "0" * 16, identity(config.source) if config.source else None)
+    return Identity.of(config, "0" * 16, identity(config.trained_on) if config.trained_on else None)
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ from nacbench.running.config import resolve
 from nacbench.running.identity import Identity
 
 def identity(config):
-    return Identity.of(config, "0" * 16, identity(config.source) if config.source else None)
+    return Identity.of(config, "0" * 16, identity(config.trained_on) if config.trained_on else None)
 
 print(json.dumps({name: identity(resolve(run)).run_id for name, run in json.loads(sys.argv[1]).items()}))
 """

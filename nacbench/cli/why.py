@@ -35,7 +35,7 @@ def why(
 
 
 def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]":
-    """Return id and identity of a run folder, a run with this id, or a configuration file on the data and code at hand."""
+    """Return id and identity of a run folder, a run with this id, or a configuration file on the data at hand."""
     from nacbench.errors import UserError
     from nacbench.running.config import read_yaml, resolve
     from nacbench.running.identity import Identity
@@ -54,6 +54,5 @@ def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]"
     state = read_state(folder)
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")
-    return folder.resolve().name, Identity.model_validate(
-        state["identity"]
-    )  # of an older run, the id is of older names
+    # the id is not computed again: that of an older run is the digest of older names
+    return folder.resolve().name, Identity.model_validate(state["identity"])

@@ -37,7 +37,7 @@ def tasks(
         return
     rows, broken = _task_rows(root)
     if as_json:
-        typer.echo(json.dumps({"tasks": rows, "broken": broken}, indent=2))
+        typer.echo(json.dumps({"tasks": rows, "protocols": list(PROTOCOLS.entries()), "broken": broken}, indent=2))
         return
     shown = [
         [

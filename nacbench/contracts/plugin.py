@@ -1,4 +1,4 @@
-"""What tasks and models have in common: a frozen dataclass whose fields are its whole configuration."""
+"""What tasks, models and protocols have in common: a frozen dataclass whose fields are its whole configuration."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _CHECKERS: dict[type, TypeAdapter[Any]] = {}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """The base of `nacbench.contracts.task.Task` and `nacbench.contracts.model.Model`.
+    """The base of tasks, models and protocols.
 
     A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it
     (``--set task.FIELD=…``, ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it.

@@ -30,8 +30,9 @@ def public() -> str:
     """The table of all public names, each linked to its reference, then the reference of the public functions."""
     names = public_names()
     rows = [[_linked(name, module), escaped(_first_sentence(name, module))] for name, module in names.items()]
-    reference = f"\n{_automodule(FACE)}" if FACE in names.values() else ""
-    return table(["name", "what"], rows) + reference
+    functions = [f".. autofunction:: {module}.{name}" for name, module in names.items() if module == FACE]
+    reference = "\n".join(["```{eval-rst}", *functions, "```"])
+    return f"{table(['name', 'what'], rows)}\n{reference}\n"
 
 
 def modules(package: str) -> str:

@@ -105,7 +105,7 @@ def _protocol_section(ending: str) -> str:
 
 def _where_from(cls: type[AnyTask]) -> str:
     """In a word, what has to be done for the data."""
-    from nacbench.data.mirror.source import LocalFiles
+    from nacbench import LocalFiles
 
     found = cls().data_files()
     if not found:
@@ -114,7 +114,7 @@ def _where_from(cls: type[AnyTask]) -> str:
 
 
 def _data_lines(name: str, cls: type[AnyTask]) -> Iterator[str]:
-    from nacbench.data.mirror.source import LocalFiles
+    from nacbench import LocalFiles
 
     found = cls().data_files()
     if not found:

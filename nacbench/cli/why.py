@@ -74,16 +74,10 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-<<<<<<< HEAD
 def _side(name: str, store: Path, data_root: Path) -> Side:
     """A run's folder, the run with this id, or a configuration file on the data, code and libraries at hand."""
     from nacbench.errors import BrokenFileError, UserError
     from nacbench.machine.software import library_versions
-=======
-def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]":
-    """Return id and identity of a run folder, a run with this id, or a configuration file on the data at hand."""
-    from nacbench.errors import UserError
->>>>>>> 7c14582fd7565586154e00891cc99295dd6e5121
     from nacbench.running.config import read_yaml, resolve
     from nacbench.running.identity import Identity, flatten
     from nacbench.running.runner import identify
@@ -101,7 +95,6 @@ def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]"
     state = read_state(folder)
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")
-<<<<<<< HEAD
     identity = Identity.model_validate(state["identity"])
     run_id = folder.resolve().name  # not computed: an older run's id was made with older names of fields
     try:
@@ -113,7 +106,3 @@ def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]"
     environment = record.environment.model_dump()
     settings = {"threads": environment["hardware"].get("threads"), **environment.get("settings", {})}
     return Side(run_id, identity, environment["versions"], flatten(settings))
-=======
-    # the id is not computed again: that of an older run is the digest of older names
-    return folder.resolve().name, Identity.model_validate(state["identity"])
->>>>>>> 7c14582fd7565586154e00891cc99295dd6e5121

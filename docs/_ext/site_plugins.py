@@ -86,7 +86,7 @@ def _pruned_section() -> str:
 
 def _where_from(cls: type[Task]) -> str:
     """In a word, what has to be done for the data."""
-    from nacbench.data.mirror.source import LocalFiles
+    from nacbench.data.mirror.data_files import LocalFiles
 
     sources = cls().sources()
     if not sources:
@@ -95,7 +95,7 @@ def _where_from(cls: type[Task]) -> str:
 
 
 def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
-    from nacbench.data.mirror.source import LocalFiles
+    from nacbench.data.mirror.data_files import LocalFiles
 
     sources = cls().sources()
     if not sources:

@@ -22,7 +22,7 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.image_task import HubImageTask, ImageRecipe
 
 
@@ -35,8 +35,8 @@ class Miniature(HubImageTask):
     source = "made up"
     shape = (3, 8, 8)
     mean = std = (0.5, 0.5, 0.5)
-    dataset = HubDataset(
-        repo="made/miniature", revision="0" * 40, files={s: f"data/{s}-*.parquet" for s in ("train", "test")}
+    dataset = HubFiles(
+        name="made/miniature", revision="0" * 40, files={s: f"data/{s}-*.parquet" for s in ("train", "test")}
     )
     presets = {"smoke": {"patch": 2}, "paper": {"stem_width": 32}}
     recipes = {
@@ -47,7 +47,8 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
-from nacbench.data.mirror.source import Archive, LocalFiles
+from nacbench.data.mirror.archive import ArchiveFiles
+from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.recipe import Settings
 from nacbench.task import Task
 
@@ -61,7 +62,7 @@ class MiniatureShifted(Task):
     protocol = "ood"
     source_task = "miniature"
     recipes = {"smoke": Settings(batch_size=4)}
-    archive = Archive(
+    archive = ArchiveFiles(
         name="shifted", url="https://made.up/shifted.zip", sha256=None, inside="top", needs=("*.bin",), size="1 kB"
     )
     photos = LocalFiles(name="photos", url="https://made.up", needs=("*.png",), how="ask the makers", terms="CC0")

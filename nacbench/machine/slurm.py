@@ -86,11 +86,6 @@ def queue(users: Collection[str] = ()) -> dict[str, QueuedJob]:
     return {job.job: job for job in jobs}
 
 
-def queue_is_busy() -> bool:
-    """Whether any job of anybody runs, will run or may run again."""
-    return any(job.is_live for job in queue().values())
-
-
 def is_job_live(job: str) -> bool | None:
     """Whether a job runs, or will; None if Slurm does not say."""
     if not is_available():

@@ -61,13 +61,6 @@ def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float)
     return torch.add(logit_of(probability) / temperature, noise, alpha=1 / temperature)
 
 
-def relaxed_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """A relaxed Bernoulli link, strictly between 0 and 1 even where rounding would reach them."""
-    link = torch.sigmoid(relaxed_link_logit(probability, uniform, temperature))
-    limits = torch.finfo(link.dtype)
-    return link.clamp(limits.tiny, 1 - limits.eps)
-
-
 def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temperature: float) -> Tensor:
     """What is added to the attention scores so that links weigh the attention: ``log K``.
 

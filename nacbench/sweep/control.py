@@ -15,7 +15,6 @@ from nacbench.recording.index import Run, read_runs
 from nacbench.recording.record import Cause
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
-from nacbench.sweep.profile import Profile
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
 from nacbench.sweep.submission import Submission, sole_submitter
 
@@ -61,7 +60,7 @@ def submit(
         standings = observer.standings(plan.runs)
         if any(standing.state == "unknown" for standing in standings.values()):
             raise UserError("Slurm does not answer, so that it is not known what is under way; nothing was submitted")
-        _note_failures(plan, place, observer, standings)
+        note_failures(plan, place, observer, standings)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
         for run in todo:
@@ -179,10 +178,6 @@ def _stop_process(folder: Path) -> None:
 
 def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
     """Write down what only Slurm knows, before it forgets: why a run ended that could not say so itself."""
-    _note_failures(plan, place, observer, standings)
-
-
-def _note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
     from nacbench.running.failures import leave_failure
 
     for run in plan.doable:
@@ -274,11 +269,3 @@ def _durations(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], float]:
 def counts(standings: dict[str, Standing]) -> Counter[State]:
     """How many runs are in each state."""
     return Counter(standing.state for standing in standings.values())
-
-
-def with_profile(plan: Plan, profile: Profile) -> Plan:
-    """The same plan carried out otherwise."""
-    from dataclasses import replace
-
-    sweep = plan.sweep.model_copy(update={"profile": profile})
-    return Plan(sweep, tuple(replace(run, profile=sweep.profile_of(run.config)) for run in plan.runs))

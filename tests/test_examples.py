@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.contracts.spec import TaskSpec
-from nacbench.profiling.cost import forward_flops
+from nacbench.profiling.counting import forward_flops
 from nacbench.registry import MODELS, TASKS, load_plugin_file
 
 from .conftest import REPOSITORY

@@ -1,1 +1,1 @@
-"""What a model costs: parameters, operations, time, memory."""
+"""What a model costs: parameters, operations, time, memory, energy."""

@@ -281,9 +281,9 @@ class Pruned:
 
     def _measure(self, net: Network, small: Network) -> dict[str, float]:
         """The cost of a smaller network, and its speed beside the whole one's."""
-        from nacbench.profiling.cost import count_parameters, forward_flops
-        from nacbench.profiling.memory import peak_tensor_bytes
-        from nacbench.profiling.speed import time_side_by_side
+        from nacbench.profiling.counting import count_parameters, forward_flops
+        from nacbench.profiling.peak_memory import peak_tensor_bytes
+        from nacbench.profiling.timing import time_side_by_side
 
         device = next(net.parameters()).device
         batch = self._live.train_batches(self._settings.batch_size, 0)[0].to(device)

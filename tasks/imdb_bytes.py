@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.task import DataSource
-from nacbench.data.array_task import Count, whole_labels
+from nacbench.data.array_task import whole_labels
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.sequences.task import SequenceTask

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.task import DataSource
-from nacbench.data.array_task import Count
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.task import DataSource
-from nacbench.data.array_task import Count
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 from nacbench.data.mirror.data_files import LocalFiles

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Evaluation, Kind, Scale, ScoredTask, Task
@@ -65,7 +66,7 @@ class PrunedTask(Task):
     order: Order = "degree"
     order_seed: Annotated[int, Field(ge=0, strict=True)] = 0
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.03
-    choice_examples: Annotated[int, Field(gt=0, strict=True)] = 2000
+    choice_examples: Count = 2000
 
     def __post_init__(self) -> None:
         if not self.shares or len(set(self.shares)) < len(self.shares):

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataSource, Scale
-from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count, whole_labels
+from nacbench.data.array_task import CLASS_NAMES, ArrayTask, whole_labels
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.errors import UserError

@@ -39,7 +39,7 @@ def rows(data_root: Path, results: Path) -> Iterator[Row]:
             "training": {"epochs": EPOCHS, "warmup_epochs": 0.5},
         }
     )
-    task, recipe = config.build_task(), config.training
+    task, recipe = config.training_task, config.training
     task.prepare(data_root)
     live: Any = task.build(data_root, recipe)
     yield from _samples_per_second(config, live)
@@ -49,7 +49,7 @@ def rows(data_root: Path, results: Path) -> Iterator[Row]:
 
 def _trainer(config: Any, live: Any, folder: Path) -> Trainer:
     """As `nacbench run` makes it."""
-    net = build_network(config.build_task(), live.spec, config.build_model(), config.seed)
+    net = build_network(config.training_task, live.spec, config.model_plugin, config.seed)
     return Trainer(
         task=live,
         net=net,
@@ -128,7 +128,7 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
     from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
 
     recipe = config.training
-    net = build_network(config.build_task(), live.spec, config.build_model(), config.seed).to(device()).train()
+    net = build_network(config.training_task, live.spec, config.model_plugin, config.seed).to(device()).train()
     optimizer = make_optimizer(net, recipe)
     average = AveragedWeights(net, recipe.ema) if recipe.ema else None
 
@@ -164,7 +164,7 @@ def _data_path(config: Any, live: Any) -> Iterator[Row]:
     least = None
     for name in sorted(MODELS.load_all()[0]):
         model = MODELS.get(name).configured("model", "tiny", {})
-        net = build_network(config.build_task(), live.spec, model, 0).to(device()).train()
+        net = build_network(config.training_task, live.spec, model, 0).to(device()).train()
 
         def step(net: Any = net) -> None:
             live.loss(net, batch).backward()

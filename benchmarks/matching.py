@@ -37,7 +37,7 @@ def seconds(run: Callable[[], object], repeats: int) -> float:
 
 def training_step(modules: int) -> Callable[[], object]:
     """A step with the paper's settings for Tiny-ImageNet, without a prior."""
-    task = TASKS.get("tiny-imagenet").configured("task", "paper", {})
+    task = TASKS.training("tiny-imagenet").configured("task", "paper", {})
     model = MODELS.get("nac").configured("model", "paper", {"modules": modules, "prior": "none"})
     spec = spec_for(model, task.spec())
     core = model.build(spec)

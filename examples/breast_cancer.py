@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec, Tokens
-from nacbench.data.array_task import ArrayTask, Count
+from nacbench.data.array_task import ArrayTask
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 
 MEASUREMENTS = 30
@@ -32,7 +33,7 @@ class BreastCancer(ArrayTask):
     classes = 2
     licence = "CC BY 4.0"
     citation = "Street et al. 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
-    source = "scikit-learn's load_breast_cancer"
+    provenance = "scikit-learn's load_breast_cancer"
     inputs = ("numbers",)
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {

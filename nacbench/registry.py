@@ -1,4 +1,4 @@
-"""Tasks and models by name: built in, from installed packages, or from a single file."""
+"""Tasks, models and protocols by name: built in, from installed packages, or from a single file."""
 
 import hashlib
 import importlib
@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import Plugin
-from nacbench.contracts.task import Task
+from nacbench.contracts.protocol import Protocol
+from nacbench.contracts.task import AnyTask, EvaluationTask, Task
 from nacbench.errors import UserError, unknown
 
 P = TypeVar("P", bound=Plugin)
@@ -40,26 +41,17 @@ class Registry(Generic[P]):
     """One kind of plug-in. Names are found without importing any plug-in's code.
 
     Args:
-        kind: ``task`` or ``model``.
+        kind: ``task``, ``model`` or ``protocol``.
         base: the class that plug-ins of this kind derive from.
-        package: where the built-in ones lie, one file each.
         group: the entry-point group through which installed packages bring theirs.
-        families: by ending of a name, what makes a plug-in of the one whose name is without it. They are not listed.
+        package: where the built-in ones lie, one file each; None: all come through entry points.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        base: type[P],
-        package: str,
-        group: str,
-        families: Mapping[str, Callable[[str, type[P]], type[P]]] | None = None,
-    ) -> None:
+    def __init__(self, kind: str, base: type[P], group: str, package: str | None = None) -> None:
         self.kind = kind
         self._base = base
         self._package = package
         self._group = group
-        self._families = families or {}
         self._files: dict[str, Entry[P]] = {}
 
     def entries(self) -> Mapping[str, Entry[P]]:
@@ -80,11 +72,9 @@ class Registry(Generic[P]):
         Raises:
             UserError: if there is no such name, or its code cannot be loaded.
         """
-        entries = self.entries()
-        entry = entries.get(name) or self._derived(name, entries)
+        entry = self.find(name)
         if entry is None:
-            derived = [f"{base}{ending}" for ending in self._families if name.endswith(ending) for base in entries]
-            raise unknown(self.kind, name, derived or entries)
+            raise unknown(self.kind, name, self.names(name) or self.entries())
         try:
             cls = entry.load()
         except UserError:
@@ -97,16 +87,13 @@ class Registry(Generic[P]):
             raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
         return cls
 
-    def _derived(self, name: str, entries: Mapping[str, Entry[P]]) -> Entry[P] | None:
-        """One that follows from another by its name's ending, if there is such a one."""
-        for ending, derive in self._families.items():
-            base = name.removesuffix(ending)
-            if base != name and base in entries:
-                return Entry(name, entries[base].origin, partial(self._derive, derive, base))
-        return None
+    def find(self, name: str) -> Entry[P] | None:
+        """Return where a plug-in of this name comes from, or None if there is none; its code is not imported."""
+        return self.entries().get(name)
 
-    def _derive(self, derive: Callable[[str, type[P]], type[P]], base: str) -> type[P]:
-        return derive(base, self.get(base))
+    def names(self, typed: str = "") -> list[str]:
+        """Return the names that what was typed may mean: all that are listed."""
+        return list(self.entries())
 
     def load_all(self) -> tuple[dict[str, type[P]], dict[str, str]]:
         """Every class that loads, by name, and for the others by name what is wrong with them."""
@@ -136,6 +123,8 @@ class Registry(Generic[P]):
         self._files.clear()
 
     def _built_in(self) -> list[Entry[P]]:
+        if self._package is None:
+            return []
         stems = _modules(self._package)
         return [Entry(_plugin_name(stem), "built in", self._loader(f"{self._package}.{stem}")) for stem in stems]
 
@@ -152,30 +141,69 @@ class Registry(Generic[P]):
         return entries
 
 
-def _pruned(name: str, source: type[Task]) -> type[Task]:
-    from nacbench.protocols.pruning import pruned_task
+class TaskRegistry(Registry[AnyTask]):
+    """Tasks; beside those that are listed there is ``X-ending`` for every task ``X`` and every protocol ``ending``.
 
-    if source.source_task is not None:
-        raise UserError(f"task {name!r} trains no network that could be pruned; prune {source.source_task!r}")
-    return pruned_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
+    Args:
+        protocols: what makes the tasks that are not listed.
+    """
+
+    def __init__(self, protocols: Registry[Protocol]) -> None:
+        super().__init__("task", AnyTask, "nacbench.tasks", "nacbench.tasks")
+        self._protocols = protocols
+        self._made: dict[tuple[type[Protocol], type[AnyTask]], type[AnyTask]] = {}
+
+    def find(self, name: str) -> Entry[AnyTask] | None:
+        entries = self.entries()
+        return entries.get(name) or next(self._made_by_protocols(name, entries), None)
+
+    def names(self, typed: str = "") -> list[str]:
+        """Return the listed names, and with each protocol's ending those that the typed name starts or ends like."""
+        made = [
+            f"{name}-{ending}"
+            for ending in self._protocols.entries()
+            for name in self.entries()
+            if typed.startswith(f"{name}-") or typed.endswith(f"-{ending}")
+        ]
+        return [*self.entries(), *made]
+
+    def training(self, name: str) -> type[Task]:
+        """Return the class of a task that trains a network.
+
+        Raises:
+            UserError: as `get`, or if the task scores the network of another one.
+        """
+        cls = self.get(name)
+        if issubclass(cls, EvaluationTask):
+            raise UserError(f"task {name!r} trains no network: it scores one that was trained on {cls.trained_on!r}")
+        assert issubclass(cls, Task)
+        return cls
+
+    def _made_by_protocols(self, name: str, entries: Mapping[str, Entry[AnyTask]]) -> Iterator[Entry[AnyTask]]:
+        for ending, protocol in self._protocols.entries().items():
+            base = name.removesuffix(f"-{ending}")
+            if base != name and base in entries:
+                origin = entries[base].origin if protocol.origin == "built in" else protocol.origin
+                yield Entry(name, origin, partial(self._make, ending, base))
+
+    def _make(self, ending: str, base: str) -> type[AnyTask]:
+        """Have a protocol make the class, once: a class is told from others by which object it is."""
+        protocol, task = self._protocols.get(ending), self.get(base)
+        if (protocol, task) not in self._made:
+            self._made[protocol, task] = protocol().task_for(base, task)
+        return self._made[protocol, task]
 
 
-def _tuning(name: str, source: type[Task]) -> type[Task]:
-    from nacbench.protocols.tuning import tuning_task
-
-    return tuning_task(name, source)  # type: ignore[arg-type]  # classes can be hashed
-
-
-FAMILIES = {"-pruned": _pruned, "-tuning": _tuning}
-TASKS: Registry[Task] = Registry("task", Task, "nacbench.tasks", "nacbench.tasks", FAMILIES)
-MODELS: Registry[Model] = Registry("model", Model, "nacbench.baselines", "nacbench.models")
+MODELS: Registry[Model] = Registry("model", Model, "nacbench.models", "nacbench.baselines")
+PROTOCOLS: Registry[Protocol] = Registry("protocol", Protocol, "nacbench.protocols")
+TASKS = TaskRegistry(PROTOCOLS)
 
 
 def load_plugin_file(path: Path) -> None:
-    """Import one Python file and register the task, the model or both that it defines, under the file's name.
+    """Import one Python file and register the task, model and protocol that it defines, under the file's name.
 
     Raises:
-        UserError: if the file is missing, fails to import, or defines neither.
+        UserError: if the file is missing, fails to import, or defines none of them.
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
@@ -191,9 +219,12 @@ def load_plugin_file(path: Path) -> None:
     except Exception as error:
         del sys.modules[module_name]
         raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
-    added = [registry.add_file(path, module) for registry in (TASKS, MODELS)]
+    added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]
     if not any(added):
-        raise UserError(f"plug-in file {path} defines no subclass of nacbench.Task or nacbench.Model")
+        raise UserError(
+            f"plug-in file {path} defines no task, model or protocol: no subclass with a title of nacbench.Task, "
+            "nacbench.EvaluationTask, nacbench.Model or nacbench.Protocol"
+        )
 
 
 @cache
@@ -224,11 +255,17 @@ def _where(entry: Entry[P]) -> str:
 
 
 def _defined(module: ModuleType, base: type[P]) -> list[type[P]]:
-    """The classes of this kind that a module itself defines, not those it imported."""
+    """Return the plug-ins of this kind that a module itself defines: classes with a title, not those it imported.
+
+    Without a title, a class is a base for others, as a protocol has one for its tasks.
+    """
     return [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and hasattr(value, "title")
     ]
 
 
@@ -236,6 +273,7 @@ def _only_class(module: ModuleType, base: type[P]) -> type[P]:
     classes = _defined(module, base)
     if len(classes) != 1:
         raise UserError(
-            f"{module.__file__} must define exactly one subclass of {base.__name__}, but defines {len(classes)}"
+            f"{module.__file__} must define exactly one subclass of {base.__name__} with a title, "
+            f"but defines {len(classes)}"
         )
     return classes[0]

@@ -13,7 +13,7 @@ class Cifar10(HubImageTask):
     classes = 10
     licence = "not stated by its makers; research use"
     citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
-    source = "huggingface.co/datasets/uoft-cs/cifar10"
+    provenance = "huggingface.co/datasets/uoft-cs/cifar10"
     dataset = HubFiles(
         name="uoft-cs/cifar10",
         revision="0b2714987fa478483af9968de7c934580d0bb9a2",

@@ -13,7 +13,7 @@ class Cifar100(HubImageTask):
     classes = 100
     licence = "not stated by its makers; research use"
     citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
-    source = "huggingface.co/datasets/uoft-cs/cifar100, its 100 fine labels"
+    provenance = "huggingface.co/datasets/uoft-cs/cifar100, its 100 fine labels"
     dataset = HubFiles(
         name="uoft-cs/cifar100",
         revision="aadb3af77e9048adbea6b47c21a81e47dd092ae5",

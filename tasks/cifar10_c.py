@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.cifar10 import Cifar10
 
@@ -13,8 +12,6 @@ class Cifar10C(CorruptedTask):
     classes = Cifar10.classes
     licence = Cifar10.licence
     citation = f"{Cifar10.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
-    source = f"{Cifar10.source}; corrupted by nacbench"
-    source_task = "cifar10"
-
-    def source_class(self) -> type[ImageTask]:
-        return Cifar10
+    provenance = f"{Cifar10.provenance}; corrupted by nacbench"
+    trained_on = "cifar10"
+    trained_class = Cifar10

@@ -21,7 +21,7 @@ class Digits(ImageTask):
     classes = 10
     licence = "CC BY 4.0"
     citation = "Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI, doi:10.24432/C50P49"
-    source = "scikit-learn's load_digits; every sixth scan is test, the one before it validation"
+    provenance = "scikit-learn's load_digits; every sixth scan is test, the one before it validation"
     shape = (1, 8, 8)
     mean = (0.305,)
     std = (0.376,)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.digits import Digits
 
@@ -13,9 +12,7 @@ class DigitsC(CorruptedTask):
     classes = Digits.classes
     licence = Digits.licence
     citation = f"{Digits.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
-    source = f"{Digits.source}; corrupted by nacbench"
-    source_task = "digits"
+    provenance = f"{Digits.provenance}; corrupted by nacbench"
+    trained_on = "digits"
+    trained_class = Digits
     presets = {"smoke": {"examples": 32}, "mini": {}, "paper": {}}
-
-    def source_class(self) -> type[ImageTask]:
-        return Digits

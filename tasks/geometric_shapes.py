@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.packed import PackedFiles
 from nacbench.data.points.recipe import PointAugment, PointRecipe
 from nacbench.data.points.task import PointTask
@@ -24,7 +24,7 @@ class GeometricShapes(PointTask):
     classes = 40
     licence = "MIT"
     citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
-    source = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
+    provenance = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
     stored = 16384
     archive = PackedFiles(
         name="geometric_shapes",
@@ -61,7 +61,7 @@ class GeometricShapes(PointTask):
         ),
     }
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:

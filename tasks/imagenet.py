@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
@@ -25,7 +25,7 @@ class Imagenet(ImageTask):
     classes = 1000
     licence = "non-commercial research and education (image-net.org/download)"
     citation = "Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge, arXiv 1409.0575"
-    source = "image-net.org, with an account; train/<class>/*.JPEG and val/<class>/*.JPEG"
+    provenance = "image-net.org, with an account; train/<class>/*.JPEG and val/<class>/*.JPEG"
     shape = (3, 224, 224)
     full_sizes = {"train": 1_281_167, "test": 50_000}
     mean = (0.485, 0.456, 0.406)
@@ -57,7 +57,7 @@ class Imagenet(ImageTask):
         terms="non-commercial research and education",
     )
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:

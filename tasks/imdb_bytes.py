@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nacbench.contracts.plugin import Count
 from nacbench.contracts.recipe import Recipe
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.array_task import whole_labels
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.hub import HubFiles
@@ -35,7 +35,7 @@ class ImdbBytes(SequenceTask):
     classes = 2
     licence = "not stated by its makers; research use"
     citation = "Maas et al. 2011, Learning Word Vectors for Sentiment Analysis, ACL; as in Long Range Arena"
-    source = "huggingface.co/datasets/stanfordnlp/imdb"
+    provenance = "huggingface.co/datasets/stanfordnlp/imdb"
     vocabulary = 256
     full_sizes = {"train": 25_000, "test": 25_000}
     example_name = "reviews"
@@ -75,7 +75,7 @@ class ImdbBytes(SequenceTask):
     def spelled(self, symbols: np.ndarray) -> list[str]:
         return [chr(byte) if 32 <= byte < 127 else "·" for byte in symbols.tolist()]
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:

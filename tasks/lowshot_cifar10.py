@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask
 from nacbench.tasks.cifar10 import Cifar10
@@ -22,8 +22,8 @@ class LowshotCifar10(TransferTask):
     classes = 10
     licence = Cifar10.licence
     citation = Cifar10.citation
-    source = f"{Cifar10.source}, enlarged to 64×64 pixels"
-    source_task = "tiny-imagenet"
+    provenance = f"{Cifar10.provenance}, enlarged to 64×64 pixels"
+    trained_on = "tiny-imagenet"
     presets = {
         "smoke": {"shots": (1, 4), "ways": 3, "queries": 4},
         "mini": {},
@@ -37,7 +37,7 @@ class LowshotCifar10(TransferTask):
         ),
     }
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (Cifar10.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:

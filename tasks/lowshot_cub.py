@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.plugin import Count
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask
@@ -25,8 +25,8 @@ class LowshotCub(TransferTask):
     classes = 200
     licence = "non-commercial research and education"
     citation = "Wah et al. 2011, The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001"
-    source = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
-    source_task = "tiny-imagenet"
+    provenance = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
+    trained_on = "tiny-imagenet"
     presets = {
         "smoke": {"shots": (1, 2), "ways": 3, "queries": 2},
         "mini": {"ways": 20, "queries": 8},
@@ -49,7 +49,7 @@ class LowshotCub(TransferTask):
 
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16)
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:

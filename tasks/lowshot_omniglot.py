@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.contracts.plugin import Count
-from nacbench.contracts.task import DataSource, ScoredTask, Task
+from nacbench.contracts.task import DataFiles, ScoredTask, Task
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 from nacbench.tasks.omniglot import Omniglot
 
 
@@ -25,8 +25,8 @@ class LowshotOmniglot(LowShotTask):
     classes = 20
     licence = Omniglot.licence
     citation = Omniglot.citation
-    source = Omniglot.source
-    source_task = "omniglot"
+    provenance = Omniglot.provenance
+    trained_on = "omniglot"
     presets = {
         "smoke": {"shots": (1, 2), "ways": 5, "queries": 2},
         "mini": {},
@@ -42,24 +42,24 @@ class LowshotOmniglot(LowShotTask):
     ways: Count = 20
     queries: Count = 4
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (Omniglot.files,)
 
     def fingerprint(self, data_root: Path) -> str:
         return Omniglot().fingerprint(data_root)
 
-    def build_on(self, source: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
+    def build_on(self, trained: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
         from nacbench.data.live import Split
         from nacbench.protocols.episodes import EpisodePool
 
-        assert isinstance(source, Omniglot)
-        arrays = source.arrays(data_root).arrays
+        assert isinstance(trained, Omniglot)
+        arrays = trained.arrays(data_root).arrays
         novel, other = (
             Split({"images": arrays[f"{part}_images"]}, arrays[f"{part}_labels"]) for part in ("novel", "search")
         )
         scored = EpisodePool("scored", novel, novel, self.ways, self.queries, self.episode_seed)
         ways = min(self.ways, int(other.labels.max()) + 1)
         search = EpisodePool("search", other, other, ways, self.queries, self.episode_seed)
-        spec = source.found_spec(arrays)
-        preparation = source.preparation(source.recipes["paper"], spec)
-        return LowShot(self, settings, spec, preparation, scored, search, source_shortages(source, arrays))
+        spec = trained.found_spec(arrays)
+        preparation = trained.preparation(trained.recipes["paper"], spec)
+        return LowShot(self, settings, spec, preparation, scored, search, trained_shortages(trained, arrays))

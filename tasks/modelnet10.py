@@ -20,4 +20,4 @@ class Modelnet10(ModelNetTask):
         size="0.5 GB",
         terms="research use",
     )
-    source = "vision.princeton.edu/projects/2014/3DShapeNets"
+    provenance = "vision.princeton.edu/projects/2014/3DShapeNets"

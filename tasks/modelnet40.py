@@ -20,4 +20,4 @@ class Modelnet40(ModelNetTask):
         size="2.0 GB",
         terms="research use",
     )
-    source = "modelnet.cs.princeton.edu"
+    provenance = "modelnet.cs.princeton.edu"

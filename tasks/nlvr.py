@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
@@ -26,7 +26,7 @@ class Nlvr(SentenceImageTask):
     title = "NLVR"
     licence = "CC BY 4.0"
     citation = "Suhr et al. 2017, A Corpus of Natural Language for Visual Reasoning, ACL"
-    source = "lil.nlp.cornell.edu/nlvr, one ordering of each picture, as Parquet"
+    provenance = "lil.nlp.cornell.edu/nlvr, one ordering of each picture, as Parquet"
     shape = (3, 48, 192)
     mean = (0.78, 0.78, 0.78)
     std = (0.22, 0.22, 0.24)
@@ -59,7 +59,7 @@ class Nlvr(SentenceImageTask):
         terms="CC BY 4.0",
     )
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:

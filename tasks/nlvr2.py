@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
@@ -23,7 +23,7 @@ class Nlvr2(SentenceImageTask):
     title = "NLVR2"
     licence = "CC BY 4.0 (sentences); photographs: their owners', by request"
     citation = "Suhr et al. 2019, A Corpus for Reasoning About Natural Language Grounded in Photographs, ACL"
-    source = "lil.nlp.cornell.edu/nlvr: its JSON files, and the photographs by request"
+    provenance = "lil.nlp.cornell.edu/nlvr: its JSON files, and the photographs by request"
     shape = (3, 64, 128)
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -63,7 +63,7 @@ class Nlvr2(SentenceImageTask):
         terms="sentences CC BY 4.0, photographs by request",
     )
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:

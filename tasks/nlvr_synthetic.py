@@ -29,7 +29,7 @@ class NlvrSynthetic(SentenceImageTask):
     title = "Synthetic NLVR"
     licence = "CC0"
     citation = "made by nacbench, after Suhr et al. 2017"
-    source = "generated: nacbench.data.sentences.scenes"
+    provenance = "generated: nacbench.data.sentences.scenes"
     inputs = ("images", "sentences", "topics")
     shape = (3, SIDE, 3 * SIDE)
     mean = (0.803, 0.808, 0.803)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.plugin import Count
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
@@ -25,7 +25,7 @@ class Omniglot(ImageTask):
     classes = 157
     licence = "MIT"
     citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
-    source = "github.com/brendenlake/omniglot, its two small background sets"
+    provenance = "github.com/brendenlake/omniglot, its two small background sets"
     shape = (1, 28, 28)
     mean = (0.080,)
     std = (0.210,)
@@ -65,7 +65,7 @@ class Omniglot(ImageTask):
 
     patch: Count = 2
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)
 
     def arrays(self, data_root: Path) -> Arrays:

@@ -28,7 +28,7 @@ class ParametricShapes(PointTask):
     classes = 10
     licence = "CC0"
     citation = "made by nacbench"
-    source = "generated: nacbench.data.points.shapes"
+    provenance = "generated: nacbench.data.points.shapes"
     stored = 1024
     presets = {
         "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "train_examples": 128, "test_examples": 64},

@@ -16,7 +16,7 @@ class TinyImagenet(HubImageTask):
     classes = 200
     licence = "from ImageNet: non-commercial research and education (image-net.org/download)"
     citation = "Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge, Stanford CS231n"
-    source = "huggingface.co/datasets/zh-plus/tiny-imagenet"
+    provenance = "huggingface.co/datasets/zh-plus/tiny-imagenet"
     dataset = HubFiles(
         name="zh-plus/tiny-imagenet",
         revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",

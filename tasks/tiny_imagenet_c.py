@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.task import ImageTask
 from nacbench.protocols.corrupted import CorruptedTask
 from nacbench.tasks.tiny_imagenet import TinyImagenet
 
@@ -13,8 +12,6 @@ class TinyImagenetC(CorruptedTask):
     classes = TinyImagenet.classes
     licence = TinyImagenet.licence
     citation = f"{TinyImagenet.citation}; Hendrycks and Dietterich 2019, arXiv 1903.12261"
-    source = f"{TinyImagenet.source}; corrupted by nacbench"
-    source_task = "tiny-imagenet"
-
-    def source_class(self) -> type[ImageTask]:
-        return TinyImagenet
+    provenance = f"{TinyImagenet.provenance}; corrupted by nacbench"
+    trained_on = "tiny-imagenet"
+    trained_class = TinyImagenet

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, DataSource, ScoredTask, Task
+from nacbench.contracts.task import SCALES, DataFiles, Metrics, ScoredTask, Task
 from nacbench.data.mirror.archive import ArchiveFiles
+from nacbench.protocols.shifted import ShiftedTask
 from nacbench.tasks.tiny_imagenet import TinyImagenet
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ SHARED = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class TinyImagenetR(Task):
-    """Images are resized to 64×64; of the network's logits only those of the 62 classes (those that its source was
-    trained on) are looked at. Beside the accuracy stand that on the clean test images of the same classes, masked in
+class TinyImagenetR(ShiftedTask):
+    """Images are resized to 64×64; of the network's logits only those of the 62 classes (those that it was trained
+    on) are looked at. Beside the accuracy stand that on the clean test images of the same classes, masked in
     the same way, and the drop from it."""
 
     title = "Tiny-ImageNet-R"
@@ -92,9 +93,8 @@ class TinyImagenetR(Task):
     classes = len(SHARED)
     licence = "MIT (the list); the images' terms are their makers' own"
     citation = "Hendrycks et al. 2021, The Many Faces of Robustness, arXiv 2006.16241"
-    source = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
-    protocol = "ood"
-    source_task = "tiny-imagenet"
+    provenance = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
+    trained_on = "tiny-imagenet"
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     archive = ArchiveFiles(
         name="imagenet-r",
@@ -106,23 +106,23 @@ class TinyImagenetR(Task):
         terms="research use",
     )
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive, TinyImagenet.dataset)
 
     def fingerprint(self, data_root: Path) -> str:
         return self._images(data_root).fingerprint
 
-    def build_on(self, source: Task, data_root: Path, settings: Settings) -> ScoredTask:
+    def build_on(self, trained: Task, data_root: Path, settings: Settings) -> ScoredTask:
         from nacbench.protocols.renditions import Renditions
 
-        assert isinstance(source, TinyImagenet)
-        return Renditions(source, data_root, self._images(data_root).arrays, SHARED)
+        assert isinstance(trained, TinyImagenet)
+        return Renditions(trained, data_root, self._images(data_root).arrays, SHARED)
 
     def _images(self, data_root: Path) -> Arrays:
         from nacbench.data.images.image_files import class_images
 
         return class_images("imagenet-r", self.archive.require(data_root), SHARED, TinyImagenet.shape)
 
-    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    def headline(self, metrics: Metrics) -> Mapping[str, float]:
         clean, shifted = metrics["clean"]["accuracy"], metrics["ood/renditions"]["accuracy"]
         return {"accuracy": shifted, "clean_accuracy": clean, "drop": clean - shifted}

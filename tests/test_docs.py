@@ -55,7 +55,7 @@ def test_every_task_is_in_its_tables(site: ModuleType) -> None:
         assert f"| [`{name}`](task-reference.md#{name}) | {cls.title} |" in table
         section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", sections, re.DOTALL | re.MULTILINE)
         assert section, name
-        for fact in ("Licence: ", "Citation: ", "Source: ", "Data: ", "`training.batch_size`"):
+        for fact in ("Licence: ", "Citation: ", "Provenance: ", "Data: ", "`training.batch_size`"):
             assert fact in section[1], f"{name}: {fact}"
 
 

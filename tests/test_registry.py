@@ -1,4 +1,4 @@
-"""Finding tasks and models by name."""
+"""Finding tasks, models and protocols by name."""
 
 import importlib.metadata
 import shutil
@@ -11,15 +11,16 @@ import pytest
 import nacbench.baselines
 import nacbench.tasks
 from nacbench import registry
+from nacbench.cli.shared.options import complete_task
 from nacbench.contracts.model import Model
-from nacbench.contracts.task import Task
+from nacbench.contracts.task import AnyTask, EvaluationTask
 from nacbench.errors import UserError
-from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.registry import MODELS, PROTOCOLS, TASKS, load_plugin_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
 from dataclasses import dataclass
-from nacbench.task import Task
+from nacbench.contracts.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Coins(Task):
@@ -28,11 +29,31 @@ class Coins(Task):
 """
 MODEL = """
 from dataclasses import dataclass
-from nacbench.model import Model
+from nacbench.contracts.model import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Guess(Model):
     title = "Guess"
+"""
+PROTOCOL = """
+from dataclasses import dataclass
+from nacbench.contracts.protocol import Protocol
+from nacbench.contracts.task import SameDataTask, Task
+from nacbench.errors import UserError
+
+@dataclass(frozen=True, kw_only=True)
+class HalvedTask(SameDataTask):
+    protocol = "halved"
+    half: int = 2
+
+@dataclass(frozen=True, kw_only=True)
+class Halves(Protocol):
+    title = "halved"
+
+    def task_for(self, name, task):
+        if not issubclass(task, Task):
+            raise UserError(f"task {name!r} cannot be halved")
+        return HalvedTask.of(name, task, self.title)
 """
 
 
@@ -43,6 +64,7 @@ def forget_plugins() -> Iterator[None]:
     yield
     TASKS.forget_files()
     MODELS.forget_files()
+    PROTOCOLS.forget_files()
     registry._entry_points.cache_clear()
     for name in set(sys.modules) - modules:
         if name.startswith(("nacbench.tasks.", "nacbench.baselines.", "nacbench_plugin_", "outside_")):
@@ -106,7 +128,7 @@ def test_everything_built_in_loads() -> None:
     models, broken_models = MODELS.load_all()
     assert not broken_tasks
     assert not broken_models
-    assert all(issubclass(task, Task) for task in tasks.values())
+    assert all(issubclass(task, AnyTask) for task in tasks.values())
     assert all(issubclass(model, Model) for model in models.values())
 
 
@@ -157,8 +179,11 @@ def test_listing_names_runs_no_plugins_code(tasks_folder: Path) -> None:
         ("import a_library_that_is_not_here", "ModuleNotFoundError.*a_library_that_is_not_here"),
         ("class Half(", "SyntaxError"),
         ("1 / 0", "ZeroDivisionError"),
-        ("", "must define exactly one subclass of Task, but defines 0"),
-        (TASK + TASK.replace("Coins", "Dice"), "must define exactly one subclass of Task, but defines 2"),
+        ("", "must define exactly one subclass of AnyTask with a title, but defines 0"),
+        (
+            TASK + TASK.replace("Coins", "Dice"),
+            "exactly one subclass of AnyTask with a title, but defines 2",
+        ),
     ],
     ids=["missing import", "syntax error", "exception", "no class", "two classes"],
 )
@@ -187,7 +212,7 @@ def test_a_broken_package_is_reported_by_name_and_the_rest_loads(site: Path) -> 
 
 def test_an_entry_point_that_is_no_task_is_an_error_that_says_so(site: Path) -> None:
     install(site, "outside-tasks", "[nacbench.tasks]\nguess = outside_guess:Guess\n", "outside_guess", MODEL)
-    with pytest.raises(UserError, match=r"task 'guess' \(outside-tasks 1.5\) is not a subclass of Task"):
+    with pytest.raises(UserError, match=r"task 'guess' \(outside-tasks 1.5\) is not a subclass of AnyTask"):
         TASKS.get("guess")
 
 
@@ -273,7 +298,7 @@ def test_the_same_file_may_be_named_twice(tmp_path: Path) -> None:
         (
             "neither.py",
             "x = 1",
-            "neither.py defines no subclass of nacbench.Task or nacbench.Model",
+            "neither.py defines no task, model or protocol",
         ),
         ("wrong.py", "class Half(", "wrong.py cannot be loaded: SyntaxError"),
         ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
@@ -291,3 +316,49 @@ def test_a_file_that_cannot_be_used_is_an_error_that_names_it(
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no plug-in file .*absent\.py"):
         load_plugin_file(tmp_path / "absent.py")
+
+
+def test_a_file_brings_a_protocol_and_with_it_a_task_for_every_task(tmp_path: Path) -> None:
+    path = write(tmp_path / "in_halves.py", PROTOCOL)
+    listed = set(TASKS.entries())
+    load_plugin_file(path)
+    cls = TASKS.get("digits-in-halves")
+    assert issubclass(cls, EvaluationTask)
+    assert (cls.title, cls.trained_on, cls.classes) == ("Digits, halved", "digits", 10)
+    assert cls().options() == {"half": 2}
+    assert TASKS.get("digits-in-halves") is cls
+    entry = TASKS.find("digits-in-halves")
+    assert entry is not None
+    assert entry.origin == str(path)
+    assert set(TASKS.entries()) == listed  # the class of its tasks has no title, and so is no task itself
+
+
+def test_a_protocol_says_for_which_tasks_it_makes_none(tmp_path: Path) -> None:
+    load_plugin_file(write(tmp_path / "halves.py", PROTOCOL))
+    with pytest.raises(UserError, match="task 'digits-c' cannot be halved"):
+        TASKS.get("digits-c-halves")
+
+
+def test_an_installed_package_brings_its_protocol_by_entry_point(site: Path) -> None:
+    install(
+        site, "outside-halves", "[nacbench.protocols]\nhalved = outside_halves:Halves\n", "outside_halves", PROTOCOL
+    )
+    assert list(PROTOCOLS.entries()) == ["halved", "pruned", "tuning"]
+    assert TASKS.training("digits-tuning").title == "Digits, tuning"
+    assert TASKS.get("digits-halved").protocol == "halved"
+
+
+@pytest.mark.parametrize("typed", ["digits-prund", "digit-pruned"])
+def test_a_slip_in_a_task_of_a_protocol_is_answered_with_the_nearest(typed: str) -> None:
+    with pytest.raises(UserError, match=f"unknown task '{typed}'; did you mean 'digits-pruned'"):
+        TASKS.get(typed)
+
+
+def test_the_shell_completes_a_task_of_a_protocol_once_its_task_is_typed() -> None:
+    assert complete_task("digits") == ["digits", "digits-c"]
+    assert complete_task("digits-") == ["digits-c", "digits-pruned", "digits-tuning"]
+
+
+def test_a_task_that_trains_nothing_is_refused_where_one_must_train() -> None:
+    with pytest.raises(UserError, match="'digits-c' trains no network: it scores one that was trained on 'digits'"):
+        TASKS.training("digits-c")

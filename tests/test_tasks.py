@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nacbench.contracts.task import EvaluationTask
 from nacbench.registry import TASKS
 from nacbench.running.config import resolve
 from nacbench.running.runner import run
@@ -20,7 +21,7 @@ NEED_NOTHING = {"digits", "digits-c", "listops", "listops-short", "nlvr-syntheti
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, so that tasks with a source find its run."""
+    """One for all, so that tasks find the runs whose networks they score."""
     return tmp_path_factory.mktemp("runs")
 
 
@@ -32,7 +33,7 @@ def test_every_task_runs(name: str, model: str, store: Path, made_mirror: Path) 
     record = outcome.record
     assert 0 <= record.score <= 1
     assert record.cost.forward_flops > 0
-    assert (record.source is None) == (TASKS.get(name).source_task is None)
+    assert (record.trained_on is not None) == issubclass(TASKS.get(name), EvaluationTask)
     assert resolve(yaml.safe_load((outcome.folder / "config.yaml").read_text())) == config
 
 

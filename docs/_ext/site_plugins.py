@@ -16,7 +16,7 @@ from site_markdown import code, entries, escaped, explained, prose, table
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
     from nacbench.contracts.plugin import Plugin
-    from nacbench.contracts.task import Task
+    from nacbench.contracts.task import AnyTask
 
 MIRROR = Path("DATA")  # stands for the user's own
 PROTOCOLS = ("supervised", "ood", "low-shot", "pruned")
@@ -32,7 +32,7 @@ def tasks() -> str:
             cls.protocol,
             str(cls.classes),
             cls.metric,
-            code(cls.source_task or "") or "—",
+            code(_trained_on(cls)) or "—",
             _where_from(cls),
         ]
         for name, cls in _sorted_tasks()
@@ -47,7 +47,7 @@ def task_reference() -> str:
     return "\n".join([*sections, _pruned_section()])
 
 
-def _sorted_tasks() -> list[tuple[str, type[Task]]]:
+def _sorted_tasks() -> list[tuple[str, type[AnyTask]]]:
     from nacbench.registry import TASKS
 
     loaded, broken = TASKS.load_all()
@@ -58,15 +58,23 @@ def _sorted_tasks() -> list[tuple[str, type[Task]]]:
     return sorted(found, key=lambda own: (PROTOCOLS.index(own[1].protocol), modalities.index(own[1].modality), own[0]))
 
 
-def _task_section(name: str, cls: type[Task]) -> str:
+def _trained_on(cls: type[AnyTask]) -> str:
+    """The task whose networks it scores; empty for one that trains its own."""
+    from nacbench.contracts.task import EvaluationTask
+
+    return cls.trained_on if issubclass(cls, EvaluationTask) else ""
+
+
+def _task_section(name: str, cls: type[AnyTask]) -> str:
     scales = ", ".join(cls.recipes)
-    source = f"network of [`{cls.source_task}`](#{cls.source_task})" if cls.source_task else "trains its own network"
+    other = _trained_on(cls)
+    network = f"network of [`{other}`](#{other})" if other else "trains its own network"
     facts = [
-        f"**{escaped(cls.title)}** · {cls.modality} · {cls.protocol}, {source} · {cls.classes:,} classes · metric "
+        f"**{escaped(cls.title)}** · {cls.modality} · {cls.protocol}, {network} · {cls.classes:,} classes · metric "
         f"{cls.metric} · scales {scales} · version {cls.version}",
         f"Licence: {escaped(cls.licence)}",
         f"Citation: {escaped(cls.citation)}",
-        f"Source: {escaped(cls.source)}",
+        f"Provenance: {escaped(cls.provenance)}",
         *(f"Data: {line}" for line in _data_lines(name, cls)),
     ]
     listed = "\n".join(f"- {fact}" for fact in facts)
@@ -78,36 +86,36 @@ def _pruned_section() -> str:
 
     cls = TASKS.get("digits-pruned")
     about = (
-        "For every task `X` that trains a network there is a task `X-pruned`, made by the registry from the name. "
+        "For every task `X` that trains a network there is a task `X-pruned`, made by the protocol `pruned`. "
         "Title, licence, citation and data are those of `X`; options and recipes are the same for all."
     )
     return f"## X-pruned\n\n{about}\n\n{prose(cls)}\n\n{_settings_by_scale(cls)}"
 
 
-def _where_from(cls: type[Task]) -> str:
+def _where_from(cls: type[AnyTask]) -> str:
     """In a word, what has to be done for the data."""
     from nacbench.data.mirror.data_files import LocalFiles
 
-    sources = cls().sources()
-    if not sources:
+    files = cls().data_files()
+    if not files:
         return "always there"
-    return "by hand" if any(isinstance(source, LocalFiles) for source in sources) else "fetched"
+    return "by hand" if any(isinstance(some, LocalFiles) for some in files) else "fetched"
 
 
-def _data_lines(name: str, cls: type[Task]) -> Iterator[str]:
+def _data_lines(name: str, cls: type[AnyTask]) -> Iterator[str]:
     from nacbench.data.mirror.data_files import LocalFiles
 
-    sources = cls().sources()
-    if not sources:
+    files = cls().data_files()
+    if not files:
         yield "always there, nothing to fetch"
-    for source in sources:
-        verb = "import" if isinstance(source, LocalFiles) else "fetch"
+    for some in files:
+        verb = "import" if isinstance(some, LocalFiles) else "fetch"
         path = " PATH" if verb == "import" else ""
-        place = source.place(MIRROR).relative_to(MIRROR)
-        yield f"`{place}/` in the mirror, brought by `nacbench data {verb} {name}{path}` ({escaped(source)})"
+        place = some.place(MIRROR).relative_to(MIRROR)
+        yield f"`{place}/` in the mirror, brought by `nacbench data {verb} {name}{path}` ({escaped(some)})"
 
 
-def _settings_by_scale(cls: type[Task]) -> str:
+def _settings_by_scale(cls: type[AnyTask]) -> str:
     from nacbench.running.identity import flatten
 
     options = _options_table(cls, "task", list(cls.recipes))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_sources
+from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import DataSource, Task
+    from nacbench.contracts.task import AnyTask, DataFiles
 
 app = typer.Typer(no_args_is_help=True, help="Bring data to this machine, and look after it.")
 
@@ -45,7 +45,7 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     broken: dict[str, str] = {}
     for name in TASKS.entries():
         try:
-            tasks = with_sources(name)
+            tasks = with_trained_on(name)
         except UserError as error:
             broken[name] = str(error)
         else:
@@ -56,14 +56,14 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     shown = [
         [
             row["task"],
-            row["source"] or "—",
+            row["files"] or "—",
             _inside(row["place"], root),
             row["state"],
             size_text(row["bytes"]) if row["bytes"] else "—",
         ]
         for row in rows
     ]
-    print_table(["task", "source", "place", "state", "on disk"], shown, right={4})
+    print_table(["task", "files", "place", "state", "on disk"], shown, right={4})
     typer.echo(f"Places are in {root}. What would bring something: nacbench data where TASK")
     for reason in broken.values():
         typer.echo(f"warning: {reason}", err=True)
@@ -78,11 +78,11 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
     for name, task in _chosen(tasks, settings).items():
-        sources = task.sources()
-        for source in sources:
-            _fetch(name, source, root)
+        all_files = task.data_files()
+        for files in all_files:
+            _fetch(name, files, root)
         task.prepare(root)
-        if not sources:
+        if not all_files:
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")
         typer.echo(f"{name}: ready, fingerprint {task.fingerprint(root)}")
 
@@ -96,16 +96,16 @@ def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = No
     load_plugins(plugin)
     root = data_root_of(data_root)
     chosen = _chosen(tasks, settings)
-    outcomes: list[tuple[DataSource, tuple[str, int]]] = []
+    outcomes: list[tuple[DataFiles, tuple[str, int]]] = []
     for name, task in chosen.items():
-        if not task.sources():
+        if not task.data_files():
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")
-        for source in task.sources():
-            known = [outcome for other, outcome in outcomes if other == source]
-            outcomes.append((source, known[0] if known else _verified(source, root)))
+        for files in task.data_files():
+            known = [outcome for other, outcome in outcomes if other == files]
+            outcomes.append((files, known[0] if known else _verified(files, root)))
             text, code = outcomes[-1][1]
             if code == GOOD:
-                typer.echo(f"{name}: {source}: {text}")
+                typer.echo(f"{name}: {files}: {text}")
             else:
                 typer.echo(f"error: {name}: {for_task(text, name)}", err=True)
     codes = {code for _, (_, code) in outcomes}
@@ -124,21 +124,21 @@ def import_(
     """Put data that you have got yourself into the mirror, whole; your own files stay as they are."""
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
-    sources = needed(reversed(with_sources(task, settings or ()).values()))
-    if not sources:
+    all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
+    if not all_files:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    wanting = [source for source in sources if source.missing(root)]
+    wanting = [files for files in all_files if files.missing(root)]
     if not wanting:
-        places = " and ".join(str(source.place(root)) for source in sources)
+        places = " and ".join(str(files.place(root)) for files in all_files)
         raise UserError(f"{task}: all its data is there already, in {places}; remove what you want to replace first")
     refusals = []
-    for source in wanting:
+    for files in wanting:
         try:
-            source.bring(root, path)
+            files.bring(root, path)
         except UserError as error:
             refusals.append(str(error))
         else:
-            typer.echo(f"{task}: {source} is now in {source.place(root)}")
+            typer.echo(f"{task}: {files} is now in {files.place(root)}")
             return
     raise UserError("; ".join(dict.fromkeys(refusals)))
 
@@ -148,50 +148,50 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are looked for there, and what would bring missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    sources = needed(with_sources(task, settings or ()).values())
-    if not sources:
+    all_files = needed(with_trained_on(task, settings or ()).values())
+    if not all_files:
         typer.echo(f"{task}: {NOTHING_TO_FETCH}")
-    for source in sources:
-        missing = source.missing(root)
-        typer.echo(f"{source.place(root)}  ({'missing' if missing else 'ready'})")
-        for pattern in getattr(source, "needs", ()):
+    for files in all_files:
+        missing = files.missing(root)
+        typer.echo(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
+        for pattern in getattr(files, "needs", ()):
             typer.echo(f"  {pattern}")
         if missing:
             typer.echo(f"  {for_task(missing, task)}")
 
 
-def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, Task]":
+def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":
     """The tasks by name, each after the one that it takes its network from."""
-    chosen: dict[str, Task] = {}
+    chosen: dict[str, AnyTask] = {}
     for name in names:
-        chosen |= with_sources(name, settings or ())
+        chosen |= with_trained_on(name, settings or ())
     return chosen
 
 
-def _fetch(name: str, source: "DataSource", root: Path) -> None:
-    """Fetch one source of a task unless it is there."""
-    place = source.place(root)
-    if source.missing(root) is None:
-        typer.echo(f"{name}: {source} is there already, in {place}")
+def _fetch(name: str, files: "DataFiles", root: Path) -> None:
+    """Fetch files of a task unless they are there."""
+    place = files.place(root)
+    if files.missing(root) is None:
+        typer.echo(f"{name}: {files} is there already, in {place}")
         return
-    typer.echo(f"{name}: fetching {source} into {place}")
+    typer.echo(f"{name}: fetching {files} into {place}")
     try:
-        source.fetch(root)
+        files.fetch(root)
     except UserError as error:
         raise UserError(for_task(str(error), name)) from error
 
 
-def _rows(name: str, tasks: "dict[str, Task]", root: Path) -> list[dict[str, Any]]:
-    """One row for each source of a task."""
+def _rows(name: str, tasks: "dict[str, AnyTask]", root: Path) -> list[dict[str, Any]]:
+    """Return one row for each of a task's `DataFiles`."""
     rows = []
-    for source in needed(tasks.values()):
-        missing = source.missing(root)
-        place = source.place(root)
+    for files in needed(tasks.values()):
+        missing = files.missing(root)
+        place = files.place(root)
         state = "missing" if missing else "ready"
         rows.append(
             {
                 "task": name,
-                "source": str(source),
+                "files": str(files),
                 "place": str(place),
                 "state": state,
                 "bytes": _bytes(place),
@@ -202,7 +202,7 @@ def _rows(name: str, tasks: "dict[str, Task]", root: Path) -> list[dict[str, Any
         return rows
     missing = what_is_missing(tasks.values(), root)
     state = "missing" if missing else "always available"
-    return [{"task": name, "source": None, "place": None, "state": state, "bytes": None, "missing": missing}]
+    return [{"task": name, "files": None, "place": None, "state": state, "bytes": None, "missing": missing}]
 
 
 def _bytes(place: Path) -> int:
@@ -222,12 +222,12 @@ def _inside(place: str | None, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _verified(source: "DataSource", root: Path) -> tuple[str, int]:
+def _verified(files: "DataFiles", root: Path) -> tuple[str, int]:
     """What was checked or what is wrong, and the exit code for it."""
-    missing = source.missing(root)
+    missing = files.missing(root)
     if missing:
         return missing, MISSING
     try:
-        return source.verify(root), GOOD
+        return files.verify(root), GOOD
     except UserError as error:
         return str(error), WRONG

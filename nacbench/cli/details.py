@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nacbench.cli.shared.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_sources
+from nacbench.cli.shared.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.tables import print_table
 from nacbench.running.identity import flatten
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import Task
+    from nacbench.contracts.task import AnyTask
 
 FACTS = (
     "title",
     "modality",
     "protocol",
-    "source_task",
+    "trained_on",
     "classes",
     "metric",
     "version",
     "licence",
     "citation",
-    "source",
+    "provenance",
 )
 
 
@@ -54,17 +54,17 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
     """All about a task, as plain data."""
     from nacbench.registry import TASKS
 
-    tasks = with_sources(name)
+    tasks = with_trained_on(name)
     cls = type(tasks[name])
     data = []
-    for source in needed(tasks.values()):
-        missing = source.missing(data_root)
-        place = str(source.place(data_root))
-        data.append({"source": str(source), "place": place, "state": "missing" if missing else "ready"})
+    for files in needed(tasks.values()):
+        missing = files.missing(data_root)
+        place = str(files.place(data_root))
+        data.append({"files": str(files), "place": place, "state": "missing" if missing else "ready"})
     return {
         "name": name,
-        **{fact: getattr(cls, fact) for fact in FACTS},
-        "origin": TASKS.entries()[name].origin,
+        **{fact: getattr(cls, fact, None) for fact in FACTS},  # a task that trains has no trained_on
+        "origin": entry.origin if (entry := TASKS.find(name)) else None,
         "scales": list(cls.recipes),
         "options": _defaults(cls),
         "presets": {scale: dict(values) for scale, values in cls.presets.items()},
@@ -74,7 +74,7 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
     }
 
 
-def _defaults(cls: "type[Task]") -> dict[str, Any]:
+def _defaults(cls: "type[AnyTask]") -> dict[str, Any]:
     """The options with their default values."""
     found = {}
     for field in dataclasses.fields(cls):

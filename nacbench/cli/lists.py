@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import for_task, what_is_missing, with_sources
+from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError
@@ -25,6 +25,8 @@ def tasks(
     plugin: Plugins = None,
 ) -> None:
     """List the tasks: their modality, protocol, classes, scales, and whether their data is at hand."""
+    from nacbench.registry import PROTOCOLS
+
     load_plugins(plugin)
     root = data_root_of(data_root)
     if name is not None:
@@ -41,7 +43,7 @@ def tasks(
             row["name"],
             row["modality"],
             row["protocol"],
-            row["source_task"] or "—",
+            row["trained_on"] or "—",
             str(row["classes"]),
             " ".join(row["scales"]),
             row["origin"],
@@ -49,15 +51,18 @@ def tasks(
         ]
         for row in rows
     ]
-    head = ["task", "modality", "protocol", "source task", "classes", "scales", "origin", "data"]
+    head = ["task", "modality", "protocol", "trained on", "classes", "scales", "origin", "data"]
     print_table(head, shown, right={4})
     if not all(row["ready"] for row in rows):
         typer.echo("What would bring missing data: nacbench data where TASK. More on a task: nacbench tasks NAME")
+    made = ", ".join(f"X-{ending}" for ending in PROTOCOLS.entries())
+    typer.echo(f"Not listed, made for a task X where it allows that: {made}.")
     _print_broken(broken)
 
 
 def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row for each task, and what is wrong with those that cannot be loaded."""
+    from nacbench.contracts.task import EvaluationTask
     from nacbench.registry import TASKS
 
     loaded, broken = TASKS.load_all()
@@ -65,7 +70,7 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     rows: list[dict[str, Any]] = []
     for name, cls in loaded.items():
         try:
-            missing = what_is_missing(with_sources(name).values(), root)
+            missing = what_is_missing(with_trained_on(name).values(), root)
         except UserError as error:
             broken[name] = f"task {name!r}: {error}"
             continue
@@ -75,14 +80,14 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
                 "title": cls.title,
                 "modality": cls.modality,
                 "protocol": cls.protocol,
-                "source_task": cls.source_task,
+                "trained_on": cls.trained_on if issubclass(cls, EvaluationTask) else None,
                 "classes": cls.classes,
                 "metric": cls.metric,
                 "scales": list(cls.recipes),
                 "version": cls.version,
                 "licence": cls.licence,
                 "citation": cls.citation,
-                "source": cls.source,
+                "provenance": cls.provenance,
                 "origin": origins[name],
                 "ready": missing is None,
                 "missing": missing and for_task(missing, name),
@@ -111,7 +116,7 @@ def models(
     from nacbench.running.config import SIZE_OF_SCALE
 
     load_plugins(plugin)
-    task_class = TASKS.get(task) if task else _reference_task()
+    task_class = TASKS.training(task) if task else _reference_task()
     loaded, broken = MODELS.load_all()
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
     scale_of_size = {size: scale for scale, size in SIZE_OF_SCALE.items()}

@@ -96,11 +96,11 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.profiling.measurement import Subject
     from nacbench.training.optim import AveragedWeights, make_optimizer
 
-    if config.source is not None:
+    if config.trained_on is not None:
         raise UserError(
-            f"task {config.task.name} takes its network from task {config.source.task.name}: profile that one"
+            f"task {config.task.name} takes its network from task {config.trained_on.task.name}: profile that one"
         )
-    task, model, recipe = config.build_task(), config.build_model(), config.training
+    task, model, recipe = config.training_task, config.model_plugin, config.training
     assert isinstance(recipe, Recipe)
     task.prepare(data_root)
     live: Any = task.build(data_root, recipe)
@@ -127,7 +127,7 @@ def _matched(
     from nacbench.contracts.model import spec_for
     from nacbench.profiling.sizing import operations_of, parameters_of, size_to
 
-    task, model, nac = config.build_task(), config.build_model(), reference.build_model()
+    task, model, nac = config.training_task, config.model_plugin, reference.model_plugin
     spec = spec_for(model, task.spec())
     if reason := model.unsupported(spec):
         raise UserError(f"model {config.model.name} on task {config.task.name}: {reason}")
@@ -143,7 +143,7 @@ def _matched(
 
             return slower_than(beside, _subject(_resized(config, other.options()), device, data_root), batch)
 
-        start = config.build_model()
+        start = config.model_plugin
         depth = found.options[start.resized_by[0]] if start.resized_by else 1
         found = size_to(start, spec, ratio, [max(1, round(depth / ratio(start)))])
         config = _resized(config, found.options)

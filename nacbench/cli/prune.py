@@ -55,11 +55,11 @@ def prune(
         data_root=data_root_of(data_root),
         execution=lambda: Execution(device=where, show_progress=not quiet),
     )
-    source = outcome.record.source
-    if source and source.run_id != trained.record.run_id:
+    trained_on = outcome.record.trained_on
+    if trained_on and trained_on.run_id != trained.record.run_id:
         raise UserError(
             f"the code has changed since run {trained.record.run_id} was computed (see: nacbench why {run}); "
-            f"what was pruned is run {source.run_id}, computed anew"
+            f"what was pruned is run {trained_on.run_id}, computed anew"
         )
     _report(outcome.record, outcome.folder, to)
     if keep is not None:
@@ -79,8 +79,8 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
             raise UserError(f"--shares {shares}: give numbers between 0 and 1 with commas, as in 0.5,0.25") from None
     content = trained.as_dict()
     shared = {key: content[key] for key in ("model", "scale", "seed", "precision")}
-    source = {"task": content["task"], "training": content["training"]}
-    return resolve({**shared, "task": {"name": f"{trained.task.name}-pruned", **options}, "source": source})
+    trained_on = {"task": content["task"], "training": content["training"]}
+    return resolve({**shared, "task": {"name": f"{trained.task.name}-pruned", **options}, "trained_on": trained_on})
 
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:

@@ -9,7 +9,7 @@ from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 
 if TYPE_CHECKING:
-    from nacbench.recording.record import RunRecord
+    from nacbench.contracts.task import AnyTask
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
@@ -130,7 +130,7 @@ def run(
 
     with interruption_explained():
         outcome = runner.run(resolved, store=out, data_root=data_root_of(data_root), execution=execution, force=force)
-    for line in _summary(outcome):
+    for line in _summary(outcome, resolved.task_plugin):
         typer.echo(line)
 
 
@@ -138,7 +138,7 @@ def _named(section: str, name: str | None) -> dict[str, Any]:
     return {section: {"name": name}} if name is not None else {}
 
 
-def _summary(outcome: "Outcome") -> list[str]:
+def _summary(outcome: "Outcome", task: "AnyTask") -> list[str]:
     from nacbench.text import duration
 
     record = outcome.record
@@ -146,51 +146,16 @@ def _summary(outcome: "Outcome") -> list[str]:
     cost = record.cost
     machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
     took = (
-        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.source.task} run "
-        f"{record.source.run_id}"
-        if record.source
+        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.trained_on.task} run "
+        f"{record.trained_on.run_id}"
+        if record.trained_on
         else f"trained in {duration(cost.train_seconds)} at {cost.examples_per_second:,.0f} examples/s, {machine}"
     )
     return [
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
-        f"  {_score_line(record)}",
+        f"  {task.score_line(record.metrics, record.data.splits)}",
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
-
-
-def _scored(record: "RunRecord") -> str:
-    """What kind of examples a supervised run's score is made of: a task for tuning has others where others test."""
-    from nacbench.protocols.tuning import TuningTask
-    from nacbench.registry import TASKS
-
-    if not issubclass(TASKS.get(record.task), TuningTask):
-        return "test"
-    splits = record.data.splits  # too few examples to hold some out: the training examples stand for all splits
-    return "training" if splits["test"] == splits["train"] else "validation"
-
-
-def _score_line(record: "RunRecord") -> str:
-    """The main metric with what is known of its error, in one line."""
-    from nacbench.statistics import wilson_interval
-
-    score = 100 * record.score
-    if record.protocol == "ood":
-        whole = record.metrics["test"]
-        clean, drop = 100 * whole["clean_accuracy"], 100 * whole["drop"]
-        return f"{record.metric} {score:.2f} % on shifted data, {clean:.2f} % on clean: a drop of {drop:.2f} points"
-    if record.protocol == "low-shot":
-        by_shots = [
-            f"{split.removeprefix('shots-')}-shot {100 * m['accuracy']:.1f} ± {100 * m['half_width_95']:.1f}"
-            for split, m in record.metrics.items()
-            if split.startswith("shots-")
-        ]
-        return f"{record.metric} {score:.2f} %: {' · '.join(by_shots)} (95 % interval over episodes)"
-    count = record.scored_examples
-    low, high = wilson_interval(round(record.score * count), count)
-    return (
-        f"{_scored(record)} {record.metric} {score:.2f} %  (95 % interval over its {count:,} examples: "
-        f"{100 * low:.2f}–{100 * high:.2f} %)"
-    )

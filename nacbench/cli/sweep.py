@@ -300,7 +300,7 @@ def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str
                 "task": run.config.task.name,
                 "model": run.config.model.name,
                 "seed": run.config.seed,
-                "source": run.source,
+                "trained_on": run.trained_on,
                 "problem": run.problem,
                 **known,
             }

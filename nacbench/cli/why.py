@@ -21,9 +21,9 @@ def why(
     """Say in which settings, data or code two runs differ, and so why their ids do."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    ours, theirs = _identity(a, out, root), _identity(b, out, root)
-    typer.echo(f"A {ours.run_id}  {a}")
-    typer.echo(f"B {theirs.run_id}  {b}")
+    (our_id, ours), (their_id, theirs) = _identity(a, out, root), _identity(b, out, root)
+    typer.echo(f"A {our_id}  {a}")
+    typer.echo(f"B {their_id}  {b}")
     differences = ours.differences(theirs)
     if not differences:
         typer.echo("The same run: nothing that determines its number differs.")
@@ -34,8 +34,8 @@ def why(
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _identity(name: str, store: Path, data_root: Path) -> "Identity":
-    """The identity of a run folder, of a run with this id, or of a configuration file on the data and code at hand."""
+def _identity(name: str, store: Path, data_root: Path) -> "tuple[str, Identity]":
+    """Return id and identity of a run folder, a run with this id, or a configuration file on the data at hand."""
     from nacbench.errors import UserError
     from nacbench.running.config import read_yaml, resolve
     from nacbench.running.identity import Identity
@@ -43,7 +43,8 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
-        return identify(resolve(read_yaml(path)), data_root)
+        identity = identify(resolve(read_yaml(path)), data_root)
+        return identity.run_id, identity
     from nacbench.recording.store import locate, read_state
 
     try:
@@ -53,4 +54,5 @@ def _identity(name: str, store: Path, data_root: Path) -> "Identity":
     state = read_state(folder)
     if "identity" not in state:
         raise UserError(f"{folder} holds no run: its state.json is missing or broken")
-    return Identity.model_validate(state["identity"])
+    # the id is not computed again: that of an older run is the digest of older names
+    return folder.resolve().name, Identity.model_validate(state["identity"])

@@ -7,11 +7,19 @@ from pathlib import Path
 
 from nacbench.conformance.model_checks import MODEL_CHECKS
 from nacbench.conformance.reference import ReferenceImages
-from nacbench.conformance.task_checks import TASK_CHECKS
+from nacbench.conformance.task_checks import EVALUATION_TASK_CHECKS, TASK_CHECKS, checks_of
 from nacbench.errors import UserError, unknown
 from nacbench.registry import MODELS, TASKS
 
-__all__ = ["MODEL_CHECKS", "TASK_CHECKS", "ReferenceImages", "Result", "check_plugin"]
+__all__ = [
+    "EVALUATION_TASK_CHECKS",
+    "MODEL_CHECKS",
+    "TASK_CHECKS",
+    "ReferenceImages",
+    "Result",
+    "check_plugin",
+    "checks_of",
+]
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,13 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
     Raises:
         UserError: if there is neither.
     """
-    known = {**TASKS.entries(), **MODELS.entries()}
-    if name not in known:
-        raise unknown("task or model", name, known)
-    if name in TASKS.entries():
+    is_task, is_model = TASKS.find(name), MODELS.find(name)
+    if not (is_task or is_model):
+        raise unknown("task or model", name, [*TASKS.names(name), *MODELS.names()])
+    if is_task:
         task = TASKS.get(name)
-        yield from _results("task", [(c.__doc__, partial(c, task, data_root)) for c in TASK_CHECKS])
-    if name in MODELS.entries():
+        yield from _results("task", [(c.__doc__, partial(c, task, data_root)) for c in checks_of(task)])
+    if is_model:
         model = MODELS.get(name)
         yield from _results("model", [(c.__doc__, partial(c, model)) for c in MODEL_CHECKS])
 

@@ -1,14 +1,18 @@
-"""Made images for checks and for counting parameters, always at hand."""
+"""Made images for checks and for counting parameters, and the smallest model that keeps the contract."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.model import Model
+from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import SCALES
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -20,7 +24,7 @@ class ReferenceImages(ImageTask):
     classes = 10
     licence = "CC0"
     citation = "made by nacbench"
-    source = "noise around one random image for each class"
+    provenance = "noise around one random image for each class"
     shape = (3, 32, 32)
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)
@@ -44,3 +48,27 @@ class ReferenceImages(ImageTask):
             images = prototypes[labels] * 0.7 + noise.integers(0, 77, (count, *self.shape))
             arrays |= {f"{name}_images": images.astype(np.uint8), f"{name}_labels": labels.astype(np.int16)}
         return Arrays(arrays, fingerprint(arrays))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceModel(Model):
+    """The mean token through a linear layer."""
+
+    title = "mean token"
+
+    def build(self, spec: TaskSpec) -> "nn.Module":
+        import torch
+        from torch import nn
+
+        class MeanToken(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.logits = nn.Linear(spec.token_dim, spec.classes)
+
+            def forward(self, tokens: "Tensor", mask: "Tensor | None" = None) -> "Tensor":
+                weight = torch.ones(tokens.shape[:2]) if mask is None else mask.float()
+                mean = (tokens * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
+                logits: Tensor = self.logits(mean)
+                return logits
+
+        return MeanToken()

@@ -1,21 +1,26 @@
-"""The checks that every task must pass. A check's docstring is what ``nacbench check`` prints."""
+"""The checks that tasks of either kind must pass. A check's docstring is what ``nacbench check`` prints."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.conformance.fields import check_fields
+from nacbench.conformance.reference import ReferenceModel
+from nacbench.contracts.model import Model, spec_for
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import SCALES, LiveTask, ScoredTask, Task
+from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, LiveTask, ScoredTask, Task
 from nacbench.errors import UserError
-from nacbench.registry import TASKS
+from nacbench.registry import MODELS, TASKS
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from nacbench.nn.network import Network
+
+Check = Callable[[Any, Path], None]
 
 
-def task_is_described(cls: type[Task], data_root: Path) -> None:
-    """It says what it is: title, modality, classes, metric, version, licence, citation, source, recipes."""
-    for name in ("title", "modality", "metric", "licence", "citation", "source"):
+def task_is_described(cls: type[AnyTask], data_root: Path) -> None:
+    """It says what it is: title, modality, classes, metric, version, protocol and so on."""
+    for name in ("title", "modality", "metric", "protocol", "licence", "citation", "provenance"):
         value = getattr(cls, name, None)
         assert isinstance(value, str) and value, f"{name} is {value!r}, and should be text"
     assert isinstance(cls.classes, int) and cls.classes >= 2, f"classes is {cls.classes!r}"
@@ -23,7 +28,7 @@ def task_is_described(cls: type[Task], data_root: Path) -> None:
     assert set(cls.recipes) == set(SCALES), f"recipes has {sorted(cls.recipes)}, and should have {sorted(SCALES)}"
 
 
-def task_is_configurable(cls: type[Task], data_root: Path) -> None:
+def task_is_configurable(cls: type[AnyTask], data_root: Path) -> None:
     """Its fields are its whole configuration: frozen, with defaults, unknown ones refused."""
     for scale in SCALES:
         check_fields(cls, scale)
@@ -33,8 +38,8 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
     """Its tokenizer gives tokens of the width and number that its spec promises."""
     import torch
 
-    trained, live = _trained(cls, data_root)
-    given = trained.tokenizer()(**live.train_batches(4, 0)[0].inputs)
+    task, live = _live(cls, data_root)
+    given = task.tokenizer()(**live.train_batches(4, 0)[0].inputs)
     spec = live.spec
     pairs = [("tokens", given.tokens, given.mask, spec.max_tokens)]
     assert (given.condition is not None) == (spec.condition_tokens > 0), (
@@ -49,15 +54,14 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
         boolean = mask is None or (mask.dtype == torch.bool and mask.shape == tokens.shape[:2])
         assert boolean, f"the mask of the {name} is not boolean B×V"
         assert torch.isfinite(tokens).all(), f"{name}: not finite"
-    if cls.source_task is None:
-        assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
+    assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
 
 
 def task_batches_are_pure(cls: type[Task], data_root: Path) -> None:
     """A training batch depends on seed and step alone, and on both."""
     import torch
 
-    _, live = _trained(cls, data_root)
+    _, live = _live(cls, data_root)
     batches = live.train_batches(4, 0)
     steps = len(batches)
     assert steps >= 1, "an epoch has no step"
@@ -76,20 +80,18 @@ def task_draws_leave_no_trace(cls: type[Task], data_root: Path) -> None:
     """Making a batch leaves torch's random generator as it was."""
     import torch
 
-    _, live = _trained(cls, data_root)
+    _, live = _live(cls, data_root)
     before = torch.get_rng_state()
     live.train_batches(4, 0)[1]
     assert torch.equal(before, torch.get_rng_state()), "torch.get_rng_state() changed"
 
 
-def task_evaluates(cls: type[Task], data_root: Path) -> None:
-    """Every split but train is scored whole, in order, and alike whatever the batch size."""
+def task_evaluates(cls: type[AnyTask], data_root: Path) -> None:
+    """Every split but train is scored whole, in order, and the same whatever the batch size."""
     import numpy as np
     import torch
 
-    trained, live = _scored(cls, data_root)
-    net = _probe(trained, live.spec)
-    assert cls.source_task or "test" in live.split_sizes, "there is no test split"
+    task, live, net = _scored(cls, data_root)
     metrics = {}
     with torch.no_grad():
         for split, size in live.split_sizes.items():
@@ -103,74 +105,97 @@ def task_evaluates(cls: type[Task], data_root: Path) -> None:
             labels = [np.asarray(o.predictions["label"]) for o in (outcome, other)]
             assert np.array_equal(labels[0], labels[1]), f"{split}: labels depend on the batch size"
             assert np.isfinite(list(outcome.metrics.values())).all(), f"{split}: a metric is not finite"
-    headline = cls.configured("task", "smoke", {}).headline(metrics)
+    headline = task.headline(metrics)
     assert cls.metric in headline, f"the headline {sorted(headline)} lacks the metric {cls.metric}"
+    line = task.score_line({**metrics, "test": headline}, live.split_sizes)
+    assert line and "\n" not in line, f"score_line() gives {line!r}, and should give one line"
+
+
+def task_tests(cls: type[Task], data_root: Path) -> None:
+    """It has a test split."""
+    _, live = _live(cls, data_root)
+    assert "test" in live.split_sizes, f"its splits are {', '.join(live.split_sizes)}"
+
+
+def task_takes_a_trained_network(cls: type[EvaluationTask], data_root: Path) -> None:
+    """It says which task trains the network, and that one does."""
+    assert isinstance(cls.trained_on, str), f"trained_on is {cls.trained_on!r}, and should be the name of a task"
+    TASKS.training(cls.trained_on)
+
+
+def task_leaves_the_network(cls: type[EvaluationTask], data_root: Path) -> None:
+    """Scoring a network changes none of its weights."""
+    import torch
+
+    _, live, net = _scored(cls, data_root)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with torch.no_grad():
+        live.evaluate(net, next(iter(live.split_sizes)), 64)
+    changed = [name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])]
+    assert not changed, f"{', '.join(changed)} changed: adapt a copy"
 
 
 def task_loss_is_usable(cls: type[Task], data_root: Path) -> None:
     """Its loss is a finite scalar with a gradient."""
     import torch
 
-    task, live = _trained(cls, data_root)
-    net = _probe(task, live.spec)
+    task, live = _live(cls, data_root)
+    net = _network(task, live.spec, ReferenceModel())
     loss = live.loss(net, live.train_batches(4, 0)[0])
     assert loss.dim() == 0 and torch.isfinite(loss), f"the loss is {loss!r}"
     loss.backward()
     assert any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in net.parameters()), "no gradient arrives"
 
 
-def task_fingerprint_is_stable(cls: type[Task], data_root: Path) -> None:
+def task_fingerprint_is_stable(cls: type[AnyTask], data_root: Path) -> None:
     """Its fingerprint is the same when asked for again."""
     first, second = (cls.configured("task", "smoke", {}).fingerprint(data_root) for _ in range(2))
     assert first == second and first, f"{first!r}, then {second!r}"
 
 
-def _ready(cls: type[Task], data_root: Path) -> Task:
-    task = cls.configured("task", "smoke", {})
-    reason = task.missing(data_root)
-    if reason:
+def _check_data(task: AnyTask, data_root: Path) -> None:
+    if reason := task.missing(data_root):
         raise UserError(f"its data is not at hand: {reason}")
-    return task
 
 
-def _source(cls: type[Task]) -> type[Task]:
-    """The class of the task that trains: this one, or its source."""
-    return TASKS.get(cls.source_task) if cls.source_task else cls
-
-
-def _trained(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
-    """The task that trains the network, with its data."""
-    task = _ready(_source(cls), data_root)
+def _live(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
+    """The task, and the same with its data."""
+    task = cls.configured("task", "smoke", {})
+    _check_data(task, data_root)
     return task, task.build(data_root, task.recipes["smoke"])
 
 
-def _scored(cls: type[Task], data_root: Path) -> tuple[Task, ScoredTask]:
-    """The task that trains the network, and the one that is scored with its data."""
-    if cls.source_task is None:
-        return _trained(cls, data_root)
-    task, source = _ready(cls, data_root), _ready(_source(cls), data_root)
-    return source, task.build_on(source, data_root, task.recipes["smoke"])
+def _scored(cls: type[AnyTask], data_root: Path) -> "tuple[AnyTask, ScoredTask, Network]":
+    """The task, the same with its data, and a network that has been trained for nothing yet."""
+    if issubclass(cls, Task):
+        training, opened = _live(cls, data_root)
+        return training, opened, _network(training, opened.spec, ReferenceModel())
+    assert issubclass(cls, EvaluationTask), "it is neither a Task nor an EvaluationTask"
+    task, trained = cls.configured("task", "smoke", {}), TASKS.training(cls.trained_on).configured("task", "smoke", {})
+    for one in (task, trained):
+        _check_data(one, data_root)
+    live = task.build_on(trained, data_root, task.recipes["smoke"])
+    return task, live, _network(trained, live.spec, _suited(task, trained.spec()))
 
 
-def _probe(task: Task, spec: TaskSpec) -> "nn.Module":
-    """A small network of no model: the mean token through a linear layer."""
-    import torch
-    from torch import nn
+def _suited(task: EvaluationTask, spec: TaskSpec) -> Model:
+    """The first model that can be trained on this spec and whose networks the task can score."""
+    for model in _models():
+        if not model.unsupported(spec_for(model, spec)) and not task.unsuited(model, spec):
+            return model
+    raise AssertionError("there is no model whose networks it can score")
 
-    from nacbench.nn.network import Network
 
-    class MeanToken(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.logits = nn.Linear(spec.token_dim, spec.classes)
+def _models() -> Iterator[Model]:
+    yield ReferenceModel()
+    for cls in MODELS.load_all()[0].values():
+        yield cls.configured("model", "tiny", {})
 
-        def forward(self, tokens: "Tensor", mask: "Tensor | None" = None) -> "Tensor":
-            weight = torch.ones(tokens.shape[:2]) if mask is None else mask.float()
-            mean = (tokens * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
-            logits: Tensor = self.logits(mean)
-            return logits
 
-    return Network(task.tokenizer(), MeanToken(), head=("core.logits.weight", "core.logits.bias")).eval()
+def _network(task: Task, spec: TaskSpec, model: Model) -> "Network":
+    from nacbench.nn.network import build_network
+
+    return build_network(task, spec, model, seed=0).eval()
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -179,13 +204,23 @@ def _equal(a: Any, b: Any) -> bool:
     return all(a.inputs[k].shape == b.inputs[k].shape and torch.equal(a.inputs[k], b.inputs[k]) for k in a.inputs)
 
 
-TASK_CHECKS = (
+_ANY_TASK_CHECKS: tuple[Check, ...] = (
     task_is_described,
     task_is_configurable,
+    task_evaluates,
+    task_fingerprint_is_stable,
+)
+TASK_CHECKS: tuple[Check, ...] = (
+    *_ANY_TASK_CHECKS,
     task_matches_its_spec,
     task_batches_are_pure,
     task_draws_leave_no_trace,
-    task_evaluates,
+    task_tests,
     task_loss_is_usable,
-    task_fingerprint_is_stable,
 )
+EVALUATION_TASK_CHECKS: tuple[Check, ...] = (*_ANY_TASK_CHECKS, task_takes_a_trained_network, task_leaves_the_network)
+
+
+def checks_of(cls: type[AnyTask]) -> tuple[Check, ...]:
+    """Return the checks for tasks of this kind."""
+    return EVALUATION_TASK_CHECKS if issubclass(cls, EvaluationTask) else TASK_CHECKS

@@ -45,14 +45,14 @@ def load_run(folder: Path | str) -> TrainedRun:
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run")
-    if record.source is not None:
-        raise UserError(f"run {record.run_id} has the network of run {record.source.run_id}; name that one")
+    if record.trained_on is not None:
+        raise UserError(f"run {record.run_id} has the network of run {record.trained_on.run_id}; name that one")
     if not (folder / WEIGHTS).exists():
         raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
     config = resolve(record.identity["config"])
     net = untrained(config, record.data.classes)
     take_weights(net, part(load_tensors(folder / WEIGHTS)[0], "model"), keep_head=True)
-    return TrainedRun(record, config, config.build_task(), net.eval())
+    return TrainedRun(record, config, config.training_task, net.eval())
 
 
 def save_smaller(run: TrainedRun, modules: Sequence[int], folder: Path | str) -> Network:
@@ -98,7 +98,7 @@ def untrained(config: RunConfig, classes: int) -> Network:
     from nacbench.contracts.model import spec_for
     from nacbench.nn.network import build_network
 
-    task, model = config.build_task(), config.build_model()
+    task, model = config.training_task, config.model_plugin
     spec = dataclasses.replace(task.spec(), classes=classes)
     return build_network(task, spec_for(model, spec), model, config.seed)
 

@@ -1,4 +1,4 @@
-"""Protocol ``ood`` on corrupted images: the test images of the source, each corruption at each severity."""
+"""Protocol ``ood`` on corrupted images: each corruption at each severity of the test images of the task that trains."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, Evaluation, Kind, ScoredTask, Task
+from nacbench.contracts.task import SCALES, Evaluation, Metrics, SameDataTask, ScoredTask, Task
 from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shifted import ShiftedTask
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,52 +28,45 @@ CLEAN = "clean"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CorruptedTask(Task):
-    """An image task's own test images, corrupted; a concrete one names its source.
+class CorruptedTask(ShiftedTask, SameDataTask):
+    """An image task's own test images, corrupted; a concrete one names that task and its class.
 
     The main metric is the mean accuracy over all corruptions and severities. Beside it stand the accuracy on the same
-    images uncorrupted, the drop from it, and the mean corruption error (``mce``): the mean over corruptions of the mean
+    uncorrupted images, the drop from it, and the mean corruption error (``mce``): the mean over corruptions of the mean
     error over severities, not divided by another network's errors (that is customary where no AlexNet can be had).
-    The corruptions are those of Hendrycks and Dietterich 2019 (arXiv 1903.12261), written anew: numbers can be compared
-    within the suite, not with published ones.
+    The corruptions are those of Hendrycks and Dietterich 2019 (arXiv 1903.12261), reimplemented: numbers can be
+    compared within the suite, not with published ones.
 
     Attributes:
-        examples: of the source's test images, evenly over them; 0: all that the source is scored on.
+        examples: test images that are taken, evenly over them; 0: all that the trained task is scored on.
         corruption_seed: of the corruptions' random draws.
     """
 
     modality: ClassVar[str] = "image"
-    protocol: ClassVar[Kind] = "ood"
+    trained_class: ClassVar[type[ImageTask]]
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     presets = {"smoke": {"examples": 32}, "mini": {"examples": 500}, "paper": {}}
 
     examples: Annotated[int, Field(ge=0, strict=True)] = 0
     corruption_seed: Annotated[int, Field(ge=0, strict=True)] = 0
 
-    def source_class(self) -> type[ImageTask]:
-        """The class of the source."""
-        raise TypeError(f"{type(self).__name__} must define source_class()")
-
-    def sources(self) -> Sequence[Any]:
-        return self.source_class()().sources()
-
     def fingerprint(self, data_root: Path) -> str:
         from nacbench.data.images.corruptions import VERSION
 
-        clean = self.source_class()().fingerprint(data_root)
+        clean = super().fingerprint(data_root)
         return hashlib.sha256(f"{clean} corruptions {VERSION}".encode()).hexdigest()[:16]
 
-    def build_on(self, source: Task, data_root: Path, settings: Settings) -> ScoredTask:
-        assert isinstance(source, ImageTask)
-        arrays = source.arrays(data_root).arrays
-        live = source.build(data_root, source.recipes["paper"])
+    def build_on(self, trained: Task, data_root: Path, settings: Settings) -> ScoredTask:
+        assert isinstance(trained, ImageTask)
+        arrays = trained.arrays(data_root).arrays
+        live = trained.build(data_root, trained.recipes["paper"])
         test = live.splits["test"]
         test = test.spread(self.examples) if self.examples else test
-        name = f"corrupted-{source.title}-{source.fingerprint(data_root)}"
-        partial = source_shortages(source, arrays)
+        name = f"corrupted-{trained.title}-{trained.fingerprint(data_root)}"
+        partial = trained_shortages(trained, arrays)
         return Corrupted(live.spec, test, live.preparation, partial, name, self.corruption_seed)
 
-    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """Means over all corruptions and severities, the clean accuracy, the drop from it, and the error of each
         corruption."""
         from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
@@ -90,11 +84,11 @@ class Corrupted:
     """See `nacbench.contracts.task.ScoredTask`.
 
     Args:
-        spec: of the source, with the classes that were found.
+        spec: of the task that trains, with the classes that were found.
         test: the clean examples.
-        preparation: of the source.
-        partial: how the source's data is less than the whole data set.
-        name: of the corrupted images in the cache: names the source's data.
+        preparation: of the same task.
+        partial: how its data is less than the whole data set.
+        name: of the corrupted images in the cache: names that data.
         seed: of the corruptions.
     """
 

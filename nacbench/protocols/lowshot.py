@@ -1,4 +1,4 @@
-"""Protocol ``low-shot``: adapt the source's network to k examples a class, score, over many episodes."""
+"""Protocol ``low-shot``: adapt a trained network to k examples a class, score, over many episodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import Evaluation, Kind, Task
+from nacbench.contracts.task import Evaluation, EvaluationTask, Metrics
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.statistics import t_interval
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LowShotTask(Task):
+class LowShotTask(EvaluationTask):
     """Episodes of N classes; a concrete task says which examples they are drawn from.
 
     The main metric is the mean accuracy over the numbers of shots; each has its own mean over episodes with the half
@@ -43,7 +43,8 @@ class LowShotTask(Task):
     """
 
     modality: ClassVar[str] = "image"
-    protocol: ClassVar[Kind] = "low-shot"
+    protocol: ClassVar[str] = "low-shot"
+    keep_head: ClassVar[bool] = False
 
     adapt: Literal["all", "head", "circuit"] = "all"
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16, 32)
@@ -71,10 +72,19 @@ class LowShotTask(Task):
             groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})
         return None if self.adapt in groups else f"it has no {self.adapt} to adapt"
 
-    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """The mean over the numbers of shots, and each of them."""
         by_shots = {f"accuracy/{k}-shot": metrics[f"shots-{k}"]["accuracy"] for k in self.shots}
         return {"accuracy": fmean(by_shots.values()), **by_shots}
+
+    def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
+        by_shots = [
+            f"{k}-shot {100 * own['accuracy']:.1f} ± {100 * own['half_width_95']:.1f}"
+            for k in self.shots
+            for own in [metrics[f"shots-{k}"]]
+        ]
+        score = 100 * metrics["test"]["accuracy"]
+        return f"accuracy {score:.2f} %: {' · '.join(by_shots)} (95 % interval over episodes)"
 
 
 class LowShot:
@@ -83,11 +93,11 @@ class LowShot:
     Args:
         task: its options count.
         recipe: the budget.
-        spec: of the source.
-        preparation: from stored examples to what the source's tokenizer takes.
+        spec: of the task that trains.
+        preparation: from stored examples to what its tokenizer takes.
         scored: the episodes that count.
         search: those that the learning rate is chosen on.
-        partial: how the source's data is less than the whole data set.
+        partial: how the data is less than the whole data set.
     """
 
     def __init__(

@@ -1,23 +1,35 @@
 """Protocol ``pruned``: another run's network with fewer and fewer of its modules, how well and how fast it still works.
 
-Any task that trains its own network has one of these: ``X-pruned`` for the task ``X`` (see `nacbench.registry`).
+Any task that trains its own network has one of these: ``X-pruned`` for the task ``X``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from nacbench.contracts.plugin import Count
+from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import Evaluation, Kind, Scale, ScoredTask, Task
+from nacbench.contracts.task import (
+    AnyTask,
+    Evaluation,
+    EvaluationTask,
+    Metrics,
+    SameDataTask,
+    Scale,
+    ScoredTask,
+    Task,
+    score_text,
+)
 from nacbench.data.array_task import ArrayTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +50,8 @@ class PruneSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PrunedTask(Task):
-    """The source's own test examples, with only some of the modules of the source's network.
+class PrunedTask(SameDataTask):
+    """The test examples of the task that trains, with only some of the modules of the trained network.
 
     Every share of modules is scored on the test examples and timed beside the whole network. The main metric is the
     accuracy of one of them, chosen without the test examples: the smallest that loses less than ``tolerance`` of the
@@ -54,7 +66,7 @@ class PrunedTask(Task):
         choice_examples: that the share is chosen on.
     """
 
-    protocol: ClassVar[Kind] = "pruned"
+    protocol: ClassVar[str] = "pruned"
     recipes: ClassVar[Mapping[Scale, Settings]] = {
         "smoke": PruneSettings(batch_size=32, timing_seconds=0.05),
         "mini": PruneSettings(batch_size=128),
@@ -75,19 +87,9 @@ class PrunedTask(Task):
     def options(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "shares": list(self.shares)}
 
-    def source_class(self) -> type[Task]:
-        """The class of the source."""
-        raise TypeError(f"{type(self).__name__} must define source_class()")
-
-    def sources(self) -> Sequence[Any]:
-        return self.source_class()().sources()
-
-    def fingerprint(self, data_root: Path) -> str:
-        return self.source_class()().fingerprint(data_root)
-
     def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
-        if not issubclass(self.source_class(), ArrayTask):
-            return f"task {self.source_task} is not made of arrays of examples"
+        if not issubclass(self.trained_class, ArrayTask):
+            return f"task {self.trained_on} is not made of arrays of examples"
         import torch
 
         from nacbench.contracts.model import Prunable, spec_for
@@ -96,12 +98,12 @@ class PrunedTask(Task):
             core = model.build(spec_for(model, spec))
         return None if isinstance(core, Prunable) else "it has no modules that can be dropped"
 
-    def build_on(self, source: Task, data_root: Path, settings: PruneSettings) -> ScoredTask:
-        assert isinstance(source, ArrayTask)
-        recipe = next(iter(source.recipes.values()))
-        return Pruned(self, settings, source.build(data_root, recipe.model_copy(update={"selection": "last"})))
+    def build_on(self, trained: Task, data_root: Path, settings: PruneSettings) -> ScoredTask:
+        assert isinstance(trained, ArrayTask)
+        recipe = next(iter(trained.recipes.values()))
+        return Pruned(self, settings, trained.build(data_root, recipe.model_copy(update={"selection": "last"})))
 
-    def headline(self, metrics: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """The chosen network's accuracy and share of modules, the whole network's, and the loss as a share of it."""
         whole, chosen = metrics[_split("kept", 1)]["accuracy"], metrics["test"]["accuracy"]
         return {
@@ -111,9 +113,12 @@ class PrunedTask(Task):
             "relative_drop": relative_drop(whole, chosen),
         }
 
-    def measured_headline(
-        self, metrics: Mapping[str, Mapping[str, float]], measured: Mapping[str, Mapping[str, float]]
-    ) -> Mapping[str, float]:
+    def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
+        whole, test = metrics[_split("kept", 1)]["accuracy"], metrics["test"]
+        shown = score_text("test", "accuracy", test["accuracy"], sizes["test"])
+        return f"{shown} with {100 * test['kept']:g} % of the modules, {100 * whole:.2f} % with all"
+
+    def measured_headline(self, metrics: Metrics, measured: Metrics) -> Mapping[str, float]:
         """The chosen network's cost and speed-up, and what is lost where the network is first eight times as fast."""
         fast = [split for split in measured if split.startswith("kept/") and measured[split]["speedup"] >= EIGHT]
         if not fast:
@@ -126,31 +131,20 @@ class PrunedTask(Task):
 EIGHT = 8.0  # the paper's: so many times faster for a loss under 3 %
 
 
-@cache
-def pruned_task(name: str, source: type[Task]) -> type[PrunedTask]:
-    """The task of pruning networks that were trained on another task.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pruning(Protocol):
+    """``X-pruned``."""
 
-    Args:
-        name: of the other task.
-        source: its class.
-    """
-    about = {
-        "title": f"{source.title}, pruned",
-        "modality": source.modality,
-        "classes": source.classes,
-        "version": source.version,
-        "licence": source.licence,
-        "citation": source.citation,
-        "source": source.source,
-        "source_task": name,
-        "source_class": lambda self: source,
-        "__module__": __name__,
-        "__doc__": PrunedTask.__doc__,
-    }
-    return type(f"Pruned{source.__name__}", (PrunedTask,), about)
+    title = "pruned"
+
+    def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
+        if issubclass(task, EvaluationTask):
+            raise UserError(f"task {name!r} trains no network that could be pruned; prune {task.trained_on!r}")
+        assert issubclass(task, Task)
+        return PrunedTask.of(name, task, self.title)
 
 
-def choose(metrics: Mapping[str, Mapping[str, float]], tolerance: float) -> float:
+def choose(metrics: Metrics, tolerance: float) -> float:
     """The smallest share of modules that loses less than the tolerance on the examples for choosing; 1 if none does."""
     whole = metrics[_split("choice", 1)]["accuracy"]
     good = [
@@ -182,7 +176,7 @@ class Pruned:
     Args:
         task: the options.
         settings: batch size and time.
-        live: the source with its data.
+        live: the task that trains, with its data.
     """
 
     def __init__(self, task: PrunedTask, settings: PruneSettings, live: Classification) -> None:

@@ -1,4 +1,4 @@
-"""The settings of low-shot adaptation, alike for all models."""
+"""The settings of low-shot adaptation, the same for all models."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Protocol ``ood`` on other pictures of some of the source's classes, whose logits alone are looked at."""
+"""Protocol ``ood`` on other pictures of some of the classes, whose logits alone are looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from nacbench.contracts.task import Evaluation
 from nacbench.data.array_task import CLASS_NAMES
 from nacbench.errors import UserError
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,26 +23,28 @@ class Renditions:
     """See `nacbench.contracts.task.ScoredTask`: splits ``clean`` and ``ood/renditions``, of the shared classes.
 
     Args:
-        source: the task that trained.
+        trained: the task that the network was trained on.
         data_root: mirror of data sets.
         arrays: ``images`` and ``labels`` of the renditions; labels count through ``shared``.
-        shared: names of the shared classes; those that the source has not been trained on are left out.
+        shared: names of the shared classes; those that it has not are left out.
 
     Raises:
-        UserError: if the source has none of them.
+        UserError: if it has none of them.
     """
 
     def __init__(
-        self, source: ImageTask, data_root: Path, arrays: Mapping[str, np.ndarray], shared: Sequence[str]
+        self, trained: ImageTask, data_root: Path, arrays: Mapping[str, np.ndarray], shared: Sequence[str]
     ) -> None:
         from nacbench.data.live import Split
 
-        own = source.arrays(data_root).arrays
-        live = source.build(data_root, source.recipes["paper"])
+        own = trained.arrays(data_root).arrays
+        live = trained.build(data_root, trained.recipes["paper"])
         position = {name.decode(): number for number, name in enumerate(own[CLASS_NAMES])}
         kept = [name for name in shared if name in position]
         if not kept:
-            raise UserError(f"none of the {len(shared)} shared classes is among the source's {len(position)} classes")
+            raise UserError(
+                f"none of the {len(shared)} shared classes is among the {len(position)} of the training data"
+            )
         logit_of = np.array([position.get(name, -1) for name in shared])
         labels = logit_of[arrays["labels"]]
         test = live.splits["test"]
@@ -56,7 +58,7 @@ class Renditions:
         }
         self.split_sizes = {name: len(split) for name, split in self._splits.items()}
         own_shortage = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
-        self.partial = [*own_shortage, *source_shortages(source, own)]
+        self.partial = [*own_shortage, *trained_shortages(trained, own)]
 
     notes: Sequence[str] = ()
 

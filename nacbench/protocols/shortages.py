@@ -1,4 +1,4 @@
-"""How a number on another run's network comes from less than whole data sets: the source's shortages count, too."""
+"""How a number on another run's network comes from less than whole data sets: what it was trained on counts, too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from nacbench.data.array_task import ArrayTask
 
 
-def source_shortages(source: ArrayTask, arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """What the source's data lacks, each line marked as the source's."""
-    return [f"source: {text}" for text in source.shortages(arrays)]
+def trained_shortages(trained: ArrayTask, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Return what the data lacks that the network was trained on, each line marked as that."""
+    return [f"trained on: {text}" for text in trained.shortages(arrays)]

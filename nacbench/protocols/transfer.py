@@ -1,4 +1,4 @@
-"""Low-shot tasks whose images come from another data set than the source's: brought to the source's size."""
+"""Low-shot tasks on images of another data set than the network was trained on, brought to that one's size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacbench.contracts.task import ScoredTask, Task
 from nacbench.data.images.task import ImageTask
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
-from nacbench.protocols.shortages import source_shortages
+from nacbench.protocols.shortages import trained_shortages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TransferTask(LowShotTask):
-    """Support from the training images of a data set, queries from its test images, in the source's size and
-    normalisation. The learning rate is searched on training images alone.
+    """Support from the training images of a data set, queries from its test images, in the size and
+    normalisation that the network was trained with. The learning rate is searched on training images alone.
     """
 
     def arrays(self, data_root: Path) -> Arrays:
@@ -41,39 +41,39 @@ class TransferTask(LowShotTask):
     def fingerprint(self, data_root: Path) -> str:
         return self.arrays(data_root).fingerprint
 
-    def build_on(self, source: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
+    def build_on(self, trained: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
         from nacbench.data.live import Split
         from nacbench.protocols.episodes import EpisodePool
 
-        assert isinstance(source, ImageTask)
+        assert isinstance(trained, ImageTask)
         arrays = self.arrays(data_root).arrays
         train, test = (Split({"images": arrays[f"{s}_images"]}, arrays[f"{s}_labels"]) for s in ("train", "test"))
         options = (self.ways, self.queries, self.episode_seed)
-        theirs = source.arrays(data_root).arrays
-        found = source.found_spec(theirs)
-        partial = [*self.shortages(arrays), *source_shortages(source, theirs)]
-        preparation = Fitted(source.preparation(source.recipes["paper"], found), source.shape)
+        theirs = trained.arrays(data_root).arrays
+        found = trained.found_spec(theirs)
+        partial = [*self.shortages(arrays), *trained_shortages(trained, theirs)]
+        preparation = Fitted(trained.preparation(trained.recipes["paper"], found), trained.shape)
         scored, search = EpisodePool("scored", train, test, *options), EpisodePool("search", train, train, *options)
         return LowShot(self, settings, found, preparation, scored, search, partial)
 
 
 class Fitted:
-    """See `nacbench.data.live.Preparation`: images in the source's size and colours, then as the source has them.
+    """See `nacbench.data.live.Preparation`: images in the size and colours of the trained task, then prepared by it.
 
     Args:
-        source: the source's own preparation.
-        shape: channels, height and width of the source's images.
+        own: that task's preparation.
+        shape: channels, height and width of its images.
     """
 
-    def __init__(self, source: Preparation, shape: tuple[int, int, int]) -> None:
-        self._source = source
+    def __init__(self, own: Preparation, shape: tuple[int, int, int]) -> None:
+        self._own = own
         self._shape = shape
 
     def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
-        return self._source.train(self._fit(inputs), labels)
+        return self._own.train(self._fit(inputs), labels)
 
     def plain(self, inputs: Inputs, first: int) -> Inputs:
-        return self._source.plain(self._fit(inputs), first)
+        return self._own.plain(self._fit(inputs), first)
 
     def _fit(self, inputs: Inputs) -> Inputs:
         from torchvision.transforms.v2 import functional

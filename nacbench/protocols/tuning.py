@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.protocol import Protocol
+from nacbench.contracts.task import AnyTask, Metrics, score_text
 from nacbench.data.array_task import ArrayTask
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nacbench.contracts.task import Task
     from nacbench.data.live import Classification, Split
 
 HELD_OUT = 10  # one training example in so many, where the data has no validation split
@@ -47,25 +47,26 @@ class TuningTask(ArrayTask):
         live.notes = [*live.notes, f"for tuning: scored on {scored}; the test examples are not read"]
         return live
 
+    def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
+        # with too few examples to hold some out, the training examples stand for all splits
+        scored = "training" if sizes["test"] == sizes["train"] else "validation"
+        return score_text(scored, self.metric, metrics["test"][self.metric], sizes["test"])
 
-@cache
-def tuning_task(name: str, source: type[Task]) -> type[ArrayTask]:
-    """The task of choosing settings for another.
 
-    Args:
-        name: of the other task.
-        source: its class.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning(Protocol):
+    """``X-tuning``."""
 
-    Raises:
-        UserError: if that one trains no network on arrays of examples.
-    """
-    if not issubclass(source, ArrayTask):
-        raise UserError(f"task {name!r} trains no network on arrays of examples, so there is nothing to tune")
-    about = {
-        "title": f"{source.title}, tuning",
-        "made_from": source,
-        "__module__": __name__,
-        "__doc__": TuningTask.__doc__,
-    }
-    cls = type(f"{source.__name__}Tuning", (TuningTask, source), about)
-    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    title = "tuning"
+
+    def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
+        if not issubclass(task, ArrayTask):
+            raise UserError(f"task {name!r} trains no network on arrays of examples, so there is nothing to tune")
+        about = {
+            "title": f"{task.title}, {self.title}",
+            "made_from": task,
+            "__module__": __name__,
+            "__doc__": TuningTask.__doc__,
+        }
+        cls = type(f"{task.__name__}Tuning", (TuningTask, task), about)
+        return dataclasses.dataclass(frozen=True, kw_only=True)(cls)

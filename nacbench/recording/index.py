@@ -50,7 +50,7 @@ class Run(NamedTuple):
     seed: int
     precision: str
     protocol: str
-    source: str
+    trained_on: str
     metric: str
     score: float
     series: str
@@ -215,7 +215,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         seed=record.seed,
         precision=record.precision,
         protocol=record.protocol,
-        source=record.source.run_id if record.source else "",
+        trained_on=record.trained_on.run_id if record.trained_on else "",
         metric=record.metric,
         score=record.score,
         series=short_digest(settings.encode()),
@@ -244,15 +244,15 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
-WITH_SOURCE = ("model", "scale", "seed", "precision")  # what a run and its source have in common
+SHARED = ("model", "scale", "seed", "precision")  # what a run and the one it takes its network from have in common
 
 
 def _settings(identity: dict[str, Any]) -> str:
-    """All that the number depends on but the seed, and but what its source must have alike or follows from it."""
+    """Return all that the number depends on but the seed, without what the run it takes its network from repeats."""
     config = {key: value for key, value in identity["config"].items() if key != "seed"}
-    if isinstance(config.get("source"), dict):
-        config["source"] = {key: value for key, value in config["source"].items() if key not in WITH_SOURCE}
-    rest = {key: value for key, value in identity.items() if key not in ("config", "source")}
+    if isinstance(trained_on := config.get("trained_on"), dict):
+        config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
+    rest = {key: value for key, value in identity.items() if key not in ("config", "trained_on")}
     return json.dumps({**config, **rest}, sort_keys=True)
 
 
@@ -266,7 +266,7 @@ def _index_file(store: Path) -> Path:
 @cache
 def _version() -> str:
     """Rows that other code made are not taken."""
-    return code_digest([Path(__file__), ROOT / "recording" / "record.py"])
+    return code_digest([ROOT / "recording" / name for name in ("index.py", "record.py", "upgrade.py")])
 
 
 def _remembered(store: Path) -> Iterable[Run]:

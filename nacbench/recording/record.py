@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nacbench.contracts.plugin import first_problem
 from nacbench.errors import BrokenFileError, UserError
+from nacbench.recording.upgrade import upgraded
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 RECORD = "record.json"
 FAILURE = "failure.json"
 
@@ -30,7 +31,7 @@ class Selection(_Part):
     validation: float | None = Field(description="the main metric on validation at that step, if it selected")
 
 
-class SourceRun(_Part):
+class TrainedOn(_Part):
     """The run that the network was taken from."""
 
     task: str
@@ -79,7 +80,7 @@ class Environment(_Part):
 class RunRecord(_Part):
     """One finished run. Field names are stable within a schema version."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run_id: str
     task: str
     model: str
@@ -87,8 +88,10 @@ class RunRecord(_Part):
     scale: str
     seed: int
     precision: str
-    protocol: str = Field("supervised", description="supervised, ood, low-shot or pruned: how the number comes about")
-    source: SourceRun | None = Field(None, description="the run that the network was taken from, if not trained here")
+    protocol: str = Field("supervised", description="supervised, ood, low-shot, pruned …: how the number comes about")
+    trained_on: TrainedOn | None = Field(
+        None, description="the run that the network was taken from, if not trained here"
+    )
     metric: str = Field(description="the main metric; larger is better")
     metrics: dict[str, dict[str, float]] = Field(description="by split, then by name; test: of the task as a whole")
     details: dict[str, dict[str, Any]] = Field({}, description="by split: how it was scored")
@@ -131,7 +134,7 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 class Failure(_Part):
     """Why a run has no record: kept beside results, and never mistaken for one."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["failed", "skipped", "cancelled"]
     cause: Cause = Field("error", description="of a failed run")
     run_id: str
@@ -168,7 +171,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     try:
         return kind.model_validate_json(text)
-    except ValidationError:  # what is wrong is found out the slow way
+    except ValidationError:  # of an earlier schema, or broken
         return _read_slowly(path, text, kind)
 
 
@@ -181,7 +184,7 @@ def _read_slowly(path: Path, text: bytes, kind: type[Kind]) -> Kind:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
     try:
-        return kind.model_validate(content)
+        return kind.model_validate(upgraded(content) if version == 1 else content)
     except ValidationError as error:
         problem = first_problem(error, "")
         raise BrokenFileError(f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {problem}") from None

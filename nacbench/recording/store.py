@@ -8,6 +8,7 @@ from typing import Any
 from nacbench.errors import UserError
 from nacbench.files import digest_of, write_json
 from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
 CONFIG = "config.yaml"
@@ -99,12 +100,12 @@ def tail(path: Path, lines: int = 20) -> list[str]:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What ``state.json`` says of a run under way; empty where there is none that can be read."""
+    """What ``state.json`` says of a run; empty where there is none that can be read."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    return upgraded_state(state) if isinstance(state, dict) else {}
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:

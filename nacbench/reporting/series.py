@@ -37,7 +37,7 @@ class Series:
     @property
     def is_trained_here(self) -> bool:
         """Whether these runs trained the network that they score; otherwise another run did, and they only took it."""
-        return not self.first.source
+        return not self.first.trained_on
 
     @property
     def variant(self) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.contracts.task import Evaluation, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.contracts.task import Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
-from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, SourceRun
+from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, TrainedOn
 from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, write_state
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
@@ -53,19 +53,19 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Source:
+class Trained:
     """The finished run that a network is taken from: its record, and where it lies."""
 
     record: RunRecord
     folder: Path
 
 
-def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
-    """Train or take the source's network, score it, and write the record.
+def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord:
+    """Train a network or take another run's, score it, and write the record.
 
     Args:
         job: what to compute.
-        source: the run that the network is taken from, if it is not trained here.
+        trained: the run that the network is taken from, if it is not trained here.
         claim: on the run's folder; None in processes that only help to compute, which leave by `SystemExit`.
 
     Raises:
@@ -75,10 +75,10 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
-        done = _train_and_score(job, stop, claim) if source is None else _score_source(job, source, stop, claim)
+        done = _train_and_score(job, stop, claim) if trained is None else _score_trained(job, trained, stop, claim)
     assert claim is not None  # the other processes have left
     config, live, scored = job.config, done.live, done.scored
-    task = config.build_task()
+    task = config.task_plugin
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
     measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
     as_a_whole = dict(task.measured_headline(metrics, measured))
@@ -91,7 +91,7 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
         seed=config.seed,
         precision=config.precision,
         protocol=task.protocol,
-        source=source and SourceRun(task=source.record.task, run_id=source.record.run_id),
+        trained_on=trained and TrainedOn(task=trained.record.task, run_id=trained.record.run_id),
         metric=task.metric,
         metrics={**metrics, "test": dict(task.headline(metrics))},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
@@ -120,7 +120,7 @@ def compute(job: Job, source: Source | None, claim: Claim | None) -> RunRecord:
         raise TakenOverError(f"run {record.run_id} has been finished by another process; this copy stops") from None
     (job.folder / FAILURE).unlink(missing_ok=True)
     _discard(job.folder, done.trainer)
-    if source is None:
+    if trained is None:
         job.accelerator.wait_for_everyone()
     return record
 
@@ -152,10 +152,10 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     from nacbench.training.progress import Progress
 
     config, accelerator = job.config, job.accelerator
-    task = config.build_task()
+    task = config.training_task
     recipe: Any = config.training
     live = task.build(job.data_root, recipe)
-    net = build_network(task, live.spec, config.build_model(), config.seed)
+    net = build_network(task, live.spec, config.model_plugin, config.seed)
     trainer = Trainer(
         task=live,
         net=net,
@@ -186,7 +186,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     return Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
 
 
-def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | None) -> Done:
+def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
     """Score the network that another run ended with."""
     from nacbench.nn.network import build_network, take_weights
     from nacbench.training.checkpoint import load_tensors, part
@@ -195,15 +195,14 @@ def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | No
     if claim is None:
         raise SystemExit(0)
     config = job.config
-    assert config.source is not None
-    trained = config.source.build_task()
-    task = config.build_task()
-    live = task.build_on(trained, job.data_root, config.training)
-    net = build_network(trained, live.spec, config.build_model(), config.seed)
-    weights, meta = load_tensors(source.folder / WEIGHTS)
-    if meta["run_id"] != source.record.run_id:
-        raise BrokenFileError(f"{source.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {source.folder}")
-    take_weights(net, part(weights, "model"), keep_head=task.protocol != "low-shot")
+    task, base = config.task_plugin, config.training_task
+    assert isinstance(task, EvaluationTask) and config.trained_on is not None  # `resolve` sees to both
+    live = task.build_on(base, job.data_root, config.training)
+    net = build_network(base, live.spec, config.model_plugin, config.seed)
+    weights, meta = load_tensors(trained.folder / WEIGHTS)
+    if meta["run_id"] != trained.record.run_id:
+        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
+    take_weights(net, part(weights, "model"), keep_head=task.keep_head)
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 
@@ -217,10 +216,10 @@ def _score_source(job: Job, source: Source, stop: StopRequest, claim: Claim | No
         scored = _score(job, live, net, claim, before_each)
     finally:
         progress.close()
-    recipe: Any = config.source.training
-    inputs = _some_inputs(trained.build(job.data_root, recipe), config.training.batch_size)
+    recipe: Any = config.trained_on.training
+    inputs = _some_inputs(base.build(job.data_root, recipe), config.training.batch_size)
     counted = live.scored_network(net) if isinstance(live, ScoresAnotherNetwork) else net
-    return Done(live, counted, inputs, scored, source.record.selection)
+    return Done(live, counted, inputs, scored, trained.record.selection)
 
 
 def _score(

@@ -5,20 +5,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import first_problem
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, Scale, Task
+from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, unknown
 from nacbench.machine.hardware import best_precision
+from nacbench.recording.upgrade import renamed
 from nacbench.registry import MODELS, TASKS
 
 Precision = Literal["fp32", "bf16"]
 SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
-FIELDS = ("task", "model", "scale", "seed", "precision", "training", "source")
-SHARED = ("model", "scale", "seed", "precision")  # what a run and its source have in common
+FIELDS = ("task", "model", "scale", "seed", "precision", "training", "trained_on")
+SHARED = ("model", "scale", "seed", "precision")  # what a run and the run that it takes its network from have in common
 
 
 class PluginChoice(BaseModel):
@@ -52,8 +62,8 @@ class ModelChoice(PluginChoice):
 class RunConfig(BaseModel):
     """One run. Every option of task, model and training is explicit, so that no later default can change its meaning.
 
-    Make one with `resolve`, which fills in what is not given. ``source`` is the run whose network this one takes, where
-    the task has a source.
+    Make one with `resolve`, which fills in what is not given. ``trained_on`` is the run whose network this one scores;
+    None for a run that trains its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,23 +74,35 @@ class RunConfig(BaseModel):
     seed: int = Field(ge=0, strict=True)
     precision: Precision
     training: SerializeAsAny[Settings]
-    source: "RunConfig | None" = None
+    trained_on: "RunConfig | None" = None
 
-    def build_task(self) -> Task:
-        """The task's plug-in with this configuration's options."""
-        return TASKS.get(self.task.name).configured("task", self.scale, self.task.options)
+    _task: AnyTask = PrivateAttr()
+    _model: Model = PrivateAttr()
 
-    def build_model(self) -> Model:
-        """The model's plug-in with this configuration's options."""
-        return MODELS.get(self.model.name).configured("model", self.model.size, self.model.options)
+    @property
+    def task_plugin(self) -> AnyTask:
+        """The task's plug-in with this configuration's options, made once by `resolve`."""
+        return self._task
+
+    @property
+    def model_plugin(self) -> Model:
+        """The model's plug-in with this configuration's options, made once by `resolve`."""
+        return self._model
+
+    @property
+    def training_task(self) -> Task:
+        """The task that trains the network: this run's own, or that of the run that it takes its network from."""
+        task = self._task if self.trained_on is None else self.trained_on.training_task
+        assert isinstance(task, Task)
+        return task
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data that `resolve` takes back unchanged."""
         content = self.model_dump(mode="json")
-        if self.source is None:
-            del content["source"]
+        if self.trained_on is None:
+            del content["trained_on"]
         else:
-            content["source"] = self.source.as_dict()
+            content["trained_on"] = self.trained_on.as_dict()
         return content
 
     def as_yaml(self) -> str:
@@ -100,7 +122,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         UserError: on an unknown key, task, model or option, or a value that cannot be.
     """
     given: dict[str, Any] = {}
-    for layer in map(_named, layers):
+    for layer in map(_named, map(renamed, layers)):
         _refuse_stale_presets(given, layer)
         given = merge(given, layer)
     for key in given:
@@ -112,13 +134,13 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     scale = given.get("scale", "mini")
     if scale not in SCALES:
         raise unknown("scale", str(scale), SCALES)
-    config, task = _own_config(given, scale)
-    if task.source_task is not None:
-        return config.model_copy(update={"source": _source(config, task.source_task, given.get("source", {}))})
-    if given.get("source"):
-        raise UserError(
-            f"source = {given['source']!r}: task {config.task.name!r} trains its own network and has no source"
-        )
+    config = _own_config(given, scale)
+    task = config.task_plugin
+    if isinstance(task, EvaluationTask):
+        trained = _trained_on(config, task.trained_on, given.get("trained_on", {}))
+        return config.model_copy(update={"trained_on": trained})
+    if given.get("trained_on"):
+        raise UserError(f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network")
     return config
 
 
@@ -127,8 +149,8 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
 
 
-def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task]:
-    """The run's own configuration, without its source's, and its task."""
+def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
+    """Return the run's configuration without that of the run it takes its network from."""
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
@@ -149,28 +171,32 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> tuple[RunConfig, Task
         )
     except ValidationError as error:
         raise UserError(first_problem(error, "")) from None
-    return config, task
+    config._task, config._model = task, model
+    return config
 
 
-def _source(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
-    """The run that another one takes its network from: of the source's task, and alike in all that they share.
+def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
+    """Return the run that another one takes its network from; they have the settings in `SHARED` in common.
 
-    ``--set source.training.lr=1e-3`` and ``--set source.task.FIELD=VALUE`` change it.
+    ``--set trained_on.training.lr=1e-3`` and ``--set trained_on.task.FIELD=VALUE`` change it.
     """
+    TASKS.training(task_name)  # raises where that task trains no network
     if not isinstance(overrides, Mapping):
-        raise UserError(f"source = {overrides!r}: this is a section; set a part of it, as in source.training.lr=3e-4")
+        raise UserError(
+            f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4"
+        )
     overrides = _named(overrides)
     task = {"name": task_name, **overrides.get("task", {})}
     if task["name"] != task_name:
-        raise UserError(f"source.task.name = {task['name']!r}: the source of this task is {task_name!r}")
+        raise UserError(f"trained_on.task.name = {task['name']!r}: this task scores networks trained on {task_name!r}")
     own = config.as_dict()
     for key in SHARED:
         if key in overrides and overrides[key] != own[key]:
-            raise UserError(f"source.{key} = {overrides[key]!r}: a run and its source share it; set {key} itself")
+            raise UserError(f"trained_on.{key} = {overrides[key]!r}: both runs have the same {key}; set {key} itself")
     return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED}})
 
 
-def _recipe(task: Task, scale: Scale, overrides: Any) -> Settings:
+def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
     """The task's recipe for this scale with the user's changes, checked."""
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")

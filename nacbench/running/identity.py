@@ -36,7 +36,7 @@ class Identity(BaseModel):
         data: the fingerprint of the examples.
         code: a digest each of the engine, of the task and of the model with all that they build on, of what their
             source computes: comments, docstrings and layout do not count.
-        source: the id of the run that the network is taken from, if there is one.
+        trained_on: the id of the run that the network is taken from, if there is one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,7 +45,7 @@ class Identity(BaseModel):
     task_version: int
     data: str
     code: dict[str, str]
-    source: str | None = None
+    trained_on: str | None = None
 
     @property
     def run_id(self) -> str:
@@ -54,10 +54,10 @@ class Identity(BaseModel):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the record."""
-        return self.model_dump(exclude={"source"} if self.source is None else set())
+        return self.model_dump(exclude={"trained_on"} if self.trained_on is None else set())
 
     @classmethod
-    def of(cls, config: RunConfig, data_fingerprint: str, source: "Identity | None" = None) -> "Identity":
+    def of(cls, config: RunConfig, data_fingerprint: str, trained_on: "Identity | None" = None) -> "Identity":
         """The identity of a configuration on data with this fingerprint, computed by the code that is installed."""
         task, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
         return cls(
@@ -65,7 +65,7 @@ class Identity(BaseModel):
             task_version=task.version,
             data=data_fingerprint,
             code={"engine": _engine_digest(), "task": _plugin_digest(task), "model": _plugin_digest(model)},
-            source=source.run_id if source else None,
+            trained_on=trained_on.run_id if trained_on else None,
         )
 
     def differences(self, other: "Identity") -> list[tuple[str, str, str]]:

@@ -153,7 +153,7 @@ def repeat_runs(
     Raises:
         Interrupted: a signal asked to stop; with the same ``out`` it goes on from there.
     """
-    for one in sorted(runs, key=lambda one: one.record.source is not None):
+    for one in sorted(runs, key=lambda one: one.record.trained_on is not None):
         yield _repeat(one, out, data_root, execution)
 
 
@@ -199,19 +199,19 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
             return runner.run(config, store=out, data_root=data_root, execution=lambda: execution(record))
 
     config = resolve(one.record.identity["config"])
-    source = _source_of(one)
-    if config.source is not None and source is not None:  # else the runner does it, with the threads of this run
-        do(config.source, source)
+    trained = _trained_on(one)
+    if config.trained_on is not None and trained is not None:  # otherwise the runner does it, with this run's threads
+        do(config.trained_on, trained)
     return do(config, one.record)
 
 
-def _source_of(one: Recorded) -> RunRecord | None:
+def _trained_on(one: Recorded) -> RunRecord | None:
     """The record of the run that the network was taken from, where it lies in the same folder of runs."""
-    source = one.record.source
-    if source is None:
+    trained_on = one.record.trained_on
+    if trained_on is None:
         return None
     try:
-        return finished(run_folder(one.store, source.task, one.record.model, source.run_id))
+        return finished(run_folder(one.store, trained_on.task, one.record.model, trained_on.run_id))
     except UserError:
         return None
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.files import set_file_aside
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.store import finished, run_folder, set_aside
-from nacbench.running.computation import Job, Source, compute
+from nacbench.running.computation import Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, leave_failure
 from nacbench.running.identity import Identity
@@ -36,10 +37,10 @@ def identify(config: RunConfig, data_root: Path) -> Identity:
     Raises:
         UserError: if the data cannot be had.
     """
-    source = identify(config.source, data_root) if config.source else None
-    task = config.build_task()
+    trained_on = identify(config.trained_on, data_root) if config.trained_on else None
+    task = config.task_plugin
     task.prepare(data_root)
-    return Identity.of(config, task.fingerprint(data_root), source)
+    return Identity.of(config, task.fingerprint(data_root), trained_on)
 
 
 def run(
@@ -59,7 +60,8 @@ def run(
         store: folder of runs.
         data_root: mirror of data sets.
         execution: gives device, workers and the like; asked only if there is something to compute.
-        force: compute again what is done; the old run is kept in ``.replaced`` beside it. Its source is not done again.
+        force: compute again what is done; the old run is kept in ``.replaced`` beside it. The run that its
+            network comes from is not done again.
 
     Raises:
         RunSkippedError: the model cannot do this task.
@@ -75,20 +77,22 @@ def run(
     if reason:
         leave_failure(folder, config, identity.run_id, "skipped", reason)
         raise RunSkippedError(f"{config.model.name} cannot do {config.task.name}: {reason}")
-    source = run(config.source, store=store, data_root=data_root, execution=execution) if config.source else None
+    before = (
+        run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
+    )
     if force:
-        with hold(folder):  # nobody else may be at it
+        with hold(folder):  # no other process may compute the run while its folder is moved
             set_aside(folder)
     settings = execution()
     from nacbench.training.execution import make_accelerator
 
     accelerator = make_accelerator(settings.device, config.precision)
     job = Job(config, identity, folder, data_root, settings, accelerator)
-    taken = Source(source.record, source.folder) if source else None
+    trained = Trained(before.record, before.folder) if before else None
     if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes
-        return Outcome(compute(job, taken, None), folder, False)
+        return Outcome(compute(job, trained, None), folder, False)
     with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
-        return _compute_or_say_why_not(job, taken, claim)
+        return _compute_or_say_why_not(job, trained, claim)
 
 
 def _whole_record(folder: Path) -> RunRecord | None:
@@ -99,7 +103,7 @@ def _whole_record(folder: Path) -> RunRecord | None:
         return None
 
 
-def _compute_or_say_why_not(job: Job, source: Source | None, claim: Claim) -> Outcome:
+def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> Outcome:
     """Compute, unless somebody has finished meanwhile; leave a failure beside the run's files if that fails."""
     try:
         record = finished(job.folder)
@@ -108,7 +112,7 @@ def _compute_or_say_why_not(job: Job, source: Source | None, claim: Claim) -> Ou
     except BrokenFileError as error:
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
     try:
-        return Outcome(compute(job, source, claim), job.folder, False)
+        return Outcome(compute(job, trained, claim), job.folder, False)
     except (TakenOverError, Interrupted, KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:
@@ -131,7 +135,6 @@ def unsupported(config: RunConfig) -> str | None:
     """Why this model cannot do this task, or None."""
     from nacbench.contracts.model import spec_for
 
-    task, model = config.build_task(), config.build_model()
-    trained = config.source.build_task() if config.source else task
-    spec = trained.spec()
-    return model.unsupported(spec_for(model, spec)) or (task.unsuited(model, spec) if config.source else None)
+    task, model, spec = config.task_plugin, config.model_plugin, config.training_task.spec()
+    reason = model.unsupported(spec_for(model, spec))
+    return reason or (task.unsuited(model, spec) if isinstance(task, EvaluationTask) else None)

@@ -58,10 +58,10 @@ class SlurmSubmitter:
         alone: list[tuple[PlannedRun, str]] = []
         free = []
         for run in runs:
-            if run.source in keys:
-                waiting[run.source].append(run)
-            elif run.source in running:
-                alone.append((run, running[run.source]))
+            if run.trained_on in keys:
+                waiting[run.trained_on].append(run)
+            elif run.trained_on in running:
+                alone.append((run, running[run.trained_on]))
             else:
                 free.append(run)
         done: list[Submission] = []
@@ -76,7 +76,7 @@ class SlurmSubmitter:
             done.append(self._array([run], f"afterok:{job}")[0])
         return done
 
-    def _followers(self, sources: Submission, job: str, followers: Sequence[Sequence[PlannedRun]]) -> list[Submission]:
+    def _followers(self, before: Submission, job: str, followers: Sequence[Sequence[PlannedRun]]) -> list[Submission]:
         """Runs that wait for the runs of an array: those that line up with it as arrays of their own."""
         done = []
         left = [list(some) for some in followers]
@@ -93,7 +93,7 @@ class SlurmSubmitter:
                 continue
             for index, one in enumerate(column):
                 if one:
-                    element = f"{job}_{index}" if len(sources.runs) > 1 else job
+                    element = f"{job}_{index}" if len(before.runs) > 1 else job
                     done.append(self._array([one], f"afterok:{element}")[0])
         return done
 

@@ -103,7 +103,9 @@ class SweepConfig(_Part):
     exclude: tuple[Values, ...] = ()
     profile: Profile = Profile()
     resources: tuple[Rule, ...] = ()
-    choices: tuple[Choice, ...] = Field((), description="settings for some runs, and for the sources of others")
+    choices: tuple[Choice, ...] = Field(
+        (), description="settings for some runs, whether wanted for themselves or for their networks"
+    )
     choices_are_read: bool = Field(False, description="from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
 
@@ -138,7 +140,7 @@ class SweepConfig(_Part):
             raise UserError(f"sweep {self.name!r} has no runs left: all are excluded")
         if not self.choices_are_read:
             self._refuse_idle("choices: when", _whens(self.choices), choosing)
-        planned = [run for config in configs.values() for run in _with_sources(config)]
+        planned = [run for config in configs.values() for run in _with_trained_on(config)]
         serving = {index for run in planned for index in _matching(run, _whens(self.resources))}
         self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
@@ -149,14 +151,14 @@ class SweepConfig(_Part):
                 raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or mend it")
 
     def _with_choices(self, values: Values, used: set[int]) -> RunConfig:
-        """The run with what was chosen for it and for its source; what the block itself sets is left.
+        """Return the run with the choices for it and for the run that trains its network; the block's settings win.
 
         The choices that were looked to are added to ``used``.
         """
         config = _resolved(values)
         chosen = self._chosen_for(config, used)
-        if config.source is not None:
-            chosen = merge({"source": self._chosen_for(config.source, used)}, chosen)
+        if config.trained_on is not None:
+            chosen = merge({"trained_on": self._chosen_for(config.trained_on, used)}, chosen)
         return _resolved(merge(chosen, values)) if any(chosen.values()) else config
 
     def _chosen_for(self, config: RunConfig, used: set[int]) -> Values:
@@ -282,11 +284,11 @@ def _matching(config: RunConfig, patterns: Sequence[Values]) -> set[int]:
     return {index for index, pattern in enumerate(patterns) if matches(plain, pattern)}
 
 
-def _with_sources(config: RunConfig) -> Iterator[RunConfig]:
+def _with_trained_on(config: RunConfig) -> Iterator[RunConfig]:
     """The run, the one that its network is taken from, and so on."""
     yield config
-    if config.source is not None:
-        yield from _with_sources(config.source)
+    if config.trained_on is not None:
+        yield from _with_trained_on(config.trained_on)
 
 
 def _nested(settings: Mapping[str, Any]) -> Values:

@@ -65,7 +65,7 @@ def submit(
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
         for run in todo:
             put_aside(run.folder(place.store))
-        todo = _with_due_sources(plan, todo, standings)
+        todo = _with_what_they_need(plan, todo, standings)
         if not todo:
             return Submitted(0, None)
         running = {key: s.job for key, s in standings.items() if s.state in LIVE and s.job}
@@ -81,11 +81,11 @@ def _is_due(
     return standing.state in wanted or (standing.state == "failed" and standing.cause in retry)
 
 
-def _with_due_sources(plan: Plan, todo: list[PlannedRun], standings: dict[str, Standing]) -> list[PlannedRun]:
+def _with_what_they_need(plan: Plan, todo: list[PlannedRun], standings: dict[str, Standing]) -> list[PlannedRun]:
     """Without runs that wait for one that failed or was cancelled: they could only fail likewise."""
     keys = {run.key for run in todo}
     usable = {key for key, standing in standings.items() if standing.state == "done" or standing.state in LIVE} | keys
-    return [run for run in todo if run.source is None or run.source in usable]
+    return [run for run in todo if run.trained_on is None or run.trained_on in usable]
 
 
 def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: Plan, place: Place) -> list[Submission]:

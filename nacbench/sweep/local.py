@@ -27,12 +27,12 @@ class _Started:
 def run_here(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> int:
     """Carry runs out one after another in this process; returns how many are done.
 
-    A run whose source failed is left out, as it would fail likewise.
+    A run that needs the network of a failed one is left out, as it would fail likewise.
     """
     file = submission.write()
     failed: set[str] = set()
     for index, run in enumerate(runs):
-        if run.source in failed:
+        if run.trained_on in failed:
             say(f"{run.title}: left out, as the run that its network comes from is not done")
             failed.add(run.key)
         elif _guarded(file, index, run, say) != DONE:
@@ -71,11 +71,11 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     try:
         while waiting or working:
             for index, run in list(waiting):
-                if run.source in failed:
+                if run.trained_on in failed:
                     say(f"{run.title}: left out, as the run that its network comes from is not done")
                     failed.add(run.key)
                     waiting.remove((index, run))
-                elif len(working) < profile.processes and (run.source not in keys or run.source in done):
+                elif len(working) < profile.processes and (run.trained_on not in keys or run.trained_on in done):
                     waiting.remove((index, run))
                     working.append(_start(file, index, run, logs / f"{index}.log", environment))
             for started in _ended(working):

@@ -1,4 +1,4 @@
-"""What a sweep comes to on this machine's data and code: its runs with their ids, sources first."""
+"""What a sweep comes to on this machine's data and code: its runs with their ids, those that others need first."""
 
 import json
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nacbench.contracts.task import Task
+from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
@@ -25,7 +25,7 @@ class PlannedRun:
         config: what to compute.
         profile: with what resources.
         run_id: None where its data is missing, as the id depends on it.
-        source: the key of the run that its network is taken from.
+        trained_on: the key of the run that its network is taken from.
         problem: why it cannot be done here: data is missing, or the model cannot do the task.
         is_unsuited: whether the problem is the model's.
         is_wanted: whether the sweep's file asks for it; else it is there for another.
@@ -35,7 +35,7 @@ class PlannedRun:
     config: RunConfig
     profile: Profile
     run_id: str | None
-    source: str | None = None
+    trained_on: str | None = None
     problem: str | None = None
     is_unsuited: bool = False
     is_wanted: bool = True
@@ -84,12 +84,12 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     planner = _Planner(sweep, data_root)
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
-        for run in planner.with_sources(config):
+        for run in planner.with_trained_on(config):
             place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = _told_apart(list(found.values()))
-    return Plan(sweep, tuple(sorted(runs, key=lambda run: run.config.source is not None)))
+    return Plan(sweep, tuple(sorted(runs, key=lambda run: run.config.trained_on is not None)))
 
 
 def _told_apart(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
@@ -115,35 +115,36 @@ class _Planner:
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _missing: dict[str, str | None] = field(default_factory=dict)
 
-    def with_sources(self, config: RunConfig, *, wanted: bool = True) -> Iterator[PlannedRun]:
+    def with_trained_on(self, config: RunConfig, *, wanted: bool = True) -> Iterator[PlannedRun]:
         """The run after those that it needs."""
-        source: PlannedRun | None = None
-        if config.source:
-            for source in self.with_sources(config.source, wanted=False):
-                yield source
-        task = config.build_task()
+        before: PlannedRun | None = None
+        if config.trained_on:
+            for before in self.with_trained_on(config.trained_on, wanted=False):
+                yield before
+        task = config.task_plugin
         missing = self._what_is_missing(task, config)
         unsuited = unsupported(config)
-        problem = unsuited or missing or (source.problem if source else None)
-        identity = None if missing or (source and not source.run_id) else self._identity(config, task)
+        problem = unsuited or missing or (before.problem if before else None)
+        identity = None if missing or (before and not before.run_id) else self._identity(config, task)
         yield PlannedRun(
             config=config,
             profile=self.sweep.profile_of(config),
             run_id=identity.run_id if identity else None,
-            source=source.key if source and source.run_id else None,
+            trained_on=before.key if before and before.run_id else None,
             problem=problem,
             is_unsuited=unsuited is not None,
             is_wanted=wanted,
         )
 
-    def _identity(self, config: RunConfig, task: Task) -> Identity:
-        source = self._identity(config.source, config.source.build_task()) if config.source else None
+    def _identity(self, config: RunConfig, task: AnyTask) -> Identity:
+        trained = config.trained_on
+        before = self._identity(trained, trained.task_plugin) if trained else None
         place = _place(config)
         if place not in self._fingerprints:
             self._fingerprints[place] = task.fingerprint(self.data_root)
-        return Identity.of(config, self._fingerprints[place], source)
+        return Identity.of(config, self._fingerprints[place], before)
 
-    def _what_is_missing(self, task: Task, config: RunConfig) -> str | None:
+    def _what_is_missing(self, task: AnyTask, config: RunConfig) -> str | None:
         place = _place(config)
         if place not in self._missing:
             self._missing[place] = task.missing(self.data_root)

@@ -22,8 +22,9 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
+from nacbench.data.images.recipe import ImageRecipe
+from nacbench.data.images.task import HubImageTask
 from nacbench.data.mirror.hub import HubFiles
-from nacbench.data.image_task import HubImageTask, ImageRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Miniature(HubImageTask):
     classes = 2
     licence = "CC0"
     citation = "Nobody 2026"
-    source = "made up"
+    provenance = "made up"
     shape = (3, 8, 8)
     mean = std = (0.5, 0.5, 0.5)
     dataset = HubFiles(
@@ -47,27 +48,27 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import EvaluationTask
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.mirror.data_files import LocalFiles
-from nacbench.recipe import Settings
-from nacbench.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniatureShifted(Task):
+class MiniatureShifted(EvaluationTask):
     title = "Miniature, shifted"
     modality = "image"
     classes = 2
-    licence = citation = source = "made up"
+    licence = citation = provenance = "made up"
     protocol = "ood"
-    source_task = "miniature"
+    trained_on = "miniature"
     recipes = {"smoke": Settings(batch_size=4)}
     archive = ArchiveFiles(
         name="shifted", url="https://made.up/shifted.zip", sha256=None, inside="top", needs=("*.bin",), size="1 kB"
     )
     photos = LocalFiles(name="photos", url="https://made.up", needs=("*.png",), how="ask the makers", terms="CC0")
 
-    def sources(self):
+    def data_files(self):
         return (self.archive, self.photos)
 
     def fingerprint(self, data_root):
@@ -161,7 +162,7 @@ def test_list_says_where_data_belongs_and_whether_it_is_there(
     files = sum(file.stat().st_size for file in made_files.rglob("*.parquet"))
     assert row == {
         "task": "miniature",
-        "source": "huggingface.co/datasets/made/miniature",
+        "files": "huggingface.co/datasets/made/miniature",
         "place": str(root / "made/miniature"),
         "state": "ready",
         "bytes": files,
@@ -195,7 +196,7 @@ def test_fetch_and_verify_of_a_task_that_makes_its_data(root: Path) -> None:
     )
 
 
-def test_fetch_takes_the_source_task_s_data_first(
+def test_fetch_takes_the_data_of_the_task_that_trains_first(
     root: Path, plugins: list[str], archive: Path, made_files: Path
 ) -> None:
     for path in (made_files, archive):
@@ -316,7 +317,7 @@ def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -
 
 def test_tasks_say_all_about_one(root: Path, plugins: list[str]) -> None:
     shown = said("tasks", "miniature-shifted", "--data-root", root, *plugins)
-    for part in ("protocol     ood", "source task  miniature", f"{root / 'shifted'} (missing)", "batch_size"):
+    for part in ("protocol     ood", "trained on   miniature", f"{root / 'shifted'} (missing)", "batch_size"):
         assert part in shown
     about = json.loads(said("tasks", "miniature", "--json", "--data-root", root, *plugins))
     assert about["options"]["patch"] == 4
@@ -333,10 +334,10 @@ def test_every_task_can_say_all_about_itself(root: Path) -> None:
         assert said("tasks", name, "--data-root", root).startswith(f"name         {name}\n")
 
 
-def test_the_list_of_tasks_has_protocols_and_source_tasks(root: Path, plugins: list[str]) -> None:
+def test_the_list_of_tasks_has_protocols_and_what_is_trained_on(root: Path, plugins: list[str]) -> None:
     rows = json.loads(said("tasks", "--json", "--data-root", root, *plugins))["tasks"]
     (shifted,) = [row for row in rows if row["name"] == "miniature-shifted"]
-    assert (shifted["protocol"], shifted["source_task"]) == ("ood", "miniature")
+    assert (shifted["protocol"], shifted["trained_on"]) == ("ood", "miniature")
     assert "made/miniature is not in" in shifted["missing"]
 
 

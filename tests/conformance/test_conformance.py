@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nacbench.conformance import MODEL_CHECKS, TASK_CHECKS, ReferenceImages, check_plugin
+from nacbench.conformance import MODEL_CHECKS, TASK_CHECKS, ReferenceImages, check_plugin, checks_of
 from nacbench.contracts.model import Model
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.contracts.task import LiveTask
 from nacbench.data.live import TrainBatches
 from nacbench.errors import UserError
+from nacbench.protocols.corrupted import Corrupted
 from nacbench.registry import MODELS, TASKS
-
-from .conftest import MIRROR
+from tests.conftest import MIRROR
 
 
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
@@ -25,10 +25,16 @@ def test_built_in_model(name: str, check: Any) -> None:
     check(MODELS.get(name))
 
 
-@pytest.mark.parametrize("check", TASK_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", TASKS.entries())
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        pytest.param(name, check, id=f"{name}-{check.__name__}")
+        for name in [*TASKS.entries(), "digits-pruned", "listops-tuning"]
+        for check in checks_of(TASKS.get(name))
+    ],
+)
 def test_built_in_task(name: str, check: Any, made_mirror: Path) -> None:
-    """On the real data where it is at hand, else on the made miniature."""
+    """On the real data where it is at hand, otherwise on the made miniature."""
     real = TASKS.get(name)().missing(MIRROR) is None
     check(TASKS.get(name), MIRROR if real else made_mirror)
 
@@ -183,3 +189,16 @@ def test_a_task_that_scores_out_of_order_is_found_out(monkeypatch: pytest.Monkey
     check = next(check for check in TASK_CHECKS if check.__name__ == "task_evaluates")
     with pytest.raises(AssertionError, match="in order"):
         check(ReferenceImages, tmp_path)
+
+
+def test_an_evaluation_task_that_changes_the_network_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = Corrupted.evaluate
+
+    def adapting(self: Corrupted, net: nn.Module, split: str, batch_size: int) -> Any:
+        next(net.parameters()).add_(1)
+        return evaluate(self, net, split, batch_size)
+
+    monkeypatch.setattr(Corrupted, "evaluate", adapting)
+    problems = {result.check: result.problem for result in check_plugin("digits-c", Path()) if result.problem}
+    assert list(problems) == ["Scoring a network changes none of its weights"]
+    assert "adapt a copy" in str(problems)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nacbench.contracts.task import Task
+from nacbench.contracts.task import EvaluationTask, Task
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.images.image_files import class_images
 from nacbench.data.images.recipe import ImageRecipe
@@ -26,12 +26,12 @@ from .. import miniatures
 
 
 def task(name: str, **options: Any) -> Task:
-    return TASKS.get(name).configured("task", "smoke", options)
+    return TASKS.training(name).configured("task", "smoke", options)
 
 
 def arrays(name: str, root: Path, **options: Any) -> dict[str, np.ndarray]:
     """What a task's loader gives."""
-    found: Any = task(name, **options)
+    found: Any = TASKS.get(name).configured("task", "smoke", options)
     return dict(found.arrays(root).arrays)
 
 
@@ -67,11 +67,12 @@ def test_cifar100_takes_the_fine_labels(made_mirror: Path) -> None:
     assert sorted(set(arrays("cifar100", made_mirror)["train_labels"].tolist())) == list(range(100))
 
 
-def test_renditions_count_through_the_sources_own_logits(made_mirror: Path) -> None:
-    renditions, source = task("tiny-imagenet-r"), task("tiny-imagenet")
-    built = renditions.build_on(source, made_mirror, renditions.recipes["smoke"])
+def test_renditions_count_through_the_logits_of_the_trained_network(made_mirror: Path) -> None:
+    renditions = TASKS.get("tiny-imagenet-r").configured("task", "smoke", {})
+    assert isinstance(renditions, EvaluationTask)
+    built = renditions.build_on(task("tiny-imagenet"), made_mirror, renditions.recipes["smoke"])
     assert isinstance(built, Renditions)
-    assert built.partial == ["3 of 62 classes", "source: 4 of 200 classes"]
+    assert built.partial == ["3 of 62 classes", "trained on: 4 of 200 classes"]
     assert built.split_sizes == {"clean": 18, "ood/renditions": 3}
     assert built._splits["ood/renditions"].labels[built._splits["ood/renditions"].indices].tolist() == [0, 1, 2]
 

@@ -42,7 +42,7 @@ def test_a_ring_of_cliques_is_one() -> None:
 
 
 def test_a_network_starts_as_the_graph_and_as_the_same_one_for_a_seed() -> None:
-    task = TASKS.get("digits").configured("task", "smoke", {})
+    task = TASKS.training("digits").configured("task", "smoke", {})
 
     def signatures(seed: int, **options: str) -> torch.Tensor:
         model = MODELS.get("nac").configured("model", "mini", {"modules": 32, **options})
@@ -60,7 +60,7 @@ def test_a_network_starts_as_the_graph_and_as_the_same_one_for_a_seed() -> None:
 
 
 def test_it_starts_as_a_graph_in_inference_mode_too() -> None:
-    task = TASKS.get("digits").configured("task", "smoke", {})
+    task = TASKS.training("digits").configured("task", "smoke", {})
     with torch.no_grad():
         model = MODELS.get("nac").configured("model", "tiny", {"initial_graph": "erdos-renyi"})
         build_network(task, task.spec(), model, 0)

@@ -100,7 +100,7 @@ def test_no_signatures_come_nearer_to_a_prior_than_the_nearest(kind: Prior) -> N
 
 
 def test_the_loss_is_part_of_training_and_only_of_training() -> None:
-    task = TASKS.get("digits").configured("task", "smoke", {})
+    task = TASKS.training("digits").configured("task", "smoke", {})
     sizes = {"prior": "planted-partition", "prior_clusters": 4, "prior_weight": 0.1}
     net = build_network(task, task.spec(), MODELS.get("nac").configured("model", "tiny", sizes), 0)
     auxiliary = net.auxiliary_loss()

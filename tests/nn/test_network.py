@@ -24,7 +24,7 @@ HEADS = {
 
 @pytest.mark.parametrize("name", HEADS)
 def test_the_head_is_the_last_layer_of_each_model(name: str) -> None:
-    spec = TASKS.get("cifar10").configured("task", "smoke", {}).spec()
+    spec = TASKS.training("cifar10").configured("task", "smoke", {}).spec()
     assert set(head_parameters(MODELS.get(name).configured("model", "tiny", {}), spec)) == HEADS[name]
 
 
@@ -58,7 +58,10 @@ def test_the_network_gives_a_condition_only_to_a_core_that_takes_it() -> None:
 
 @pytest.mark.parametrize("name", HEADS)
 def test_weights_can_be_taken_with_the_head_or_with_a_fresh_one(name: str) -> None:
-    task, model = TASKS.get("cifar10").configured("task", "smoke", {}), MODELS.get(name).configured("model", "tiny", {})
+    task, model = (
+        TASKS.training("cifar10").configured("task", "smoke", {}),
+        MODELS.get(name).configured("model", "tiny", {}),
+    )
     source = build_network(task, task.spec(), model, seed=0)
     whole, fresh = build_network(task, task.spec(), model, seed=1), build_network(task, task.spec(), model, seed=1)
     take_weights(whole, source.state_dict(), keep_head=True)
@@ -69,7 +72,7 @@ def test_weights_can_be_taken_with_the_head_or_with_a_fresh_one(name: str) -> No
 
 
 def test_a_fresh_head_may_have_other_classes_but_nothing_else_may_differ() -> None:
-    task = TASKS.get("cifar10").configured("task", "smoke", {})
+    task = TASKS.training("cifar10").configured("task", "smoke", {})
     small, large = (MODELS.get("nac").configured("model", size, {}) for size in ("tiny", "mini"))
     source = build_network(task, task.spec(), small, seed=0)
     three = dataclasses.replace(task.spec(), classes=3)

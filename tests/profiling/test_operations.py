@@ -33,7 +33,10 @@ class Learned(nn.Module):
 
 
 def subject(name: str, size: str, task: str, batch: int) -> tuple[nn.Module, dict[str, Tensor], Operations]:
-    model, spec = MODELS.get(name).configured("model", size, {}), TASKS.get(task).configured("task", "mini", {}).spec()
+    model, spec = (
+        MODELS.get(name).configured("model", size, {}),
+        TASKS.training(task).configured("task", "mini", {}).spec(),
+    )
     spec = spec_for(model, spec)
     assert model.unsupported(spec) is None
     shape = spec.image_shape if model.reads == "image" else (spec.max_tokens, spec.token_dim)
@@ -67,7 +70,7 @@ def test_every_option_of_a_circuit_is_in_the_formula(task: str) -> None:
     """Sizes that all differ, so that no two can be mistaken for each other."""
     options = {"modules": 11, "readout_modules": 3, "state_dim": 20, "signature_dim": 7, "depth": 2, "heads": 5}
     model = MODELS.get("nac").configured("model", "tiny", {**options, "head_dim": 6, "ffn_mult": 2})
-    spec = TASKS.get(task).configured("task", "smoke", {}).spec()
+    spec = TASKS.training(task).configured("task", "smoke", {}).spec()
     inputs = {"tokens": torch.randn(2, 13, spec.token_dim)}
     if spec.condition_tokens:
         inputs["condition"] = torch.randn(2, 9, spec.token_dim)
@@ -84,7 +87,7 @@ def test_every_option_of_a_circuit_is_in_the_formula(task: str) -> None:
 @pytest.mark.parametrize("cost", [parameters_of, operations_of])
 def test_a_baseline_gets_nac_s_cost(name: str, size: str, cost: object) -> None:
     assert callable(cost)
-    task = TASKS.get("cifar10").configured("task", size, {})
+    task = TASKS.training("cifar10").configured("task", size, {})
     model, nac = (MODELS.get(other).configured("model", size, {}) for other in (name, "nac"))
     wanted = cost(nac, task)
     found = size_to(model, spec_for(model, task.spec()), lambda other: cost(other, task) / wanted)
@@ -96,7 +99,7 @@ def test_a_baseline_gets_nac_s_cost(name: str, size: str, cost: object) -> None:
 
 def test_of_all_sizes_within_reach_the_shape_nearest_to_the_first_is_taken() -> None:
     model = MODELS.get("transformer").configured("model", "mini", {"depth": 4, "width": 64})
-    spec = TASKS.get("cifar10").configured("task", "mini", {}).spec()
+    spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     twice = size_to(model, spec, lambda other: other.depth * other.width**2 / (8 * 64**2))  # type: ignore[attr-defined]
     assert twice.options == {"depth": 7, "width": 68}  # 1.2 % too small, and less of a change than twice the layers
     same = size_to(model, spec, lambda other: other.depth * other.width**2 / (4 * 64**2))  # type: ignore[attr-defined]
@@ -105,7 +108,7 @@ def test_of_all_sizes_within_reach_the_shape_nearest_to_the_first_is_taken() -> 
 
 def test_where_no_size_is_near_the_nearest_is_said_to_be_just_that() -> None:
     model = MODELS.get("transformer").configured("model", "mini", {"depth": 1, "width": 96, "heads": 96})
-    spec = TASKS.get("cifar10").configured("task", "mini", {}).spec()
+    spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     found = size_to(model, spec, lambda other: other.width / 150, [1])  # type: ignore[attr-defined]
     assert found.options == {"depth": 1, "width": 192}
     assert not found.near
@@ -113,14 +116,14 @@ def test_where_no_size_is_near_the_nearest_is_said_to_be_just_that() -> None:
 
 def test_a_model_that_cannot_be_resized_says_so() -> None:
     model: Model = MODELS.get("pointnet").configured("model", "mini", {})
-    spec = TASKS.get("cifar10").configured("task", "mini", {}).spec()
+    spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
     with pytest.raises(UserError, match="PointNet cannot be resized"):
         size_to(model, spec, lambda other: 1.0)
 
 
 def test_without_a_formula_operations_are_counted() -> None:
     model = MODELS.get("pointnet").configured("model", "tiny", {"width": 10, "pooled_width": 8})
-    task = TASKS.get("cifar10").configured("task", "smoke", {})
+    task = TASKS.training("cifar10").configured("task", "smoke", {})
     spec = task.spec()
     each = product(spec.max_tokens, spec.token_dim, 10) + product(spec.max_tokens, 10, 10 + 8)
     pooled = product(1, 8, 10) + product(1, 10, 5) + product(1, 5, spec.classes)

@@ -149,13 +149,19 @@ def test_adapting_is_a_function_of_its_seed_and_leaves_the_generator_alone() -> 
 
 
 def test_a_network_without_such_a_group_is_skipped_with_the_reason() -> None:
-    task, model = TASKS.get("digits").configured("task", "smoke", {}), MODELS.get("vit").configured("model", "tiny", {})
+    task, model = (
+        TASKS.training("digits").configured("task", "smoke", {}),
+        MODELS.get("vit").configured("model", "tiny", {}),
+    )
     with pytest.raises(RunSkippedError, match="has no circuit to adapt"):
         adaptable_parameters(build_network(task, task.spec(), model, 0), "circuit")
 
 
 def test_the_circuit_of_nac_is_codes_signatures_and_readout_and_no_shared_weight() -> None:
-    task, model = TASKS.get("digits").configured("task", "smoke", {}), MODELS.get("nac").configured("model", "tiny", {})
+    task, model = (
+        TASKS.training("digits").configured("task", "smoke", {}),
+        MODELS.get("nac").configured("model", "tiny", {}),
+    )
     names = adaptable_parameters(build_network(task, task.spec(), model, 0), "circuit")
     assert {name for name in names if name.startswith("core.circuit.")} == {
         "core.circuit.read_in.codes",

@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.inspection.trained import load_run, load_smaller, save_smaller
 from nacbench.protocols.pruning import choose, kept_modules, relative_drop, share_of
@@ -46,8 +47,8 @@ def record(pruned: Outcome) -> RunRecord:
 
 
 def source_folder(store: Path, record: RunRecord) -> Path:
-    assert record.source is not None
-    return store / record.source.task / record.model / record.source.run_id
+    assert record.trained_on is not None
+    return store / record.trained_on.task / record.model / record.trained_on.run_id
 
 
 def test_every_share_is_scored_on_the_test_examples_and_one_is_chosen_without_them(record: RunRecord) -> None:
@@ -220,12 +221,13 @@ def test_an_interrupted_run_chooses_the_same_share(tmp_path: Path, record: RunRe
     from nacbench.protocols.pruning import Pruned
 
     task = config(shares=(0.75, 0.5, 0.25), tolerance=0.2)
-    source = task.source
+    source = task.trained_on
     assert source is not None
     do(tmp_path, source)
     (folder,) = (path.parent for path in (tmp_path / "digits").rglob("record.json"))
     net = load_run(folder).net
-    live = task.build_task().build_on(source.build_task(), tmp_path, task.training)
+    assert isinstance(task.task_plugin, EvaluationTask)
+    live = task.task_plugin.build_on(source.training_task, tmp_path, task.training)
     assert isinstance(live, Pruned)
     with torch.no_grad():
         assert live.evaluate(net, "test", 32).metrics["accuracy"] == record.metrics["test"]["accuracy"]

@@ -49,7 +49,8 @@ def test_the_summary_says_what_was_scored(outcome: Outcome, changes: dict[str, A
         **({"data": outcome.record.data.model_copy(update=changes["data"])} if "data" in changes else {}),
     }
     record = outcome.record.model_copy(update=changes)
-    score = _summary(dataclasses.replace(outcome, record=record))[1]
+    scored = TASKS.get(record.task).configured("task", "smoke", {})
+    score = _summary(dataclasses.replace(outcome, record=record), scored)[1]
     assert score.strip().startswith(shown)
     assert "over its 299 examples" in score
 

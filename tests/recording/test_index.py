@@ -122,8 +122,8 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, cache: P
 def test_seeds_and_what_follows_from_them_make_no_other_series(tmp_path: Path) -> None:
     for seed in range(2):
         record = made_record(task="digits-c", seed=seed)
-        config = {**record.identity["config"], "source": {"task": {"name": "digits"}, "seed": seed}}
-        identity = {**record.identity, "config": config, "source": f"source-{seed}"}
+        config = {**record.identity["config"], "trained_on": {"task": {"name": "digits"}, "seed": seed}}
+        identity = {**record.identity, "config": config, "trained_on": f"source-{seed}"}
         write_run(tmp_path, record.model_copy(update={"identity": identity}))
     first, second = read_runs(tmp_path).runs
     assert first.series == second.series

@@ -8,7 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from nacbench.errors import UserError
-from nacbench.recording.record import RunRecord, read_failure, read_record, schema
+from nacbench.recording.record import RunRecord, TrainedOn, read_failure, read_record, schema
+from nacbench.recording.store import read_state, write_state
+from nacbench.registry import TASKS
+from nacbench.running.config import resolve
 from tests.conftest import REPOSITORY
 from tests.made import made_failure, made_record, write_failure, write_run
 
@@ -27,7 +30,7 @@ def test_a_failure_is_read_back_as_written(tmp_path: Path) -> None:
     "change",
     [
         {"surprise": 1},
-        {"schema_version": 2},
+        {"schema_version": 1},
         {"metrics": {"test": {"accuracy": float("nan")}}},
         {"attempts": "many"},
     ],
@@ -40,11 +43,11 @@ def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b'{"schema_version": 1, "run_id": "a', "is not JSON"),
+        (b'{"schema_version": 2, "run_id": "a', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b'{"accuracy": 0.9}', "is not a RunRecord of schema 1: run_id"),
-        (b"[]", "is not a RunRecord of schema 1"),
-        (b'{"schema_version": 1}', "is not a RunRecord of schema 1: run_id: field required$"),
+        (b'{"accuracy": 0.9}', "is not a RunRecord of schema 2: run_id"),
+        (b"[]", "is not a RunRecord of schema 2"),
+        (b'{"schema_version": 2}', "is not a RunRecord of schema 2: run_id: field required$"),
         (b"", "is not JSON"),
     ],
 )
@@ -59,3 +62,48 @@ def test_a_half_or_foreign_file_is_named(tmp_path: Path, content: bytes, complai
 def test_the_committed_schema_is_the_code_s() -> None:
     """Mend it with: nacbench schema > docs/record.schema.json"""
     assert json.loads((REPOSITORY / "docs" / "record.schema.json").read_text()) == schema()
+
+
+def first_schema(record: RunRecord) -> dict[str, Any]:
+    """A record as schema 1 had it: ``source`` in the record, the identity and its configuration."""
+
+    def old(section: dict[str, Any]) -> dict[str, Any]:
+        return {"source" if key == "trained_on" else key: value for key, value in section.items()}
+
+    content = old(record.model_dump(mode="json"))
+    identity = old(record.identity)
+    return {**content, "schema_version": 1, "identity": {**identity, "config": old(identity["config"])}}
+
+
+def test_a_record_of_the_first_schema_is_read_with_the_names_of_today(tmp_path: Path) -> None:
+    record = made_record(task="digits-c")
+    config = {**record.identity["config"], "trained_on": {"task": {"name": "digits"}}}
+    record = record.model_copy(
+        update={
+            "trained_on": TrainedOn(task="digits", run_id="abc"),
+            "identity": {**record.identity, "config": config, "trained_on": "abc"},
+        }
+    )
+    folder = write_run(tmp_path, record)
+    old = first_schema(record)
+    assert old["source"]["run_id"] == old["identity"]["source"] == "abc"
+    (folder / "record.json").write_text(json.dumps(old))
+    assert read_record(folder / "record.json") == record
+    write_state(folder, {"identity": old["identity"]})
+    assert read_state(folder)["identity"] == record.identity
+
+
+def test_a_failure_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    failure = made_failure(status="skipped")
+    path = write_failure(tmp_path, failure) / "failure.json"
+    path.write_text(json.dumps({**failure.model_dump(mode="json"), "schema_version": 1}))
+    assert read_failure(path) == failure
+
+
+@pytest.mark.parametrize("name", ["digits-c", "cifar10-pruned"])
+def test_a_committed_record_names_the_run_that_trained_its_network(name: str) -> None:
+    path = next((REPOSITORY / "results").glob(f"*/{name}/nac/*/record.json"))
+    record = read_record(path)
+    assert record.trained_on is not None
+    assert record.trained_on.run_id == record.identity["trained_on"]
+    assert type(resolve(record.identity["config"]).training_task) is TASKS.training(record.trained_on.task)

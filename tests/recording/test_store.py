@@ -26,12 +26,12 @@ def test_a_run_that_is_not_finished_has_no_record(tmp_path: Path) -> None:
 
 def test_a_broken_record_is_told_from_one_of_a_newer_version(tmp_path: Path) -> None:
     path = write_run(tmp_path, made_record()) / "record.json"
-    newer = path.read_text().replace('"schema_version": 1', '"schema_version": 2')
+    newer = path.read_text().replace('"schema_version": 2', '"schema_version": 3')
     path.write_text("{")
     with pytest.raises(BrokenFileError, match="is not JSON"):
         finished(path.parent)
     path.write_text(newer)
-    with pytest.raises(UserError, match="schema 2, from a newer nacbench") as caught:
+    with pytest.raises(UserError, match="schema 3, from a newer nacbench") as caught:
         finished(path.parent)
     assert not isinstance(caught.value, BrokenFileError)
 

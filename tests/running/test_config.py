@@ -121,14 +121,14 @@ def test_a_plain_name_is_short_for_a_section_with_that_name() -> None:
     assert resolve(plain, {"task": {"patch": 2}}, {"model": "vit"}).task.options["patch"] == 2
     with pytest.raises(UserError, match=r"cannot change model\.name from 'vit' to 'nac'"):
         resolve({**plain, "model": {"name": "vit", "depth": 2}}, {"model": "nac"})
-    assert resolve({**BASE, "task": "digits-c", "source": {"task": "digits"}}).source is not None
+    assert resolve({**BASE, "task": "digits-c", "trained_on": {"task": "digits"}}).trained_on is not None
 
 
 def test_a_configuration_builds_the_plugins_it_describes() -> None:
     config = resolve(BASE, {"task": {"patch": 2}, "model": {"depth": 3}})
-    assert config.build_task().options() == config.task.options
-    assert config.build_model().options() == config.model.options
-    assert config.build_model().options()["depth"] == 3
+    assert config.task_plugin.options() == config.task.options
+    assert config.model_plugin.options() == config.model.options
+    assert config.model_plugin.options()["depth"] == 3
 
 
 @pytest.mark.parametrize("field", ["seed", "training", "precision"])
@@ -332,8 +332,8 @@ def test_a_file_that_is_no_configuration_is_an_error_that_names_it(
 
 def test_what_a_section_takes_from_another_it_may_override(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
-    path.write_text("training: &base {lr: 1, epochs: 2}\nsource: {training: {<<: *base, lr: 3}}\n")
-    assert read_yaml(path)["source"] == {"training": {"lr": 3.0, "epochs": 2}}
+    path.write_text("training: &base {lr: 1, epochs: 2}\ntrained_on: {training: {<<: *base, lr: 3}}\n")
+    assert read_yaml(path)["trained_on"] == {"training": {"lr": 3.0, "epochs": 2}}
 
 
 def test_a_value_that_is_a_whole_section_has_no_key_twice() -> None:
@@ -348,38 +348,50 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_a_task_with_a_source_gets_the_sources_whole_configuration() -> None:
+def test_a_run_holds_the_whole_configuration_of_the_run_it_takes_its_network_from() -> None:
     config = resolve({"task": {"name": "digits-c"}, "model": {"name": "nac", "depth": 1}, "scale": "smoke", "seed": 3})
-    assert config.source is not None
-    assert config.source.task.name == "digits"
-    assert (config.source.model, config.source.seed, config.source.scale) == (config.model, 3, "smoke")
-    assert config.source == resolve(
+    assert config.trained_on is not None
+    assert config.trained_on.task.name == "digits"
+    assert (config.trained_on.model, config.trained_on.seed, config.trained_on.scale) == (config.model, 3, "smoke")
+    assert config.trained_on == resolve(
         {"task": {"name": "digits"}, "model": {"name": "nac", "depth": 1}, "scale": "smoke", "seed": 3}
     )
 
 
-def test_the_source_can_be_changed_and_the_whole_reads_back() -> None:
+def test_the_run_that_trains_can_be_changed_and_the_whole_reads_back() -> None:
     config = resolve(
         {"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke"},
-        parse_setting("source.training.lr=1e-2"),
-        parse_setting("source.task.stem_width=8"),
+        parse_setting("trained_on.training.lr=1e-2"),
+        parse_setting("trained_on.task.stem_width=8"),
     )
-    assert config.source is not None
-    assert config.source.training.model_dump()["lr"] == 0.01
-    assert config.source.task.options["stem_width"] == 8
+    assert config.trained_on is not None
+    assert config.trained_on.training.model_dump()["lr"] == 0.01
+    assert config.trained_on.task.options["stem_width"] == 8
     assert resolve(yaml.safe_load(config.as_yaml())) == config
+
+
+def test_the_old_name_of_trained_on_is_read() -> None:
+    run = {"task": "digits-c", "model": "nac", "scale": "smoke"}
+    assert resolve({**run, "source": {"training": {"lr": 0.01}}}) == resolve(
+        run, parse_setting("source.training.lr=1e-2")
+    )
+    assert resolve({**run, "source": {"training": {"lr": 0.01}}}) == resolve(
+        {**run, "trained_on": {"training": {"lr": 0.01}}}
+    )
+    with pytest.raises(UserError, match="unknown setting 'source'"):
+        resolve({**run, "source": {}, "trained_on": {}})
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"source": {"task": {"name": "cifar10"}}}, "source of this task is 'digits'"),
-        ({"source": {"seed": 4}}, r"source\.seed = 4: a run and its source share it"),
-        ({"source": {"training": {"epoch": 4}}}, r"unknown setting 'training\.epoch'"),
-        ({"source": 7}, "this is a section"),
-        ({"task": {"name": "digits"}, "source": {"seed": 4}}, "trains its own network and has no source"),
+        ({"trained_on": {"task": {"name": "cifar10"}}}, "scores networks trained on 'digits'"),
+        ({"trained_on": {"seed": 4}}, r"trained_on\.seed = 4: both runs have the same seed"),
+        ({"trained_on": {"training": {"epoch": 4}}}, r"unknown setting 'training\.epoch'"),
+        ({"trained_on": 7}, "this is a section"),
+        ({"task": {"name": "digits"}, "trained_on": {"seed": 4}}, "trains its own network"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+def test_a_run_that_cannot_be_trained_on_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         resolve({"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke", **given})

@@ -21,7 +21,7 @@ from tests.made import made_record, write_run
 SMALL = {"task": {"train_examples": 128}, "training": {"epochs": 1}}
 TASKS: dict[str, Any] = {
     "digits": {**SMALL, "task": {"name": "digits", **SMALL["task"]}},
-    "digits-c": {"task": {"name": "digits-c", "examples": 5}, "source": SMALL},
+    "digits-c": {"task": {"name": "digits-c", "examples": 5}, "trained_on": SMALL},
 }
 
 
@@ -71,24 +71,24 @@ def again(*runs: Recorded, out: Path) -> list[Repetition]:
 # -- computing ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_gives_the_same_numbers_with_its_source_before_it(store: Path, tmp_path: Path) -> None:
+def test_a_run_gives_the_same_numbers_after_the_one_that_trains_its_network(store: Path, tmp_path: Path) -> None:
     (one,) = again(recorded(store, "digits-c"), out=tmp_path / "new")
     assert (one.same, one.numbers, one.identity, one.surroundings) == (True, {}, [], [])
     assert (one.predictions.state, one.predictions.note, one.earlier) == ("same", "", False)
     assert one.compared > 2 * 75
-    assert one.again is not None and one.again.source is not None
-    source = recorded(tmp_path / "new", "digits").record
-    assert one.again.source.run_id == source.run_id == recorded(store, "digits").record.run_id
+    assert one.again is not None and one.again.trained_on is not None
+    trained = recorded(tmp_path / "new", "digits").record
+    assert one.again.trained_on.run_id == trained.run_id == recorded(store, "digits").record.run_id
 
 
-def test_sources_come_first_and_are_not_done_twice(store: Path, tmp_path: Path) -> None:
+def test_runs_that_train_come_first_and_are_not_done_twice(store: Path, tmp_path: Path) -> None:
     done = again(recorded(store, "digits-c"), recorded(store, "digits"), out=tmp_path / "new")
     assert [one.recorded.record.task for one in done] == ["digits", "digits-c"]
     assert all(one.same for one in done)
     assert len(list((tmp_path / "new").rglob("claims/*.json"))) == 2
 
 
-def test_a_run_takes_the_threads_of_its_record_and_its_source_its_own(store: Path, tmp_path: Path) -> None:
+def test_a_run_takes_the_threads_of_its_record_and_the_one_that_trained_its_own(store: Path, tmp_path: Path) -> None:
     change(recorded(store, "digits"), "environment", "hardware", "threads", to=3)
     before = torch.get_num_threads()
     torch.set_num_threads(2)

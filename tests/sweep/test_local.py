@@ -84,7 +84,7 @@ def test_a_failure_is_kept_and_touches_no_other(place: Place) -> None:
     assert len(list(place.store.rglob("failures/001.json"))) == 1
 
 
-def test_sources_come_first_and_once(place: Place) -> None:
+def test_runs_that_train_come_first_and_once(place: Place) -> None:
     content: dict[str, Any] = {"tasks": ["digits-c"], "models": ["vit"], "plugins": [], "set": {}}
     planned = plan(place, **content, profile={"executor": "local", "processes": 2, "threads": 1})
     assert [(run.config.task.name, run.is_wanted) for run in planned.runs] == [("digits", False), ("digits-c", True)]
@@ -94,7 +94,7 @@ def test_sources_come_first_and_once(place: Place) -> None:
     assert "left" in said[0]
 
 
-def test_a_run_whose_source_fails_is_left_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_network_fails_is_left_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     from nacbench.data.live import Classification
 
     monkeypatch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)

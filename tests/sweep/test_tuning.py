@@ -79,9 +79,9 @@ def test_what_is_written_is_what_a_sweep_takes(tmp_path: Path) -> None:
     sweep = parse_sweep({**content, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
     plain = parse_sweep(content, tmp_path / "mine.yaml")
     for config, before in zip(sweep.expand(), plain.expand(), strict=True):
-        own = config.source or config
+        own = config.trained_on or config
         tuned = (own.task.name, config.model.name) == ("digits", "nac")
-        expected = 0.004 if tuned else (before.source or before).training.model_dump()["lr"]
+        expected = 0.004 if tuned else (before.trained_on or before).training.model_dump()["lr"]
         assert own.training.model_dump()["lr"] == expected
         assert (config == before) == (not tuned)
 

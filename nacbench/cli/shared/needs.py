@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nacbench.contracts.task import DataSource, Task
+    from nacbench.contracts.task import AnyTask, DataFiles
 
 NOTHING_TO_FETCH = "always available, nothing to fetch"
 
 
-def made_task(name: str, settings: Sequence[str] = ()) -> "Task":
+def made_task(name: str, settings: Sequence[str] = ()) -> "AnyTask":
     """The task as at scale ``paper``, with ``settings`` such as ``task.data=lra`` over that.
 
     Raises:
@@ -41,28 +41,30 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def with_sources(name: str, settings: Sequence[str] = ()) -> dict[str, "Task"]:
+def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTask"]:
     """The task by its name, after the one that it takes its network from, if there is one."""
+    from nacbench.contracts.task import EvaluationTask
+
     task = made_task(name, settings)
-    before = {} if task.source_task is None else with_sources(task.source_task)
+    before = with_trained_on(task.trained_on) if isinstance(task, EvaluationTask) else {}
     return {**before, name: task}
 
 
-def needed(tasks: Iterable["Task"]) -> list["DataSource"]:
-    """The sources of some tasks, each once."""
-    found: list[DataSource] = []
+def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
+    """Return the data files of some tasks, each once."""
+    found: list[DataFiles] = []
     for task in tasks:
-        found += [source for source in task.sources() if source not in found]
+        found += [files for files in task.data_files() if files not in found]
     return found
 
 
-def what_is_missing(tasks: Iterable["Task"], data_root: Path) -> str | None:
+def what_is_missing(tasks: Iterable["AnyTask"], data_root: Path) -> str | None:
     """None where all data of these tasks is at hand, else one line on the first that is not."""
     return next(filter(None, (task.missing(data_root) for task in tasks)), None)
 
 
 def for_task(text: str, name: str) -> str:
-    """A source's message with the task's name in the commands that it gives; a source does not know the task."""
+    """Return a message of `DataFiles`, which do not know their task, with its name in the commands."""
     for verb in ("fetch", "import"):
         text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
     return text

@@ -9,8 +9,8 @@ import typer
 def _names(kind: str, incomplete: str) -> list[str]:
     from nacbench.registry import MODELS, TASKS
 
-    registry = TASKS if kind == "task" else MODELS
-    return [name for name in registry.entries() if name.startswith(incomplete)]
+    names = TASKS.names(incomplete) if kind == "task" else MODELS.names()
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_task(incomplete: str) -> list[str]:
@@ -25,7 +25,9 @@ def complete_model(incomplete: str) -> list[str]:
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", metavar="FILE", help="A Python file that defines a task or a model; can be given again."),
+    typer.Option(
+        "--plugin", metavar="FILE", help="A Python file that defines a task, model or protocol; can be given again."
+    ),
 ]
 DataRoot = Annotated[
     Path | None,
@@ -35,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def load_plugins(files: list[Path] | None) -> None:
-    """Make the tasks and models of these files known."""
+    """Register the tasks, models and protocols of these files."""
     from nacbench.registry import load_plugin_file
 
     for file in files or []:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import DataSource, Scale
+from nacbench.contracts.task import DataFiles, Scale
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask, whole_labels
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
@@ -91,7 +91,7 @@ class HubImageTask(ImageTask):
     label_column: ClassVar[str] = "label"
     some_classes: ClassVar[bool] = False
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.points.recipe import PointAugment, PointRecipe
 from nacbench.data.points.task import PointTask
 from nacbench.errors import UserError
@@ -45,7 +45,7 @@ class ModelNetTask(PointTask):
         ),
     }
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (self.archive,)
 
     def arrays(self, data_root: Path) -> Arrays:

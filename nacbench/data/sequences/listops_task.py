@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
@@ -65,7 +65,7 @@ class ListOpsTask(SequenceTask):
 
         return [f"{VOCABULARY[number]} " for number in symbols.tolist()]
 
-    def sources(self) -> Sequence[DataSource]:
+    def data_files(self) -> Sequence[DataFiles]:
         return (LRA,) if self.data == "lra" else ()
 
     def arrays(self, data_root: Path) -> Arrays:

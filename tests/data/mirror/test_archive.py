@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.contracts.task import DataSource
+from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
@@ -35,7 +35,7 @@ HUB = HubFiles(name="owner/set", revision="0", splits={"train": "train-*.parquet
 
 
 def test_every_kind_keeps_the_contract_and_says_the_same_of_what_is_missing(site: Site, root: Path) -> None:
-    kinds: list[DataSource] = [served(site, b""), LOCAL, HUB]
+    kinds: list[DataFiles] = [served(site, b""), LOCAL, HUB]
     names, needs = ["shapes", "photos", "owner/set"], ["*/train/*.off", "list.txt", "train-*.parquet"]
     assert [files.place(root) for files in kinds] == [root / name for name in names]
     for files, name, need in zip(kinds, names, needs, strict=True):

@@ -37,7 +37,7 @@ class Miniature(HubImageTask):
 
     title = "CIFAR-10 in miniature"
     classes = 10
-    licence = citation = source = "made up"
+    licence = citation = provenance = "made up"
     recipes = {}
     dataset = CIFAR10
     image_column = "img"

@@ -45,7 +45,7 @@ def test_the_amount_of_padding_changes_no_token(stride: int) -> None:
 @pytest.mark.parametrize("name", TAKES_SEQUENCES)
 def test_padding_changes_no_logit(name: str, stride: int) -> None:
     """From bytes to logits, through the whole network: alone, and beside a longer text."""
-    task = TASKS.get("imdb-bytes").configured("task", "smoke", {"stride": stride, "max_bytes": 96})
+    task = TASKS.training("imdb-bytes").configured("task", "smoke", {"stride": stride, "max_bytes": 96})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), seed=0).eval()
     texts = sequences([90, 33, 5], 90)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def test_padding_changes_no_logit(name: str, stride: int) -> None:
 
 @pytest.mark.parametrize("name", TAKES_SEQUENCES)
 def test_what_is_not_padding_does_change_logits(name: str) -> None:
-    task = TASKS.get("imdb-bytes").configured("task", "smoke", {"max_bytes": 96})
+    task = TASKS.training("imdb-bytes").configured("task", "smoke", {"max_bytes": 96})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), seed=0).eval()
     text = sequences([90], 90)
     changed = text.clone()

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.protocols.corrupted import Corrupted
@@ -15,12 +16,17 @@ from nacbench.running.config import RunConfig, resolve
 from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
 
-SOURCE = {"training": {"epochs": 2}}
+TRAINED = {"training": {"epochs": 2}}
 
 
 def config(model: str = "nac", **changes: Any) -> RunConfig:
-    """Digits-C on a source of two epochs."""
-    given = {"task": {"name": "digits-c", "examples": 30}, "model": {"name": model}, "scale": "smoke", "source": SOURCE}
+    """Digits-C on a network of two epochs."""
+    given = {
+        "task": {"name": "digits-c", "examples": 30},
+        "model": {"name": model},
+        "scale": "smoke",
+        "trained_on": TRAINED,
+    }
     return resolve({**given, **changes})
 
 
@@ -39,29 +45,29 @@ def outcome(store: Path) -> Iterator[Outcome]:
     yield do(store, config())
 
 
-def test_the_source_is_trained_first_and_once(store: Path, outcome: Outcome) -> None:
-    sources = list((store / "digits" / "nac").iterdir())
-    assert len(sources) == 1
-    assert outcome.record.source is not None
-    assert outcome.record.source.run_id == sources[0].name
-    stamp = (sources[0] / "record.json").stat().st_mtime_ns
+def test_the_network_is_trained_first_and_once(store: Path, outcome: Outcome) -> None:
+    trained = list((store / "digits" / "nac").iterdir())
+    assert len(trained) == 1
+    assert outcome.record.trained_on is not None
+    assert outcome.record.trained_on.run_id == trained[0].name
+    stamp = (trained[0] / "record.json").stat().st_mtime_ns
     other = do(store, config(task={"name": "digits-c", "examples": 20}))
     assert not other.was_finished
-    assert (sources[0] / "record.json").stat().st_mtime_ns == stamp
+    assert (trained[0] / "record.json").stat().st_mtime_ns == stamp
 
 
 def test_the_same_run_is_not_done_again(store: Path, outcome: Outcome) -> None:
     assert do(store, config()).was_finished
 
 
-def test_a_run_on_a_source_trained_otherwise_is_another_run(store: Path, outcome: Outcome) -> None:
-    other = do(store, config(source={"training": {"epochs": 1}}))
+def test_a_run_on_a_network_trained_otherwise_is_another_run(store: Path, outcome: Outcome) -> None:
+    other = do(store, config(trained_on={"training": {"epochs": 1}}))
     assert other.record.run_id != outcome.record.run_id
-    assert other.record.source != outcome.record.source
+    assert other.record.trained_on != outcome.record.trained_on
 
 
-def test_the_source_may_be_trained_before_by_name(store: Path, outcome: Outcome) -> None:
-    direct = resolve({"task": {"name": "digits"}, "model": {"name": "nac"}, "scale": "smoke", **SOURCE})
+def test_the_network_may_be_trained_before_by_name(store: Path, outcome: Outcome) -> None:
+    direct = resolve({"task": {"name": "digits"}, "model": {"name": "nac"}, "scale": "smoke", **TRAINED})
     assert do(store, direct).was_finished
 
 
@@ -81,11 +87,11 @@ def test_the_record_has_every_split_the_clean_score_and_the_drop(outcome: Outcom
     assert record.cost.parameters > 0
 
 
-def test_the_clean_score_on_all_examples_is_the_sources_own(store: Path) -> None:
+def test_the_clean_score_on_all_examples_is_that_of_the_run_that_trained(store: Path) -> None:
     done = do(store, config(task={"name": "digits-c", "examples": 0}))
-    assert done.record.source is not None
-    source = json.loads((store / "digits" / "nac" / done.record.source.run_id / "record.json").read_text())
-    assert done.record.metrics["clean"] == source["metrics"]["test"]
+    assert done.record.trained_on is not None
+    trained = json.loads((store / "digits" / "nac" / done.record.trained_on.run_id / "record.json").read_text())
+    assert done.record.metrics["clean"] == trained["metrics"]["test"]
 
 
 def test_the_predictions_have_every_split_and_the_partial_scores_are_gone(outcome: Outcome) -> None:
@@ -125,14 +131,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch
 def test_weights_of_another_run_are_refused(tmp_path: Path) -> None:
     first = do(tmp_path, config())
     other = do(tmp_path, config(seed=1))
-    assert first.record.source is not None
-    assert other.record.source is not None
+    assert first.record.trained_on is not None
+    assert other.record.trained_on is not None
     folder = tmp_path / "digits" / "nac"
     weights = "checkpoint/model.safetensors"
-    (folder / first.record.source.run_id / weights).write_bytes(
-        (folder / other.record.source.run_id / weights).read_bytes()
+    (folder / first.record.trained_on.run_id / weights).write_bytes(
+        (folder / other.record.trained_on.run_id / weights).read_bytes()
     )
-    with pytest.raises(UserError, match=f"belongs to run {other.record.source.run_id}"):
+    with pytest.raises(UserError, match=f"belongs to run {other.record.trained_on.run_id}"):
         do(tmp_path, config(task={"name": "digits-c", "examples": 10}))
 
 
@@ -144,3 +150,16 @@ def test_what_the_model_cannot_do_is_skipped_before_anything_is_trained(tmp_path
         run(wanted, store=tmp_path, data_root=mirror, execution=lambda: Execution(show_progress=False))
     assert not (tmp_path / "omniglot").exists()
     assert len(list(tmp_path.rglob("failure.json"))) == 1
+
+
+def test_task_and_model_are_made_once_for_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    configured = Plugin.configured.__func__  # type: ignore[attr-defined]
+
+    def counting(cls: type[Plugin], *given: Any) -> Any:
+        made.append(cls.__name__)
+        return configured(cls, *given)
+
+    monkeypatch.setattr(Plugin, "configured", classmethod(counting))
+    do(tmp_path, config())
+    assert sorted(made) == ["Digits", "DigitsC", "NAC", "NAC"]  # NAC for either run: the one that trains, and this one

@@ -1,0 +1,97 @@
+"""Linear probing: a trained network's features stay, and only its last layer is fitted, by logistic regression.
+
+As a plug-in, this brings a task ``X-linear-probing`` for every task ``X`` that trains on arrays of examples.
+"""
+
+from dataclasses import dataclass, field
+
+from nacbench.contracts.protocol import Protocol
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import SCALES, Evaluation, SameDataTask
+from nacbench.data.array_task import ArrayTask
+from nacbench.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbingTask(SameDataTask):
+    """The test examples of the task that trains, read by a new last layer.
+
+    Attributes:
+        strengths: inverse L2 penalties that are tried; the one with the best log-likelihood on validation examples is
+            taken. Where there are none, one training example in ten is held out for that.
+    """
+
+    protocol = "linear-probing"
+    recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
+
+    strengths: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
+
+    def options(self):
+        return {"strengths": list(self.strengths)}
+
+    def build_on(self, trained, data_root, settings):
+        recipe = trained.recipes["smoke"].model_copy(update={"selection": "last"})  # only its data is used here
+        return Probing(self.strengths, trained.build(data_root, recipe))
+
+
+@dataclass
+class Probing:
+    """A `nacbench.contracts.task.ScoredTask`: splits to score, and how."""
+
+    strengths: tuple[float, ...]
+    live: object
+    notes: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.spec, self.partial = self.live.spec, self.live.partial
+        train, self.test = self.live.splits["train"], self.live.splits["test"]
+        validation = self.live.splits.get("validation")
+        self.train, self.choice = (train, validation) if validation else train.hold_out(len(train) // 10)
+        self.split_sizes = {"test": len(self.test)}
+
+    def evaluate(self, net, split, batch_size):
+        import torch
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        from nacbench.data.classification import classification_scores
+
+        (x, y), choice, test = (self.features(net, part, batch_size) for part in (self.train, self.choice, self.test))
+
+        def scored(strength, features, labels):
+            layer = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000)).fit(x, y)
+            logits = torch.full((len(labels), self.spec.classes), -1e4)  # of a class without training examples
+            logits[:, layer.classes_] = torch.from_numpy(layer.predict_log_proba(features)).float().clamp(min=-1e4)
+            return classification_scores(logits, labels)
+
+        tried = {strength: scored(strength, *choice).metrics["nll"] for strength in self.strengths}
+        best = min(tried, key=tried.get)
+        outcome = scored(best, *test)
+        details = {"strength": best, "nll_on_choice": {f"{key:g}": nll for key, nll in tried.items()}}
+        return Evaluation(metrics=outcome.metrics, predictions=outcome.predictions, details=details)
+
+    def features(self, net, split, batch_size):
+        """What the last layer is given for each example, N×D, and the labels N."""
+        import torch
+
+        from nacbench.data.live import score
+
+        seen = []
+        layer = net.get_submodule(net.head[0].rpartition(".")[0])
+        handle = layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].float().cpu()))
+        try:
+            _, labels = score(net, split, self.live.preparation, batch_size)
+        finally:
+            handle.remove()
+        return torch.cat(seen), labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearProbing(Protocol):
+    title = "linear probing"
+
+    def task_for(self, name, task):
+        if not issubclass(task, ArrayTask):
+            raise UserError(f"task {name!r} trains no network on arrays of examples, so it has no features to probe")
+        return ProbingTask.of(name, task, self.title)

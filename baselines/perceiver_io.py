@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model, Operations, product
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-Count = Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

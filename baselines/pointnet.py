@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-Count = Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from nacbench.baselines.transformer import encoder_layer
-from nacbench.contracts.model import Model, Operations, product
+from nacbench.baselines.transformer import Transformer, encoder_layer
+from nacbench.contracts.model import Operations, product
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Count = Annotated[int, Field(gt=0, strict=True)]
-
 
 @dataclass(frozen=True, kw_only=True)
-class ViT(Model):
+class ViT(Transformer):
     """torchvision's Vision Transformer, with as many patches as other models have tokens."""
 
     title = "ViT"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
-    resized_by = ("depth", "width")
     reads = "image"
     presets = {
         "tiny": {"width": 80, "depth": 3, "heads": 2},
         "mini": {"width": 96, "depth": 5, "heads": 4},
         "paper": {},
     }
-
-    width: Count = 384
-    depth: Count = 20
-    heads: Count = 6
-    ffn_mult: Count = 4
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.image_shape is None:

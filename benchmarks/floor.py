@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nacbench.profiling.speed import time_side_by_side
+from nacbench.profiling.timing import time_side_by_side
 from nacbench.registry import MODELS
 
 BY_OPERATION = {  # on a CPU, by prefix of PyTorch's operation names

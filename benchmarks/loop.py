@@ -16,7 +16,7 @@ from common import Row, device, gradients_of, precision
 from nacbench.contracts.spec import Batch
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import build_network
-from nacbench.profiling.speed import time_side_by_side
+from nacbench.profiling.timing import time_side_by_side
 from nacbench.recording.record import RunRecord
 from nacbench.registry import MODELS
 from nacbench.running.config import resolve

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from common import SMALL, Row, Work, device, eager_step, inference, tokens_for, training_step
 
-from nacbench.profiling.memory import peak_during
-from nacbench.profiling.speed import time_side_by_side
+from nacbench.profiling.peak_memory import peak_during
+from nacbench.profiling.timing import time_side_by_side
 from nacbench.registry import MODELS
 
 TOKENS = (1024, 2048, 4096, 8192, 16384)

@@ -22,7 +22,7 @@ from common import (
 )
 
 from nacbench.nac.executor import NeuralAttentiveCircuit
-from nacbench.profiling.speed import Timing, time_side_by_side
+from nacbench.profiling.timing import Timing, time_side_by_side
 from nacbench.protocols.pruning import relative_drop, share_of
 from nacbench.recording.record import RunRecord
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False  # as in typing, which need not be imported for it
 if TYPE_CHECKING:
     from nacbench.api import load, records, report, run
     from nacbench.contracts.model import Model, Operations, Prunable, product
-    from nacbench.contracts.plugin import Plugin
+    from nacbench.contracts.plugin import Count, Plugin
     from nacbench.contracts.protocol import Protocol
     from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
     from nacbench.contracts.spec import Batch, TaskSpec, Tokens
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
         ScoredTask,
         Task,
     )
-    from nacbench.data.array_task import ArrayTask, Count
+    from nacbench.data.array_task import ArrayTask
     from nacbench.data.classification import classification_loss, classification_scores
     from nacbench.data.images.recipe import ImageAugment, ImageRecipe
     from nacbench.data.images.task import HubImageTask, ImageTask
     from nacbench.data.live import Classification, Preparation
+    from nacbench.data.mirror.archive import ArchiveFiles
     from nacbench.data.mirror.cache import Arrays, cached_arrays, fingerprint
-    from nacbench.data.mirror.hub import HubDataset
-    from nacbench.data.mirror.source import Archive, LocalFiles
+    from nacbench.data.mirror.data_files import LocalFiles
+    from nacbench.data.mirror.hub import HubFiles
     from nacbench.data.points.recipe import PointAugment, PointRecipe
     from nacbench.data.points.task import PointTask
     from nacbench.data.sentences.task import SentenceImageTask
@@ -78,7 +79,7 @@ _PUBLIC: dict[str, str] = {
     "LiveTask": "nacbench.contracts.task",
     "Settings": "nacbench.contracts.recipe",
     "Recipe": "nacbench.contracts.recipe",
-    "Count": "nacbench.data.array_task",
+    "Count": "nacbench.contracts.plugin",
     "Positive": "nacbench.contracts.recipe",
     "Fraction": "nacbench.contracts.recipe",
     # tasks to start from, with their recipes
@@ -98,9 +99,9 @@ _PUBLIC: dict[str, str] = {
     "AdaptRecipe": "nacbench.protocols.recipe",
     "CorruptedTask": "nacbench.protocols.corrupted",
     # data: its files, its arrays, and the way from arrays to scores
-    "HubDataset": "nacbench.data.mirror.hub",
-    "Archive": "nacbench.data.mirror.source",
-    "LocalFiles": "nacbench.data.mirror.source",
+    "HubFiles": "nacbench.data.mirror.hub",
+    "ArchiveFiles": "nacbench.data.mirror.archive",
+    "LocalFiles": "nacbench.data.mirror.data_files",
     "Arrays": "nacbench.data.mirror.cache",
     "cached_arrays": "nacbench.data.mirror.cache",
     "fingerprint": "nacbench.data.mirror.cache",
@@ -119,7 +120,7 @@ _PUBLIC: dict[str, str] = {
 __all__ = [
     "AdaptRecipe",
     "AnyTask",
-    "Archive",
+    "ArchiveFiles",
     "ArrayTask",
     "Arrays",
     "Batch",
@@ -130,7 +131,7 @@ __all__ = [
     "Evaluation",
     "EvaluationTask",
     "Fraction",
-    "HubDataset",
+    "HubFiles",
     "HubImageTask",
     "ImageAugment",
     "ImageRecipe",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,10 +14,10 @@ class Cifar10(HubImageTask):
     licence = "not stated by its makers; research use"
     citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
     provenance = "huggingface.co/datasets/uoft-cs/cifar10"
-    dataset = HubDataset(
-        repo="uoft-cs/cifar10",
+    dataset = HubFiles(
+        name="uoft-cs/cifar10",
         revision="0b2714987fa478483af9968de7c934580d0bb9a2",
-        files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+        splits={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
     )
     image_column = "img"
     full_sizes = {"train": 50_000, "test": 10_000}

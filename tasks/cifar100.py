@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nacbench.data.images.task import HubImageTask
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.tasks.cifar10 import Cifar10
 
 
@@ -14,10 +14,10 @@ class Cifar100(HubImageTask):
     licence = "not stated by its makers; research use"
     citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
     provenance = "huggingface.co/datasets/uoft-cs/cifar100, its 100 fine labels"
-    dataset = HubDataset(
-        repo="uoft-cs/cifar100",
+    dataset = HubFiles(
+        name="uoft-cs/cifar100",
         revision="aadb3af77e9048adbea6b47c21a81e47dd092ae5",
-        files={"train": "cifar100/train-*.parquet", "test": "cifar100/test-*.parquet"},
+        splits={"train": "cifar100/train-*.parquet", "test": "cifar100/test-*.parquet"},
     )
     image_column = "img"
     full_sizes = {"train": 50_000, "test": 10_000}

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import DataFiles
-from nacbench.data.mirror.packed import PackedArchive
+from nacbench.data.mirror.packed import PackedFiles
 from nacbench.data.points.recipe import PointAugment, PointRecipe
 from nacbench.data.points.task import PointTask
-from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
@@ -27,7 +26,7 @@ class GeometricShapes(PointTask):
     citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
     provenance = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
     stored = 16384
-    archive = PackedArchive(
+    archive = PackedFiles(
         name="geometric_shapes",
         url="https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip",
         sha256="fb5e5d132db7f871b415b6d9cb6e0fd258192ccb1aa64a172839146527c082dd",
@@ -68,7 +67,4 @@ class GeometricShapes(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.points.mesh_files import mesh_arrays
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return mesh_arrays("geometric_shapes", self.archive.content(data_root), self.stored)
+        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self.stored)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
-from nacbench.data.mirror.source import LocalFiles
-from nacbench.errors import UserError
+from nacbench.data.mirror.data_files import LocalFiles
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
@@ -64,7 +63,4 @@ class Imagenet(ImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.images.image_files import folder_arrays
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return folder_arrays("imagenet", self.files.place(data_root), {"train": "train", "test": "val"}, self.shape)
+        return folder_arrays("imagenet", self.files.require(data_root), {"train": "train", "test": "val"}, self.shape)

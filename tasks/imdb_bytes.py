@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.task import DataFiles
-from nacbench.data.array_task import Count, whole_labels
+from nacbench.data.array_task import whole_labels
 from nacbench.data.mirror.cache import Arrays, cached_arrays
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.sequences.task import SequenceTask
 from nacbench.errors import UserError
 
@@ -38,10 +39,10 @@ class ImdbBytes(SequenceTask):
     vocabulary = 256
     full_sizes = {"train": 25_000, "test": 25_000}
     example_name = "reviews"
-    dataset = HubDataset(
-        repo="stanfordnlp/imdb",
+    dataset = HubFiles(
+        name="stanfordnlp/imdb",
         revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
-        files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+        splits={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
     )
     presets = {
         "smoke": {
@@ -78,9 +79,6 @@ class ImdbBytes(SequenceTask):
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
         whole = cached_arrays("imdb-bytes", self.dataset.stamp(data_root), lambda: self._encode(data_root))
         cut = {name: a[:, : self.max_bytes] if name.endswith("symbols") else a for name, a in whole.arrays.items()}
         return Arrays(cut, whole.fingerprint)
@@ -92,16 +90,16 @@ class ImdbBytes(SequenceTask):
         for split, rows in self.dataset.load(data_root).items():
             missing = {"text", "label"} - set(rows.column_names)
             if missing:
-                raise UserError(f"{self.dataset.repo}, split {split}, in {data_root} has no column {missing.pop()!r}")
+                raise UserError(f"{self.dataset.name}, split {split}, in {data_root} has no column {missing.pop()!r}")
             symbols = np.zeros((len(rows), LONGEST), dtype=np.uint8)
             for row, text in enumerate(rows["text"]):
                 if not isinstance(text, str):
-                    raise UserError(f"{self.dataset.repo}, split {split}, in {data_root}: row {row} has no text")
+                    raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: row {row} has no text")
                 content = text.encode(errors="replace").replace(b"\0", b" ")[:LONGEST]
                 symbols[row, : len(content)] = np.frombuffer(content, dtype=np.uint8)
             try:
                 labels = whole_labels(rows["label"], self.classes)
             except ValueError as error:
-                raise UserError(f"{self.dataset.repo}, split {split}, in {data_root}: {error}") from error
+                raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: {error}") from error
             arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
         return arrays

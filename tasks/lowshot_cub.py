@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.task import DataFiles
-from nacbench.data.array_task import Count
-from nacbench.data.mirror.source import Archive
-from nacbench.errors import UserError
+from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.transfer import TransferTask
 
@@ -38,7 +37,7 @@ class LowshotCub(TransferTask):
         "mini": AdaptRecipe(batch_size=32, steps=30, rates=(3e-4, 1e-3, 3e-3), episodes=10, search_episodes=3),
         "paper": AdaptRecipe(batch_size=128, steps=200, rates=(1e-4, 3e-4, 1e-3, 3e-3), episodes=20, search_episodes=3),
     }
-    archive = Archive(
+    archive = ArchiveFiles(
         name="cub-200-2011",
         url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
         sha256="0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
@@ -56,7 +55,4 @@ class LowshotCub(TransferTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.images.cub import read_cub
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return read_cub(self.archive.place(data_root), (3, 64, 64))
+        return read_cub(self.archive.require(data_root), (3, 64, 64))

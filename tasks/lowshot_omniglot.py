@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.task import DataFiles, ScoredTask, Task
-from nacbench.data.array_task import Count
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.shortages import trained_shortages

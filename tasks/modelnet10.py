@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.mirror.source import Archive
+from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.points.modelnet import ModelNetTask
 
 
@@ -11,7 +11,7 @@ class Modelnet10(ModelNetTask):
     title = "ModelNet10"
     classes = 10
     full_sizes = {"train": 3_991, "test": 908}
-    archive = Archive(
+    archive = ArchiveFiles(
         name="modelnet10",
         url="http://vision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip",
         sha256=None,  # its makers give none: that of the first download is kept, and required from then on

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.mirror.source import Archive
+from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.points.modelnet import ModelNetTask
 
 
@@ -11,7 +11,7 @@ class Modelnet40(ModelNetTask):
     title = "ModelNet40"
     classes = 40
     full_sizes = {"train": 9_843, "test": 2_468}
-    archive = Archive(
+    archive = ArchiveFiles(
         name="modelnet40",
         url="https://modelnet.cs.princeton.edu/ModelNet40.zip",
         sha256=None,  # its makers give none: that of the first download is kept, and required from then on

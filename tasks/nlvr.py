@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
-from nacbench.data.mirror.source import LocalFiles
+from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
-from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,10 +65,7 @@ class Nlvr(SentenceImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.sentences.nlvr import read_nlvr
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return read_nlvr(self.files.place(data_root), self.shape, self.vocabulary, self.max_words)
+        return read_nlvr(self.files.require(data_root), self.shape, self.vocabulary, self.max_words)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         if bool(arrays["has_train_split"]):

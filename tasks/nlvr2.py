@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
-from nacbench.data.mirror.source import LocalFiles
+from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
-from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
@@ -70,7 +69,4 @@ class Nlvr2(SentenceImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.sentences.nlvr2 import read_nlvr2
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return read_nlvr2(self.files.place(data_root), self.shape, self.vocabulary, self.max_words)
+        return read_nlvr2(self.files.require(data_root), self.shape, self.vocabulary, self.max_words)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.task import DataFiles
-from nacbench.data.array_task import Count
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
-from nacbench.data.mirror.source import LocalFiles
-from nacbench.errors import UserError
+from nacbench.data.mirror.data_files import LocalFiles
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
@@ -72,7 +71,4 @@ class Omniglot(ImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.images.omniglot import read_omniglot
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return read_omniglot(self.files.place(data_root))
+        return read_omniglot(self.files.require(data_root))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +17,10 @@ class TinyImagenet(HubImageTask):
     licence = "from ImageNet: non-commercial research and education (image-net.org/download)"
     citation = "Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge, Stanford CS231n"
     provenance = "huggingface.co/datasets/zh-plus/tiny-imagenet"
-    dataset = HubDataset(
-        repo="zh-plus/tiny-imagenet",
+    dataset = HubFiles(
+        name="zh-plus/tiny-imagenet",
         revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",
-        files={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
+        splits={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )
     some_classes = True
     full_sizes = {"train": 100_000, "test": 10_000}

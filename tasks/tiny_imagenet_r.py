@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, DataFiles, Metrics, ScoredTask, Task
-from nacbench.data.mirror.source import Archive
-from nacbench.errors import UserError
+from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.protocols.shifted import ShiftedTask
 from nacbench.tasks.tiny_imagenet import TinyImagenet
 
@@ -97,7 +96,7 @@ class TinyImagenetR(ShiftedTask):
     provenance = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
     trained_on = "tiny-imagenet"
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
-    archive = Archive(
+    archive = ArchiveFiles(
         name="imagenet-r",
         url="https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar",
         sha256=None,
@@ -122,10 +121,7 @@ class TinyImagenetR(ShiftedTask):
     def _images(self, data_root: Path) -> Arrays:
         from nacbench.data.images.image_files import class_images
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        return class_images("imagenet-r", self.archive.place(data_root), SHARED, TinyImagenet.shape)
+        return class_images("imagenet-r", self.archive.require(data_root), SHARED, TinyImagenet.shape)
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
         clean, shifted = metrics["clean"]["accuracy"], metrics["ood/renditions"]["accuracy"]

@@ -44,7 +44,7 @@ def made_record(**changes: Any) -> RunRecord:
             **{key: given[key] for key in ("task", "model", "size", "scale", "seed")},
             "precision": "bf16",
             "protocol": given["protocol"],
-            "source": {"task": given["trained_on"], "run_id": "trained-run"} if given["trained_on"] else None,
+            "trained_on": {"task": given["trained_on"], "run_id": "trained-run"} if given["trained_on"] else None,
             "metric": "accuracy",
             "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},

@@ -22,7 +22,7 @@ from nacbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
-    from nacbench.profiling.profile import Counts, Measured, Subject
+    from nacbench.profiling.measurement import Counts, Measured, Subject
     from nacbench.running.config import RunConfig
 
 MATCHES = ("params", "flops", "latency")
@@ -93,7 +93,7 @@ def _batch_sizes(text: str) -> list[int]:
 def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.contracts.recipe import Recipe
     from nacbench.nn.network import build_network
-    from nacbench.profiling.profile import Subject
+    from nacbench.profiling.measurement import Subject
     from nacbench.training.optim import AveragedWeights, make_optimizer
 
     if config.trained_on is not None:
@@ -139,7 +139,7 @@ def _matched(
         beside = _subject(reference, device, data_root)
 
         def ratio(other: "Model") -> float:
-            from nacbench.profiling.profile import slower_than
+            from nacbench.profiling.measurement import slower_than
 
             return slower_than(beside, _subject(_resized(config, other.options()), device, data_root), batch)
 
@@ -174,7 +174,7 @@ def _describe(
     as_json: bool,
 ) -> None:
     from nacbench.machine.hardware import describe
-    from nacbench.profiling.profile import count, measure
+    from nacbench.profiling.measurement import count, measure
 
     for size in sizes:
         subject.batch(size)  # one that is too large is refused before anything is printed

@@ -2,11 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from nacbench.errors import UserError, shown, unknown
+
+# kinds of options
+Count = Annotated[int, Field(gt=0, strict=True)]
+Limit = Annotated[int, Field(ge=0, strict=True)]  # 0: none
 
 T = TypeVar("T")
 

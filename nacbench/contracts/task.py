@@ -92,7 +92,7 @@ class LiveTask(ScoredTask, Protocol):
 
 
 class DataFiles(Protocol):
-    """Files that a task needs, and the ways to get and check them; see `nacbench.data.mirror.source`."""
+    """Files that a task needs, and the ways to get and check them; see `nacbench.data.mirror.data_files`."""
 
     def place(self, data_root: Path) -> Path:
         """The folder of the mirror that they lie in."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
-
+from nacbench.contracts.plugin import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale, Task
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
 
 CLASS_NAMES = "class_names"  # array of the classes that were found, for data sets of which a copy may lack some
-Count = Annotated[int, Field(gt=0, strict=True)]
-Limit = Annotated[int, Field(ge=0, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -88,11 +88,6 @@ def queue(users: Collection[str] = ()) -> dict[str, QueuedJob]:
     return {job.job: job for job in jobs}
 
 
-def queue_is_busy() -> bool:
-    """Whether any user's job runs, will run, or may run again."""
-    return any(job.is_live for job in queue().values())
-
-
 def is_job_live(job: str) -> bool | None:
     """Whether a job runs, will run, or may run again; None if Slurm does not answer."""
     if not is_available():

@@ -65,13 +65,6 @@ def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float)
     return torch.add(logit_of(probability) / temperature, noise, alpha=1 / temperature)
 
 
-def relaxed_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Return a relaxed Bernoulli link K, clamped to stay strictly between 0 and 1 under rounding."""
-    link = torch.sigmoid(relaxed_link_logit(probability, uniform, temperature))
-    limits = torch.finfo(link.dtype)
-    return link.clamp(limits.tiny, 1 - limits.eps)
-
-
 def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temperature: float) -> Tensor:
     """Return the term ``log K`` to add to attention scores, or a boolean mask.
 

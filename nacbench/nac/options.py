@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nacbench.contracts.model import Model
+from nacbench.contracts.plugin import Count
 
 Prior = Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"]
-Count = Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

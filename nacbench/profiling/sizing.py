@@ -13,7 +13,7 @@ import torch
 
 from nacbench.contracts.model import Model, spec_for
 from nacbench.errors import UserError
-from nacbench.profiling.cost import count_parameters, forward_flops
+from nacbench.profiling.counting import count_parameters, forward_flops
 
 if TYPE_CHECKING:
     from nacbench.contracts.spec import TaskSpec

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Evaluation, EvaluationTask, Metrics
-from nacbench.data.array_task import Count
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.statistics import t_interval
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import TaskSpec
@@ -77,7 +78,7 @@ class PrunedTask(SameDataTask):
     order: Order = "degree"
     order_seed: Annotated[int, Field(ge=0, strict=True)] = 0
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.03
-    choice_examples: Annotated[int, Field(gt=0, strict=True)] = 2000
+    choice_examples: Count = 2000
 
     def __post_init__(self) -> None:
         if not self.shares or len(set(self.shares)) < len(self.shares):
@@ -275,9 +276,9 @@ class Pruned:
 
     def _measure(self, net: Network, small: Network) -> dict[str, float]:
         """The cost of a smaller network, and its speed beside the whole one's."""
-        from nacbench.profiling.cost import count_parameters, forward_flops
-        from nacbench.profiling.memory import peak_tensor_bytes
-        from nacbench.profiling.speed import time_side_by_side
+        from nacbench.profiling.counting import count_parameters, forward_flops
+        from nacbench.profiling.peak_memory import peak_tensor_bytes
+        from nacbench.profiling.timing import time_side_by_side
 
         device = next(net.parameters()).device
         batch = self._live.train_batches(self._settings.batch_size, 0)[0].to(device)

@@ -89,12 +89,12 @@ class Series:
 
 def group(runs: Iterable[Run]) -> list[Series]:
     """Runs as series, sorted by task, scale and model, the best of a task first."""
-    by_cell: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
+    cells: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
     for run in runs:
-        cell = by_cell.setdefault((run.task, run.scale, run.model, run.model_size), {})
+        cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
         cell.setdefault(run.series, {})[run.seed] = run
     series = []
-    for cell in by_cell.values():
+    for cell in cells.values():
         firsts = {key: next(iter(seeds.values())) for key, seeds in cell.items()}
         settings = {key: leaves(json.loads(run.settings)) if len(cell) > 1 else {} for key, run in firsts.items()}
         differing = _differing(settings.values())
@@ -102,6 +102,14 @@ def group(runs: Iterable[Run]) -> list[Series]:
             own = {name: _shown(settings[key], name) for name in differing}
             series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
     return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
+
+
+def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
+    """Series by task (as labelled) and scale: those whose scores may be compared."""
+    cells: dict[tuple[str, str], list[Series]] = {}
+    for item in series:
+        cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
+    return cells
 
 
 def _shown(settings: Mapping[str, Any], name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nacbench.reporting.series import Series
+from nacbench.reporting.series import Series, by_cell
 from nacbench.statistics import holm
 
 LEVEL = 0.05
@@ -21,12 +21,9 @@ def best(series: Sequence[Series]) -> list[Series]:
     Args:
         series: all of a table: the correction is over all comparisons of the best with another that the table invites.
     """
-    cells: dict[tuple[str, str], list[Series]] = {}
-    for item in series:
-        cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
     p_values: dict[tuple[int, int], float] = {}
     leaders = {}
-    for number, rows in enumerate(cells.values()):
+    for number, rows in enumerate(by_cell(series).values()):
         leader, *others = sorted(rows, key=lambda item: -item.score.value)
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):

@@ -264,7 +264,7 @@ def _discard(folder: Path, trainer: Trainer | None) -> None:
 def _cost(job: Job, done: Done, seconds: float) -> Cost:
     import torch
 
-    from nacbench.profiling.cost import count_parameters, forward_flops
+    from nacbench.profiling.counting import count_parameters, forward_flops
 
     inputs = {name: tensor.to(job.accelerator.device) for name, tensor in done.inputs.items()}
     scoring = sum(float(evaluation.details["seconds"]) for evaluation in done.scored.values())

@@ -60,7 +60,7 @@ def submit(
         standings = observer.standings(plan.runs)
         if any(standing.state == "unknown" for standing in standings.values()):
             raise UserError("Slurm does not answer, so that it is not known what is under way; nothing was submitted")
-        _note_failures(plan, place, observer, standings)
+        note_failures(plan, place, observer, standings)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
         for run in todo:
@@ -178,10 +178,6 @@ def _stop_process(folder: Path) -> None:
 
 def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
     """Write down what only Slurm knows, before it forgets: why a run ended that could not say so itself."""
-    _note_failures(plan, place, observer, standings)
-
-
-def _note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
     from nacbench.running.failures import leave_failure
 
     for run in plan.doable:

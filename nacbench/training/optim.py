@@ -25,14 +25,17 @@ def undecayed(net: nn.Module) -> set[str]:
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Return AdamW over all trainable parameters in two groups: with and without weight decay."""
+    """Return AdamW over all trainable parameters in two groups, with and without weight decay.
+
+    Its learning rate is torch's default: the loop sets that of `learning_rate` before each step.
+    """
     spared = undecayed(net)
     named = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for name, p in named if name not in spared], "weight_decay": recipe.weight_decay},
         {"params": [p for name, p in named if name in spared], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), fused=True)
+    return torch.optim.AdamW(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -22,7 +22,7 @@ from nacbench.registry import TASKS
 HUB_TASK = """
 from dataclasses import dataclass
 
-from nacbench import HubDataset, HubImageTask, ImageRecipe
+from nacbench import HubFiles, HubImageTask, ImageRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Miniature(HubImageTask):
     provenance = "made up"
     shape = (3, 8, 8)
     mean = std = (0.5, 0.5, 0.5)
-    dataset = HubDataset(
-        repo="made/miniature", revision="0" * 40, files={s: f"data/{s}-*.parquet" for s in ("train", "test")}
+    dataset = HubFiles(
+        name="made/miniature", revision="0" * 40, files={s: f"data/{s}-*.parquet" for s in ("train", "test")}
     )
     presets = {"smoke": {"patch": 2}, "paper": {"stem_width": 32}}
     recipes = {
@@ -46,7 +46,7 @@ class Miniature(HubImageTask):
 SHIFTED_TASK = """
 from dataclasses import dataclass
 
-from nacbench import Archive, EvaluationTask, LocalFiles, Settings
+from nacbench import ArchiveFiles, EvaluationTask, LocalFiles, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class MiniatureShifted(EvaluationTask):
     protocol = "ood"
     trained_on = "miniature"
     recipes = {"smoke": Settings(batch_size=4)}
-    archive = Archive(
+    archive = ArchiveFiles(
         name="shifted", url="https://made.up/shifted.zip", sha256=None, inside="top", needs=("*.bin",), size="1 kB"
     )
     photos = LocalFiles(name="photos", url="https://made.up", needs=("*.png",), how="ask the makers", terms="CC0")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.profiling.energy import energy_meter
-from nacbench.profiling.profile import Measured
+from nacbench.profiling.measurement import Measured
 
 QUICK = ["--scale", "smoke", "--seconds", "0", "--precision", "fp32"]
 

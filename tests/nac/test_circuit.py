@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from nacbench.nac.attention import ReadInAttention, attend
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.generator import Circuit
-from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link
+from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link_logit
 from nacbench.nac.modfc import ModFC, modulated_geglu
 
 B, V, T, U, R, C, S = 3, 7, 10, 6, 4, 16, 5
@@ -124,17 +125,18 @@ def test_read_in_is_the_attention_written_out_for_every_pair() -> None:
     st.sampled_from([torch.float32, torch.float64]),
 )
 @settings(max_examples=300, deadline=None)
-def test_relaxed_links_stay_inside_the_open_unit_interval(
+def test_the_logarithm_of_a_sampled_link_is_finite_and_negative(
     probability: float, noise: float, temperature: float, dtype: torch.dtype
 ) -> None:
-    link = relaxed_link(torch.tensor([probability], dtype=dtype), torch.tensor([noise], dtype=dtype), temperature)
-    assert 0 < float(link) < 1
+    link, uniform = torch.tensor([probability], dtype=dtype), torch.tensor([noise], dtype=dtype)
+    log_link = float(F.logsigmoid(relaxed_link_logit(link, uniform, temperature)))
+    assert -math.inf < log_link <= 0
 
 
 def test_frequency_of_sampled_links_is_their_probability() -> None:
     probability = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     uniform = torch.rand(20_000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    share = (relaxed_link(probability, uniform, 0.5) > 0.5).double().mean(0)
+    share = (relaxed_link_logit(probability, uniform, 0.5) > 0).double().mean(0)
     torch.testing.assert_close(share, probability, atol=0.01, rtol=0)
 
 

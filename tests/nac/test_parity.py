@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor
 
 from nacbench.nac.executor import NeuralAttentiveCircuit
-from nacbench.nac.kernel import relaxed_link
+from nacbench.nac.kernel import relaxed_link_logit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("NACBENCH_PARITY_DIR") or REPOSITORY.parent / "shared" / "parity")
@@ -87,8 +88,8 @@ def test_reference_case(path: Path) -> None:
         assert_close(parameter.grad, gradients[name], name, 1e-12 if name == "readout.confidence.bias" else 0.0)
 
     concrete = case.part("concrete")
-    sample = relaxed_link(concrete["probability"], concrete["uniform"], case.config["concrete_temperature"])
-    assert_close(sample, concrete["sample"], "concrete sample")
+    logit = relaxed_link_logit(concrete["probability"], concrete["uniform"], case.config["concrete_temperature"])
+    assert_close(torch.sigmoid(logit), concrete["sample"], "concrete sample")
 
 
 @pytest.mark.parametrize("path", CASES)

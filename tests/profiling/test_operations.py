@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nacbench.contracts.model import Model, Operations, product, spec_for
 from nacbench.contracts.spec import TaskSpec
 from nacbench.errors import UserError
-from nacbench.profiling.cost import backward_flops, forward_flops
+from nacbench.profiling.counting import backward_flops, forward_flops
 from nacbench.profiling.sizing import operations_of, parameters_of, size_to
 from nacbench.registry import MODELS, TASKS
 

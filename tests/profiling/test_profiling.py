@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nacbench.profiling.memory import peak_tensor_bytes
-from nacbench.profiling.speed import time_side_by_side
+from nacbench.profiling.peak_memory import peak_tensor_bytes
+from nacbench.profiling.timing import time_side_by_side
 
 
 class Wide(nn.Module):

@@ -15,13 +15,14 @@ from nacbench.reporting.tables.pruning import pruning_table
 from tests.made import made_record, write_run
 
 IDENTITY = ["task", "part", "scale", "protocol", "model", "size", "variant", "seeds"]
+Splits = dict[str, dict[str, float]]
 
 
-def probed(seed: int = 0, details: dict[str, Any] | None = None, **splits: Any) -> RunRecord:
-    """A run of the made protocol "linear-probing", with metrics by split."""
+def probed(splits: Splits | None = None, *, seed: int = 0, details: dict[str, Any] | None = None) -> RunRecord:
+    """A run of the made protocol "linear-probing", with these metrics by split beside its accuracy."""
     record = made_record(task="digits-probe", seed=seed, protocol="linear-probing", trained_on="digits")
-    test = {**record.metrics["test"], **splits.pop("test", {})}
-    return record.model_copy(update={"metrics": {"test": test, **splits}, "details": {"test": details or {}}})
+    metrics = {**(splits or {}), "test": {**record.metrics["test"], **(splits or {}).get("test", {})}}
+    return record.model_copy(update={"metrics": metrics, "details": {"test": details or {}}})
 
 
 def series_of(*records: RunRecord) -> list[Series]:
@@ -29,7 +30,7 @@ def series_of(*records: RunRecord) -> list[Series]:
 
 
 def test_a_run_of_an_unknown_protocol_stands_in_the_scores_under_its_name(tmp_path: Path) -> None:
-    for record in (made_record(), made_record(model="vit"), probed(0), probed(1)):
+    for record in (made_record(), made_record(model="vit"), probed(seed=0), probed(seed=1)):
         write_run(tmp_path / "runs", record)
     report = build_report([tmp_path / "runs"], tmp_path / "report", html=True)
     scores = report.markdown.partition("\n## ")[0].splitlines()
@@ -46,9 +47,9 @@ def test_a_run_of_an_unknown_protocol_stands_in_the_scores_under_its_name(tmp_pa
 
 
 def test_it_is_in_the_tables_whose_metrics_it_has() -> None:
-    shifted = probed(test={"clean_accuracy": 0.95, "drop": 0.05})
-    adapted = probed(test={"accuracy/4-shot": 0.7})
-    smaller = probed(test={"kept": 0.5}, **{"kept/100": {"accuracy": 0.9}, "kept/50": {"accuracy": 0.8}})
+    shifted = probed({"test": {"clean_accuracy": 0.95, "drop": 0.05}})
+    adapted = probed({"test": {"accuracy/4-shot": 0.7}})
+    smaller = probed({"test": {"kept": 0.5}, "kept/100": {"accuracy": 0.9}, "kept/50": {"accuracy": 0.8}})
     tables = [shift_table(series_of(shifted)), shots_table(series_of(adapted)), pruning_table(series_of(smaller))]
     cells = [[row[3:6] for row in table.rows] for table in tables if table is not None]
     assert cells == [
@@ -70,23 +71,22 @@ def test_it_is_in_the_tables_whose_metrics_it_has() -> None:
         {"kept/100": {"accuracy": 0.9}},
     ],
 )
-def test_part_of_the_metrics_of_a_table_breaks_nothing(splits: dict[str, dict[str, float]], tmp_path: Path) -> None:
-    write_run(tmp_path / "runs", probed(details={"steps": "many", "rate": None}, **splits))
+def test_part_of_the_metrics_of_a_table_breaks_nothing(splits: Splits, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs", probed(splits, details={"steps": "many", "rate": None}))
     report = build_report([tmp_path / "runs"], tmp_path / "report", html=True)
     assert [path.name for path in report.files if path.suffix == ".csv"] == ["table.csv"]
 
 
 def test_foreign_details_are_left_out_of_the_notes(tmp_path: Path) -> None:
-    write_run(tmp_path, probed(details={"steps": "many", "rate": None}, test={"accuracy/1-shot": 0.5}))
+    write_run(tmp_path, probed({"test": {"accuracy/1-shot": 0.5}}, details={"steps": "many", "rate": None}))
     report = build_report([tmp_path], tmp_path / "report")
     assert "digits-probe: no details in the records." in report.markdown
 
 
 def test_every_csv_begins_with_the_same_columns(tmp_path: Path) -> None:
-    smaller = {"kept/100": {"accuracy": 0.9}}
-    write_run(tmp_path / "runs", made_record(model="vit"))
     everything = {"clean_accuracy": 0.95, "drop": 0.05, "accuracy/1-shot": 0.5, "kept": 1.0}
-    for record in (made_record(), probed(test=everything, **smaller)):
+    probe = probed({"test": everything, "kept/100": {"accuracy": 0.9}})
+    for record in (made_record(), made_record(model="vit"), probe):
         write_run(tmp_path / "runs", record)
     report = build_report([tmp_path / "runs"], tmp_path / "report")
     files = [path for path in report.files if path.suffix == ".csv"]

@@ -79,7 +79,7 @@ def nodes_back(cluster: Callable[..., None]) -> Iterator[None]:
     subprocess.run(["scancel", "--signal=KILL", "--user", str(os.getuid())], check=False, capture_output=True)
     for node in ("n1", "n2", "n3"):
         cluster("start-node", node)
-    until(lambda: not slurm.queue_is_busy(), "jobs to go", 60)
+    until(lambda: not queue_is_busy(), "jobs to go", 60)
     for node in ("n1", "n2", "n3"):
         subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False, capture_output=True)
     until(lambda: tell("sinfo", "-hN", "-p", "main", "-o", "%T").split() == ["idle"] * 3, "nodes to be idle", 60)
@@ -92,6 +92,11 @@ def plugin() -> Iterator[None]:
     yield
     TASKS.forget_files()
     MODELS.forget_files()
+
+
+def queue_is_busy() -> bool:
+    """Whether any job of anybody runs, will run or may run again."""
+    return any(job.is_live for job in slurm.queue().values())
 
 
 def tell(*command: str) -> str:
@@ -210,7 +215,7 @@ class TestSweep:
             attempts: of every run, if that is known.
         """
         self.until_states("done", "skipped")
-        until(lambda: not slurm.queue_is_busy(), "jobs to end", 60)
+        until(lambda: not queue_is_busy(), "jobs to end", 60)
         records = []
         for run in self.plan().doable:
             folder = run.folder(self.store)

@@ -18,7 +18,7 @@ from nacbench.recording.record import read_failure
 from nacbench.sweep.arrays import LAUNCHER
 from nacbench.sweep.submission import submissions
 
-from .conftest import PLUGIN, TestSweep, tell, until
+from .conftest import PLUGIN, TestSweep, queue_is_busy, tell, until
 
 Make = Callable[..., TestSweep]
 Cluster = Callable[..., None]
@@ -251,7 +251,7 @@ def test_cancelled_runs_are_left_alone_until_they_are_resumed(sweep: Make) -> No
     until(lambda: it.states() == ["queued", "running"], "the first to run")
     time.sleep(4)
     assert len(it.cancel()) == 3
-    until(lambda: not slurm.queue_is_busy(), "the jobs to go")
+    until(lambda: not queue_is_busy(), "the jobs to go")
     assert it.states() == ["cancelled"]
     assert it.submit().started == 0
     assert it.submit(also=["cancelled"]).started == 3
@@ -278,7 +278,7 @@ def test_cancelled_at_the_finish_it_is_done_or_not_but_never_half(sweep: Make) -
     job = it.job()  # once it is done it has none
     it.until_step(18)
     tell("scancel", job)
-    until(lambda: not slurm.queue_is_busy(), "the job to go")
+    until(lambda: not queue_is_busy(), "the job to go")
     if it.standing().state != "done":
         it.submit(also=["cancelled"])
     it.finish()
@@ -423,7 +423,7 @@ def test_a_submitter_killed_at_the_worst_moment_loses_and_doubles_nothing(sweep:
     assert started == (2 if moment.startswith("before") and "pickles" not in moment else 0)
     if "pickles" in moment:  # the jobs wait a minute for their pickles; no need to
         tell("scancel", "--user", str(os.getuid()))
-        until(lambda: not slurm.queue_is_busy(), "the jobs to go")
+        until(lambda: not queue_is_busy(), "the jobs to go")
         it.submit(also=["cancelled"])
     it.finish(attempts=1)
 
@@ -457,7 +457,7 @@ def test_stale_files_under_a_job_number_that_came_back_do_no_harm(sweep: Make) -
     it.submit()
     old = submissions(it.store)[0]
     it.cancel()
-    until(lambda: not slurm.queue_is_busy(), "the job to go")
+    until(lambda: not queue_is_busy(), "the job to go")
     old.write_job(str(number + 2))
     claims = sorted((it.folder / "claims").glob("*.json")) if (it.folder / "claims").exists() else []
     for claim in claims:

@@ -12,7 +12,7 @@ from nacbench.machine import slurm
 from nacbench.recording.claim import claimants
 from nacbench.sweep.submission import submissions
 
-from .conftest import PROFILE, TestSweep, tell, until
+from .conftest import PROFILE, TestSweep, queue_is_busy, tell, until
 
 Make = Callable[..., TestSweep]
 Cluster = Callable[..., None]
@@ -56,7 +56,7 @@ def test_a_run_whose_source_fails_never_runs_and_does_so_after_a_retry(sweep: Ma
     assert job is not None
     until(lambda: it.standings()[source.key].state == "running", "the source to run")
     tell("scancel", "--signal=KILL", job)
-    until(lambda: not slurm.queue_is_busy(), "both to be gone")
+    until(lambda: not queue_is_busy(), "both to be gone")
     assert it.standings()[source.key].state in ("lost", "cancelled")
     assert it.standings()[follower.key].attempts == 0
     it.submit(also=["cancelled"])

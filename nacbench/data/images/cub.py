@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nacbench.data.images.image_files import read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.errors import UserError
 
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")
@@ -24,7 +24,7 @@ def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
     Raises:
         UserError: if a list or an image is missing or broken; names the file and the line.
     """
-    stamp = "\n".join(f"{folder / name} {(folder / name).stat().st_mtime_ns}" for name in LISTS)
+    stamp = stamp_of(folder / name for name in LISTS)
     return cached_arrays(f"cub-{shape[1]}", stamp, lambda: _decode(folder, shape))
 
 

@@ -119,7 +119,7 @@ def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[
     Raises:
         UserError: if a split's folder is missing, or its classes differ from the first split's.
     """
-    from nacbench.data.mirror.cache import Arrays, cached_arrays
+    from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 
     places = {split: class_folders(folder / sub) for split, sub in splits.items()}
     first, *others = places.items()
@@ -140,7 +140,7 @@ def folder_arrays(name: str, folder: Path, splits: dict[str, str], shape: tuple[
             arrays |= {f"{split}_names": names, f"{split}_labels": labels, f"{split}_sizes": sizes}
         return arrays
 
-    stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for classes in places.values() for place in classes)
+    stamp = stamp_of(place for classes in places.values() for place in classes)
     listed = cached_arrays(f"{name}-listing", stamp, listing)
     arrays = dict(listed.arrays)
     for split in splits:
@@ -162,7 +162,7 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
     Raises:
         UserError: if a class has no folder or no images, or an image is broken.
     """
-    from nacbench.data.mirror.cache import cached_arrays
+    from nacbench.data.mirror.cache import cached_arrays, stamp_of
 
     places = [folder / class_name for class_name in classes]
     for place in places:
@@ -174,8 +174,7 @@ def class_images(name: str, folder: Path, classes: Sequence[str], shape: tuple[i
         images = ImageFiles(folder, names, shape, crop=False)[np.arange(len(names))]
         return {"images": images, "labels": labels, "class_names": np.array([c.encode() for c in classes])}
 
-    stamp = "\n".join(f"{place} {place.stat().st_mtime_ns}" for place in places)
-    return cached_arrays(f"{name}-{shape[1]}-stretched", stamp, decode)
+    return cached_arrays(f"{name}-{shape[1]}-stretched", stamp_of(places), decode)
 
 
 def image_bytes(image: Any, where: str) -> bytes:

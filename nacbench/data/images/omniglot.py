@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.images.image_files import image_bytes
-from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.errors import UserError
 
 PARQUET = "images_background_small.parquet"
@@ -31,8 +31,7 @@ def read_omniglot(folder: Path) -> Arrays:
     """
     file = folder / PARQUET
     stamps = [file] if file.exists() else sorted(folder.glob("images_background*/*"))
-    stamp = "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in stamps)
-    return cached_arrays("omniglot", stamp, lambda: _decode(folder))
+    return cached_arrays("omniglot", stamp_of(stamps), lambda: _decode(folder))
 
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
-from nacbench.data.array_task import CLASS_NAMES, ArrayTask, Count, whole_labels
+from nacbench.data.array_task import CLASS_NAMES, ArrayTask, whole_labels
 from nacbench.data.images.recipe import ImageRecipe
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class HubImageTask(ImageTask):
         some_classes: whether a copy with only some of the classes is taken too; the record says so.
     """
 
-    dataset: ClassVar[HubDataset]
+    dataset: ClassVar[HubFiles]
     image_column: ClassVar[str] = "image"
     label_column: ClassVar[str] = "label"
     some_classes: ClassVar[bool] = False
@@ -96,10 +97,7 @@ class HubImageTask(ImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.mirror.cache import cached_arrays
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        name = self.dataset.repo.replace("/", "--")
+        name = self.dataset.name.replace("/", "--")
         return cached_arrays(name, self.dataset.stamp(data_root), lambda: self._decode(data_root))
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
@@ -116,7 +114,7 @@ class HubImageTask(ImageTask):
             except (ValueError, KeyError, OSError) as error:
                 reason = f"it has no column {error}" if isinstance(error, KeyError) else error
                 raise UserError(
-                    f"{self.dataset.repo}, split {split}, in {data_root} cannot be decoded: {reason}; "
+                    f"{self.dataset.name}, split {split}, in {data_root} cannot be decoded: {reason}; "
                     f"expected images of {self.shape[2]}×{self.shape[1]} pixels in {self.image_column!r} "
                     f"and labels in {self.label_column!r}"
                 ) from error

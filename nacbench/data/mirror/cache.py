@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,12 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
         found = _open(folder)
         assert found is not None, f"{folder} cannot be read right after it was written"
     return found
+
+
+def stamp_of(paths: Iterable[Path]) -> str:
+    """Names, sizes and times of files, or of folders whose files are added and removed: what changes when one does."""
+    found = ((path.resolve(), path.stat()) for path in paths)
+    return "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in found)
 
 
 @contextlib.contextmanager

@@ -45,17 +45,6 @@ def scratch_folder(place: Path) -> TemporaryDirectory[str]:
     return TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.", suffix=".tmp")
 
 
-def refuse_occupied(place: Path) -> None:
-    """Raise a UserError if something lies in a data set's folder already."""
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UserError(f"{place} has data in it already; remove it first")
-
-
-def unmatched(folder: Path, needs: Sequence[str]) -> str | None:
-    """The first of these paths and patterns that nothing in the folder matches."""
-    return next((need for need in needs if next(folder.glob(need), None) is None), None)
-
-
 def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[[Path], str | None]) -> Path:
     """The first of these inside a folder, or else the folder itself, that has all that is needed.
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,12 +48,14 @@ class Manifest:
         return sum(file.size for file in self.files.values())
 
 
-def make_manifest(folder: Path, *, url: str, sha256: str | None, basis: str) -> Manifest:
-    """The manifest of all files in a folder, as they are now."""
-    paths = sorted(files_in(folder))
+def make_manifest(
+    folder: Path, files: Iterable[Path] | None = None, *, url: str, sha256: str | None, basis: str
+) -> Manifest:
+    """Return the manifest of some files in a folder, of all by default, as they are now."""
+    paths = sorted(files_in(folder) if files is None else files)
     with progress("computing checksums", sum(path.stat().st_size for path in paths)) as done:
-        files = {str(path.relative_to(folder)): sum_of(path, done) for path in paths}
-    return Manifest(url=url, sha256=sha256, basis=basis, date=utc_now(), files=files)
+        sums = {str(path.relative_to(folder)): sum_of(path, done) for path in paths}
+    return Manifest(url=url, sha256=sha256, basis=basis, date=utc_now(), files=sums)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

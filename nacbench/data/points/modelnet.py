@@ -13,8 +13,8 @@ from nacbench.data.points.task import PointTask
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
+    from nacbench.data.mirror.archive import ArchiveFiles
     from nacbench.data.mirror.cache import Arrays
-    from nacbench.data.mirror.source import Archive
 
 # Anisotropic scale, shift and jitter as is usual for ModelNet; the paper does not state its augmentation
 STANDARD = PointAugment(scale=0.2, shift=0.1, jitter=0.01)
@@ -30,7 +30,7 @@ class ModelNetTask(PointTask):
 
     licence = "for academic use; copyright of the models is their makers'"
     citation = "Wu et al. 2015, 3D ShapeNets: A Deep Representation for Volumetric Shapes, arXiv 1406.5670"
-    archive: ClassVar[Archive]
+    archive: ClassVar[ArchiveFiles]
     presets = {
         "smoke": {"points": 128, "bands": 8, "highest_frequency": 16.0, "train_examples": 128, "test_examples": 64},
         "mini": {"points": 512, "bands": 16, "highest_frequency": 32.0},
@@ -52,13 +52,11 @@ class ModelNetTask(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.points.mesh_files import mesh_arrays
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        found = mesh_arrays(self.archive.name, self.archive.place(data_root), self.stored)
+        folder = self.archive.require(data_root)
+        found = mesh_arrays(self.archive.name, folder, self.stored)
         if len(found.arrays["class_names"]) > self.classes:
             raise UserError(
-                f"{self.archive.place(data_root)} has {len(found.arrays['class_names'])} classes, {self.title} has "
+                f"{folder} has {len(found.arrays['class_names'])} classes, {self.title} has "
                 f"{self.classes}; remove the folders that are not its own"
             )
         return found

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale
-from nacbench.data.array_task import ArrayTask, Count
+from nacbench.data.array_task import ArrayTask
 from nacbench.data.points.recipe import PointRecipe
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.images.image_files import image_bytes, read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.data.sentences.task import encode_sentences
 from nacbench.errors import UserError
 
@@ -32,7 +32,7 @@ def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_wo
         UserError: if a file is broken.
     """
     files = {s: folder / f"{s}.parquet" for s in ("train", "validation", "test") if (folder / f"{s}.parquet").exists()}
-    stamp = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files.values())
+    stamp = stamp_of(files.values())
 
     def decode() -> Mapping[str, np.ndarray]:
         rows = {split: _rows(file) for split, file in files.items()}

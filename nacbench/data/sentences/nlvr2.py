@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.images.image_files import read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.data.sentences.task import encode_sentences
 from nacbench.errors import UserError
 
@@ -30,7 +30,7 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
         UserError: if a line or a photograph is missing or broken.
     """
     files = {split: folder / "data" / f"{name}.json" for split, name in FOLDERS.items()}
-    stamp = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files.values())
+    stamp = stamp_of(files.values())
     half = (shape[0], shape[1], shape[2] // 2)
 
     def decode() -> Mapping[str, np.ndarray]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nacbench.contracts.task import DataFiles
-from nacbench.data.mirror.cache import Arrays, cached_arrays
-from nacbench.data.mirror.source import LocalFiles
+from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
-from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,11 +99,8 @@ class ListOpsTask(SequenceTask):
     def _read(self, data_root: Path) -> Arrays:
         from nacbench.data.sequences.listops import read_tsv
 
-        reason = self.missing(data_root)
-        if reason:
-            raise UserError(reason)
-        folder = LRA.place(data_root)
-        stamp = "\n".join(f"{folder / name} {(folder / name).stat().st_mtime_ns}" for name in LRA_FILES.values())
+        folder = LRA.require(data_root)
+        stamp = stamp_of(folder / name for name in LRA_FILES.values())
 
         def read() -> Mapping[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}

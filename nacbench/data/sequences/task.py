@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
-from nacbench.data.array_task import ArrayTask, Count
+from nacbench.data.array_task import ArrayTask
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,12 +6,12 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.reporting.figures.layout import grid_of, stacked
 from nacbench.reporting.figures.plots import palette, styled
-from nacbench.reporting.series import Series
+from nacbench.reporting.series import Series, by_cell
 from nacbench.reporting.tables.protocols import adapted_mean, shots_of
 from nacbench.statistics import wilson_interval
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LEAST_SPAN = 12.0  # points that a panel of scores shows
 MOST_IN_A_COLUMN = 8  # panels of scores; more stand in two
 MARKERS = "os^Dv"
+LINES = ("-", "--", ":", "-.")
 MOST_PANELS = 24  # of one figure; beyond that nobody reads it
 ERROR = re.compile(r"error/(.+)")
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that say how large a model's workspace is
@@ -54,66 +55,57 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
 def draw_cost(series: Sequence[Series]) -> Figure | None:
     """Score against the operations of a forward pass, a panel a task; the line joins what nothing is better and cheaper
     than."""
-    panels = [(t, rows) for t, rows in panels_of(item for item in series if item.is_trained_here) if len(rows) > 1]
-    if not panels:
-        return None
     colours = palette([item.first.model for item in series])
-    with styled():
-        figure, grid = grid_of(len(panels), 5.1)
-        for axes, (title, rows) in zip(grid, panels, strict=False):
-            drawn: Counter[str] = Counter()
-            for item in rows:
-                _draw_at_cost(axes, item, drawn[item.first.model], colours[item.first.model])
-                drawn[item.first.model] += 1
-            front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
-            axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
-            axes.set_xscale("log")
-            costs = [item.first.forward_flops / 1e9 for item in rows]
-            axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a hundredth more or less must look like it
-            axes.margins(y=0.1)
-            axes.autoscale_view()
-            axes.set_ylim(per_cents(axes.get_ylim(), 0))
-            axes.set_title(title, loc="left")
-            axes.set_xlabel("GFLOPs of a forward pass")
-            axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-            axes.set_ylabel(f"{rows[0].first.metric} (%)")
-            _plain_ticks(axes)
-            bare(axes)
-    return figure
+
+    def draw(axes: Any, rows: Sequence[Series]) -> None:
+        drawn: Counter[str] = Counter()
+        for item in rows:
+            _draw_at_cost(axes, item, drawn[item.first.model], colours[item.first.model])
+            drawn[item.first.model] += 1
+        front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
+        axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
+        axes.set_xscale("log")
+        costs = [item.first.forward_flops / 1e9 for item in rows]
+        axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a hundredth more or less must look like it
+        axes.margins(y=0.1)
+        axes.autoscale_view()
+        axes.set_ylim(per_cents(axes.get_ylim(), 0))
+        axes.set_xlabel("GFLOPs of a forward pass")
+        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+        axes.set_ylabel(f"{rows[0].first.metric} (%)")
+        _plain_ticks(axes)
+
+    panels = panels_of(item for item in series if item.is_trained_here)
+    return _draw_grid([panel for panel in panels if len(panel[1]) > 1], draw, 5.1)
 
 
 def draw_shots(series: Sequence[Series]) -> Figure | None:
     """Accuracy by number of examples a class, a panel a task."""
-    panels = panels_of(item for item in series if shots_of(item))
-    if not panels:
-        return None
     colours = palette([item.first.model for item in series])
-    with styled():
-        figure, grid = grid_of(len(panels), 5.1)
-        for axes, (title, rows) in zip(grid, panels, strict=False):
-            shots = sorted({k for item in rows for k in shots_of(item)})
-            for number, item in enumerate(rows):
-                means = [(k, adapted_mean(item, k)) for k in shots_of(item)]
-                axes.errorbar(
-                    [k * 1.05**number for k, _ in means],  # side by side where they would cover each other
-                    [100 * mean.value for _, mean in means],
-                    yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
-                    label=short_label(item),
-                    color=colours[item.first.model],
-                    marker=MARKERS[number % 5],
-                    linestyle=("-", "--", ":", "-.")[number % 4],
-                    markersize=4,
-                    capsize=2,
-                    linewidth=1.2,
-                )
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(shots, [str(k) for k in shots])
-            axes.set_title(title, loc="left")
-            axes.set_xlabel("examples a class")
-            axes.set_ylabel("accuracy (%)")
-            axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-            bare(axes)
-    return figure
+
+    def draw(axes: Any, rows: Sequence[Series]) -> None:
+        shots = sorted({k for item in rows for k in shots_of(item)})
+        for number, item in enumerate(rows):
+            means = [(k, adapted_mean(item, k)) for k in shots_of(item)]
+            axes.errorbar(
+                [k * 1.05**number for k, _ in means],  # side by side where they would cover each other
+                [100 * mean.value for _, mean in means],
+                yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
+                label=short_label(item),
+                color=colours[item.first.model],
+                marker=MARKERS[number % 5],
+                linestyle=LINES[number % 4],
+                markersize=4,
+                capsize=2,
+                linewidth=1.2,
+            )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(shots, [str(k) for k in shots])
+        axes.set_xlabel("examples a class")
+        axes.set_ylabel("accuracy (%)")
+        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+
+    return _draw_grid(panels_of(item for item in series if shots_of(item)), draw, 5.1)
 
 
 def draw_corruptions(series: Sequence[Series]) -> Figure | None:
@@ -152,44 +144,51 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
 
 def draw_sizes(series: Sequence[Series]) -> Figure | None:
     """Score against the number of modules or latents, with the speed-up of evaluation over the largest, as measured."""
-    sized = [item for item in series if item.is_trained_here and _workspace(item)]
+    colours = palette([item.first.model for item in series])
+
+    def draw(axes: Any, rows: Sequence[Series]) -> None:
+        for model in dict.fromkeys(item.first.model for item in rows):
+            own = sorted((item for item in rows if item.first.model == model), key=_workspace)
+            largest = own[-1].mean(lambda run: run.evaluate_seconds).value
+            points = [(_workspace(item), 100 * item.score.value) for item in own]
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, color=colours[model], label=model)
+            for item, point in zip(own, points, strict=True):
+                faster = largest / max(item.mean(lambda run: run.evaluate_seconds).value, 1e-9)
+                axes.annotate(f"{faster:.1f}×", point, (0, 5), textcoords="offset points", ha="center", fontsize=7)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted({_workspace(item) for item in rows}))
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.margins(y=0.2)
+        axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
+        axes.set_ylabel(f"{rows[0].first.metric} (%)")
+        axes.legend(frameon=False, fontsize=7)
+
     panels = []
-    for title, rows in panels_of(sized):
-        kept = [item for item in rows if sum(_workspace(o) != _workspace(item) for o in rows if _same(o, item)) > 0]
+    for title, rows in panels_of(item for item in series if item.is_trained_here and _workspace(item)):
+        kept = [item for item in rows if any(_workspace(o) != _workspace(item) for o in rows if _same(o, item))]
         if kept:
             panels.append((title, kept))
+    return _draw_grid(panels, draw)
+
+
+def _draw_grid(
+    panels: Sequence[tuple[str, list[Series]]], draw: Callable[[Any, Sequence[Series]], None], width: float = 3.4
+) -> Figure | None:
+    """Panels of this width (inches) side by side, each drawn and titled; None where there are none."""
     if not panels:
         return None
-    colours = palette([item.first.model for item in series])
     with styled():
-        figure, grid = grid_of(len(panels))
-        for axes, (title, rows) in zip(grid, panels, strict=False):
-            for model in dict.fromkeys(item.first.model for item in rows):
-                own = sorted((item for item in rows if item.first.model == model), key=_workspace)
-                largest = own[-1].mean(lambda run: run.evaluate_seconds).value
-                points = [(_workspace(item), 100 * item.score.value) for item in own]
-                axes.plot(*zip(*points, strict=True), marker="o", markersize=4, color=colours[model], label=model)
-                for item, point in zip(own, points, strict=True):
-                    faster = largest / max(item.mean(lambda run: run.evaluate_seconds).value, 1e-9)
-                    axes.annotate(f"{faster:.1f}×", point, (0, 5), textcoords="offset points", ha="center", fontsize=7)
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(sorted({_workspace(item) for item in rows}))
-            axes.xaxis.set_major_formatter("{x:.0f}")
-            axes.margins(y=0.2)
+        figure, grid = grid_of(len(panels), width)
+        for axes, (title, rows) in zip(grid, panels, strict=True):
+            draw(axes, rows)
             axes.set_title(title, loc="left")
-            axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
-            axes.set_ylabel(f"{rows[0].first.metric} (%)")
-            axes.legend(frameon=False, fontsize=7)
             bare(axes)
     return figure
 
 
 def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
     """Series by task and scale, each with its title; no more than anybody would read."""
-    cells: dict[tuple[str, str], list[Series]] = {}
-    for item in series:
-        cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
-    return [(f"{task}, {scale}", rows) for (task, scale), rows in cells.items()][:MOST_PANELS]
+    return [(f"{task}, {scale}", rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
 
 
 def short_label(item: Series) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.reporting.figures.figures import bare, panels_of, short_label
+from nacbench.reporting.figures.figures import LINES, MARKERS, bare, panels_of, short_label
 from nacbench.reporting.figures.plots import palette, styled
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
@@ -33,8 +33,8 @@ def draw_pruning(series: Sequence[Series]) -> Figure | None:
                 scores = [mean_of(item, item.first.metric, split) for split in splits]
                 look: dict[str, Any] = {
                     "color": colours[item.first.model],
-                    "marker": "os^Dv"[number % 5],
-                    "linestyle": ("-", "--", ":", "-.")[number % 4],
+                    "marker": MARKERS[number % 5],
+                    "linestyle": LINES[number % 4],
                     "markersize": 4,
                     "linewidth": 1.2,
                     "capsize": 2,

@@ -20,7 +20,7 @@ from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.running.identity import flatten
 
@@ -131,10 +131,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
             numbers.append({**identified(item), **ours, **_published(figure)})
         rows += [(task, "paper", _label(figure), "—", "0", *_beside(figure)) for figure in figures]
         numbers += [{**_identified(figure), **_published(figure)} for figure in figures]
-    notes = [
-        f"Ours: scale {scale}, mean over seeds ± half width of the 95 % Student t interval. An empty cell under "
-        "published: no figure whose source was read."
-    ]
+    notes = [f"Ours: scale {scale}, {INTERVAL}. An empty cell under published: no figure whose source was read."]
     if scale != "paper":
         notes.append(f"Scale {scale} is not the paper's setting: these numbers cannot be compared with published ones.")
     notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[-1] == key for row in rows)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 
 OWN = ("model.prior", "model.prior_weight")  # settings that have columns here
@@ -46,7 +46,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    notes = ["Mean over seeds ± half width of the 95 % Student t interval; a single seed has none."]
+    notes = [f"Test score: {INTERVAL}; a single seed has none."]
     return Table("priors", "Graph priors", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

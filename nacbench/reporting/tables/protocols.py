@@ -14,7 +14,7 @@ from typing import Any
 from nacbench.errors import UserError
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -40,7 +40,7 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     heads = [Column(head, number=True) for head in ("clean (%)", "shifted (%)", "drop (points)", "mCE (%)")]
     notes = [
         "Both accuracies are of the same network; the drop is their difference. mCE: mean over corruptions of the "
-        "error, not divided by another network's errors. Mean over seeds ± half width of the 95 % Student t interval."
+        f"error, not divided by another network's errors. Every number: {INTERVAL}."
     ]
     return Table("shifted", "Shifted data", (*NAMED, *heads, SEEDS), rows, notes, pd.DataFrame(numbers))
 
@@ -64,7 +64,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
         ]
     heads = [Column(f"{k}-shot (%)", number=True) for k in shots]
     notes = [
-        "Mean over seeds ± half width of the 95 % Student t interval. Where there is a single seed, the interval is "
+        f"Accuracy: {INTERVAL}. Where there is a single seed, the interval is "
         "over that run's episodes: it says nothing about other seeds."
     ]
     for task in dict.fromkeys(item.first.task_label for item in adapted):

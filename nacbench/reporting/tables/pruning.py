@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -38,7 +38,7 @@ MEASURED = (
     "peak_tensor_bytes",
 )
 NOTE = (
-    "Mean over seeds ± half width of the 95 % Student t interval. Lost: of the whole network's score. Speed-up: how "
+    f"Scores and losses: {INTERVAL}. Lost: of the whole network's score. Speed-up: how "
     "many times faster a batch passes than with all modules, both measured in turn on the same machine; one: time of a "
     "single example; memory: the most that tensors hold at once for a batch. †: chosen by a seed as the smallest that "
     "loses less than is tolerated, on examples that are not the test's; that network's score is the task's."

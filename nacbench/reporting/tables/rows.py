@@ -11,6 +11,7 @@ from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
 SEEDS = Column("seeds", number=True)
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # what a score's cell says
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:

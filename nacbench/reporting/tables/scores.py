@@ -9,7 +9,7 @@ from nacbench.recording.index import Run
 from nacbench.recording.record import Failure
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, identified_failure, named, named_failure
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, identified_failure, named, named_failure
 from nacbench.reporting.tables.table import Column, Table, percent
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _skipped_cells(failure: Failure) -> tuple[str, ...]:
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
     lines = [
-        "Mean over seeds ± half width of the 95 % Student t interval; a single seed has none. "
+        f"Test score: {INTERVAL}; a single seed has none. "
         "GFLOPs: one example's forward pass, a multiply-add counted as two operations. "
         "Training: time in training steps, mean over seeds."
     ]

@@ -8,9 +8,9 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.registry import MODELS
-from nacbench.reporting.series import Series
+from nacbench.reporting.series import Series, by_cell
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import NAMED, identified
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified
 from nacbench.reporting.tables.table import Column, Table, percent
 
 FIRST = 3  # columns before those of the models
@@ -24,26 +24,24 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     """
     import pandas as pd
 
-    cells: dict[tuple[str, str], dict[str, list[Series]]] = {}
-    for item in series:
-        models = cells.setdefault((item.first.task_label, item.first.scale), {})
-        models.setdefault(item.first.model, []).append(item)
+    cells = by_cell(series)
     names = _models(series)
     if len(cells) < 2 or len(names) < 2:
         return None
     winners = {id(item) for item in best(series)}
     rows, bold, numbers = [], set(), []
-    for number, ((task, scale), models) in enumerate(cells.items()):
-        counts = {item.first.scored for own in models.values() for item in own}
-        rows.append((task, scale, " or ".join(f"{count:,}" for count in sorted(counts)), *_scores(models, names)))
-        for column, name in enumerate(names):
-            shown = _shown(models.get(name, []))
+    for number, ((task, scale), items) in enumerate(cells.items()):
+        models = [[item for item in items if item.first.model == name] for name in names]
+        counts = " or ".join(f"{count:,}" for count in sorted({item.first.scored for item in items}))
+        rows.append((task, scale, counts, *map(_text, models)))
+        for column, own in enumerate(models):
+            shown = _shown(own)
             if shown is not None:
                 bold |= {(number, FIRST + column)} if id(shown) in winners else set()
                 numbers.append(_number(shown))
     heads = (*NAMED[:2], Column("test examples", number=True))  # models have columns here
     notes = [
-        "Accuracy in %, mean over seeds ± half width of the 95 % Student t interval; a single seed has none. "
+        f"Accuracy in %, {INTERVAL}; a single seed has none. "
         "—: not run. Of several ways in which a model was run it is the one with its size's own options; several: no "
         "single one has these. See the scores above.",
         *([RULE] if bold else []),
@@ -60,9 +58,9 @@ def _models(series: Sequence[Series]) -> list[str]:
     return sorted(tasks, key=lambda name: (name != "nac", -len(tasks[name]), name))
 
 
-def _scores(models: dict[str, list[Series]], names: Sequence[str]) -> list[str]:
-    found = [(own, _shown(own)) for own in (models.get(name, []) for name in names)]
-    return [percent(shown.score) if shown else "several" if own else "—" for own, shown in found]
+def _text(own: Sequence[Series]) -> str:
+    shown = _shown(own)
+    return percent(shown.score) if shown else "several" if own else "—"
 
 
 def _shown(own: Sequence[Series]) -> Series | None:

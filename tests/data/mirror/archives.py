@@ -10,8 +10,9 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from nacbench.data.mirror.archive import ArchiveFiles
+from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.mirror.manifest import MANIFEST
-from nacbench.data.mirror.source import Archive, LocalFiles
 
 MESHES = {
     f"Shapes/{c}/{s}/{c}_{i}.off": f"OFF {c} {s} {i}".encode() * 50
@@ -83,10 +84,10 @@ def tarred(files: Mapping[str, bytes], compression: str = "gz") -> bytes:
     return stream.getvalue()
 
 
-def served(site: Site, content: bytes, *, known: bool = True) -> Archive:
+def served(site: Site, content: bytes, *, known: bool = True) -> ArchiveFiles:
     """A source whose archive the site has."""
     site.files["/shapes"] = content
-    return Archive(
+    return ArchiveFiles(
         name="shapes",
         url=f"{site.url}/shapes",
         sha256=sha256(content).hexdigest() if known else None,

@@ -17,14 +17,14 @@ import pytest
 from PIL import Image
 
 from nacbench.data.images.task import HubImageTask
-from nacbench.data.mirror.hub import HubDataset
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.errors import UserError
 
-CIFAR10 = HubDataset(
-    repo="uoft-cs/cifar10",
+CIFAR10 = HubFiles(
+    name="uoft-cs/cifar10",
     revision="0" * 40,
-    files={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
+    splits={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
 )
 TRAIN = "plain_text/train-00000-of-00001.parquet"
 TEST = "plain_text/test-00000-of-00001.parquet"
@@ -81,13 +81,13 @@ def mirror(tmp_path: Path) -> Path:
     """A mirror with 30 training and 20 test images."""
     datasets.disable_progress_bars()
     root = tmp_path / "mirror"
-    write(root / CIFAR10.repo / TRAIN, list(pictures(30, seed=0)), [index % 10 for index in range(30)])
-    write(root / CIFAR10.repo / TEST, list(pictures(20, seed=1)), [(3 * index) % 10 for index in range(20)])
+    write(root / CIFAR10.name / TRAIN, list(pictures(30, seed=0)), [index % 10 for index in range(30)])
+    write(root / CIFAR10.name / TEST, list(pictures(20, seed=1)), [(3 * index) % 10 for index in range(20)])
     return root
 
 
 def test_the_miniature_is_stored_as_the_real_one_is(mirror: Path) -> None:
-    table = pq.read_table(mirror / CIFAR10.repo / TRAIN)
+    table = pq.read_table(mirror / CIFAR10.name / TRAIN)
     assert table.column_names == ["img", "label"]
     assert table["img"][0]["bytes"].as_py().startswith(b"\x89PNG")
 
@@ -113,18 +113,18 @@ def test_decoding_is_exact(mirror: Path) -> None:
 
 def test_more_images_than_are_decoded_at_a_time_keep_their_order(mirror: Path) -> None:
     images = pictures(2100, seed=2)
-    write(mirror / CIFAR10.repo / TRAIN, list(images), [index % 7 for index in range(2100)])
+    write(mirror / CIFAR10.name / TRAIN, list(images), [index % 7 for index in range(2100)])
     arrays = Miniature().arrays(mirror).arrays
     np.testing.assert_array_equal(arrays["train_images"], images.transpose(0, 3, 1, 2))
     assert arrays["train_labels"].tolist() == [index % 7 for index in range(2100)]
 
 
 def test_shards_are_joined_in_order(mirror: Path) -> None:
-    (mirror / CIFAR10.repo / TRAIN).unlink()
+    (mirror / CIFAR10.name / TRAIN).unlink()
     images = pictures(30, seed=5)
     for shard in (2, 0, 1):
         part = range(10 * shard, 10 * shard + 10)
-        path = mirror / CIFAR10.repo / f"plain_text/train-{shard:05}-of-00003.parquet"
+        path = mirror / CIFAR10.name / f"plain_text/train-{shard:05}-of-00003.parquet"
         write(path, list(images[part.start : part.stop]), [index % 10 for index in part])
     arrays = Miniature().arrays(mirror).arrays
     np.testing.assert_array_equal(arrays["train_images"], images.transpose(0, 3, 1, 2))
@@ -132,14 +132,14 @@ def test_shards_are_joined_in_order(mirror: Path) -> None:
 
 def test_grey_images_become_one_channel(mirror: Path) -> None:
     grey = pictures(10, seed=3, channels=())
-    write(mirror / CIFAR10.repo / TRAIN, list(grey), range(10))
-    write(mirror / CIFAR10.repo / TEST, list(grey), range(10))
+    write(mirror / CIFAR10.name / TRAIN, list(grey), range(10))
+    write(mirror / CIFAR10.name / TEST, list(grey), range(10))
     np.testing.assert_array_equal(Grey().arrays(mirror).arrays["train_images"], grey[:, None])
 
 
 def test_grey_images_among_coloured_ones_are_repeated_to_three_channels(mirror: Path) -> None:
     coloured, grey = pictures(1, seed=3)[0], pictures(1, seed=4, channels=())[0]
-    write(mirror / CIFAR10.repo / TRAIN, [coloured, grey], [0, 1])
+    write(mirror / CIFAR10.name / TRAIN, [coloured, grey], [0, 1])
     images = Miniature().arrays(mirror).arrays["train_images"]
     np.testing.assert_array_equal(images[0], coloured.transpose(2, 0, 1))
     np.testing.assert_array_equal(images[1], np.stack([grey] * 3))
@@ -147,17 +147,17 @@ def test_grey_images_among_coloured_ones_are_repeated_to_three_channels(mirror: 
 
 def test_the_fingerprint_is_of_the_images_and_not_of_the_files(mirror: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    write(other / CIFAR10.repo / TEST, list(pictures(20, seed=1)), [(3 * index) % 10 for index in range(20)])
+    write(other / CIFAR10.name / TEST, list(pictures(20, seed=1)), [(3 * index) % 10 for index in range(20)])
     images = pictures(30, seed=0)
     for shard in (0, 1):
-        path = other / CIFAR10.repo / f"plain_text/train-{shard:05}-of-00002.parquet"
+        path = other / CIFAR10.name / f"plain_text/train-{shard:05}-of-00002.parquet"
         write(path, list(images[15 * shard : 15 * shard + 15]), [index % 10 for index in range(30)][15 * shard :][:15])
     assert Miniature().fingerprint(other) == Miniature().fingerprint(mirror)
 
 
 @pytest.mark.parametrize("split", [TRAIN, TEST])
 def test_a_missing_split_is_named_with_a_way_out(mirror: Path, split: str) -> None:
-    (mirror / CIFAR10.repo / split).unlink()
+    (mirror / CIFAR10.name / split).unlink()
     reason = CIFAR10.missing(mirror)
     assert reason is not None
     for part in ("uoft-cs/cifar10", str(mirror), split.replace("00000-of-00001", "*"), "nacbench data fetch"):
@@ -174,7 +174,7 @@ def test_an_empty_mirror_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_noticed(mirror: Path) -> None:
-    (mirror / CIFAR10.repo / TRAIN).rename(mirror / CIFAR10.repo / "plain_text/train-00000-of-00002.parquet")
+    (mirror / CIFAR10.name / TRAIN).rename(mirror / CIFAR10.name / "plain_text/train-00000-of-00002.parquet")
     with pytest.raises(UserError, match=r"1 files match plain_text/train-\*\.parquet"):
         CIFAR10.load(mirror)
 
@@ -192,15 +192,15 @@ def damaged(content: bytes, how: str) -> bytes:
 @pytest.mark.parametrize("split", [TRAIN, TEST])
 @pytest.mark.parametrize("how", ["empty", "not Parquet", "cut short", "no index"])
 def test_a_corrupted_file_is_an_error_that_names_the_data_set(mirror: Path, split: str, how: str) -> None:
-    path = mirror / CIFAR10.repo / split
+    path = mirror / CIFAR10.name / split
     path.write_bytes(damaged(path.read_bytes(), how))
     with pytest.raises(UserError, match=r"uoft-cs/cifar10/plain_text/.*parquet cannot be read") as caught:
         Miniature().arrays(mirror)
-    assert str(mirror / CIFAR10.repo) in str(caught.value)
+    assert str(mirror / CIFAR10.name) in str(caught.value)
 
 
 def test_a_corrupted_image_is_an_error_that_names_the_data_set(mirror: Path) -> None:
-    path = mirror / CIFAR10.repo / TRAIN
+    path = mirror / CIFAR10.name / TRAIN
     table = pq.read_table(path)
     rows = table["img"].to_pylist()
     rows[3]["bytes"] = rows[3]["bytes"][:500]
@@ -211,14 +211,14 @@ def test_a_corrupted_image_is_an_error_that_names_the_data_set(mirror: Path) -> 
 
 
 def test_images_of_another_size_are_an_error_that_names_the_data_set(mirror: Path) -> None:
-    write(mirror / CIFAR10.repo / TRAIN, list(pictures(3, seed=0, side=28)), range(3))
+    write(mirror / CIFAR10.name / TRAIN, list(pictures(3, seed=0, side=28)), range(3))
     with pytest.raises(UserError, match="uoft-cs/cifar10"):
         Miniature().arrays(mirror)
 
 
 def test_a_missing_column_is_an_error_that_names_it(mirror: Path) -> None:
     for split in (TRAIN, TEST):
-        write(mirror / CIFAR10.repo / split, list(pictures(3, seed=0)), range(3), column="image")
+        write(mirror / CIFAR10.name / split, list(pictures(3, seed=0)), range(3), column="image")
     with pytest.raises(UserError, match="img"):
         Miniature().arrays(mirror)
 
@@ -226,7 +226,7 @@ def test_a_missing_column_is_an_error_that_names_it(mirror: Path) -> None:
 def test_a_changed_file_changes_the_stamp(mirror: Path) -> None:
     before = CIFAR10.stamp(mirror)
     assert CIFAR10.stamp(mirror) == before
-    path = mirror / CIFAR10.repo / TRAIN
+    path = mirror / CIFAR10.name / TRAIN
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert CIFAR10.stamp(mirror) != before
@@ -235,7 +235,7 @@ def test_a_changed_file_changes_the_stamp(mirror: Path) -> None:
 @pytest.mark.parametrize("split", [TRAIN, TEST])
 def test_a_file_of_another_size_changes_the_stamp(mirror: Path, split: str) -> None:
     before = CIFAR10.stamp(mirror)
-    path = mirror / CIFAR10.repo / split
+    path = mirror / CIFAR10.name / split
     status = path.stat()
     path.write_bytes(path.read_bytes() + b"x")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -244,7 +244,7 @@ def test_a_file_of_another_size_changes_the_stamp(mirror: Path, split: str) -> N
 
 def test_a_changed_file_is_decoded_again(mirror: Path) -> None:
     before = Miniature().fingerprint(mirror)
-    write(mirror / CIFAR10.repo / TRAIN, list(pictures(30, seed=9)), [index % 10 for index in range(30)])
+    write(mirror / CIFAR10.name / TRAIN, list(pictures(30, seed=9)), [index % 10 for index in range(30)])
     images = Miniature().arrays(mirror).arrays["train_images"]
     np.testing.assert_array_equal(images, pictures(30, seed=9).transpose(0, 3, 1, 2))
     assert Miniature().fingerprint(mirror) != before
@@ -265,8 +265,8 @@ def stand_in_for_the_hub(
     """Downloads give these files, and then perhaps fail; the SHA-256 that are published are right unless given."""
 
     def download(repo: str, *, repo_type: str, revision: str, allow_patterns: list[str], local_dir: Path | str) -> None:
-        assert (repo, repo_type, revision) == (CIFAR10.repo, "dataset", CIFAR10.revision)
-        assert allow_patterns == list(CIFAR10.files.values())
+        assert (repo, repo_type, revision) == (CIFAR10.name, "dataset", CIFAR10.revision)
+        assert allow_patterns == list(CIFAR10.needs)
         for name, content in files.items():
             path = Path(local_dir, name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -275,7 +275,7 @@ def stand_in_for_the_hub(
             raise error
 
     def dataset_info(_: object, repo: str, *, revision: str, files_metadata: bool) -> SimpleNamespace:
-        assert (repo, revision, files_metadata) == (CIFAR10.repo, CIFAR10.revision, True)
+        assert (repo, revision, files_metadata) == (CIFAR10.name, CIFAR10.revision, True)
         right = {name: sha256(content).hexdigest() for name, content in files.items()}
         sums = right if published is None else published
         lfs = {name: SimpleNamespace(sha256=sums[name]) if name in sums else None for name in files}
@@ -298,7 +298,7 @@ def test_what_is_missing_is_fetched_from_the_hub(tmp_path: Path, monkeypatch: py
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2), ".cache/huggingface/lock": b""}, None)
     Miniature().prepare(tmp_path / "new")
     assert len(Miniature().arrays(tmp_path / "new").arrays["train_labels"]) == 3
-    assert not (tmp_path / "new" / CIFAR10.repo / ".cache").exists()
+    assert not (tmp_path / "new" / CIFAR10.name / ".cache").exists()
 
 
 def test_what_is_there_is_not_fetched(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,18 +311,18 @@ def test_a_failed_download_is_an_error_with_a_way_out_and_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3)}, ConnectionError("no network"))
-    with pytest.raises(UserError, match=r"uoft-cs/cifar10 is neither in .* nor to be had from the hub") as caught:
+    with pytest.raises(UserError, match="cannot be downloaded from the hub") as caught:
         Miniature().prepare(tmp_path / "new")
     assert TRAIN.replace("00000-of-00001", "*") in str(caught.value)
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
 
 
 def test_a_failed_download_leaves_the_files_that_were_there(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (mirror / CIFAR10.repo / TEST).unlink()
+    (mirror / CIFAR10.name / TEST).unlink()
     stand_in_for_the_hub(monkeypatch, {}, ConnectionError("no network"))
     with pytest.raises(UserError, match="uoft-cs/cifar10"):
         Miniature().prepare(mirror)
-    assert (mirror / CIFAR10.repo / TRAIN).is_file()
+    assert (mirror / CIFAR10.name / TRAIN).is_file()
 
 
 def test_what_was_fetched_has_a_manifest_and_can_be_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +371,7 @@ def test_a_mirror_that_was_made_by_hand_has_no_checksums(mirror: Path, tmp_path:
 
 @pytest.mark.parametrize("given", [".", "uoft-cs", "uoft-cs/cifar10"])
 def test_a_copy_of_the_user_s_is_brought(given: str, mirror: Path, tmp_path: Path) -> None:
-    (mirror / CIFAR10.repo / "README.md").write_text("not needed")
+    (mirror / CIFAR10.name / "README.md").write_text("not needed")
     CIFAR10.bring(tmp_path / "new", mirror / given)
     assert CIFAR10.missing(tmp_path / "new") is None
     assert sorted(p.name for p in CIFAR10.place(tmp_path / "new").iterdir()) == [MANIFEST, "plain_text"]
@@ -382,7 +382,7 @@ def test_a_copy_of_the_user_s_is_brought(given: str, mirror: Path, tmp_path: Pat
 
 
 def test_a_copy_without_all_shards_is_not_brought(mirror: Path, tmp_path: Path) -> None:
-    (mirror / CIFAR10.repo / TRAIN).rename(mirror / CIFAR10.repo / "plain_text/train-00000-of-00002.parquet")
+    (mirror / CIFAR10.name / TRAIN).rename(mirror / CIFAR10.name / "plain_text/train-00000-of-00002.parquet")
     with pytest.raises(UserError, match=r"it lacks plain_text/train-\*\.parquet"):
         CIFAR10.bring(tmp_path / "new", mirror)
     assert CIFAR10.missing(tmp_path / "new") is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.data.mirror.source import Archive
+from nacbench.data.mirror.archive import ArchiveFiles
 from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, shapes, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 FETCH = """
 import sys, time, zipfile
 from pathlib import Path
-from nacbench.data.mirror.source import Archive
+from nacbench.data.mirror.archive import ArchiveFiles
 
 members = []
 real = zipfile.ZipFile.extract
@@ -31,13 +31,13 @@ def extract(self, member, *rest):
         time.sleep(60)
 
 zipfile.ZipFile.extract = extract
-Archive(
+ArchiveFiles(
     name="shapes", url=sys.argv[1], sha256=sys.argv[2] or None, inside="Shapes", needs=("*/train/*.off",), size="1 kB"
 ).fetch(Path(sys.argv[3]))
 """
 
 
-def start_fetch(source: Archive, root: Path) -> subprocess.Popen[str]:
+def start_fetch(source: ArchiveFiles, root: Path) -> subprocess.Popen[str]:
     """Fetch in another process, which stops in the middle of unpacking."""
     command = [sys.executable, "-c", FETCH, source.url, source.sha256 or "", str(root)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from nacbench.contracts.task import DataFiles
+from nacbench.data.mirror.archive import ArchiveFiles
+from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
-from nacbench.data.mirror.source import Archive
 from nacbench.errors import UserError
 from tests.data.mirror.archives import (
     JUNK,
@@ -30,9 +31,21 @@ from tests.data.mirror.archives import (
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def test_both_kinds_are_sources_of_data(site: Site) -> None:
-    sources: list[DataFiles] = [served(site, b""), LOCAL]
-    assert [source.place(Path("root")) for source in sources] == [Path("root/shapes"), Path("root/photos")]
+HUB = HubFiles(name="owner/set", revision="0", splits={"train": "train-*.parquet"})
+
+
+def test_every_kind_keeps_the_contract_and_says_the_same_of_what_is_missing(site: Site, root: Path) -> None:
+    kinds: list[DataFiles] = [served(site, b""), LOCAL, HUB]
+    names, needs = ["shapes", "photos", "owner/set"], ["*/train/*.off", "list.txt", "train-*.parquet"]
+    assert [files.place(root) for files in kinds] == [root / name for name in names]
+    for files, name, need in zip(kinds, names, needs, strict=True):
+        reason = files.missing(root)
+        assert reason is not None
+        assert reason.startswith(f"{name} is not in {root} (0 files match {need}); ")
+        assert reason.endswith(", or name a mirror with --data-root or NACBENCH_DATA")
+        with pytest.raises(UserError) as caught:
+            files.verify(root)
+        assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred, partial(tarred, compression=""), partial(tarred, compression="xz")])
@@ -110,7 +123,7 @@ def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site:
 def test_a_download_that_breaks_off_is_not_taken(known: bool, site: Site, root: Path) -> None:
     source = served(site, tarred(MESHES, ""), known=known)
     site.cut = 3000
-    with pytest.raises(UserError, match=r"shapes is neither in .* nor to be had from http.*nacbench data import"):
+    with pytest.raises(UserError, match=r"shapes is not .*cannot be downloaded from http.*nacbench data import"):
         source.fetch(root)
     assert source.missing(root) is not None
     site.cut = None
@@ -147,14 +160,14 @@ def test_a_mirror_that_cannot_be_written_is_an_error_that_names_it(site: Site, t
 
 
 @pytest.fixture
-def fetched(site: Site, root: Path) -> Archive:
+def fetched(site: Site, root: Path) -> ArchiveFiles:
     """A source whose data is in the mirror."""
     source = served(site, zipped(MESHES))
     source.fetch(root)
     return source
 
 
-def test_a_flipped_byte_is_found_and_named(fetched: Archive, root: Path) -> None:
+def test_a_flipped_byte_is_found_and_named(fetched: ArchiveFiles, root: Path) -> None:
     file = fetched.place(root) / "b/test/b_1.off"
     content = bytearray(file.read_bytes())
     content[7] ^= 1
@@ -163,7 +176,7 @@ def test_a_flipped_byte_is_found_and_named(fetched: Archive, root: Path) -> None
         fetched.verify(root)
 
 
-def test_a_file_of_another_size_or_none_is_found_and_named(fetched: Archive, root: Path) -> None:
+def test_a_file_of_another_size_or_none_is_found_and_named(fetched: ArchiveFiles, root: Path) -> None:
     file = fetched.place(root) / "a/test/a_0.off"
     file.write_bytes(b"short")
     with pytest.raises(UserError, match=f"{file} has 5 bytes, not"):
@@ -173,7 +186,7 @@ def test_a_file_of_another_size_or_none_is_found_and_named(fetched: Archive, roo
         fetched.verify(root)
 
 
-def test_files_that_were_added_are_mentioned(fetched: Archive, root: Path) -> None:
+def test_files_that_were_added_are_mentioned(fetched: ArchiveFiles, root: Path) -> None:
     (fetched.place(root) / "a/train/mine.off").write_text("OFF")
     assert "not in the manifest: 1 file, such as" in fetched.verify(root)
 
@@ -189,7 +202,7 @@ def test_what_is_missing_cannot_be_verified(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"files": {"a": 1}})])
-def test_a_broken_manifest_is_named(content: str, fetched: Archive, root: Path) -> None:
+def test_a_broken_manifest_is_named(content: str, fetched: ArchiveFiles, root: Path) -> None:
     (fetched.place(root) / MANIFEST).write_text(content)
     with pytest.raises(UserError, match=r"\.nacbench\.json cannot be read"):
         fetched.verify(root)

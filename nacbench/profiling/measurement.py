@@ -16,10 +16,10 @@ import torch
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import Network
-from nacbench.profiling.cost import backward_flops, count_parameters, forward_flops
+from nacbench.profiling.counting import backward_flops, count_parameters, forward_flops
 from nacbench.profiling.energy import energy_meter
-from nacbench.profiling.memory import peak_during
-from nacbench.profiling.speed import Timing, time_side_by_side
+from nacbench.profiling.peak_memory import peak_during
+from nacbench.profiling.timing import Timing, time_side_by_side
 
 if TYPE_CHECKING:
     from torch.optim.swa_utils import AveragedModel

@@ -1,0 +1,135 @@
+"""Archives that anybody may download: fetched, checked and unpacked into the mirror."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from nacbench.code_digest import short_digest
+from nacbench.data.mirror.data_files import FolderFiles
+from nacbench.data.mirror.intake import move_content, opened
+from nacbench.data.mirror.manifest import CHUNK, sum_of
+from nacbench.data.mirror.places import cache_folder
+from nacbench.errors import UserError
+from nacbench.files import utc_now, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveFiles(FolderFiles):
+    """A zip or tar that anybody may download.
+
+    Where its makers publish no checksum, that of the first one that proved to be the right data is kept beside the
+    place (``.NAME.sha256.json``) and required from then on, even after the place was deleted.
+
+    Attributes:
+        sha256: of the archive, as its makers publish it; None: they do not.
+        inside: the archive's folder that becomes the place; empty: its top.
+        size: of the download, for people.
+    """
+
+    sha256: str | None
+    size: str
+    inside: str = ""
+
+    uncompared: ClassVar[str] = ", not compared with the archive of their makers"
+
+    def __str__(self) -> str:
+        return self.url
+
+    def _way(self, data_root: Path) -> str:
+        terms = f", {self.terms}" if self.terms else ""
+        return (
+            f"fetch it ({self.size}{terms}) with 'nacbench data fetch TASK' where there is a network, import "
+            f"{self.url} with 'nacbench data import TASK FILE'"
+        )
+
+    def _inside(self) -> Sequence[str]:
+        return tuple(filter(None, (self.inside, self.name)))
+
+    def _import(self, data_root: Path, path: Path) -> None:
+        if path.is_file():
+            self._unpack(data_root, path, "when it was imported")
+        else:
+            super()._import(data_root, path)
+
+    def _download(self, data_root: Path) -> None:
+        """Download and unpack it; a download that is whole is not repeated."""
+        place = self.place(data_root)
+        self._refuse_occupied(place)
+        folder = cache_folder() / ".downloads" / f"{self.name}-{short_digest(str(place).encode())}"
+        file = self._retrieve(data_root, folder)
+        try:
+            self._unpack(data_root, file, "at the first download")
+        except UserError:
+            shutil.rmtree(folder, ignore_errors=True)  # otherwise the same broken one would be taken next time
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _retrieve(self, data_root: Path, folder: Path) -> Path:
+        """The archive, whole and with the expected checksum if one is known."""
+        import pooch
+
+        pooch.get_logger().setLevel("WARNING")
+        known = self.sha256 or self._trusted(data_root)
+        try:
+            downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK)
+            file = pooch.retrieve(self.url, known, fname="archive", path=folder, downloader=downloader)
+        except ValueError as error:
+            found = str(error).partition(" but got ")[2].partition(".")[0]
+            if not (known and found):
+                raise
+            raise self._unexpected(data_root, self.url, found, known) from error
+        except OSError as error:
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            reason = error.strerror or (f"HTTP status {status}" if status else type(error).__name__)
+            way = "download it where you can and use 'nacbench data import TASK FILE'"
+            raise self._unreachable(data_root, self.url, reason, way) from error
+        return Path(file)
+
+    def _unpack(self, data_root: Path, file: Path, when: str) -> None:
+        """Check an archive and let its content appear in the mirror."""
+        found = sum_of(file).sha256
+        expected = self.sha256 or self._trusted(data_root)
+        if expected and expected != found:
+            raise self._unexpected(data_root, file, found, expected)
+        basis = (
+            "from an archive with the SHA-256 that its makers publish"
+            if self.sha256
+            else f"trusted on first use: the makers publish no checksum, the archive's was taken {when}"
+        )
+
+        def fill(aside: Path) -> None:
+            with opened(file, self.place(data_root)) as content:
+                move_content(self._located(content, file), aside)
+            if expected is None:
+                write_json(self._trust_file(data_root), {"url": self.url, "sha256": found, "date": utc_now()})
+
+        self._appear(data_root, fill, sha256=found, basis=basis)
+
+    def _trust_file(self, data_root: Path) -> Path:
+        place = self.place(data_root)
+        return place.with_name(f".{place.name}.sha256.json")
+
+    def _trusted(self, data_root: Path) -> str | None:
+        """The checksum of the first archive from this address."""
+        file = self._trust_file(data_root)
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            return str(content["sha256"]) if content["url"] == self.url else None
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file} cannot be read ({error}); delete it to trust the next download") from error
+
+    def _unexpected(self, data_root: Path, archive: str | Path, found: str, expected: str) -> UserError:
+        if self.sha256:
+            return UserError(
+                f"{archive} has the SHA-256 {found}, but its makers publish {expected}; get it again from {self.url}"
+            )
+        return UserError(
+            f"{archive} has the SHA-256 {found}, but the first one had {expected}; if its makers have changed it and "
+            f"you trust them, delete {self._trust_file(data_root)}"
+        )

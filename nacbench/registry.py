@@ -192,6 +192,8 @@ def get_model(name: str) -> type[Model]:
 def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, the model or both that it defines, under the file's name.
 
+    It can import modules that lie beside it, wherever the process was started.
+
     Raises:
         UserError: if the file is missing, fails to import, or defines neither.
     """
@@ -204,6 +206,9 @@ def load_plugin_file(path: Path) -> None:
         raise UserError(f"plug-in file {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)  # last: a yaml.py beside it must not be imported for the library
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -47,6 +47,7 @@ WITHOUT_TORCH = (
     "errors",
     "seeds",
     "text",
+    "shadowing",
     "files",
     "statistics",
     "code_digest",
@@ -54,6 +55,7 @@ WITHOUT_TORCH = (
     "recording",
     "reporting",
     "sweep",
+    "api",
 )
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 

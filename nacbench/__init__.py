@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nacbench.registry import get_model, get_task
     from nacbench.running.runner import Outcome
     from nacbench.seeds import seed_for
+    from nacbench.training.interrupt import Interrupted
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ _PUBLIC: dict[str, str] = {
     "Outcome": "nacbench.running.runner",
     "RunRecord": "nacbench.recording.record",
     "TrainedRun": "nacbench.inspection.trained",
+    "Interrupted": "nacbench.training.interrupt",
     # what a plug-in must be, and what passes between task and model
     "Plugin": "nacbench.contracts.plugin",
     "AnyTask": "nacbench.contracts.task",
@@ -136,6 +138,7 @@ __all__ = [
     "ImageAugment",
     "ImageRecipe",
     "ImageTask",
+    "Interrupted",
     "ListOpsTask",
     "LiveTask",
     "LocalFiles",

@@ -96,6 +96,16 @@ def test_a_single_file_brings_a_baseline(tmp_path: Path) -> None:
     assert "digits · my-baseline" in done.stdout
 
 
+def test_a_single_file_can_import_what_lies_beside_it_wherever_one_stands(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "my_baseline.py").write_text(f"import my_helper\n{BASELINE}")
+    (tmp_path / "there" / "my_helper.py").write_text("")
+    (tmp_path / "there" / "yaml.py").write_text("raise SystemExit('the file was imported for the library')\n")
+    done = nacbench(sys.executable, "models", "--plugin", "there/my_baseline.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "my-baseline" in done.stdout
+
+
 def test_check_finds_what_a_single_file_does_wrong(tmp_path: Path) -> None:
     (tmp_path / "my_baseline.py").write_text(BASELINE)
     done = nacbench(sys.executable, "check", "my-baseline", "--plugin", "my_baseline.py", cwd=tmp_path)

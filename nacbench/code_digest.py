@@ -137,8 +137,8 @@ def _content(file: Path) -> bytes:
 def _read(file: Path) -> Meaning:
     try:
         return meaning_of(_content(file))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file} cannot be read as Python: {error}") from error
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @cache

@@ -184,12 +184,12 @@ def load_plugin_file(path: Path) -> None:
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
-    _open_folder(path.resolve())
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")
+    _open_folder(path.resolve())
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
@@ -207,7 +207,11 @@ _FOLDERS: list[Path] = []  # that plug-in files were loaded from
 
 def plugin_folders() -> tuple[Path, ...]:
     """Folders whose modules plug-in files may import: where they lie, and the working folder if Python looks there."""
-    return (*_FOLDERS, *(Path.cwd() for entry in sys.path[:1] if entry in ("", str(Path.cwd()))))
+    try:
+        working = Path.cwd()
+    except OSError:  # it was deleted
+        return tuple(_FOLDERS)
+    return (*_FOLDERS, working) if {"", str(working)} & set(sys.path) else tuple(_FOLDERS)
 
 
 def _open_folder(file: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from nacbench.code_digest import (
     NO_OWN_CODE,
+    ROOT,
     OwnCode,
     code_digest,
     engine_files,
@@ -78,10 +79,10 @@ def _first_files(cls: type[Plugin], own: OwnCode) -> tuple[Path, ...]:
     """Files of the classes that a plug-in inherits from, its own among them, and of the entry point that names it."""
     modules = [base.__module__ for base in cls.__mro__] + _entry_modules(cls)
     files = {file for module in modules for file in files_of(module, own)}
-    if not files_of(cls.__module__, own):  # of ``--plugin``: its module's name is not its file's
-        file = sys.modules[cls.__module__].__file__
-        assert file is not None
-        files.add(Path(file).resolve())
+    file = sys.modules[cls.__module__].__file__
+    assert file is not None
+    path = Path(file)  # that of ``--plugin`` is not where its module's name would lead to
+    files.add(path if path.is_relative_to(ROOT) else path.resolve())
     return tuple(sorted(files))
 
 

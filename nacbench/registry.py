@@ -176,7 +176,7 @@ def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, the model or both that it defines, under the file's name.
 
     Modules beside the file can be imported by their own names, now and later; what is installed goes before them. They
-    count for the ids of runs. Data files beside it do not, as nobody knows which are read.
+    count for the ids of runs. Data files beside it do not, as which of them are read is unknown.
 
     Raises:
         UserError: if the file is missing, fails to import, defines neither, or would get a module of the same name
@@ -206,7 +206,7 @@ _FOLDERS: list[Path] = []  # that plug-in files were loaded from
 
 
 def plugin_folders() -> tuple[Path, ...]:
-    """Folders whose modules plug-in files may import: where they lie, and the working folder if Python looks there."""
+    """Return the folders whose modules plug-in files may import: their own, and the working folder if on the path."""
     try:
         working = Path.cwd()
     except OSError:  # it was deleted
@@ -225,7 +225,7 @@ def _open_folder(file: Path) -> None:
 
 
 def _refuse_another_s_modules(file: Path) -> None:
-    """Python keeps one module of a name, so that a second plug-in would silently get the first one's."""
+    """Refuse a file whose helper has the name of another folder's: Python would silently use the other one."""
     folder = file.parent
     others = {place for place in plugin_folders() if place != folder}
     for importer in [file, *imported_by([file], OwnCode((folder,)))]:

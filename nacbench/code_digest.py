@@ -52,12 +52,12 @@ NO_OWN_CODE = OwnCode()
 
 
 def short_digest(content: bytes) -> str:
-    """The first twelve hexadecimal digits of a SHA-256."""
+    """Return the first twelve hexadecimal digits of a SHA-256."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def code_digest(files: Iterable[Path], own: OwnCode = NO_OWN_CODE) -> str:
-    """Twelve hexadecimal digits over what these files compute; their names and their order do not count.
+    """Return twelve hexadecimal digits over what these files compute; their names and order do not count.
 
     Raises:
         UserError: if a file cannot be read as Python.
@@ -67,7 +67,7 @@ def code_digest(files: Iterable[Path], own: OwnCode = NO_OWN_CODE) -> str:
 
 
 def imported_by(files: Sequence[Path], own: OwnCode = NO_OWN_CODE) -> list[Path]:
-    """Files that these import, those that they import, and so on, as far as numbers can depend on them, sorted.
+    """Return the files that these import, directly or not, as far as numbers can depend on them, sorted.
 
     Imports in functions count, and modules that are imported by a name that is written down. Of a package in a
     package, the ``__init__.py`` of both are imported.
@@ -84,22 +84,22 @@ def imported_by(files: Sequence[Path], own: OwnCode = NO_OWN_CODE) -> list[Path]
 
 
 def files_of(module: str, own: OwnCode = NO_OWN_CODE) -> list[Path]:
-    """The files that are run to import a module, as far as numbers can depend on them; none if it is not our own."""
+    """Return the files that importing a module runs, as far as numbers can depend on them; none for code of others."""
     return [file for file in _find_absolute(module, own).files if _is_followed(file)]
 
 
 def engine_files() -> list[Path]:
-    """The files that count for every run."""
+    """Return the files that count for every run."""
     return [file for part in ENGINE for file in _python_files(ROOT / part)]
 
 
 def names_imported_by(file: Path) -> set[str]:
-    """Top-level names of the modules that a file imports, at whatever depth."""
+    """Return the top-level names of the modules that a file imports, also inside functions."""
     return {name.partition(".")[0] for name in _read(file).reaches} - {""}
 
 
 def place_of(name: str) -> Path | None:
-    """The folder in which Python finds a top-level module; None if it finds none, or knows it without a folder."""
+    """Return the folder in which Python finds a top-level module; None for one without a folder or not installed."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):  # of a module that is loaded, and says nothing of itself
@@ -137,13 +137,13 @@ def _content(file: Path) -> bytes:
 def _read(file: Path) -> Meaning:
     try:
         return meaning_of(_content(file))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file} cannot be read as Python: {error}") from error
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @cache
 def _part_of_nacbench(file: Path) -> str | None:
-    """A file's path below the package, None if it lies outside."""
+    """Return a file's path below the package, None if it lies outside."""
     return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else None
 
 
@@ -162,7 +162,7 @@ def _within(part: str, folders: tuple[str, ...]) -> bool:
 
 
 def _module_of(file: Path, own: OwnCode) -> str:
-    """A file's dotted name below the folder that it is imported from, without ``__init__``."""
+    """Return a file's dotted name below the folder that it is imported from, without ``__init__``."""
     for folder in (ROOT.parent, *own.folders):
         if file.is_relative_to(folder):
             parts = file.relative_to(folder).with_suffix("").parts
@@ -171,7 +171,7 @@ def _module_of(file: Path, own: OwnCode) -> str:
 
 
 def _find(name: str, importer: Path, own: OwnCode) -> _Found:
-    """What a dotted name leads to that is nacbench's or the plug-in's own; nothing for code of others."""
+    """Find the files behind a dotted name, if they are nacbench's or the plug-in's own; nothing for code of others."""
     if name.startswith("."):
         package = _module_of(importer, own).split(".")
         level = len(name) - len(name.lstrip("."))
@@ -193,7 +193,7 @@ def _find_absolute(name: str, own: OwnCode) -> _Found:
 
 
 def _walk(place: Path, parts: Sequence[str]) -> _Found:
-    """Go along a dotted name as far as there are modules."""
+    """Follow a dotted name as far as there are modules."""
     files: list[Path] = []
     for number, part in enumerate(parts):
         place = place / part
@@ -209,7 +209,7 @@ def _walk(place: Path, parts: Sequence[str]) -> _Found:
 
 @cache
 def _public_names() -> dict[str, str]:
-    """The table of the public face: by name, the module that defines it."""
+    """Read the table of the public face: by name, the module that defines it."""
     for node in ast.parse(_content(ROOT / "__init__.py")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == "_PUBLIC" for target in targets):
@@ -229,7 +229,7 @@ def _rendered(file: Path, own: OwnCode) -> str:
 
 
 def _meaning_of_name(name: str, importer: Path, own: OwnCode) -> str:
-    """What an imported name stands for: code of others by its dotted name, our own by what it computes.
+    """Return what an imported name stands for: code of others by its dotted name, our own by what it computes.
 
     Where our own lies does not count: a module may move. Its name alone would not do, as two modules may have
     functions of one name; so there is a digest of the definition beside it, unless it lies where nothing decides a
@@ -245,7 +245,7 @@ def _meaning_of_name(name: str, importer: Path, own: OwnCode) -> str:
 
 @cache
 def _definition_digest(file: Path, name: str, own: OwnCode) -> str:
-    """Of what defines a name in a module, or of the whole module; of what that imports, the names alone count."""
+    """Digest what defines a name in a module, or the whole module; of what that imports, only the names count."""
     meaning = _read(file)
     defined = meaning.definition(name)
     if defined is None and name in meaning.imports:  # it only passes on what another module defines

@@ -60,7 +60,7 @@ class Meaning:
         return "".join(statement.text for statement in self.statements)
 
     def definition(self, name: str) -> str | None:
-        """What makes a name of this module, with what that uses of the module; None if nothing in it does."""
+        """Return the text that defines a name of this module, with what that uses of it; None if nothing defines it."""
         needed, taken = {name}, set[int]()
         while True:
             more = [
@@ -78,7 +78,7 @@ class Meaning:
 
 @cache
 def meaning_of(code: bytes) -> Meaning:
-    """What a file with this content computes.
+    """Read what a file with this content computes.
 
     Raises:
         SyntaxError: if it is not Python; ValueError on null bytes.
@@ -142,12 +142,12 @@ class _Names:
 
 
 def _is_builtin(name: str) -> bool:
-    """Whether Python itself has this name; what notebooks add to the builtins does not count."""
+    """Return whether Python itself has this name; what notebooks add to the builtins does not count."""
     return isinstance(getattr(builtins, name, None), type | BuiltinFunctionType)
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
-    """Names that a node binds by a text of its own: functions, arguments, exceptions, patterns, type parameters."""
+    """Yield the names that a node binds as text: functions, arguments, exceptions, patterns, type parameters."""
     if isinstance(node, ast.arg):
         yield node.arg
     elif isinstance(node, ast.MatchMapping):
@@ -160,7 +160,7 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """The names that an import binds, each with the dotted name of what it stands for; ``*`` with its module."""
+    """Yield the names that an import binds, each with the dotted name that it stands for; ``*`` with its module."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             top = alias.name.partition(".")[0]
@@ -190,14 +190,14 @@ class _Writer:
         self.reached: set[str] = set()
 
     def statement(self, node: ast.stmt) -> Statement:
-        """A statement of the module."""
+        """Write a statement of the module."""
         self._out, self._mentions, self._binds = [], set(), set()
         self._write(node)
         own = {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else self._binds
         return Statement("".join(self._out), frozenset(own), frozenset(self._mentions))
 
     def computing(self, body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-        """The statements of a block that compute something."""
+        """Yield the statements of a block that compute something."""
         for node in body:
             if isinstance(node, ast.Pass):
                 continue
@@ -222,7 +222,7 @@ class _Writer:
             self._fields(node)
 
     def _fields(self, node: ast.AST) -> None:
-        """The class's name, and the fields that are there and compute something."""
+        """Write the class's name, and the fields that are set and compute something."""
         out = self._out
         kind = type(node)
         out.append(f"{kind.__name__}(")
@@ -270,7 +270,7 @@ class _Writer:
         self._out.append(f"Name({name!a})")
 
     def _attribute(self, node: ast.Attribute) -> None:
-        """Of something imported: the dotted name of the attribute, as if that had been imported."""
+        """Write an attribute of something imported by its dotted name, as if it had been imported itself."""
         base: ast.expr = node
         attributes: list[str] = []
         while isinstance(base, ast.Attribute):
@@ -285,7 +285,7 @@ class _Writer:
         self._fields(node)
 
     def _origin_of(self, node: ast.expr) -> str:
-        """The dotted name of what a function stands for."""
+        """Return the dotted name of what a function stands for."""
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -310,7 +310,7 @@ class _Writer:
         self._fields(ast.Raise(exc=raised))
 
     def _annotated(self, node: ast.AnnAssign) -> None:
-        """A variable with its annotation is one without; a dataclass's field is not a class variable."""
+        """Write a variable as if it had no annotation; keep a dataclass's field apart from a class variable."""
         mark = _mark_of(node.annotation) if self._in_class else "ClassVar"
         if mark == "ClassVar" and node.value is not None:
             self._fields(ast.Assign(targets=[node.target], value=node.value))
@@ -332,7 +332,7 @@ class _Writer:
         self._in_class = outside
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        """As an assignment, for the names that may stand for something else, too."""
+        """Write an import as an assignment, for the names that may stand for something else."""
         for name, origin in imported(node):
             if name not in self._names.standing:
                 self._binds.add(name)
@@ -340,7 +340,7 @@ class _Writer:
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:
-    """Modules whose name is in an import; a module is run though nothing of it is used."""
+    """Yield the modules named in an import; a module runs even if nothing of it is used."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -348,7 +348,7 @@ def _modules_of(node: ast.AST) -> Iterator[str]:
 
 
 def _mark_of(annotation: ast.expr) -> str:
-    """``ClassVar`` and the like if an annotation is one, else nothing."""
+    """Return ``ClassVar`` or the like if an annotation is one, otherwise an empty text."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):  # written as text
         return next((mark for mark in _NO_FIELD if mark in annotation.value.partition("[")[0]), "")
     outer = annotation.value if isinstance(annotation, ast.Subscript) else annotation

@@ -222,7 +222,7 @@ def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, model and protocol that it defines, under the file's name.
 
     Modules beside the file can be imported by their own names, now and later; what is installed goes before them. They
-    count for the ids of runs. Data files beside it do not, as nobody knows which are read.
+    count for the ids of runs. Data files beside it do not, as which of them are read is unknown.
 
     Raises:
         UserError: if the file is missing, fails to import, defines none of them, or would get a module of the same
@@ -230,12 +230,12 @@ def load_plugin_file(path: Path) -> None:
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
-    _open_folder(path.resolve())
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")
+    _open_folder(path.resolve())
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
@@ -255,8 +255,12 @@ _FOLDERS: list[Path] = []  # that plug-in files were loaded from
 
 
 def plugin_folders() -> tuple[Path, ...]:
-    """Folders whose modules plug-in files may import: where they lie, and the working folder if Python looks there."""
-    return (*_FOLDERS, *(Path.cwd() for entry in sys.path[:1] if entry in ("", str(Path.cwd()))))
+    """Return the folders whose modules plug-in files may import: their own, and the working folder if on the path."""
+    try:
+        working = Path.cwd()
+    except OSError:  # it was deleted
+        return tuple(_FOLDERS)
+    return (*_FOLDERS, working) if {"", str(working)} & set(sys.path) else tuple(_FOLDERS)
 
 
 def _open_folder(file: Path) -> None:
@@ -270,7 +274,7 @@ def _open_folder(file: Path) -> None:
 
 
 def _refuse_another_s_modules(file: Path) -> None:
-    """Python keeps one module of a name, so that a second plug-in would silently get the first one's."""
+    """Refuse a file whose helper has the name of another folder's: Python would silently use the other one."""
     folder = file.parent
     others = {place for place in plugin_folders() if place != folder}
     for importer in [file, *imported_by([file], OwnCode((folder,)))]:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from nacbench.code_digest import (
     NO_OWN_CODE,
+    ROOT,
     OwnCode,
     code_digest,
     engine_files,
@@ -24,12 +25,12 @@ LIBRARIES = {"site-packages", "dist-packages"}  # folders in which code of many 
 
 @cache
 def engine_digest() -> str:
-    """Of the code that every run is computed by."""
+    """Digest the code that every run is computed by."""
     return code_digest(engine_files())
 
 
 def plugin_digest(cls: type[Plugin]) -> str:
-    """Of a task's or model's own code, with what it imports; of what it is made from, too.
+    """Digest a task's or model's own code with what it imports, and with the plug-in that it is made from.
 
     Of nacbench's own code that is imported, the folders count that `nacbench.code_digest` names. For a plug-in from
     outside, modules count that it imports from beside its file or from its own distribution. What a plug-in reads from
@@ -42,7 +43,7 @@ def plugin_digest(cls: type[Plugin]) -> str:
 
 
 def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:
-    """The files that a plug-in's digest is of, sorted, and where those lie that are its own."""
+    """Return the files that a plug-in's digest covers, sorted, and where those lie that are its own."""
     own = _own_code(cls)
     return _all_files(_first_files(cls, own), own), own
 
@@ -58,7 +59,7 @@ def _digest_of(files: tuple[Path, ...], own: OwnCode) -> str:
 
 
 def _own_code(cls: type[Plugin]) -> OwnCode:
-    """Where a plug-in's own code lies."""
+    """Find where a plug-in's own code lies."""
     top = cls.__module__.partition(".")[0]
     place = place_of(top)
     if top == "nacbench" or place is None:
@@ -69,24 +70,24 @@ def _own_code(cls: type[Plugin]) -> OwnCode:
 
 
 def _packages_of(distribution: Distribution | None) -> set[str]:
-    """Top-level packages and modules that a distribution brings."""
+    """Return the top-level packages and modules that a distribution brings."""
     files = distribution.files if distribution else None
     return {PurePosixPath(file.parts[0]).stem for file in files or () if file.suffix == ".py"}
 
 
 def _first_files(cls: type[Plugin], own: OwnCode) -> tuple[Path, ...]:
-    """Files of the classes that a plug-in inherits from, its own among them, and of the entry point that names it."""
+    """Return the files of a plug-in's class, of its base classes, and of the entry point that names it."""
     modules = [base.__module__ for base in cls.__mro__] + _entry_modules(cls)
     files = {file for module in modules for file in files_of(module, own)}
-    if not files_of(cls.__module__, own):  # of ``--plugin``: its module's name is not its file's
-        file = sys.modules[cls.__module__].__file__
-        assert file is not None
-        files.add(Path(file).resolve())
+    file = sys.modules[cls.__module__].__file__
+    assert file is not None
+    path = Path(file)  # that of ``--plugin`` is not where its module's name would lead to
+    files.add(path if path.is_relative_to(ROOT) else path.resolve())
     return tuple(sorted(files))
 
 
 def _entry_modules(cls: type[Plugin]) -> list[str]:
-    """Modules by whose name a distribution offers this plug-in, which may have made it with the help of others."""
+    """Return the modules whose entry points are this plug-in; another one may define its class."""
     top = cls.__module__.partition(".")[0]
     distribution = distribution_of(top) if top != "nacbench" else None
     points = distribution.entry_points if distribution else []

@@ -123,6 +123,15 @@ def test_two_plugins_with_helpers_of_one_name_are_refused_in_a_line_that_names_b
     assert str(one.parent) in line
 
 
+def test_a_helper_in_the_working_folder_is_not_taken_for_one_beside_the_file(tmp_path: Path) -> None:
+    file = write_plugin(tmp_path / "plugins", "flat")
+    (tmp_path / "my_helpers.py").write_text(HELPER.replace("8", "9"))
+    done = nacbench(tmp_path, "tasks", "--plugin", str(file), more_path=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"'my_helpers', which lies beside it and in {tmp_path}" in done.stderr
+
+
 def test_two_plugins_of_one_folder_share_a_helper(tmp_path: Path) -> None:
     one, other = write_plugin(tmp_path / "plugins", "first"), write_plugin(tmp_path / "plugins", "second")
     done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))

@@ -19,7 +19,7 @@ Check = Callable[[Any, Path], None]
 
 
 def task_is_described(cls: type[AnyTask], data_root: Path) -> None:
-    """It says what it is: title, modality, classes, metric, version, protocol, licence, citation, provenance, recipes."""
+    """It says its title, modality, classes, metric, version, protocol, licence, citation, provenance and recipes."""
     for name in ("title", "modality", "metric", "protocol", "licence", "citation", "provenance"):
         value = getattr(cls, name, None)
         assert isinstance(value, str) and value, f"{name} is {value!r}, and should be text"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
     from nacbench.contracts.spec import Batch, TaskSpec, Tokens
     from nacbench.contracts.task import (
+        SCALES,
         AnyTask,
         DataFiles,
         Evaluation,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nacbench.data.classification import classification_loss, classification_scores
     from nacbench.data.images.recipe import ImageAugment, ImageRecipe
     from nacbench.data.images.task import HubImageTask, ImageTask
-    from nacbench.data.live import Classification, Preparation
+    from nacbench.data.live import Classification, Preparation, Split, score
     from nacbench.data.mirror.archive import ArchiveFiles
     from nacbench.data.mirror.cache import Arrays, cached_arrays, fingerprint
     from nacbench.data.mirror.data_files import LocalFiles
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from nacbench.data.sequences.listops_task import ListOpsTask
     from nacbench.data.sequences.task import SequenceTask
     from nacbench.errors import UserError
-    from nacbench.inspection.trained import TrainedRun
+    from nacbench.inspection.trained import TrainedRun, load_smaller
     from nacbench.protocols.corrupted import CorruptedTask
     from nacbench.protocols.lowshot import LowShot, LowShotTask
     from nacbench.protocols.recipe import AdaptRecipe
@@ -60,6 +61,7 @@ _PUBLIC: dict[str, str] = {
     "Outcome": "nacbench.running.runner",
     "RunRecord": "nacbench.recording.record",
     "TrainedRun": "nacbench.inspection.trained",
+    "load_smaller": "nacbench.inspection.trained",
     "Interrupted": "nacbench.training.interrupt",
     # what a plug-in must be, and what passes between task and model
     "Plugin": "nacbench.contracts.plugin",
@@ -79,6 +81,7 @@ _PUBLIC: dict[str, str] = {
     "Evaluation": "nacbench.contracts.task",
     "ScoredTask": "nacbench.contracts.task",
     "LiveTask": "nacbench.contracts.task",
+    "SCALES": "nacbench.contracts.task",
     "Settings": "nacbench.contracts.recipe",
     "Recipe": "nacbench.contracts.recipe",
     "Count": "nacbench.contracts.plugin",
@@ -109,6 +112,8 @@ _PUBLIC: dict[str, str] = {
     "fingerprint": "nacbench.data.mirror.cache",
     "Preparation": "nacbench.data.live",
     "Classification": "nacbench.data.live",
+    "Split": "nacbench.data.live",
+    "score": "nacbench.data.live",
     "LowShot": "nacbench.protocols.lowshot",
     "classification_loss": "nacbench.data.classification",
     "classification_scores": "nacbench.data.classification",
@@ -120,6 +125,7 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = [
+    "SCALES",
     "AdaptRecipe",
     "AnyTask",
     "ArchiveFiles",
@@ -162,6 +168,7 @@ __all__ = [
     "SentenceImageTask",
     "SequenceTask",
     "Settings",
+    "Split",
     "Task",
     "TaskSpec",
     "Tokens",
@@ -176,10 +183,12 @@ __all__ = [
     "get_model",
     "get_task",
     "load",
+    "load_smaller",
     "product",
     "records",
     "report",
     "run",
+    "score",
     "seed_for",
 ]
 

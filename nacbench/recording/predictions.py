@@ -141,21 +141,21 @@ def _differing_rows(old: Any, new: Any) -> dict[str, int]:
     for name in old.column_names:
         if name not in new.column_names:
             found[name] = len(old)
-        elif count := _unlike(_values(old.column(name)), _values(new.column(name))):
+        elif count := _count_differing(_values(old.column(name)), _values(new.column(name))):
             found[name] = count
     return found
 
 
-def _unlike(first: np.ndarray, second: np.ndarray) -> int:
+def _count_differing(first: np.ndarray, second: np.ndarray) -> int:
     """Return the number of rows in which two columns differ. NaN, which stands for null, equals NaN."""
     import numpy as np
 
     if first.shape != second.shape:
         return len(first)
-    unlike = first != second
+    differs = first != second
     if first.dtype.kind == second.dtype.kind == "f":
-        unlike &= ~(np.isnan(first) & np.isnan(second))
-    return int(unlike.reshape(len(first), -1).any(axis=1).sum())
+        differs &= ~(np.isnan(first) & np.isnan(second))
+    return int(differs.reshape(len(first), -1).any(axis=1).sum())
 
 
 def _values(column: Any) -> np.ndarray:

@@ -248,9 +248,7 @@ def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]"])
-def test_a_broken_record_is_set_aside_and_the_run_computed_again(
-    tmp_path: Path, outcome: Outcome, content: str
-) -> None:
+def test_a_broken_record_is_set_aside_and_computed_again(tmp_path: Path, outcome: Outcome, content: str) -> None:
     folder = run_folder(tmp_path, "digits", "nac", outcome.record.run_id)
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(content)
@@ -275,9 +273,7 @@ def test_a_record_has_the_digests_of_its_files(outcome: Outcome) -> None:
         assert hashlib.sha256((outcome.folder / name).read_bytes()).hexdigest() == digest
 
 
-def test_a_process_that_was_taken_over_stops_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_was_taken_over_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check, left = Claim.check, [6]
 
     def taken_over_in_between(self: Claim) -> None:

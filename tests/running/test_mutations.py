@@ -224,12 +224,12 @@ def test_every_run_reaches_the_engine_its_task_and_its_model(reached: Mapping[st
     assert "nacbench.data.images.corruptions" in reached["ood"]
 
 
-def test_what_is_said_to_decide_nothing_is_reached(reached: Mapping[str, list[str]]) -> None:
+def test_modules_listed_as_irrelevant_are_reached(reached: Mapping[str, list[str]]) -> None:
     everything = {module for modules in reached.values() for module in modules}
     assert {*DECIDES_NOTHING, *NAMES_ONLY} <= everything
 
 
-def test_a_changed_operator_changes_the_id_just_where_it_decides_a_number(
+def test_a_changed_operator_changes_the_id_exactly_in_modules_that_count(
     reached: Mapping[str, list[str]], with_code: Callable[[Mapping[Path, bytes]], dict[str, str]]
 ) -> None:
     before = with_code({})
@@ -249,7 +249,7 @@ def test_a_changed_operator_changes_the_id_just_where_it_decides_a_number(
     assert tried > 100
 
 
-def test_words_of_errors_and_forms_of_imports_change_no_id(
+def test_texts_of_errors_and_forms_of_imports_change_no_id(
     reached: Mapping[str, list[str]], with_code: Callable[[Mapping[Path, bytes]], dict[str, str]]
 ) -> None:
     files = {file_of(module) for modules in reached.values() for module in modules}
@@ -270,7 +270,7 @@ def test_words_of_errors_and_forms_of_imports_change_no_id(
         ("nacbench.contracts.model", "def spec_for(", "@print\ndef spec_for("),
     ],
 )
-def test_what_every_run_computes_with_counts_wherever_it_is_called(
+def test_a_change_in_the_engine_changes_every_id(
     with_code: Callable[[Mapping[Path, bytes]], dict[str, str]], module: str, old: str, new: str
 ) -> None:
     before, code = with_code({}), file_of(module).read_text()

@@ -87,7 +87,7 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         ([*RUN, "--data-root", "nowhere"], "--data-root nowhere: there is no such folder"),
         ([*RUN, "--plugin", "nowhere.py"], "no plug-in file nowhere.py"),
         (["report", "nowhere"], "no folder nowhere"),
-        (["why", "nowhere", "elsewhere"], "no id in runs starts with it, and it is no configuration (.yaml) file"),
+        (["why", "nowhere", "elsewhere"], "no id in runs starts with it, and it is not a configuration file (.yaml)"),
         (["check", "digitz"], "unknown task or model 'digitz'; did you mean 'digits'?"),
         (["models", "--task", "digitz"], "unknown task 'digitz'"),
         (["data", "fetch", "digitz"], "unknown task 'digitz'"),

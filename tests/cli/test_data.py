@@ -306,7 +306,7 @@ def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -
     assert "always available" in said("data", "where", "listops", "--data-root", root)
     assert "basic_train.tsv" in said("data", "where", "listops", "--set", "task.data=lra", "--data-root", root)
     for setting in ("training.lr=1", "data=lra"):
-        assert "only the task can be set here" in complaint("data", "where", "listops", "--set", setting)
+        assert "only options of the task can be set here" in complaint("data", "where", "listops", "--set", setting)
     assert "unknown option of task" in complaint("data", "where", "listops", "--set", "task.date=lra")
 
 

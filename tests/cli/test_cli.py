@@ -84,7 +84,7 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         ([*RUN, "--precision", "fp8"], "precision = 'fp8'"),
         ([*RUN, "--device", "tpu"], "unknown device 'tpu'; there are: auto, cpu, cuda"),
         ([*RUN, "--config", "nowhere.yaml"], "cannot read nowhere.yaml: No such file or directory"),
-        ([*RUN, "--data-root", "nowhere"], "--data-root nowhere: there is no such folder"),
+        ([*RUN, "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
         ([*RUN, "--plugin", "nowhere.py"], "no plug-in file nowhere.py"),
         (["report", "nowhere"], "no folder nowhere"),
         (["why", "nowhere", "elsewhere"], "no id in runs starts with it, and it is not a configuration file (.yaml)"),

@@ -160,7 +160,7 @@ def test_a_run_that_cannot_be_computed_is_named_and_the_others_are_done(store: P
         (["runs", "--out", "runs/new"], "among the runs that are repeated; name another folder"),
         (["runs", "--out", "file"], "--out file: File exists"),
         (["runs", "--device", "tpu"], "could not be computed again: unknown device 'tpu'"),
-        (["runs", "--data-root", "nowhere"], "--data-root nowhere: there is no such folder"),
+        (["runs", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
         (["made"], "could not be computed again: unknown option of model 'depht'"),
     ],
 )

@@ -1,4 +1,4 @@
-# Two commands do everything on a machine with Python 3.11 or later: make demo, make test.
+# Start with make demo or make test; both need only Python 3.11 or later.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,20 +9,21 @@ SEEDS := 0 1 2
 .PHONY: help bench demo docs test test-gpu test-report test-slurm lint clean
 
 help:
-	@echo "make demo   install, train NAC, Perceiver IO and ViT on real digits, and report (2 minutes after the install)"
-	@echo "make test   install with the tools for development, then ruff, mypy and pytest"
-	@echo "make test-slurm   the tests that need a Slurm cluster, on one that is started on this machine (Debian)"
-	@echo "make test-report  the tests of reports in a real Chromium and LaTeX, which are installed if need be (Debian)"
-	@echo "make test-gpu  the tests that need an NVIDIA GPU"
-	@echo "make bench  measure speed and write results/bench/ (a quarter of an hour on two cores that do nothing else)"
-	@echo "make docs   install with Sphinx and build the site: docs/_build/html/index.html"
-	@echo "make clean  remove the environment and what was built"
+	@echo "make demo         install, train NAC, Perceiver IO and ViT on real digits, write a report (2 minutes after the install)"
+	@echo "make test         install the development tools; run ruff, mypy and pytest"
+	@echo "make lint         run ruff and mypy only"
+	@echo "make test-slurm   run the tests that need Slurm, on a cluster started on this machine (Debian)"
+	@echo "make test-report  run the tests that need Chromium and LaTeX; installs both if they are missing (Debian)"
+	@echo "make test-gpu     run the tests that need an NVIDIA GPU"
+	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores)"
+	@echo "make docs         build the documentation site: docs/_build/html/index.html"
+	@echo "make clean        remove the virtual environment, build outputs and caches"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nacbench needs Python 3.11 or later; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 
-# a stamp for each kind of installation: nothing is installed twice while pyproject.toml stays as it is
+# one stamp file for each kind of installation, so that pip runs again only if pyproject.toml has changed
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
@@ -35,7 +36,7 @@ $(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-dev
 
-# one thread: with more, sums are split otherwise, and the last digits are not the README's
+# one thread: more threads split sums differently, and the last digits would differ from the README's
 demo: export OMP_NUM_THREADS = 1
 demo: $(VENV)/.installed
 	@for seed in $(SEEDS); do for model in $(MODELS); do \
@@ -46,7 +47,7 @@ demo: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/bench.py
 
-# nitpicky, warnings are errors, and always all of it: much of it is made from the code; no network
+# a full build each time, as pages are generated from the code; warnings are errors (-W), so are unknown names (-n)
 docs: $(VENV)/.installed-docs
 	rm -rf docs/_build
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -E -W --keep-going -n -b html docs docs/_build/html
@@ -69,7 +70,7 @@ test-gpu: $(VENV)/.installed-dev
 	$(BIN)/python -c 'import sys, torch; sys.exit(0 if torch.cuda.is_available() else "torch finds no NVIDIA GPU")'
 	$(BIN)/python -m pytest -m gpu
 
-# three workers, each with a cluster of its own: the tests mostly wait
+# three workers on two cores, each with a cluster of its own, as these tests mostly wait
 test-slurm: $(VENV)/.installed-dev
 	slurm/devcluster.sh install
 	NACBENCH_TEST_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm --numprocesses 3 --dist worksteal

@@ -1,4 +1,4 @@
-"""Attention pooling: each token through one layer, their weighted mean through a few more."""
+"""Example of a baseline: attention pooling. Each token passes one layer; their weighted mean passes a few more."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,12 +10,12 @@ from nacbench import Count, Model, Operations, TaskSpec, product
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionPooling(Model):
-    """Tokens meet only in the mean: how much of a task needs more than that?
+    """Baseline whose tokens interact only in the mean, to show how much of a task needs more interaction.
 
     Attributes:
-        width: of the hidden layers.
-        depth: hidden layers after the mean.
-        dropout: before the last layer, in training.
+        width: channels of the hidden layers.
+        depth: number of hidden layers after the mean.
+        dropout: probability of drop-out before the last layer, in [0, 1).
     """
 
     title = "Attention pooling"

@@ -1,4 +1,4 @@
-"""Breast cancer: is a tumour malignant or benign? Each of thirty measurements is a token."""
+"""Example of a task: classify breast tumours as malignant or benign, with each of 30 measurements as a token."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ MEASUREMENTS = 30
 
 
 class TableRecipe(Recipe):
-    """A recipe with augmentation for tables of numbers."""
+    """Training hyper-parameters, with augmentation by noise."""
 
-    noise: float = Field(0.0, ge=0, description="standard deviation of noise, in a column's own")
+    noise: float = Field(0.0, ge=0, description="standard deviation of noise, in standard deviations of the column")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BreastCancer(ArrayTask):
-    """Every fifth patient is test, the one before validation.
+    """Wisconsin breast cancer: every fifth patient is a test example, the one before it a validation example.
 
     Attributes:
-        width: of a token.
+        width: channels of a token.
     """
 
     title = "Breast cancer"
@@ -60,9 +60,9 @@ class BreastCancer(ArrayTask):
         from torch import nn
 
         class Measurements(nn.Module):
-            """Each has a vector that its value scales, and another that says which it is."""
+            """Token of a measurement: a learned vector times its value, plus a learned vector for its name."""
 
-            no_weight_decay = ("name",)
+            no_weight_decay = ("name",)  # as for position embeddings
 
             def __init__(self, width):
                 super().__init__()
@@ -82,7 +82,7 @@ class BreastCancer(ArrayTask):
 
 
 class Noisy:
-    """From stored arrays to the tokenizer's inputs: see `nacbench.Preparation`."""
+    """Turn stored arrays into inputs of the tokenizer; implements `nacbench.Preparation`."""
 
     def __init__(self, noise: float) -> None:
         self.noise = noise
@@ -104,7 +104,7 @@ def _load():
     data = load_breast_cancer()
     turn = np.arange(len(data.target)) % 5
     parts = {"train": turn < 3, "validation": turn == 3, "test": turn == 4}
-    seen = data.data[parts["train"]]
+    seen = data.data[parts["train"]]  # standardize with training examples only, so that test data does not leak
     numbers = ((data.data - seen.mean(0)) / seen.std(0)).astype(np.float32)
     labels = data.target.astype(np.int16)
     arrays = {f"{name}_numbers": numbers[chosen] for name, chosen in parts.items()}

@@ -1,6 +1,6 @@
-"""Linear probing: a trained network's features stay, and only its last layer is fitted, by logistic regression.
+"""Example of a protocol: linear probing. A trained network is frozen, and logistic regression fits a new last layer.
 
-As a plug-in, this brings a task ``X-linear-probing`` for every task ``X`` that trains on arrays of examples.
+As a plug-in, it makes a task ``X-linear-probing`` for every task ``X`` that trains on arrays of examples.
 """
 
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from nacbench import SCALES, ArrayTask, Evaluation, Protocol, SameDataTask, Sett
 
 @dataclass(frozen=True, kw_only=True)
 class ProbingTask(SameDataTask):
-    """The test examples of the task that trains, read by a new last layer.
+    """Evaluation task: accuracy of a new last layer on the test examples of the task that trained the network.
 
     Attributes:
-        strengths: inverse L2 penalties that are tried; the one with the best log-likelihood on validation examples is
-            taken. Where there are none, one training example in ten is held out for that.
+        strengths: inverse L2 penalties to try; the one with the best log-likelihood on validation examples is used. If
+            the task has no validation split, a tenth of the training examples is held out.
     """
 
     protocol = "linear-probing"
@@ -32,7 +32,7 @@ class ProbingTask(SameDataTask):
 
 @dataclass
 class Probing:
-    """A `nacbench.ScoredTask`: splits to score, and how."""
+    """Splits to score, and how to score them; implements `nacbench.ScoredTask`."""
 
     strengths: tuple[float, ...]
     live: object
@@ -57,7 +57,7 @@ class Probing:
 
         def scored(strength, features, labels):
             layer = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000)).fit(x, y)
-            logits = torch.full((len(labels), self.spec.classes), -1e4)  # of a class without training examples
+            logits = torch.full((len(labels), self.spec.classes), -1e4)  # for classes without training examples
             logits[:, layer.classes_] = torch.from_numpy(layer.predict_log_proba(features)).float().clamp(min=-1e4)
             return classification_scores(logits, labels)
 
@@ -68,7 +68,7 @@ class Probing:
         return Evaluation(metrics=outcome.metrics, predictions=outcome.predictions, details=details)
 
     def features(self, net, split, batch_size):
-        """What the last layer is given for each example, N×D, and the labels N."""
+        """Return the inputs of the network's last layer, N×D, and the labels, N."""
         import torch
 
         from nacbench import score

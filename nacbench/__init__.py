@@ -1,10 +1,11 @@
-"""nacbench: Neural Attentive Circuits against strong baselines, across modalities, with numbers that can be traced.
+"""nacbench: a benchmark suite for Neural Attentive Circuits (NAC) and baselines, across modalities.
 
-This is the public face: what ``from nacbench import …`` offers is stable within a minor version and documented. Modules
-below it are internal and may move. Nothing heavy is imported before a name is used.
+This is the public API: names of ``from nacbench import …`` are documented, and stable within a minor version. Modules
+below it are internal and may move. A name is imported when it is first used, so that ``import nacbench`` is fast and
+does not need torch.
 """
 
-TYPE_CHECKING = False  # as in typing, which need not be imported for it
+TYPE_CHECKING = False  # type checkers take the name for typing.TYPE_CHECKING, which would be an import
 if TYPE_CHECKING:
     from nacbench.api import load, records, report, run
     from nacbench.contracts.model import Model, Operations, Prunable, product
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# each name and the module that defines it; one literal, as digests of code read it without importing anything
+# each public name and the module that defines it; a literal, since code digests read it without importing this file
 _PUBLIC: dict[str, str] = {
-    # do a run, and look at runs
+    # run experiments, and read their results
     "run": "nacbench.api",
     "load": "nacbench.api",
     "records": "nacbench.api",
@@ -63,7 +64,7 @@ _PUBLIC: dict[str, str] = {
     "TrainedRun": "nacbench.inspection.trained",
     "load_smaller": "nacbench.inspection.trained",
     "Interrupted": "nacbench.training.interrupt",
-    # what a plug-in must be, and what passes between task and model
+    # contracts of plug-ins, and what passes between task and model
     "Plugin": "nacbench.contracts.plugin",
     "AnyTask": "nacbench.contracts.task",
     "Task": "nacbench.contracts.task",
@@ -87,7 +88,7 @@ _PUBLIC: dict[str, str] = {
     "Count": "nacbench.contracts.plugin",
     "Positive": "nacbench.contracts.recipe",
     "Fraction": "nacbench.contracts.recipe",
-    # tasks to start from, with their recipes
+    # base classes of tasks, with their recipes
     "ArrayTask": "nacbench.data.array_task",
     "ImageTask": "nacbench.data.images.task",
     "HubImageTask": "nacbench.data.images.task",
@@ -103,7 +104,7 @@ _PUBLIC: dict[str, str] = {
     "TransferTask": "nacbench.protocols.transfer",
     "AdaptRecipe": "nacbench.protocols.recipe",
     "CorruptedTask": "nacbench.protocols.corrupted",
-    # data: its files, its arrays, and the way from arrays to scores
+    # data: files, arrays, and from arrays to scores
     "HubFiles": "nacbench.data.mirror.hub",
     "ArchiveFiles": "nacbench.data.mirror.archive",
     "LocalFiles": "nacbench.data.mirror.data_files",
@@ -117,7 +118,7 @@ _PUBLIC: dict[str, str] = {
     "LowShot": "nacbench.protocols.lowshot",
     "classification_loss": "nacbench.data.classification",
     "classification_scores": "nacbench.data.classification",
-    # what plug-ins need beside
+    # other helpers for plug-ins
     "get_task": "nacbench.registry",
     "get_model": "nacbench.registry",
     "seed_for": "nacbench.seeds",
@@ -196,14 +197,14 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'nacbench' has no attribute {name!r}; what it offers: dir(nacbench)")
+        raise AttributeError(f"module 'nacbench' has no attribute {name!r}; dir(nacbench) lists its names")
     from importlib import import_module
 
     from nacbench.shadowing import guard_libraries
 
-    guard_libraries()
+    guard_libraries()  # before the first import of a library
     value: object = getattr(import_module(_PUBLIC[name]), name)
-    globals()[name] = value  # the next time, it is found without coming here
+    globals()[name] = value  # Python calls __getattr__ only for names that are not found
     return value
 
 

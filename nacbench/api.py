@@ -1,6 +1,6 @@
-"""What people do from Python: do a run, load its network, read runs as a table, write a report.
+"""Python API: run an experiment, load its network, read runs as a data frame, write a report.
 
-These functions are offered as ``from nacbench import run, load, records, report``.
+Import these functions with ``from nacbench import run, load, records, report``.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """How to compute a run: nothing here changes its number.
+    """How to compute a run; not part of its id.
 
     Attributes:
         out: folder of runs.
-        data_root: mirror of data sets; None: ``NACBENCH_DATA``, or a folder in the cache.
+        data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
         device: ``auto``, ``cpu`` or ``cuda``.
-        workers: processes that prepare batches; None: 0 on a CPU, up to 8 with a GPU.
-        checkpoint_seconds: time between checkpoints.
-        cuda_graphs: launch steps as CUDA graphs, on one GPU, where the model allows it.
+        workers: processes that prepare batches; None for 0 on a CPU and up to 8 with a GPU.
+        checkpoint_seconds: seconds between checkpoints.
+        cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
         compile: use torch.compile.
-        force: compute a finished run again; the old one is kept aside.
+        force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
     """
 
@@ -72,36 +72,36 @@ def run(
     quiet: bool = False,
     **settings: Any,
 ) -> Outcome:
-    """Train a model on a task and score it, as ``nacbench run`` does: what is finished is not computed again.
+    """Train a model on a task and evaluate it, as ``nacbench run`` does. A finished run is not computed again.
 
-    ``run("digits", "nac", scale="smoke", training={"lr": 3e-4})``; dotted keys do the same:
-    ``run("digits", "nac", **{"training.lr": 3e-4, "model.depth": 2})``.
+    ``run("digits", "nac", scale="smoke", training={"lr": 3e-4})`` is the same as
+    ``run("digits", "nac", scale="smoke", **{"training.lr": 3e-4})``.
 
     Args:
         task: name of the task, or a mapping with its ``name`` and options.
         model: name of the model, or a mapping with its ``name``, ``size`` and options.
-        scale: ``smoke``, ``mini`` (the default) or ``paper``.
+        scale: ``smoke`` (seconds), ``mini`` (minutes on a CPU, the default) or ``paper`` (the longest schedule).
         seed: of weights, batches and noise; 0 by default.
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
-        config: YAML file with any of these settings; what is given here wins.
-        plugins: Python files that define tasks or models.
+        config: YAML file with any of these settings; arguments override it.
+        plugins: Python files that define tasks, models or protocols.
         out: folder of runs.
-        data_root: mirror of data sets; None: ``NACBENCH_DATA``, or a folder in the cache.
+        data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
         device: ``auto``, ``cpu`` or ``cuda``.
-        workers: processes that prepare batches; None: 0 on a CPU, up to 8 with a GPU.
-        checkpoint_seconds: time between checkpoints.
-        cuda_graphs: launch steps as CUDA graphs, on one GPU, where the model allows it.
+        workers: processes that prepare batches; None for 0 on a CPU and up to 8 with a GPU.
+        checkpoint_seconds: seconds between checkpoints.
+        cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
         compile: use torch.compile.
-        force: compute a finished run again; the old one is kept aside.
+        force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
-        settings: any other setting, nested or with dotted keys.
+        settings: any other settings, nested or with dotted keys.
 
     Returns:
-        The run's record, its folder, and whether it was there already.
+        The run's record and folder, and whether it was finished before.
 
     Raises:
-        UserError: on an unknown name or setting, a value out of its range, or missing data.
-        Interrupted: a signal asked to stop; the same call goes on from the last checkpoint.
+        UserError: if a name or setting is unknown, a value is out of its range, or data is missing.
+        Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
     from nacbench.running.config import read_yaml
 
@@ -123,10 +123,16 @@ def run(
 
 
 def run_layers(layers: Sequence[Mapping[str, Any]], plugins: Sequence[PathLike], means: Means) -> Outcome:
-    """Do the run that some layers of settings describe, later ones winning: what `run` and ``nacbench run`` share.
+    """Do the run of some layers of settings: shared by `run` and ``nacbench run``.
+
+    Args:
+        layers: nested settings; later ones override earlier ones.
+        plugins: Python files that define tasks, models or protocols.
+        means: how to compute it.
 
     Raises:
         UserError: as `run`.
+        Interrupted: as `run`.
     """
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
@@ -138,7 +144,7 @@ def run_layers(layers: Sequence[Mapping[str, Any]], plugins: Sequence[PathLike],
     config: RunConfig = resolve(*layers)
     device = check_device(means.device)
 
-    def execution() -> Execution:  # asked only where there is something to compute: it imports torch
+    def execution() -> Execution:  # called only if there is something to compute, as it imports torch
         from nacbench.training.execution import Execution, default_workers
 
         return Execution(
@@ -164,7 +170,7 @@ def nested(key: str, value: Any) -> dict[str, Any]:
     """
     parts = key.split(".")
     if not all(part.strip() for part in parts):
-        raise UserError(f"setting {key!r}: write it with names between the dots, for example training.lr")
+        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
     for part in reversed(parts):
         value = {part.strip(): value}
     assert isinstance(value, dict)
@@ -172,15 +178,15 @@ def nested(key: str, value: Any) -> dict[str, Any]:
 
 
 def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:
-    """Load the network that a run ended with, in evaluation mode, on the CPU, with its task, record and config.
+    """Load the final network of a run, on the CPU in evaluation mode, with its task, record and configuration.
 
     Args:
-        run: the run's folder, or the beginning of its id.
-        out: folder of runs that an id is looked for in.
+        run: the run's folder, or the first characters of its id.
+        out: folder of runs in which an id is looked up.
         plugins: Python files that define its task or model.
 
     Raises:
-        UserError: if there is no such finished run, its weights were left out, or its network is another run's.
+        UserError: if there is no such finished run, it was copied without weights, or it scored another run's network.
     """
     from nacbench.inspection.trained import load_run
     from nacbench.recording.store import locate
@@ -192,13 +198,14 @@ def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] =
 
 
 def records(*folders: PathLike) -> pd.DataFrame:
-    """Read finished runs as a table: a row a run, a column each setting (``model.depth``) and metric (``test.nll``).
+    """Read finished runs as a data frame: a row for each run, a column for each setting (``model.depth``) and metric
+    (``test.nll``).
 
-    Columns have a type of their own: whole numbers ``Int64``, truth values ``boolean``, text ``string``, numbers
-    ``float64``; a setting that a run does not have is missing in its row.
+    Types of columns are ``Int64``, ``boolean``, ``string`` and ``float64``; a setting that a run does not have is a
+    missing value.
 
     Args:
-        folders: of runs; ``runs`` by default.
+        folders: folders of runs; ``runs`` by default.
 
     Raises:
         UserError: if a folder does not exist.
@@ -222,14 +229,14 @@ def report(
     Args:
         runs: a folder of runs, or several.
         out: folder to write to.
-        html: write ``index.html``, too: one page that needs no network.
-        mixed: show runs of a task together though code, data or scale differ.
+        html: also write ``index.html``: one page that needs no network.
+        mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
 
     Returns:
         The files that were written.
 
     Raises:
-        UserError: if a folder does not exist, none holds a finished run, or runs are mixed and should not be.
+        UserError: if a folder does not exist, none has a finished run, or runs are mixed and `mixed` is false.
     """
     from nacbench.reporting.build import build_report
 

@@ -1,14 +1,14 @@
-"""Import our libraries, not files of the user's folder that happen to have their names.
+"""Guard against shadowed imports: import libraries, not files in the user's folder with the same names.
 
-In a script, a notebook and the interactive Python, the user's folder comes first on the path: a ``yaml.py`` there would
-be imported wherever this package imports PyYAML. See `guard_libraries`.
+In scripts, notebooks and the interactive Python, the user's folder comes first on ``sys.path``, so that a ``yaml.py``
+there would be imported instead of PyYAML. See `guard_libraries`.
 """
 
 import importlib
 import os
 import sys
 
-# what this package imports of others, by the names that stand in import statements; a test keeps it complete
+# import names of all libraries that nacbench imports; a test checks that the list is complete
 LIBRARIES = (
     "PIL",
     "accelerate",
@@ -40,12 +40,12 @@ LIBRARIES = (
 
 
 def guard_libraries() -> None:
-    """Import each library whose name a file of the user's folder has, with that folder off the path.
+    """Import each library whose name is also a file in the user's folder, with that folder removed from ``sys.path``.
 
-    Where nothing clashes, nothing is imported, so that it costs a look into a folder or two.
+    Without a clash nothing is imported; the cost is a look into one or two folders.
 
     Raises:
-        ImportError: if the user's file has been imported under the library's name already; names the file.
+        ImportError: if the user's file has been imported under the library's name already; the message names the file.
     """
     folders = _users_folders()
     for name in LIBRARIES:
@@ -57,20 +57,23 @@ def guard_libraries() -> None:
             _import_from_elsewhere(name, folders)
         elif os.path.realpath(known) == os.path.realpath(file):
             raise ImportError(
-                f"{file} has been imported as {name!r}, in place of the library that nacbench needs; "
+                f"{file} has been imported as {name!r}, instead of the library that nacbench needs; "
                 f"rename the file, or import nacbench's functions before it"
             )
 
 
 def _users_folders() -> list[str]:
-    """Return the entries of the path that are there because the user's script lies, or works, in them."""
+    """Return the entries of ``sys.path`` that are the script's folder or the working folder."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     own = {os.path.realpath(""), *([os.path.dirname(os.path.realpath(script))] if script else [])}  # noqa: PTH120
     return [entry for entry in sys.path if os.path.realpath(entry) in own]
 
 
 def _file_of(name: str, folder: str) -> str | None:
-    """Return the file by which a folder would give a module of this name; a folder without __init__.py gives none."""
+    """Return the file that Python would import from a folder under this name.
+
+    A subfolder without ``__init__.py`` does not count: Python prefers regular packages later on the path.
+    """
     files = (os.path.join(folder, f"{name}.py"), os.path.join(folder, name, "__init__.py"))  # noqa: PTH118
     return next(filter(os.path.isfile, files), None)
 
@@ -81,6 +84,6 @@ def _import_from_elsewhere(name: str, folders: list[str]) -> None:
     try:
         importlib.import_module(name)
     except ImportError:
-        pass  # not installed: what needs it says so
+        pass  # not installed: the code that needs it raises a better error
     finally:
         sys.path[:] = path

@@ -84,7 +84,7 @@ def test_importing_and_listing_the_face_imports_nothing_heavy() -> None:
 
 
 def test_a_name_that_is_not_offered_is_said_so() -> None:
-    with pytest.raises(AttributeError, match="module 'nacbench' has no attribute 'TASKS'; what it offers: dir"):
+    with pytest.raises(AttributeError, match="module 'nacbench' has no attribute 'TASKS'; dir"):
         nacbench.TASKS  # noqa: B018
     with pytest.raises(ImportError):
         exec("from nacbench import TASKS")
@@ -159,9 +159,9 @@ def test_settings_can_be_nested_or_dotted_and_the_command_line_gives_the_same_ru
         ({"training.lrr": 1}, "unknown setting 'training.lrr'; did you mean 'training.lr'?"),
         ({"training": {"lr": -1.0}}, "training.lr = -1.0: input should be greater than 0"),
         ({"model.depht": 1}, "unknown option of model 'depht'; did you mean 'depth'?"),
-        ({"training..lr": 1}, "setting 'training..lr': write it with names between the dots, for example training.lr"),
+        ({"training..lr": 1}, "setting 'training..lr' has an empty part between dots; write it as in training.lr"),
         ({"worker": 1}, "unknown setting 'worker'"),
-        ({"data_root": "nowhere"}, "nowhere: there is no such folder"),
+        ({"data_root": "nowhere"}, "nowhere: no such folder"),
         ({"scale": "huge"}, "unknown scale 'huge'"),
         ({"plugins": ["none.py"]}, "no plug-in file none.py"),
     ],
@@ -267,7 +267,7 @@ def test_a_library_s_name_that_is_the_user_s_file_already_is_refused_by_the_file
     done = script(folder, "import yaml\nfrom nacbench import run\n", notebook=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"ImportError: {folder / 'yaml.py'} has been imported as 'yaml', in place of the library that nacbench needs; "
+        f"ImportError: {folder / 'yaml.py'} has been imported as 'yaml', instead of the library that nacbench needs; "
         "rename the file, or import nacbench's functions before it"
     )
 

@@ -1,4 +1,7 @@
-"""The command line: one module a verb. Nothing heavy is imported before a verb needs it, so that help comes at once."""
+"""Command line: one module for each command.
+
+Commands import torch, pandas and matplotlib inside functions only, so that ``--help`` and shell completion are fast.
+"""
 
 import sys
 from typing import NoReturn
@@ -33,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Neural Attentive Circuits against strong baselines, across modalities, with numbers that can be traced.",
+    help="Benchmark suite for Neural Attentive Circuits: train, score and compare models across modalities.",
     epilog="Start with: [bold]nacbench run --task digits --model nac --scale smoke[/bold]",
 )
 
@@ -77,16 +80,17 @@ app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on standard error and exit code 2.
+    """Run the command line; print a `UserError` as one line on standard error and exit with code 2.
 
-    So is a place that cannot be written: every verb writes somewhere, and none needs to look first.
+    Errors of the file system, such as a folder that is not writable, are treated in the same way here, once, so that
+    no command has to check before it writes.
     """
     try:
         app()
     except UserError as error:
         _refuse(str(error))
-    except BrokenPipeError:  # the reader of our output has gone
-        sys.stderr.close()
+    except BrokenPipeError:  # standard output was closed, as by `| head`
+        sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
     except OSError as error:
         reason = refusals.explained(error)

@@ -1,4 +1,4 @@
-"""``nacbench check``: does a plug-in keep the contract?"""
+"""``nacbench check``: run the conformance checks on a plug-in."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ def _complete(incomplete: str) -> list[str]:
 
 
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete, help="Of a task or a model.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete, help="A task or a model.")],
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run the conformance checks, the same that the built-in ones must pass, on a task or a model."""
+    """Run the conformance checks on a task or a model: the same checks that built-in ones must pass."""
     from nacbench.conformance import check_plugin
 
     load_plugins(plugin)

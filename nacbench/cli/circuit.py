@@ -1,4 +1,4 @@
-"""``nacbench circuit``: the circuit of a finished run, drawn."""
+"""``nacbench circuit``: draw the graph and the attention of a finished run's circuit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,24 +14,28 @@ if TYPE_CHECKING:
 def circuit(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or id.")],
     condition: Annotated[
-        str | None, typer.Option(metavar="SENTENCE", help="Draw the circuit that this sentence makes.")
+        str | None, typer.Option(metavar="SENTENCE", help="Draw the circuit that is generated from this sentence.")
     ] = None,
     sentences: Annotated[
-        int, typer.Option(metavar="N", help="Draw a map of the circuits of up to so many test sentences.")
+        int, typer.Option(metavar="N", help="Draw a map of the circuits of up to N test sentences.")
     ] = 0,
     check: Annotated[
-        bool, typer.Option("--check", help="Are circuits of paraphrases alike, and does the right sentence matter?")
+        bool,
+        typer.Option(
+            "--check", help="Measure whether paraphrases give similar circuits, and whether the sentence matters."
+        ),
     ] = False,
     paraphrases: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="For --check: a sentence, a tab and its paraphrase a line.")
+        Path | None,
+        typer.Option(metavar="FILE", help="For --check: on each line a sentence, a tab and its paraphrase."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("runs"),
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = Path("circuit"),
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where figures are written.")] = Path("circuit"),
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """Draw a circuit: its graph, its degrees beside the prior's, who is linked to whom, what the modules read of a few
-    examples, and how attention flows from there to the prediction; GraphML for other tools."""
+    """Draw a circuit: its graph, the degrees of its modules beside the prior's, its link probabilities, the tokens that
+    modules attend to, and the attention flow from tokens to the prediction. Write the graph as GraphML, too."""
     load_plugins(plugin)
     from nacbench.files import whole_file
     from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit, draw_map
@@ -54,7 +58,7 @@ def circuit(
     if condition is not None:
         links = links_for(loaded, condition, data_root_of(data_root))
         if unknown := unknown_words(loaded, condition, data_root_of(data_root)):
-            typer.echo(f"warning: not known to the run's task: {', '.join(unknown)}", err=True)
+            typer.echo(f"warning: words that are not in the task's vocabulary: {', '.join(unknown)}", err=True)
         title = f"{title}: “{condition}”"
     else:
         links = learned_links(loaded)
@@ -76,7 +80,7 @@ def circuit(
 
 
 def _fit(run: "TrainedRun") -> str:
-    """What training made of the graph."""
+    """Return lines on how training changed the degrees, and how near the graph came to its prior."""
     import math
 
     from nacbench.inspection.links import prior_fit
@@ -87,12 +91,12 @@ def _fit(run: "TrainedRun") -> str:
         return degrees
     return (
         f"{degrees}\ndistance to the prior {fit.trained:.4f}; before training {fit.untrained:.4f}, "
-        f"nearest that link probabilities can come {fit.nearest:.4f}: {100 * fit.way:.0f} % of the way"
+        f"smallest that link probabilities can reach {fit.nearest:.4f}: {100 * fit.way:.0f} % of the way"
     )
 
 
 def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Path) -> None:
-    """Print both checks, and keep them as JSON."""
+    """Print both checks, and write them to check.json."""
     import dataclasses
 
     from nacbench.errors import UserError
@@ -101,18 +105,18 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
 
     if paraphrases is None and run.record.task != "nlvr-synthetic":
         raise UserError(
-            f"--check needs --paraphrases FILE for task {run.record.task}: a sentence, a tab, its paraphrase"
+            f"--check needs --paraphrases FILE for task {run.record.task}: lines of sentence, tab, paraphrase"
         )
     pairs = read_pairs(paraphrases) if paraphrases else made_pairs(150)
     found = check(run, data_root, pairs)
     for name, near in (("links", found.links), ("codes", found.codes)):
         typer.echo(
-            f"{name}: a paraphrase's circuit is nearer than another sentence's in {100 * near.share:.1f} % "
+            f"{name}: the circuit of a paraphrase is nearer than that of another sentence in {100 * near.share:.1f} % "
             f"(95 % interval {100 * near.low:.1f} to {100 * near.high:.1f} %, {near.sentences} sentences; chance: 50 %)"
         )
     typer.echo(
         f"accuracy on {found.examples:,} examples: {100 * found.accuracy:.1f} % with their sentences, "
-        f"{100 * found.shuffled:.1f} % with those of others"
+        f"{100 * found.shuffled:.1f} % with those of other examples"
     )
     to.mkdir(parents=True, exist_ok=True)
     write_json(to / "check.json", {"run_id": run.record.run_id, **dataclasses.asdict(found)})
@@ -120,7 +124,7 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
 
 
 def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to: Path, title: str) -> list[Path]:
-    """What the modules read, and what passes between them, on a few examples."""
+    """Draw which tokens the modules attend to, and the attention between modules, on a few examples."""
     from nacbench.inspection.attention import read
     from nacbench.inspection.attention_plots import draw_flow, draw_reading
     from nacbench.reporting.figures.plots import save_figure

@@ -1,4 +1,4 @@
-"""``nacbench compare``: is one better than the other, and how sure is that?"""
+"""``nacbench compare``: compare two models or runs on a task, with paired tests."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,9 @@ NUMBERS = ("value", "half_width", "p", "deviation", "count")
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A model's name, its label in a table, or a run's id.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    task: Annotated[str, typer.Option(autocompletion=complete_task, help="On which task.")],
-    scale: Annotated[str | None, typer.Option(help="At which scale, if there are several.")] = None,
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one, named in the same way.")],
+    task: Annotated[str, typer.Option(autocompletion=complete_task, help="The task to compare on.")],
+    scale: Annotated[str | None, typer.Option(help="The scale, if there are runs of several.")] = None,
     out: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
     ] = None,
@@ -23,7 +23,7 @@ def compare(
 ) -> None:
     """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
 
-    It ends with what may be said in plain words.
+    The last line is the conclusion in words.
     """
     from nacbench.recording.index import read_runs
     from nacbench.reporting.comparison import compare as make

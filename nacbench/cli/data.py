@@ -1,4 +1,7 @@
-"""``nacbench data``: bring data to this machine before jobs without a network need it, and look after it."""
+"""``nacbench data``: fetch, import, verify and list data sets.
+
+Data is fetched by a command of its own, as nodes of a cluster often have no network.
+"""
 
 import json
 from pathlib import Path
@@ -13,7 +16,7 @@ from nacbench.errors import UserError
 if TYPE_CHECKING:
     from nacbench.contracts.task import AnyTask, DataFiles
 
-app = typer.Typer(no_args_is_help=True, help="Bring data to this machine, and look after it.")
+app = typer.Typer(no_args_is_help=True, help="Fetch, import, verify and list data sets.")
 
 OneTask = Annotated[str, typer.Argument(metavar="TASK", autocompletion=complete_task, help="See: nacbench tasks.")]
 SomeTasks = Annotated[
@@ -25,7 +28,7 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="An option of the task, such as task.data=lra; can be given again."
     ),
 ]
-GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of verify
+GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of `verify`
 
 
 @app.callback()
@@ -35,7 +38,7 @@ def _group() -> None:
 
 @app.command("list")
 def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = None) -> None:
-    """List the data of every task: where it belongs, whether it is there, and how much there is."""
+    """List the data of every task: its folder, whether it is there, and its size."""
     from nacbench.cli.shared.tables import print_table, size_text
     from nacbench.registry import TASKS
 
@@ -64,16 +67,16 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
         for row in rows
     ]
     print_table(["task", "files", "place", "state", "on disk"], shown, right={4})
-    typer.echo(f"Places are in {root}. What would bring something: nacbench data where TASK")
+    typer.echo(f"Places are in {root}. How to get missing data: nacbench data where TASK")
     for reason in broken.values():
         typer.echo(f"warning: {reason}", err=True)
 
 
 @app.command()
 def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
-    """Fetch the data of tasks into the mirror and decode it into the cache: on a cluster, do it on the login node.
+    """Fetch the data of tasks into the mirror and decode it into the cache. On a cluster, run this on the login node.
 
-    A task that takes its network from another task's run needs that task's data too.
+    For a task that scores another task's network, that task's data is fetched, too.
     """
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
@@ -89,9 +92,9 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
 
 @app.command()
 def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
-    """Check the data of tasks against the checksums that were taken when it came.
+    """Check the data of tasks against the SHA-256 checksums that were recorded when it was fetched or imported.
 
-    Exit with 1 if anything is damaged or changed, else with 2 if anything is not there.
+    The exit code is 1 if anything is damaged or changed, otherwise 2 if anything is missing.
     """
     load_plugins(plugin)
     root = data_root_of(data_root)
@@ -101,7 +104,7 @@ def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = No
         if not task.data_files():
             typer.echo(f"{name}: {NOTHING_TO_FETCH}")
         for files in task.data_files():
-            known = [outcome for other, outcome in outcomes if other == files]
+            known = [outcome for other, outcome in outcomes if other == files]  # checksums of shared files: once
             outcomes.append((files, known[0] if known else _verified(files, root)))
             text, code = outcomes[-1][1]
             if code == GOOD:
@@ -116,21 +119,22 @@ def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = No
 @app.command("import")
 def import_(
     task: OneTask,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, or a folder.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive or a folder.")],
     data_root: DataRoot = None,
     settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
-    """Put data that you have got yourself into the mirror, whole; your own files stay as they are."""
+    """Copy data that you downloaded yourself into the mirror, all or nothing; your own files are not changed."""
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
+    # reversed: the named task's own files before those of the task that trains its network
     all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
     if not all_files:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
     wanting = [files for files in all_files if files.missing(root)]
     if not wanting:
         places = " and ".join(str(files.place(root)) for files in all_files)
-        raise UserError(f"{task}: all its data is there already, in {places}; remove what you want to replace first")
+        raise UserError(f"{task}: all its data is there already, in {places}; to replace it, remove it first")
     refusals = []
     for files in wanting:
         try:
@@ -145,7 +149,7 @@ def import_(
 
 @app.command()
 def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
-    """Print the folders of a task's data, the files that are looked for there, and what would bring missing ones."""
+    """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
     all_files = needed(with_trained_on(task, settings or ()).values())
@@ -161,7 +165,7 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
 
 
 def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":
-    """The tasks by name, each after the one that it takes its network from."""
+    """Return the tasks by name, each after the task that trains its network."""
     chosen: dict[str, AnyTask] = {}
     for name in names:
         chosen |= with_trained_on(name, settings or ())
@@ -211,11 +215,12 @@ def _bytes(place: Path) -> int:
     try:
         manifest = read_manifest(place)
     except UserError:
-        manifest = None  # `verify` will complain
+        manifest = None  # `nacbench data verify` reports a broken manifest
     return manifest.size if manifest else sum(file.stat().st_size for file in files_in(place) if file.is_file())
 
 
 def _inside(place: str | None, root: Path) -> str:
+    """Return the path relative to the mirror if it lies in it."""
     if place is None:
         return "—"
     path = Path(place)
@@ -223,7 +228,7 @@ def _inside(place: str | None, root: Path) -> str:
 
 
 def _verified(files: "DataFiles", root: Path) -> tuple[str, int]:
-    """What was checked or what is wrong, and the exit code for it."""
+    """Return what was checked or what is wrong, and the exit code for it."""
     missing = files.missing(root)
     if missing:
         return missing, MISSING

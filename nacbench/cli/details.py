@@ -1,4 +1,4 @@
-"""``nacbench tasks NAME``: all about one task."""
+"""``nacbench tasks NAME``: print one task's metadata, options, recipes and data."""
 
 import dataclasses
 import json
@@ -30,10 +30,10 @@ FACTS = (
 
 
 def print_task(name: str, data_root: Path, as_json: bool) -> None:
-    """Print what a task says of itself, its options and recipes, and the state of its data.
+    """Print a task's metadata, its options and recipes at each scale, and the state of its data.
 
     Raises:
-        UserError: if there is no such task, or it cannot be loaded.
+        UserError: if no task has this name, or it cannot be loaded.
     """
     about = about_task(name, data_root)
     if as_json:
@@ -51,7 +51,7 @@ def print_task(name: str, data_root: Path, as_json: bool) -> None:
 
 
 def about_task(name: str, data_root: Path) -> dict[str, Any]:
-    """All about a task, as plain data."""
+    """Return a task's metadata, options, recipes and data as JSON-compatible data."""
     from nacbench.registry import TASKS
 
     tasks = with_trained_on(name)
@@ -63,7 +63,7 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
         data.append({"files": str(files), "place": place, "state": "missing" if missing else "ready"})
     return {
         "name": name,
-        **{fact: getattr(cls, fact, None) for fact in FACTS},  # a task that trains has no trained_on
+        **{fact: getattr(cls, fact, None) for fact in FACTS},  # only an EvaluationTask has trained_on
         "origin": entry.origin if (entry := TASKS.find(name)) else None,
         "scales": list(cls.recipes),
         "options": _defaults(cls),
@@ -75,7 +75,7 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
 
 
 def _defaults(cls: "type[AnyTask]") -> dict[str, Any]:
-    """The options with their default values."""
+    """Return the options with their default values."""
     found = {}
     for field in dataclasses.fields(cls):
         factory = field.default_factory
@@ -86,7 +86,7 @@ def _defaults(cls: "type[AnyTask]") -> dict[str, Any]:
 def _print_by_scale(
     what: str, defaults: Mapping[str, Any] | None, scales: Mapping[str, Mapping[str, Any]], names: list[str]
 ) -> None:
-    """A table of settings with a column for each scale; an empty cell is the default."""
+    """Print settings with a column for each scale; an empty cell means the default."""
     by_scale = {scale: flatten(dict(scales.get(scale, {}))) for scale in names}
     known = flatten(dict(defaults or {}))
     keys = dict.fromkeys([*known, *(key for values in by_scale.values() for key in values)])

@@ -1,4 +1,4 @@
-"""``nacbench doctor``: what this machine and its cluster can do, and what to do about what they cannot."""
+"""``nacbench doctor``: check libraries, CPU, GPU, data, disks and Slurm, with advice on problems."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ NEEDED = ("torch", "torchvision", "accelerate", "datasets", "submitit", "torch-g
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, what was found, and what to do if it is not well."""
+    """Result of one check, with advice if it is a warning or an error."""
 
     subject: str
     level: Literal["ok", "warning", "error"]
@@ -25,11 +25,11 @@ class Finding:
 
 
 def doctor(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are, or will be, kept.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("runs"),
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Look at versions, CPU, GPU, data, disk and Slurm; exit with 1 if something would stop a run."""
+    """Check versions, CPU, GPU, data, disks and Slurm. The exit code is 1 if something would make runs fail."""
     from nacbench.data.mirror.places import default_data_root
 
     findings: list[Finding] = []
@@ -57,7 +57,7 @@ def _versions() -> Iterator[Finding]:
     yield Finding("nacbench", "ok", f"{versions['nacbench']}, Python {python}, {system}")
     missing = [name for name in NEEDED if name not in {**versions, **_installed(NEEDED)}]
     if missing:
-        yield Finding("libraries", "error", f"missing: {', '.join(missing)}", "pip install nacbench brings them")
+        yield Finding("libraries", "error", f"missing: {', '.join(missing)}", "pip install nacbench installs them")
     else:
         yield Finding("libraries", "ok", ", ".join(f"{n} {v}" for n, v in _installed(NEEDED).items()))
 
@@ -82,20 +82,22 @@ def _processor() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     flags = cpu_flags()
     fast = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    yield Finding("CPU", "ok", f"{cpu_name()}, {cores} cores, {', '.join(fast) or 'no wide vectors known'}")
+    yield Finding("CPU", "ok", f"{cpu_name()}, {cores} cores, {', '.join(fast) or 'no AVX2 or AVX-512 found'}")
     if flags & {"avx512_bf16", "amx_bf16", "bf16"}:
-        yield Finding("bf16 on the CPU", "ok", "multiplied natively; --precision auto takes it")
+        yield Finding("bf16 on the CPU", "ok", "native; --precision auto uses it")
     else:
-        yield Finding("bf16 on the CPU", "warning", "not native", "--precision auto takes fp32 here")
+        yield Finding("bf16 on the CPU", "warning", "not native", "--precision auto uses fp32 here")
 
 
 def _graphics() -> Iterator[Finding]:
     from nacbench.machine.hardware import has_gpu
 
     if not has_gpu():
-        there = Path("/dev/nvidiactl").exists()
+        there = Path("/dev/nvidiactl").exists()  # the NVIDIA driver is loaded, so torch may be a build without CUDA
         advice = "torch does not find it: check nvidia-smi, and that torch is a CUDA build" if there else ""
-        yield Finding("GPU", "warning" if there else "ok", "a driver but no device" if there else "none", advice)
+        yield Finding(
+            "GPU", "warning" if there else "ok", "NVIDIA driver found, but no device" if there else "none", advice
+        )
         return
     import torch
 
@@ -103,7 +105,7 @@ def _graphics() -> Iterator[Finding]:
         about = torch.cuda.get_device_properties(index)
         bf16 = about.major >= 8
         text = f"{about.name}, {about.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
-        advice = "" if bf16 else "it has no native bf16: --precision auto takes fp32"
+        advice = "" if bf16 else "no native bf16: --precision auto uses fp32"
         yield Finding(f"GPU {index}", "ok" if bf16 else "warning", text, advice)
 
 
@@ -121,7 +123,7 @@ def _data(data_root: Path) -> Iterator[Finding]:
             yield Finding(f"task {name}", "error", str(error))
     yield Finding("data", "ok", f"{data_root}: {len(ready)} of {len(ready) + len(missing)} tasks are ready")
     if missing:
-        yield Finding("no data for", "warning", ", ".join(missing), "nacbench data where TASK says what would bring it")
+        yield Finding("no data for", "warning", ", ".join(missing), "nacbench data where TASK says how to get it")
 
 
 def _disk(out: Path) -> Iterator[Finding]:
@@ -145,7 +147,10 @@ def _disk(out: Path) -> Iterator[Finding]:
 
 
 def _refused(folder: Path) -> str | None:
-    """Why nothing can be written there; found by writing, as rights alone do not tell of quotas and read-only disks."""
+    """Return why the folder is not writable, or None.
+
+    It writes a temporary file, as permissions alone do not show quotas and read-only mounts.
+    """
     from tempfile import TemporaryFile
 
     try:
@@ -160,20 +165,26 @@ def _slurm() -> Iterator[Finding]:
     from nacbench.machine import slurm
 
     if not slurm.is_available():
-        yield Finding("Slurm", "ok", "none on this machine; sweeps run in processes of it")
+        yield Finding("Slurm", "ok", "not on this machine; sweeps run in local processes")
         return
     try:
         settings = slurm.settings()
         partitions = slurm.ask(["sinfo", "--noheader", "--format=%P %D nodes, limit %l, %c CPUs, %m MB, %G"])
     except (slurm.SlurmSilentError, slurm.SlurmRefusedError) as error:
-        yield Finding("Slurm", "warning", str(error), "the controller does not answer; ask those who run it")
+        yield Finding(
+            "Slurm", "warning", str(error), "the controller does not answer; ask the cluster's administrators"
+        )
         return
     yield Finding("Slurm", "ok", f"{settings.get('SLURM_VERSION', '?')}, cluster {settings.get('ClusterName', '?')}")
     for line in partitions.splitlines():
         yield Finding("partition", "ok", line.strip())
-    yield Finding("array size", "ok", f"MaxArraySize {settings.get('MaxArraySize', '?')}; larger sweeps are cut to it")
+    yield Finding(
+        "array size",
+        "ok",
+        f"MaxArraySize {settings.get('MaxArraySize', '?')}; larger sweeps are split into several arrays",
+    )
     if "none" in settings.get("AccountingStorageType", "none"):
-        advice = "states come from files and the queue; out of memory and time limits cannot be told from other ends"
+        advice = "states come from files and the queue; out of memory and timeout look like other failures"
         yield Finding("accounting", "warning", "none", advice)
     else:
         yield Finding("accounting", "ok", settings["AccountingStorageType"])
@@ -184,10 +195,10 @@ def _preemption(settings: dict[str, str]) -> Iterator[Finding]:
     if settings.get("PreemptType", "preempt/none").endswith("none"):
         yield Finding("preemption", "ok", "off")
     elif "preempt_send_user_signal" in settings.get("SlurmctldParameters", ""):
-        yield Finding("preemption", "ok", "jobs are warned, save themselves, and are put back")
+        yield Finding("preemption", "ok", "jobs get a signal, save a checkpoint, and are requeued")
     else:
-        advice = "runs go on from their last checkpoint: keep checkpoint_seconds of the profile small"
-        yield Finding("preemption", "warning", "without a warning that jobs can act upon", advice)
+        advice = "runs resume from their last checkpoint: set a small checkpoint_seconds in the profile"
+        yield Finding("preemption", "warning", "without a signal before it that jobs can act on", advice)
     if settings.get("JobRequeue") == "0":
-        advice = "requeue: true in the profile asks for it; else submit again after a node's failure"
+        advice = "set requeue: true in the profile, or submit the sweep again after a node has failed"
         yield Finding("requeueing", "warning", "off by default", advice)

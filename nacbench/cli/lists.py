@@ -1,4 +1,4 @@
-"""``nacbench tasks`` and ``nacbench models``: what there is, and whether it can run here."""
+"""``nacbench tasks`` and ``nacbench models``: list registered tasks and models."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 def tasks(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", autocompletion=complete_task, help="Say all about this one.")
+        str | None, typer.Argument(metavar="NAME", autocompletion=complete_task, help="Print all details of this task.")
     ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """List the tasks: their modality, protocol, classes, scales, and whether their data is at hand."""
+    """List the tasks: their modality, protocol, classes, scales, and whether their data is here."""
     from nacbench.registry import PROTOCOLS
 
     load_plugins(plugin)
@@ -55,14 +55,14 @@ def tasks(
     head = ["task", "modality", "protocol", "trained on", "classes", "scales", "origin", "data"]
     print_table(head, shown, right={4})
     if not all(row["ready"] for row in rows):
-        typer.echo("What would bring missing data: nacbench data where TASK. More on a task: nacbench tasks NAME")
+        typer.echo("How to get missing data: nacbench data where TASK. Details of a task: nacbench tasks NAME")
     made = ", ".join(f"X-{ending}" for ending in PROTOCOLS.entries())
-    typer.echo(f"Not listed, made for a task X where it allows that: {made}.")
+    typer.echo(f"Not listed, made by protocols for each task X they apply to: {made}.")
     _print_broken(broken)
 
 
 def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """A row for each task, and what is wrong with those that cannot be loaded."""
+    """Return a row for each task, and an error message for each task that cannot be loaded."""
     from nacbench.contracts.task import EvaluationTask
     from nacbench.registry import TASKS
 
@@ -103,15 +103,15 @@ def models(
         typer.Option(
             metavar="NAME",
             autocompletion=complete_task,
-            help="Count parameters for this task, not a 32×32 image.",
+            help="Count parameters for this task, not for 32×32 images.",
         ),
     ] = None,
     as_json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """List the models with the parameters of each size, the task's tokenizer included.
+    """List the models with the number of parameters of each size, the task's tokenizer included.
 
-    Without --task they are counted for 32×32 colour images in ten classes, cut into 16 tokens.
+    Without --task, parameters are counted for 32×32 colour images of ten classes, cut into 16 tokens.
     """
     from nacbench.registry import MODELS, TASKS
     from nacbench.running.config import SIZE_OF_SCALE
@@ -150,7 +150,7 @@ def models(
         for row in rows
     ]
     print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
-    typer.echo(f"Parameters, the tokenizer included, for {task_class.title}.")
+    typer.echo(f"Parameters, tokenizer included, for {task_class.title}.")
     _print_broken(broken)
 
 
@@ -161,7 +161,10 @@ def _reference_task() -> Any:
 
 
 def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[tuple[str, str], int | str]:
-    """Return parameters of tokenizer and core, or why there are none; count only what no earlier call has counted."""
+    """Return the parameters of tokenizer and core, or why the model cannot do the task.
+
+    Counts are kept in the user's cache, since counting builds every network.
+    """
     from nacbench.contracts.model import spec_for
     from nacbench.profiling.parameter_counts import count_and_keep, kept_count
 
@@ -171,7 +174,7 @@ def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[t
         known = model.unsupported(spec_for(model, task.spec())) or kept_count(model, task)
         if known is None:
             unknown.append(key)
-        counts[key] = 0 if known is None else known  # in its place, so that the order stays that of the sizes
+        counts[key] = 0 if known is None else known  # a placeholder keeps the order of the sizes
     if unknown:
         label = f"counting the parameters of {counted(len(unknown), 'network')}, once"
         with typer.progressbar(unknown, label=label, file=sys.stderr) as bar:

@@ -1,4 +1,4 @@
-"""``nacbench paper`` and ``nacbench claims``: the paper again, from the runs."""
+"""``nacbench paper`` and ``nacbench claims``: reproduce the paper's tables and judge its claims from runs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from nacbench.recording.index import Run
     from nacbench.reporting.paper.claims import Finding
 
-app = typer.Typer(help="The paper's tables again: what they need, what is missing, and ours beside the published.")
+app = typer.Typer(
+    help="The paper's tables: the runs they need, the runs that are missing, and ours beside the published figures."
+)
 Stores = Annotated[list[Path] | None, typer.Option(metavar="FOLDER", help="Folder of runs; can be given again.")]
 RUNS = Path("runs")
 
@@ -28,18 +30,20 @@ def paper(context: typer.Context) -> None:
 
     tables = read_published().tables
     print_table(["table", "what", "suite"], [[name, table.title, table.suite] for name, table in tables.items()])
-    typer.echo("Build one with: nacbench paper table NAME; what the runs say to the paper's claims: nacbench claims")
+    typer.echo("Build a table: nacbench paper table NAME. Judge the paper's claims: nacbench claims")
 
 
 @app.command()
 def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="See: nacbench paper.")],
     out: Stores = None,
-    scale: Annotated[str, typer.Option(help="Runs of which scale; published figures stand beside paper.")] = "paper",
+    scale: Annotated[
+        str, typer.Option(help="Scale of the runs; published figures appear beside paper only.")
+    ] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Say what one of the paper's tables lacks, and build it from the runs that there are."""
+    """Build one of the paper's tables from the finished runs, and say how many of its runs are missing."""
     from nacbench.contracts.task import SCALES
     from nacbench.errors import unknown
     from nacbench.files import write_text
@@ -68,9 +72,9 @@ def claims(
     stores: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER…]", help="Folders of runs; runs/.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What the runs say to each of the paper's claims: reproduced, contradicted, undecided, or no data.
+    """Judge each of the paper's claims from runs: reproduced, contradicted, undecided, or no data.
 
-    No verdict without evidence: the interval over shared seeds must lie on one side of the bar.
+    A claim is decided only if the 95 % interval over shared seeds lies on one side of its threshold.
     """
     from nacbench.cli.shared.tables import print_table
     from nacbench.reporting.paper.claims import judge, read_claims
@@ -103,7 +107,11 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
 
 
 def _runs(stores: list[Path]) -> "list[Run]":
-    """All finished runs; none where there is no folder yet, but a folder that was named must be there."""
+    """Return all finished runs; none if the default folder does not exist.
+
+    Raises:
+        UserError: if a folder that the user named does not exist.
+    """
     from nacbench.recording.index import read_runs
 
     if stores == [RUNS] and not RUNS.is_dir():
@@ -115,7 +123,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
 
 
 def _plan(asked: Asked) -> str:
-    """One line: how many of a suite's runs are done, and how to get the others."""
+    """Return one line: how many of a suite's runs are done, and the command that lists the others."""
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import counts
     from nacbench.sweep.plan import make_plan

@@ -1,4 +1,4 @@
-"""``nacbench profile``: what a model costs on a task; and a baseline's size with NAC's cost."""
+"""``nacbench profile``: measure a model's parameters, operations, time, memory and energy; size a baseline to NAC."""
 
 import dataclasses
 import json
@@ -31,20 +31,20 @@ MATCHES = ("params", "flops", "latency")
 def profile(
     task: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_task, help="See: nacbench tasks.")],
     model: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_model, help="See: nacbench models.")],
-    scale: Annotated[str, typer.Option(metavar="smoke|mini|paper", help="Sizes of model and task.")] = "mini",
+    scale: Annotated[str, typer.Option(metavar="smoke|mini|paper", help="Scale of model and task.")] = "mini",
     precision: Annotated[
-        str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the hardware has it.")
+        str, typer.Option(metavar="auto|fp32|bf16", help="auto uses bf16 if the hardware has it.")
     ] = "auto",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for nacbench run; can be given again.")
     ] = None,
-    batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Examples in a batch, as in 1,32.")] = "1,32",
-    seconds: Annotated[float, typer.Option(min=0, help="How long each pass is repeated.")] = 3.0,
+    batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, as in 1,32.")] = "1,32",
+    seconds: Annotated[float, typer.Option(min=0, help="How long each pass is repeated, in seconds.")] = 3.0,
     match: Annotated[
         str | None,
         typer.Option(
             metavar="params|flops|latency",
-            help="Size the model to NAC's first, within 2 %; latency: of the largest batch.",
+            help="First size the model to NAC's cost, within 2 %; latency is that of the largest batch.",
         ),
     ] = None,
     as_json: Json = False,
@@ -52,10 +52,10 @@ def profile(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
     plugin: Plugins = None,
 ) -> None:
-    """Count a model's parameters and operations on a task, and measure time, memory and energy on its own examples.
+    """Count a model's parameters and operations on a task, and measure time, memory and energy on the task's examples.
 
-    With --match a baseline gets NAC's number of parameters, of operations, or its time for a forward pass; the options
-    that do it are printed, to be given to nacbench run.
+    With --match, a baseline gets the same number of parameters or operations as NAC, or the same time for a forward
+    pass; the options for nacbench run are printed.
     """
     from nacbench.machine.hardware import check_device
     from nacbench.machine.memory import keep_freed_memory
@@ -64,7 +64,7 @@ def profile(
     load_plugins(plugin)
     sizes, where = _batch_sizes(batch_sizes), check_device(device)
     if where == "cpu":
-        keep_freed_memory()  # as training does
+        keep_freed_memory()  # as training does; otherwise allocation is slower here than in a run
     if match is not None and match not in MATCHES:
         raise unknown("--match", match, MATCHES)
     shared: dict[str, Any] = {"task": {"name": task}, "scale": scale, "precision": precision}
@@ -86,7 +86,7 @@ def _batch_sizes(text: str) -> list[int]:
     except ValueError:
         sizes = [0]
     if min(sizes) < 1:
-        raise UserError(f"--batch-sizes {text}: give whole numbers from 1 with commas, as in 1,32")
+        raise UserError(f"--batch-sizes {text}: give whole numbers of at least 1, separated by commas, as in 1,32")
     return sizes
 
 
@@ -98,7 +98,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
 
     if config.trained_on is not None:
         raise UserError(
-            f"task {config.task.name} takes its network from task {config.trained_on.task.name}: profile that one"
+            f"task {config.task.name} scores a network trained on task {config.trained_on.task.name}: profile that task"
         )
     task, model, recipe = config.training_task, config.model_plugin, config.training
     assert isinstance(recipe, Recipe)
@@ -120,9 +120,10 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
 def _matched(
     config: "RunConfig", reference: "RunConfig", match: str, device: str, data_root: Path, batch: int
 ) -> tuple["RunConfig", dict[str, Any]]:
-    """The configuration with the options that give it NAC's cost, and what there is to say of them.
+    """Return the configuration with NAC's cost, and a report of the options that were found.
 
-    By time, layers are taken off or put on first, from as many operations as NAC has; then the width is found.
+    For latency, start from the size with NAC's number of operations, divide its depth by the ratio of times, and then
+    search the width at that depth.
     """
     from nacbench.contracts.model import spec_for
     from nacbench.profiling.sizing import operations_of, parameters_of, size_to
@@ -177,7 +178,7 @@ def _describe(
     from nacbench.profiling.measurement import count, measure
 
     for size in sizes:
-        subject.batch(size)  # one that is too large is refused before anything is printed
+        subject.batch(size)  # report a batch size that is too large before anything is printed
     found = count(subject)
     report |= {
         "options": config.as_dict()["model"],

@@ -1,4 +1,4 @@
-"""``nacbench prune``: a finished run's network with fewer and fewer of its modules."""
+"""``nacbench prune``: remove modules of a finished run's network, and measure accuracy and speed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,27 +13,33 @@ if TYPE_CHECKING:
 
 
 def prune(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder or id of a run that was trained.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder or id of a run that trained a network.")],
     order: Annotated[
-        str, typer.Option(metavar="degree|importance|random", help="Which modules go first: the least connected …")
+        str,
+        typer.Option(
+            metavar="degree|importance|random",
+            help="Which modules are removed first: those of lowest degree, lowest importance, or random ones.",
+        ),
     ] = "degree",
     shares: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Shares of modules that are kept, as in 0.5,0.25.")
+        str | None, typer.Option(metavar="LIST", help="Shares of modules to keep, as in 0.5,0.25.")
     ] = None,
     keep: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", min=0, max=1, help="Save the network with this share of its modules, too."),
+        typer.Option(metavar="SHARE", min=0, max=1, help="Also save the network with this share of its modules."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path("runs"),
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where table, figure and network go.")] = Path("pruned"),
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where table, figure and network are written.")] = Path(
+        "pruned"
+    ),
     data_root: DataRoot = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Drop modules of a trained network: accuracy, measured speed, operations and memory by the share that is kept.
+    """Remove modules of a trained network; report accuracy, measured speed, operations and memory at each share kept.
 
-    The result is a run of its own (of task X-pruned for a run of task X), with a table and a figure.
+    The result is a run of its own, of task X-pruned for a run of task X, with a table and a figure.
     """
     load_plugins(plugin)
     from nacbench.errors import UserError
@@ -47,7 +53,7 @@ def prune(
     trained = load_run(folder)
     config = pruning_config(trained.config, order, shares)
     if keep is not None and round(keep * 1000) < 1:
-        raise UserError(f"--keep {keep:g}: keep at least some of the modules")
+        raise UserError(f"--keep {keep:g}: give a share of at least 0.001")
     store = folder.parents[2]
     outcome = runner.run(
         config,
@@ -56,10 +62,11 @@ def prune(
         execution=lambda: Execution(device=where, show_progress=not quiet),
     )
     trained_on = outcome.record.trained_on
+    # with other code, the runner has trained the network again under another id, and pruned that one
     if trained_on and trained_on.run_id != trained.record.run_id:
         raise UserError(
             f"the code has changed since run {trained.record.run_id} was computed (see: nacbench why {run}); "
-            f"what was pruned is run {trained_on.run_id}, computed anew"
+            f"its network was trained again as run {trained_on.run_id}, and that one was pruned"
         )
     _report(outcome.record, outcome.folder, to)
     if keep is not None:
@@ -67,7 +74,11 @@ def prune(
 
 
 def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "RunConfig":
-    """The run that prunes another run's network."""
+    """Return the configuration of the run that prunes another run's network.
+
+    Raises:
+        UserError: if `shares` is not a list of numbers.
+    """
     from nacbench.errors import UserError
     from nacbench.running.config import resolve
 
@@ -76,7 +87,9 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
         try:
             options["shares"] = tuple(float(share) for share in shares.split(","))
         except ValueError:
-            raise UserError(f"--shares {shares}: give numbers between 0 and 1 with commas, as in 0.5,0.25") from None
+            raise UserError(
+                f"--shares {shares}: give numbers between 0 and 1, separated by commas, as in 0.5,0.25"
+            ) from None
     content = trained.as_dict()
     shared = {key: content[key] for key in ("model", "scale", "seed", "precision")}
     trained_on = {"task": content["task"], "training": content["training"]}

@@ -1,4 +1,4 @@
-"""``nacbench repeat``: recorded runs computed again, and whether the same numbers come out."""
+"""``nacbench repeat``: reproduce recorded runs and compare every number."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from nacbench.training.execution import Execution
 
 MOST_NAMES = 3
-MOST_LINES = 12  # numbers of one run that are shown; a run on 75 corruptions has hundreds
+MOST_LINES = 12  # of one run's differing numbers in the printed table; a run on 75 corruptions has hundreds
 
 
 def repeat(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Runs' folders or ids (of those in runs/), or folders of runs."),
+        typer.Argument(metavar="RUN…", help="Folders or ids of runs (ids are looked up in runs/), or folders of runs."),
     ],
-    count: Annotated[int | None, typer.Option("--runs", metavar="N", help="Only so many, drawn at random.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    count: Annotated[
+        int | None, typer.Option("--runs", metavar="N", help="Repeat only N of them, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw of --runs.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Keep the new runs there.  [dim]\\[default: they are removed][/dim]"),
+        typer.Option(metavar="FOLDER", help="Keep the new runs there.  [dim]\\[default: remove them][/dim]"),
     ] = None,
     data_root: DataRoot = None,
     device: Annotated[
@@ -39,10 +41,10 @@ def repeat(
     as_json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """Compute recorded runs again, here and by today's code, and compare all numbers digit for digit.
+    """Compute recorded runs again, on this machine with the current code, and compare all numbers digit for digit.
 
-    Each run takes as many threads as it was recorded with; one on another run's network does that run first. The exit
-    code is 1 if a number differs, recorded predictions are damaged, or a run could not be computed.
+    Each run uses as many threads as it was recorded with. A run that scored another run's network computes that run
+    first. The exit code is 1 if a number differs, recorded predictions are damaged, or a run could not be computed.
     """
     load_plugins(plugin)
     from nacbench.running.repeat import repeat_runs
@@ -51,7 +53,10 @@ def repeat(
     root, done = data_root_of(data_root), []
     if count is not None and not as_json:
         typer.echo(f"{len(chosen)} of {of} runs, drawn with seed {seed}")
-    with _folder(out, chosen, runs) as place, interruption_explained(GO_ON if out else "--out would keep what is done"):
+    with (
+        _folder(out, chosen, runs) as place,
+        interruption_explained(GO_ON if out else "with --out, finished runs are kept"),
+    ):
         again = repeat_runs(
             chosen, out=place, data_root=root, execution=lambda record: _execution(record, device, quiet)
         )
@@ -70,16 +75,16 @@ def repeat(
         raise typer.Exit(1)
 
 
-# -- what is repeated, and how -----------------------------------------------------------------------------------------
+# -- choose and compute ------------------------------------------------------------------------------------------------
 
 
 def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recorded], int]":
-    """The runs to repeat, and how many they were drawn from."""
+    """Return the runs to repeat, and the number of runs they were drawn from."""
     from nacbench.errors import UserError
     from nacbench.running.repeat import Recorded, draw, find_runs
 
     if count is not None and count < 1:
-        raise UserError(f"--runs {count}: repeat at least one")
+        raise UserError(f"--runs {count}: give a number of at least 1")
     found, broken = find_runs(names, Path("runs"))
     for line in broken:
         typer.echo(f"warning: {line}", err=True)
@@ -89,7 +94,7 @@ def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recor
 
 @contextmanager
 def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Iterator[Path]:
-    """Where the new runs go: what the user named, or a folder that is removed in the end."""
+    """Yield the folder of the new runs: the one that the user named, or a temporary one."""
     from tempfile import TemporaryDirectory
 
     from nacbench.errors import UserError
@@ -99,7 +104,7 @@ def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Ite
         with TemporaryDirectory(prefix="nacbench-repeat-") as scratch:
             yield Path(scratch)
         return
-    refuse_inside(out, chosen, names)
+    refuse_inside(out, chosen, names)  # a run in its own store would be found finished, and not computed
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,7 +126,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
 
 
 def _refuse_if_nothing_was_done(done: "Sequence[Repetition]") -> None:
-    """Where no run could be computed, and all by mistakes of the user's, such as data that is not there: say one."""
+    """Raise the first `UserError` if no run could be computed and all errors are the user's, such as missing data."""
     from nacbench.errors import UserError
 
     if all(isinstance(one.error, UserError) for one in done):
@@ -129,7 +134,7 @@ def _refuse_if_nothing_was_done(done: "Sequence[Repetition]") -> None:
         raise UserError(f"{done[0].recorded.folder} could not be computed again: {done[0].reason}{more}")
 
 
-# -- what came out -----------------------------------------------------------------------------------------------------
+# -- print -------------------------------------------------------------------------------------------------------------
 
 
 def _print(done: "Sequence[Repetition]") -> None:
@@ -139,8 +144,8 @@ def _print(done: "Sequence[Repetition]") -> None:
     print_table(head, [_row(one) for one in done])
     for one in done:
         _print_differences(one)
-    alike = sum(one.same for one in done)
-    typer.echo(f"{alike} of {len(done)} runs gave the same numbers, digit for digit.")
+    same = sum(one.same for one in done)
+    typer.echo(f"{same} of {len(done)} runs gave the same numbers, digit for digit.")
 
 
 def _row(one: "Repetition") -> list[str]:
@@ -152,7 +157,7 @@ def _row(one: "Repetition") -> list[str]:
 
 
 def _named(differences: Sequence[tuple[str, str, str]]) -> str:
-    """The first few names of what differs; the lines below the table have them all."""
+    """Return the first few names of differing fields; the lines below the table have all of them."""
     names = [name for name, *_ in differences]
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"{', '.join(names[:MOST_NAMES])}{more}" if names else "same"
@@ -167,7 +172,7 @@ def _metrics(one: "Repetition") -> str:
 
 
 def _changes(one: "Repetition") -> dict[str, float]:
-    """By how much each number that both have is another one, new minus recorded."""
+    """Return new minus recorded for each differing number that both records have."""
     return {
         name: float(new) - float(old)
         for name, (old, new) in one.numbers.items()
@@ -179,7 +184,7 @@ def _predictions(one: "Repetition") -> str:
     found = one.predictions
     if found.state == "differ":
         return f"differ in rows of: {', '.join(f'{name} ({count:,})' for name, count in found.rows.items())}"
-    if found.state == "damaged":  # how, is told below the table
+    if found.state == "damaged":  # details are printed below the table
         return "damaged"
     return found.note if found.state == "absent" else f"same{f' ({found.note})' if found.note else ''}"
 
@@ -193,7 +198,7 @@ def _verdict(one: "Repetition") -> str:
 
 
 def _print_differences(one: "Repetition") -> None:
-    """Line by line what differs; nothing where all is alike."""
+    """Print each difference of one run on a line; nothing if the runs are the same."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.running.identity import as_text
 
@@ -217,22 +222,23 @@ def _print_differences(one: "Repetition") -> None:
 
 
 def _notes(one: "Repetition") -> list[str]:
-    """What a reader must know to judge a difference."""
+    """Return known reasons for differences in the last digits, and what was not compared."""
     differing = {name for name, *_ in one.surroundings}
     notes = {
-        "threads": "sums are split otherwise with another number of threads: their last digits differ",
-        "processes": "sums are split otherwise with another number of processes: their last digits differ",
+        # floating-point addition is not associative
+        "threads": "another number of threads splits sums differently: their last digits differ",
+        "processes": "another number of processes splits sums differently: their last digits differ",
     }
     found = [text for name, text in notes.items() if name in differing]
     if one.predictions.state == "damaged":
         found.append(f"predictions were not compared: {one.predictions.note}")
     if one.earlier and one.again is not None:
-        found.append(f"not computed now: it was done already, at {one.again.finished}")
+        found.append(f"not computed again: it was in --out already, finished at {one.again.finished}")
     return found
 
 
 def _plain(one: "Repetition") -> dict[str, Any]:
-    """All of it, for programs."""
+    """Return everything about one repetition as JSON-compatible data."""
     changes, found = _changes(one), one.predictions
     return {
         **{key: getattr(one.recorded.record, key) for key in ("run_id", "task", "model", "scale", "seed")},

@@ -1,4 +1,4 @@
-"""``nacbench report``: tables and plots from finished runs."""
+"""``nacbench report``: write tables and figures from finished runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +8,18 @@ import typer
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs, such as runs/.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path("report"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report is written.")] = Path("report"),
     html: Annotated[
-        bool, typer.Option("--html", help="Write index.html, too: one page that needs no network.")
+        bool, typer.Option("--html", help="Also write index.html: one page that needs no network.")
     ] = False,
     mixed: Annotated[
-        bool, typer.Option("--mixed", help="Show runs of a task together though code, data or scale differ.")
+        bool, typer.Option("--mixed", help="Show runs of a task together even if code, data or scale differ.")
     ] = False,
 ) -> None:
-    """Write tables (table.md, table.tex, a CSV each) and figures, and print the tables.
+    """Write tables (table.md, table.tex, and a CSV file for each table) and figures, and print the tables.
 
-    Every value is a mean over seeds with its 95 % t interval; bold is what is significantly the best.
+    Every value is a mean over seeds with its 95 % t interval. Bold means significantly better than every other row of
+    the task.
     """
     from nacbench.reporting.build import build_report
 

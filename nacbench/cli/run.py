@@ -1,4 +1,4 @@
-"""``nacbench run``: train and score one model on one task."""
+"""``nacbench run``: train a model on a task, evaluate it, and write its record."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,19 +28,21 @@ def run(
         str | None,
         typer.Option(
             metavar="smoke|mini|paper",
-            help="Seconds, minutes on a CPU, or as published.  [dim]\\[default: mini][/dim]",
+            help="Seconds, minutes on a CPU, or the longest schedule.  [dim]\\[default: mini][/dim]",
             rich_help_panel=WHAT,
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of weights, batches and noise.  [dim]\\[default: 0][/dim]", rich_help_panel=WHAT),
+        typer.Option(
+            min=0, help="Seed of weights, batches and noise.  [dim]\\[default: 0][/dim]", rich_help_panel=WHAT
+        ),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
             metavar="auto|fp32|bf16",
-            help="auto takes bf16 where the hardware has it.  [dim]\\[default: auto][/dim]",
+            help="auto uses bf16 if the hardware has it.  [dim]\\[default: auto][/dim]",
             rich_help_panel=WHAT,
         ),
     ] = None,
@@ -55,9 +57,7 @@ def run(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="YAML with any of these settings; the command line wins.", rich_help_panel=WHAT
-        ),
+        typer.Option(metavar="FILE", help="YAML file of settings; options override it.", rich_help_panel=WHAT),
     ] = None,
     plugin: Plugins = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path(
@@ -74,30 +74,32 @@ def run(
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between checkpoints.", rich_help_panel=HOW)
+        float, typer.Option(min=0, help="Seconds between checkpoints.", rich_help_panel=HOW)
     ] = 60.0,
     cuda_graphs: Annotated[
         bool,
         typer.Option(
             "--cuda-graphs/--no-cuda-graphs",
-            help="Launch steps as graphs, on one GPU, where the model allows it.",
+            help="Run steps as CUDA graphs, on one GPU, if the model allows it.",
             rich_help_panel=HOW,
         ),
     ] = True,
     compile_: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile: slow to start, then faster.", rich_help_panel=HOW)
+        bool, typer.Option("--compile", help="Use torch.compile: slow start, faster steps.", rich_help_panel=HOW)
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Compute a finished run again; the old one is kept aside.", rich_help_panel=HOW),
+        typer.Option(
+            "--force", help="Compute a finished run again; the old one moves to .replaced.", rich_help_panel=HOW
+        ),
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, only the result.", rich_help_panel=HOW)
     ] = False,
 ) -> None:
-    """Train a model on a task and score it, once for each identity: what is finished is not computed again.
+    """Train a model on a task and evaluate it. A finished run is printed, not computed again.
 
-    Interrupted runs (Ctrl-C, SIGTERM, a crash) go on from their last checkpoint when the same command is given again.
+    The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
     from nacbench.api import Means, run_layers
     from nacbench.running.config import parse_setting, read_yaml
@@ -137,8 +139,8 @@ def _summary(outcome: "Outcome") -> list[str]:
     cost = record.cost
     machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
     took = (
-        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network is that of {record.trained_on.task} run "
-        f"{record.trained_on.run_id}"
+        f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network was trained by {record.trained_on.task} "
+        f"run {record.trained_on.run_id}"
         if record.trained_on
         else f"trained in {duration(cost.train_seconds)} at {cost.examples_per_second:,.0f} examples/s, {machine}"
     )

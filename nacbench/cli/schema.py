@@ -1,4 +1,4 @@
-"""``nacbench schema``: the JSON Schema of a run's record."""
+"""``nacbench schema``: print the JSON Schema of a run's record."""
 
 import json
 

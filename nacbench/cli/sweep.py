@@ -1,4 +1,4 @@
-"""``nacbench sweep``: many runs at once, here or on a Slurm cluster."""
+"""``nacbench sweep``: plan, submit and watch many runs, on this machine or on a Slurm cluster."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Many runs at once, here or on a Slurm cluster: what is done is never done again, what fails fails alone.",
+    help="Many runs, on this machine or on a Slurm cluster. Finished runs are not computed again.",
     epilog="SWEEP is a YAML file or a suite: nacbench sweep suites lists them. Start with: "
     "[bold]nacbench sweep plan smoke[/bold]",
 )
@@ -33,7 +33,7 @@ def _group() -> None:
 
 @app.command()
 def suites() -> None:
-    """List the sweeps that come with the suite."""
+    """List the sweeps that come with nacbench."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.config import suites as names
@@ -52,7 +52,7 @@ def plan(
     asked: Asked,
     as_json: Json = False,
 ) -> None:
-    """Say what a submission would start, what is done, what data is missing, and how long it may take: a dry run."""
+    """Print what submit would start, what is done, which data is missing, and an estimate of the time (a dry run)."""
     from nacbench.sweep.control import counts, estimate
     from nacbench.sweep.state import observe
     from nacbench.text import duration
@@ -64,7 +64,9 @@ def plan(
         return
     wanted = sum(run.is_wanted for run in planned.runs)
     extra = len(planned.runs) - wanted
-    typer.echo(f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that they build on' if extra else ''}")
+    typer.echo(
+        f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that train their networks' if extra else ''}"
+    )
     _print_states(planned, standings)
     missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
     for problem, number in missing.items():
@@ -74,9 +76,9 @@ def plan(
         typer.echo(f"skipped: {model} cannot do {task}: {reason}")
     ahead = estimate(planned, place, standings)
     if ahead.seconds:
-        typer.echo(f"about {duration(ahead.seconds)} of computing ahead, by the runs that are done")
+        typer.echo(f"about {duration(ahead.seconds)} of computing left, estimated from finished runs")
     if ahead.unknown:
-        typer.echo(f"no estimate for {counted(ahead.unknown, 'run')}: none of their kind is done in {place.store}")
+        typer.echo(f"no estimate for {counted(ahead.unknown, 'run')}: no similar run is done in {place.store}")
     if counts(standings)["planned"] + counts(standings)["lost"]:
         typer.echo(f"start them with: {asked.command('submit')}")
 
@@ -87,12 +89,12 @@ def submit(
     *,
     asked: Asked,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Start the runs whose data is there, and leave the others.")
+        bool, typer.Option("--allow-missing", help="Start the runs whose data is there, and skip the others.")
     ] = False,
 ) -> None:
-    """Start all runs that are missing: not done, not under way, not failed, not cancelled.
+    """Start all runs that are missing: not done, queued, running, failed or cancelled.
 
-    On Slurm it returns at once. Submitting again starts only what is missing then.
+    On Slurm, submit returns at once. Submitting again starts only runs that are missing then.
     """
     _submit(asked, allow_missing=allow_missing)
 
@@ -100,7 +102,7 @@ def submit(
 @app.command()
 @on_sweep
 def resume(*, asked: Asked) -> None:
-    """Start what is missing and what was cancelled; every run goes on from its last checkpoint."""
+    """Start missing and cancelled runs; every run resumes from its last checkpoint."""
     _submit(asked, also=("cancelled",), allow_missing=True)
 
 
@@ -111,12 +113,12 @@ def retry(
     failed: Annotated[
         str,
         typer.Option(
-            metavar="CAUSES", help="Which failures: error, oom, disk, timeout, node, attempts; several with commas."
+            metavar="CAUSES", help="Causes of failure: error, oom, disk, timeout, node, attempts; separated by commas."
         ),
     ] = "error,oom,disk,timeout,node,attempts",
     asked: Asked,
 ) -> None:
-    """Start failed runs again, and what is missing; their past failures are kept in their folders."""
+    """Start failed and missing runs; earlier failures are kept in the runs' folders."""
     from nacbench.errors import unknown
     from nacbench.recording.record import CAUSES
 
@@ -134,7 +136,7 @@ def status(
     asked: Asked,
     as_json: Json = False,
 ) -> None:
-    """Say where every run stands: from files alone, with Slurm's word where it is to be had."""
+    """Print the state of every run, from the runs' folders and, if it answers, Slurm."""
     from nacbench.sweep.control import note_failures
     from nacbench.sweep.state import Observer
 
@@ -147,7 +149,7 @@ def status(
         return
     _print_states(planned, standings)
     if observer.is_silent:
-        typer.echo("warning: Slurm does not answer; what is said is from files alone", err=True)
+        typer.echo("warning: Slurm does not answer; states come from files alone", err=True)
     for run in planned.runs:
         standing = standings.get(run.key)
         if standing and standing.state not in ("done", "planned", "skipped", "no data"):
@@ -156,22 +158,22 @@ def status(
             typer.echo(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
     by_state = Counter(standing.state for standing in standings.values())
     if by_state["failed"]:
-        typer.echo(f"what failed is told by: {asked.command('logs')};  again: {asked.command('retry')}")
+        typer.echo(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
     if by_state["lost"] or by_state["planned"]:
-        typer.echo(f"start what is missing with: {asked.command('submit')}")
+        typer.echo(f"start missing runs with: {asked.command('submit')}")
     if by_state["cancelled"]:
-        typer.echo(f"go on with what was cancelled with: {asked.command('resume')}")
+        typer.echo(f"resume cancelled runs with: {asked.command('resume')}")
 
 
 @app.command()
 @on_sweep
 def logs(
     *,
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or the start of one.")] = None,
-    lines: Annotated[int, typer.Option(min=1, help="How many from the end of each file.")] = 20,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or its first characters.")] = None,
+    lines: Annotated[int, typer.Option(min=1, help="Lines from the end of each file.")] = 20,
     asked: Asked,
 ) -> None:
-    """Print the ends of the logs, with the traceback: of one run, or of all that failed or were lost."""
+    """Print traceback and last log lines of one run, or of all failed and lost runs."""
     from nacbench.sweep.state import Observer
 
     planned, place = _plan(asked)
@@ -182,7 +184,7 @@ def logs(
         raise UserError(f"sweep {planned.sweep.name!r} has no run {run!r}; {asked.command('status')} --json lists them")
     chosen = named or [r for r in planned.runs if r.run_id and standings[r.key].state in ("failed", "lost")]
     if not chosen:
-        typer.echo("nothing has failed")
+        typer.echo("no run has failed")
     for one in chosen:
         _print_logs(observer, one, place.store, lines)
 
@@ -190,14 +192,14 @@ def logs(
 @app.command()
 @on_sweep
 def cancel(*, asked: Asked) -> None:
-    """Stop what is queued or running; it goes on from its checkpoints when the sweep is resumed."""
+    """Stop queued and running runs; nacbench sweep resume continues them from their checkpoints."""
     from nacbench.sweep.control import cancel as cancel_runs
 
     planned, place = _plan(asked)
     stopped = cancel_runs(planned, place)
-    typer.echo(f"cancelled {counted(len(stopped), 'run')}" if stopped else "nothing is under way")
+    typer.echo(f"cancelled {counted(len(stopped), 'run')}" if stopped else "no run is queued or running")
     if stopped:
-        typer.echo(f"go on with: {asked.command('resume')}")
+        typer.echo(f"resume them with: {asked.command('resume')}")
 
 
 def _plan(asked: Asked) -> "tuple[Plan, Place]":
@@ -232,28 +234,28 @@ def _submit(
     try:
         submitted = submit_runs(planned, place, typer.echo, also=also, retry=retry)
     except KeyboardInterrupt:
-        typer.echo("stopped; what was under way has saved itself: submit again to go on", err=True)
+        typer.echo("stopped; running runs have saved checkpoints: submit again to resume", err=True)
         raise typer.Exit(130) from None
     _tell(asked, planned, submitted)
 
 
 def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
     if not submitted.started:
-        typer.echo("nothing is missing; nothing was started")
+        typer.echo("no run is missing; nothing was started")
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))
         typer.echo(f"{planned.sweep.name}: {counted(submitted.started, 'run')} submitted to Slurm (jobs {jobs})")
-        typer.echo(f"see how they are with: {asked.command('status')}")
+        typer.echo(f"see their states with: {asked.command('status')}")
         return
     typer.echo(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")
     if submitted.done < submitted.started:
-        typer.echo(f"what failed is told by: {asked.command('logs')}", err=True)
+        typer.echo(f"logs of failed runs: {asked.command('logs')}", err=True)
         raise typer.Exit(1)
 
 
 def _print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:
-    """A table of task and model against states; only the states that there are."""
+    """Print the number of runs by task, model and state; states without runs are left out."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.state import STATES
 
@@ -293,7 +295,7 @@ def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str
     for run in planned.runs:
         standing = standings.get(run.key)
         known = asdict(standing) if standing else {"state": "skipped" if run.is_unsuited else "no data"}
-        known.pop("is_noted", None)
+        known.pop("is_noted", None)  # internal: whether failure.json is written
         rows.append(
             {
                 "run": run.key if run.run_id else None,

@@ -1,4 +1,4 @@
-"""``nacbench merge``, ``pack`` and ``unpack``: finished runs from several stores and machines in one place."""
+"""``nacbench merge``, ``pack`` and ``unpack``: copy finished runs between folders and machines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from nacbench.recording.transfer import Merged
 
 Stores = Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs.")]
-Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of runs that they are added to.")]
+Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of runs to add them to.")]
 Weights = Annotated[
-    bool, typer.Option("--weights/--no-weights", help="The networks, too: shifted and low-shot runs build on them.")
+    bool, typer.Option("--weights/--no-weights", help="Copy weights, which evaluation tasks and protocols need.")
 ]
 Logits = Annotated[
-    bool, typer.Option("--logits/--no-logits", help="The logits among the predictions, too: most of what they take.")
+    bool, typer.Option("--logits/--no-logits", help="Copy logits with the predictions; they take most of the space.")
 ]
 
 
 def merge(stores: Stores, into: Into, weights: Weights = True, logits: Logits = True) -> None:
-    """Copy all finished runs of some folders into another one, unless the same run has different numbers in two."""
+    """Copy all finished runs of some folders into another one; refuse if a run has different numbers in two of them."""
     from nacbench.recording.transfer import merge as make
 
     _tell(make(stores, into, weights=weights, logits=logits), into)
@@ -33,7 +33,7 @@ def pack(
     weights: Weights = True,
     logits: Logits = True,
 ) -> None:
-    """Write all finished runs into one archive, to take them to another machine."""
+    """Write all finished runs into one archive, to copy them to another machine."""
     from nacbench.recording.transfer import pack as make
 
     count = make(stores, out, weights=weights, logits=logits)
@@ -46,7 +46,7 @@ def unpack(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that nacbench pack wrote.")],
     into: Into,
 ) -> None:
-    """Add the runs of an archive to a folder of runs; it may come from anywhere: unsafe ones are refused."""
+    """Add the runs of an archive to a folder of runs. Archives with unsafe paths or links are refused."""
     from nacbench.data.mirror.unpack import unpack as safely
     from nacbench.recording.transfer import unpack_into
 

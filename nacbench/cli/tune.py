@@ -1,4 +1,4 @@
-"""``nacbench tune``: of the settings that were tried, those that validation examples speak for."""
+"""``nacbench tune``: choose hyper-parameters by validation score from finished tuning runs."""
 
 import json
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ def tune(
     stores: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders of runs of X-tuning tasks.")],
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FILE", help="Write the choices there, for the key choices of a sweep."),
+        typer.Option("--to", metavar="FILE", help="Write a file of choices, for the key choices of a sweep."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Choose each model's settings on each task by validation scores, from runs that tried several.
+    """Choose each model's settings on each task by validation score, from runs of X-tuning tasks.
 
-    Such runs are those of the task X-tuning for any task X: they hold the test examples back.
+    X-tuning is a task for every task X that trains a network; it does not read the test examples.
     """
     from nacbench.files import write_text
     from nacbench.recording.index import read_runs
@@ -50,15 +50,15 @@ def tune(
         command = " ".join(["nacbench tune", *(str(store) for store in stores), "--to", str(to)])
         write_text(to, choices_file(outcome, command))
         typer.echo(
-            f"{len(outcome.tuned)} choices written to {to}; a sweep takes them with the key choices", err=as_json
+            f"{len(outcome.tuned)} choices written to {to}; use them in a sweep with the key choices", err=as_json
         )
     if not as_json and any(one.at_the_edge for one in outcome.tuned):
         some = label(next(one for one in outcome.tuned if one.at_the_edge).best.settings)
-        typer.echo(f"† at the edge of what was tried ({some} …): a wider range may hold better ones")
+        typer.echo(f"† at the edge of the values tried ({some} …): a wider range may have better ones")
 
 
 def _print(outcome: "Outcome") -> None:
-    """One row for each model and task; where all tried the same one setting, its name stands in the head alone."""
+    """Print a row for each model and task; if only one setting was tuned, its name is in the head, not in the rows."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.tuning import label
 

@@ -1,4 +1,4 @@
-"""``nacbench why``: field by field, why two runs are not the same run."""
+"""``nacbench why``: compare the identities of two runs field by field."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Side:
 
     Attributes:
         run_id: the name of the run's folder.
-        identity: what its id is made of.
-        versions: of libraries: those that computed it, or those that would now; None where nobody knows.
-        settings: of torch in the process that computed it, such as its threads; None where nobody knows.
+        identity: configuration, data and code that the id is a digest of.
+        versions: of libraries that computed it or, for a configuration, of those installed; None if unknown.
+        settings: of torch in the process that computed it, such as its threads; None if unknown.
     """
 
     run_id: str
@@ -32,15 +32,15 @@ class Side:
 
 def why(
     a: Annotated[str, typer.Argument(metavar="A", help="A run's folder or id, or a configuration in YAML.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """Say in which settings, data or code two runs differ, and so why their ids do.
+    """Print the settings, data and code in which two runs differ, and so why their ids differ.
 
-    Versions of libraries and torch's threads are no part of an id; they follow where they differ, as they can change
-    the last digits of a number.
+    Versions of libraries and torch's threads are not part of an id. They are printed, too, if they differ, as they can
+    change the last digits of a number.
     """
     load_plugins(plugin)
     root = data_root_of(data_root)
@@ -51,15 +51,15 @@ def why(
     if differences:
         _echo_rows([("", "A", "B"), *differences])
     else:
-        typer.echo("The same run: nothing that determines its number differs.")
+        typer.echo("The same run: configuration, data and code are equal.")
     besides = [*_differing(ours.versions, theirs.versions), *_differing(ours.settings, theirs.settings)]
     if besides:
-        typer.echo("No part of the id, but it can change the last digits:")
+        typer.echo("Not part of the id, but can change the last digits:")
         _echo_rows(besides)
 
 
 def _differing(ours: Mapping[str, str] | None, theirs: Mapping[str, str] | None) -> list[tuple[str, str, str]]:
-    """Names with both values, where both sides are known."""
+    """Return differing names with both values; nothing if one side is unknown."""
     from nacbench.machine.software import other_versions
 
     if ours is None or theirs is None:
@@ -75,7 +75,7 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
 
 
 def _side(name: str, store: Path, data_root: Path) -> Side:
-    """A run's folder, the run with this id, or a configuration file on the data, code and libraries at hand."""
+    """Read a run's folder, the run with this id, or a configuration file with the current data, code and libraries."""
     from nacbench.errors import BrokenFileError, UserError
     from nacbench.machine.software import library_versions
     from nacbench.running.config import read_yaml, resolve
@@ -91,15 +91,15 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
     try:
         folder = locate(name, store)
     except UserError as error:
-        raise UserError(f"{error}, and it is no configuration (.yaml) file") from None
+        raise UserError(f"{error}, and it is not a configuration file (.yaml)") from None
     state = read_state(folder)
     if "identity" not in state:
-        raise UserError(f"{folder} holds no run: its state.json is missing or broken")
+        raise UserError(f"{folder} is not a run's folder: its state.json is missing or broken")
     identity = Identity.model_validate(state["identity"])
     run_id = folder.resolve().name  # not computed: an older run's id was made with older names of fields
     try:
         record = finished(folder)
-    except BrokenFileError:  # its identity can be compared all the same
+    except BrokenFileError:  # the identity in state.json can still be compared
         record = None
     if record is None:
         return Side(run_id, identity)

@@ -1,1 +1,1 @@
-"""Tables, figures, claims and one page from finished runs; reads files only, and needs no torch."""
+"""Reports of finished runs: tables, figures, verdicts on the paper's claims, and an HTML page; does not need torch."""

@@ -1,4 +1,4 @@
-"""A report: tables in three formats and the learning curves, from folders of runs."""
+"""Build a report from folders of runs: tables in three formats, figures, and an HTML page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,14 @@ TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost"
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the files, the tables as Markdown and for a terminal, and what could not be counted."""
+    """What was written.
+
+    Attributes:
+        files: all files.
+        markdown: all tables as Markdown.
+        text: all tables as text for a terminal.
+        warnings: mixed runs, broken records and failed runs, a line each.
+    """
 
     files: Sequence[Path]
     markdown: str
@@ -41,16 +48,16 @@ class Report:
 
 
 def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
-    """Write ``table.md``, ``table.tex``, a CSV for each table, and every figure that there are runs for, twice.
+    """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
     Args:
         stores: folders of runs.
-        out: folder to write to; files of these names there are replaced.
-        html: write ``index.html``, too: all of it as one page that needs no network.
-        mixed: show runs of a task side by side though they differ in code, data or scale, with a warning.
+        out: folder to write to; files of these names are replaced.
+        html: also write ``index.html``: everything on one page that needs no network.
+        mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
 
     Raises:
-        UserError: if a folder does not exist, none holds a finished run, or runs are mixed and should not be.
+        UserError: if a folder does not exist, none has a finished run, or runs are mixed and `mixed` is false.
     """
     found = read_runs(*stores)
     if not found.runs:
@@ -59,8 +66,8 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
-            f"these runs should not stand side by side: {'; '.join(warnings)}; name folders of runs that were made "
-            "alike, or use --mixed to show them together, with a warning"
+            f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data and "
+            "scale, or use --mixed to show them together, with a warning"
         )
     series = group(found.runs)
     failures = found.failures
@@ -97,7 +104,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
 
 
 def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) -> str:
-    """All tables, the first without its title, which is the page's."""
+    """Join all tables, each under its title; the first has none, as it is what the report is about."""
     return "\n".join([shown(tables[0]), *(f"## {table.title}\n\n{shown(table)}" for table in tables[1:])])
 
 
@@ -118,7 +125,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[Sequence[Series]], "Figure | None"]]]
 
 
 def _remove_earlier(out: Path, files: Sequence[Path]) -> None:
-    """Delete what an earlier report left and this one does not have: it would be taken for a part of it."""
+    """Delete files of an earlier report that this one does not have; readers would take them for part of it."""
     ours = [f"{name}.csv" for name in TABLES] + [f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")]
     for name in (*ours, PAGE):
         if out / name not in files:

@@ -1,4 +1,4 @@
-"""Two models, or two runs, on one task: the paired difference, what chance alone could do, and what may be said."""
+"""Compare two models or runs on a task: paired t test over seeds, paired bootstrap and McNemar's test on examples."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-NOT_SCORED = ("train", "validation", "clean")  # splits that the main metric is not made of
+NOT_SCORED = ("train", "validation", "clean")  # splits that do not count in the main metric
 
 
 @dataclass(frozen=True)
 class OnExamples:
-    """Two networks on the same test examples, trained with the same seed.
+    """Comparison of two networks on the same test examples, trained with the same seed.
 
     Attributes:
         seed: of both runs.
-        value: mean difference of their accuracies, first minus second.
-        interval: of the paired bootstrap over units.
-        p: of McNemar's test; None where a unit is more than one answer.
-        units: independent ones: examples, or episodes.
-        unit: what they are called.
+        value: difference of their accuracies, first minus second, as a fraction.
+        interval: 95 % interval of the paired bootstrap over units.
+        p: of McNemar's test; None if a unit has more than one prediction.
+        units: number of independent units, which are examples or episodes.
+        unit: name of the units.
     """
 
     seed: int
@@ -45,13 +45,13 @@ class OnExamples:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two series of runs of one task and scale.
+    """Comparison of two series of runs of one task and scale.
 
     Attributes:
-        first, second: what is compared.
-        difference: of their scores over shared seeds; None where they share none.
-        examples: for each shared seed with the predictions that were recorded.
-        warnings: why other seeds have none, a line each.
+        first, second: the series.
+        difference: of their scores, paired over shared seeds; None if they share none.
+        examples: comparison on test examples for each shared seed whose predictions were recorded.
+        warnings: why other seeds are not compared on examples, a line each.
     """
 
     first: Series
@@ -62,14 +62,14 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """In plain words, what may be said."""
+        """The conclusion as a sentence."""
         a, b = self.first.label, self.second.label
         difference = self.difference
         if difference is None:
-            return f"{a} and {b} share no seed, so nothing may be said; run both with the same seeds."
+            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
-                f"With one shared seed nothing may be said about {a} and {b} in general: another seed could turn the "
+                f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
         low, high = (100 * end for end in difference.interval)
@@ -83,12 +83,12 @@ class Comparison:
         found = smallest_difference(difference.deviation, difference.count)
         return (
             f"No difference between {a} and {b} is shown: it lies between {low:+.2f} and {high:+.2f} points (95 %), "
-            f"{_p(difference.p)}. That is no proof that they are equal: {difference.count} seeds with this spread "
+            f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
             f"find a difference of {100 * found:.2f} points four times out of five, smaller ones less often."
         )
 
     def lines(self) -> list[str]:
-        """All of it, for people."""
+        """Return the comparison as lines of text."""
         first = self.first.first
         lines = [f"{first.task_label} · {first.scale} · {first.metric}, in per cent"]
         lines += [_scores(self.first), _scores(self.second)]
@@ -108,13 +108,13 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     """Compare two models, or two runs, on a task.
 
     Args:
-        runs: all there are.
-        first, second: a model's name, the beginning of a run's id, or a model's label as tables have it.
+        runs: all finished runs.
+        first, second: a model's name, its label in a table, or the first characters (four or more) of a run's id.
         task: its name.
-        scale: needed only where there are several.
+        scale: needed only if there are runs of several.
 
     Raises:
-        UserError: if one of them is not there, or not unique, or the two were not made alike.
+        UserError: if one of them is not found or not unique, or the two differ in scale or data.
     """
     own = [run for run in runs.runs if run.task == task and scale in (None, run.scale)]
     if not own:
@@ -135,7 +135,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
 
 
 def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
-    """What there is instead: other scales of the task, or else other tasks."""
+    """Return an error that lists the scales of the task's runs or, if it has no runs, the tasks that have."""
     scales = sorted({run.scale for run in runs if run.task == task})
     if scales:
         return UserError(f"no finished run of task {task!r} at scale {scale!r}; there are scales: {', '.join(scales)}")
@@ -144,7 +144,7 @@ def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
-    """The one series of a model's name or label, or the one run of an id."""
+    """Return the only series with this model name or label, or the only run with this id."""
     everything = group(runs)
     found = [item for item in everything if name in (item.first.model, item.label)]
     if not found:
@@ -157,24 +157,26 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
         raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
-    raise UserError(f"{name!r} is no model and no run's id here; there are: {labels}")
+    raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 
 
 def _compare_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExamples | None:
-    """The two networks on the examples they both answered; None where their predictions cannot be had or matched, and
-    the reason among the warnings."""
+    """Compare two networks on their test examples.
+
+    Return None if predictions are missing or do not match; the reason is added to `warnings`.
+    """
     import numpy as np
 
     first, second = _answers(ours, warnings), _answers(theirs, warnings)
     if first is None or second is None:
         return None
     if not first.index.equals(second.index) or not np.array_equal(first["label"], second["label"]):
-        warnings.append(f"{_named(ours)} and {_named(theirs)} answered different examples")
+        warnings.append(f"{_named(ours)} and {_named(theirs)} were evaluated on different examples")
         return None
     unit = "episodes" if "episode" in first else "examples"
     a, b = _by_unit(first), _by_unit(second)
     single = len(a) == len(first)
-    p = mcnemar(a > 0, b > 0) if single else None
+    p = mcnemar(a > 0, b > 0) if single else None  # McNemar's test needs independent predictions
     return OnExamples(ours.seed, float(a.mean() - b.mean()), paired_bootstrap(a, b), p, len(a), unit)
 
 
@@ -183,8 +185,11 @@ def _named(run: Run) -> str:
 
 
 def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
-    """A run's answers to what is scored; None, with a warning, where they are not there as they were recorded, and
-    None without one where none were recorded, or they have no right and wrong."""
+    """Read a run's predictions on scored splits.
+
+    Return None with a warning if the file is missing, changed or broken; None without a warning if the run recorded
+    no predictions, or they are not of classes.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -208,7 +213,10 @@ def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
 
 
 def _by_unit(answers: pd.DataFrame) -> np.ndarray:
-    """Share of right answers of each unit: of an example in all its splits (as it was corrupted), or of an episode."""
+    """Return the accuracy of each independent unit: an episode, or an example over all splits it is in.
+
+    Corrupted copies of an image and queries of an episode are not independent, so they count as one unit.
+    """
     right = (answers["label"] == answers["prediction"]).astype(float)
     if "episode" in answers:
         keys = [answers.index.get_level_values("split").astype(str), answers["episode"].to_numpy()]

@@ -1,4 +1,4 @@
-"""What must not stand side by side unless it was asked for: rows of a task from different code, data or scales."""
+"""Find runs of a task that are not comparable, as they differ in code, data or scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacbench.recording.index import Run
 
 
 def mixtures(runs: Iterable[Run]) -> list[str]:
-    """A sentence for each way in which the runs of a task were not made alike."""
+    """Return a line for each task and each of scale, data and code in which its runs differ."""
     by_task: dict[str, list[Run]] = {}
     for run in runs:
         by_task.setdefault(run.task, []).append(run)

@@ -1,4 +1,4 @@
-"""Series of runs: those that differ in nothing but their seed, a row of every table."""
+"""Series of runs that differ only in their seed; a series is a row of a table, with a mean and an interval."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nacbench.recording.index import Run
 from nacbench.running.identity import as_text, leaves
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
-UNNAMED = ("task.name", "model.name", "model.size", "scale")  # shown elsewhere
+UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 
 
 @dataclass(frozen=True)
 class Series:
-    """Runs that differ in nothing but their seed.
+    """Runs that differ only in their seed.
 
     Attributes:
-        runs: one a seed, sorted by seed.
-        differing: the settings, as text by name, in which this series differs from the others of the same task, model,
-            size and scale; mostly empty.
+        runs: one for each seed, sorted by seed.
+        differing: settings by name, as text, in which this series differs from others of the same task, model, size and
+            scale; empty if it is the only one.
     """
 
     runs: Sequence[Run]
@@ -31,12 +31,12 @@ class Series:
 
     @property
     def first(self) -> Run:
-        """Any of them, for what they share."""
+        """One of the runs, for what all of them share."""
         return self.runs[0]
 
     @property
     def is_trained_here(self) -> bool:
-        """Whether these runs trained the network that they score; otherwise another run did, and they only took it."""
+        """Whether these runs trained the network that they score; false for runs of evaluation tasks."""
         return not self.first.trained_on
 
     @property
@@ -50,36 +50,36 @@ class Series:
         return self.label_without(())
 
     def label_without(self, names: Collection[str]) -> str:
-        """The label without these settings."""
+        """Return the label without these settings."""
         differing = [f"{name}={value}" for name, value in self.differing.items() if name not in names]
         return ", ".join([f"{self.first.model} ({self.first.model_size})", *differing])
 
     @cached_property
     def score(self) -> Mean:
-        """The main metric on the test split, over seeds."""
+        """Mean of the main metric on the test split over seeds, with its 95 % interval."""
         return self.mean(lambda run: run.score)
 
     @cached_property
     def train_seconds(self) -> float:
-        """Time in training steps, mean over seeds."""
+        """Seconds in training steps, mean over seeds."""
         return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
     def mean(self, value: Callable[[Run], float]) -> Mean:
-        """A number of each run, over seeds."""
+        """Return the mean over seeds of a number of each run."""
         return t_interval([value(run) for run in self.runs])
 
     def has(self, *names: str) -> bool:
-        """Whether all runs have all of these metrics, or measured them."""
+        """Return whether all runs have all of these metrics or measurements."""
         return all(run.numbers().keys() >= set(names) for run in self.runs)
 
     def metric(self, name: str, split: str = "test") -> Mean | None:
-        """A metric, or what was measured, over seeds; None if a run does not have it."""
+        """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
         return t_interval(values) if len(values) == len(found) else None
 
     def against(self, other: Series) -> Difference | None:
-        """Score of this series less that of another one, paired by seed; None where they share no seed."""
+        """Return the score of this series minus that of another, paired by seed; None if they share no seed."""
         theirs = {run.seed: run.score for run in other.runs}
         pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
         if not pairs:
@@ -88,7 +88,7 @@ class Series:
 
 
 def group(runs: Iterable[Run]) -> list[Series]:
-    """Runs as series, sorted by task, scale and model, the best of a task first."""
+    """Group runs into series, sorted by task, scale and score, the best first."""
     cells: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
     for run in runs:
         cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
@@ -105,7 +105,7 @@ def group(runs: Iterable[Run]) -> list[Series]:
 
 
 def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
-    """Series by task (as labelled) and scale: those whose scores may be compared."""
+    """Return series by task label and scale; scores can be compared within a cell only."""
     cells: dict[tuple[str, str], list[Series]] = {}
     for item in series:
         cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
@@ -117,7 +117,7 @@ def _shown(settings: Mapping[str, Any], name: str) -> str:
 
 
 def _differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The settings that tell the series of a cell from each other, in the order of the first that has them."""
+    """Return the names of settings in which the series of a cell differ, in the order of the first that has them."""
     first, *others = settings
     names = dict.fromkeys(first)
     differing = set()

@@ -1,1 +1,1 @@
-"""Many runs: expanded from one file, planned, carried out here or on a cluster, looked after, never done twice."""
+"""Sweeps: expand a YAML file into runs, plan them, and run them in local processes or on a Slurm cluster."""

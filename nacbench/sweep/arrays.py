@@ -1,4 +1,4 @@
-"""Submitting to Slurm through submitit: job arrays, cut to the cluster's limit, one for each shape of resources."""
+"""Submit runs to Slurm with submitit, as job arrays: one for each set of resources, split at MaxArraySize."""
 
 import shlex
 import sys
@@ -15,29 +15,30 @@ from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile, minutes
 from nacbench.sweep.submission import Submission
 
-# Python is started with the warning signal blocked, and the job unblocks it once somebody is there to take it: a
-# warning that comes while modules are imported waits, where it would else kill the process and lose the job's place.
+# Slurm warns with SIGUSR2, whose default action kills the process. The launcher blocks it before Python imports
+# anything, and the job unblocks it once a handler is installed, so that a warning during the imports waits.
 LAUNCHER = (
     "import os,signal,sys;signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]);"
     "os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
 )
-# A warning that comes earlier still, while the launcher itself starts, kills the process: then this puts the job back.
-# (Bash tells a signal's name from an exit code; an element's number is never the array's, which stands for all of it.)
+# A warning before that, while the launcher itself starts, kills the process; then the batch script requeues the job.
+# (`kill -l` turns an exit code into a signal name. It names the array's element: the array's number alone would requeue
+# all elements.)
 PUT_BACK = (
     'trap \'[ "$(kill -l $? 2>/dev/null)" = USR2 ] && scontrol requeue '
     '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"\' EXIT'
 )
-MANY_TIMEOUTS = 1_000_000  # submitit counts them; our own limit is on attempts
+MANY_TIMEOUTS = 1_000_000  # no limit: submitit counts preemptions as timeouts, too; `max_attempts` is our limit
 
 
 class SlurmSubmitter:
-    """Submits runs, those after the runs that they take their network from.
+    """Submits runs; a run that scores another run's network gets a dependency on that run's job.
 
     Args:
         store: folder of runs.
         data_root: mirror of data sets, for the jobs.
-        sweep: its name.
-        plugins: files that the jobs load first.
+        sweep: name of the sweep.
+        plugins: plug-in files that the jobs load first.
     """
 
     def __init__(self, store: Path, data_root: Path, sweep: str, plugins: Sequence[str]) -> None:
@@ -45,14 +46,14 @@ class SlurmSubmitter:
         self._largest = _largest_array()
 
     def submit(self, runs: Sequence[PlannedRun], running: dict[str, str]) -> list[Submission]:
-        """Submit all runs; returns at once.
+        """Submit all runs and return without waiting for them.
 
         Args:
-            runs: to be done.
-            running: jobs of other runs that are queued or running already, by key.
+            runs: the runs to submit.
+            running: job numbers of other runs that are queued or running already, by key.
 
         Raises:
-            UserError: if Slurm refuses; what was submitted before stays.
+            UserError: if Slurm refuses; jobs that were submitted before stay.
         """
         keys = {run.key for run in runs}
         waiting: dict[str, list[PlannedRun]] = defaultdict(list)
@@ -67,6 +68,7 @@ class SlurmSubmitter:
                 free.append(run)
         done: list[Submission] = []
         for group in _by_shape(free):
+            # runs with followers come first, so that a column of followers lines up with the first indices
             group.sort(key=lambda run: -len(waiting[run.key]))
             for first in range(0, len(group), self._largest):
                 chunk = group[first : first + self._largest]
@@ -78,7 +80,11 @@ class SlurmSubmitter:
         return done
 
     def _followers(self, before: Submission, job: str, followers: Sequence[Sequence[PlannedRun]]) -> list[Submission]:
-        """Runs that wait for the runs of an array: those that line up with it as arrays of their own."""
+        """Submit the runs that wait for the runs of an array.
+
+        Followers whose indices line up with the array are an array with ``aftercorr``, which pairs elements of equal
+        index, so that a failed run stops only its own followers. The others are single jobs with ``afterok``.
+        """
         done = []
         left = [list(some) for some in followers]
         while any(left):
@@ -99,16 +105,19 @@ class SlurmSubmitter:
         return done
 
     def _array(self, runs: Sequence[PlannedRun], dependency: str | None = None) -> tuple[Submission, str]:
-        """Submit runs of one shape as one array; the submission is written down first."""
+        """Submit runs of one shape as one array; return the submission and the job number."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         submission = Submission.of(runs, **self._about)
-        file = submission.write()
+        file = submission.write()  # before sbatch: see the module's docstring of `submission`
         executor = _executor(submission, dependency)
         try:
             jobs = executor.submit_array([SweepJob(str(file), index) for index in range(len(runs))])
-        except (FailedJobError, FailedSubmissionError) as error:  # the file stays: after a time-out jobs may be there
-            raise UserError(f"Slurm refuses the submission of {len(runs)} runs: {_last_line(str(error))}") from None
+        except (
+            FailedJobError,
+            FailedSubmissionError,
+        ) as error:  # keep the file: after a timeout of sbatch the jobs may exist
+            raise UserError(f"Slurm refused the submission of {len(runs)} runs: {_last_line(str(error))}") from None
         number = jobs[0].job_id.partition("_")[0]
         submission.write_job(number)
         return submission, number
@@ -125,14 +134,15 @@ def _executor(submission: Submission, dependency: str | None) -> Any:
 
 
 def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str | None) -> dict[str, Any]:
-    """What submitit's Slurm executor is told of a profile."""
+    """Return the parameters of submitit's Slurm executor for a profile; None is left out."""
     assert profile.time is not None
     extra: dict[str, Any] = {**profile.extra, ("requeue" if profile.requeue else "no-requeue"): True}
     if dependency:
+        # otherwise Slurm keeps followers of a failed job pending for ever
         extra |= {"dependency": dependency, "kill-on-invalid-dep": "yes"}
     if profile.memory_gb:
         extra["mem"] = f"{round(profile.memory_gb * 1024)}M"
-    # after the profile's own lines, which may set PYTHONPATH or need their working folder
+    # exports come after the profile's lines, which may set PYTHONPATH, or run Python in the working folder
     setup = [*([PUT_BACK] if profile.requeue else []), *profile.setup, *_exports()]
     given = {
         "job_name": f"nacbench-{sweep}",
@@ -149,14 +159,17 @@ def sbatch_parameters(profile: Profile, sweep: str, token: str, dependency: str 
         "array_parallelism": profile.array_parallelism,
         "signal_delay_s": profile.signal_seconds,
         "setup": setup,
-        "srun_args": ["--kill-on-bad-exit=1"],
+        "srun_args": ["--kill-on-bad-exit=1"],  # otherwise the other processes wait for a dead one until the time limit
         "additional_parameters": extra,
     }
     return {key: value for key, value in given.items() if value is not None}
 
 
 def _exports() -> list[str]:
-    """Return shell lines that give the job's Python what `worker_environment` gives a process of this machine."""
+    """Return shell lines that set the environment of `worker_environment` in a job.
+
+    With PYTHONSAFEPATH, Python does not import from the working folder, which may hold a ``yaml.py`` or ``results/``.
+    """
     folder = folder_to_hand_over()
     path = [] if folder is None else [f'export PYTHONPATH={shlex.quote(str(folder))}"${{PYTHONPATH:+:$PYTHONPATH}}"']
     return ["export PYTHONSAFEPATH=1", *path]
@@ -170,7 +183,7 @@ def _by_shape(runs: Iterable[PlannedRun]) -> list[list[PlannedRun]]:
 
 
 def _largest_array() -> int:
-    """Tasks that an array may have: the largest index is one less than MaxArraySize."""
+    """Return the number of tasks that an array may have: indices must be smaller than MaxArraySize."""
     try:
         return max(1, int(slurm.settings().get("MaxArraySize", "1001")) - 1)
     except ValueError:

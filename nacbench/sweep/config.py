@@ -1,4 +1,4 @@
-"""SweepConfig: many runs in one YAML file, expanded to configurations of runs."""
+"""Sweep configuration: a YAML file of grids over tasks, models, seeds and settings, expanded to run configurations."""
 
 import functools
 import itertools
@@ -18,7 +18,7 @@ from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
 
-MAX_RUNS = 10_000  # more is a slip of the pen, and would take minutes to plan
+MAX_RUNS = 10_000  # more is taken for a typing mistake, and would take minutes to plan
 
 
 class _Part(BaseModel):
@@ -41,7 +41,7 @@ class Block(_Part):
     @field_validator("tasks", "models", "seeds", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        """A list where one value was given, or a span of seeds such as ``0..4``."""
+        """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
         if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
             return _span(int(span[1]), int(span[2]))
         return [value] if isinstance(value, str | int | float) else value
@@ -54,11 +54,11 @@ class Block(_Part):
         return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
 
     def __len__(self) -> int:
-        """How many runs, without making them."""
+        """Return the number of runs without making them, so that a grid that is too large is refused at once."""
         return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
 
     def runs(self) -> Iterator[Values]:
-        """Each run's settings, as `nacbench.running.config.resolve` takes them, in a fixed order."""
+        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order."""
         fixed = _nested(self.set)
         for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
             own = {
@@ -73,28 +73,27 @@ class Block(_Part):
 
 
 class Rule(_Part):
-    """Resources of their own for some runs: where ``when`` holds, ``use`` changes the profile."""
+    """Resources for some runs: if a run matches ``when``, ``use`` overrides settings of the profile."""
 
     when: Values = Field(min_length=1)
     use: Values = Field(min_length=1)
 
 
 class Choice(_Part):
-    """Settings of their own for some runs: where ``when`` holds, so does ``use``, unless the block says otherwise."""
+    """Settings for some runs: if a run matches ``when``, ``use`` applies, except to settings that its block gives."""
 
     when: Values = Field(min_length=1)
     use: Values = Field(min_length=1)
-    evidence: Values = Field({}, description="for people: what it was chosen by")
+    evidence: Values = Field({}, description="scores it was chosen by, for readers")
 
 
-DERIVED = ("blocks", "choices_are_read")  # fields of a sweep that are not keys of its file
+DERIVED = ("blocks", "choices_are_read")  # fields of SweepConfig that are not keys of its file
 
 
 class SweepConfig(_Part):
-    """What a sweep's file says; see the suites in ``nacbench/suites`` for examples.
+    """Content of a sweep's YAML file; for examples see the suites in ``nacbench/sweep/suites``.
 
-    The block at the top may be left out where ``include`` has blocks; what an included block does not say, it takes
-    from the top.
+    The block at the top may be incomplete if ``include`` has blocks; they inherit from it what they do not set.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -104,24 +103,25 @@ class SweepConfig(_Part):
     profile: Profile = Profile()
     resources: tuple[Rule, ...] = ()
     choices: tuple[Choice, ...] = Field(
-        (), description="settings for some runs, whether wanted for themselves or for their networks"
+        (), description="settings for some runs, including those that train networks for other runs"
     )
-    choices_are_read: bool = Field(False, description="from a file, which may hold more than this sweep needs")
+    choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _some_runs(self) -> Self:
         if not self.blocks:
-            raise ValueError("there are no runs: give tasks and models, or include blocks that have them")
+            raise ValueError("no runs: give tasks and models, or include blocks that have them")
         if (count := sum(map(len, self.blocks))) > MAX_RUNS:
-            raise ValueError(f"these are {count} runs, of which a sweep has {MAX_RUNS} at most; make several sweeps")
+            raise ValueError(f"{count} runs, but a sweep has {MAX_RUNS} at most; make several sweeps")
         return self
 
     def expand(self) -> list[RunConfig]:
-        """All runs, each once, in a fixed order.
+        """Return the configurations of all runs without duplicates, in a fixed order.
 
         Raises:
-            UserError: if a run cannot be, naming it; or if a pattern matches nothing, which is a slip of the pen.
+            UserError: if a run is not valid; or if a pattern of ``exclude``, ``choices`` or ``resources`` matches no
+                run, as it is then probably misspelt.
         """
         configs: dict[str, RunConfig] = {}
         excluding: set[int] = set()
@@ -129,7 +129,9 @@ class SweepConfig(_Part):
         for block in self.blocks:
             for values in block.runs():
                 config = self._with_choices(values, choosing)
-                if block.precision == "auto" and self.profile_of(config).gpus:  # not as where it is submitted from
+                if (
+                    block.precision == "auto" and self.profile_of(config).gpus
+                ):  # by the profile: a login node has no GPU
                     config = self._with_choices({**values, "precision": "bf16"}, choosing)
                 matching = _matching(config, self.exclude)
                 excluding |= matching
@@ -148,12 +150,12 @@ class SweepConfig(_Part):
     def _refuse_idle(self, key: str, patterns: Sequence[Values], used: Set[int]) -> None:
         for index, pattern in enumerate(patterns):
             if index not in used:
-                raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or mend it")
+                raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or correct it")
 
     def _with_choices(self, values: Values, used: set[int]) -> RunConfig:
         """Return the run with the choices for it and for the run that trains its network; the block's settings win.
 
-        The choices that were looked to are added to ``used``.
+        Indices of choices that match are added to ``used``.
         """
         config = _resolved(values)
         chosen = self._chosen_for(config, used)
@@ -167,7 +169,7 @@ class SweepConfig(_Part):
         return functools.reduce(merge, [_nested(self.choices[index].use) for index in sorted(matching)], {})
 
     def profile_of(self, config: RunConfig) -> Profile:
-        """The profile with the resources that this run needs."""
+        """Return the profile with the overrides of ``resources`` that match this run."""
         changes: Values = {}
         for index in sorted(_matching(config, _whens(self.resources))):
             changes |= self.resources[index].use
@@ -178,11 +180,7 @@ KEYS = (*Block.model_fields, "include", *(key for key in SweepConfig.model_field
 
 
 def matches(config: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
-    """Whether a configuration has these values; ``task`` and ``model`` are names, a list means any of them.
-
-    Raises:
-        UserError: if no run has such a setting.
-    """
+    """Return whether a configuration has these values; ``task`` and ``model`` are names, a list means any of them."""
     for key, wanted in pattern.items():
         value = _look_up(config, key)
         options = wanted if isinstance(wanted, list | tuple) else [wanted]
@@ -192,10 +190,10 @@ def matches(config: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
 
 
 def read_sweep(name: str) -> SweepConfig:
-    """A sweep from a file, or the suite of this name.
+    """Read a sweep from a YAML file, or the suite of this name.
 
     Raises:
-        UserError: if there is neither, or the file is not a sweep; the message names the key.
+        UserError: if there is no such file or suite, or the file is not a sweep; the message names the key.
     """
     path = Path(name)
     looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
@@ -207,13 +205,21 @@ def read_sweep(name: str) -> SweepConfig:
 
 
 def suites() -> list[str]:
-    """Names of the sweeps that come with the suite."""
+    """Return the names of the sweeps that come with nacbench."""
     names = (entry.name for entry in files("nacbench.sweep.suites").iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
-    """The sweep in a file's content; a profile that is a path is looked for beside the file, too."""
+    """Parse the content of a sweep's file.
+
+    Args:
+        content: keys and values of the file.
+        path: of the file, for messages; a profile may be a path relative to its folder, and ``choices`` is one.
+
+    Raises:
+        UserError: if the content is not a sweep; the message names the key.
+    """
     content = {**content}
     for key in content:
         if key not in KEYS:
@@ -223,7 +229,9 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     if not isinstance(include, Sequence) or not all(isinstance(block, Mapping) for block in include):
         raise UserError(f"{path}: include = {shown(include)}: write a list of blocks, each with its tasks and models")
     whole = {"tasks", "models"} <= top.keys()
-    grids = [("", top)] if whole or (top and not include) else []  # else the top only says what the blocks share
+    grids = (
+        [("", top)] if whole or (top and not include) else []
+    )  # otherwise the top only has settings that blocks share
     grids += [(f"include.{index}", block) for index, block in enumerate(include)]
     profile = content.get("profile")
     if isinstance(profile, str):
@@ -239,10 +247,10 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
 
 
 def read_choices(path: Path) -> list[Values]:
-    """What ``nacbench tune`` wrote: a file with the key ``choices``; what else it says is for people.
+    """Read the list ``choices`` from a file that ``nacbench tune`` wrote.
 
     Raises:
-        UserError: if there is no such file, or it is another's.
+        UserError: if there is no such file, or it has no such list.
     """
     content = read_yaml(path, ["choices"])
     if not isinstance(content.get("choices"), list):
@@ -252,10 +260,16 @@ def read_choices(path: Path) -> list[Values]:
 
 
 def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path) -> Block:
-    """A block of a file: what it says, and what it takes from the top.
+    """Make a block from its own settings and those it inherits from the top.
 
     Args:
-        name: of the block in the file, empty for the top itself.
+        own: settings of the block.
+        top: settings at the top of the file.
+        name: of the block in messages, such as ``include.0``; empty for the top itself.
+        path: of the file, for messages.
+
+    Raises:
+        UserError: if the block is not valid; the message names the key where the file has it.
     """
     try:
         return Block.model_validate({**top, **own})
@@ -266,11 +280,11 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
 
 
 def _span(first: int, last: int) -> list[int]:
-    """All from the first to the last; counted before they are made."""
+    """Return all numbers from first to last, both included; the size is checked before the list is made."""
     if last < first:
         raise ValueError(f"the range {first}..{last} is empty; write the smaller number first")
     if last - first >= MAX_RUNS:
-        raise ValueError(f"these are {last - first + 1} seeds, but a sweep has {MAX_RUNS} runs at most")
+        raise ValueError(f"{last - first + 1} seeds, but a sweep has {MAX_RUNS} runs at most")
     return list(range(first, last + 1))
 
 
@@ -279,20 +293,24 @@ def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:
 
 
 def _matching(config: RunConfig, patterns: Sequence[Values]) -> set[int]:
-    """Which of the patterns the run matches, by their places in the list."""
+    """Return the indices of the patterns that the run matches."""
     plain = config.as_dict()
     return {index for index, pattern in enumerate(patterns) if matches(plain, pattern)}
 
 
 def _with_trained_on(config: RunConfig) -> Iterator[RunConfig]:
-    """The run, the one that its network is taken from, and so on."""
+    """Yield the run, then the run that trains its network, if there is one."""
     yield config
     if config.trained_on is not None:
         yield from _with_trained_on(config.trained_on)
 
 
 def _nested(settings: Mapping[str, Any]) -> Values:
-    """``{"training.lr": 1e-3}`` as ``{"training": {"lr": 1e-3}}``."""
+    """Turn ``{"training.lr": 1e-3}`` into ``{"training": {"lr": 1e-3}}``.
+
+    Raises:
+        UserError: if a key is not a setting's name.
+    """
     nested: Values = {}
     for key, value in settings.items():
         setting = parse_setting(f"{key}=0")  # checks the key

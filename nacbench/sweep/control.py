@@ -1,4 +1,4 @@
-"""The verbs of a sweep: submit what is missing, retry what failed, cancel what is under way."""
+"""Submit missing runs of a sweep, retry failed ones, cancel queued and running ones, and estimate the time left."""
 
 import signal
 from collections import Counter
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submission came to: the runs that were started, those that are done already if they were awaited."""
+    """Outcome of `submit`: runs started, and runs done; ``done`` is None if all went to Slurm, which is not awaited."""
 
     started: int
     done: int | None
@@ -32,7 +32,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sweep's runs go: folder of runs, and mirror of data."""
+    """The folder of runs and the mirror of data sets."""
 
     store: Path
     data_root: Path
@@ -41,25 +41,26 @@ class Place:
 def submit(
     plan: Plan, place: Place, say: Say, *, also: Collection[State] = (), retry: Collection[Cause] = ()
 ) -> Submitted:
-    """Start all runs of a plan that are missing: not done, not under way, not failed, not cancelled.
+    """Start all runs of a plan that are missing: not done, queued, running, failed or cancelled.
 
     Args:
         plan: of the sweep.
         place: store and data.
-        say: tells people what happens.
-        also: states whose runs are started, too.
-        retry: causes of failure whose runs are tried again, with their past failures kept.
+        say: called with lines of progress.
+        also: other states whose runs are started.
+        retry: causes of failure whose runs are started again; their earlier failures are kept.
 
     Raises:
         UserError: if Slurm does not answer or refuses.
     """
     with sole_submitter(place.store):
         observer = Observer(place.store)
-        _release_held(observer, say)
+        _release_held(observer, say)  # these jobs are live, so they are not submitted again below
         _remove_leftovers(observer)
         standings = observer.standings(plan.runs)
         if any(standing.state == "unknown" for standing in standings.values()):
-            raise UserError("Slurm does not answer, so that it is not known what is under way; nothing was submitted")
+            # no answer does not mean no job: submitting now could start a second copy of a running one
+            raise UserError("Slurm does not answer, so running jobs are not known; nothing was submitted")
         note_failures(plan, place, observer, standings)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
@@ -82,7 +83,7 @@ def _is_due(
 
 
 def _with_what_they_need(plan: Plan, todo: list[PlannedRun], standings: dict[str, Standing]) -> list[PlannedRun]:
-    """Without runs that wait for one that failed or was cancelled: they could only fail likewise."""
+    """Return the runs without those that need the network of a failed or cancelled run: they would fail, too."""
     keys = {run.key for run in todo}
     usable = {key for key, standing in standings.items() if standing.state == "done" or standing.state in LIVE} | keys
     return [run for run in todo if run.trained_on is None or run.trained_on in usable]
@@ -92,14 +93,14 @@ def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: 
     if not runs:
         return []
     if not slurm.is_available():
-        raise UserError("there is no Slurm on this machine (no squeue); use --profile local, or a login node")
+        raise UserError("no Slurm on this machine (squeue not found); use --profile local, or a login node")
     from nacbench.sweep.arrays import SlurmSubmitter
 
     try:
         submitter = SlurmSubmitter(place.store, place.data_root, plan.sweep.name, plan.sweep.plugins)
         return submitter.submit(runs, running)
     except (slurm.SlurmSilentError, slurm.SlurmRefusedError) as error:
-        raise UserError(f"{error}; what was submitted before stays, submit again for the rest") from None
+        raise UserError(f"{error}; jobs submitted before this stay, submit again for the rest") from None
 
 
 def _carry_out(
@@ -123,14 +124,14 @@ def _carry_out(
 
 @contextmanager
 def _stop_by_exception() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: our processes are asked to save themselves before we leave."""
+    """Turn SIGTERM into KeyboardInterrupt, so that worker processes are stopped and save checkpoints before exit."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     try:
         old = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread
+    except ValueError:  # not in the main thread, where Python allows no handler
         yield
         return
     try:
@@ -140,10 +141,13 @@ def _stop_by_exception() -> Iterator[None]:
 
 
 def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
-    """Cancel what is under way, and note it, so that a submission leaves it alone until the sweep is resumed.
+    """Cancel queued and running runs, and write that down, so that submit does not start them until resume.
 
     Returns:
         The runs that were cancelled.
+
+    Raises:
+        UserError: if Slurm does not answer.
     """
     from nacbench.running.failures import leave_failure
 
@@ -164,7 +168,7 @@ def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
 
 
 def _stop_process(folder: Path) -> None:
-    """Ask a process of this machine to save itself and leave."""
+    """Send SIGTERM to the run's process if it is on this machine; it saves a checkpoint and exits."""
     import contextlib
     import os
 
@@ -177,7 +181,10 @@ def _stop_process(folder: Path) -> None:
 
 
 def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:
-    """Write down what only Slurm knows, before it forgets: why a run ended that could not say so itself."""
+    """Write failure.json for runs that Slurm killed (time limit, out of memory, node failure).
+
+    Such a run cannot write it itself, and Slurm forgets jobs after some time.
+    """
     from nacbench.running.failures import leave_failure
 
     for run in plan.doable:
@@ -206,7 +213,7 @@ _WORDS: dict[Cause, str] = {
 
 
 def _release_held(observer: Observer, say: Say) -> None:
-    """Jobs that Slurm put back and held after a failed launch would wait for ever."""
+    """Release jobs that Slurm requeued and held after a failed launch; they would stay pending for ever."""
     held = [job.job for job in observer.jobs.values() if job.is_live and job.is_held]
     if held:
         slurm.release(held)
@@ -214,7 +221,7 @@ def _release_held(observer: Observer, say: Say) -> None:
 
 
 def _remove_leftovers(observer: Observer) -> None:
-    """Half-written pickles of submitit's whose jobs are over: nobody else ever removes them."""
+    """Remove half-written pickles of submitit whose jobs are over; submitit never removes them."""
     live = {job.comment for job in observer.jobs.values() if job.is_live}
     for submission in observer.submissions:
         if submission.token not in live and not observer.is_silent:
@@ -231,11 +238,11 @@ def _by_executor(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Time that the missing runs will take, by those that are done.
+    """Estimate of the time that missing runs will take.
 
     Attributes:
-        seconds: of computing, one after another, of those that can be estimated.
-        unknown: runs whose like has never been done in this store.
+        seconds: sum over the runs that can be estimated, as if they ran one after another.
+        unknown: number of runs for which no similar run is done in this store.
     """
 
     seconds: float
@@ -243,7 +250,7 @@ class Estimate:
 
 
 def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
-    """From the finished runs of the store: the median over those of the same task, model, size and scale."""
+    """Estimate each run by the median time of finished runs of the same task, model, size and scale."""
     known = _durations(read_runs(place.store).runs) if place.store.is_dir() else {}
     seconds, unknown = 0.0, 0
     for run in plan.doable:
@@ -267,5 +274,5 @@ def _durations(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], float]:
 
 
 def counts(standings: dict[str, Standing]) -> Counter[State]:
-    """How many runs are in each state."""
+    """Return the number of runs in each state."""
     return Counter(standing.state for standing in standings.values())

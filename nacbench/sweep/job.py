@@ -1,4 +1,8 @@
-"""What runs on a node: one run of a submission, found by its index; light to import, as submitit unpickles it."""
+"""Job of a sweep: compute one run of a submission, in a Slurm job or in a local worker process.
+
+Heavy modules are imported inside functions: submitit imports this module to unpickle the job, and Slurm's warning
+signal cannot be handled before that is done.
+"""
 
 import contextlib
 import os
@@ -16,15 +20,18 @@ if TYPE_CHECKING:
     from nacbench.running.config import RunConfig
     from nacbench.sweep.submission import Submission
 
-DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; a run that waits for a job is started only after DONE
+DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; Slurm starts the runs that depend on this one only after exit code 0
 
 
 class SweepJob:
-    """A run as submitit takes it. It keeps nothing in memory: a life goes on from what the last one left on disk.
+    """Callable that submitit pickles and calls in the job.
+
+    It holds no state: a requeued job resumes from the run's last checkpoint on disk, as submitit's own checkpoint is
+    not called when a node fails or a job is requeued from outside.
 
     Args:
-        submission: the submission's file.
-        index: of the run.
+        submission: path of the submission file.
+        index: of the run in the submission.
     """
 
     def __init__(self, submission: str, index: int) -> None:
@@ -32,10 +39,12 @@ class SweepJob:
         self.index = index
 
     def __call__(self) -> str:
-        """Carry the run out; upon Slurm's warning, save it and leave the rest to submitit, which requeues the job."""
+        """Compute the run. On Slurm's warning, save a checkpoint and let submitit requeue the job."""
+        # submitit's handler, installed before this call. It would raise SystemExit anywhere in a training step, so ours
+        # replaces it during the run and calls it once the checkpoint is saved
         warn = signal.getsignal(signal.SIGUSR2)
         _remove_submitit_s_leftovers()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # blocked by the launcher: nobody was there yet
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # the launcher blocked it until a handler exists
         _join_processes()
         code = carry_out(Path(self.submission), self.index, when_warned=warn if callable(warn) else None)
         if code != DONE:
@@ -43,7 +52,7 @@ class SweepJob:
         return "done"
 
     def checkpoint(self) -> Any:
-        """What submitit shall submit again."""
+        """Return what submitit runs in the requeued job."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(SweepJob(self.submission, self.index))
@@ -52,12 +61,12 @@ class SweepJob:
 
 
 def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None = None) -> int:
-    """Do one run of a submission, unless it is done, or somebody else is at it.
+    """Compute one run of a submission, unless it is done or another process holds its lock.
 
     Args:
-        file: the submission's.
-        index: of the run.
-        when_warned: called with the signal and None after a run has saved itself upon Slurm's warning.
+        file: path of the submission file.
+        index: of the run in the submission.
+        when_warned: called with the signal and None after a run has saved a checkpoint on Slurm's warning.
 
     Returns:
         An exit code: ``DONE`` only if the run is done.
@@ -66,7 +75,7 @@ def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None 
     from nacbench.sweep.submission import read_submission
 
     submission = read_submission(file)
-    os.environ[TOKEN] = submission.token
+    os.environ[TOKEN] = submission.token  # becomes part of the claim, which tells a requeued job from another one
     with contextlib.suppress(KeyError):
         os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_PER_TASK"])
     for plugin in submission.plugins:
@@ -97,7 +106,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     except Interrupted as interruption:
         _say(f"{interruption}; its state is saved")
         if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
-            when_warned(signal.SIGUSR2, None)  # puts the job back into the queue, and exits
+            when_warned(signal.SIGUSR2, None)  # requeues the job and exits
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         _say(str(error))
@@ -113,19 +122,25 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
 
 
 def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
-    """Raise if the code or the data is not what it was when this was submitted: the number would be another's."""
+    """Check that the run's id is still the planned one.
+
+    If code or data was edited while the job was queued, the run would compute something different under the same id.
+
+    Raises:
+        UserError: if the id has changed.
+    """
     from nacbench.running.runner import identify
 
     now = identify(config, Path(submission.data_root)).run_id
     if now != Path(key).name:
         raise UserError(
-            f"the run's id is {now} now and was {Path(key).name} at submission: code or data has changed in between; "
-            f"submit the sweep again (nacbench why tells what differs)"
+            f"the run's id is {now} now and was {Path(key).name} at submission: code or data has changed since; "
+            f"submit the sweep again (nacbench why shows what differs)"
         )
 
 
 def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") -> bool:
-    """Leave a failure if the run was started too often; each failure that was put aside for a retry allows as many."""
+    """Write failure.json and return true if the run has used all its attempts; see `nacbench.sweep.lost.allowance`."""
     from nacbench.recording.claim import claim_count
     from nacbench.recording.record import RECORD
     from nacbench.running.failures import leave_failure
@@ -134,14 +149,14 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
     attempts = claim_count(folder)
     if attempts < allowance(folder, submission.profile.max_attempts) or (folder / RECORD).exists():
         return False
-    reason = f"given up after {attempts} attempts that did not end; its log and Slurm's may say why"
+    reason = f"given up after {attempts} attempts that did not finish; see its log and Slurm's"
     leave_failure(folder, config, folder.name, "failed", reason, cause="attempts", attempts=attempts)
     _say(reason)
     return True
 
 
 def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
-    """A failure, where none tells more already."""
+    """Write failure.json, unless there is one, which has more details."""
     from nacbench.recording.record import FAILURE
     from nacbench.running.config import resolve
     from nacbench.running.failures import leave_failure
@@ -168,20 +183,20 @@ def _execution(submission: "Submission") -> Any:
 
 
 def _join_processes() -> None:
-    """Where a job has several processes, tell torch and accelerate of each other's."""
+    """Set the environment of torch.distributed and accelerate if the job has several processes."""
     if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         from submitit.helpers import TorchDistributedEnvironment
 
-        # accelerate takes the GPU of its own number; hiding the others would leave it none of that number
+        # accelerate selects the GPU by local rank; if CUDA_VISIBLE_DEVICES had one GPU, rank 1 would find no GPU 1
         first = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True).master_addr
         try:
             socket.getaddrinfo(first, None)
-        except OSError:  # a node's name in Slurm need not be one in the network
+        except OSError:  # a node's name in Slurm need not be a host name
             os.environ["MASTER_ADDR"] = os.environ.get("SLURM_LAUNCH_NODE_IPADDR", first)
 
 
 def _remove_submitit_s_leftovers() -> None:
-    """Half-written pickles of this job's earlier life: submitit would refuse to write its own, and fail the job."""
+    """Remove half-written pickles of an earlier start of this job; with them, submitit fails the requeued job."""
     from submitit import JobEnvironment
 
     with contextlib.suppress(Exception):  # not under submitit

@@ -1,4 +1,4 @@
-"""Carrying a submission out on this machine: so many processes at a time, or one after another in this one."""
+"""Run a submission on this machine, in a number of worker processes, or in this process one run after another."""
 
 import os
 import signal
@@ -17,8 +17,8 @@ from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.submission import Submission
 
 Say = Callable[[str], None]
-GRACE_SECONDS = 120.0  # for processes to save themselves after they were asked to stop
-SHOWN_LINES = 5  # of the log of a worker that ended before it could write down why
+GRACE_SECONDS = 120.0  # from SIGTERM to SIGKILL, for processes to save checkpoints
+SHOWN_LINES = 5  # last lines of a log that are printed if a worker ended without a failure.json
 
 
 @dataclass
@@ -30,15 +30,15 @@ class _Started:
 
 
 def run_here(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> int:
-    """Carry runs out one after another in this process; returns how many are done.
+    """Run one after another in this process; return how many runs are done.
 
-    A run that needs the network of a failed one is left out, as it would fail likewise.
+    A run that scores the network of a failed run is left out.
     """
     file = submission.write()
     failed: set[str] = set()
     for index, run in enumerate(runs):
         if run.trained_on in failed:
-            say(f"{run.title}: left out, as the run that its network comes from is not done")
+            say(f"{run.title}: left out, as the run that trains its network is not done")
             failed.add(run.key)
         elif _guarded(file, index, run, say) != DONE:
             failed.add(run.key)
@@ -46,7 +46,7 @@ def run_here(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> in
 
 
 def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
-    """One run's exit code; its failure is in its folder and must not touch the others."""
+    """Compute a run and return its exit code; errors are in its failure.json and do not stop the other runs."""
     try:
         code = carry_out(file, index)
     except Exception as error:
@@ -57,9 +57,9 @@ def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
 
 
 def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> int:
-    """Carry runs out in processes of this machine, as many at a time as the profile says; returns how many are done.
+    """Run in worker processes, up to the profile's ``processes`` at a time; return how many runs are done.
 
-    A stop request (Ctrl-C, SIGTERM) is passed on: the processes save themselves and leave.
+    On Ctrl-C or SIGTERM the workers get SIGTERM, save checkpoints and exit.
     """
     file = submission.write()
     logs = submission.jobs_folder()
@@ -77,7 +77,7 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
         while waiting or working:
             for index, run in list(waiting):
                 if run.trained_on in failed:
-                    say(f"{run.title}: left out, as the run that its network comes from is not done")
+                    say(f"{run.title}: left out, as the run that trains its network is not done")
                     failed.add(run.key)
                     waiting.remove((index, run))
                 elif len(working) < profile.processes and (run.trained_on not in keys or run.trained_on in done):
@@ -109,14 +109,14 @@ def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict
             stderr=output,
             stdin=subprocess.DEVNULL,
             env=environment,
-            start_new_session=True,  # a Ctrl-C reaches them through us, once
+            start_new_session=True,  # the terminal sends Ctrl-C to its whole session; `_stop` sends one signal instead
         )
     return _Started(run, process, log, time.monotonic())
 
 
 def _tell_early_end(started: _Started, store: Path, say: Say) -> None:
-    """Say the last lines of a worker's log, unless its run has a failure.json, which says more."""
-    # a worker that dies while it imports has no run yet, so that nothing but its log knows why
+    """Print the last lines of a worker's log, unless its run has a failure.json, which has more."""
+    # a worker that dies during its imports has not claimed its run, so only its log shows the error
     if not (started.run.folder(store) / FAILURE).exists():
         for line in tail(started.log, SHOWN_LINES):
             say(f"    {line}")
@@ -130,7 +130,7 @@ def _ended(working: list[_Started]) -> list[_Started]:
 
 
 def _stop(working: list[_Started]) -> None:
-    """Ask all to save themselves, wait, and kill what does not."""
+    """Send SIGTERM to all workers, so that they save checkpoints; kill those that are alive after GRACE_SECONDS."""
     for started in working:
         started.process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS

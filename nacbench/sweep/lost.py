@@ -1,4 +1,4 @@
-"""Failures of runs: kept for people, put aside for a retry, and written down when only Slurm knows the cause."""
+"""Failures of a sweep's runs: read failure.json, move it aside for a retry, and classify jobs that Slurm killed."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from nacbench.errors import UserError
 from nacbench.machine.slurm import Verdict
 from nacbench.recording.record import FAILURE, Cause, Failure, read_failure
 
-PAST = "failures"  # in a run's folder: those that were retried
+PAST = "failures"  # folder in a run's folder: earlier failures, one for each retry
 
 SIGNS_OF_OOM = ("oom-kill", "oom_kill", "out of memory", "exceeded memory limit", "exceeded job memory limit")
 
 
 def failure_of(folder: Path) -> Failure | None:
-    """Why a run has no record, if it was written down; a broken file counts for nothing."""
+    """Return the content of a run's failure.json, or None if it is missing or broken."""
     path = folder / FAILURE
     try:
         return read_failure(path) if path.exists() else None
@@ -21,7 +21,7 @@ def failure_of(folder: Path) -> Failure | None:
 
 
 def put_aside(folder: Path) -> None:
-    """Move a run's failure to its past ones, so that it may be tried again."""
+    """Move a run's failure.json to its earlier failures, so that the run can be started again."""
     path = folder / FAILURE
     if path.exists():
         past = folder / PAST
@@ -30,12 +30,13 @@ def put_aside(folder: Path) -> None:
 
 
 def allowance(folder: Path, max_attempts: int) -> int:
-    """How many attempts a run has in all: so many at first, and as many again each time somebody retried it."""
+    """Return the number of attempts that a run may have in all: `max_attempts`, and as many again for each retry."""
     return max_attempts * (1 + _past(folder))
 
 
 def cause_by_slurm(verdict: Verdict | None, log: list[str]) -> Cause | None:
-    """Why a job ended that could not say so itself, or None if Slurm has no word for it either."""
+    """Return the cause of death of a job that wrote no failure.json, or None if neither Slurm nor the log shows it."""
+    # the log, too, as Slurm without cgroups reports a job killed for its memory as FAILED
     text = "\n".join(log).lower()
     state = verdict.state if verdict else ""
     if state == "OUT_OF_MEMORY" or any(sign in text for sign in SIGNS_OF_OOM):

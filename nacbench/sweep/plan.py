@@ -1,4 +1,4 @@
-"""What a sweep comes to on this machine's data and code: its runs with their ids, those that others need first."""
+"""Plan a sweep: its runs with their ids, in an order in which networks are trained before they are scored."""
 
 import json
 from collections import defaultdict
@@ -19,17 +19,17 @@ from nacbench.sweep.profile import Profile
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A run of a sweep, or one that another takes its network from.
+    """A run of a sweep, or a run that trains the network of one.
 
     Attributes:
         config: what to compute.
-        profile: with what resources.
-        run_id: None where its data is missing, as the id depends on it.
-        trained_on: the key of the run that its network is taken from.
-        problem: why it cannot be done here: data is missing, or the model cannot do the task.
-        is_unsuited: whether the problem is the model's.
-        is_wanted: whether the sweep's file asks for it; else it is there for another.
-        variant: the settings that tell it from other runs of the plan with its task, model and seed; mostly empty.
+        profile: executor and resources.
+        run_id: None if its data is missing, as the id depends on it.
+        trained_on: key of the run that trains its network, if it is of an evaluation task.
+        problem: why it cannot be computed here: data is missing, or the model cannot do the task.
+        is_unsuited: whether the problem is that the model cannot do the task.
+        is_wanted: whether the sweep's file asks for it; false if it only trains the network of another run.
+        variant: settings in which it differs from runs with the same task, model and seed; empty if there are none.
     """
 
     config: RunConfig
@@ -43,43 +43,43 @@ class PlannedRun:
 
     @property
     def key(self) -> str:
-        """``task/model/run id``: where it lies in a store."""
+        """``task/model/run id``: its folder, relative to the store."""
         return f"{self.config.task.name}/{self.config.model.name}/{self.run_id}"
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Task, model, seed and variant, for readers."""
         names = (self.config.task.name, self.config.model.name, f"seed {self.config.seed}", self.variant)
         return " · ".join(filter(None, names))
 
     def folder(self, store: Path) -> Path:
-        """Where it lies, or will."""
+        """Return its folder, which may not exist yet."""
         assert self.run_id is not None
         return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep's runs, each once; a run stands after the one that it takes its network from."""
+    """Runs of a sweep without duplicates; a run comes after the run that trains its network."""
 
     sweep: SweepConfig
     runs: tuple[PlannedRun, ...]
 
     @property
     def doable(self) -> list[PlannedRun]:
-        """Those that have an id, and a model that can do the task."""
+        """Runs whose data is there and whose model can do the task."""
         return [run for run in self.runs if not run.problem]
 
     def by_key(self) -> dict[str, PlannedRun]:
-        """Those that have an id."""
+        """Return the runs that have an id, by key."""
         return {run.key: run for run in self.runs if run.run_id}
 
 
 def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
-    """Expand a sweep and identify its runs; nothing is fetched.
+    """Expand a sweep and compute the ids of its runs; no data is fetched.
 
     Raises:
-        UserError: if the sweep's file asks for what cannot be.
+        UserError: if a run of the sweep is not valid.
     """
     planner = _Planner(sweep, data_root)
     found: dict[str, PlannedRun] = {}
@@ -93,22 +93,22 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
 
 
 def _told_apart(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """The runs, with what tells them from those that would have the same title."""
+    """Return the runs with a variant wherever several would have the same title."""
     by_title: dict[str, list[dict[str, Any]]] = defaultdict(list)
     settings = [leaves(run.config.as_dict()) for run in runs]
     for run, own in zip(runs, settings, strict=True):
         by_title[run.title].append(own)
-    told = []
+    distinct = []
     for run, own in zip(runs, settings, strict=True):
-        alike = by_title[run.title]
-        names = [name for name in own if any(other.get(name) != own[name] for other in alike)]
-        told.append(replace(run, variant=", ".join(f"{name}={as_text(own[name])}" for name in names)))
-    return told
+        same_title = by_title[run.title]
+        names = [name for name in own if any(other.get(name) != own[name] for other in same_title)]
+        distinct.append(replace(run, variant=", ".join(f"{name}={as_text(own[name])}" for name in names)))
+    return distinct
 
 
 @dataclass
 class _Planner:
-    """Identifies runs; what is the same for many is looked up once."""
+    """Computes ids of runs; fingerprints and missing data are looked up once for each task and its options."""
 
     sweep: SweepConfig
     data_root: Path
@@ -116,7 +116,7 @@ class _Planner:
     _missing: dict[str, str | None] = field(default_factory=dict)
 
     def with_trained_on(self, config: RunConfig, *, wanted: bool = True) -> Iterator[PlannedRun]:
-        """The run after those that it needs."""
+        """Yield the run, preceded by the runs that train its network."""
         before: PlannedRun | None = None
         if config.trained_on:
             for before in self.with_trained_on(config.trained_on, wanted=False):
@@ -156,10 +156,10 @@ def _place(config: RunConfig) -> str:
 
 
 def require_data(plan: Plan) -> None:
-    """Raise for the first run whose data is missing.
+    """Check that the data of all runs is there.
 
     Raises:
-        UserError: with what would bring it.
+        UserError: for the first run whose data is missing; the message says how to get it.
     """
     for run in plan.runs:
         if run.problem and not run.is_unsuited:

@@ -1,4 +1,4 @@
-"""Executor profiles: where runs are carried out and with what resources, in YAML."""
+"""Executor profiles in YAML: local processes or Slurm jobs, with their resources and time limit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,45 +14,49 @@ BUILT_IN = ("local", "debug")
 
 
 class Profile(BaseModel):
-    """How a sweep's runs are carried out; none of it changes a number.
+    """Executor and resources of a sweep's runs; not part of a run's id.
 
-    ``local``: processes of this machine, so many at a time. ``debug``: one after another in this process.
-    ``slurm``: jobs of a cluster; give at least a time.
+    ``local``: ``processes`` at a time on this machine. ``debug``: one run after another in this process.
+    ``slurm``: jobs of a cluster; ``time`` is required.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     executor: Literal["local", "debug", "slurm"] = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    checkpoint_seconds: float = Field(60.0, ge=0, description="between checkpoints")
-    heartbeat_seconds: float = Field(30.0, gt=0, description="between signs of life")
-    max_attempts: int = Field(20, ge=1, description="starts of one run, before a person must look at it")
+    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints")
+    heartbeat_seconds: float = Field(30.0, gt=0, description="seconds between heartbeats")
+    max_attempts: int = Field(
+        20, ge=1, description="starts of one run before it is given up; nacbench sweep retry allows as many again"
+    )
     workers: int | None = Field(None, ge=0, description="processes that prepare batches, as for nacbench run")
-    cuda_graphs: bool = Field(True, description="launch steps as CUDA graphs, on one GPU, where the model allows it")
+    cuda_graphs: bool = Field(True, description="run steps as CUDA graphs, on one GPU, if the model allows it")
     compile: bool = Field(False, description="use torch.compile")
     # local
     processes: int = Field(1, ge=1, description="local: runs at a time")
-    threads: int | None = Field(None, ge=1, description="local: threads of each; none: the cores over the processes")
+    threads: int | None = Field(
+        None, ge=1, description="local: threads of each run; by default cores divided by processes"
+    )
     # slurm
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
-    time: str | int | None = Field(None, description="limit of a job: minutes, or as 12h, 90min, 2d, 1-12:00:00")
+    time: str | int | None = Field(None, description="time limit of a job: minutes, or as 12h, 90min, 2d, 1-12:00:00")
     nodes: int = Field(1, ge=1, description="per run; more than one trains on all of them together")
     gpus: int = Field(0, ge=0, description="per node; one process each")
-    tasks: int | None = Field(None, ge=1, description="processes per node; none: one a GPU")
+    tasks: int | None = Field(None, ge=1, description="processes per node; by default one for each GPU")
     cpus: int = Field(2, ge=1, description="per process")
-    memory_gb: float | None = Field(None, gt=0, description="per node")
+    memory_gb: float | None = Field(None, gt=0, description="per node, in GiB")
     array_parallelism: int = Field(256, ge=1, description="jobs of one array that run at a time")
-    signal_seconds: int = Field(90, ge=1, description="warning before the limit or a preemption")
-    requeue: bool = Field(True, description="let Slurm put a job back whose node failed or that was preempted")
+    signal_seconds: int = Field(90, ge=1, description="seconds from Slurm's warning to the time limit")
+    requeue: bool = Field(True, description="let Slurm requeue jobs after preemption or a node failure")
     setup: tuple[str, ...] = Field((), description="shell lines before the run: modules, environment variables")
     extra: dict[str, str | int | bool] = Field({}, description="any other sbatch option, such as mail-user")
 
     @model_validator(mode="after")
     def _time_is_one(self) -> Self:
-        if self.time is not None:  # checked for any executor, as another may be named when the sweep is submitted
+        if self.time is not None:  # for any executor, as --profile can select another one
             minutes(self.time)
         elif self.executor == "slurm":
             raise ValueError("a slurm profile needs a time, such as time: 4h")
@@ -65,31 +69,31 @@ class Profile(BaseModel):
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """What makes jobs differ in resources: runs of one shape share an array."""
+        """All settings as text; only runs of equal shape can be in one Slurm array."""
         return tuple(repr(getattr(self, name)) for name in type(self).model_fields)
 
     def changed(self, changes: Mapping[str, Any], place: str) -> "Profile":
-        """With some settings changed.
+        """Return a copy with some settings changed.
 
         Args:
-            changes: the settings.
-            place: what gives them, to be named in an error.
+            changes: new values by setting.
+            place: where they come from, for messages.
 
         Raises:
-            UserError: if there is no such setting, or a value cannot be.
+            UserError: if a setting does not exist, or a value is not valid.
         """
         return _validated({**self.model_dump(), **changes}, place)
 
     @classmethod
     def read(cls, name: str, *, near: Path | None = None) -> "Profile":
-        """``local``, ``debug``, or a profile's YAML file.
+        """Read a profile's YAML file, or return the built-in profile ``local`` or ``debug``.
 
         Args:
-            name: a path; also relative to ``near``, and ``cpu`` for ``slurm/cpu.yaml``.
-            near: folder of the file that names it.
+            name: ``local``, ``debug``, a path (also relative to ``near``), or ``cpu`` for ``slurm/cpu.yaml``.
+            near: folder of the file that names the profile.
 
         Raises:
-            UserError: if there is none, or it is not a profile.
+            UserError: if there is no such file, or it is not a profile.
         """
         if name in BUILT_IN:
             return cls.model_validate({"executor": name})
@@ -104,10 +108,10 @@ class Profile(BaseModel):
 
 
 def minutes(time: str | int) -> int:
-    """A time limit in minutes: a number of minutes, ``12h``, ``90min``, ``2d``, or Slurm's ``1-12:00:00``.
+    """Return a time limit in minutes, given as minutes, ``12h``, ``90min``, ``2d``, or Slurm's ``1-12:00:00``.
 
     Raises:
-        ValueError: if it is none of these, or less than a minute.
+        ValueError: if it has none of these forms, or is less than a minute.
     """
     text = str(time).strip()
     units = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}

@@ -1,4 +1,8 @@
-"""Where every run of a sweep stands: from files alone, with Slurm's word added where it is to be had."""
+"""State of every run of a sweep (done, running, queued, failed, …), from the runs' folders and Slurm's queue.
+
+The runs' folders decide: job numbers can be used again, and submitit's and Slurm's states can lag or be wrong. Slurm is
+asked which jobs are in the queue, and, for runs that ended without a record or failure, for the cause.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,22 +35,22 @@ STATES: tuple[State, ...] = (
     "unknown",
 )
 LIVE: frozenset[State] = frozenset({"running", "queued", "preempted"})
-MISSING: frozenset[State] = frozenset({"planned", "lost"})  # what another submission starts
+MISSING: frozenset[State] = frozenset({"planned", "lost"})  # started by the next submission
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Where a run stands.
+    """State of one run.
 
     Attributes:
-        state: ``done``; ``running``; ``queued`` for the first time; ``preempted``: queued again after a life;
-            ``planned``: never started; ``lost``: started, ended without a word; ``cancelled``; ``failed``;
-            ``skipped``: the model cannot do the task; ``no data``; ``unknown``: Slurm does not answer.
-        detail: what else is known, for people.
+        state: ``done``; ``running``; ``queued`` for the first time; ``preempted``: queued again after it had started;
+            ``planned``: never started; ``lost``: started, and ended without record or failure; ``cancelled``;
+            ``failed``; ``skipped``: the model cannot do the task; ``no data``; ``unknown``: Slurm does not answer.
+        detail: more about the state, for readers.
         cause: of a failure.
-        job: its job's number, if it has one.
+        job: job number, if it has one.
         attempts: how often it was started.
-        is_noted: whether the failure is in the run's folder already.
+        is_noted: whether failure.json is written; false if only Slurm knows of the failure.
     """
 
     state: State
@@ -58,22 +62,26 @@ class Standing:
 
 
 def observe(runs: Iterable[PlannedRun], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
-    """The standing of runs by key; runs without an id are left out.
+    """Return the state of each run by key; runs without an id are left out.
 
     Args:
         runs: of a plan.
         store: folder of runs.
-        ask_slurm: false: files alone.
+        ask_slurm: if false, use files alone.
     """
     return Observer(store, ask_slurm=ask_slurm).standings(runs)
 
 
 class Observer:
-    """What is known of a store at one moment: its submissions, and Slurm's queue.
+    """A store's submissions and Slurm's queue at one moment.
 
     Args:
         store: folder of runs.
-        ask_slurm: false: files alone.
+        ask_slurm: if false, use files alone.
+
+    Attributes:
+        jobs: jobs in the queue by the key of their run.
+        is_silent: whether Slurm was asked and did not answer, which does not mean that no job is in the queue.
     """
 
     def __init__(self, store: Path, *, ask_slurm: bool = True) -> None:
@@ -85,9 +93,10 @@ class Observer:
         self._ask_slurm = ask_slurm
 
     def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
-        """The standing of each run that has an id, by key."""
+        """Return the state of each run that has an id, by key."""
         runs = list(runs)
         found = {run.key: self._from_files(run) for run in runs if run.run_id}
+        # sacct is slow, so it is asked once, for all runs whose folders do not say how they ended
         silent = {key: jobs for key, standing in found.items() if standing is None and (jobs := self._past_jobs(key))}
         words = verdicts(job for jobs in silent.values() for job in jobs) if self._ask_slurm and silent else {}
         by_key = {run.key: run for run in runs if run.run_id}
@@ -107,7 +116,7 @@ class Observer:
             return {}
 
     def _from_files(self, run: PlannedRun) -> Standing | None:
-        """The standing of a run that is done, live, or says itself why it is not; else None."""
+        """Return the state of a run that is done, live, or has a failure.json; otherwise None."""
         folder = run.folder(self.store)
         attempts = claim_count(folder)
         try:
@@ -130,8 +139,10 @@ class Observer:
         return None
 
     def _live(self, run: PlannedRun, folder: Path, attempts: int) -> Standing | None:
+        """Return the state of a run that is queued or running, by the queue, its lock or its heartbeat; else None."""
         job = self.jobs.get(run.key)
         if job and job.is_live:
+            # a job on a failed node (NODE_FAIL) is requeued by Slurm, so it is still live
             waits = job.state in ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "PREEMPTED", "NODE_FAIL")
             state: State = ("preempted" if attempts else "queued") if waits else "running"
             reason = job.reason if waits and job.reason not in ("None", "") else ""
@@ -140,6 +151,8 @@ class Observer:
         last = next(reversed(claimants(folder)), None)
         if is_held(folder):
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
+        # locks do not reach other machines on every file system; there a fresh heartbeat decides, unless Slurm, which
+        # knows the job, says that it is over
         elsewhere = last is not None and last.life.machine != _this_machine()
         unknown_to_slurm = last is not None and (not last.life.job or self.is_silent)
         if elsewhere and unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
@@ -147,7 +160,7 @@ class Observer:
         return None
 
     def _past_jobs(self, key: str) -> list[str]:
-        """Numbers of the Slurm jobs that this run was submitted as, the latest first."""
+        """Return the numbers of Slurm jobs that this run was submitted as, the latest first."""
         found = []
         for submission in reversed(self.submissions):
             if submission.profile.executor != "slurm":
@@ -158,7 +171,7 @@ class Observer:
         return found
 
     def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
-        """The standing of a run without record, failure or live process."""
+        """Return the state of a run without record, failure or live process."""
         folder = run.folder(self.store)
         attempts = claim_count(folder)
         word = words.get(jobs[0]) if jobs else None
@@ -170,21 +183,21 @@ class Observer:
             how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "by its log"
             return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
         if not attempts and not jobs:
-            # a worker of this machine that died while it imported: it never claimed the run, but it has a log
-            early = "its process ended before the run began" if self.job_logs(run.key) else None
+            # a local worker that died during its imports never claimed the run, but has a log
+            early = "its process ended before the run started" if self.job_logs(run.key) else None
             return Standing(state="lost", detail=early) if early else Standing(state="planned")
-        how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without a word"
+        how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
     def log_of(self, run: PlannedRun, jobs: list[str] | None = None) -> list[str]:
-        """The last lines of the run's own log and of its job's."""
+        """Return the last lines of the run's own log and of its job's logs."""
         lines = tail(run.folder(self.store) / LOG)
         for path in self.job_logs(run.key)[-2:]:
             lines += tail(path)
         return lines
 
     def job_logs(self, key: str) -> list[Path]:
-        """What a run's jobs wrote to standard output and error, the latest submission last."""
+        """Return the files of standard output and error of a run's jobs that are not empty, the latest last."""
         found: list[Path] = []
         for submission in self.submissions:
             for index, run in enumerate(submission.runs):
@@ -197,7 +210,11 @@ class Observer:
 
 
 def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> Iterable[tuple[str, QueuedJob]]:
-    """Runs and their jobs in the queue, live ones last, so that they count."""
+    """Return pairs of run key and job in the queue, live jobs last, so that they win in a dictionary.
+
+    Jobs are found by their comment, the token of a submission. A job number decides only for a job without a token, as
+    numbers can be used again.
+    """
     by_token = {submission.token: submission for submission in known}
     by_number = {number: s for s in known if (number := s.job_number())}
     for job in sorted(queued.values(), key=lambda job: job.is_live):
@@ -210,7 +227,7 @@ def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> It
 
 
 def _progress(folder: Path) -> str:
-    """How far a run is, by its last sign of life."""
+    """Return the progress of a run by its last heartbeat, and whether it is stuck at a step."""
     beat = read_heartbeat(folder)
     if not beat or "step" not in beat:
         return "starting"

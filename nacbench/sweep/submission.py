@@ -1,4 +1,8 @@
-"""What is written down before anything is started: which runs, how, and the token that finds Slurm's jobs again."""
+"""Submission files, written before jobs are started: the runs, their profile, and a token that identifies Slurm jobs.
+
+The submitter may be killed between sbatch and its answer. The token is then the only way to find the jobs in the queue,
+so it must be on disk before sbatch is called.
+"""
 
 import getpass
 import json
@@ -24,7 +28,7 @@ SUBMISSIONS = "submissions"
 
 
 class SubmittedRun(BaseModel):
-    """One run of a submission: its place in the store, and its configuration for `nacbench.running.config.resolve`."""
+    """One run of a submission: ``key`` is ``task/model/run id``; `nacbench.running.config.resolve` takes ``config``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,14 +37,19 @@ class SubmittedRun(BaseModel):
 
 
 class Submission(BaseModel):
-    """Runs that were started together: an array of jobs, or processes of this machine.
+    """Runs that were started together: a Slurm job array, or processes of this machine.
 
     Attributes:
-        token: unlike any other; Slurm keeps it as the jobs' comment.
+        token: unique; the comment of its Slurm jobs.
         sweep: name of the sweep.
+        when: time of submission, UTC.
+        user: who submitted it; the queue is asked for this user's jobs.
+        host: the machine it was submitted from.
         store: folder of runs.
-        profile: how they are carried out.
-        runs: by their index in the array.
+        data_root: mirror of data sets.
+        plugins: plug-in files that jobs load first.
+        profile: executor and resources.
+        runs: by their index in the job array.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +69,10 @@ class Submission(BaseModel):
     def of(
         cls, runs: Sequence[PlannedRun], *, sweep: str, store: Path, data_root: Path, plugins: Sequence[str]
     ) -> "Submission":
-        """A new one; all runs have the first one's resources."""
+        """Make a submission with a new token; its profile is that of the first run, so all runs must have its shape.
+
+        Paths are made absolute, as jobs run in another working folder.
+        """
         return cls(
             token=f"nacbench-{uuid.uuid4().hex}",
             sweep=sweep,
@@ -75,37 +87,40 @@ class Submission(BaseModel):
         )
 
     def write(self) -> Path:
-        """Write it to its store, whole; returns the file."""
+        """Write it to its store, atomically; return the file."""
         path = _folder(Path(self.store)) / f"{self.token}.json"
         write_json(path, self.model_dump(mode="json"))
         return path
 
     def write_job(self, job: str) -> None:
-        """Note the number that Slurm gave."""
+        """Write down the job number that sbatch returned."""
         write_text(_folder(Path(self.store)) / f"{self.token}.job", f"{job}\n")
 
     def jobs_folder(self) -> Path:
-        """Where submitit keeps its files, a folder for each submission: job numbers can come back."""
+        """Return the folder of submitit's files and of logs.
+
+        Each submission has its own, as Slurm may use a job number again after its controller has crashed.
+        """
         return Path(self.store) / SWEEPS / "jobs" / self.token
 
     def job_number(self) -> str | None:
-        """The number that Slurm gave, if the submitter lived to write it down."""
+        """Return the job number, or None if the submitter was killed before it wrote it down."""
         try:
             return (_folder(Path(self.store)) / f"{self.token}.job").read_text(encoding="utf-8").strip() or None
         except OSError:
             return None
 
     def job_of(self, index: int) -> str | None:
-        """The number of one run's job as Slurm shows it."""
+        """Return the job number of one run as squeue shows it: ``number_index`` in an array."""
         number = self.job_number()
         return number and (f"{number}_{index}" if len(self.runs) > 1 else number)
 
 
 def read_submission(path: Path) -> Submission:
-    """Read what `Submission.write` wrote.
+    """Read a submission file.
 
     Raises:
-        BrokenFileError: if it is not that.
+        BrokenFileError: if it cannot be read or is not a submission.
     """
     try:
         return Submission.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -117,7 +132,7 @@ def read_submission(path: Path) -> Submission:
         raise BrokenFileError(f"{path} is not JSON") from None
 
 
-@cache
+@cache  # submission files never change, and status reads all of them
 def _read_once(path: Path) -> Submission | None:
     try:
         return read_submission(path)
@@ -126,14 +141,20 @@ def _read_once(path: Path) -> Submission | None:
 
 
 def submissions(store: Path) -> list[Submission]:
-    """All of a store, the oldest first; broken ones are left out."""
+    """Return all submissions of a store, the oldest first; broken files are left out."""
     found = (_read_once(path) for path in sorted(_folder(store).glob("nacbench-*.json")))
     return sorted((submission for submission in found if submission), key=lambda submission: submission.when)
 
 
 @contextmanager
 def sole_submitter(store: Path) -> Iterator[None]:
-    """Wait until nobody else submits to this store, and keep others waiting while inside."""
+    """Hold the store's submission lock; wait for it if another process holds it.
+
+    Without it, two submitters that look at the queue at the same time would both start the missing runs.
+
+    Raises:
+        UserError: if the file system does not support locks.
+    """
     import fcntl
     import sys
 
@@ -144,7 +165,7 @@ def sole_submitter(store: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"somebody else submits to {store}; waiting", file=sys.stderr)  # noqa: T201
+            print(f"waiting for another process that submits to {store}", file=sys.stderr)  # noqa: T201
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
             raise UserError(f"cannot lock {folder / '.lock'}: {error.strerror}") from None

@@ -1,7 +1,7 @@
-"""What tuning decides: of the settings that were tried for a model on a task, those with the best validation score.
+"""Hyper-parameter tuning: choose for each model and task the settings with the best validation score.
 
-The runs are those of ``X-tuning`` tasks (`nacbench.protocols.tuning`), so the test examples have no say. Every model
-must have been given the same settings and seeds to try: a task where one has had more than another is left out.
+The runs are of ``X-tuning`` tasks (`nacbench.protocols.tuning`), which do not read test examples. A task is left out
+unless all its models were tried with the same settings and seeds: a larger budget finds better settings.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nacbench.running.identity import as_text, leaves
 from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"
-COMPUTED = ("code.", "data", "task_version")  # in a run's identity, but nobody's choice
+COMPUTED = ("code.", "data", "task_version")  # fields of a run's identity that are not settings
 
 
 class Cell(NamedTuple):
-    """What is tuned: a model on a task."""
+    """A model on a task, whose settings are tuned together."""
 
     task: str
     model: str
@@ -36,13 +36,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Tried:
-    """Settings that were tried, and how good they were.
+    """Settings that were tried, with their validation score.
 
     Attributes:
-        settings: by name, as for ``--set``.
-        score: on validation examples, over seeds.
-        nll: mean negative log-likelihood on them; infinite where runs do not have it.
-        seeds: that they were tried with.
+        settings: values by name, as for ``--set``.
+        score: mean over seeds on validation examples.
+        nll: mean negative log-likelihood on validation examples in nats; infinite if runs do not have it.
+        seeds: seeds of the runs.
     """
 
     settings: Mapping[str, Any]
@@ -53,12 +53,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was tried for a model on a task, in order of the settings.
+    """All settings that were tried for a model on a task.
 
     Attributes:
         cell: model and task.
-        tried: at least two.
-        epochs: passes over the training examples in each of the runs.
+        tried: at least two, sorted by their values.
+        epochs: most passes over the training examples of a run.
     """
 
     cell: Cell
@@ -67,7 +67,7 @@ class Tuned:
 
     @property
     def best(self) -> Tried:
-        """Those with the highest mean score; of equals, those with the lowest negative log-likelihood."""
+        """Settings with the highest mean score; ties are broken by the lowest negative log-likelihood."""
         return max(self.tried, key=lambda tried: (tried.score.value, -tried.nll))
 
     @property
@@ -84,11 +84,11 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that was tuned.
+    """Results of tuning.
 
     Attributes:
-        tuned: sorted by task and model.
-        left_out: a line for each model or task that nothing can be said of yet.
+        tuned: models and tasks that can be decided.
+        left_out: a line for each model or task that cannot be decided, with the reason.
     """
 
     tuned: Sequence[Tuned]
@@ -96,10 +96,10 @@ class Outcome:
 
 
 def tuning_of(runs: Iterable[Run]) -> Outcome:
-    """What these runs decide.
+    """Choose settings from these runs; runs of other tasks are ignored.
 
     Raises:
-        UserError: if none of them is one for tuning.
+        UserError: if none is a run of an ``X-tuning`` task.
     """
     by_cell: dict[Cell, list[Run]] = defaultdict(list)
     for run in runs:
@@ -118,7 +118,7 @@ def tuning_of(runs: Iterable[Run]) -> Outcome:
 
 
 def _tried(runs: Sequence[Run]) -> list[Tried]:
-    """The settings that differ between runs of one cell, with their scores."""
+    """Group the runs of one cell by the settings in which they differ, and score each group."""
     flat = [_settings(run) for run in runs]
     names = sorted({name for one in flat for name in one if any(other.get(name) != one[name] for other in flat)})
     by_settings: dict[str, list[tuple[Run, dict[str, Any]]]] = defaultdict(list)
@@ -147,7 +147,7 @@ def _epochs(runs: Sequence[Run]) -> int:
 
 
 def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> Outcome:
-    """Without the tasks where models were not given the same to try."""
+    """Leave out tasks whose models were tried with different settings or seeds."""
     by_task: dict[tuple[str, str], list[Tuned]] = defaultdict(list)
     for one in tuned:
         by_task[one.cell.task, one.cell.scale].append(one)
@@ -158,7 +158,7 @@ def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> Ou
             kept += models
         else:
             given = ", ".join(f"{model} {sum(len(seeds) for _, seeds in b)}" for model, b in sorted(budgets.items()))
-            lines.append(f"{task}: not all models have had the same to try (runs: {given})")
+            lines.append(f"{task}: models were tried with different settings or seeds (runs: {given})")
     return Outcome(kept, lines)
 
 
@@ -167,11 +167,11 @@ def _budget(one: Tuned) -> frozenset[tuple[str, frozenset[int]]]:
 
 
 def choices_file(outcome: Outcome, written_by: str) -> str:
-    """The content of a file for the key ``choices`` of a sweep, with what it was decided by.
+    """Return a YAML file for the key ``choices`` of a sweep, with the scores that the choices are based on.
 
     Args:
-        outcome: what was decided.
-        written_by: the command, for people.
+        outcome: the choices.
+        written_by: the command that wrote it, for readers.
     """
     choices = [
         {
@@ -190,10 +190,10 @@ def choices_file(outcome: Outcome, written_by: str) -> str:
         }
         for one in outcome.tuned
     ]
-    head = f"# Written by: {written_by}\n# tried: scores on validation examples; the test examples had no say.\n"
+    head = f"# Written by: {written_by}\n# tried: scores on validation examples; test examples were not read.\n"
     return head + str(yaml.safe_dump({"choices": choices}, sort_keys=False, width=160))
 
 
 def label(settings: Mapping[str, Any]) -> str:
-    """Settings for people: ``training.lr=0.001, …``."""
+    """Return settings as text: ``training.lr=0.001, …``."""
     return ", ".join(f"{name}={as_text(value)}" for name, value in settings.items())

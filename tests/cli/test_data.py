@@ -35,7 +35,7 @@ class Miniature(HubImageTask):
     shape = (3, 8, 8)
     mean = std = (0.5, 0.5, 0.5)
     dataset = HubFiles(
-        name="made/miniature", revision="0" * 40, files={s: f"data/{s}-*.parquet" for s in ("train", "test")}
+        name="made/miniature", revision="0" * 40, splits={s: f"data/{s}-*.parquet" for s in ("train", "test")}
     )
     presets = {"smoke": {"patch": 2}, "paper": {"stem_width": 32}}
     recipes = {
@@ -261,7 +261,7 @@ def test_import_refuses_what_is_not_the_data(root: Path, plugins: list[str], tmp
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
     assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
-    assert "there is no file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
+    assert "no such file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
     said("data", "import", "miniature-shifted", archive, *options)
     (root / "photos").mkdir()
     (root / "photos/1.png").write_bytes(b"png")
@@ -272,12 +272,12 @@ def test_import_refuses_what_is_not_the_data(root: Path, plugins: list[str], tmp
 
 def test_import_makes_a_new_mirror_and_other_verbs_do_not(plugins: list[str], tmp_path: Path, made_files: Path) -> None:
     new = tmp_path / "a/new/mirror"
-    assert "there is no such folder" in complaint("data", "where", "miniature", "--data-root", new, *plugins)
+    assert ": no such folder" in complaint("data", "where", "miniature", "--data-root", new, *plugins)
     said("data", "import", "miniature", made_files, "--data-root", new, *plugins)
     assert f"{new / 'made/miniature'}  (ready)" in said("data", "where", "miniature", "--data-root", new, *plugins)
     file = tmp_path / "file"
     file.touch()
-    assert "there is no such folder" in complaint("data", "fetch", "miniature", "--data-root", file, *plugins)
+    assert ": no such folder" in complaint("data", "fetch", "miniature", "--data-root", file, *plugins)
 
 
 def test_import_of_what_is_all_there_names_every_place(
@@ -306,7 +306,7 @@ def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -
     assert "always available" in said("data", "where", "listops", "--data-root", root)
     assert "basic_train.tsv" in said("data", "where", "listops", "--set", "task.data=lra", "--data-root", root)
     for setting in ("training.lr=1", "data=lra"):
-        assert "only the task can be set here" in complaint("data", "where", "listops", "--set", setting)
+        assert "only options of the task can be set here" in complaint("data", "where", "listops", "--set", setting)
     assert "unknown option of task" in complaint("data", "where", "listops", "--set", "task.date=lra")
 
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_is_refused(words: list[str], message: str) -> None:
 
 def test_a_task_without_a_network_of_its_own_names_the_one_that_has() -> None:
     done = CliRunner().invoke(app, ["profile", "--task", "digits-c", "--model", "nac", *QUICK])
-    assert "takes its network from task digits" in str(done.exception)
+    assert "scores a network trained on task digits" in str(done.exception)
 
 
 # -- a GPU's meter, which no machine for tests has ---------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_a_file_where_a_folder_is_wanted_is_one_line(
     assert leave(words, monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: cannot use file: ")
-    assert line.endswith("a folder is wanted there: name another place, or move the file away")
+    assert line.endswith("this must be a folder: name another place, or move the file away")
 
 
 def test_a_folder_without_the_right_to_write_is_one_line(there: Path) -> None:
@@ -90,9 +90,9 @@ def of_system(number: int, *names: object) -> OSError:
     [
         (of_system(errno.EACCES, "no/such/folder"), "cannot use .: Permission denied; name another place, or get the"),
         (of_system(errno.EROFS, "folder/.a.tmp"), "cannot use folder: Read-only file system; name another place"),
-        (of_system(errno.EISDIR, "folder/.a.tmp", "folder"), "cannot use folder: Is a directory; a file is wanted"),
-        (of_system(errno.ENOTDIR, "folder/.a.tmp", "file"), "cannot use file: Not a directory; a folder is wanted"),
-        (of_system(errno.EEXIST, "broken-link"), "cannot use broken-link: File exists; a folder is wanted"),
+        (of_system(errno.EISDIR, "folder/.a.tmp", "folder"), "cannot use folder: Is a directory; this must be a file"),
+        (of_system(errno.ENOTDIR, "folder/.a.tmp", "file"), "cannot use file: Not a directory; this must be a folder"),
+        (of_system(errno.EEXIST, "broken-link"), "cannot use broken-link: File exists; this must be a folder"),
         (of_system(errno.ENOSPC, "folder/new"), "cannot use folder: No space left on device; make room, or"),
         (of_system(errno.ENOSPC), "No space left on device; make room, or"),
         (of_system(errno.EDQUOT), "Disk quota exceeded; make room, or"),

@@ -114,7 +114,7 @@ def test_what_was_recorded_with_more_threads_than_can_be_says_so(store: Path) ->
     first = records(store)[0]
     change(first, "environment", "hardware", "threads", to=10**9)
     done = invoke("repeat", first.parent, "--quiet")
-    assert "sums are split otherwise with another number of threads" in done.stdout
+    assert "another number of threads splits sums differently" in done.stdout
 
 
 def test_runs_are_drawn_by_a_seed_that_is_said(store: Path) -> None:
@@ -155,12 +155,12 @@ def test_a_run_that_cannot_be_computed_is_named_and_the_others_are_done(store: P
     [
         (["nowhere"], "'nowhere' is not a run's folder; no id in runs starts with it"),
         (["empty"], "no finished run in empty"),
-        (["runs", "--runs", "0"], "--runs 0: repeat at least one"),
-        (["runs", "--runs", "-1"], "--runs -1: repeat at least one"),
+        (["runs", "--runs", "0"], "--runs 0: give a number of at least 1"),
+        (["runs", "--runs", "-1"], "--runs -1: give a number of at least 1"),
         (["runs", "--out", "runs/new"], "among the runs that are repeated; name another folder"),
         (["runs", "--out", "file"], "--out file: File exists"),
         (["runs", "--device", "tpu"], "could not be computed again: unknown device 'tpu'"),
-        (["runs", "--data-root", "nowhere"], "--data-root nowhere: there is no such folder"),
+        (["runs", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
         (["made"], "could not be computed again: unknown option of model 'depht'"),
     ],
 )
@@ -212,7 +212,7 @@ def test_ctrl_c_ends_it_as_it_ends_a_run(store: Path, tmp_path: Path, kept: bool
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
-    assert ("give the same command again to go on" if kept else "--out would keep what is done") in errors
+    assert ("run the same command again to resume" if kept else "with --out, finished runs are kept") in errors
     assert "Traceback" not in errors
     assert output == ""
     assert len(list(new.rglob("last.safetensors"))) == kept

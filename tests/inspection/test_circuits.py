@@ -153,7 +153,7 @@ def test_unknown_words_are_reported(sentences: Path, store: Path, tmp_path: Path
     words = ["circuit", str(sentences), "--to", str(tmp_path), "--condition"]
     done = CliRunner().invoke(app, [*words, "There is a xyzzy circle, XYZZY plugh."])
     assert done.exit_code == 0, (done.output, done.exception)
-    assert done.stderr == "warning: not known to the run's task: xyzzy, plugh\n"
+    assert done.stderr == "warning: words that are not in the task's vocabulary: xyzzy, plugh\n"
     assert unknown_words(load_run(sentences), "There is a blue circle.", store / "data") == []
 
 

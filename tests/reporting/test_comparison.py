@@ -56,7 +56,7 @@ def test_one_seed_and_other_seeds_say_nothing(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     write(tmp_path, "pointnet", [0.7], first_seed=5)
-    assert "With one shared seed nothing may be said" in compared(tmp_path).verdict
+    assert "With one shared seed there is no conclusion" in compared(tmp_path).verdict
     assert "share no seed" in compared(tmp_path, "nac", "pointnet").verdict
 
 

@@ -112,7 +112,7 @@ def test_a_signal_saves_a_checkpoint_and_the_message_says_how_to_resume(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "give the same command again to go on" in errors
+    assert "run the same command again to resume" in errors
     assert "Traceback" not in errors
     assert not (only_folder(tmp_path) / "failure.json").exists()
     subprocess.run(command(tmp_path, "--quiet"), check=True, timeout=200)

@@ -122,12 +122,12 @@ def test_sweep_by_command_line(sweep: Make, tmp_path: Path) -> None:
 
     assert "start them with: nacbench sweep submit" in nacbench("sweep", "plan", str(file))
     assert "mine: 2 runs submitted to Slurm (jobs " in nacbench("sweep", "submit", str(file))
-    assert "nothing is missing" in nacbench("sweep", "submit", str(file))
+    assert "no run is missing" in nacbench("sweep", "submit", str(file))
     until(
         lambda: "done" in (text := nacbench("sweep", "status", str(file))) and "running" not in text, "both to be done"
     )
-    assert "nothing has failed" in nacbench("sweep", "logs", str(file))
-    assert "nothing is under way" in nacbench("sweep", "cancel", str(file))
+    assert "no run has failed" in nacbench("sweep", "logs", str(file))
+    assert "no run is queued or running" in nacbench("sweep", "cancel", str(file))
 
 
 @pytest.mark.parametrize("partition", ["nowhere"])
@@ -135,6 +135,6 @@ def test_slurm_s_refusal_is_one_line(sweep: Make, partition: str) -> None:
     from nacbench.errors import UserError
 
     it = sweep(profile={"partition": partition})
-    with pytest.raises(UserError, match=r"Slurm refuses the submission of 1 runs: .*[Pp]artition"):
+    with pytest.raises(UserError, match=r"Slurm refused the submission of 1 runs: .*[Pp]artition"):
         it.submit()
     assert it.standing().state in ("planned", "lost")

@@ -101,7 +101,7 @@ def test_a_run_whose_network_fails_is_left_out(place: Place, monkeypatch: pytest
     said: list[str] = []
     planned = plan(place, tasks=["digits-c"], models=["vit"], plugins=[], set={})
     assert submit(planned, place, said.append).done == 0
-    assert said[-1] == "digits-c · vit · seed 0: left out, as the run that its network comes from is not done"
+    assert said[-1] == "digits-c · vit · seed 0: left out, as the run that trains its network is not done"
     assert states(planned, place) == ["failed", "planned"]
     assert submit(planned, place, said.append).started == 0  # what waits for a failed run could only fail likewise
 
@@ -151,7 +151,7 @@ def test_the_estimate_is_of_runs_of_the_same_kind(place: Place) -> None:
 def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) -> None:
     planned = nacbench("plan", *write(place, tmp_path)).stdout
     assert planned.startswith("mine: 1 run\n")
-    assert "no estimate for 1 run: none of their kind is done" in planned
+    assert "no estimate for 1 run: no similar run is done" in planned
 
 
 def test_a_run_is_given_up_after_so_many_attempts(place: Place) -> None:
@@ -175,7 +175,7 @@ def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     assert submit(planned, place, print).done == 0
     (standing,) = observe(planned.runs, place.store).values()
     assert standing.state == "failed"
-    assert "code or data has changed in between; submit the sweep again" in standing.detail
+    assert "code or data has changed since; submit the sweep again" in standing.detail
 
 
 def write(place: Place, tmp_path: Path, **changes: Any) -> list[str]:
@@ -218,7 +218,7 @@ def test_cancelled_it_is_left_alone_until_it_is_resumed(place: Place, tmp_path: 
     assert len(cancel(planned, place)) == 1
     assert process.wait(60) == 1
     assert states(planned, place) == ["cancelled"]
-    assert "nothing is missing" in nacbench("submit", *words).stdout
+    assert "no run is missing" in nacbench("submit", *words).stdout
     assert "1 of 1 runs done" in nacbench("resume", *words).stdout
 
 
@@ -238,7 +238,7 @@ def test_a_worker_that_dies_before_its_run_begins_is_told(
     assert said[-1] == "    ImportError: broken on purpose"
     assert not planned.runs[0].folder(place.store).exists()
     (standing,) = observe(planned.runs, place.store).values()
-    assert (standing.state, standing.detail) == ("lost", "its process ended before the run began")
+    assert (standing.state, standing.detail) == ("lost", "its process ended before the run started")
     told = nacbench("logs", *write(place, tmp_path, profile={"executor": "local", "threads": 1})).stdout
     assert "ImportError: broken on purpose" in told
     monkeypatch.undo()

@@ -121,6 +121,6 @@ def test_runs_that_need_other_resources_go_in_an_array_of_their_own(desk: Desk, 
 
 def test_a_refusal_is_one_line_and_the_submission_is_not_taken_for_queued(desk: Desk, tmp_path: Path) -> None:
     desk.say("sbatch", "echo 'sbatch: error: invalid partition specified: main' >&2; exit 1")
-    with pytest.raises(UserError, match=r"Slurm refuses the submission of 1 runs: .*invalid partition"):
+    with pytest.raises(UserError, match=r"Slurm refused the submission of 1 runs: .*invalid partition"):
         submitted(tmp_path)
     assert desk.jobs() == []

@@ -54,7 +54,7 @@ def test_a_task_where_one_model_had_more_to_try_is_left_out() -> None:
     other = tried(RATES, task="listops-tuning")
     outcome = tuning_of([*tried(RATES), *tried({0.001: 0.9, 0.004: 0.8}, model="vit"), *other])
     assert [one.cell.task for one in outcome.tuned] == ["listops"]
-    assert outcome.left_out == ["digits: not all models have had the same to try (runs: nac 3, vit 2)"]
+    assert outcome.left_out == ["digits: models were tried with different settings or seeds (runs: nac 3, vit 2)"]
 
 
 def test_one_choice_is_none() -> None:

@@ -1,1 +1,1 @@
-"""What the verbs share: options, refusals, tables, and which data a task needs."""
+"""Shared by the commands: options, error messages of the file system, tables, and the data that tasks need."""

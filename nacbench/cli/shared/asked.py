@@ -1,4 +1,4 @@
-"""Which sweep the user asks for: the argument and the options that the verbs of ``nacbench sweep`` share."""
+"""Argument and options that the commands of ``nacbench sweep`` share."""
 
 import shlex
 from collections.abc import Callable
@@ -13,27 +13,29 @@ import typer
 from nacbench.cli.shared.options import DataRoot, Plugins
 
 RUNS = Path("runs")
-LOOKING = ("status", "logs", "cancel")  # they start nothing, and take no --profile
+LOOKING = ("status", "logs", "cancel")  # commands that start no job and take no --profile
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which sweep the user means: the argument and the options that the verbs share; see `on_sweep`.
+    """Argument and options that the sweep commands share; see `on_sweep`.
 
-    Hints repeat them: in another folder, or on other data, it would be another sweep.
+    Commands that are suggested to the user repeat them: with another folder or other data they mean another sweep.
     """
 
-    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file, or a suite's name.")]
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file or the name of a suite.")]
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = RUNS
     profile: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="An executor's YAML, local or debug.  [dim]\\[default: the sweep's][/dim]"),
+        typer.Option(
+            metavar="FILE", help="A profile's YAML file, local or debug.  [dim]\\[default: the sweep's][/dim]"
+        ),
     ] = None
     data_root: DataRoot = None
     plugin: Plugins = None
 
     def command(self, verb: str) -> str:
-        """The command line, for a shell, that carries out another verb on the same."""
+        """Return the command line, quoted for a shell, of another command on the same sweep."""
         words = ["nacbench", "sweep", verb, self.sweep]
         if self.out != RUNS:
             words += ["--out", str(self.out)]
@@ -47,9 +49,9 @@ class Asked:
 
 
 def on_sweep(verb: Callable[..., None]) -> Callable[..., None]:
-    """Declare SWEEP and the shared options for a verb, which takes all of them as one parameter ``asked``.
+    """Declare SWEEP and the shared options for a command, which gets all of them as one parameter ``asked``.
 
-    SWEEP comes first, the options where ``asked`` stands among the verb's own.
+    SWEEP is the first argument; the options take the position of ``asked`` among the command's own parameters.
     """
     own = list(signature(verb).parameters.values())
     place = [parameter.name for parameter in own].index("asked")
@@ -62,6 +64,6 @@ def on_sweep(verb: Callable[..., None]) -> Callable[..., None]:
         shared = {option.name: given.pop(option.name) for option in (sweep, *options)}
         verb(asked=Asked(**shared), **given)
 
-    # what typer reads instead of the verb's own
+    # typer reads the signature, not the code, to declare options
     command.__signature__ = Signature([p.replace(kind=p.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
     return command

@@ -1,19 +1,19 @@
-"""Runs that were asked to stop, as the command line tells of them."""
+"""Report interrupted runs (Ctrl-C, SIGTERM) on the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-GO_ON = "its state is saved: give the same command again to go on"
+GO_ON = "its state is saved: run the same command again to resume"
 
 
 @contextmanager
 def interruption_explained(then: str = GO_ON) -> Iterator[None]:
-    """Say on standard error what became of a run that was asked to stop, and exit as the signal would have.
+    """Turn `Interrupted` into a message on standard error and exit code 128 + signal number, as shells expect.
 
     Args:
-        then: how to go on from there.
+        then: how to resume.
     """
     from nacbench.training.interrupt import Interrupted
 

@@ -1,4 +1,4 @@
-"""Which data a task needs, that of the task it takes networks from included, and whether it is at hand."""
+"""Data files that a task needs, including those of the task that trains its network, and what is missing."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ NOTHING_TO_FETCH = "always available, nothing to fetch"
 
 
 def made_task(name: str, settings: Sequence[str] = ()) -> "AnyTask":
-    """The task as at scale ``paper``, with ``settings`` such as ``task.data=lra`` over that.
+    """Return the task with its options of scale ``paper``, overridden by ``settings`` such as ``task.data=lra``.
 
     Raises:
-        UserError: if there is no such task, or a setting is wrong or not the task's.
+        UserError: if no task has this name, a setting is invalid, or a setting is not one of the task.
     """
     from nacbench.registry import TASKS
 
@@ -24,9 +24,9 @@ def made_task(name: str, settings: Sequence[str] = ()) -> "AnyTask":
     if settings:
         return cls.configured("task", "paper", _options(settings))
     try:
-        return cls(**cls.presets.get("paper", {}))  # without pydantic, which lists of many tasks would wait for
+        return cls(**cls.presets.get("paper", {}))  # without pydantic, whose import would slow down lists of tasks
     except (TypeError, ValueError) as error:
-        raise UserError(f"task {name!r} cannot be made with its own settings for scale 'paper': {error}") from error
+        raise UserError(f"task {name!r} cannot be made with its own preset of scale 'paper': {error}") from error
 
 
 def _options(settings: Sequence[str]) -> dict[str, Any]:
@@ -36,13 +36,15 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
     for text in settings:
         for section, values in parse_setting(text).items():
             if section != "task" or not isinstance(values, dict):
-                raise UserError(f"--set {text}: only the task can be set here, for example --set task.data=lra")
+                raise UserError(
+                    f"--set {text}: only options of the task can be set here, for example --set task.data=lra"
+                )
             options |= values
     return options
 
 
 def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTask"]:
-    """The task by its name, after the one that it takes its network from, if there is one."""
+    """Return the task by name, preceded by the task that trains its network, if it is an evaluation task."""
     from nacbench.contracts.task import EvaluationTask
 
     task = made_task(name, settings)
@@ -51,7 +53,7 @@ def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTa
 
 
 def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
-    """Return the data files of some tasks, each once."""
+    """Return the data files of these tasks without duplicates."""
     found: list[DataFiles] = []
     for task in tasks:
         found += [files for files in task.data_files() if files not in found]
@@ -59,12 +61,12 @@ def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
 
 
 def what_is_missing(tasks: Iterable["AnyTask"], data_root: Path) -> str | None:
-    """None where all data of these tasks is at hand, else one line on the first that is not."""
+    """Return one line on the first missing data of these tasks, or None if all of it is here."""
     return next(filter(None, (task.missing(data_root) for task in tasks)), None)
 
 
 def for_task(text: str, name: str) -> str:
-    """Return a message of `DataFiles`, which do not know their task, with its name in the commands."""
+    """Return a message of `DataFiles` with TASK in its commands replaced; data files do not know their task."""
     for verb in ("fetch", "import"):
         text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
     return text

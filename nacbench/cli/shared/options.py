@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the completion of names."""
+"""Options that several commands share, and shell completion of names."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +18,12 @@ def _names(kind: str, incomplete: str) -> list[str]:
 
 
 def complete_task(incomplete: str) -> list[str]:
-    """Task names for the shell."""
+    """Return task names that start with `incomplete`, for shell completion."""
     return _names("task", incomplete)
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Model names for the shell."""
+    """Return model names that start with `incomplete`, for shell completion."""
     return _names("model", incomplete)
 
 
@@ -35,13 +35,19 @@ Plugins = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Mirror of data sets, like the hub.  [dim]\\[env: NACBENCH_DATA][/dim]"),
+    typer.Option(
+        metavar="FOLDER", help="Data sets, laid out like the Hugging Face hub.  [dim]\\[env: NACBENCH_DATA][/dim]"
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def load_plugins(files: list[Path] | None) -> None:
-    """Register the tasks, models and protocols of these files."""
+    """Load plug-in files and register their tasks, models and protocols.
+
+    Raises:
+        UserError: if a file cannot be loaded or defines no plug-in.
+    """
     from nacbench.registry import load_plugin_file
 
     for file in files or []:

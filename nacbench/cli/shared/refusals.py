@@ -1,4 +1,4 @@
-"""What the file system refuses, as one line that names the place and the way out."""
+"""Turn an OSError, such as a full disk, into one line that names the path and the way out."""
 
 import errno
 import os
@@ -6,8 +6,8 @@ from pathlib import Path
 
 FULL = "make room, or name another place"
 DENIED = "name another place, or get the right to use this one"
-NO_FOLDER = "a folder is wanted there: name another place, or move the file away"
-NO_FILE = "a file is wanted there: name another place"
+NO_FOLDER = "this must be a folder: name another place, or move the file away"
+NO_FILE = "this must be a file: name another place"
 WAYS_OUT = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
@@ -21,22 +21,22 @@ WAYS_OUT = {
 
 
 def explained(error: OSError) -> str | None:
-    """One line for what is the user's to mend; None for what may be a mistake in the code, which needs its traceback.
+    """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed.
 
-    A full disk needs no file's name, as writing to an open file gives none; anything else does.
+    Errors without a file name are taken for bugs, except a full disk: a write to an open file does not name it.
     """
     way_out = WAYS_OUT.get(error.errno or 0)
-    named = error.filename2 or error.filename  # of a renaming: where to
+    named = error.filename2 or error.filename  # os.rename sets filename2 to the destination
     if way_out is FULL and not isinstance(named, str | os.PathLike):
         return f"{error.strerror}; {way_out}"
     if way_out is None or not isinstance(named, str | os.PathLike):
         return None
     place = standing(Path(named))
-    if way_out is NO_FOLDER and place.is_dir():
+    if way_out is NO_FOLDER and place.is_dir():  # the folder is fine: the code must have used it wrongly
         return None
     return f"cannot use {place}: {error.strerror}; {way_out}"
 
 
 def standing(path: Path) -> Path:
-    """The path, or the nearest one above it that is there: what refuses to hold what is below. Broken links count."""
+    """Return the path or its nearest existing parent, which is what refused to be used. Broken links count."""
     return next((place for place in (path, *path.parents) if os.path.lexists(place)), path)

@@ -1,8 +1,8 @@
-"""Tables on a terminal, and as wide as need be elsewhere."""
+"""Print tables, fitted to the terminal."""
 
 from collections.abc import Collection, Sequence
 
-WIDTH = 160  # where the output is not a terminal
+WIDTH = 160  # characters, if the output is not a terminal: rich would cut tables to 80
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
@@ -10,8 +10,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
 
     Args:
         head: titles of the columns.
-        rows: their cells.
-        right: numbers of the columns that are aligned to the right.
+        rows: cells, one for each column.
+        right: indices from 0 of the columns that are aligned to the right.
     """
     from rich import box
     from rich.console import Console
@@ -29,12 +29,12 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
 
 
 def counted(number: int, what: str) -> str:
-    """``1 run``, ``2 runs``."""
+    """Return number and noun, as ``1 run`` or ``2 runs``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def size_text(size: int) -> str:
-    """A number of bytes for people, in the units that makers of data sets use."""
+    """Return a number of bytes as text in decimal units (1 kB = 1000 B), as data sets state their sizes."""
     amount = float(size)
     for unit in ("B", "kB", "MB"):
         if amount < 1000:

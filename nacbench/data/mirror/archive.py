@@ -1,4 +1,4 @@
-"""Archives that anybody may download: fetched, checked and unpacked into the mirror."""
+"""Public archives (zip, tar): download, check the SHA-256, and unpack into the mirror."""
 
 import json
 import shutil
@@ -19,15 +19,15 @@ from nacbench.files import utc_now, write_json
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveFiles(FolderFiles):
-    """A zip or tar that anybody may download.
+    """A zip or tar archive that may be downloaded without registration.
 
-    Where its makers publish no checksum, that of the first one that proved to be the right data is kept beside the
-    place (``.NAME.sha256.json``) and required from then on, even after the place was deleted.
+    If its makers publish no checksum, it is trusted on first use: the checksum of the first archive with the right data
+    is kept beside the folder (``.NAME.sha256.json``) and required from then on, even after the folder was deleted.
 
     Attributes:
-        sha256: of the archive, as its makers publish it; None: they do not.
-        inside: the archive's folder that becomes the place; empty: its top.
-        size: of the download, for people.
+        sha256: of the archive, as its makers publish it; None if they do not.
+        inside: the folder in the archive that becomes the folder in the mirror; empty for its top.
+        size: of the download, as text for messages.
     """
 
     sha256: str | None
@@ -56,7 +56,7 @@ class ArchiveFiles(FolderFiles):
             super()._import(data_root, path)
 
     def _download(self, data_root: Path) -> None:
-        """Download and unpack it; a download that is whole is not repeated."""
+        """Download and unpack the archive; a complete download that was not unpacked yet is used again."""
         place = self.place(data_root)
         self._refuse_occupied(place)
         folder = cache_folder() / ".downloads" / f"{self.name}-{short_digest(str(place).encode())}"
@@ -64,12 +64,12 @@ class ArchiveFiles(FolderFiles):
         try:
             self._unpack(data_root, file, "at the first download")
         except UserError:
-            shutil.rmtree(folder, ignore_errors=True)  # otherwise the same broken one would be taken next time
+            shutil.rmtree(folder, ignore_errors=True)  # otherwise the next fetch would use the same broken file
             raise
         shutil.rmtree(folder, ignore_errors=True)
 
     def _retrieve(self, data_root: Path, folder: Path) -> Path:
-        """The archive, whole and with the expected checksum if one is known."""
+        """Download the archive, and check its checksum if one is known."""
         import pooch
 
         pooch.get_logger().setLevel("WARNING")
@@ -78,6 +78,7 @@ class ArchiveFiles(FolderFiles):
             downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK)
             file = pooch.retrieve(self.url, known, fname="archive", path=folder, downloader=downloader)
         except ValueError as error:
+            # pooch has no error class of its own: only its message tells a wrong checksum from other errors
             found = str(error).partition(" but got ")[2].partition(".")[0]
             if not (known and found):
                 raise
@@ -90,7 +91,7 @@ class ArchiveFiles(FolderFiles):
         return Path(file)
 
     def _unpack(self, data_root: Path, file: Path, when: str) -> None:
-        """Check an archive and let its content appear in the mirror."""
+        """Check an archive and unpack it into the mirror atomically."""
         found = sum_of(file).sha256
         expected = self.sha256 or self._trusted(data_root)
         if expected and expected != found:
@@ -104,7 +105,7 @@ class ArchiveFiles(FolderFiles):
         def fill(aside: Path) -> None:
             with opened(file, self.place(data_root)) as content:
                 move_content(self._located(content, file), aside)
-            if expected is None:
+            if expected is None:  # after the content was found to be complete: a wrong file must not be trusted
                 write_json(self._trust_file(data_root), {"url": self.url, "sha256": found, "date": utc_now()})
 
         self._appear(data_root, fill, sha256=found, basis=basis)
@@ -114,7 +115,11 @@ class ArchiveFiles(FolderFiles):
         return place.with_name(f".{place.name}.sha256.json")
 
     def _trusted(self, data_root: Path) -> str | None:
-        """The checksum of the first archive from this address."""
+        """Return the checksum of the first archive from this URL, or None.
+
+        Raises:
+            UserError: if the file with it cannot be read.
+        """
         file = self._trust_file(data_root)
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -130,6 +135,6 @@ class ArchiveFiles(FolderFiles):
                 f"{archive} has the SHA-256 {found}, but its makers publish {expected}; get it again from {self.url}"
             )
         return UserError(
-            f"{archive} has the SHA-256 {found}, but the first one had {expected}; if its makers have changed it and "
-            f"you trust them, delete {self._trust_file(data_root)}"
+            f"{archive} has the SHA-256 {found}, but the first download had {expected}; if its makers have changed it "
+            f"and you trust them, delete {self._trust_file(data_root)}"
         )

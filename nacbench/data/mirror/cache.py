@@ -1,4 +1,4 @@
-"""Decoded arrays kept on disk: made once, whole or not at all, and opened without reading them into memory."""
+"""Cache of decoded arrays on disk, written atomically and opened as memory maps."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ META = "meta.json"
 
 @dataclass(frozen=True)
 class Arrays:
-    """Arrays by name, opened read-only, and the fingerprint of their content."""
+    """Read-only arrays by name, and the fingerprint of their content."""
 
     arrays: Mapping[str, np.ndarray]
     fingerprint: str
 
 
 def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
-    """Arrays from the cache, made first if they are not there or cannot be read.
+    """Return arrays from the cache; make and store them first if they are missing or broken.
 
     Args:
-        name: of the data set, for people who look into the cache.
-        stamp: anything that changes when the source does: file names, sizes and times, or the numbers of what is made.
-        make: reads or makes the arrays. Its code, and what it builds on, count like the stamp: arrays that other code
-            made are made anew.
+        name: of the data set, for readers of the cache folder.
+        stamp: text that changes when the data files do, such as their names, sizes and times, or the parameters of
+            generated data.
+        make: reads or generates the arrays. The digest of its code, and of the modules it imports, is part of the key,
+            so that changed code makes the arrays again.
 
     Raises:
-        UserError: if the cache folder cannot be written.
+        UserError: if the cache folder is not writable.
     """
     source = [Path(make.__code__.co_filename)]
     code = code_digest([*source, *imported_by(source)])
@@ -51,7 +52,7 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
         with _written_to(folder):
             _remove_broken(folder)
         arrays = make()
-        with _written_to(folder):  # of several processes that made it, the first one's stays
+        with _written_to(folder):  # if several processes made it, the first one wins
             fill_folder(folder, lambda aside: _save(arrays, aside))
         found = _open(folder)
         assert found is not None, f"{folder} cannot be read right after it was written"
@@ -59,14 +60,17 @@ def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndar
 
 
 def stamp_of(paths: Iterable[Path]) -> str:
-    """Names, sizes and times of files, or of folders whose files are added and removed: what changes when one does."""
+    """Return names, sizes and modification times of files or folders, which change if one of them does.
+
+    Times of folders change when files are added or removed. Content is not read, as data sets are large.
+    """
     found = ((path.resolve(), path.stat()) for path in paths)
     return "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in found)
 
 
 @contextlib.contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """What goes wrong with the disk inside is told as the user's mistake, with a way out."""
+    """Turn an OSError in the block into a `UserError` with the way out."""
     try:
         yield
     except OSError as error:
@@ -76,20 +80,23 @@ def _written_to(folder: Path) -> Iterator[None]:
 
 
 def _remove_broken(folder: Path) -> None:
-    """Remove a set that cannot be read, but not one that another process has made meanwhile in its place."""
+    """Remove a set of arrays that cannot be read, but not one that another process has just written in its place.
+
+    It is renamed first, and checked under the new name, so that no process can replace it between check and removal.
+    """
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         folder.rename(aside)
     except FileNotFoundError:
         return
     if _open(aside) is not None:
-        with contextlib.suppress(OSError):  # yet another is there already
+        with contextlib.suppress(OSError):  # another process has written it again
             aside.rename(folder)
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
-    """Sixteen hexadecimal digits of a SHA-256 over names, types, shapes and content."""
+    """Return the first 16 hexadecimal digits of a SHA-256 over names, dtypes, shapes and content of arrays."""
     import numpy as np
 
     digest = hashlib.sha256()
@@ -109,7 +116,7 @@ def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
 
 
 def _open(folder: Path) -> Arrays | None:
-    """What is in the folder, or None if that is not a whole set of arrays."""
+    """Open the arrays in a folder, or return None if it is missing or broken."""
     import numpy as np
 
     try:

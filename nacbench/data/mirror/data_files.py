@@ -1,6 +1,6 @@
-"""The files that a task needs, in a mirror of data sets: what all kinds share, and files that users bring.
+"""Data files of a task in a mirror of data sets: shared code of all kinds, and files that users download themselves.
 
-Every kind fulfils the contract of data files in `nacbench.contracts.task`. The other kinds are
+Every kind implements `nacbench.contracts.task.DataFiles`. The other kinds are
 `nacbench.data.mirror.hub.HubFiles`, `nacbench.data.mirror.archive.ArchiveFiles` and
 `nacbench.data.mirror.packed.PackedFiles`.
 """
@@ -20,11 +20,11 @@ ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 
 @dataclass(frozen=True, kw_only=True)
 class MirrorFiles:
-    """Files in one folder of a mirror, whatever way they came.
+    """Files in one folder of a mirror: base of all kinds.
 
     Attributes:
         name: path of the folder in the mirror.
-        needs: paths and patterns, each of which must match something in that folder.
+        needs: paths and glob patterns, each of which must match something in that folder.
         again: how to get damaged files again, for messages.
     """
 
@@ -34,11 +34,11 @@ class MirrorFiles:
     again: ClassVar[str] = "fetch it again with 'nacbench data fetch TASK'"
 
     def place(self, data_root: Path) -> Path:
-        """The folder of the mirror that they lie in."""
+        """Return the folder of the files in the mirror."""
         return data_root / self.name
 
     def missing(self, data_root: Path) -> str | None:
-        """None where everything that is needed is there, otherwise one line: what is not, and what would bring it."""
+        """Return None if all needed files are there, otherwise one line: what is missing, and how to get it."""
         place = self.place(data_root)
         pattern = self.lacking(place)
         if pattern is None:
@@ -51,7 +51,7 @@ class MirrorFiles:
         """Return the folder with the files.
 
         Raises:
-            UserError: if something is missing; the message says what, and what would bring it.
+            UserError: if something is missing; the message says what, and how to get it.
         """
         reason = self.missing(data_root)
         if reason:
@@ -59,28 +59,28 @@ class MirrorFiles:
         return self.place(data_root)
 
     def verify(self, data_root: Path) -> str:
-        """Compare every file with the manifest, if there is one, and say in one line what was compared.
+        """Compare every file with the manifest, if there is one; return one line on what was compared.
 
         Raises:
-            UserError: if something is missing, or a file is not as it was; the message names the first one.
+            UserError: if something is missing, or a file is damaged or changed; the message names the first one.
         """
         return check_files(self.require(data_root), self.name, self.again)
 
     def fetch(self, data_root: Path) -> None:
-        """Download the files; `missing` is None only when all have come.
+        """Download the files, unless another process has done so meanwhile.
 
         Raises:
-            UserError: if they cannot be downloaded, or are not what their makers publish.
+            UserError: if they cannot be downloaded, or their checksum is not the published one.
         """
         with sole_filler(self.place(data_root)):
-            if self.missing(data_root) is not None:  # otherwise another process was quicker
+            if self.missing(data_root) is not None:  # checked again, now with the lock
                 self._download(data_root)
 
     def bring(self, data_root: Path, path: Path) -> None:
-        """Put the files of a folder or an archive of the user's into the mirror; the user's own stay.
+        """Import the files of a user's folder or archive into the mirror; the user's files are not changed.
 
         Raises:
-            UserError: if something is missing in it, it is not the right archive, or data is there already.
+            UserError: if something is missing in it, it is not the right archive, or the mirror has data there already.
         """
         place = self.place(data_root)
         with sole_filler(place):
@@ -88,7 +88,7 @@ class MirrorFiles:
             self._import(data_root, path)
 
     def lacking(self, folder: Path) -> str | None:
-        """The first of the needed paths and patterns that a folder does not have, or None."""
+        """Return the first needed path or pattern that nothing in a folder matches, or None."""
         return next((need for need in self.needs if next(folder.glob(need), None) is None), None)
 
     def _import(self, data_root: Path, path: Path) -> None:
@@ -99,7 +99,7 @@ class MirrorFiles:
         return located(folder, named, self._inside(), self.lacking)
 
     def _inside(self) -> Sequence[str]:
-        """Paths that may lead from a folder or an archive to the data in it."""
+        """Return paths in a folder or archive at which the data may be."""
         return self.name, Path(self.name).name
 
     def _refuse_occupied(self, place: Path) -> None:
@@ -112,34 +112,34 @@ class MirrorFiles:
             f"{ANOTHER_MIRROR}"
         )
 
-    # -- what each kind says -------------------------------------------------------------------------------------------
+    # -- implemented by each kind --------------------------------------------------------------------------------------
 
     def _way(self, data_root: Path) -> str:
-        """What would bring the files, in words."""
+        """Return how to get the files, for messages."""
         raise NotImplementedError
 
     def _is_occupied(self, place: Path) -> bool:
-        """Whether files that are brought would meet others in the folder."""
+        """Return whether the folder has data that an import would overwrite."""
         raise NotImplementedError
 
     def _download(self, data_root: Path) -> None:
-        """Get the files through the network and put them into their place."""
+        """Download the files into their folder in the mirror."""
         raise NotImplementedError
 
     def _take(self, data_root: Path, found: Path, path: Path) -> None:
-        """Put the files of a folder, which is what the user named or a part of it, into their place."""
+        """Copy the files of `found`, which is `path` or a folder in it, into their folder in the mirror."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderFiles(MirrorFiles):
-    """Files that fill their folder alone, so that it appears as a whole.
+    """Files that have a folder of their own, so that the folder can be created atomically.
 
     Attributes:
         url: where to get the files.
-        terms: of their use.
-        shared: whether what a user brings is shared with the user's folder (as hard links) rather than copied.
-        uncompared: what the manifest adds of files that a user brought.
+        terms: of use.
+        shared: whether an import makes hard links to the user's files instead of copies.
+        uncompared: what the manifest says of imported files besides the date.
     """
 
     url: str
@@ -157,7 +157,7 @@ class FolderFiles(MirrorFiles):
         self._appear(data_root, lambda aside: copy_files(files, found, aside, link=self.shared), basis=basis)
 
     def _appear(self, data_root: Path, fill: Callable[[Path], None], *, basis: str, sha256: str | None = None) -> None:
-        """Let the place appear whole, with its manifest."""
+        """Create the folder atomically, with its manifest."""
 
         def filled(aside: Path) -> None:
             fill(aside)
@@ -168,12 +168,13 @@ class FolderFiles(MirrorFiles):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFiles(FolderFiles):
-    """Files that nobody may download automatically, or that have no lasting address: users bring them.
+    """Files that must be downloaded by hand, as they need a registration or have no permanent URL.
 
-    Such data sets are big: in the same file system they are shared with the user's folder.
+    Such data sets are large (ImageNet: 150 GB), so that an import makes hard links where the file system allows it, and
+    copies otherwise.
 
     Attributes:
-        how: to get them, as an order: "get X and unpack it".
+        how: instruction for the user: "get X and unpack it".
     """
 
     how: str
@@ -185,10 +186,10 @@ class LocalFiles(FolderFiles):
         return f"{self.url} (by hand)"
 
     def fetch(self, data_root: Path) -> None:
-        """Refuse.
+        """Refuse, as the files cannot be downloaded automatically.
 
         Raises:
-            UserError: always; it says how to get the files, and where they belong.
+            UserError: always; the message says how to get the files, and where to put them.
         """
         raise UserError(f"{self.name} cannot be fetched automatically; {self._way(data_root)}, or {ANOTHER_MIRROR}")
 

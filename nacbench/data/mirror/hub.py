@@ -1,4 +1,4 @@
-"""Data sets of the hub, from a local mirror that is laid out like it; only `HubFiles.fetch` uses the network."""
+"""Data sets of the Hugging Face hub, in a local mirror with the same layout; only `HubFiles.fetch` uses the network."""
 
 import json
 import re
@@ -23,13 +23,13 @@ SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 
 @dataclass(frozen=True, kw_only=True)
 class HubFiles(MirrorFiles):
-    """Some Parquet files of one data set of the hub, at one revision. Other files may lie in their folder.
+    """Parquet files of one data set of the hub, at one revision. The folder may have other files.
 
     Attributes:
         name: ``owner/name`` on the hub, and the folder in the mirror.
-        needs: the patterns of all splits.
+        needs: glob patterns of all splits.
         revision: the commit that is fetched.
-        splits: for each split, the pattern of its files inside the repository.
+        splits: glob pattern of the files of each split in the repository.
     """
 
     revision: str
@@ -43,16 +43,16 @@ class HubFiles(MirrorFiles):
         return f"huggingface.co/datasets/{self.name}"
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
-        """The files of a split, sorted."""
+        """Return the files of a split, sorted."""
         return sorted(self.place(data_root).glob(self.splits[split]))
 
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
-        """The names that a split's own files give to the labels in a column; None where they give none.
+        """Return the class names of a label column in a split's own files; None if they have none.
 
-        The library that reads the rows takes one list for all splits, whatever the others say.
+        The library `datasets` takes the names of one split for all, even if the others have different ones.
 
         Raises:
-            UserError: if the split's files do not agree, or one is no Parquet file.
+            UserError: if the split's files have different names, or one is not a Parquet file.
         """
         found: list[str] | None = None
         for number, file in enumerate(self.split_files(data_root, split)):
@@ -63,7 +63,7 @@ class HubFiles(MirrorFiles):
         return found
 
     def stamp(self, data_root: Path) -> str:
-        """What changes when a file does; see `stamp_of`.
+        """Return text that changes when a file does; see `stamp_of`.
 
         Raises:
             UserError: if a file is missing.
@@ -72,7 +72,7 @@ class HubFiles(MirrorFiles):
         return stamp_of(file for split in self.splits for file in self.split_files(data_root, split))
 
     def lacking(self, folder: Path) -> str | None:
-        """The pattern of the first split that is not there in all its parts."""
+        """Return the pattern of the first split that lacks files; names such as ``-00000-of-00003`` tell how many."""
         for pattern in self.needs:
             shards = sorted(folder.glob(pattern))
             match = SHARD.search(shards[0].name) if shards else None
@@ -97,12 +97,12 @@ class HubFiles(MirrorFiles):
 
     def _download(self, data_root: Path) -> None:
         place = self.place(data_root)
-        with scratch_folder(place) as aside:  # what is there stays until all has come
+        with scratch_folder(place) as aside:  # files in place stay until the download is complete
             folder = Path(aside)
             published = self._snapshot(data_root, folder)
             pattern = self.lacking(folder)
             if pattern is not None:
-                raise UserError(f"{self.name} on the hub, at revision {self.revision}, has not all of {pattern}")
+                raise UserError(f"{self.name} on the hub, at revision {self.revision}, lacks files of {pattern}")
             known = all(str(file.relative_to(folder)) in published for file in self._matching(folder))
             basis = "as published on the hub" if known else "taken at the download: the hub publishes some of them only"
             self._put(place, folder, published, basis)
@@ -111,7 +111,7 @@ class HubFiles(MirrorFiles):
         return [file for pattern in self.needs for file in sorted(folder.glob(pattern))]
 
     def _snapshot(self, data_root: Path, folder: Path) -> dict[str, str]:
-        """Bring the files into a folder and give the SHA-256 that the hub has published of each, by its path."""
+        """Download the files into a folder; return the SHA-256 that the hub publishes, by path (large files only)."""
         from huggingface_hub import HfApi, snapshot_download
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -126,7 +126,7 @@ class HubFiles(MirrorFiles):
                 local_dir=folder,
             )
             info = HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True)
-        except Exception as error:  # of its own, of the system, or of the HTTP library, which its versions differ in
+        except Exception as error:  # its own, OSError, or of its HTTP library, which differs by version
             way = (
                 f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or a copy of it there with "
                 "'nacbench data import TASK FOLDER'"
@@ -135,9 +135,9 @@ class HubFiles(MirrorFiles):
         return {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
 
     def _put(self, place: Path, folder: Path, published: Mapping[str, str], basis: str) -> None:
-        """Move the files from a folder beside the place into it, with a manifest.
+        """Move the files from a scratch folder into the mirror, with a manifest.
 
-        The manifest comes first: where a kill leaves some of the files, they do not pass for checked ones.
+        The manifest is written first: if the process is killed between files, `verify` finds the missing ones.
         """
         url = f"https://{self}/tree/{self.revision}"
         manifest = make_manifest(folder, self._matching(folder), url=url, sha256=None, basis=basis)
@@ -156,7 +156,7 @@ class HubFiles(MirrorFiles):
             (folder / name).replace(place / name)
 
     def load(self, data_root: Path) -> "DatasetDict":
-        """All splits, opened with the library ``datasets``.
+        """Open all splits with the library ``datasets``.
 
         Raises:
             UserError: if a file is missing or broken.
@@ -167,7 +167,7 @@ class HubFiles(MirrorFiles):
         datasets.disable_progress_bars()
         files = {split: [str(file) for file in self.split_files(data_root, split)] for split in self.splits}
         for file in (own for split in self.splits for own in self.split_files(data_root, split)):
-            _features(file)  # names a broken one, as the library does not
+            _features(file)  # raises an error that names the broken file; the library's error does not
         try:
             return datasets.load_dataset("parquet", data_files=files, cache_dir=str(cache_folder() / "arrow"))
         except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
@@ -178,7 +178,7 @@ class HubFiles(MirrorFiles):
 
 
 def _features(file: Path) -> dict[str, Any]:
-    """What a Parquet file's footer says of its columns in the hub's own terms, by column."""
+    """Return the hub's metadata of each column from the footer of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Putting a data set's files into the mirror: by one process at a time, and whole or not at all."""
+"""Put files of a data set into the mirror, by one process at a time (with a lock), and all or nothing."""
 
 import os
 import shutil
@@ -14,19 +14,19 @@ from nacbench.errors import UserError
 
 @contextmanager
 def sole_filler(place: Path) -> Iterator[None]:
-    """Be the only process that fills this folder of a mirror, on this machine and where the file system has locks.
+    """Hold the lock of a folder in the mirror while filling it, if the file system supports locks.
 
-    Waits for another one. What a killed one left beside the folder is removed.
+    Wait if another process holds it. Remove scratch folders of processes that were killed.
 
     Raises:
-        UserError: if the mirror cannot be written, now or in the block.
+        UserError: if the mirror is not writable, here or in the block.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = place.with_name(f".{place.name}.lock")
         descriptor, locked = _locked(lock)
         try:
-            if locked:
+            if locked:  # so no live process uses these folders
                 for stale in _asides(place):
                     shutil.rmtree(stale, ignore_errors=True)
             yield
@@ -35,27 +35,30 @@ def sole_filler(place: Path) -> Iterator[None]:
             os.close(descriptor)
     except OSError as error:
         raise UserError(
-            f"cannot fill {place}: {error.strerror or error} ({error.filename or place}); mend that, or name another "
+            f"cannot fill {place}: {error.strerror or error} ({error.filename or place}); fix that, or name another "
             "mirror with --data-root or NACBENCH_DATA"
         ) from error
 
 
 def scratch_folder(place: Path) -> TemporaryDirectory[str]:
-    """A folder beside ``place``, for `sole_filler`'s block, for files that are moved into a place that is there."""
+    """Return a temporary folder beside ``place``, in the same file system, so that files can be renamed into it.
+
+    Use it in a block of `sole_filler`, which removes it if the process is killed.
+    """
     return TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.", suffix=".tmp")
 
 
 def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[[Path], str | None]) -> Path:
-    """The first of these inside a folder, or else the folder itself, that has all that is needed.
+    """Return the first of some folders that has all needed files: those at `inside`, then the folder itself.
 
     Args:
-        folder: the user's, or an archive's content.
-        named: what the user named, for the error.
-        inside: paths that may lead from the folder to the data.
-        lacking: the first thing that a folder lacks, or None.
+        folder: the user's folder, or the content of an archive.
+        named: what the user named, for the message.
+        inside: paths in the folder at which the data may be.
+        lacking: returns the first thing that a folder lacks, or None.
 
     Raises:
-        UserError: says what is missing.
+        UserError: if none has all; the message says what is missing.
     """
     places = [place for place in dict.fromkeys(folder / sub for sub in (*inside, "")) if place.is_dir()]
     for place in places:
@@ -63,15 +66,15 @@ def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[
             return place
     looked = places[0]
     where = f"{named}, in its folder {looked.relative_to(folder)}," if looked != folder else str(named)
-    raise UserError(f"{where} has not all that is needed; it lacks {lacking(looked)}")
+    raise UserError(f"{where} is not complete; it lacks {lacking(looked)}")
 
 
 @contextmanager
 def opened(path: Path, place: Path) -> Iterator[Path]:
-    """Give a folder as it is, or the content of an archive, unpacked beside ``place`` for as long as the block lasts.
+    """Yield a folder as it is, or a temporary folder with the content of an archive, unpacked beside ``place``.
 
     Raises:
-        UserError: if there is nothing, or an archive cannot be unpacked.
+        UserError: if there is no such file or folder, or an archive cannot be unpacked.
     """
     if path.is_dir():
         yield path
@@ -80,23 +83,23 @@ def opened(path: Path, place: Path) -> Iterator[Path]:
             unpack(path, Path(aside))
             yield Path(aside)
     else:
-        raise UserError(f"there is no file or folder {path}")
+        raise UserError(f"no such file or folder: {path}")
 
 
 def move_content(source: Path, target: Path) -> None:
-    """Move all that a folder has into another one of the same file system."""
+    """Move everything in a folder into another one of the same file system."""
     for entry in source.iterdir():
         entry.rename(target / entry.name)
 
 
 def copy_files(files: Sequence[Path], source: Path, target: Path, *, link: bool = False) -> None:
-    """Copy files of one folder to the same paths in another one; a link becomes what it leads to.
+    """Copy files of one folder to the same relative paths in another one; symbolic links become files.
 
     Args:
-        files: in ``source``, which is left as it is.
+        files: files in ``source``, which is not changed.
         source: the folder that their paths are relative to.
-        target: a folder that exists.
-        link: share the files' content with the source (hard links) where that can be done.
+        target: an existing folder.
+        link: make hard links instead of copies if the file system allows it, so that large data is not stored twice.
     """
     with progress(f"copying {source.name}", sum(file.stat().st_size for file in files)) as done:
         for file in files:
@@ -108,39 +111,39 @@ def copy_files(files: Sequence[Path], source: Path, target: Path, *, link: bool 
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """All files of a folder at any depth, without hidden ones and those in hidden folders; links are followed.
+    """Return all files of a folder at any depth, without hidden ones and those in hidden folders; links are followed.
 
     Raises:
-        UserError: if a link leads to nothing or to a folder around it, or something is neither a file nor a folder.
+        UserError: if a link is broken or leads to a folder above it, or something is neither a file nor a folder.
     """
     found = []
     for name, folders, files in os.walk(folder, followlinks=True):
         place = Path(name)
         if place.is_symlink() and place != folder and place.parent.resolve().is_relative_to(place.resolve()):
-            raise UserError(f"{place} is a link to a folder around it; remove it")
+            raise UserError(f"{place} is a link to a folder above it; remove it")
         folders[:] = sorted(own for own in folders if not own.startswith("."))
         found += [place / own for own in sorted(files) if not own.startswith(".")]
     for file in found:
         if not file.is_file():
-            raise UserError(f"{file} is not a file, or a link to none; remove it")
+            raise UserError(f"{file} is not a file, or is a broken link; remove it")
     return found
 
 
 def _linked(file: Path, copy: Path) -> bool:
     try:
         os.link(file.resolve(), copy)
-    except OSError:  # another file system, one without links, or somebody else's file
+    except OSError:  # another file system, one without hard links, or a file of another user
         return False
     return True
 
 
 def _asides(place: Path) -> list[Path]:
-    """Folders of `nacbench.files.fill_folder` and `scratch_folder`."""
+    """Return temporary folders of `nacbench.files.fill_folder` and `scratch_folder` beside a folder."""
     return [p for p in place.parent.iterdir() if p.name.startswith(f".{place.name}.") and p.name.endswith(".tmp")]
 
 
 def _locked(lock: Path) -> tuple[int, bool]:
-    """The lock's descriptor, and whether it is locked; where the file system has no locks, it is not."""
+    """Return the lock's file descriptor, and whether it is locked; false if the file system has no locks."""
     import fcntl
 
     while True:
@@ -154,4 +157,4 @@ def _locked(lock: Path) -> tuple[int, bool]:
                 return descriptor, True
         except FileNotFoundError:
             pass
-        os.close(descriptor)  # its last holder has removed the file meanwhile
+        os.close(descriptor)  # the last holder has removed this file: a lock on it excludes nobody, so try again

@@ -1,4 +1,4 @@
-"""The manifest of a data set's folder: where its files came from, and the SHA-256 of each."""
+"""Manifest of a data set's folder (``.nacbench.json``): URL, date, and size and SHA-256 of each file."""
 
 import hashlib
 import json
@@ -26,14 +26,14 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What ``.nacbench.json`` in a data set's folder says.
+    """Content of ``.nacbench.json``.
 
     Attributes:
         url: where the files come from.
-        sha256: of the archive that they were in, if they were in one.
-        basis: in words, what the checksums rest on.
+        sha256: of the archive that they were in; None if they were in none.
+        basis: how the checksums are known, for readers, such as "as published on the hub".
         date: when the files were put there, in UTC.
-        files: by path inside the folder.
+        files: size and checksum by path inside the folder.
     """
 
     url: str
@@ -44,14 +44,14 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         return sum(file.size for file in self.files.values())
 
 
 def make_manifest(
     folder: Path, files: Iterable[Path] | None = None, *, url: str, sha256: str | None, basis: str
 ) -> Manifest:
-    """Return the manifest of some files in a folder, of all by default, as they are now."""
+    """Compute the manifest of some files in a folder, by default of all."""
     paths = sorted(files_in(folder) if files is None else files)
     with progress("computing checksums", sum(path.stat().st_size for path in paths)) as done:
         sums = {str(path.relative_to(folder)): sum_of(path, done) for path in paths}
@@ -59,12 +59,12 @@ def make_manifest(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put it into the folder."""
+    """Write a manifest into its folder."""
     write_json(folder / MANIFEST, asdict(manifest))
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The folder's manifest, or None where it has none.
+    """Read the folder's manifest; return None if it has none.
 
     Raises:
         UserError: if it cannot be read.
@@ -82,20 +82,20 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def check_files(folder: Path, name: str, again: str) -> str:
-    """Compare a folder with its manifest and say in one line what was compared.
+    """Compare a folder with its manifest; return one line on what was compared.
 
     Args:
-        folder: of the data set; all that is needed is there.
+        folder: of the data set, with all needed files.
         name: of the data set, for the progress bar.
-        again: how to get the data again, for the error.
+        again: how to get the data again, for the message.
 
     Raises:
-        UserError: names the first file that is wrong.
+        UserError: if a file is missing, damaged or changed; the message names the first one.
     """
     manifest = read_manifest(folder)
     if manifest is None:
         found = _counted(sum(1 for _ in files_in(folder)))
-        return f"{found}, no checksums known: put there by hand; nothing that is needed is missing"
+        return f"{found}, no checksums known: put there by hand; no needed file is missing"
     with progress(f"checking {name}", manifest.size) as done:
         for path, expected in manifest.files.items():
             wrong = _wrong(folder / path, expected, done)
@@ -107,13 +107,13 @@ def check_files(folder: Path, name: str, again: str) -> str:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Every file in a folder at any depth but its manifest; links are followed."""
+    """Yield every file in a folder at any depth except its manifest; links are followed."""
     for place, _, names in os.walk(folder, followlinks=True):
         yield from (Path(place, name) for name in names if name != MANIFEST or Path(place) != folder)
 
 
 def sum_of(path: Path, done: Callable[[int], None] = lambda _: None) -> Sum:
-    """Size and SHA-256 of a file; ``done`` is told of every number of bytes that was read."""
+    """Return size and SHA-256 of a file; ``done`` is called with the number of bytes of each chunk that was read."""
     digest = hashlib.sha256()
     size = 0
     with path.open("rb") as stream:
@@ -126,7 +126,10 @@ def sum_of(path: Path, done: Callable[[int], None] = lambda _: None) -> Sum:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Give what takes every number of bytes that is done: a bar where standard error is a terminal, else nothing."""
+    """Yield a function to call with each number of bytes done.
+
+    It moves a progress bar if standard error is a terminal; otherwise it does nothing.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return

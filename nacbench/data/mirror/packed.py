@@ -1,4 +1,4 @@
-"""Archives that are used as they come: they stay packed in the mirror, and their content is unpacked into the cache."""
+"""Archives that may stay packed in the mirror; their content is then unpacked into the cache."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from nacbench.files import fill_folder
 
 @dataclass(frozen=True, kw_only=True)
 class PackedFiles(ArchiveFiles):
-    """An archive whose packed file may lie in the mirror instead of what is in it.
+    """An archive of which the mirror may have the packed file instead of its content.
 
     Attributes:
-        packed: the file's name there.
+        packed: name of that file in its folder.
     """
 
     packed: str
@@ -33,14 +33,14 @@ class PackedFiles(ArchiveFiles):
         if self.sha256 and found != self.sha256:
             raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
         self.require(data_root)
-        compared = "as its makers publish it" if self.sha256 else "its makers publish none to compare with"
+        compared = "as its makers publish it" if self.sha256 else "its makers publish none"
         return f"{self.name}: {self.packed} unpacks, SHA-256 {found[:12]}… ({compared})"
 
     def require(self, data_root: Path) -> Path:
-        """Return the folder with what is needed; a packed file is unpacked once, whole or not at all.
+        """Return the folder with the needed files; a packed file is unpacked once, all or nothing.
 
         Raises:
-            UserError: if there is neither, or the archive is broken, unsafe, or lacks what is needed.
+            UserError: if neither content nor archive is there, or the archive is broken, unsafe, or not complete.
         """
         if not self._is_packed(data_root):
             return super().require(data_root)
@@ -57,7 +57,7 @@ class PackedFiles(ArchiveFiles):
         return folder / self.inside
 
     def _is_packed(self, data_root: Path) -> bool:
-        """Whether there is only the packed file."""
+        """Return whether only the packed file is there."""
         return super().missing(data_root) is not None and self._file(data_root).is_file()
 
     def _wrong(self, data_root: Path, reason: str) -> UserError:

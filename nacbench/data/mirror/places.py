@@ -1,4 +1,4 @@
-"""Where data and derived files lie on this machine."""
+"""Folders of data sets and of the cache on this machine (NACBENCH_DATA, NACBENCH_CACHE)."""
 
 import os
 from pathlib import Path
@@ -7,13 +7,16 @@ from nacbench.errors import UserError
 
 
 def cache_folder() -> Path:
-    """Derived files that can be deleted any time: ``NACBENCH_CACHE``, else ``nacbench`` in the user's cache folder."""
+    """Return the folder of derived files, which can be deleted at any time.
+
+    It is ``NACBENCH_CACHE`` or, if that is not set, ``nacbench`` in the user's cache folder.
+    """
     base = os.environ.get("NACBENCH_CACHE")
     return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nacbench"
 
 
 def default_data_root() -> Path:
-    """The mirror of data sets: ``NACBENCH_DATA``, else a folder in the cache."""
+    """Return the mirror of data sets: ``NACBENCH_DATA`` or, if that is not set, ``data`` in the cache folder."""
     root = os.environ.get("NACBENCH_DATA")
     return Path(root) if root else cache_folder() / "data"
 
@@ -22,14 +25,14 @@ def data_root_of(named: Path | None, *, new: bool = False) -> Path:
     """Return the mirror to use.
 
     Args:
-        named: what the user named; None: `default_data_root`.
-        new: it may be one that does not exist yet, as it will be filled.
+        named: the folder that the user named; None for `default_data_root`.
+        new: accept a folder that does not exist yet, as it will be filled.
 
     Raises:
-        UserError: if a folder was named that does not exist, or what was named is not a folder.
+        UserError: if the named folder does not exist, or is not a folder.
     """
     if named is None:
         return default_data_root()
     if not named.is_dir() and (named.exists() or not new):
-        raise UserError(f"--data-root {named}: there is no such folder")
+        raise UserError(f"--data-root {named}: no such folder")
     return named

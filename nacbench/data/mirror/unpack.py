@@ -1,4 +1,4 @@
-"""Unpacking an archive from elsewhere: only files and folders, and none outside the folder it is unpacked into."""
+"""Unpack untrusted archives (zip, tar) safely: no path traversal, links, devices or decompression bombs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
     from zipfile import ZipInfo
 
-MOST_EXPANSION = 200  # times the archive's own size; a real data set stays far below
-SLACK = 2**20
+MOST_EXPANSION = 200  # largest ratio of unpacked to packed size; data sets stay far below, decompression bombs do not
+SLACK = 2**20  # bytes that any archive may unpack to: small repetitive files can have a larger ratio
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip or a tar, compressed or not, into a folder that exists.
+    """Unpack a zip or a tar, compressed or not, into an existing folder.
 
     Raises:
-        UserError: if it is neither, is damaged, or has a member that is a link, a device, lies outside the folder, or
-            brings the whole to an absurd size; the message names the member. What was unpacked so far stays.
+        UserError: if it is neither, is damaged, or has an unsafe member: a link, a device, a path outside the folder,
+            or one with which the total exceeds `MOST_EXPANSION`. Members unpacked before that stay in the folder.
     """
     import lzma
     import tarfile
@@ -38,7 +38,7 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_zip(archive, folder)
         else:
             raise UserError(f"{archive} is neither a zip nor a tar archive")
-    except (*damaged, OSError, RuntimeError) as error:  # a RuntimeError: it is encrypted or compressed in a rare way
+    except (*damaged, OSError, RuntimeError) as error:  # RuntimeError: encrypted, or an unsupported compression
         raise UserError(f"{archive} cannot be unpacked: {error}") from error
 
 
@@ -47,17 +47,20 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
 
     guard = _Guard(archive)
     with tarfile.open(archive) as tar, progress(f"unpacking {archive.name}", None) as done:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # new in Python 3.11.4
         for member in tar:
             guard.admit(member.name, _special_in_tar(member), member.size)
             tar.extract(member, folder)
             done(member.size)
         if not _has_end(tar):
-            raise UserError(f"{archive} is cut off: it lacks the two empty blocks that a tar ends with; get it again")
+            raise UserError(f"{archive} is truncated: the two empty blocks at its end are missing; get it again")
 
 
 def _has_end(tar: TarFile) -> bool:
-    """Whether empty blocks follow the last member: `tarfile` takes a cut between two members for the end."""
+    """Return whether two empty blocks follow the last member.
+
+    Without them the archive is truncated; `tarfile` does not notice if that happened between two members.
+    """
     from tarfile import BLOCKSIZE
 
     assert tar.fileobj is not None
@@ -92,7 +95,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
 
 
 class _Guard:
-    """Refuses members of an archive, one after another."""
+    """Checks the members of an archive one after another, and refuses unsafe ones."""
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
@@ -121,6 +124,6 @@ def _special_in_tar(member: TarInfo) -> str | None:
 
 def _special_in_zip(member: ZipInfo) -> str | None:
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind in (0, stat.S_IFREG, stat.S_IFDIR):  # 0: written on a system without kinds
+    if kind in (0, stat.S_IFREG, stat.S_IFDIR):  # 0: written by a system without file types
         return None
     return "a link" if kind == stat.S_IFLNK else "a device or a pipe"

@@ -1,4 +1,4 @@
-"""Figures of scores: with their intervals, against cost, by number of shots, by corruption, by size of the circuit."""
+"""Figures of scores with intervals, and of scores against cost, shots, corruptions and size of the circuit."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from nacbench.statistics import wilson_interval
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST_SPAN = 12.0  # points that a panel of scores shows
-MOST_IN_A_COLUMN = 8  # panels of scores; more stand in two
+LEAST_SPAN = 12.0  # per cent, smallest range of a score axis: a small difference must look small
+MOST_IN_A_COLUMN = 8  # panels of scores; with more there are two columns
 MARKERS = "os^Dv"
 LINES = ("-", "--", ":", "-.")
-MOST_PANELS = 24  # of one figure; beyond that nobody reads it
+MOST_PANELS = 24  # of one figure; with more it is not readable
 ERROR = re.compile(r"error/(.+)")
-SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that say how large a model's workspace is
+SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give the size of a model's workspace
 
 
 def draw_scores(series: Sequence[Series]) -> Figure | None:
-    """Every series' score with its interval, a panel a task and scale.
+    """Draw the score of every series with its interval, in a panel for each task and scale.
 
-    A single seed is an open circle; its thin bar is the interval over the test examples, of that very network.
+    A single seed is an open circle; its thin bar is the Wilson interval over the test examples of this one network.
     """
     panels = panels_of(series)
     if not panels:
@@ -53,8 +53,8 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
 
 
 def draw_cost(series: Sequence[Series]) -> Figure | None:
-    """Score against the operations of a forward pass, a panel a task; the line joins what nothing is better and cheaper
-    than."""
+    """Draw score against the operations of a forward pass, in a panel for each task, with a line along the Pareto
+    front."""
     colours = palette([item.first.model for item in series])
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
@@ -66,7 +66,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
         axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
         axes.set_xscale("log")
         costs = [item.first.forward_flops / 1e9 for item in rows]
-        axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a hundredth more or less must look like it
+        axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a small difference in cost must look small
         axes.margins(y=0.1)
         axes.autoscale_view()
         axes.set_ylim(per_cents(axes.get_ylim(), 0))
@@ -80,7 +80,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
 
 
 def draw_shots(series: Sequence[Series]) -> Figure | None:
-    """Accuracy by number of examples a class, a panel a task."""
+    """Draw accuracy by number of examples per class, in a panel for each task."""
     colours = palette([item.first.model for item in series])
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
@@ -88,7 +88,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
         for number, item in enumerate(rows):
             means = [(k, adapted_mean(item, k)) for k in shots_of(item)]
             axes.errorbar(
-                [k * 1.05**number for k, _ in means],  # side by side where they would cover each other
+                [k * 1.05**number for k, _ in means],  # shifted, so that intervals do not cover each other
                 [100 * mean.value for _, mean in means],
                 yerr=[0 if math.isnan(mean.half_width) else 100 * mean.half_width for _, mean in means],
                 label=short_label(item),
@@ -109,7 +109,7 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
 
 
 def draw_corruptions(series: Sequence[Series]) -> Figure | None:
-    """Error under each corruption (mean over severities and seeds) beside the clean error, a panel a task."""
+    """Draw the error under each corruption (mean over severities and seeds) beside the clean error, by task."""
     import seaborn as sns
 
     panels = panels_of(
@@ -143,7 +143,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
 
 
 def draw_sizes(series: Sequence[Series]) -> Figure | None:
-    """Score against the number of modules or latents, with the speed-up of evaluation over the largest, as measured."""
+    """Draw score against the number of modules or latents, with the measured speed-up over the largest."""
     colours = palette([item.first.model for item in series])
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
@@ -174,7 +174,7 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
 def _draw_grid(
     panels: Sequence[tuple[str, list[Series]]], draw: Callable[[Any, Sequence[Series]], None], width: float = 3.4
 ) -> Figure | None:
-    """Panels of this width (inches) side by side, each drawn and titled; None where there are none."""
+    """Draw panels of this width (inches) in a grid, each with its title; return None if there are no panels."""
     if not panels:
         return None
     with styled():
@@ -187,12 +187,12 @@ def _draw_grid(
 
 
 def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
-    """Series by task and scale, each with its title; no more than anybody would read."""
+    """Return title and series of each task and scale, at most `MOST_PANELS`."""
     return [(f"{task}, {scale}", rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
 
 
 def short_label(item: Series) -> str:
-    """A label that fits beside an axis: the model, and how it differs."""
+    """Return model and differing settings in at most 48 characters, which fit beside an axis."""
     settings = [f"{name.rpartition('.')[2]}={value}" for name, value in item.differing.items()]
     return ", ".join([item.first.model, *settings])[:48]
 
@@ -200,7 +200,7 @@ def short_label(item: Series) -> str:
 def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
     mean, run = item.score, item.first
     single = math.isnan(mean.half_width)
-    # only then are the scored examples independent: a protocol may score one many times, or whole episodes
+    # the Wilson interval needs independent examples: a protocol may score an example many times, or score episodes
     if single and run.metric == "accuracy" and item.is_trained_here:
         low, high = wilson_interval(round(mean.value * run.scored), run.scored)
         axes.plot([100 * low, 100 * high], [place, place], color="0.6", linewidth=0.8, zorder=0)
@@ -218,13 +218,13 @@ def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:
 
 
 def _draw_at_cost(axes: Any, item: Series, number: int, colour: Any) -> None:
-    """A score at its cost; further variants of a model, which often cost the same, have other markers beside it."""
+    """Draw a score at its cost; variants of a model often cost the same, so they are shifted and have other markers."""
     from matplotlib.transforms import ScaledTranslation
 
     cost, score = item.first.forward_flops / 1e9, 100 * item.score.value
     half = 0 if math.isnan(item.score.half_width) else 100 * item.score.half_width
     aside = ScaledTranslation(5 * number / 72, 0, axes.figure.dpi_scale_trans)
-    axes.update_datalim([(cost, score - half), (cost, score + half)])  # what is moved aside does not count by itself
+    axes.update_datalim([(cost, score - half), (cost, score + half)])  # matplotlib ignores shifted points in its limits
     axes.errorbar(
         cost,
         score,
@@ -239,8 +239,8 @@ def _draw_at_cost(axes: Any, item: Series, number: int, colour: Any) -> None:
 
 
 def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
-    """Ends of an axis of per cents: widened around the middle to a span, so that a small difference looks small, and
-    kept to per cents that there are."""
+    """Return the ends of an axis in per cent: at least `span` wide, so that a small difference looks small, and within
+    0 to 100 with a margin of 1."""
     low, high = max(ends[0], -1.0), min(ends[1], 101.0)
     if high - low >= span:
         return low, high
@@ -249,7 +249,7 @@ def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
 
 
 def _pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points that no cheaper one is as good as, by cost."""
+    """Return the Pareto front by cost: points with a better score than every cheaper one."""
     front: list[tuple[float, float]] = []
     for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or score > front[-1][1]:
@@ -278,7 +278,7 @@ def _same(one: Series, other: Series) -> bool:
 
 
 def _plain_ticks(axes: Any) -> None:
-    """Few numbers without exponents on a logarithmic axis."""
+    """Label a logarithmic axis with a few numbers without exponents."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=6))

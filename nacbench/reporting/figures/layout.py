@@ -1,4 +1,4 @@
-"""Where the panels of a figure stand."""
+"""Layout of figures: stacked panels and grids of panels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def stacked(heights: Sequence[float], width: float = 5.5, columns: int = 1) -> tuple[Figure, list[Any], Sequence[Any]]:
-    """Panels one below the other, in columns of about the same height.
+    """Make a figure of panels one below the other, in columns of about the same height.
 
     Args:
         heights: of the panels in their order, in inches.
         width: of a column, in inches.
-        columns: how many; no more than there are panels.
+        columns: number of columns, at most the number of panels.
 
     Returns:
         The figure, its panels in their order, and the last of each column.
@@ -39,7 +39,7 @@ def stacked(heights: Sequence[float], width: float = 5.5, columns: int = 1) -> t
 
 
 def grid_of(panels: int, width: float = 3.4) -> tuple[Figure, list[Any]]:
-    """So many panels side by side, each so wide (inches), as many in a row as a page has room for; row by row."""
+    """Make a grid of panels, each `width` inches wide, with as many in a row as fit on a page; return them by row."""
     from matplotlib.figure import Figure
 
     columns = min(max(1, int(10.2 / width)), panels)

@@ -1,4 +1,7 @@
-"""Figures fit for a paper: PNG and PDF, colours that the colour-blind can tell apart, one colour a model everywhere."""
+"""Style of figures, learning curves, and saving as PNG and PDF.
+
+Colours are safe for colour-blind readers, and a model has the same colour in all figures.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ FEW_EPOCHS = 12
 
 
 def palette(models: Sequence[str]) -> dict[str, Any]:
-    """A colour for each model, from seaborn's colour-blind palette."""
+    """Return a colour for each model, from seaborn's colour-blind palette."""
     import seaborn as sns
 
     colours = sns.color_palette("colorblind", 10)
@@ -36,7 +39,7 @@ def palette(models: Sequence[str]) -> dict[str, Any]:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The look of all figures, for as long as the block lasts."""
+    """Apply the style of all figures inside the block."""
     import matplotlib as mpl
     import seaborn as sns
 
@@ -45,7 +48,7 @@ def styled() -> Iterator[None]:
 
 
 def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
-    """The learning curves of all runs, as long rows; a run without a readable ``curve.jsonl`` is left out."""
+    """Return the learning curves of all runs in long form; runs without a readable ``curve.jsonl`` are left out."""
     import pandas as pd
 
     rows = []
@@ -73,9 +76,9 @@ def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
 
 
 def draw_curves(rows: pd.DataFrame) -> Figure:
-    """Training loss, and the validation metric where there is one, against epochs: a row of panels a task.
+    """Draw training loss and, if there is one, validation metric against epochs, in a row of panels for each task.
 
-    Lines are means over seeds, bands span them.
+    Lines are means over seeds; bands span the minimum and maximum.
     """
     from matplotlib.figure import Figure
 
@@ -107,7 +110,7 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
         style="series",
         palette={name: colours[model] for name, model in names},
         errorbar=("pi", 100),
-        markers=part["epoch"].nunique() <= FEW_EPOCHS,  # a line through one point cannot be seen
+        markers=part["epoch"].nunique() <= FEW_EPOCHS,  # a line of one point is invisible
         linewidth=1.2,
         ax=axes,
     )
@@ -116,7 +119,7 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
 
 
 def _place_legend(row: Sequence[Any], used: int) -> None:
-    """One legend for a row of panels: in its first empty place, or to the right of it."""
+    """Put one legend for a row of panels into its first empty panel, or to the right of the row."""
     handles, labels = row[0].get_legend_handles_labels()
     for axes in row[:used]:
         axes.get_legend().remove()
@@ -129,8 +132,9 @@ def _place_legend(row: Sequence[Any], used: int) -> None:
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.pdf``, each whole; the same figure gives the same bytes."""
+    """Write ``stem.png`` and ``stem.pdf`` atomically; return both paths."""
     paths = []
+    # without dates and versions, so that the same figure gives the same bytes
     metadata: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
     for ending, extra in metadata.items():
         path = stem.with_suffix(ending)

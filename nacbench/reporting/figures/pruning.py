@@ -1,4 +1,4 @@
-"""The figure of networks with fewer of their modules: accuracy against the share that is kept and the speed-up."""
+"""Pruning figure: accuracy against the share of modules kept, and against the measured speed-up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AIM, TOLERATED = 8.0, 0.03  # the paper's: so many times faster for a loss under 3 %
+AIM, TOLERATED = 8.0, 0.03  # the paper's claim: 8 times faster at a loss under 3 %
 
 
 def draw_pruning(series: Sequence[Series]) -> Figure | None:
-    """Accuracy against the share of modules kept, and against the measured speed-up; a row of panels a task."""
+    """Draw accuracy against the share of modules kept and the speed-up, in a row of panels for each task."""
     from matplotlib.figure import Figure
 
     panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
@@ -69,5 +69,5 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.set_ylabel("accuracy (%)")
     for axes in (by_share, by_speed):
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, 0), min(high, 100.5))  # the interval of two seeds may leave what can be
+        axes.set_ylim(max(low, 0), min(high, 100.5))  # intervals of two seeds can leave 0 to 100 %
         bare(axes)

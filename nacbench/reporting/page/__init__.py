@@ -1,1 +1,1 @@
-"""The report as one page that needs no network."""
+"""HTML page of a report, in one file that needs no network."""

@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs no network: leaderboard, tables, figures, claims, and every run's provenance.
+"""Render a report as one HTML file that needs no network: leaderboard, tables, figures, claims, and details of runs.
 
-Names in records may be anything: the template escapes all of them, the script sets text only, and the page's own
-security policy lets nothing run or load but what is written here.
+Records may come from anyone, so their text is not trusted: the template escapes it, the script sets text only (no
+HTML), and the page's Content-Security-Policy allows only its own style and script, by hash.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells, score_values
 from nacbench.reporting.tables.table import Table
 
-MOST_RUNS = 20_000  # with more, single runs are left out: the file would be too large for a browser
+MOST_RUNS = 20_000  # with more, details of runs are left out: the file would be too large for a browser
 RUN_COLUMNS = ("seed", "score", "run", "finished", "attempts", "commit", "machine", "versions", "folder")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: what it shows, and its PNG file."""
+    """A figure: caption and PNG file."""
 
     title: str
     path: Path
@@ -44,15 +44,15 @@ def render_page(
     warnings: Sequence[str],
     title: str = "nacbench",
 ) -> str:
-    """The page's HTML.
+    """Return the page's HTML.
 
     Args:
         series: rows of the leaderboard.
         tables: shown below it.
         pictures: figures.
-        findings: what the runs say to the paper's claims.
-        notes: what a reader must know.
-        warnings: what a reader must be warned of.
+        findings: verdicts on the paper's claims.
+        notes: last section of the page.
+        warnings: shown at the top of the page.
         title: of the page.
     """
     from jinja2 import Environment
@@ -89,7 +89,7 @@ def render_page(
             claims_source=f"Claims: {read_claims().source}." if findings else "",
             notes=notes,
             warnings=warnings,
-            data=Markup(_embedded(data)),  # noqa: S704 (escaped for where it stands)
+            data=Markup(_embedded(data)),  # noqa: S704 (escaped by _embedded)
             style=Markup(style),  # noqa: S704 (our own file)
             script=Markup(script),  # noqa: S704 (our own file)
             style_hash=_hash(style),
@@ -100,7 +100,7 @@ def render_page(
 
 
 def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str, Any]:
-    """What the script needs of a row: values to sort by, words to filter by, and the runs."""
+    """Return what the script needs of a row: values to sort by, words to filter by, and the runs."""
     first = item.first
     runs = [
         [
@@ -127,7 +127,7 @@ def _row(item: Series, winners: Collection[int], *, with_runs: bool) -> dict[str
 
 
 def _place(folder: str) -> str:
-    """Where a run lies in its store; what is above that is nobody's business."""
+    """Return a run's folder relative to its store; paths of the machine do not belong on a page that is shared."""
     return "/".join(Path(folder).parts[-3:])
 
 
@@ -145,7 +145,7 @@ def _choices(series: Sequence[Series]) -> dict[str, list[str]]:
 
 
 def _embedded(data: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON in which no text can end the script element around it."""
     return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

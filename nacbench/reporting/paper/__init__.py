@@ -1,1 +1,1 @@
-"""What the paper claims and published, beside what was measured here."""
+"""The paper's claims and published figures, compared with runs."""

@@ -1,4 +1,4 @@
-"""The paper's claims, and what the runs say to each: reproduced, contradicted, undecided, or no data."""
+"""Judge the paper's claims from runs: reproduced, contradicted, undecided, or no data."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from nacbench.running.identity import flatten
 from nacbench.statistics import Difference, seeds_needed
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
-SCALES = ("paper", "mini", "smoke")  # the largest that there is evidence at counts
-FEWEST = 2  # seeds: with one there is no interval
+SCALES = ("paper", "mini", "smoke")  # a claim is judged at the first that has evidence
+FEWEST = 2  # seeds; with one there is no interval
 
 
 class _Claim(BaseModel):
-    """What the paper says of a model on a task.
+    """A claim of the paper about a model on a task.
 
     Attributes:
-        stand_ins: tasks of the same kind, in order, that are judged where the task itself has no evidence; the finding
-            says so.
-        settings: that a run must have where it has any of these.
+        stand_ins: similar tasks, in order, that are judged if the task itself has no evidence; the finding says so.
+        settings: values that a run must have for those of these settings that it has.
         prefer: the same, but only to choose among several variants.
     """
 
@@ -46,7 +45,7 @@ class _Claim(BaseModel):
 
 
 class Better(_Claim):
-    """The model's score is above the baseline's by about so much."""
+    """The model's score is above the baseline's by about ``claimed``; ``decides`` is the threshold (fractions)."""
 
     kind: Literal["better"]
     claimed: float
@@ -54,14 +53,14 @@ class Better(_Claim):
 
 
 class Competitive(_Claim):
-    """The model's score is below the baseline's by no more than so much."""
+    """The model's score is below the baseline's by at most ``within`` (a fraction)."""
 
     kind: Literal["competitive"]
     within: float
 
 
 class AtLeast(BaseModel):
-    """A metric that must be so large."""
+    """Lower bound of a metric."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +69,7 @@ class AtLeast(BaseModel):
 
 
 class AtMost(BaseModel):
-    """A metric that must be so small."""
+    """Upper bound of a metric."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,7 +78,7 @@ class AtMost(BaseModel):
 
 
 class Trade(_Claim):
-    """One metric is large while another is small, in the same runs."""
+    """Two metrics of the same runs: ``gain`` has a lower bound, ``loss`` an upper bound."""
 
     kind: Literal["trade"]
     gain: AtLeast
@@ -90,7 +89,7 @@ Claim = Annotated[Better | Competitive | Trade, Field(discriminator="kind")]
 
 
 class Claims(BaseModel):
-    """The file of claims."""
+    """Content of claims.yaml; ``source`` is the publication that states them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,16 +99,16 @@ class Claims(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """What the runs say to a claim.
+    """Verdict of runs on a claim.
 
     Attributes:
-        claim: it.
-        verdict: of the evidence at the largest scale that there is evidence at.
-        effect: what was measured, in words.
-        why: what is missing, or what limits the verdict.
-        scale: of the runs; empty where there are none.
-        runs: their ids.
-        value, half_width: the effect and half of its 95 % interval, where it is one number; else NaN.
+        claim: the claim.
+        verdict: at the largest scale that has evidence.
+        effect: what was measured, as text.
+        why: threshold, limits of the verdict, or what is missing.
+        scale: of the runs; empty if there are none.
+        runs: ids of the runs.
+        value, half_width: the effect and half of its 95 % interval; NaN if it is not one number.
     """
 
     claim: Claim
@@ -124,16 +123,16 @@ class Finding:
 
 @cache
 def read_claims() -> Claims:
-    """The claims that come with the suite."""
+    """Read claims.yaml."""
     return Claims.model_validate(
         yaml.safe_load(files("nacbench.reporting.paper").joinpath("claims.yaml").read_text("utf-8"))
     )
 
 
 def judge(claim: Claim, runs: Sequence[Run]) -> Finding:
-    """What these runs say to a claim: those at the largest scale that there is evidence at.
+    """Judge a claim by the runs of the largest scale that has evidence.
 
-    Runs of a task that stands in count only where the claim's own task has no evidence at any scale.
+    Runs of a stand-in task count only if the claim's own task has no evidence at any scale.
     """
     found = _judge_own(claim, runs)
     if found.verdict == "no data":
@@ -171,16 +170,16 @@ def _judge_difference(claim: Better | Competitive, series: Sequence[Series]) -> 
         shared = 0 if difference is None else difference.count
         effect = "" if difference is None else f"{100 * difference.value:+.2f} points"
         return Finding(claim, "undecided", effect, f"{shared} shared seeds have no interval; run more", runs=ids)
-    bar = claim.decides if isinstance(claim, Better) else -claim.within
+    limit = claim.decides if isinstance(claim, Better) else -claim.within
     low, high = difference.interval
-    verdict: Verdict = "reproduced" if low > bar else "contradicted" if high < bar else "undecided"
+    verdict: Verdict = "reproduced" if low > limit else "contradicted" if high < limit else "undecided"
     effect = f"{100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points, {difference.count} seeds"
-    why = _more_seeds(difference, bar) if verdict == "undecided" else f"the bar is {100 * bar:+.2f} points"
+    why = _more_seeds(difference, limit) if verdict == "undecided" else f"the threshold is {100 * limit:+.2f} points"
     return Finding(claim, verdict, effect, why, "", ids, difference.value, difference.half_width)
 
 
 def _variants(claim: _Claim, series: Sequence[Series], model: str) -> list[Series]:
-    """The series of a model; of several, those that are preferred."""
+    """Return the series of a model or, if there are several, those that the claim prefers."""
     found = [item for item in series if item.first.model == model]
     preferred = [item for item in found if _fits(item.first, claim.prefer)]
     return preferred if len(found) > 1 and preferred else found
@@ -188,7 +187,7 @@ def _variants(claim: _Claim, series: Sequence[Series], model: str) -> list[Serie
 
 def _ambiguous(claim: Claim, some: Sequence[Series]) -> Finding:
     variants = "; ".join(item.variant for item in some)
-    why = f"{some[0].first.model} was run in several ways, and none is the paper's: {variants}"
+    why = f"{some[0].first.model} has several variants, and the claim does not tell which: {variants}"
     return Finding(claim, "no data", "", why)
 
 
@@ -209,29 +208,31 @@ def _judge_trade(claim: Trade, series: Sequence[Series]) -> Finding:
         losses = _side(-loss.value, loss.half_width, -claim.loss.at_most)
         both = gains == losses == 1
         verdict: Verdict = "reproduced" if both else "contradicted" if -1 in (gains, losses) else "undecided"
-        why = f"the bar is {claim.gain.at_least:g} × at a loss of {100 * claim.loss.at_most:g} %"
+        why = f"the threshold is {claim.gain.at_least:g} × at a loss of {100 * claim.loss.at_most:g} %"
         return Finding(claim, verdict, effect, why, runs=ids)
     return Finding(claim, "no data", "", "")
 
 
-def _side(value: float, half_width: float, bar: float) -> int:
-    """1: surely at or above the bar; -1: surely below; 0: the interval has it inside."""
-    return 1 if value - half_width >= bar else -1 if value + half_width < bar else 0
+def _side(value: float, half_width: float, limit: float) -> int:
+    """Return 1 if the interval is at or above the limit, -1 if it is below, 0 if the limit is inside."""
+    return 1 if value - half_width >= limit else -1 if value + half_width < limit else 0
 
 
-def _more_seeds(difference: Difference, bar: float) -> str:
-    needed = seeds_needed(difference.value - bar, difference.deviation)
+def _more_seeds(difference: Difference, limit: float) -> str:
+    needed = seeds_needed(difference.value - limit, difference.deviation)
     if needed is None:
-        return f"it is too close to the bar of {100 * bar:+.2f} points for any reasonable number of seeds"
+        return f"too close to the threshold of {100 * limit:+.2f} points for any practical number of seeds"
     more = max(1, needed - difference.count)
-    return f"about {more} more seeds would decide it, if the effect is as measured (bar: {100 * bar:+.2f} points)"
+    return (
+        f"about {more} more seeds would decide it, if the effect is as measured (threshold: {100 * limit:+.2f} points)"
+    )
 
 
 def _limited(finding: Finding, scale: str, series: Sequence[Series]) -> Finding:
-    """A finding with its scale, and with what keeps it from speaking of the paper's own setting."""
+    """Return a finding with its scale and the differences from the paper's setting."""
     limits = [finding.why]
     if scale != "paper":
-        limits.append(f"at scale {scale}: it says nothing of the paper's own setting")
+        limits.append(f"at scale {scale}, not in the paper's setting")
     if any(item.first.partial for item in series):
         limits.append("on a part of the data")
     return replace(finding, why="; ".join(filter(None, limits)), scale=scale)

@@ -1,4 +1,4 @@
-"""The paper's tables from the runs, ours beside the published figures that were read."""
+"""Reproduce the paper's tables from runs, beside published figures."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ COLUMNS = (
     Column("published (%)", number=True),
     Column("source"),
 )
-OURS = len(NAMED)  # number of its column
+OURS = len(NAMED)  # index of the column with our score
 
 
 class Figure(BaseModel):
-    """A published number."""
+    """A published score (a fraction); ``source`` is a key of the publications in `Published.sources`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class Figure(BaseModel):
 
 
 class PaperTable(BaseModel):
-    """One of the paper's tables: the suite whose runs it is made of, and the special tables that belong to it."""
+    """One of the paper's tables: the suite of its runs, and the special tables that belong to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,7 +64,7 @@ class PaperTable(BaseModel):
 
 
 class Published(BaseModel):
-    """The file of published figures."""
+    """Content of published.yaml; ``sources`` are the publications by key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,16 +83,16 @@ class Built:
 
 @cache
 def read_published() -> Published:
-    """The published figures that come with the suite."""
+    """Read published.yaml."""
     text = files("nacbench.reporting.paper").joinpath("published.yaml").read_text("utf-8")
     return Published.model_validate(yaml.safe_load(text))
 
 
 def paper_table(name: str) -> PaperTable:
-    """One of the paper's tables.
+    """Return one of the paper's tables.
 
     Raises:
-        UserError: if there is none of this name.
+        UserError: if no table has this name.
     """
     tables = read_published().tables
     if name not in tables:
@@ -101,13 +101,13 @@ def paper_table(name: str) -> PaperTable:
 
 
 def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> Built:
-    """One of the paper's tables from runs: a row for each series, and one for each published figure without any.
+    """Build one of the paper's tables: a row for each series, and for each published figure without a series.
 
     Args:
         name: of the table.
-        runs: all there are; those of other tasks and scales are left out.
+        runs: finished runs; those of other tasks and scales are left out.
         tasks: of the table, in order.
-        scale: at which the runs were made; published figures stand beside ``paper`` only.
+        scale: of the runs; published figures appear beside runs of scale ``paper`` only.
     """
     import pandas as pd
 
@@ -131,7 +131,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
             numbers.append({**identified(item), **ours, **_published(figure)})
         rows += [(task, "paper", _label(figure), "—", "0", *_beside(figure)) for figure in figures]
         numbers += [{**_identified(figure), **_published(figure)} for figure in figures]
-    notes = [f"Ours: scale {scale}, {INTERVAL}. An empty cell under published: no figure whose source was read."]
+    notes = [f"Ours: scale {scale}, {INTERVAL}. Empty cells under published: no publication with this figure was read."]
     if scale != "paper":
         notes.append(f"Scale {scale} is not the paper's setting: these numbers cannot be compared with published ones.")
     notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[-1] == key for row in rows)]
@@ -142,7 +142,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
 
 
 def _is_of(run: Run, figure: Figure) -> bool:
-    """Whether a published figure is of this model with these settings."""
+    """Return whether a published figure is of this model with these settings."""
     if run.model != figure.model:
         return False
     settings = flatten(json.loads(run.settings)) if figure.settings else {}
@@ -158,7 +158,7 @@ def _published(figure: Figure | None) -> dict[str, Any]:
 
 
 def _identified(figure: Figure) -> dict[str, Any]:
-    """The first columns of a CSV file for a published figure that no run of ours stands beside."""
+    """Return the first columns of a CSV file for a published figure without a run of ours."""
     return {"task": figure.task, "scale": "paper", "model": figure.model, "variant": _variant(figure), "seeds": 0}
 
 

@@ -1,4 +1,4 @@
-"""The table of costs: what training and evaluation took, and how large the networks are."""
+"""Cost table: training and evaluation time, throughput, memory, parameters and operations of each series."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ COLUMNS = (
     Column("machine"),
 )
 NOTE = (
-    "Means over seeds; memory: the most that any of the runs held. Training and evaluation are wall-clock times of the "
-    "steps, data included: compare them on the same machine only, and with nothing else running there."
+    "Means over seeds; memory: peak of any of the runs. Training and evaluation are wall-clock times of the steps, "
+    "data loading included: compare them only on the same machine without other load."
 )
 
 
 def cost_table(series: Sequence[Series]) -> Table | None:
-    """Cost of every series that trained its network; None if there is none."""
+    """Return the cost of every series that trained its network; None if no series did."""
     import pandas as pd
 
     from nacbench.text import duration

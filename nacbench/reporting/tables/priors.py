@@ -1,4 +1,4 @@
-"""The table of graph priors: the same circuit trained towards different graphs."""
+"""Table of graph priors: scores of a circuit by the prior that its graph was trained towards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 
-OWN = ("model.prior", "model.prior_weight")  # settings that have columns here
+OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
 COLUMNS = (
     *NAMED,
     Column("prior"),
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def prior_table(series: Sequence[Series]) -> Table | None:
-    """Scores by graph prior; None where no task has been run with two of them."""
+    """Return scores by graph prior; None if no task has runs with two priors."""
     import pandas as pd
 
     with_prior = [(item, found) for item in series if (found := _prior(item)) is not None]
@@ -51,7 +51,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
 
 
 def _prior(item: Series) -> tuple[str, float] | None:
-    """The prior of a series and its weight; None for models without one."""
+    """Return the prior of a series and its weight; None for models without priors."""
     model: dict[str, Any] = json.loads(item.first.settings).get("model", {})
     if "prior" not in model:
         return None

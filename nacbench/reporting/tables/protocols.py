@@ -1,7 +1,6 @@
-"""Tables of what some protocols measure beside the score: the drop on shifted data, the accuracy by number of shots.
+"""Tables of distribution shift (accuracy drop on shifted data) and of low-shot adaptation (accuracy by shots).
 
-A run belongs to a table when it has the metrics that the table shows, whatever its protocol is called: so a protocol
-from a plug-in is shown as soon as it gives them.
+A table shows every run that has its metrics, whatever its protocol is called, so that protocols from plug-ins appear.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SHOTS = re.compile(r"accuracy/(\d+)-shot")
 
 
 def shift_table(series: Sequence[Series]) -> Table | None:
-    """Accuracy on clean and on shifted data, and the drop; None where no run has these metrics."""
+    """Return accuracy on clean and on shifted data, and the drop; None if no run has these metrics."""
     import pandas as pd
 
     rows, numbers = [], []
@@ -46,7 +45,7 @@ def shift_table(series: Sequence[Series]) -> Table | None:
 
 
 def shots_table(series: Sequence[Series]) -> Table | None:
-    """Accuracy after adapting to k examples a class; None where no run has ``accuracy/k-shot``."""
+    """Return accuracy after adapting to k examples per class; None if no run has ``accuracy/k-shot``."""
     import pandas as pd
 
     adapted = [item for item in series if shots_of(item)]
@@ -74,7 +73,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
 
 
 def shots_of(item: Series) -> list[int]:
-    """Numbers of examples a class that all runs of a series were adapted to, ascending; none where they were not."""
+    """Return the numbers of examples per class that all runs of a series were adapted to, ascending."""
     first, *others = item.runs
     found = _shots_of(first)
     return sorted(found.intersection(*map(_shots_of, others))) if found else []  # reading all runs of a store is slow
@@ -85,7 +84,7 @@ def _shots_of(run: Run) -> set[int]:
 
 
 def adapted_mean(item: Series, shots: int) -> Mean:
-    """Accuracy over seeds; of a single seed, with the interval over its episodes."""
+    """Return the mean accuracy over seeds; for a single seed, the interval is over its episodes."""
     mean = item.metric(f"accuracy/{shots}-shot")
     assert mean is not None
     if mean.count > 1:
@@ -97,12 +96,12 @@ def adapted_mean(item: Series, shots: int) -> Mean:
 def _details(run: Run) -> list[dict[str, Any]]:
     try:
         return list(run.record().details.values())
-    except UserError:  # gone since it was indexed
+    except UserError:  # the record was removed after it was indexed
         return []
 
 
 def _budget(runs: Sequence[Run]) -> str:
-    """What may adapt, by how many steps, and which rates were taken: all of it is in the records."""
+    """Return what adapts, the number of steps, and the range of learning rates, from the records' details."""
     details = [detail for run in runs for detail in _details(run)]
     adapted = sorted({own for detail in details if isinstance(own := detail.get("adapt"), str)})
     steps = sorted({own for detail in details if isinstance(own := detail.get("steps"), int)})

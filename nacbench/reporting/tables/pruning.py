@@ -1,4 +1,4 @@
-"""Networks with fewer of their modules: the table of every share that was kept."""
+"""Pruning table: score, speed-up and memory of networks at each share of modules kept."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ MEASURED = (
     "peak_tensor_bytes",
 )
 NOTE = (
-    f"Scores and losses: {INTERVAL}. Lost: of the whole network's score. Speed-up: how "
-    "many times faster a batch passes than with all modules, both measured in turn on the same machine; one: time of a "
-    "single example; memory: the most that tensors hold at once for a batch. †: chosen by a seed as the smallest that "
-    "loses less than is tolerated, on examples that are not the test's; that network's score is the task's."
+    f"Scores and losses: {INTERVAL}. Lost: share of the score of the whole network. Speed-up: time of a "
+    "batch with all modules over the time with these, measured in turn on the same machine; one: time of a "
+    "single example; memory: peak of live tensors for a batch. †: chosen by a seed as the smallest share that "
+    "loses less than the tolerance, on examples that are not test examples; its score is the score of the task."
 )
 
 
 def pruning_table(series: Sequence[Series]) -> Table | None:
-    """Every share of modules that a network was scored with; None where none was pruned."""
+    """Return a row for each share of modules that a network was scored with; None if no run was pruned."""
     import pandas as pd
 
     rows, numbers = [], []
@@ -91,10 +91,10 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
 
 
 def shares_of(item: Series) -> list[str]:
-    """The splits ``kept/PERCENT`` that all runs of a series were scored on, all modules first.
+    """Return the splits ``kept/PERCENT`` that all runs of a series were scored on, the one with all modules first.
 
-    None where the runs lack what every row is made of: ``kept`` (the share that a run chose), the main metric on each
-    of these splits, and the split with all modules.
+    The list is empty if a run lacks ``kept`` (the share that it chose), or the main metric on the split with all
+    modules.
     """
     if not item.has("kept"):
         return []
@@ -108,17 +108,17 @@ def shares_of(item: Series) -> list[str]:
 
 
 def loss_of(item: Series, split: str) -> Mean:
-    """The loss of score with a share of the modules, as a share of the same run's score with all of them."""
+    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds."""
     metric = item.first.metric
     return item.mean(lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12))
 
 
 def _shown(value: float, style: str) -> str:
-    """A number in this style, or a dash for NaN: another protocol need not measure it."""
+    """Format a number, or return a dash for NaN, as protocols of plug-ins may not measure it."""
     return "—" if math.isnan(value) else style.format(value)
 
 
 def mean_of(item: Series, name: str, split: str) -> Mean:
-    """A number of a split, over seeds; NaN where a run lacks it."""
+    """Return the mean of a number of a split over seeds; NaN if a run lacks it."""
     found = item.metric(name, split)
     return Mean(float("nan"), float("nan"), 0) if found is None else found

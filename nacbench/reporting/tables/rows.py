@@ -1,4 +1,4 @@
-"""The first columns of every table: which runs a row is of, for readers and for programs."""
+"""Columns that identify a row in every table: task, scale, model and variant."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
 SEEDS = Column("seeds", number=True)
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # what a score's cell says
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:
-    """The cells under `NAMED` in Markdown and LaTeX.
+    """Return the cells under `NAMED` in Markdown and LaTeX.
 
     Args:
         item: the runs of the row.
-        without: settings that have a column of their own in this table, and are left out of the model's label.
+        without: settings to leave out of the model's label, as the table has columns for them.
     """
     return item.first.task_label, item.first.scale, item.label_without(without)
 
 
 def identified(item: Series) -> dict[str, Any]:
-    """The first columns of a CSV file, by name: everything that tells the row from the others, and its seeds."""
+    """Return the first columns of a CSV file by name; together they identify the row, and count its seeds."""
     first = item.first
     return {
         "task": first.task,
@@ -40,12 +40,12 @@ def identified(item: Series) -> dict[str, Any]:
 
 
 def named_failure(failure: Failure) -> tuple[str, str, str]:
-    """The cells under `NAMED` for runs that could not be done."""
+    """Return the cells under `NAMED` for a run without a record."""
     return failure.task, failure.scale, f"{failure.model} ({failure.size})"
 
 
 def identified_failure(failure: Failure) -> dict[str, Any]:
-    """The same for a CSV file; what only a finished run knows is left empty."""
+    """Return the first columns of a CSV file for a run without a record; other columns stay empty."""
     return {
         "task": failure.task,
         "scale": failure.scale,

@@ -1,4 +1,4 @@
-"""The main table: one row for each series of runs, with its score and its cost."""
+"""Score table, the main one: a row for each series of runs, with score, parameters, operations and training time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nacbench.reporting.tables.table import Column, Table, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORE = len(NAMED)  # number of its column
+SCORE = len(NAMED)  # index of the column with the score
 COLUMNS = (
     *NAMED,
     Column("test score (%)", number=True),
@@ -27,12 +27,12 @@ COLUMNS = (
 
 
 def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings: Sequence[str] = ()) -> Table:
-    """The score and the cost of every series; models that cannot do a task keep a row and a reason.
+    """Return the table of scores; a model that cannot do a task has a row with the reason.
 
     Args:
         series: rows.
-        failures: of runs without a record.
-        warnings: what a reader must be warned of.
+        failures: of runs without a record; only skipped ones get a row.
+        warnings: notes that the table begins with.
     """
     winners = {id(item) for item in best(series)}
     rows = [(score_cells(item), id(item) in winners) for item in series]
@@ -45,7 +45,7 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
 
 
 def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int]) -> pd.DataFrame:
-    """Fractions, counts, seconds."""
+    """Return the rows as unformatted numbers: fractions, counts, bytes and seconds."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
@@ -74,13 +74,13 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
 
 
 def _skipped(failures: Iterable[Failure]) -> list[Failure]:
-    """One for each task, scale and model that cannot be combined."""
+    """Return one failure for each task, scale and model that cannot be combined."""
     cells = {(f.task, f.scale, f.model, f.size): f for f in failures if f.status == "skipped"}
     return [cells[key] for key in sorted(cells)]
 
 
 def score_cells(item: Series) -> tuple[str, ...]:
-    """The text of a row."""
+    """Return the cells of a row as text."""
     from nacbench.text import duration
 
     first = item.first
@@ -95,7 +95,7 @@ def score_cells(item: Series) -> tuple[str, ...]:
 
 
 def score_values(item: Series) -> tuple[Any, ...]:
-    """What the cells of a row stand for, to sort by: fractions, counts, seconds; None where there is nothing."""
+    """Return the values of a row's cells, to sort by: fractions, counts, seconds; None for an empty cell."""
     first = item.first
     return (
         *named(item),

@@ -1,4 +1,4 @@
-"""The table that papers print: a row a task, a column a model."""
+"""Table of models side by side: a row for each task, a column for each model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FIRST = 3  # columns before those of the models
 
 
 def side_by_side(series: Sequence[Series]) -> Table | None:
-    """Scores of all models on all tasks; None where there are not two tasks and two models.
+    """Return the scores of all models on all tasks; None if there are fewer than two tasks or two models.
 
-    A cell has the score of the one way in which a model was run on a task. Where it was run in several, which the table
-    of scores tells apart, that is the one with its size's own options; without just one of these it has a note instead.
+    A model may have several variants on a task, which have rows of their own in the table of scores. A cell shows the
+    only variant, or the only one with the default options of its size; otherwise it says "several".
     """
     import pandas as pd
 
@@ -42,8 +42,8 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     heads = (*NAMED[:2], Column("test examples", number=True))  # models have columns here
     notes = [
         f"Accuracy in %, {INTERVAL}; a single seed has none. "
-        "—: not run. Of several ways in which a model was run it is the one with its size's own options; several: no "
-        "single one has these. See the scores above.",
+        "—: not run. If a model has several variants, the cell shows the one with the default options of its size; "
+        "several: not exactly one variant has these. See the scores above.",
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -51,7 +51,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
 
 
 def _models(series: Sequence[Series]) -> list[str]:
-    """NAC, whom this is about, and the others by the number of tasks that they were run on."""
+    """Return NAC first, then the other models by the number of tasks they were run on."""
     tasks: dict[str, set[str]] = {}
     for item in series:
         tasks.setdefault(item.first.model, set()).add(item.first.task)
@@ -64,7 +64,7 @@ def _text(own: Sequence[Series]) -> str:
 
 
 def _shown(own: Sequence[Series]) -> Series | None:
-    """The only way in which a model was run, or of several the only one with its size's own options."""
+    """Return the only variant of a model, or the only one with the default options of its size; otherwise None."""
     usual = own if len(own) == 1 else [item for item in own if _has_own_options(item)]
     return usual[0] if len(usual) == 1 else None
 
@@ -73,7 +73,7 @@ def _has_own_options(item: Series) -> bool:
     run = item.first
     try:
         model = MODELS.get(run.model).configured("model", run.model_size, {})
-    except UserError:  # a plug-in that is not here, or has other options by now
+    except UserError:  # the plug-in is not loaded, or its options have changed since
         return False
     own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
     return bool(json.loads(run.settings).get("model") == own)

@@ -1,4 +1,4 @@
-"""A table as text: Markdown whose columns line up, and LaTeX for a paper."""
+"""Format a table as Markdown, LaTeX or text for a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head, and whether it holds numbers, which stand to the right."""
+    """A column's head, and whether it has numbers, which are aligned to the right."""
 
     head: str
     number: bool = False
@@ -26,13 +26,13 @@ class Table:
     """A table that can be printed in every format.
 
     Attributes:
-        name: of its files.
-        title: above it.
+        name: of its files, without extension.
+        title: heading.
         columns: one for each cell of a row.
-        rows: the text of the cells.
-        notes: what a reader must know, below it.
-        frame: the same numbers unformatted, for programs.
-        bold: row and column of the cells that stand out.
+        rows: text of the cells.
+        notes: lines below the table.
+        frame: unformatted numbers for the CSV file.
+        bold: row and column indices of cells in bold.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Table:
     bold: frozenset[tuple[int, int]] = frozenset()
 
     def markdown(self) -> str:
-        """A table whose columns line up as text too, with its notes."""
-        return self._lined_up(_markdown, "  ")  # two spaces end a line
+        """Return Markdown with aligned columns, readable as plain text, and the notes."""
+        return self._lined_up(_markdown, "  ")  # two spaces are a line break in Markdown
 
     def text(self) -> str:
-        """The same for a terminal, where nothing has to be escaped."""
+        """Return the same for a terminal, without escapes."""
         return self._lined_up(_line, "")
 
     def _lined_up(self, escape: Callable[[str], str], end: str) -> str:
@@ -71,7 +71,7 @@ class Table:
         return "\n".join([*lines, "", *(f"{escape(note)}{end}" for note in self.notes)]).rstrip() + "\n"
 
     def latex(self) -> str:
-        """A booktabs table with its notes below; needs ``\\usepackage{booktabs}``."""
+        """Return a booktabs table, with the notes as comments below; it needs ``\\usepackage{booktabs}``."""
         alignment = "".join("r" if column.number else "l" for column in self.columns)
         lines = [
             f"% {_latex(self.title)}; needs \\usepackage{{booktabs}}",
@@ -98,14 +98,14 @@ class Table:
 
 
 def percent(mean: Mean) -> str:
-    """A fraction as per cent with its interval: ``61.20 ± 0.45``, or without one for a single seed."""
+    """Return a fraction in per cent with its interval, as ``61.20 ± 0.45``; without interval for a single seed."""
     value = f"{100 * mean.value:.2f}"
-    value = value.removeprefix("-") if float(value) == 0 else value
+    value = value.removeprefix("-") if float(value) == 0 else value  # not "-0.00"
     return value if math.isnan(mean.half_width) else f"{value} ± {100 * mean.half_width:.2f}"
 
 
 def _markdown(text: str) -> str:
-    """Text that a table cell shows as it is."""
+    """Escape text for a cell of a Markdown table."""
     return _line(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))
 
 

@@ -1,1 +1,1 @@
-"""Sweeps that come with the suite, as YAML."""
+"""Suites: sweeps that come with nacbench, as YAML files."""

@@ -97,7 +97,7 @@ def test_without_a_published_checksum_the_first_one_is_required_from_then_on(sit
     first = sha256(site.files["/shapes"]).hexdigest()
     remove(source.place(root))
     site.files["/shapes"] = zipped(MESHES | {"Shapes/a/train/new.off": b"OFF"})
-    with pytest.raises(UserError, match=f"but the first one had {first}") as caught:
+    with pytest.raises(UserError, match=f"but the first download had {first}") as caught:
         source.fetch(root)
     assert source.missing(root) is not None
     (root / ".shapes.sha256.json").unlink()  # the way out that the message gives
@@ -111,7 +111,7 @@ def test_without_a_published_checksum_the_first_one_is_required_from_then_on(sit
 )
 def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site: Site, root: Path, cache: Path) -> None:
     source = served(site, content, known=False)
-    with pytest.raises(UserError, match=r"neither a zip nor a tar|cannot be unpacked|has not all that is needed"):
+    with pytest.raises(UserError, match=r"neither a zip nor a tar|cannot be unpacked|is not complete"):
         source.fetch(root)
     assert left_over(root, cache) == []
     site.files["/shapes"] = zipped(MESHES)

@@ -57,7 +57,7 @@ def test_an_archive_that_was_brought_first_is_what_is_trusted(site: Site, root: 
     (tmp_path / "mine.zip").write_bytes(zipped(MESHES))
     source.bring(root, tmp_path / "mine.zip")
     remove(source.place(root))
-    with pytest.raises(UserError, match="but the first one had"):
+    with pytest.raises(UserError, match="but the first download had"):
         source.fetch(root)
 
 
@@ -83,7 +83,7 @@ def test_a_folder_that_lacks_something_is_refused(
 
 def test_nothing_is_brought_from_nowhere_or_over_what_is_there(site: Site, root: Path, tmp_path: Path) -> None:
     source = served(site, b"")
-    with pytest.raises(UserError, match=r"there is no file or folder .*/nowhere"):
+    with pytest.raises(UserError, match=r"no such file or folder: .*/nowhere"):
         source.bring(root, tmp_path / "nowhere")
     source.bring(root, user_folder(tmp_path / "mine", shapes()))
     with pytest.raises(UserError, match=f"{source.place(root)} has data in it already; remove it first"):

@@ -358,7 +358,7 @@ def test_files_whose_checksums_the_hub_does_not_give_are_taken(tmp_path: Path, m
 
 def test_a_hub_that_has_not_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3)}, None)
-    with pytest.raises(UserError, match=r"uoft-cs/cifar10 on the hub, at revision 0*, has not all of plain_text/test"):
+    with pytest.raises(UserError, match=r"uoft-cs/cifar10 on the hub, at revision 0*, lacks files of plain_text/test"):
         CIFAR10.fetch(tmp_path / "new")
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
 

@@ -83,6 +83,6 @@ def test_a_tar_that_was_cut_between_two_members_is_refused(
     with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
         cut = whole[: archive.getmembers()[-1].offset]
     (tmp_path / "brought").write_bytes(gzip.compress(cut) if compression else cut)
-    with pytest.raises(UserError, match="brought is cut off: it lacks the two empty blocks"):
+    with pytest.raises(UserError, match="brought is truncated: the two empty blocks"):
         served(site, whole, known=False).bring(root, tmp_path / "brought")
     assert not (root / "shapes").exists()

@@ -1,1 +1,1 @@
-"""A baseline and a task for nacbench, as a package of their own."""
+"""Example of a plug-in package for nacbench: a baseline and a task."""

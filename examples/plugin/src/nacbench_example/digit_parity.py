@@ -1,4 +1,4 @@
-"""Is a handwritten digit odd? The scans of `digits` with two classes."""
+"""Task made from another one: is a handwritten digit odd? The images of `digits` with two classes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The least baseline: the mean of the tokens through two linear layers."""
+"""Minimal baseline: the mean of the tokens, and two linear layers."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ def test_built_in_task(name: str, check: Any, made_mirror: Path) -> None:
 
 
 @pytest.mark.parametrize("check", TASK_CHECKS, ids=lambda check: check.__name__)
-def test_made_images(check: Any, tmp_path: Path) -> None:
+def test_the_reference_images_pass(check: Any, tmp_path: Path) -> None:
     check(ReferenceImages, tmp_path)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTask(ArrayTask):
-    """Base class of image classification tasks; a subclass provides ``images`` (uint8, N×C×H×W) by `arrays`.
+    """Base class of image classification tasks; a subclass provides ``images`` (uint8, N×C×H×W) by ``arrays()``.
 
     Attributes:
         patch: side of a patch in pixels. The tokenizer halves the grid once more, so a token covers 2·patch pixels.

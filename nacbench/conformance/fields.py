@@ -7,7 +7,7 @@ from nacbench.errors import UserError
 
 
 def check_fields(cls: type[Plugin], preset: str) -> None:
-    """Check that a plug-in is a dataclass with defaults, is restored from its ``options()``, and refuses unknown options.
+    """Check that a plug-in is a dataclass with defaults, restored by its ``options()``, that refuses unknown options.
 
     Raises:
         AssertionError: if it is not.

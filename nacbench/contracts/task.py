@@ -227,7 +227,7 @@ class Task(AnyTask):
         raise TypeError(f"{type(self).__name__} must define spec()")
 
     def tokenizer(self) -> nn.Module:
-        """Return a new tokenizer, a module that takes a batch's inputs as keywords and returns `nacbench.contracts.spec.Tokens`.
+        """Return a new tokenizer: takes a batch's inputs as keywords, returns `nacbench.contracts.spec.Tokens`.
 
         It is trained together with the model.
         """

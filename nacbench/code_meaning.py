@@ -46,7 +46,7 @@ class Meaning:
 
     Leaves out comments, docstrings, layout, annotations, texts of errors and warnings, descriptions of pydantic fields,
     blocks under ``if TYPE_CHECKING``, and import lines. Where an imported name is used, the text has the dotted name of
-    what it stands for between two `MARK` characters; leading dots make it relative.
+    what it stands for between two ``MARK`` characters; leading dots make it relative.
 
     Attributes:
         statements: statements of the module that compute something.

@@ -327,6 +327,7 @@ def _origin(point: importlib.metadata.EntryPoint) -> str:
 
 
 def _modules(package: str) -> tuple[str, ...]:
+    """Return the names of a package's modules without importing them, except those that start with an underscore."""
     return _modules_in(tuple(importlib.import_module(package).__path__))
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 colour photographs of 32×32 pixels in ten classes."""
+"""CIFAR-10: image classification, 60,000 colour photographs of 32×32 pixels in ten classes."""
 
 from dataclasses import dataclass
 

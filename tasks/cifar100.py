@@ -1,4 +1,4 @@
-"""CIFAR-100: 60,000 colour photographs of 32×32 pixels in a hundred classes."""
+"""CIFAR-100: image classification, 60,000 colour photographs of 32×32 pixels in a hundred classes."""
 
 from dataclasses import dataclass
 

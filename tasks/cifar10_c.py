@@ -1,4 +1,4 @@
-"""CIFAR-10-C: the test images of CIFAR-10 under fifteen corruptions at five severities."""
+"""CIFAR-10-C: OOD robustness on the test images of CIFAR-10 under fifteen corruptions at five severities."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Handwritten digits: the 1,797 real 8×8 scans that scikit-learn ships; needs no network."""
+"""Handwritten digits: image classification, the 1,797 scans of 8×8 pixels in scikit-learn; no download."""
 
 from __future__ import annotations
 
@@ -67,8 +67,9 @@ def _load() -> dict[str, np.ndarray]:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]  # ink from 0 to 16
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]  # stored as 0 to 16
     labels = digits.target.astype(np.int16)
+    # A fixed split without random numbers, spread evenly over the file
     turn = np.arange(len(labels)) % 6
     parts = {"train": turn < 4, "validation": turn == 4, "test": turn == 5}
     arrays = {f"{name}_images": images[chosen] for name, chosen in parts.items()}

@@ -1,4 +1,4 @@
-"""Digits-C: the test images of the digits under fifteen corruptions at five severities."""
+"""Digits-C: OOD robustness on the test images of the digits under fifteen corruptions at five severities."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Geometric shapes: forty flat and solid shapes, one mesh each for training and for test."""
+"""GeometricShapes: point-cloud classification, forty 2-D and 3-D shapes with one mesh each for training and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GeometricShapes(PointTask):
-    """An epoch goes through the forty training meshes several times, with other points each time."""
+    """An epoch repeats the forty training meshes several times, with newly sampled points each time."""
 
     title = "Geometric shapes"
     classes = 40

@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012): 1.28 million photographs in a thousand classes, from its usual folders."""
+"""ImageNet (ILSVRC 2012): image classification, 1.28 million photographs in a thousand classes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Imagenet(ImageTask):
-    """The test split is the 50,000 validation images, as everywhere. Images are read from their files as they are
-    needed, resized and cut to 224×224 pixels. A copy with only some of the classes is taken too; the record says so."""
+    """The test split is the 50,000 validation images, as usual, since the labels of the test images are not public.
+
+    Images are read from their files on demand, resized and cropped to 224×224 pixels. A copy with only some of the
+    classes is accepted; the record then says so.
+    """
 
     title = "ImageNet"
     classes = 1000

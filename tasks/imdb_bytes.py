@@ -1,4 +1,4 @@
-"""IMDb reviews as raw bytes: is a review for or against the film?"""
+"""IMDb sentiment classification on bytes, as in Long Range Arena (arXiv 2011.04006)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ LONGEST = 4000
 
 @dataclass(frozen=True, kw_only=True)
 class ImdbBytes(SequenceTask):
-    """The bytes of a review's UTF-8 text, cut off after ``max_bytes``; a byte 0, which no text has, becomes a space.
+    """The input is a review's UTF-8 text as bytes, truncated to ``max_bytes``.
+
+    Byte 0 marks padding, so a zero byte in a text is replaced by a space.
 
     Attributes:
-        max_bytes: the longest input; Long Range Arena takes 4,000.
+        max_bytes: largest number of bytes of an input, at most 4,000, the length in Long Range Arena.
     """
 
     title = "IMDb bytes"

@@ -1,4 +1,4 @@
-"""ListOps of Long Range Arena: expressions of 500 to 2,000 symbols over MIN, MAX, MED and SM; needs no network."""
+"""ListOps of Long Range Arena (arXiv 2011.04006): nested MIN, MAX, MED, SM over 500 to 2,000 symbols; no download."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Low-shot CIFAR-10: a network trained on Tiny-ImageNet, adapted to a few photographs of each class."""
+"""Low-shot CIFAR-10: a network trained on Tiny-ImageNet, fine-tuned on a few images per class."""
 
 from __future__ import annotations
 

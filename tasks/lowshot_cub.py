@@ -1,4 +1,4 @@
-"""Low-shot CUB: a network trained on Tiny-ImageNet, adapted to a few photographs of each species of bird."""
+"""Low-shot CUB-200-2011: a network trained on Tiny-ImageNet, fine-tuned on a few images per bird species."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LowshotCub(TransferTask):
-    """With 32 shots nearly all training photographs of a class are used: most classes have 30, so k ends at 16."""
+    """Most classes have 30 training images, so the largest number of shots is 16."""
 
     title = "Low-shot CUB"
     classes = 200

@@ -1,4 +1,4 @@
-"""Low-shot Omniglot: N-way k-shot over characters of alphabets that the network has never seen."""
+"""Low-shot Omniglot: N-way k-shot classification of characters from alphabets that are not in the training data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nacbench.tasks.omniglot import Omniglot
 
 @dataclass(frozen=True, kw_only=True)
 class LowshotOmniglot(LowShotTask):
-    """Each character was drawn by 20 people, so k ends at 16, with the other four drawings to score.
+    """Each character has 20 drawings, so the largest number of shots is 16, with four drawings as queries.
 
-    The learning rate is searched on an alphabet that is neither trained on nor scored.
+    The learning rate is chosen on an alphabet that is neither trained on nor scored.
     """
 
     title = "Low-shot Omniglot"

@@ -1,4 +1,4 @@
-"""ModelNet10: 4,899 meshes of objects in ten classes, as point clouds."""
+"""ModelNet10: point-cloud classification, 4,899 meshes of objects in ten classes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Modelnet10(ModelNetTask):
     archive = ArchiveFiles(
         name="modelnet10",
         url="http://vision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip",
-        sha256=None,  # its makers give none: that of the first download is kept, and required from then on
+        sha256=None,  # its makers publish none: the first download's is stored and required from then on
         inside="ModelNet10",
         needs=("*/train/*.off", "*/test/*.off"),
         size="0.5 GB",

@@ -1,4 +1,4 @@
-"""ModelNet40: 12,311 meshes of objects in forty classes, as point clouds."""
+"""ModelNet40: point-cloud classification, 12,311 meshes of objects in forty classes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Modelnet40(ModelNetTask):
     archive = ArchiveFiles(
         name="modelnet40",
         url="https://modelnet.cs.princeton.edu/ModelNet40.zip",
-        sha256=None,  # its makers give none: that of the first download is kept, and required from then on
+        sha256=None,  # its makers publish none: the first download's is stored and required from then on
         inside="ModelNet40",
         needs=("*/train/*.off", "*/test/*.off"),
         size="2.0 GB",

@@ -1,4 +1,4 @@
-"""NLVR: is a sentence true of three boxes with coloured shapes?"""
+"""NLVR: visual reasoning; whether a sentence is true of a picture of three boxes with coloured shapes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Nlvr(SentenceImageTask):
-    """A copy without a training split is taken too: nine tenths of the validation sentences are then trained on, the
-    others are the validation split, and the record says so."""
+    """A copy without a training split is accepted: nine tenths of the validation sentences are then used for training,
+    the rest for validation, and the record says so."""
 
     title = "NLVR"
     licence = "CC BY 4.0"

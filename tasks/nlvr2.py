@@ -1,4 +1,4 @@
-"""NLVR2: is a sentence true of two photographs?"""
+"""NLVR2: visual reasoning; whether a sentence is true of a pair of photographs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Nlvr2(SentenceImageTask):
-    """The two photographs stand side by side, each 64×64 pixels. Test is the public split test1."""
+    """The two photographs are placed side by side, each 64×64 pixels. The test split is the public split test1."""
 
     title = "NLVR2"
     licence = "CC BY 4.0 (sentences); photographs: their owners', by request"

@@ -1,4 +1,4 @@
-"""Synthetic NLVR: generated boxes with coloured shapes, and sentences true of them or not; needs no network."""
+"""Synthetic NLVR: visual reasoning on generated boxes with coloured shapes and sentences; no download."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from nacbench.data.live import Classification
     from nacbench.data.mirror.cache import Arrays
 
-COUNTS = {"train": 40_320, "validation": 2016, "test": 4032}  # multiples of 48: of every form, half are true
+COUNTS = {
+    "train": 40_320,
+    "validation": 2016,
+    "test": 4032,
+}  # multiples of 48, so that half the sentences of every form are true
 SIDE = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class NlvrSynthetic(SentenceImageTask):
-    """Half the sentences say that something is there; of the others, six in twelve are on counts, four on places, two
-    on a shape's colours, and the record has the accuracy on each. Neither sentence nor image alone tells the answer.
+    """Half the sentences state that something exists. Of twelve others, six are about counts, four about positions and
+    two about colours; the record has the accuracy on each topic. Neither the sentence nor the image alone determines
+    the answer.
     """
 
     title = "Synthetic NLVR"
@@ -71,7 +76,7 @@ class NlvrSynthetic(SentenceImageTask):
         sentences = {}
         for split, count in COUNTS.items():
             made = generate(count, seed=seed_for("nlvr-synthetic", split), side=SIDE)
-            # forms come in turns: in order, every second example would be of one kind
+            # Forms are generated in turn, so evenly spaced subsets of unshuffled examples could have only some of them
             order = np.random.default_rng(seed_for("nlvr-synthetic", "order", split)).permutation(count)
             topics = np.array(TOPIC_OF_FORM, dtype=np.int16)[made.forms]
             arrays |= {f"{split}_images": made.images[order], f"{split}_labels": made.labels[order]}

@@ -1,4 +1,4 @@
-"""Omniglot: handwritten characters of a few alphabets, 28×28 pixels; what the low-shot task starts from."""
+"""Omniglot: classification of handwritten characters, 28×28 pixels; trains the network of ``lowshot-omniglot``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Omniglot(ImageTask):
-    """The characters of the training alphabets; test drawings are by two drawers who are not in the training split."""
+    """Characters of the training alphabets. Test drawings are by two people who have none in the training split."""
 
     title = "Omniglot"
     classes = 157

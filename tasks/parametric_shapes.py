@@ -1,4 +1,4 @@
-"""Parametric shapes: objects of ten families (chairs, lamps …), generated in random proportions; needs no network."""
+"""Parametric shapes: point-cloud classification of generated objects of ten families (chairs, lamps …); no download."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TURNED = PointAugment(turn=1.0, scale=0.15, shift=0.05, jitter=0.01)
 
 @dataclass(frozen=True, kw_only=True)
 class ParametricShapes(PointTask):
-    """Objects stand upright and are turned at random about the vertical axis, those for scoring too (once)."""
+    """Objects are upright and rotated about the vertical axis at random; those for evaluation once, when generated."""
 
     title = "Parametric shapes"
     classes = 10
@@ -63,13 +63,13 @@ def _generate() -> dict[str, np.ndarray]:
     for split, count in COUNTS.items():
         points, labels = generate(count // 10, ParametricShapes.stored, SEEDS[split])
         order = np.random.default_rng(seed_for("parametric-shapes", "order", split)).permutation(len(labels))
-        points = _turned(points[order], SEEDS[split])  # families come in turn: every n-th would be of one alone
+        points = _turned(points[order], SEEDS[split])  # shuffled: evenly spaced subsets could have few families
         arrays |= {f"{split}_points": points, f"{split}_labels": labels[order]}
     return arrays
 
 
 def _turned(clouds: np.ndarray, seed: int) -> np.ndarray:
-    """Each cloud (of N×P×3) turned by an angle of its own about the vertical axis."""
+    """Rotate each cloud of N×P×3 by its own random angle about the vertical axis."""
     import numpy as np
 
     from nacbench.seeds import seed_for

@@ -1,4 +1,4 @@
-"""Tiny-ImageNet: 110,000 photographs of 64×64 pixels in 200 classes of ImageNet, 500 + 50 a class."""
+"""Tiny-ImageNet: image classification, 110,000 photographs of 64×64 pixels in 200 classes of ImageNet."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from nacbench.data.mirror.hub import HubFiles
 
 @dataclass(frozen=True, kw_only=True)
 class TinyImagenet(HubImageTask):
-    """The test split is the data set's validation images, as everywhere: the labels of its own test images are kept
-    back by its makers. A copy with only some of the classes is taken too; the record says so."""
+    """There are 500 training and 50 test images per class. The test split is the data set's validation images, as
+    usual, since the labels of its test images are not public. A copy with only some of the classes is accepted; the
+    record then says so."""
 
     title = "Tiny-ImageNet"
     classes = 200

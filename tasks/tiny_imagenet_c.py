@@ -1,4 +1,4 @@
-"""Tiny-ImageNet-C: the test images of Tiny-ImageNet under fifteen corruptions at five severities."""
+"""Tiny-ImageNet-C: OOD robustness on test images of Tiny-ImageNet under fifteen corruptions at five severities."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Tiny-ImageNet-R: renditions (art, cartoons, sculptures …) of 62 of Tiny-ImageNet's classes, from ImageNet-R."""
+"""Tiny-ImageNet-R: OOD robustness on renditions (art, cartoons …) of 62 classes of Tiny-ImageNet, from ImageNet-R."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ SHARED = [
     "n07873807",
     "n07920052",
     "n12267677",
-]  # the classes of Tiny-ImageNet that ImageNet-R has too
+]  # WordNet ids of the classes that Tiny-ImageNet and ImageNet-R have in common
 
 
 @dataclass(frozen=True, kw_only=True)
 class TinyImagenetR(ShiftedTask):
-    """Images are resized to 64×64; of the network's logits only those of the 62 classes (those that it was trained
-    on) are looked at. Beside the accuracy stand that on the clean test images of the same classes, masked in
-    the same way, and the drop from it."""
+    """Images are resized to 64×64 pixels. Of the network's logits only those of the 62 classes are compared, as far as
+    it was trained on them. Further metrics are the accuracy on the clean test images of the same classes, with the same
+    logits masked, and the drop from it."""
 
     title = "Tiny-ImageNet-R"
     modality = "image"

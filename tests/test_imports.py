@@ -62,8 +62,8 @@ WITHOUT_TORCH = (
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 
 
-def sources() -> dict[str, Path]:
-    """Every module of nacbench with its file, tasks and baselines among them."""
+def module_files() -> dict[str, Path]:
+    """Return the file of every module of nacbench, including tasks and baselines, by module name."""
     modules = {}
     for folder, prefix in (("nacbench", ()), ("tasks", ("nacbench",)), ("baselines", ("nacbench",))):
         for file in (REPOSITORY / folder).rglob("*.py"):
@@ -91,8 +91,8 @@ def imported(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-SOURCES = sources()
-ENGINE = sorted(name for name in SOURCES if not within(name, PLUGIN_FOLDERS))
+FILES = module_files()
+ENGINE = sorted(name for name in FILES if not within(name, PLUGIN_FOLDERS))
 
 
 def place(module: str) -> str:
@@ -103,12 +103,12 @@ def place(module: str) -> str:
 
 def imported_modules(module: str) -> set[str]:
     """The suite's own modules that a module imports, types among them."""
-    named = {name for name in imported(SOURCES[module]) if within(name, ("nacbench",))}
-    return {name for name in named if name in SOURCES} - {module}
+    named = {name for name in imported(FILES[module]) if within(name, ("nacbench",))}
+    return {name for name in named if name in FILES} - {module}
 
 
 def test_every_module_has_a_place_in_the_order() -> None:
-    assert {place(module) for module in set(SOURCES) - LOOSE} == set(ORDER)
+    assert {place(module) for module in set(FILES) - LOOSE} == set(ORDER)
 
 
 @pytest.mark.parametrize("part", ORDER)
@@ -116,7 +116,7 @@ def test_imports_never_go_back_up(part: str) -> None:
     below = set(ORDER[: ORDER.index(part) + 1])
     wrong = [
         (module, name)
-        for module in set(SOURCES) - LOOSE
+        for module in set(FILES) - LOOSE
         if place(module) == part
         for name in imported_modules(module)
         if name in LOOSE - {"nacbench"} or (name != "nacbench" and place(name) not in below)
@@ -125,7 +125,7 @@ def test_imports_never_go_back_up(part: str) -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    waiting = {module: imported_modules(module) for module in SOURCES}
+    waiting = {module: imported_modules(module) for module in FILES}
     for module, names in waiting.items():  # a package is imported before what is in it, which is no circle
         names -= {name for name in names if within(module, (name,))}
     while free := [module for module, names in waiting.items() if not names & set(waiting)]:
@@ -136,14 +136,14 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("part", WITHOUT_TORCH)
 def test_what_reads_and_plans_needs_no_torch(part: str) -> None:
-    modules = [module for module in set(SOURCES) - LOOSE if place(module) == part]
+    modules = [module for module in set(FILES) - LOOSE if place(module) == part]
     heavy = ("torch", "accelerate", "torchvision", "torch_geometric")
-    assert [(m, name) for m in modules for name in imported(SOURCES[m]) if within(name, heavy)] == []
+    assert [(m, name) for m in modules for name in imported(FILES[m]) if within(name, heavy)] == []
 
 
 @pytest.mark.parametrize("module", ENGINE)
 def test_the_engine_imports_no_task_and_no_baseline(module: str) -> None:
-    assert [name for name in imported(SOURCES[module]) if within(name, PLUGIN_FOLDERS)] == []
+    assert [name for name in imported(FILES[module]) if within(name, PLUGIN_FOLDERS)] == []
 
 
 def test_the_contracts_and_the_plugins_import_nothing_heavy_when_they_are_imported() -> None:

@@ -43,7 +43,7 @@ def copied(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of sources, unpacked."""
+    """Build the source distribution (sdist) and return its unpacked folder."""
     folder = tmp_path_factory.mktemp("sdist")
     build = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
     called([sys.executable, "-P", "-c", build, str(folder)], copied(folder))
@@ -56,7 +56,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["checkout", "sdist"])
 def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that is built from a checkout, and from the archive of sources."""
+    """Build the wheel, from a checkout and from the sdist."""
     folder = tmp_path_factory.mktemp("wheel")
     source = request.getfixturevalue("sdist") if request.param == "sdist" else copied(folder)
     called([*PIP, "wheel", *OFFLINE, "--wheel-dir", str(folder), str(source)], folder)
@@ -175,7 +175,7 @@ def editable(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture(scope="module")
 def from_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """A wheel, from the archive of sources."""
+    """A wheel, built from the sdist."""
     folder = tmp_path_factory.mktemp("installed")
     python = str(folder / "venv" / "bin" / "python")
     packages = environment(folder / "venv")

@@ -1,4 +1,4 @@
-"""The checks that every task and model must pass: run on ours in the tests, on anyone's by ``nacbench check NAME``."""
+"""Conformance checks of plug-ins: for built-in ones in the tests, for others by ``nacbench check NAME``."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +24,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Result:
-    """One check: of which kind of plug-in, what it asks for, and what is wrong if it is not so."""
+    """Result of one check.
+
+    Attributes:
+        kind: ``task`` or ``model``.
+        check: the requirement, as a sentence without a full stop.
+        problem: how the plug-in violates it; None if the check passed.
+    """
 
     kind: str
     check: str
@@ -32,10 +38,10 @@ class Result:
 
 
 def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
-    """Check the task, the model, or both of this name, one result after another.
+    """Run all checks of the task, the model, or both of this name, and yield the results.
 
     Raises:
-        UserError: if there is neither.
+        UserError: if there is no task or model of this name.
     """
     is_task, is_model = TASKS.find(name), MODELS.find(name)
     if not (is_task or is_model):
@@ -53,7 +59,7 @@ def _results(kind: str, checks: list[tuple[str | None, Callable[[], None]]]) -> 
         try:
             check()
             problem = None
-        except Exception as error:
+        except Exception as error:  # a plug-in's code can raise anything, and the other checks still run
             problem = (
                 str(error) if isinstance(error, AssertionError | UserError) else f"{type(error).__name__}: {error}"
             )

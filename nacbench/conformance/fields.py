@@ -1,4 +1,4 @@
-"""What tasks and models must both keep: their fields are their whole configuration."""
+"""Conformance check of a plug-in's fields: they are its complete configuration. Common to tasks and models."""
 
 import dataclasses
 
@@ -7,16 +7,20 @@ from nacbench.errors import UserError
 
 
 def check_fields(cls: type[Plugin], preset: str) -> None:
-    """Raise an AssertionError if a plug-in's fields do not configure it wholly and strictly."""
-    decorated = "__dataclass_fields__" in vars(cls)  # Python itself sees to it that it is frozen, as its base is
-    assert decorated, "its fields do not count: write @dataclass(frozen=True, kw_only=True) above the class"
+    """Check that a plug-in is a dataclass with defaults, restored by its ``options()``, that refuses unknown options.
+
+    Raises:
+        AssertionError: if it is not.
+    """
+    decorated = "__dataclass_fields__" in vars(cls)  # Python itself enforces frozen=True, since the base is frozen
+    assert decorated, "the class is not a dataclass; write @dataclass(frozen=True, kw_only=True) above it"
     for field in dataclasses.fields(cls):
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         assert has_default, f"field {field.name} has no default"
-    cls()  # what is listed is the class with its defaults
+    cls()  # must work, since lists of plug-ins show them with defaults
     plugin = cls.configured("plugin", preset, {})
     again = cls.configured("plugin", preset, plugin.options())
-    assert again == plugin, "its options() do not give the same plug-in again"
+    assert again == plugin, "configured() with its own options() gives a different plug-in"
     try:
         cls.configured("plugin", preset, {"no_such_option": 1})
     except UserError:

@@ -1,4 +1,4 @@
-"""The checks that every model must pass. A check's docstring is what ``nacbench check`` prints."""
+"""Conformance checks of models. ``nacbench check`` prints a check's docstring as the requirement."""
 
 import dataclasses
 import functools
@@ -19,15 +19,17 @@ CONDITIONED = dataclasses.replace(SEQUENCE, modality="symbols with a condition",
 
 
 def model_is_configurable(cls: type[Model]) -> None:
-    """Its fields are its whole configuration: frozen, with defaults, unknown ones refused, sizes that can be built."""
+    """Its fields are its complete configuration: frozen, with defaults, unknown ones refused, all sizes valid."""
     sizes = set(cls.presets)
-    assert not sizes or sizes >= set(SIZE_OF_SCALE.values()), f"sizes are {sorted(sizes)}; tiny, mini, paper are needed"
+    assert not sizes or sizes >= set(SIZE_OF_SCALE.values()), (
+        f"presets has {sorted(sizes)}; tiny, mini, paper are needed"
+    )
     for size in SIZE_OF_SCALE.values():
         check_fields(cls, size)
 
 
 def model_gives_logits(cls: type[Model]) -> None:
-    """It gives finite logits B×classes, in training and in evaluation."""
+    """It returns finite logits B×classes, in training and in evaluation mode."""
     import torch
 
     for spec, net, inputs in _nets(cls):
@@ -38,7 +40,7 @@ def model_gives_logits(cls: type[Model]) -> None:
 
 
 def model_is_deterministic(cls: type[Model]) -> None:
-    """In evaluation the same input gives the same logits, whatever stands beside it in the batch."""
+    """In evaluation mode the logits of an example depend on that example only, not on others in the batch."""
     import torch
 
     for spec, net, inputs in _nets(cls):
@@ -51,7 +53,7 @@ def model_is_deterministic(cls: type[Model]) -> None:
 
 
 def model_is_seeded(cls: type[Model]) -> None:
-    """Its fresh weights come from torch's generator: the same seed gives the same, another seed others."""
+    """Its initial weights come from torch's generator: equal for equal seeds, different for different seeds."""
     import torch
 
     model, spec = cls.configured("model", "tiny", {}), _specs(cls)[0]
@@ -59,7 +61,7 @@ def model_is_seeded(cls: type[Model]) -> None:
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
         weights.append(torch.cat([p.detach().flatten() for p in model.build(spec).parameters()]))
-    assert torch.equal(weights[0], weights[1]), "the same seed gives other weights"
+    assert torch.equal(weights[0], weights[1]), "the same seed gives different weights"
     assert not torch.equal(weights[0], weights[2]), "another seed gives the same weights"
 
 
@@ -75,7 +77,7 @@ def model_learns_with_all_its_parameters(cls: type[Model]) -> None:
 
 
 def model_keeps_its_state(cls: type[Model]) -> None:
-    """Its weights can be saved and loaded into a new network, which then computes the same."""
+    """A new network with its weights loaded computes the same logits."""
     import torch
 
     model = cls.configured("model", "tiny", {})
@@ -87,7 +89,7 @@ def model_keeps_its_state(cls: type[Model]) -> None:
 
 
 def model_ignores_padding(cls: type[Model]) -> None:
-    """What the mask leaves out changes no logit."""
+    """Padding, as marked by the mask, changes no logit."""
     import torch
 
     if cls.reads != "tokens" or cls.configured("model", "tiny", {}).unsupported(SEQUENCE):
@@ -107,7 +109,7 @@ def model_ignores_padding(cls: type[Model]) -> None:
 
 
 def _padded(count: int, width: int, kept: int) -> "tuple[Tensor, Tensor, int]":
-    """Three rows of tokens, their mask, and how many of them are no padding."""
+    """Return random tokens 3×count×width, a mask 3×count with the first ``kept`` true, and ``kept``."""
     import torch
 
     mask = torch.ones(3, count, dtype=torch.bool)
@@ -116,13 +118,14 @@ def _padded(count: int, width: int, kept: int) -> "tuple[Tensor, Tensor, int]":
 
 
 def _with_garbage(tokens: "Tensor", mask: "Tensor") -> "Tensor":
+    """Return the tokens with large random numbers in place of padding."""
     import torch
 
     return torch.where(mask[..., None], tokens, 100 * torch.randn_like(tokens))
 
 
 def model_says_what_it_cannot(cls: type[Model]) -> None:
-    """It either supports a task or says why not, in words."""
+    """It supports a task, or unsupported() says why not."""
     model = cls.configured("model", "tiny", {})
     assert _specs(cls), "it supports neither images nor sequences of tokens"
     for spec in (_image_spec(), SEQUENCE, CONDITIONED):
@@ -148,7 +151,7 @@ def _build(cls: type[Model], spec: TaskSpec) -> "nn.Module":
 
 
 def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Tensor]]]":
-    """For each kind of input that a model supports: its spec, a network of size tiny, an input of three examples."""
+    """Yield, for each kind of input that a model supports, a spec, a network of size tiny, and three examples."""
     import torch
 
     for spec in _specs(cls):

@@ -1,4 +1,4 @@
-"""Made images for checks and for counting parameters, and the smallest model that keeps the contract."""
+"""Reference plug-ins: a task of synthetic images, for checks and for counting parameters, and a minimal model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceImages(ImageTask):
-    """Made images for checks and for counting parameters: 32×32 pixels in colour, ten classes, 16 tokens."""
+    """Synthetic colour images of 32×32 pixels in ten classes; 16 tokens at the default patch size."""
 
     title = "32×32 colour images in ten classes"
     classes = 10
@@ -52,7 +52,7 @@ class ReferenceImages(ImageTask):
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceModel(Model):
-    """The mean token through a linear layer."""
+    """The smallest model that satisfies the interface: a linear layer on the mean of the tokens."""
 
     title = "mean token"
 

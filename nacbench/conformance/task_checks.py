@@ -1,4 +1,4 @@
-"""The checks that tasks of either kind must pass. A check's docstring is what ``nacbench check`` prints."""
+"""Conformance checks of tasks. ``nacbench check`` prints a check's docstring as the requirement."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ Check = Callable[[Any, Path], None]
 
 
 def task_is_described(cls: type[AnyTask], data_root: Path) -> None:
-    """The class states title, modality, classes, metric, version, protocol, licence, citation, provenance, recipes."""
+    """The class has title, modality, classes, metric, version, protocol, licence, citation, provenance, recipes."""
     for name in ("title", "modality", "metric", "protocol", "licence", "citation", "provenance"):
         value = getattr(cls, name, None)
         assert isinstance(value, str) and value, f"{name} is {value!r}, and should be text"
@@ -29,13 +29,13 @@ def task_is_described(cls: type[AnyTask], data_root: Path) -> None:
 
 
 def task_is_configurable(cls: type[AnyTask], data_root: Path) -> None:
-    """Its fields are its whole configuration: frozen, with defaults, unknown ones refused."""
+    """Its fields are its complete configuration: frozen, with defaults, unknown ones refused."""
     for scale in SCALES:
         check_fields(cls, scale)
 
 
 def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
-    """Its tokenizer gives tokens of the width and number that its spec promises."""
+    """Its tokenizer returns tokens of the width and at most the number in its spec."""
     import torch
 
     task, live = _live(cls, data_root)
@@ -58,26 +58,26 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
 
 
 def task_batches_are_pure(cls: type[Task], data_root: Path) -> None:
-    """A training batch depends on seed and step alone, and on both."""
+    """A training batch is a function of seed and step, and depends on both."""
     import torch
 
     _, live = _live(cls, data_root)
     batches = live.train_batches(4, 0)
     steps = len(batches)
     assert steps >= 1, "an epoch has no step"
-    first, later = batches[0], batches[steps]  # the second epoch's first
-    torch.rand(3)
+    first, later = batches[0], batches[steps]  # the second is the first batch of the second epoch
+    torch.rand(3)  # changes the state of torch's generator, which must not matter
     again, other_object, other_seed = batches[0], live.train_batches(4, 0)[0], live.train_batches(4, 1)[0]
     for name in first.inputs:
-        assert torch.equal(first.inputs[name], again.inputs[name]), f"{name} differs when asked for again"
-        assert torch.equal(first.inputs[name], other_object.inputs[name]), f"{name} depends on what was asked before"
-    assert torch.equal(first.target, again.target), "the target differs when asked for again"
+        assert torch.equal(first.inputs[name], again.inputs[name]), f"{name} differs in a second call"
+        assert torch.equal(first.inputs[name], other_object.inputs[name]), f"{name} depends on batches requested before"
+    assert torch.equal(first.target, again.target), "the target differs in a second call"
     changing = [not _equal(first, other) for other in (later, other_seed)]
     assert all(changing), "the first batch is the same in another epoch, or for another seed"
 
 
 def task_draws_leave_no_trace(cls: type[Task], data_root: Path) -> None:
-    """Making a batch leaves torch's random generator as it was."""
+    """Making a batch does not change the state of torch's random generator."""
     import torch
 
     _, live = _live(cls, data_root)
@@ -87,7 +87,7 @@ def task_draws_leave_no_trace(cls: type[Task], data_root: Path) -> None:
 
 
 def task_evaluates(cls: type[AnyTask], data_root: Path) -> None:
-    """Every split but train is scored whole, in order, and the same whatever the batch size."""
+    """Every split except train is evaluated completely, in order, and independently of the batch size."""
     import numpy as np
     import torch
 
@@ -118,13 +118,13 @@ def task_tests(cls: type[Task], data_root: Path) -> None:
 
 
 def task_takes_a_trained_network(cls: type[EvaluationTask], data_root: Path) -> None:
-    """It says which task trains the network, and that one does."""
+    """Its trained_on is the name of a task that trains a network."""
     assert isinstance(cls.trained_on, str), f"trained_on is {cls.trained_on!r}, and should be the name of a task"
     TASKS.training(cls.trained_on)
 
 
 def task_leaves_the_network(cls: type[EvaluationTask], data_root: Path) -> None:
-    """Scoring a network changes none of its weights."""
+    """Evaluating a network does not change its weights."""
     import torch
 
     _, live, net = _scored(cls, data_root)
@@ -148,25 +148,25 @@ def task_loss_is_usable(cls: type[Task], data_root: Path) -> None:
 
 
 def task_fingerprint_is_stable(cls: type[AnyTask], data_root: Path) -> None:
-    """Its fingerprint is the same when asked for again."""
+    """Its fingerprint is the same in a second call."""
     first, second = (cls.configured("task", "smoke", {}).fingerprint(data_root) for _ in range(2))
     assert first == second and first, f"{first!r}, then {second!r}"
 
 
 def _check_data(task: AnyTask, data_root: Path) -> None:
     if reason := task.missing(data_root):
-        raise UserError(f"its data is not at hand: {reason}")
+        raise UserError(f"its data is missing: {reason}")
 
 
 def _live(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
-    """The task, and the same with its data."""
+    """Return a task, and the same task with its data opened."""
     task = cls.configured("task", "smoke", {})
     _check_data(task, data_root)
     return task, task.build(data_root, task.recipes["smoke"])
 
 
 def _scored(cls: type[AnyTask], data_root: Path) -> "tuple[AnyTask, ScoredTask, Network]":
-    """The task, the same with its data, and a network that has been trained for nothing yet."""
+    """Return a task, the same task with its data opened, and an untrained network."""
     if issubclass(cls, Task):
         training, opened = _live(cls, data_root)
         return training, opened, _network(training, opened.spec, ReferenceModel())
@@ -179,11 +179,11 @@ def _scored(cls: type[AnyTask], data_root: Path) -> "tuple[AnyTask, ScoredTask, 
 
 
 def _suited(task: EvaluationTask, spec: TaskSpec) -> Model:
-    """The first model that can be trained on this spec and whose networks the task can score."""
+    """Return the first model that supports this spec and whose networks the task can evaluate."""
     for model in _models():
         if not model.unsupported(spec_for(model, spec)) and not task.unsuited(model, spec):
             return model
-    raise AssertionError("there is no model whose networks it can score")
+    raise AssertionError("there is no model whose networks it can evaluate")
 
 
 def _models() -> Iterator[Model]:

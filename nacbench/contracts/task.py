@@ -136,7 +136,7 @@ class AnyTask(Plugin):
 
     Attributes:
         title: name in tables.
-        modality: as `TaskSpec.modality`.
+        modality: as in `nacbench.contracts.spec.TaskSpec`.
         classes: number of classes of the complete data set.
         metric: main metric, one of those that `ScoredTask.evaluate` returns; larger is better.
         version: increase it whenever a change of the code gives other numbers on the same data.
@@ -227,7 +227,7 @@ class Task(AnyTask):
         raise TypeError(f"{type(self).__name__} must define spec()")
 
     def tokenizer(self) -> nn.Module:
-        """Return a new tokenizer, a module that takes a batch's inputs as keywords and returns `Tokens`.
+        """Return a new tokenizer: takes a batch's inputs as keywords, returns `nacbench.contracts.spec.Tokens`.
 
         It is trained together with the model.
         """

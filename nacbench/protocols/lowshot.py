@@ -145,6 +145,10 @@ class LowShot:
         return self._evaluation(logits, details)
 
     def _evaluation(self, logits: list[torch.Tensor], details: dict[str, Any]) -> Evaluation:
+        """Return metrics over all queries, with the half width of the 95 % t interval over episodes (not queries).
+
+        Queries of one episode share a fine-tuned network, so they are not independent.
+        """
         import numpy as np
         import torch
 
@@ -163,6 +167,7 @@ class LowShot:
         )
 
     def _accuracy(self, net: Network, episode: Episode, rate: float) -> float:
+        """Return the accuracy on a search episode for one learning rate."""
         import torch
 
         logits = self._score(net, self._search, episode, rate)

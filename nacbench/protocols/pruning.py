@@ -1,6 +1,6 @@
 """Pruning of a trained network's modules: accuracy, size and speed at decreasing shares of modules (``X-pruned``).
 
-Every task ``X`` that trains a network has a task ``X-pruned``. It works for any network that is `Prunable`.
+Every task ``X`` that trains a network has a task ``X-pruned``, for any `nacbench.contracts.model.Prunable` network.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Run(NamedTuple):
         metrics, measured: JSON by split.
         scored: number of examples behind the score.
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
-        partial, notes: sentences, joined by ``; ``.
+        partial, notes: sentences, joined by semicolons.
         machine: precision, processor, threads and torch version, as one text.
         versions: JSON of library versions.
     """

@@ -51,6 +51,7 @@ def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of task, model and training by dotted name."""
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         options = {key: value for key, value in settings.get(section, {}).items() if key not in ("name", "size")}
@@ -66,6 +67,7 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _numbers(prefix: str, text: str) -> dict[str, float]:
+    """Return numbers that are stored as JSON by split and name, by dotted name."""
     by_split: dict[str, dict[str, float]] = json.loads(text)
     return {f"{prefix}{split}.{name}": value for split, numbers in by_split.items() for name, value in numbers.items()}
 

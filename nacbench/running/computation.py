@@ -243,6 +243,7 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
 def _score(
     job: Job, live: ScoredTask, net: Any, claim: Claim, before_each: Any = lambda done, split: None
 ) -> dict[str, Evaluation]:
+    """Evaluate all splits, write the predictions, and return the evaluations by split."""
     from nacbench.running.scoring import score_splits, write_predictions
 
     with job.accelerator.autocast():
@@ -283,6 +284,7 @@ def _discard(folder: Path, trainer: Trainer | None) -> None:
 
 
 def _cost(job: Job, done: Done, seconds: float) -> Cost:
+    """Return the cost of the recorded network; ``seconds`` is the wall-clock time of this attempt."""
     import torch
 
     from nacbench.profiling.counting import count_parameters, forward_flops

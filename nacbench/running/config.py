@@ -235,6 +235,7 @@ def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
 
 
 def _recipe_keys(recipe: BaseModel, prefix: str = "training") -> list[str]:
+    """Return the dotted keys of all fields of a recipe, at any depth."""
     keys = []
     for name in type(recipe).model_fields:
         value = getattr(recipe, name)
@@ -276,12 +277,14 @@ def _refuse_stale_presets(earlier: Mapping[str, Any], later: Mapping[str, Any]) 
 
 
 def _take(section: Mapping[str, Any], key: str, default: str = "") -> tuple[str, dict[str, Any]]:
+    """Return the value of a key as text, and the section without it."""
     rest = dict(section)
     value = rest.pop(key, default)
     return str(value), rest
 
 
 def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:
+    """Yield the paths of all values in nested mappings."""
     for key, value in tree.items():
         path = (*prefix, str(key))
         if isinstance(value, Mapping) and value:
@@ -380,6 +383,7 @@ def read_yaml(path: Path, keys: Iterable[str] = FIELDS) -> dict[str, Any]:
 
 
 def _numbers(value: Any) -> Any:
+    """Apply `_number` to all values in nested mappings and lists."""
     if isinstance(value, dict):
         return {str(key): _numbers(item) for key, item in value.items()}
     if isinstance(value, list):

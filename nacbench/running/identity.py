@@ -16,7 +16,7 @@ class Identity(BaseModel):
 
     Attributes:
         config: the complete `nacbench.running.config.RunConfig` as plain data.
-        task_version: `nacbench.contracts.task.Task.version`.
+        task_version: ``version`` of the task's class; see `nacbench.contracts.task.AnyTask`.
         data: fingerprint of the data.
         code: code digests of the engine, the task and the model, each with the modules it depends on; see
             `nacbench.code_digest`.

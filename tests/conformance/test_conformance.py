@@ -1,4 +1,4 @@
-"""Every built-in task and model passes the conformance checks, and what breaks the contract does not."""
+"""Conformance checks: all built-in tasks and models pass, and plug-ins that violate the interface fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +34,13 @@ def test_built_in_model(name: str, check: Any) -> None:
     ],
 )
 def test_built_in_task(name: str, check: Any, made_mirror: Path) -> None:
-    """On the real data where it is at hand, otherwise on the made miniature."""
+    """Check on the real data if it exists, otherwise on the miniature."""
     real = TASKS.get(name)().missing(MIRROR) is None
     check(TASKS.get(name), MIRROR if real else made_mirror)
 
 
 @pytest.mark.parametrize("check", TASK_CHECKS, ids=lambda check: check.__name__)
-def test_made_images(check: Any, tmp_path: Path) -> None:
+def test_the_reference_images_pass(check: Any, tmp_path: Path) -> None:
     check(ReferenceImages, tmp_path)
 
 
@@ -56,7 +56,7 @@ def test_check_of_an_unknown_name_suggests_one() -> None:
 
 
 class MeanCore(nn.Module):
-    """Mean token, then a linear layer: the least that keeps the contract."""
+    """A linear layer on the mean of the tokens: the smallest valid model."""
 
     def __init__(self, spec: TaskSpec) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class SeedsItself(MeanCore):
 
 
 def failing(cls: type[Model]) -> set[str]:
-    """Names of the checks that a model fails."""
+    """Return the names of the checks that a model fails."""
     failed = set()
     for check in MODEL_CHECKS:
         try:
@@ -200,5 +200,5 @@ def test_an_evaluation_task_that_changes_the_network_fails(monkeypatch: pytest.M
 
     monkeypatch.setattr(Corrupted, "evaluate", adapting)
     problems = {result.check: result.problem for result in check_plugin("digits-c", Path()) if result.problem}
-    assert list(problems) == ["Scoring a network changes none of its weights"]
+    assert list(problems) == ["Evaluating a network does not change its weights"]
     assert "adapt a copy" in str(problems)

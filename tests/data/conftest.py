@@ -1,4 +1,4 @@
-"""What tests of sources of data share: a web site, an empty cache and an empty mirror."""
+"""Fixtures of tests of data files: a local web site, an empty cache and an empty mirror."""
 
 import threading
 from collections.abc import Iterator

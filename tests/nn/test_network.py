@@ -63,27 +63,27 @@ def test_take_weights_with_and_without_the_head(name: str) -> None:
         TASKS.training("cifar10").configured("task", "smoke", {}),
         MODELS.get(name).configured("model", "tiny", {}),
     )
-    source = build_network(task, task.spec(), model, seed=0)
+    trained = build_network(task, task.spec(), model, seed=0)
     whole, fresh = build_network(task, task.spec(), model, seed=1), build_network(task, task.spec(), model, seed=1)
-    take_weights(whole, source.state_dict(), keep_head=True)
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), source.parameters(), strict=True))
-    take_weights(fresh, source.state_dict(), keep_head=False)
-    for (key, mine), theirs in zip(fresh.named_parameters(), source.parameters(), strict=True):
+    take_weights(whole, trained.state_dict(), keep_head=True)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), trained.parameters(), strict=True))
+    take_weights(fresh, trained.state_dict(), keep_head=False)
+    for (key, mine), theirs in zip(fresh.named_parameters(), trained.parameters(), strict=True):
         assert torch.equal(mine, torch.zeros_like(mine) if key in HEADS[name] else theirs)
 
 
 def test_take_weights_checks_all_shapes_but_the_fresh_head() -> None:
     task = TASKS.training("cifar10").configured("task", "smoke", {})
     small, large = (MODELS.get("nac").configured("model", size, {}) for size in ("tiny", "mini"))
-    source = build_network(task, task.spec(), small, seed=0)
+    trained = build_network(task, task.spec(), small, seed=0)
     three = dataclasses.replace(task.spec(), classes=3)
     net = build_network(task, three, small, seed=0)
-    take_weights(net, source.state_dict(), keep_head=False)
+    take_weights(net, trained.state_dict(), keep_head=False)
     assert net.state_dict()["core.readout.logits.weight"].shape[0] == 3
     with pytest.raises(UserError, match=r"do not fit: core\.readout\.logits\.weight is 10×48, not 3×48"):
-        take_weights(net, source.state_dict(), keep_head=True)
+        take_weights(net, trained.state_dict(), keep_head=True)
     with pytest.raises(UserError, match="do not fit"):
-        take_weights(build_network(task, three, large, seed=0), source.state_dict(), keep_head=False)
+        take_weights(build_network(task, three, large, seed=0), trained.state_dict(), keep_head=False)
 
 
 def test_weights_under_other_names_are_refused_with_the_versions_that_made_them() -> None:

@@ -46,7 +46,7 @@ def record(pruned: Outcome) -> RunRecord:
     return pruned.record
 
 
-def source_folder(store: Path, record: RunRecord) -> Path:
+def trained_folder(store: Path, record: RunRecord) -> Path:
     assert record.trained_on is not None
     return store / record.trained_on.task / record.model / record.trained_on.run_id
 
@@ -69,9 +69,9 @@ def test_the_cost_is_that_of_the_chosen_network(record: RunRecord, store: Path) 
     chosen = record.measured["test"]
     assert (record.cost.parameters, record.cost.forward_flops) == (chosen["parameters"], chosen["forward_flops"])
     whole = record.measured["kept/100"]
-    source = json.loads((source_folder(store, record) / "record.json").read_text())
-    assert whole["parameters"] == source["cost"]["parameters"]
-    assert whole["forward_flops"] == source["cost"]["forward_flops"]
+    trained = json.loads((trained_folder(store, record) / "record.json").read_text())
+    assert whole["parameters"] == trained["cost"]["parameters"]
+    assert whole["forward_flops"] == trained["cost"]["forward_flops"]
     for name in ("parameters", "forward_flops", "peak_tensor_bytes"):
         falling = [record.measured[f"kept/{share}"][name] for share in (100, 75, 50, 25)]
         assert falling == sorted(falling, reverse=True)
@@ -90,8 +90,8 @@ def test_all_metrics_can_be_computed_again_from_the_predictions(pruned: Outcome)
 
 
 def test_the_whole_network_has_the_score_of_the_run_that_trained_it(record: RunRecord, store: Path) -> None:
-    source = json.loads((source_folder(store, record) / "record.json").read_text())
-    assert record.metrics["kept/100"] == source["metrics"]["test"]
+    trained = json.loads((trained_folder(store, record) / "record.json").read_text())
+    assert record.metrics["kept/100"] == trained["metrics"]["test"]
 
 
 def test_a_repeated_run_gives_the_same_numbers_except_times(tmp_path: Path, record: RunRecord) -> None:
@@ -112,7 +112,7 @@ def test_other_orders(store: Path, record: RunRecord, order: str) -> None:
 def test_importance_is_the_loss_without_the_module(store: Path, record: RunRecord) -> None:
     """Compare with a direct computation on all validation examples at once."""
     found = do(store, config(shares=(0.5,), order="importance")).record.details["test"]["ranking"]
-    trained = load_run(source_folder(store, record))
+    trained = load_run(trained_folder(store, record))
     live = trained.task.build(store / "data", trained.config.training)
     from nacbench.data.classification import classification_scores
     from nacbench.data.live import Classification, score
@@ -145,7 +145,7 @@ def test_without_validation_examples_the_share_is_chosen_on_training_examples(st
 def test_a_pruned_network_gives_the_same_logits_after_saving_and_loading(
     store: Path, record: RunRecord, tmp_path: Path
 ) -> None:
-    trained = load_run(source_folder(store, record))
+    trained = load_run(trained_folder(store, record))
     small = save_smaller(trained, [2, 3, 11], tmp_path / "small")
     loaded = load_smaller(tmp_path / "small")
     image = torch.rand(4, 1, 8, 8)
@@ -155,7 +155,7 @@ def test_a_pruned_network_gives_the_same_logits_after_saving_and_loading(
     assert core.module_count == 3
     whole, smaller = (
         sum(file.stat().st_size for file in folder.rglob("model.safetensors"))
-        for folder in (source_folder(store, record), tmp_path / "small")
+        for folder in (trained_folder(store, record), tmp_path / "small")
     )
     assert smaller < whole
     (tmp_path / "small" / "model.safetensors").write_bytes(b"not one")
@@ -195,7 +195,7 @@ def test_a_derived_task_is_always_the_same_class_and_is_not_listed() -> None:
 def test_the_command_prints_a_table_draws_a_figure_and_saves_the_network(
     store: Path, record: RunRecord, tmp_path: Path
 ) -> None:
-    folder = str(source_folder(store, record))
+    folder = str(trained_folder(store, record))
     to = str(tmp_path / "to")
     done = CliRunner().invoke(app, ["prune", folder, "--shares", "0.5,0.25", "--keep", "0.25", "--to", to, "-q"])
     assert done.exit_code == 0, (done.output, done.exception)
@@ -221,13 +221,13 @@ def test_an_interrupted_run_chooses_the_same_share(tmp_path: Path, record: RunRe
     from nacbench.protocols.pruning import Pruned
 
     task = config(shares=(0.75, 0.5, 0.25), tolerance=0.2)
-    source = task.trained_on
-    assert source is not None
-    do(tmp_path, source)
+    trained = task.trained_on
+    assert trained is not None
+    do(tmp_path, trained)
     (folder,) = (path.parent for path in (tmp_path / "digits").rglob("record.json"))
     net = load_run(folder).net
     assert isinstance(task.task_plugin, EvaluationTask)
-    live = task.task_plugin.build_on(source.training_task, tmp_path, task.training)
+    live = task.task_plugin.build_on(trained.training_task, tmp_path, task.training)
     assert isinstance(live, Pruned)
     with torch.no_grad():
         assert live.evaluate(net, "test", 32).metrics["accuracy"] == record.metrics["test"]["accuracy"]

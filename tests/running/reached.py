@@ -1,4 +1,4 @@
-"""Run as a script: carry runs out, each in a process of its own, and write which modules of nacbench each one imported.
+"""Script that computes runs, each in a process of its own, and writes which modules of nacbench each one imports.
 
 Usage: ``python reached.py FOLDER``, where FOLDER has ``runs.json`` (configurations by name) and ``mirror``; for each
 name, ``NAME.json`` is written there.
@@ -26,7 +26,7 @@ HEAVY = (
 
 
 def carry_out(given: dict[str, object], folder: Path, name: str) -> None:
-    """One run, from its configuration to its record."""
+    """Compute one run from its configuration to its record."""
     import torch
 
     from nacbench.running.config import resolve
@@ -41,7 +41,7 @@ def carry_out(given: dict[str, object], folder: Path, name: str) -> None:
 
 
 def main(folder: Path) -> int:
-    """Exit code 0 if all were carried out."""
+    """Compute all runs; return 0 if all succeeded."""
     for module in HEAVY:
         importlib.import_module(module)
     processes = []
@@ -57,7 +57,7 @@ def main(folder: Path) -> int:
                 os._exit(1)
             os._exit(0)
         processes.append(process)
-    codes = [os.waitpid(process, 0)[1] for process in processes]  # of all of them, though the first may have failed
+    codes = [os.waitpid(process, 0)[1] for process in processes]  # wait for all, even if the first failed
     return int(any(codes))
 
 

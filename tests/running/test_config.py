@@ -1,4 +1,4 @@
-"""From what a user gives to a complete, checked configuration, and to YAML and back."""
+"""RunConfig: from partial settings to a complete, validated configuration, and to YAML and back."""
 
 import dataclasses
 import math
@@ -26,12 +26,12 @@ BASE: Mapping[str, Any] = {
 
 
 def with_setting(text: str) -> RunConfig:
-    """The base configuration with one ``--set``."""
+    """Return the base configuration with one ``--set``."""
     return resolve(BASE, parse_setting(text))
 
 
 def reread(config: RunConfig, folder: Path) -> RunConfig:
-    """The configuration after a way through a YAML file."""
+    """Write a configuration to a YAML file and read it back."""
     path = folder / "config.yaml"
     path.write_text(config.as_yaml(), encoding="utf-8")
     return resolve(read_yaml(path))

@@ -1,4 +1,4 @@
-"""What makes two runs the same run, and what tells them apart."""
+"""Identity: which settings, data and code give the same run id, and which another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +24,12 @@ DATA = "0123456789abcdef"
 
 
 def identity(*settings: str, data: str = DATA) -> Identity:
-    """The identity of the base configuration with some settings."""
+    """Return the identity of the base configuration with some settings."""
     return Identity.of(resolve(BASE, *map(parse_setting, settings)), data)
 
 
 def single_changes() -> list[tuple[str, str]]:
-    """Every field of the base configuration that can change alone, with another value for it."""
+    """Return every field of the base configuration that can change by itself, with another value for it."""
     config = resolve(BASE).as_dict()
     named = {"task.name", "model.name", "model.size", "scale"}
     special = {
@@ -140,7 +140,7 @@ def test_nested_settings_are_flattened_to_dotted_keys() -> None:
 
 
 def built_on(task: str) -> set[str]:
-    """The suite's files that a task's digest covers."""
+    """Return the files of nacbench that a task's digest covers."""
     return {str(file.relative_to(ROOT)) for file in plugin_files(TASKS.get(task))[0]}
 
 

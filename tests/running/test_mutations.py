@@ -1,4 +1,4 @@
-"""A run's id covers what computes: changed operators of every module that a run reaches change it, and nothing else."""
+"""Mutation test of run ids: a changed operator in a module that a run imports changes the id, a changed text not."""
 
 import ast
 import json
@@ -27,7 +27,7 @@ ONE_EPOCH = {"epochs": 1}
 
 
 def given(name: str, options: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A run of a task with these options that is over in seconds."""
+    """Return the configuration of a run that takes seconds."""
     model = {"name": "nac", "modules": 8}
     return {"task": {"name": name, **options}, "model": model, "scale": "smoke", "precision": "fp32", **more}
 
@@ -68,14 +68,14 @@ NAMES_ONLY = {
 
 
 def decides_nothing(module: str) -> bool:
-    """Whether a module is listed above, or a folder that it lies in."""
+    """Return whether a module, or a folder that it is in, is listed above."""
     folders = any(module == name or module.startswith(f"{name}.") for name in DECIDES_NOTHING)
     return folders or module in NAMES_ONLY
 
 
 @pytest.fixture(scope="module")
 def reached(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[str]]:
-    """By protocol, the modules of nacbench that a run imports, as found by carrying one out."""
+    """Compute one run per protocol; return the modules of nacbench that it imports, by protocol."""
     folder = tmp_path_factory.mktemp("reached")
     make_omniglot(folder / "mirror")
     (folder / "runs.json").write_text(json.dumps(RUNS))
@@ -94,7 +94,7 @@ def configs() -> Mapping[str, RunConfig]:
 
 
 def identity(config: RunConfig) -> Identity:
-    """On data with a fixed fingerprint."""
+    """Return the identity of a run on data with a fixed fingerprint."""
     return Identity.of(config, "0" * 16, identity(config.trained_on) if config.trained_on else None)
 
 
@@ -102,7 +102,7 @@ def identity(config: RunConfig) -> Identity:
 def with_code(
     configs: Mapping[str, RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Mapping[Path, bytes]], dict[str, str]]]:
-    """The ids of all runs if some files had another content."""
+    """Return the ids of all runs for another content of some files."""
     read = digests._content
 
     def forget() -> None:
@@ -122,7 +122,7 @@ def with_code(
 
 
 def file_of(module: str) -> Path:
-    """Where a module of nacbench lies."""
+    """Return the file of a module of nacbench."""
     path = ROOT.parent.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
@@ -138,7 +138,7 @@ OTHER: dict[type[ast.AST], Any] = {
 
 
 def computing(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a tree, without annotations, errors, warnings and descriptions."""
+    """Yield the nodes of a tree, without annotations, errors, warnings and descriptions."""
     yield node
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "msg") or is_about_errors(node):
@@ -153,7 +153,7 @@ def is_about_errors(node: ast.AST) -> bool:
 
 
 def operators_changed(code: bytes, limit: int) -> Iterator[bytes]:
-    """The code with one operator or number changed, in up to so many places that lie far apart."""
+    """Yield the code with one operator or number changed, for up to ``limit`` places that are far apart."""
     places = [number for number, node in enumerate(computing(ast.parse(code))) if _change(node)]
     for place in places[:: max(1, len(places) // limit)][:limit]:
         tree = ast.parse(code)
@@ -175,7 +175,7 @@ def _change(node: ast.AST) -> bool:
 
 
 def reworded(code: bytes) -> bytes:
-    """The code with every text of an error or a warning changed."""
+    """Return the code with the text of every error and warning changed."""
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if is_about_errors(node) or isinstance(node, ast.Assert):
@@ -186,7 +186,7 @@ def reworded(code: bytes) -> bytes:
 
 
 class OtherImports(ast.NodeTransformer):
-    """``from a.b import c`` becomes ``import a.b as x``, and ``c`` becomes ``x.c``, where nothing else is called c."""
+    """Replace ``from a.b import c`` by ``import a.b as x``, and ``c`` by ``x.c``, unless something else is called c."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._standing = _Names(tree).standing
@@ -296,7 +296,7 @@ print(json.dumps({name: identity(resolve(run)).run_id for name, run in json.load
 
 
 def move_everything(package: Path) -> dict[str, str]:
-    """Rename every module of these folders in a copy of the package, and what imports them; the names by old names."""
+    """Rename every module of these folders in a copy of the package, with all imports; return new by old names."""
     (package / "data" / "images").rename(package / "data" / "pictures")
     names = {"nacbench.data.images": "nacbench.data.pictures"}
     for folder in MOVED:
@@ -313,7 +313,7 @@ def move_everything(package: Path) -> dict[str, str]:
 
 
 def with_other_names(code: str, names: Mapping[str, str]) -> str:
-    """The code with modules imported by their new names."""
+    """Return the code with modules imported by their new names."""
 
     def dotted(found: re.Match[str]) -> str:
         old = max((name for name in names if f"{found[0]}.".startswith(f"{name}.")), key=len, default="")

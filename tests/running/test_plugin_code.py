@@ -1,4 +1,4 @@
-"""Plug-ins from outside and what they bring: their helpers count for the id, and none is taken for another's."""
+"""Plug-ins from outside: modules that they import count for the id, and are not confused with another plug-in's."""
 
 import os
 import subprocess
@@ -49,14 +49,14 @@ training: {epochs: 1}
 
 
 def nacbench(cwd: Path, *arguments: str, more_path: str = "") -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own that does not look into the working folder."""
+    """Run the command line in a process that does not import from the working folder."""
     command = [sys.executable, "-P", "-m", "nacbench", *arguments]
     environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{more_path}".rstrip(":"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=cwd, env=environment, check=False)
 
 
 def write_plugin(folder: Path, name: str, *, helpers: str = "my_helpers", helper: str = HELPER) -> Path:
-    """A plug-in's file, its helper beside it, and a configuration that asks for it."""
+    """Write a plug-in file, a helper module beside it, and a configuration that uses it."""
     folder.mkdir(exist_ok=True)
     (folder / f"{helpers}.py").write_text(helper)
     (folder / f"{name}.yaml").write_text(CONFIG.replace("NAME", name))
@@ -66,7 +66,7 @@ def write_plugin(folder: Path, name: str, *, helpers: str = "my_helpers", helper
 
 
 def digest_of_model(cwd: Path, plugin: Path, *, more_path: str = "", also: Path | None = None) -> str:
-    """The plug-in's code digest as `nacbench.running.identity.Identity` has it, in a process of its own."""
+    """Return the plug-in's code digest in `nacbench.running.identity.Identity`, computed in another process."""
     script = (
         "import sys; from pathlib import Path; from nacbench.registry import MODELS, load_plugin_file\n"
         "from nacbench.running.plugin_code import plugin_digest\n"

@@ -1,4 +1,4 @@
-"""Recorded runs computed again: what counts as the same, how a difference is told, and what must not go wrong."""
+"""Reproducing recorded runs: what must be equal, how differences are reported, and error cases."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def quiet(record: object = None) -> Execution:
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network trained on digits by one thread, and scored on shifted digits: two runs."""
+    """A store with two runs: a network trained on digits with one thread, and its evaluation on digits-c."""
     store = tmp_path_factory.mktemp("runs")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(computed: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
+    """A copy of the store that a test may change."""
     shutil.copytree(computed, tmp_path / "runs")
     return tmp_path / "runs"
 
@@ -54,7 +54,7 @@ def recorded(store: Path, task: str) -> Recorded:
 
 
 def change(one: Recorded, *path: str, to: Any) -> Recorded:
-    """Write something else into a record."""
+    """Change fields of a record on disk."""
     content = json.loads((one.folder / "record.json").read_text())
     part = content
     for key in path[:-1]:

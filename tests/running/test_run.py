@@ -1,4 +1,4 @@
-"""Whole runs as users start them: killed for real, interrupted, repeated, forced, on two processes."""
+"""Complete runs as users start them: killed, interrupted, resumed, forced, and on two processes."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ SETTINGS = [
 
 
 def command(out: Path, *more: str) -> list[str]:
-    """A run of 48 steps that takes a few seconds."""
+    """Return the command of a run of 48 steps that takes a few seconds."""
     sets = [part for setting in SETTINGS for part in ("--set", setting)]
     what = ["--task", "digits", "--model", "nac", "--scale", "smoke", *sets]
     return [sys.executable, "-m", "nacbench", "run", *what, "--out", str(out), *more]
@@ -51,7 +51,7 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 
 
 def wait_for_checkpoints(process: subprocess.Popen[str], out: Path, changes: int) -> None:
-    """Until the run has written so many checkpoints since this call."""
+    """Wait until the run has written this many checkpoints since the call."""
     seen: set[int] = set()
     while len(seen) < changes:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -62,7 +62,7 @@ def wait_for_checkpoints(process: subprocess.Popen[str], out: Path, changes: int
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runs folder of a run that was left alone."""
+    """A store with a run that was not interrupted."""
     out = tmp_path_factory.mktemp("undisturbed")
     subprocess.run(command(out, "--quiet"), check=True, timeout=200)
     return out
@@ -98,7 +98,7 @@ def test_a_run_that_is_killed_twice_ends_with_the_same_weights(tmp_path: Path, u
         assert not (only_folder(tmp_path) / "record.json").exists()
     finished = subprocess.run(command(tmp_path), capture_output=True, text=True, timeout=200, check=True)
     assert "resuming from step" in finished.stderr
-    for leftover in only_folder(tmp_path).rglob(".*.tmp"):  # a kill inside a write may leave one; it counts for nothing
+    for leftover in only_folder(tmp_path).rglob(".*.tmp"):  # a kill during a write can leave one, which is ignored
         leftover.unlink()
     assert_same_run(tmp_path, undisturbed, attempts=3)
 
@@ -128,7 +128,7 @@ def test_a_finished_run_is_not_run_again(undisturbed: Path) -> None:
 
 
 def test_two_processes_train_one_run(tmp_path: Path) -> None:
-    """Started by torchrun, each of two processes takes half of every batch; one record comes out."""
+    """Started by torchrun, each of two processes trains on half of every batch, and one record is written."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     what = command(tmp_path, "--precision", "fp32", "--device", "cpu", "--quiet")[1:]
     finished = subprocess.run(

@@ -1,4 +1,4 @@
-"""Scoring split by split: what is scored survives an interruption, and nothing half-written or foreign is taken."""
+"""Evaluation by split: finished splits survive an interruption, and broken or foreign files are ignored."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from nacbench.running.scoring import read_evaluation, score_splits, write_evalua
 
 
 class Counting:
-    """A task whose splits say how often they were scored."""
+    """A task that counts how often each split is evaluated."""
 
     spec = TaskSpec(modality="symbols", classes=2, max_tokens=1, token_dim=1)
     split_sizes = {"train": 5, "clean": 3, "ood/fog-1": 3, "ood/fog-2": 3}

@@ -1,4 +1,4 @@
-"""Runs that take another run's network: ordered, found again, traced, resumed, and honest about what failed."""
+"""Evaluation runs on the network of another run: order, reuse, provenance in the record, resuming, and errors."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ TRAINED = {"training": {"epochs": 2}}
 
 
 def config(model: str = "nac", **changes: Any) -> RunConfig:
-    """Digits-C on a network of two epochs."""
+    """Return the configuration of Digits-C with a network that is trained for two epochs."""
     given = {
         "task": {"name": "digits-c", "examples": 30},
         "model": {"name": model},
@@ -31,7 +31,7 @@ def config(model: str = "nac", **changes: Any) -> RunConfig:
 
 
 def do(store: Path, wanted: RunConfig) -> Outcome:
-    """Run it here, silently."""
+    """Compute a run in this process, without output."""
     return run(wanted, store=store, data_root=Path("nowhere"), execution=lambda: Execution(show_progress=False))
 
 
@@ -162,4 +162,4 @@ def test_task_and_model_are_created_once_per_run(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Plugin, "configured", classmethod(counting))
     do(tmp_path, config())
-    assert sorted(made) == ["Digits", "DigitsC", "NAC", "NAC"]  # NAC for either run: the one that trains, and this one
+    assert sorted(made) == ["Digits", "DigitsC", "NAC", "NAC"]  # NAC once for each of the two runs

@@ -1,4 +1,4 @@
-"""A plug-in for the tests on a cluster: a task that takes its time, and meets with an accident, and a tiny model."""
+"""Plug-in for tests on a cluster: a task that is slow and can fail in several ways, and a tiny model."""
 
 import os
 import resource
@@ -18,10 +18,10 @@ from nacbench.machine.process import slurm_job  # a test's own look inside
 
 @dataclass(frozen=True, kw_only=True)
 class Sleepy(ImageTask):
-    """Bright or dark noise. None of its options but ``pause`` and the fault's change anything, and they no number."""
+    """Bright or dark noise. ``pause`` and the fault options change the time and the outcome of a run, but no number."""
 
     title, classes, shape, mean, std = "Sleepy", 2, (1, 8, 8), (0.5,), (0.3,)
-    licence, citation, source = "CC0", "made here", "uniform noise"
+    licence, citation, provenance = "CC0", "made here", "uniform noise"
     presets = {"smoke": {"patch": 2, "stem_width": 8, "position_dim": 8}}
     recipes = {"smoke": ImageRecipe(epochs=5, batch_size=32, lr=2e-3)}
 
@@ -58,7 +58,7 @@ class _SlowLoss:
         return self._loss(net, batch)
 
     def _is_first(self) -> bool:
-        """Only the first life has the accident, if there is a mark to leave."""
+        """Return whether this is the first attempt, noted by a marker file; true if there is none."""
         mark = Path(self._task.mark) if self._task.mark else None
         if mark and mark.exists():
             return False
@@ -84,7 +84,7 @@ def _eat_memory() -> None:
 
 
 def _requeue_in_the_middle_of_writing() -> None:
-    """Half a checkpoint, half a pickle of submitit's, and then the job is put back."""
+    """Leave a partial checkpoint and a partial pickle of submitit, then requeue the job."""
     from submitit import JobEnvironment
 
     pickle = JobEnvironment().paths.result_pickle

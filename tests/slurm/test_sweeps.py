@@ -39,7 +39,7 @@ def test_runs_with_different_resources_are_in_different_arrays(sweep: Make) -> N
     it.finish(attempts=1)
 
 
-def test_runs_with_a_source_wait_for_it_and_only_for_theirs(sweep: Make) -> None:
+def test_evaluations_wait_for_the_run_they_are_trained_on(sweep: Make) -> None:
     it = sweep(tasks=["digits-c"], models=["nac", "vit"], plugins=[], set={"task.examples": 20})
     assert it.submit().started == 4
     waiting = [job for job in slurm.queue().values() if job.reason == "Dependency"]
@@ -48,16 +48,16 @@ def test_runs_with_a_source_wait_for_it_and_only_for_theirs(sweep: Make) -> None
     assert sorted(record.task for record in records) == ["digits", "digits", "digits-c", "digits-c"]
 
 
-def test_a_run_whose_source_fails_never_runs_and_does_so_after_a_retry(sweep: Make, tmp_path: Path) -> None:
+def test_an_evaluation_starts_only_after_a_retry_of_the_failed_training_run(sweep: Make, tmp_path: Path) -> None:
     it = sweep(tasks=["digits-c"], models=["nac"], plugins=[], set={"task.examples": 20})
-    source, follower = it.plan().runs
+    trainer, follower = it.plan().runs
     it.submit()
-    job = it.standings()[source.key].job
+    job = it.standings()[trainer.key].job
     assert job is not None
-    until(lambda: it.standings()[source.key].state == "running", "the source to run")
+    until(lambda: it.standings()[trainer.key].state == "running", "the training run to start")
     tell("scancel", "--signal=KILL", job)
     until(lambda: not queue_is_busy(), "both to be gone")
-    assert it.standings()[source.key].state in ("lost", "cancelled")
+    assert it.standings()[trainer.key].state in ("lost", "cancelled")
     assert it.standings()[follower.key].attempts == 0
     it.submit(also=["cancelled"])
     it.finish()

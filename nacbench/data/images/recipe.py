@@ -1,4 +1,4 @@
-"""The recipe of image tasks: a training recipe with augmentation of images, and the paper's for photographs."""
+"""Training recipe of image tasks: hyper-parameters of data augmentation, and the paper's recipe for photographs."""
 
 from typing import Self
 
@@ -8,30 +8,31 @@ from nacbench.contracts.recipe import Fraction, Positive, Recipe
 
 
 class ImageAugment(BaseModel):
-    """Augmentation of training images. Everything is off by default.
+    """Data augmentation of training images. Everything is off by default.
 
-    RandAugment's magnitude is on torchvision's scale of 0 to 30: the "m9" of timm, on its scale of 0 to 10, is 27 here,
-    and its "std 0.5" is 1.5.
+    RandAugment's magnitude is on torchvision's scale of 0 to 30. timm's scale is 0 to 10: its "m9" is 27 here, and its
+    "std 0.5" is 1.5.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the old size")
+    crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the original size")
     resized_crop: Fraction = Field(
-        0.0, description="least share of an image's area that a random crop keeps, which is then resized; 0: off"
+        0.0, description="random resized crop: smallest share of the image's area to keep; 0: off"
     )
-    flip: bool = Field(False, description="mirror each image with probability 1/2")
+    flip: bool = Field(False, description="flip each image horizontally with probability 1/2")
     randaugment: float = Field(0, ge=0, le=30, description="mean magnitude of RandAugment's two operations; 0: off")
     randaugment_std: float = Field(0, ge=0, description="standard deviation of that magnitude")
     color_jitter: Fraction = Field(0.0, description="largest relative change of brightness, contrast and saturation")
-    erasing: Fraction = Field(0.0, description="probability that a rectangle is erased")
+    erasing: Fraction = Field(0.0, description="probability of erasing a random rectangle")
     images_per_draw: Positive = Field(
-        1, description="images that share one draw of RandAugment, jitter and erasing; more is faster, less is better"
+        1,
+        description="images that share one draw of RandAugment, jitter and erasing; larger is faster, but less varied",
     )
-    repeats: Positive = Field(1, description="augmented copies of an example in a batch; an epoch sees fewer examples")
+    repeats: Positive = Field(1, description="augmented copies of each example in a batch; an epoch has fewer examples")
     mixup: float = Field(0, ge=0, description="alpha of mixup; 0: off")
     cutmix: float = Field(0, ge=0, description="alpha of cutmix; 0: off")
-    cutmix_probability: Fraction = Field(0.5, description="of cutmix rather than mixup, where both are on")
+    cutmix_probability: Fraction = Field(0.5, description="probability of cutmix rather than mixup, if both are on")
 
 
 class ImageRecipe(Recipe):
@@ -50,7 +51,7 @@ class ImageRecipe(Recipe):
         crop_padding: int = 0,
         resized_crop: float = 0.0,
     ) -> Self:
-        """The paper's recipe for photographs: data sets differ in length, batch size and crop only."""
+        """Return the paper's recipe for photographs; between data sets, only the arguments differ."""
         return cls(
             epochs=epochs,
             batch_size=batch_size,

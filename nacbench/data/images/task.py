@@ -1,4 +1,4 @@
-"""What all image tasks share: their options, their recipe, and the way from uint8 arrays to a live task."""
+"""Base classes of image classification tasks: options, spec, tokenizer, and decoding of data sets from the hub."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTask(ArrayTask):
-    """An image classification task; a concrete one says where its ``images`` (uint8, N×C×H×W) come from.
+    """Base class of image classification tasks; a subclass provides ``images`` (uint8, N×C×H×W) by ``arrays()``.
 
     Attributes:
-        patch: pixels along the side of a patch; the tokenizer halves the grid once more.
-        stem_width: channels of the tokenizer's stem; tokens have twice as many, and the position channels.
-        position_dim: learned position channels of a token.
+        patch: side of a patch in pixels. The tokenizer halves the grid once more, so a token covers 2·patch pixels.
+        stem_width: channels of the tokenizer's stem; T = 2·stem_width + position_dim.
+        position_dim: learned position channels per token.
         shape: channels, height and width of the images.
-        mean, std: of the channels of the training images, on a scale of 0 to 1.
+        mean, std: per channel over the training images, with pixels scaled to [0, 1].
     """
 
     modality: ClassVar[str] = "image"
@@ -78,12 +78,12 @@ class ImageTask(ArrayTask):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HubImageTask(ImageTask):
-    """An image task whose data is on the hub, as Parquet files with one column of images and one of labels.
+    """Base class of image tasks from the Hugging Face hub: Parquet files with a column of images and one of labels.
 
     Attributes:
         dataset: the files; its splits become ``train``, ``test`` …
-        image_column, label_column: the names of the two columns.
-        some_classes: whether a copy with only some of the classes is taken too; the record says so.
+        image_column, label_column: names of the two columns.
+        some_classes: whether a copy with only some of the classes is accepted; the record then says so.
     """
 
     dataset: ClassVar[HubFiles]
@@ -124,13 +124,13 @@ class HubImageTask(ImageTask):
         return arrays
 
     def _decode_split(self, rows: Any) -> tuple[np.ndarray, list[Any]]:
-        """Images, and labels as they are stored."""
+        """Return images (uint8, N×C×H×W) and unchecked labels."""
         import numpy as np
 
         images = np.empty((len(rows), *self.shape), dtype=np.uint8)
         labels: list[Any] = []
         first = 0
-        for part in rows.iter(1000):
+        for part in rows.iter(1000):  # in parts, so that memory holds the whole split only once
             last = first + len(part[self.label_column])
             images[first:last] = np.stack([_channels_first(image, self.shape[0]) for image in part[self.image_column]])
             labels += np.asarray(part[self.label_column]).tolist()
@@ -139,10 +139,18 @@ class HubImageTask(ImageTask):
 
 
 def renumbered(labels: np.ndarray, names: list[str] | None, known: list[str] | None) -> np.ndarray:
-    """Labels that count through one split's class names, made to count through another's.
+    """Map labels from the class names of one split to those of another, as splits may list classes in another order.
+
+    Args:
+        labels: indices into ``names``, N.
+        names: class names of this split; None if the data has none.
+        known: class names of the training split.
+
+    Returns:
+        Indices into ``known``, N.
 
     Raises:
-        ValueError: if a class that occurs is not among the known ones.
+        ValueError: if a class that occurs is not in ``known``.
     """
     import numpy as np
 
@@ -156,7 +164,7 @@ def renumbered(labels: np.ndarray, names: list[str] | None, known: list[str] | N
 
 
 def _channels_first(image: np.ndarray, channels: int) -> np.ndarray:
-    """Height×width(×channels) → channels×height×width; a grey image is repeated."""
+    """Return an image H×W or H×W×C as C×H×W; a grey image is repeated for all channels."""
     import numpy as np
 
     grid = image if image.ndim == 3 else image[..., None]

@@ -113,13 +113,13 @@ def test_digits_splits_have_fixed_sizes() -> None:
 
 
 def test_digits_splits_are_disjoint_and_complete() -> None:
-    source = load_digits()
-    scans = np.rint(source.images * (255 / 16)).astype(np.uint8)
+    stored = load_digits()
+    scans = np.rint(stored.images * (255 / 16)).astype(np.uint8)
     arrays = digits().arrays(Path("nowhere")).arrays
     for name, turns in (("train", (0, 1, 2, 3)), ("validation", (4,)), ("test", (5,))):
         chosen = np.isin(np.arange(1797) % 6, turns)
         np.testing.assert_array_equal(arrays[f"{name}_images"][:, 0], scans[chosen])
-        np.testing.assert_array_equal(arrays[f"{name}_labels"], source.target[chosen])
+        np.testing.assert_array_equal(arrays[f"{name}_labels"], stored.target[chosen])
 
 
 def test_no_digits_image_is_in_two_splits() -> None:

@@ -1,4 +1,4 @@
-"""Made archives, a made web site that serves them, and sources that take them from there."""
+"""Generated archives, a local web site that serves them, and `ArchiveFiles` that download them."""
 
 import io
 import tarfile
@@ -85,7 +85,7 @@ def tarred(files: Mapping[str, bytes], compression: str = "gz") -> bytes:
 
 
 def served(site: Site, content: bytes, *, known: bool = True) -> ArchiveFiles:
-    """A source whose archive the site has."""
+    """Put an archive on the site and return the `ArchiveFiles` that download it."""
     site.files["/shapes"] = content
     return ArchiveFiles(
         name="shapes",

@@ -85,9 +85,9 @@ def test_people_find_the_data_sets_name_in_the_cache(cache: Path) -> None:
 
 def test_a_failure_while_making_leaves_nothing_behind(cache: Path) -> None:
     def fail() -> Mapping[str, np.ndarray]:
-        raise RuntimeError("unreadable source")
+        raise RuntimeError("unreadable file")
 
-    with pytest.raises(RuntimeError, match="unreadable source"):
+    with pytest.raises(RuntimeError, match="unreadable file"):
         cached_arrays("mini", "v1", fail)
     assert [path for path in cache.rglob("*") if path.is_file()] == []
     assert_holds(cached_arrays("mini", "v1", example), example())

@@ -150,13 +150,13 @@ def test_choices_of_a_file_need_not_all_match(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "just a sentence"])
-def test_an_unknown_key_of_a_sweep_lists_the_keys(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_sweep_lists_the_keys(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, plugins$"):
         read_sweep(str(tmp_path / "mine.yaml"))
 
 
-def test_an_unknown_key_of_a_profile_lists_the_keys(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_profile_lists_the_keys(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
     with pytest.raises(UserError, match="a mapping with the keys executor, device, "):
         Profile.read(str(tmp_path / "empty.yaml"))

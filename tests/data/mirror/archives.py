@@ -1,4 +1,4 @@
-"""Made archives, a made web site that serves them, and sources that take them from there."""
+"""Made archives, a made web site that serves them, and data files that are fetched from there."""
 
 import io
 import tarfile
@@ -85,7 +85,7 @@ def tarred(files: Mapping[str, bytes], compression: str = "gz") -> bytes:
 
 
 def served(site: Site, content: bytes, *, known: bool = True) -> ArchiveFiles:
-    """A source whose archive the site has."""
+    """Data files whose archive the site has."""
     site.files["/shapes"] = content
     return ArchiveFiles(
         name="shapes",

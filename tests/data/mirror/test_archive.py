@@ -50,24 +50,24 @@ def test_every_kind_implements_data_files_with_the_same_messages(site: Site, roo
 
 @pytest.mark.parametrize("pack", [zipped, tarred, partial(tarred, compression=""), partial(tarred, compression="xz")])
 def test_an_archive_is_fetched_unpacked_and_checked(pack, site: Site, root: Path, cache: Path) -> None:  # type: ignore[no-untyped-def]
-    source = served(site, pack(MESHES | JUNK))
-    reason = source.missing(root)
+    data_files = served(site, pack(MESHES | JUNK))
+    reason = data_files.missing(root)
     assert reason is not None
     for part in ("shapes is not in", str(root), "nacbench data fetch TASK", "nacbench data import TASK", "1 kB"):
         assert part in reason
-    source.fetch(root)
-    assert source.missing(root) is None
-    assert files_of(source.place(root)) == shapes()
-    assert "8 files checked: checksums match" in source.verify(root)
+    data_files.fetch(root)
+    assert data_files.missing(root) is None
+    assert files_of(data_files.place(root)) == shapes()
+    assert "8 files checked: checksums match" in data_files.verify(root)
     assert left_over(root, cache) == []
 
 
 def test_the_manifest_has_url_and_checksums(site: Site, root: Path) -> None:
-    source = served(site, zipped(MESHES))
-    source.fetch(root)
-    manifest = read_manifest(source.place(root))
+    data_files = served(site, zipped(MESHES))
+    data_files.fetch(root)
+    manifest = read_manifest(data_files.place(root))
     assert manifest is not None
-    assert (manifest.url, manifest.sha256) == (source.url, source.sha256)
+    assert (manifest.url, manifest.sha256) == (data_files.url, data_files.sha256)
     assert manifest.date.endswith("+00:00")
     assert {name: own.sha256 for name, own in manifest.files.items()} == {
         name: sha256(content).hexdigest() for name, content in shapes().items()
@@ -76,78 +76,78 @@ def test_the_manifest_has_url_and_checksums(site: Site, root: Path) -> None:
 
 
 def test_files_that_are_there_are_not_fetched_again(site: Site, root: Path) -> None:
-    source = served(site, zipped(MESHES))
-    source.fetch(root)
-    source.fetch(root)
+    data_files = served(site, zipped(MESHES))
+    data_files.fetch(root)
+    data_files.fetch(root)
     assert len(site.requests) == 1
 
 
 def test_a_checksum_other_than_the_published_one_is_refused(site: Site, root: Path, cache: Path) -> None:
-    source = replace(served(site, zipped(MESHES)), sha256="0" * 64)
+    data_files = replace(served(site, zipped(MESHES)), sha256="0" * 64)
     with pytest.raises(UserError, match=r"/shapes has the SHA-256 [0-9a-f]{64}, but its makers publish 0{64}"):
-        source.fetch(root)
-    assert source.missing(root) is not None
+        data_files.fetch(root)
+    assert data_files.missing(root) is not None
     assert left_over(root, cache) == []
 
 
 def test_without_published_checksum_the_first_one_is_trusted(site: Site, root: Path) -> None:
-    source = served(site, zipped(MESHES), known=False)
-    source.fetch(root)
-    assert "trusted on first use: the makers publish no checksum" in source.verify(root)
+    data_files = served(site, zipped(MESHES), known=False)
+    data_files.fetch(root)
+    assert "trusted on first use: the makers publish no checksum" in data_files.verify(root)
     first = sha256(site.files["/shapes"]).hexdigest()
-    remove(source.place(root))
+    remove(data_files.place(root))
     site.files["/shapes"] = zipped(MESHES | {"Shapes/a/train/new.off": b"OFF"})
     with pytest.raises(UserError, match=f"but the first download had {first}") as caught:
-        source.fetch(root)
-    assert source.missing(root) is not None
+        data_files.fetch(root)
+    assert data_files.missing(root) is not None
     (root / ".shapes.sha256.json").unlink()  # the way out that the message gives
     assert str(root / ".shapes.sha256.json") in str(caught.value)
-    source.fetch(root)
-    assert "a/train/new.off" in files_of(source.place(root))
+    data_files.fetch(root)
+    assert "a/train/new.off" in files_of(data_files.place(root))
 
 
 @pytest.mark.parametrize(
     "content", [b"<html>moved</html>", b"", zipped({"other": b"x"}), zipped(MESHES)[:400], tarred(MESHES)[:200]]
 )
 def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site: Site, root: Path, cache: Path) -> None:
-    source = served(site, content, known=False)
+    data_files = served(site, content, known=False)
     with pytest.raises(UserError, match=r"neither a zip nor a tar|cannot be unpacked|is not complete"):
-        source.fetch(root)
+        data_files.fetch(root)
     assert left_over(root, cache) == []
     site.files["/shapes"] = zipped(MESHES)
-    source.fetch(root)
-    assert source.missing(root) is None
+    data_files.fetch(root)
+    assert data_files.missing(root) is None
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_truncated_download_is_refused(known: bool, site: Site, root: Path) -> None:
-    source = served(site, tarred(MESHES, ""), known=known)
+    data_files = served(site, tarred(MESHES, ""), known=known)
     site.cut = 3000
     with pytest.raises(UserError, match=r"shapes is not .*cannot be downloaded from http.*nacbench data import"):
-        source.fetch(root)
-    assert source.missing(root) is not None
+        data_files.fetch(root)
+    assert data_files.missing(root) is not None
     site.cut = None
-    source.fetch(root)
-    assert files_of(source.place(root)) == shapes()
+    data_files.fetch(root)
+    assert files_of(data_files.place(root)) == shapes()
 
 
 @pytest.mark.parametrize(
     ("url", "reason"), [("{site}/nowhere", "HTTP status 404"), ("http://127.0.0.1:9/x", "ConnectionError")]
 )
 def test_an_unreachable_url_is_an_error_with_a_way_out(url: str, reason: str, site: Site, root: Path) -> None:
-    source = replace(served(site, b""), url=url.format(site=site.url))
+    data_files = replace(served(site, b""), url=url.format(site=site.url))
     with pytest.raises(UserError, match=reason) as caught:
-        source.fetch(root)
+        data_files.fetch(root)
     assert "\n" not in str(caught.value)
     assert list(root.iterdir()) == []
 
 
 def test_a_folder_with_other_files_is_not_changed(site: Site, root: Path) -> None:
-    source = served(site, zipped(MESHES))
-    user_folder(source.place(root), {"notes.txt": b"mine"})
+    data_files = served(site, zipped(MESHES))
+    user_folder(data_files.place(root), {"notes.txt": b"mine"})
     with pytest.raises(UserError, match="has data in it already; remove it first"):
-        source.fetch(root)
-    assert files_of(source.place(root)) == {"notes.txt": b"mine"}
+        data_files.fetch(root)
+    assert files_of(data_files.place(root)) == {"notes.txt": b"mine"}
     assert site.requests == []
 
 
@@ -159,10 +159,10 @@ def test_a_read_only_mirror_is_an_error_that_names_it(site: Site, tmp_path: Path
 
 @pytest.fixture
 def fetched(site: Site, root: Path) -> ArchiveFiles:
-    """A source whose data is in the mirror."""
-    source = served(site, zipped(MESHES))
-    source.fetch(root)
-    return source
+    """Data files that are in the mirror."""
+    data_files = served(site, zipped(MESHES))
+    data_files.fetch(root)
+    return data_files
 
 
 def test_a_flipped_byte_is_found_and_named(fetched: ArchiveFiles, root: Path) -> None:

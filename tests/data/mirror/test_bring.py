@@ -24,41 +24,41 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 @pytest.mark.parametrize("inside", [".", "Shapes", "shapes"])
 def test_a_folder_is_imported_and_not_changed(inside: str, site: Site, root: Path, tmp_path: Path) -> None:
-    source = served(site, b"")
+    data_files = served(site, b"")
     mine = user_folder(tmp_path / "mine" / inside, {**shapes(), ".DS_Store": b"junk", ".git/config": b"junk"})
-    source.bring(root, tmp_path / "mine")
-    assert files_of(source.place(root)) == shapes()
+    data_files.bring(root, tmp_path / "mine")
+    assert files_of(data_files.place(root)) == shapes()
     assert len(files_of(mine)) == len(shapes()) + 2
-    brought = source.place(root) / "a/train/a_0.off"
+    brought = data_files.place(root) / "a/train/a_0.off"
     assert brought.stat().st_ino != (mine / "a/train/a_0.off").stat().st_ino
-    assert "8 files checked: checksums match (taken when they were imported from" in source.verify(root)
+    assert "8 files checked: checksums match (taken when they were imported from" in data_files.verify(root)
 
 
 def test_an_archive_is_imported(site: Site, root: Path, tmp_path: Path) -> None:
     content = zipped(MESHES)
-    source = served(site, content)
+    data_files = served(site, content)
     (tmp_path / "mine.zip").write_bytes(content)
-    source.bring(root, tmp_path / "mine.zip")
-    assert files_of(source.place(root)) == shapes()
+    data_files.bring(root, tmp_path / "mine.zip")
+    assert files_of(data_files.place(root)) == shapes()
     assert (tmp_path / "mine.zip").exists()
-    assert "that its makers publish" in source.verify(root)
+    assert "that its makers publish" in data_files.verify(root)
 
 
 def test_an_archive_with_another_checksum_is_not_imported(site: Site, root: Path, tmp_path: Path) -> None:
-    source = served(site, zipped(MESHES))
+    data_files = served(site, zipped(MESHES))
     (tmp_path / "mine.zip").write_bytes(zipped(MESHES | JUNK))
     with pytest.raises(UserError, match=r"mine.zip has the SHA-256 .* but its makers publish"):
-        source.bring(root, tmp_path / "mine.zip")
-    assert source.missing(root) is not None
+        data_files.bring(root, tmp_path / "mine.zip")
+    assert data_files.missing(root) is not None
 
 
 def test_the_first_imported_archive_is_trusted(site: Site, root: Path, tmp_path: Path) -> None:
-    source = served(site, zipped(MESHES | JUNK), known=False)
+    data_files = served(site, zipped(MESHES | JUNK), known=False)
     (tmp_path / "mine.zip").write_bytes(zipped(MESHES))
-    source.bring(root, tmp_path / "mine.zip")
-    remove(source.place(root))
+    data_files.bring(root, tmp_path / "mine.zip")
+    remove(data_files.place(root))
     with pytest.raises(UserError, match="but the first download had"):
-        source.fetch(root)
+        data_files.fetch(root)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,20 @@ def test_a_folder_that_lacks_something_is_refused(
 ) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
-    source = served(site, b"")
+    data_files = served(site, b"")
     with pytest.raises(UserError, match=complaint) as caught:
-        source.bring(root, user_folder(mine, files))
+        data_files.bring(root, user_folder(mine, files))
     assert str(mine) in str(caught.value)
     assert list(root.iterdir()) == []
 
 
 def test_import_needs_an_existing_path_and_an_empty_place(site: Site, root: Path, tmp_path: Path) -> None:
-    source = served(site, b"")
+    data_files = served(site, b"")
     with pytest.raises(UserError, match=r"no such file or folder: .*/nowhere"):
-        source.bring(root, tmp_path / "nowhere")
-    source.bring(root, user_folder(tmp_path / "mine", shapes()))
-    with pytest.raises(UserError, match=f"{source.place(root)} has data in it already; remove it first"):
-        source.bring(root, tmp_path / "mine")
+        data_files.bring(root, tmp_path / "nowhere")
+    data_files.bring(root, user_folder(tmp_path / "mine", shapes()))
+    with pytest.raises(UserError, match=f"{data_files.place(root)} has data in it already; remove it first"):
+        data_files.bring(root, tmp_path / "mine")
 
 
 def test_local_files_are_never_fetched_but_say_how_to_get_them(root: Path) -> None:

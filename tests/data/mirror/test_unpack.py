@@ -59,15 +59,15 @@ UNSAFE = {
 @pytest.mark.parametrize("way", ["fetch", "bring"])
 def test_an_unsafe_archive_is_refused(kind: str, way: str, site: Site, root: Path, tmp_path: Path, cache: Path) -> None:
     content, complaint = UNSAFE[kind]
-    source = served(site, content)
+    data_files = served(site, content)
     (tmp_path / "brought").write_bytes(content)
     with pytest.raises(UserError, match="is not safe to unpack") as caught:
         if way == "fetch":
-            source.fetch(root)
+            data_files.fetch(root)
         else:
-            source.bring(root, tmp_path / "brought")
+            data_files.bring(root, tmp_path / "brought")
     assert complaint in str(caught.value)
-    assert source.missing(root) is not None
+    assert data_files.missing(root) is not None
     assert left_over(root, cache) == []
     assert not list(tmp_path.rglob("evil"))
 

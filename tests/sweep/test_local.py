@@ -171,7 +171,7 @@ def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     from nacbench.running import identity
 
     planned = plan(place)
-    monkeypatch.setattr(identity, "_engine_digest", lambda: "another")
+    monkeypatch.setattr(identity, "engine_digest", lambda: "another")
     assert submit(planned, place, print).done == 0
     (standing,) = observe(planned.runs, place.store).values()
     assert standing.state == "failed"

@@ -5,11 +5,7 @@ As a plug-in, it makes a task ``X-linear-probing`` for every task ``X`` that tra
 
 from dataclasses import dataclass, field
 
-from nacbench.contracts.protocol import Protocol
-from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import SCALES, Evaluation, SameDataTask
-from nacbench.data.array_task import ArrayTask
-from nacbench.errors import UserError
+from nacbench import SCALES, ArrayTask, Evaluation, Protocol, SameDataTask, Settings, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class ProbingTask(SameDataTask):
 
 @dataclass
 class Probing:
-    """Splits to score, and how to score them; implements `nacbench.contracts.task.ScoredTask`."""
+    """Splits to score, and how to score them; implements `nacbench.ScoredTask`."""
 
     strengths: tuple[float, ...]
     live: object
@@ -55,7 +51,7 @@ class Probing:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        from nacbench.data.classification import classification_scores
+        from nacbench import classification_scores
 
         (x, y), choice, test = (self.features(net, part, batch_size) for part in (self.train, self.choice, self.test))
 
@@ -75,7 +71,7 @@ class Probing:
         """Return the inputs of the network's last layer, N×D, and the labels, N."""
         import torch
 
-        from nacbench.data.live import score
+        from nacbench import score
 
         seen = []
         layer = net.get_submodule(net.head[0].rpartition(".")[0])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
     from nacbench.contracts.spec import Batch, TaskSpec, Tokens
     from nacbench.contracts.task import (
+        SCALES,
         AnyTask,
         DataFiles,
         Evaluation,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nacbench.data.classification import classification_loss, classification_scores
     from nacbench.data.images.recipe import ImageAugment, ImageRecipe
     from nacbench.data.images.task import HubImageTask, ImageTask
-    from nacbench.data.live import Classification, Preparation
+    from nacbench.data.live import Classification, Preparation, Split, score
     from nacbench.data.mirror.archive import ArchiveFiles
     from nacbench.data.mirror.cache import Arrays, cached_arrays, fingerprint
     from nacbench.data.mirror.data_files import LocalFiles
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from nacbench.data.sequences.listops_task import ListOpsTask
     from nacbench.data.sequences.task import SequenceTask
     from nacbench.errors import UserError
-    from nacbench.inspection.trained import TrainedRun
+    from nacbench.inspection.trained import TrainedRun, load_smaller
     from nacbench.protocols.corrupted import CorruptedTask
     from nacbench.protocols.lowshot import LowShot, LowShotTask
     from nacbench.protocols.recipe import AdaptRecipe
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from nacbench.registry import get_model, get_task
     from nacbench.running.runner import Outcome
     from nacbench.seeds import seed_for
+    from nacbench.training.interrupt import Interrupted
 
 __version__ = "0.1.0"
 
@@ -60,6 +62,8 @@ _PUBLIC: dict[str, str] = {
     "Outcome": "nacbench.running.runner",
     "RunRecord": "nacbench.recording.record",
     "TrainedRun": "nacbench.inspection.trained",
+    "load_smaller": "nacbench.inspection.trained",
+    "Interrupted": "nacbench.training.interrupt",
     # contracts of plug-ins, and what passes between task and model
     "Plugin": "nacbench.contracts.plugin",
     "AnyTask": "nacbench.contracts.task",
@@ -78,6 +82,7 @@ _PUBLIC: dict[str, str] = {
     "Evaluation": "nacbench.contracts.task",
     "ScoredTask": "nacbench.contracts.task",
     "LiveTask": "nacbench.contracts.task",
+    "SCALES": "nacbench.contracts.task",
     "Settings": "nacbench.contracts.recipe",
     "Recipe": "nacbench.contracts.recipe",
     "Count": "nacbench.contracts.plugin",
@@ -108,6 +113,8 @@ _PUBLIC: dict[str, str] = {
     "fingerprint": "nacbench.data.mirror.cache",
     "Preparation": "nacbench.data.live",
     "Classification": "nacbench.data.live",
+    "Split": "nacbench.data.live",
+    "score": "nacbench.data.live",
     "LowShot": "nacbench.protocols.lowshot",
     "classification_loss": "nacbench.data.classification",
     "classification_scores": "nacbench.data.classification",
@@ -119,6 +126,7 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = [
+    "SCALES",
     "AdaptRecipe",
     "AnyTask",
     "ArchiveFiles",
@@ -137,6 +145,7 @@ __all__ = [
     "ImageAugment",
     "ImageRecipe",
     "ImageTask",
+    "Interrupted",
     "ListOpsTask",
     "LiveTask",
     "LocalFiles",
@@ -160,6 +169,7 @@ __all__ = [
     "SentenceImageTask",
     "SequenceTask",
     "Settings",
+    "Split",
     "Task",
     "TaskSpec",
     "Tokens",
@@ -174,10 +184,12 @@ __all__ = [
     "get_model",
     "get_task",
     "load",
+    "load_smaller",
     "product",
     "records",
     "report",
     "run",
+    "score",
     "seed_for",
 ]
 

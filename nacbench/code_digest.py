@@ -1,7 +1,8 @@
-"""Digests of what code computes: for the identity of runs, and for data that code made.
+"""Code digests: hashes of what code computes, used in the ids of runs and for cached data that code generates.
 
-What decides a number is told by folders: the engine's always count, and a plug-in counts with what it imports, as far
-as the rules below follow it. How one file is read is told in `nacbench.code_meaning`.
+Folders decide which code counts: the engine always does, and a plug-in counts with the modules it imports from the
+folders below. `nacbench.code_meaning` reduces a file to what it computes, so that comments, docstrings, file names and
+texts of errors do not count.
 """
 
 import ast
@@ -18,7 +19,7 @@ from nacbench.errors import UserError
 
 ROOT = Path(__file__).parent
 
-# Every run is computed by these …
+# Engine: code that computes every run
 ENGINE = (
     "contracts",
     "nn",
@@ -29,19 +30,20 @@ ENGINE = (
     "seeds.py",
     "statistics.py",
 )
-# … and a plug-in by what it imports of these …
+# Folders in which a plug-in's imports are followed. All of data/ for every run would not do: a fix in the generator of
+# ListOps would then make all runs on CIFAR-10 stale.
 FOLLOWED = ("data", "nac", "protocols", "tasks", "baselines")
-# … but not by how files are got and kept: what is in them is in the data's fingerprint.
+# Downloading and caching cannot change a number: the content of files is covered by the data's fingerprint.
 NOT_FOLLOWED = ("data/mirror",)
 
 
 @dataclass(frozen=True)
 class OwnCode:
-    """Where code lies that belongs to a plug-in from outside.
+    """Location of the code that belongs to a plug-in from outside nacbench.
 
     Attributes:
-        folders: modules and packages directly in these belong to it, if they are what Python finds.
-        packages: only those with one of these names; None for any name.
+        folders: folders whose top-level modules and packages belong to the plug-in, if Python imports them from there.
+        packages: names that these are restricted to (of one distribution in site-packages); None for any name.
     """
 
     folders: tuple[Path, ...] = ()
@@ -52,25 +54,29 @@ NO_OWN_CODE = OwnCode()
 
 
 def short_digest(content: bytes) -> str:
-    """The first twelve hexadecimal digits of a SHA-256."""
+    """Return the first twelve hexadecimal digits of the SHA-256."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def code_digest(files: Iterable[Path], own: OwnCode = NO_OWN_CODE) -> str:
-    """Twelve hexadecimal digits over what these files compute; their names and their order do not count.
+    """Return a digest of what these files compute, twelve hexadecimal digits. File names and order do not count.
+
+    Args:
+        files: Python files.
+        own: location of the plug-in's code, to resolve its imports.
 
     Raises:
         UserError: if a file cannot be read as Python.
     """
-    texts = filter(None, (_rendered(file, own) for file in files))  # a file of nothing but a docstring adds nothing
+    texts = filter(None, (_rendered(file, own) for file in files))  # without empty ones, such as most __init__.py
     return short_digest("".join(sorted(short_digest(text.encode()) for text in texts)).encode())
 
 
 def imported_by(files: Sequence[Path], own: OwnCode = NO_OWN_CODE) -> list[Path]:
-    """Files that these import, those that they import, and so on, as far as numbers can depend on them, sorted.
+    """Return the files that these files import, directly or indirectly, from folders that count; sorted.
 
-    Imports in functions count, and modules that are imported by a name that is written down. Of a package in a
-    package, the ``__init__.py`` of both are imported.
+    Imports inside functions count, and so does ``import_module`` with a literal name. Importing a module of a package
+    also runs the ``__init__.py`` of every package above it.
     """
     found: set[Path] = set()
     waiting = list(files)
@@ -84,25 +90,25 @@ def imported_by(files: Sequence[Path], own: OwnCode = NO_OWN_CODE) -> list[Path]
 
 
 def files_of(module: str, own: OwnCode = NO_OWN_CODE) -> list[Path]:
-    """The files that are run to import a module, as far as numbers can depend on them; none if it is not our own."""
+    """Return the files that run when a module is imported, from folders that count; none for code of others."""
     return [file for file in _find_absolute(module, own).files if _is_followed(file)]
 
 
 def engine_files() -> list[Path]:
-    """The files that count for every run."""
+    """Return the files that count for every run."""
     return [file for part in ENGINE for file in _python_files(ROOT / part)]
 
 
 def names_imported_by(file: Path) -> set[str]:
-    """Top-level names of the modules that a file imports, at whatever depth."""
+    """Return the top-level names of all modules that a file imports, including imports inside functions."""
     return {name.partition(".")[0] for name in _read(file).reaches} - {""}
 
 
 def place_of(name: str) -> Path | None:
-    """The folder in which Python finds a top-level module; None if it finds none, or knows it without a folder."""
+    """Return the folder that Python imports a top-level module from, or None (not found, or built into Python)."""
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # of a module that is loaded, and says nothing of itself
+    except (ImportError, ValueError):  # ValueError: a loaded module whose __spec__ is None, such as __main__
         return None
     if spec is None:
         return None
@@ -116,7 +122,7 @@ def place_of(name: str) -> Path | None:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a dotted name leads to: the files that are run for it, the module's last, and the rest of the name."""
+    """Resolution of a dotted name: files that run to import it, the module's own last, and attributes after it."""
 
     files: tuple[Path, ...] = ()
     rest: tuple[str, ...] = ()
@@ -137,13 +143,13 @@ def _content(file: Path) -> bytes:
 def _read(file: Path) -> Meaning:
     try:
         return meaning_of(_content(file))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file} cannot be read as Python: {error}") from error
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @cache
 def _part_of_nacbench(file: Path) -> str | None:
-    """A file's path below the package, None if it lies outside."""
+    """Return a file's path relative to the package nacbench, or None if it is outside."""
     return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else None
 
 
@@ -162,7 +168,7 @@ def _within(part: str, folders: tuple[str, ...]) -> bool:
 
 
 def _module_of(file: Path, own: OwnCode) -> str:
-    """A file's dotted name below the folder that it is imported from, without ``__init__``."""
+    """Return the dotted module name of a file, without ``__init__``."""
     for folder in (ROOT.parent, *own.folders):
         if file.is_relative_to(folder):
             parts = file.relative_to(folder).with_suffix("").parts
@@ -171,7 +177,7 @@ def _module_of(file: Path, own: OwnCode) -> str:
 
 
 def _find(name: str, importer: Path, own: OwnCode) -> _Found:
-    """What a dotted name leads to that is nacbench's or the plug-in's own; nothing for code of others."""
+    """Resolve an absolute or relative dotted name to nacbench's or the plug-in's code; nothing for code of others."""
     if name.startswith("."):
         package = _module_of(importer, own).split(".")
         level = len(name) - len(name.lstrip("."))
@@ -193,7 +199,7 @@ def _find_absolute(name: str, own: OwnCode) -> _Found:
 
 
 def _walk(place: Path, parts: Sequence[str]) -> _Found:
-    """Go along a dotted name as far as there are modules."""
+    """Resolve a dotted name, starting in a folder, as far as there are packages and modules."""
     files: list[Path] = []
     for number, part in enumerate(parts):
         place = place / part
@@ -209,7 +215,10 @@ def _walk(place: Path, parts: Sequence[str]) -> _Found:
 
 @cache
 def _public_names() -> dict[str, str]:
-    """The table of the public face: by name, the module that defines it."""
+    """Return the table of ``nacbench/__init__.py``: for each public name, the module that defines it.
+
+    Read from the syntax tree, since importing nacbench here would be circular.
+    """
     for node in ast.parse(_content(ROOT / "__init__.py")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == "_PUBLIC" for target in targets):
@@ -218,7 +227,7 @@ def _public_names() -> dict[str, str]:
     return {}
 
 
-# -- a file's text, with what its imported names stand for ----------------------------------------------------------
+# -- a file's text with imported names resolved ----------------------------------------------------------------------
 
 _IMPORTED = re.compile(f"{MARK}([^{MARK}]*){MARK}")
 
@@ -229,11 +238,10 @@ def _rendered(file: Path, own: OwnCode) -> str:
 
 
 def _meaning_of_name(name: str, importer: Path, own: OwnCode) -> str:
-    """What an imported name stands for: code of others by its dotted name, our own by what it computes.
+    """Return the text that stands for an imported name: the dotted name for code of others, a digest for our own.
 
-    Where our own lies does not count: a module may move. Its name alone would not do, as two modules may have
-    functions of one name; so there is a digest of the definition beside it, unless it lies where nothing decides a
-    number.
+    The module's name is left out for our own code, so that modules can move without changing ids. Since two modules
+    may define the same name, a digest of the definition is added, unless the module is in a folder that does not count.
     """
     found = _find(name, importer, own)
     if not found.files:
@@ -245,10 +253,14 @@ def _meaning_of_name(name: str, importer: Path, own: OwnCode) -> str:
 
 @cache
 def _definition_digest(file: Path, name: str, own: OwnCode) -> str:
-    """Of what defines a name in a module, or of the whole module; of what that imports, the names alone count."""
+    """Return the digest of a name's definition in a module, or of the whole module if the name is not found.
+
+    Names that the definition imports count only by name: their modules are in the plug-in's list of files already,
+    and resolving them further could recurse without end.
+    """
     meaning = _read(file)
     defined = meaning.definition(name)
-    if defined is None and name in meaning.imports:  # it only passes on what another module defines
+    if defined is None and name in meaning.imports:  # a re-export: continue in the module that defines it
         passed_on = _find(meaning.imports[name], file, own)
         if passed_on.files and passed_on.files[-1] != file:
             return _definition_digest(passed_on.files[-1], ".".join(passed_on.rest[:1]), own)

@@ -1,4 +1,8 @@
-"""What one source file computes, as text: the same for every way of writing it, and on every Python from 3.11."""
+"""Normalise a Python file to what it computes, for code digests: the same text for every layout and Python ≥ 3.11.
+
+The syntax tree (AST) is written as text without comments, docstrings, annotations and texts of errors, and with
+imported names resolved to what they stand for.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,24 @@ from functools import cache
 from types import BuiltinFunctionType
 from typing import Any
 
-# Around the dotted name of what a file imports. Everything else in the text is ASCII, so no program can write one.
+# Delimits the dotted name of an import in the text. `ascii` escapes NUL in all other text, so it cannot occur there.
 MARK = "\0"
 
-# Fields of the syntax tree that compute nothing, or are not the same on every Python.
+# Fields of the AST that compute nothing, or differ between versions of Python. msg: of assert; cause: of raise … from
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "annotation", "returns", "msg", "cause", "simple"})
-# Annotations that make a field of a dataclass something else.
+# Annotations that change what a name in a dataclass is, and so do count.
 _NO_FIELD = ("ClassVar", "InitVar", "KW_ONLY")
 _IMPORTERS = ("importlib.import_module", "import_module", "__import__")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement of a module.
+    """A top-level statement of a module.
 
     Attributes:
         text: what it computes.
-        binds: names of the module that it sets.
-        mentions: names that are in it.
+        binds: names of the module that it defines.
+        mentions: names that it uses.
     """
 
     text: str
@@ -40,14 +44,14 @@ class Statement:
 class Meaning:
     """What a file computes.
 
-    Comments, docstrings, layout, annotations, texts of errors and warnings, descriptions of pydantic's fields, and
-    blocks under ``if TYPE_CHECKING`` are not in it. Nor are import lines: where an imported name is used, the text has
-    the dotted name of what it stands for, between two `MARK`; one dot or more at its start make it relative.
+    Leaves out comments, docstrings, layout, annotations, texts of errors and warnings, descriptions of pydantic fields,
+    blocks under ``if TYPE_CHECKING``, and import lines. Where an imported name is used, the text has the dotted name of
+    what it stands for between two `MARK` characters; leading dots make it relative.
 
     Attributes:
-        statements: of the module, those that compute something.
-        imports: what the module's own names stand for, where they are imported.
-        reaches: dotted names of all that the file may import, at whatever depth.
+        statements: statements of the module that compute something.
+        imports: names that the module imports at its top level, and the dotted names that they stand for.
+        reaches: dotted names of everything the file may import, including imports inside functions.
     """
 
     statements: Sequence[Statement]
@@ -56,11 +60,11 @@ class Meaning:
 
     @property
     def text(self) -> str:
-        """All of the file."""
+        """Text of the whole file."""
         return "".join(statement.text for statement in self.statements)
 
     def definition(self, name: str) -> str | None:
-        """What makes a name of this module, with what that uses of the module; None if nothing in it does."""
+        """Return the text that defines a name, with everything it uses from this module; None if it is not defined."""
         needed, taken = {name}, set[int]()
         while True:
             more = [
@@ -78,10 +82,11 @@ class Meaning:
 
 @cache
 def meaning_of(code: bytes) -> Meaning:
-    """What a file with this content computes.
+    """Return what a file with this content computes.
 
     Raises:
-        SyntaxError: if it is not Python; ValueError on null bytes.
+        SyntaxError: if it is not Python.
+        ValueError: if it contains null bytes.
     """
     tree = ast.parse(code)
     names = _Names(tree)
@@ -92,13 +97,13 @@ def meaning_of(code: bytes) -> Meaning:
 
 
 class _Names:
-    """What the names of a file stand for.
+    """Names of a file, and what imported ones stand for.
 
-    A name that a file binds only by imports, all of the same thing, stands for that thing wherever it is used. Any
-    other name that is imported stays a name, and its import counts as an assignment where it stands: one that is also
-    an argument, a variable or another import anywhere in the file, that is imported in a ``try``, a ``with`` or a
-    class's body, or that has the name of a builtin. So shadowing needs no scopes, and no two programs look the same
-    because of it.
+    A name that a file binds only by imports, all of the same object, is replaced by that object's dotted name wherever
+    it is used. Any other imported name stays a name, and its import counts as an assignment: a name that is also an
+    argument, a variable or another import anywhere in the file, that is imported in a ``try``, a ``with`` or a class
+    body, or that is also a builtin. This is conservative: it needs no analysis of scopes, and two different programs
+    never get the same text through shadowing.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -115,7 +120,7 @@ class _Names:
         self.at_top = {name: origin for node in tops for name, origin in imported(node)}
 
     def _visit(self, node: ast.AST, *, plain: bool) -> None:
-        """Note what a node binds; ``plain`` where an import sets a name and does nothing more."""
+        """Collect the names that a node binds. ``plain``: imports only set a name here, not in a try, with or class."""
         if isinstance(node, ast.If) and _is_type_checking(node.test):
             children: Iterable[ast.AST] = node.orelse
         else:
@@ -142,12 +147,12 @@ class _Names:
 
 
 def _is_builtin(name: str) -> bool:
-    """Whether Python itself has this name; what notebooks add to the builtins does not count."""
+    """Return whether this is a builtin function or type; objects that notebooks add to the builtins do not count."""
     return isinstance(getattr(builtins, name, None), type | BuiltinFunctionType)
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
-    """Names that a node binds by a text of its own: functions, arguments, exceptions, patterns, type parameters."""
+    """Yield names that a node binds without a Name node: functions, arguments, exceptions, patterns, type variables."""
     if isinstance(node, ast.arg):
         yield node.arg
     elif isinstance(node, ast.MatchMapping):
@@ -160,7 +165,7 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """The names that an import binds, each with the dotted name of what it stands for; ``*`` with its module."""
+    """Yield the names that an import binds, each with the dotted name it stands for; ``*`` with its module."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             top = alias.name.partition(".")[0]
@@ -179,7 +184,7 @@ def _is_type_checking(test: ast.expr) -> bool:
 
 
 class _Writer:
-    """Writes a tree as text. Not by `ast.unparse` or `ast.dump`, which write differently from Python to Python."""
+    """Write a syntax tree as text. Not by ``ast.unparse`` or ``ast.dump``: their output differs between Pythons."""
 
     def __init__(self, names: _Names) -> None:
         self._names = names
@@ -190,14 +195,14 @@ class _Writer:
         self.reached: set[str] = set()
 
     def statement(self, node: ast.stmt) -> Statement:
-        """A statement of the module."""
+        """Return a top-level statement of the module."""
         self._out, self._mentions, self._binds = [], set(), set()
         self._write(node)
         own = {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else self._binds
         return Statement("".join(self._out), frozenset(own), frozenset(self._mentions))
 
     def computing(self, body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-        """The statements of a block that compute something."""
+        """Yield the statements of a block that compute something."""
         for node in body:
             if isinstance(node, ast.Pass):
                 continue
@@ -222,7 +227,7 @@ class _Writer:
             self._fields(node)
 
     def _fields(self, node: ast.AST) -> None:
-        """The class's name, and the fields that are there and compute something."""
+        """Write a node's class name and those of its fields that are set and compute something."""
         out = self._out
         kind = type(node)
         out.append(f"{kind.__name__}(")
@@ -240,7 +245,7 @@ class _Writer:
                 for item in items:
                     if isinstance(item, ast.AST):
                         self._write(item)
-                    else:  # a name, or None where a dictionary takes in another
+                    else:  # a string (global x), or None (the key of **other in a dict)
                         out.append(ascii(item))
                     out.append(",")
                 out.append("],")
@@ -270,7 +275,7 @@ class _Writer:
         self._out.append(f"Name({name!a})")
 
     def _attribute(self, node: ast.Attribute) -> None:
-        """Of something imported: the dotted name of the attribute, as if that had been imported."""
+        """Write an attribute of an imported name as if it had been imported itself: ``np.sum`` as ``numpy.sum``."""
         base: ast.expr = node
         attributes: list[str] = []
         while isinstance(base, ast.Attribute):
@@ -285,7 +290,7 @@ class _Writer:
         self._fields(node)
 
     def _origin_of(self, node: ast.expr) -> str:
-        """The dotted name of what a function stands for."""
+        """Return the dotted name of a called function, or an empty string for other expressions."""
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -310,7 +315,7 @@ class _Writer:
         self._fields(ast.Raise(exc=raised))
 
     def _annotated(self, node: ast.AnnAssign) -> None:
-        """A variable with its annotation is one without; a dataclass's field is not a class variable."""
+        """Write an annotated assignment: as a plain one, unless it may be a field of a dataclass."""
         mark = _mark_of(node.annotation) if self._in_class else "ClassVar"
         if mark == "ClassVar" and node.value is not None:
             self._fields(ast.Assign(targets=[node.target], value=node.value))
@@ -332,7 +337,7 @@ class _Writer:
         self._in_class = outside
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        """As an assignment, for the names that may stand for something else, too."""
+        """Write an import as an assignment, for names that are not replaced by what they stand for."""
         for name, origin in imported(node):
             if name not in self._names.standing:
                 self._binds.add(name)
@@ -340,7 +345,7 @@ class _Writer:
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:
-    """Modules whose name is in an import; a module is run though nothing of it is used."""
+    """Yield the modules that an import names: importing runs a module even if nothing of it is used."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -348,8 +353,8 @@ def _modules_of(node: ast.AST) -> Iterator[str]:
 
 
 def _mark_of(annotation: ast.expr) -> str:
-    """``ClassVar`` and the like if an annotation is one, else nothing."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):  # written as text
+    """Return ``ClassVar``, ``InitVar`` or ``KW_ONLY`` if an annotation is one of these, otherwise an empty string."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):  # a quoted annotation
         return next((mark for mark in _NO_FIELD if mark in annotation.value.partition("[")[0]), "")
     outer = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     name = outer.attr if isinstance(outer, ast.Attribute) else outer.id if isinstance(outer, ast.Name) else ""

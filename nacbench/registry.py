@@ -1,4 +1,4 @@
-"""Tasks, models and protocols by name: built in, from installed packages, or from a single file."""
+"""Plug-in registry: find tasks, models and protocols by name; built in, from entry points, or from a file."""
 
 import hashlib
 import importlib
@@ -25,12 +25,12 @@ P = TypeVar("P", bound=Plugin)
 
 @dataclass(frozen=True)
 class Entry(Generic[P]):
-    """A name, where it comes from, and how to load it.
+    """A registered plug-in that may not be imported yet.
 
     Attributes:
-        name: what users type.
+        name: name that users type.
         origin: ``built in``, a package and its version, or a file's path.
-        load: imports and gives the plug-in's class; raises whatever the plug-in's own code raises.
+        load: imports the plug-in and returns its class; raises whatever the plug-in's code raises.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Entry(Generic[P]):
 
 
 class Registry(Generic[P]):
-    """One kind of plug-in. Names are found without importing any plug-in's code.
+    """Plug-ins of one kind. Names are listed without importing any plug-in, so a broken one affects only its own name.
 
     Args:
         kind: ``task``, ``model`` or ``protocol``.
-        base: the class that plug-ins of this kind derive from.
-        group: the entry-point group through which installed packages bring theirs.
-        package: where the built-in ones lie, one file each; None: all come through entry points.
+        base: base class of plug-ins of this kind.
+        group: entry-point group of plug-ins in installed packages.
+        package: package of the built-in plug-ins, one file each; None if all come through entry points.
     """
 
     def __init__(self, kind: str, base: type[P], group: str, package: str | None = None) -> None:
@@ -56,7 +56,11 @@ class Registry(Generic[P]):
         self._files: dict[str, Entry[P]] = {}
 
     def entries(self) -> Mapping[str, Entry[P]]:
-        """All plug-ins by name, sorted; two of one name are an error that names both."""
+        """Return all plug-ins by name, sorted.
+
+        Raises:
+            UserError: if two plug-ins have the same name; the message says where both come from.
+        """
         found: dict[str, Entry[P]] = {}
         for entry in [*self._built_in(), *self._installed(), *self._files.values()]:
             if entry.name in found:
@@ -68,10 +72,10 @@ class Registry(Generic[P]):
         return dict(sorted(found.items()))
 
     def get(self, name: str) -> type[P]:
-        """The class of this name.
+        """Import and return the class of this name.
 
         Raises:
-            UserError: if there is no such name, or its code cannot be loaded.
+            UserError: if the name is unknown, importing fails, or it is not a class of this kind.
         """
         entry = self.find(name)
         if entry is None:
@@ -80,7 +84,7 @@ class Registry(Generic[P]):
             cls = entry.load()
         except UserError:
             raise
-        except Exception as error:
+        except Exception as error:  # a plug-in's code can raise anything; one line, as it is not an error of nacbench
             raise UserError(
                 f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {type(error).__name__}: {error}"
             ) from error
@@ -89,15 +93,19 @@ class Registry(Generic[P]):
         return cls
 
     def find(self, name: str) -> Entry[P] | None:
-        """Return where a plug-in of this name comes from, or None if there is none; its code is not imported."""
+        """Return the entry of this name, or None if it is unknown. The plug-in is not imported."""
         return self.entries().get(name)
 
     def names(self, typed: str = "") -> list[str]:
-        """Return the names that what was typed may mean: all that are listed."""
+        """Return candidates for error messages and shell completion of a typed name: all listed names."""
         return list(self.entries())
 
     def load_all(self) -> tuple[dict[str, type[P]], dict[str, str]]:
-        """Every class that loads, by name, and for the others by name what is wrong with them."""
+        """Import all plug-ins.
+
+        Returns:
+            The classes by name; and for plug-ins that cannot be loaded, the error messages by name.
+        """
         loaded, broken = {}, {}
         for name in self.entries():
             try:
@@ -107,7 +115,14 @@ class Registry(Generic[P]):
         return loaded, broken
 
     def add_file(self, path: Path, module: ModuleType) -> bool:
-        """Register the class of this kind that a plug-in's file defines, under the file's name; false if none is."""
+        """Register the class of this kind that a plug-in file defines, under the file's name.
+
+        Returns:
+            Whether the file defines one.
+
+        Raises:
+            UserError: if another file has registered the same name.
+        """
         if not _defined(module, self._base):
             return False
         name = _plugin_name(path.stem)
@@ -120,7 +135,7 @@ class Registry(Generic[P]):
         return True
 
     def forget_files(self) -> None:
-        """Drop what `add_file` registered."""
+        """Remove the plug-ins that `add_file` registered."""
         self._files.clear()
 
     def _built_in(self) -> list[Entry[P]]:
@@ -137,16 +152,16 @@ class Registry(Generic[P]):
         entries = []
         for point in _entry_points(self._group):
             origin = _origin(point)
-            is_own = point.value.startswith(f"{own}.")
+            is_own = point.value.startswith(f"{own}.")  # NAC and the protocols use nacbench's own entry points
             entries.append(Entry(point.name, "built in" if is_own else origin, point.load))
         return entries
 
 
 class TaskRegistry(Registry[AnyTask]):
-    """Tasks; beside those that are listed there is ``X-ending`` for every task ``X`` and every protocol ``ending``.
+    """Registry of tasks. Besides listed tasks it has ``X-ending`` for every task ``X`` and every protocol ``ending``.
 
     Args:
-        protocols: what makes the tasks that are not listed.
+        protocols: protocols that derive the tasks that are not listed.
     """
 
     def __init__(self, protocols: Registry[Protocol]) -> None:
@@ -159,7 +174,10 @@ class TaskRegistry(Registry[AnyTask]):
         return entries.get(name) or next(self._made_by_protocols(name, entries), None)
 
     def names(self, typed: str = "") -> list[str]:
-        """Return the listed names, and with each protocol's ending those that the typed name starts or ends like."""
+        """Return the listed names, and names ``X-ending`` where ``typed`` starts with ``X-`` or ends with ``-ending``.
+
+        All combinations would be too many to list.
+        """
         made = [
             f"{name}-{ending}"
             for ending in self._protocols.entries()
@@ -172,7 +190,7 @@ class TaskRegistry(Registry[AnyTask]):
         """Return the class of a task that trains a network.
 
         Raises:
-            UserError: as `get`, or if the task scores the network of another one.
+            UserError: as `Registry.get`, or if the task evaluates the network of another task.
         """
         cls = self.get(name)
         if issubclass(cls, EvaluationTask):
@@ -188,7 +206,7 @@ class TaskRegistry(Registry[AnyTask]):
                 yield Entry(name, origin, partial(self._make, ending, base))
 
     def _make(self, ending: str, base: str) -> type[AnyTask]:
-        """Have a protocol make the class, once: a class is told from others by which object it is."""
+        """Return the class that a protocol derives from a task; cached, since classes are compared by identity."""
         protocol, task = self._protocols.get(ending), self.get(base)
         if (protocol, task) not in self._made:
             self._made[protocol, task] = protocol().task_for(base, task)
@@ -201,10 +219,10 @@ TASKS = TaskRegistry(PROTOCOLS)
 
 
 def get_task(name: str) -> type[Task]:
-    """Return the class of the task of this name, one that trains a network, for a plug-in that builds on it.
+    """Return the class of the task of this name that trains a network, for a plug-in that builds on it.
 
     Raises:
-        UserError: if there is no such task, it trains no network, or its code cannot be loaded.
+        UserError: if the task is unknown, trains no network, or cannot be loaded.
     """
     return TASKS.training(name)
 
@@ -213,7 +231,7 @@ def get_model(name: str) -> type[Model]:
     """Return the class of the model of this name, for a plug-in that builds on it.
 
     Raises:
-        UserError: if there is no such model, or its code cannot be loaded.
+        UserError: if the model is unknown or cannot be loaded.
     """
     return MODELS.get(name)
 
@@ -221,23 +239,24 @@ def get_model(name: str) -> type[Model]:
 def load_plugin_file(path: Path) -> None:
     """Import one Python file and register the task, model and protocol that it defines, under the file's name.
 
-    Modules beside the file can be imported by their own names, now and later; what is installed goes before them. They
-    count for the ids of runs. Data files beside it do not, as nobody knows which are read.
+    The file can import modules that lie beside it; installed modules of the same name take precedence. These modules
+    count for the ids of runs. Data files beside it do not, since it is unknown which of them are read.
 
     Raises:
-        UserError: if the file is missing, fails to import, defines none of them, or would get a module of the same
-            name from another folder than its own.
+        UserError: if the file is missing, fails to import, defines no plug-in, or imports a module of which another
+            plug-in's folder has one of the same name.
     """
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
-    _open_folder(path.resolve())
+    # With a digest of the path, since two files of one name in different folders must be two modules
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")
+    _make_importable(path.resolve())
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up
+    sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -246,31 +265,44 @@ def load_plugin_file(path: Path) -> None:
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]
     if not any(added):
         raise UserError(
-            f"plug-in file {path} defines no task, model or protocol: no subclass with a title of nacbench.Task, "
-            "nacbench.EvaluationTask, nacbench.Model or nacbench.Protocol"
+            f"plug-in file {path} defines no task, model or protocol; define a subclass of nacbench.Task, "
+            "nacbench.EvaluationTask, nacbench.Model or nacbench.Protocol that has a title"
         )
 
 
-_FOLDERS: list[Path] = []  # that plug-in files were loaded from
+_FOLDERS: list[Path] = []  # folders of the plug-in files that were loaded
 
 
 def plugin_folders() -> tuple[Path, ...]:
-    """Folders whose modules plug-in files may import: where they lie, and the working folder if Python looks there."""
-    return (*_FOLDERS, *(Path.cwd() for entry in sys.path[:1] if entry in ("", str(Path.cwd()))))
+    """Return the folders whose modules plug-in files may import.
+
+    These are the folders of the files, and the working folder if it is in ``sys.path``.
+    """
+    try:
+        working = Path.cwd()
+    except OSError:  # it was deleted
+        return tuple(_FOLDERS)
+    return (*_FOLDERS, working) if {"", str(working)} & set(sys.path) else tuple(_FOLDERS)
 
 
-def _open_folder(file: Path) -> None:
-    """Let a plug-in's file import what lies beside it, after all that is installed."""
+def _make_importable(file: Path) -> None:
+    """Add a plug-in file's folder to the end of ``sys.path``."""
     folder = file.parent
     if str(folder) not in sys.path:
-        sys.path.append(str(folder))  # not at the front: a file called yaml.py must not take nacbench's place for it
+        sys.path.append(str(folder))  # not at the front, where a yaml.py in it would be imported instead of PyYAML
     if folder not in _FOLDERS:
-        _refuse_another_s_modules(file)
+        _refuse_ambiguous_modules(file)
         _FOLDERS.append(folder)
 
 
-def _refuse_another_s_modules(file: Path) -> None:
-    """Python keeps one module of a name, so that a second plug-in would silently get the first one's."""
+def _refuse_ambiguous_modules(file: Path) -> None:
+    """Refuse a plug-in file that imports a module of which another plug-in's folder has one of the same name.
+
+    Python loads only one module of a name, so the second plug-in would silently get the module of the first.
+
+    Raises:
+        UserError: if there is such a module.
+    """
     folder = file.parent
     others = {place for place in plugin_folders() if place != folder}
     for importer in [file, *imported_by([file], OwnCode((folder,)))]:
@@ -279,8 +311,8 @@ def _refuse_another_s_modules(file: Path) -> None:
             place = place_of(name)
             if beside and place in others:
                 raise UserError(
-                    f"plug-in file {file} imports {name!r}, which lies beside it and in {place}, too, and only one of "
-                    "them can be loaded; rename one"
+                    f"plug-in file {file} imports {name!r}, which lies beside it and also in {place}; Python can load "
+                    "only one of them; rename one"
                 )
 
 
@@ -312,9 +344,9 @@ def _where(entry: Entry[P]) -> str:
 
 
 def _defined(module: ModuleType, base: type[P]) -> list[type[P]]:
-    """Return the plug-ins of this kind that a module itself defines: classes with a title, not those it imported.
+    """Return the plug-in classes of this kind that a module defines itself, without imported ones.
 
-    Without a title, a class is a base for others, as a protocol has one for its tasks.
+    A class without a title is a base class, such as that of a protocol's tasks, and does not count.
     """
     return [
         value

@@ -71,7 +71,7 @@ def test_a_public_name_is_defined_where_the_table_says_and_documented(name: str)
         assert value.__module__ == nacbench._PUBLIC[name]
         assert (value.__doc__ or "").strip()
     else:  # a type with a range; pydantic says it in the error
-        assert name in ("Count", "Positive", "Fraction")
+        assert name in ("Count", "Positive", "Fraction", "SCALES")
 
 
 def test_importing_nacbench_does_not_import_torch() -> None:

@@ -60,7 +60,7 @@ class Pass:
 
 @pytest.mark.parametrize("name", CAPTURED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_graphs_give_the_gradients_of_the_steps_and_follow_weights_and_seeds(name: str, dtype: torch.dtype) -> None:
+def test_graph_gradients_equal_eager_ones_and_follow_weights_and_seeds(name: str, dtype: torch.dtype) -> None:
     first = core_of(name)
     second = copy.deepcopy(first)
     said: list[str] = []
@@ -82,7 +82,7 @@ def test_graphs_give_the_gradients_of_the_steps_and_follow_weights_and_seeds(nam
     assert float((weights[0] - weights[1]).norm() / weights[1].norm()) < (1e-3 if dtype == torch.float32 else 0.02)
 
 
-def test_draws_of_a_graph_follow_the_seed() -> None:
+def test_random_numbers_of_a_graph_follow_the_seed() -> None:
     core = core_of("nac")
     graphed = GraphedPass(Pass(core, torch.float32), list(core.parameters()), pytest.fail)
     for step in range(WARM_UP + 1):
@@ -92,7 +92,7 @@ def test_draws_of_a_graph_follow_the_seed() -> None:
     assert abs(once - other) > 1e-5
 
 
-def test_what_waits_for_the_gpu_goes_on_without_a_graph() -> None:
+def test_pass_that_synchronises_runs_eagerly() -> None:
     class Waits(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -114,7 +114,7 @@ def test_what_waits_for_the_gpu_goes_on_without_a_graph() -> None:
     assert torch.cuda.get_sync_debug_mode() == 0
 
 
-def test_a_run_on_the_gpu_gives_the_same_with_and_without_graphs(tmp_path: Path) -> None:
+def test_run_on_a_gpu_is_the_same_with_and_without_graphs(tmp_path: Path) -> None:
     losses, captured = [], []
     for place, extra in (("with", []), ("without", ["--no-cuda-graphs"])):
         command = ["run", "--task", "digits", "--model", "nac", "--scale", "smoke", "--device", "cuda", "--quiet"]
@@ -132,7 +132,7 @@ def test_a_run_on_the_gpu_gives_the_same_with_and_without_graphs(tmp_path: Path)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_attention_with_a_bias_that_learns_agrees_with_float64(dtype: torch.dtype) -> None:
+def test_attention_with_a_learned_bias_agrees_with_float64(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     exact = [torch.randn(2, 3, 40, 16, dtype=torch.float64) for _ in range(3)]
     bias = F.logsigmoid(torch.randn(2, 1, 40, 40, dtype=torch.float64))
@@ -145,14 +145,14 @@ def test_attention_with_a_bias_that_learns_agrees_with_float64(dtype: torch.dtyp
         assert float((ours.double().cpu() - true).norm() / true.norm()) < (1e-5 if dtype == torch.float32 else 2e-2)
 
 
-def test_batches_of_a_loader_lie_in_pinned_memory() -> None:
+def test_loader_batches_are_in_pinned_memory() -> None:
     data: Any = [Batch({"tokens": torch.ones(2, 3)}, torch.zeros(2)) for _ in range(3)]
     for made in DataLoader(data, batch_size=None, pin_memory=True):
         assert made.inputs["tokens"].is_pinned()
         assert made.target.is_pinned()
 
 
-def test_the_energy_meter_moves() -> None:
+def test_energy_meter_increases() -> None:
     meter = energy_meter("cuda")
     assert meter is not None
     before = meter()

@@ -48,6 +48,7 @@ WITHOUT_TORCH = (
     "errors",
     "seeds",
     "text",
+    "shadowing",
     "files",
     "statistics",
     "code_meaning",
@@ -56,6 +57,7 @@ WITHOUT_TORCH = (
     "recording",
     "reporting",
     "sweep",
+    "api",
 )
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 

@@ -96,6 +96,16 @@ def test_a_single_file_adds_a_baseline(tmp_path: Path) -> None:
     assert "digits · my-baseline" in done.stdout
 
 
+def test_a_single_file_can_import_modules_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "my_baseline.py").write_text(f"import my_helper\n{BASELINE}")
+    (tmp_path / "there" / "my_helper.py").write_text("")
+    (tmp_path / "there" / "yaml.py").write_text("raise SystemExit('the file was imported for the library')\n")
+    done = nacbench(sys.executable, "models", "--plugin", "there/my_baseline.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "my-baseline" in done.stdout
+
+
 def test_check_finds_errors_of_a_single_file(tmp_path: Path) -> None:
     (tmp_path / "my_baseline.py").write_text(BASELINE)
     done = nacbench(sys.executable, "check", "my-baseline", "--plugin", "my_baseline.py", cwd=tmp_path)

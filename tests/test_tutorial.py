@@ -1,6 +1,6 @@
-"""The tutorial's commands and its Python, as they stand, one after another, in a new folder.
+"""The commands and the Python of the tutorial, unchanged, one after another, in a new folder.
 
-They take a minute or two; no test may take more than the five that the tutorial promises (`timeout` in pyproject.toml).
+They take a minute or two; the tutorial promises five, which is the timeout of each test in pyproject.toml.
 """
 
 import re

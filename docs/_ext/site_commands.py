@@ -1,4 +1,4 @@
-"""What the pages say of the command line, from the application itself."""
+"""Reference of the command line, made from the application itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from site_markdown import code, escaped, table
 
 
 def commands() -> str:
-    """Every command with its arguments and options, as ``--help`` has them."""
+    """Every command with its arguments and options, as in ``--help``."""
     return "\n".join(_command_section(path, command) for path, command in walk())
 
 

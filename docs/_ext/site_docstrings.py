@@ -1,11 +1,11 @@
-"""What Sphinx has to be told of this project's docstrings and signatures.
+"""How Sphinx reads the docstrings and signatures of this project.
 
 - Fields of pydantic's models are described in ``Field``: they become a section ``Attributes:``, as other classes have.
 - In that section, ``a, b: text`` is two entries.
 - An entry that begins with a letter and a full stop is no list.
 - A property's first line is a sentence, not ``type: description``.
 - Signatures of plug-ins and pydantic's models would list every limit of every option; tables and attributes do.
-- A protocol is not made: it has no signature.
+- A `typing.Protocol` is never instantiated: it has no signature.
 - Bases that are private or say nothing are left out.
 """
 
@@ -33,15 +33,15 @@ FROM_PYDANTIC = {"model_config", "model_post_init"}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect all of it."""
-    app.connect("autodoc-process-docstring", _mend_docstring, priority=BEFORE_NAPOLEON)
+    """Connect the handlers."""
+    app.connect("autodoc-process-docstring", _adapted_docstring, priority=BEFORE_NAPOLEON)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("autodoc-process-bases", _public_bases)
     app.connect("autodoc-skip-member", _skipped)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _mend_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+def _adapted_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     if what in ("property", "attribute", "data"):
         lines[:0] = ["..", ""]  # a comment, so that napoleon looks for no type before the first colon
         return

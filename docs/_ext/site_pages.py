@@ -15,7 +15,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)]+)\)")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect both."""
+    """Connect the handler."""
     app.connect("source-read", _prepare)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -25,7 +25,7 @@ def _prepare(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def without_outside_links(text: str, docs: Path, name: str) -> str:
-    """A page whose links that leave docs/ are their text alone: on a site there is nothing to be found there.
+    """A page whose links that leave docs/ are replaced by their text, as the site has no such files.
 
     Args:
         text: of the page.

@@ -1,1 +1,1 @@
-"""What the author of a plug-in reads: what a task and a model must offer, and what passes between them."""
+"""Interfaces of plug-ins: tasks, models and protocols, training recipes, and the tensors that pass between them."""

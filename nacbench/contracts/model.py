@@ -1,4 +1,4 @@
-"""The contract of a model: what it can take, and how to build its network for a task."""
+"""Interface of a model plug-in: options, supported inputs, and how to build its network for a task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Floating-point operations of matrix products, a multiply-add counted as two.
+    """Floating-point operations (FLOPs) of the matrix products in a forward pass; a multiply-add counts as two.
 
     Attributes:
-        example: for each example of a batch.
-        once: for each pass, however many examples it has.
-        raw: those of ``example`` that take what nothing learned has made, and so pass no gradient on.
+        example: per example of a batch.
+        once: per pass, independent of the batch size.
+        raw: the part of ``example`` whose input does not depend on parameters, so that backward needs no gradient
+            with respect to it.
     """
 
     example: int
@@ -27,37 +28,41 @@ class Operations:
     raw: int = 0
 
     def forward(self, batch: int) -> int:
-        """Of a forward pass of so many examples."""
+        """Return the operations of a forward pass over ``batch`` examples."""
         return batch * self.example + self.once
 
     def backward(self, batch: int) -> int:
-        """Of the backward pass: each product has a gradient for either factor."""
+        """Return the operations of a backward pass over ``batch`` examples.
+
+        A product A·B needs two products of the same size, one for the gradient of each factor.
+        """
         return 2 * self.forward(batch) - batch * self.raw
 
 
 def product(rows: int, inner: int, columns: int) -> int:
-    """Operations of one matrix product."""
+    """Return the operations of one matrix product, rows×inner times inner×columns."""
     return 2 * rows * inner * columns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Plugin):
-    """A model: its options as fields, its named sizes as ``presets``, and a way to its network.
+    """Base class of models: options as fields, named sizes as ``presets``, and `build` for the network.
 
-    All models get the same tokens from the task's tokenizer, so that cores are compared, not stems. One that must see
-    the raw image says so with ``reads``.
+    All models get the same tokens from the task's tokenizer, so that the comparison is between cores and not between
+    stems. A model that needs the raw image sets ``reads``.
 
-    A module inside the network may name parameters of its own in a class attribute ``no_weight_decay``; weight decay
-    then leaves them alone (it spares vectors and biases anyway).
+    A module inside the network may list names of its own parameters in a class attribute ``no_weight_decay`` to
+    exclude them from weight decay. Vectors and biases are always excluded.
 
     Attributes:
-        title: its name in tables.
-        citation: whom to cite for it.
-        reads: ``tokens`` (B×V×T), or ``image`` (B×channels×height×width, normalised) in their place.
-        conditional: whether it takes a task's condition (a sentence) apart from the tokens. A model that does not gets
-            the condition's tokens among the others, and never sees a spec with ``condition_tokens``.
-        presets: the sizes by name; ``tiny``, ``mini`` and ``paper`` serve the scales ``smoke``, ``mini`` and ``paper``.
-        resized_by: the options that ``nacbench profile --match`` may change, of depth and of width.
+        title: name in tables.
+        citation: publication to cite for the model.
+        reads: input of the network: ``tokens`` (B×V×T) or ``image`` (B×channels×height×width, normalised).
+        conditional: whether the model takes a task's condition (a sentence) separately from the tokens. For any other
+            model the condition's tokens are appended to the tokens, and its spec has no ``condition_tokens``.
+        presets: sizes by name; ``tiny``, ``mini`` and ``paper`` are used at the scales ``smoke``, ``mini`` and
+            ``paper``.
+        resized_by: names of the depth option and the width option that ``nacbench profile --match`` may change.
     """
 
     title: ClassVar[str]
@@ -67,56 +72,56 @@ class Model(Plugin):
     resized_by: ClassVar[tuple[str, str] | None] = None
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        """Why this model cannot do this task, in a few words that a table can show, or None if it can."""
+        """Return why this model does not support this task, in a few words that fit in a table, or None."""
         return None
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations | None:
-        """The operations of a forward pass of the network that `build` gives, as a formula, or None without one.
+        """Return the operations of a forward pass by a formula, or None if the model has no formula.
 
         Args:
-            spec: of the task, as for `build`.
-            tokens: V that an example has.
-            words: W of its condition.
+            spec: the task's spec, as for `build`.
+            tokens: V, number of tokens of an example.
+            words: W, number of tokens of its condition.
         """
         return None
 
     def build(self, spec: TaskSpec) -> nn.Module:
-        """A new network, with fresh weights drawn from torch's global generator.
+        """Return a new network with initial weights drawn from torch's global generator.
 
-        Its ``forward(tokens, mask=None)`` takes tokens B×V×T (or the image) and a mask B×V that is true where a token
-        is there; it gives logits B×classes. What is masked out changes no logit. Where the model is ``conditional``
-        and the spec has ``condition_tokens``, two more follow: ``condition`` B×W×T and ``condition_mask`` B×W.
+        Its ``forward(tokens, mask=None)`` takes tokens B×V×T (or the image) and a boolean mask B×V, true for tokens and
+        false for padding, and returns logits B×classes. Padding must not change any logit. If the model is
+        ``conditional`` and the spec has ``condition_tokens``, two arguments follow: ``condition`` B×W×T and
+        ``condition_mask`` B×W.
 
-        A network may have a method ``auxiliary_loss()`` whose value, if not None, is added to the task's in training.
+        Optional members of the network:
 
-        A network may say ``capturable = True`` if ``forward`` does the same operations in every training step, without
-        choosing by what Python draws or counts, and changes no state (as batch norm does). On one GPU its passes are
-        then launched as CUDA graphs (see `nacbench.nn.cuda_graphs`), which gives the same numbers sooner.
-        ``auxiliary_loss()`` is free to choose.
-
-        A network whose parts can be dropped after training is `Prunable`.
-
-        A network may say, in a mapping ``adaptable`` from names to prefixes of its parameters, what else than all of
-        it or its last layer can be adapted to a few examples (NAC: ``circuit``).
+        - ``auxiliary_loss()``: returns a scalar to add to the task's training loss, or None.
+        - ``capturable = True``: ``forward`` does the same operations in every training step, does not branch on Python
+          random numbers or counters, and changes no state (as batch norm does). On one GPU, forward and backward then
+          run as CUDA graphs (see `nacbench.nn.cuda_graphs`): same numbers, less launch overhead.
+          ``auxiliary_loss()`` is not captured and may branch.
+        - ``adaptable``: a mapping from a group's name to prefixes of parameter names. Besides all weights and the last
+          layer, low-shot adaptation can fine-tune such a group (NAC: ``circuit``).
+        - the methods of `Prunable`, if modules can be removed after training.
         """
         raise TypeError(f"{type(self).__name__} must define build(spec)")
 
 
 @runtime_checkable
 class Prunable(Protocol):
-    """A network that still works with fewer of its modules (NAC: processor modules)."""
+    """A network that still works after some of its modules are removed (NAC: processor modules)."""
 
     @property
     def module_count(self) -> int:
-        """How many there are."""
+        """Number of modules U."""
 
     def degrees(self, condition: Tensor | None = None, condition_mask: Tensor | None = None) -> Tensor:
-        """How well connected each module is: one number each, the larger the better; a mean over the conditions."""
+        """Return the connectivity of each module, U numbers, larger is better; a mean over the conditions if given."""
 
     def kept(self, modules: Tensor) -> nn.Module:
-        """A smaller network of these modules alone (their numbers, int64): fewer parameters, less to compute."""
+        """Return a smaller network with only these modules (indices, int64): fewer parameters and operations."""
 
 
 def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:
-    """What this model is told of a task: where it takes no condition, that its tokens are among the others."""
+    """Return the spec to pass to this model: without a condition of its own if the model cannot take one."""
     return spec if model.conditional or model.reads == "image" else spec.joined()

@@ -1,4 +1,4 @@
-"""What tasks, models and protocols have in common: a frozen dataclass whose fields are its whole configuration."""
+"""Base class of plug-ins: a frozen dataclass whose fields are its complete configuration, checked by pydantic."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from nacbench.errors import UserError, shown, unknown
 
-# kinds of options
+# Types of options. Strict: pydantic would otherwise accept "3" and 3.0 for an integer.
 Count = Annotated[int, Field(gt=0, strict=True)]
-Limit = Annotated[int, Field(ge=0, strict=True)]  # 0: none
+Limit = Annotated[int, Field(ge=0, strict=True)]  # 0: no limit
 
 T = TypeVar("T")
 
@@ -19,15 +19,16 @@ _CHECKERS: dict[type, TypeAdapter[Any]] = {}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """The base of tasks, models and protocols.
+    """Base class of tasks, models and protocols.
 
-    A subclass is a frozen, keyword-only dataclass. Its fields are all that can be set about it
-    (``--set task.FIELD=…``, ``--set model.FIELD=…``), and each needs a default. Its class variables are data about it.
-    Importing its module does nothing, and imports neither torch nor pandas: those are imported where they are used.
+    A subclass is a frozen, keyword-only dataclass. Its fields are its options (``--set task.FIELD=…``,
+    ``--set model.FIELD=…``), and each needs a default. Class variables describe it. Importing its module has no side
+    effects and does not import torch or pandas, so that listing plug-ins is fast: import those where they are used.
 
     Attributes:
         presets: named sets of field values: for a task by scale (``smoke``, ``mini``, ``paper``), for a model by size.
-        made_from: the plug-in that this one is made from by code of ours, whose code it computes with; mostly None.
+        made_from: the plug-in class that a protocol derived this class from; its code counts for the run's id. None
+            for plug-ins that are written as a class.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -36,15 +37,15 @@ class Plugin:
 
     @classmethod
     def configured(cls, prefix: str, preset: str, options: Mapping[str, Any]) -> Self:
-        """An instance with a preset's values and, over them, these options; all checked.
+        """Return an instance with a preset's values, overridden by options, all validated.
 
         Args:
             prefix: ``task`` or ``model``, to name a field in an error as the user would set it.
-            preset: a key of ``presets``, or any name where the plug-in has none.
-            options: field values, which win over the preset's.
+            preset: a key of ``presets``; a name without a preset stands for no values.
+            options: field values, which take precedence over the preset's.
 
         Raises:
-            UserError: on a field that does not exist, or a value of the wrong type or outside its range.
+            UserError: if a field does not exist, or a value has the wrong type or is out of range.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         for key in options:
@@ -57,26 +58,26 @@ class Plugin:
             raise UserError(first_problem(error, prefix)) from None
 
     def options(self) -> dict[str, Any]:
-        """All fields with their values: with the class's name, the whole configuration."""
+        """Return all fields with their values. With the plug-in's name, this is its complete configuration."""
         return dataclasses.asdict(self)
 
 
 def _checker(cls: type[T]) -> TypeAdapter[T]:
-    """Made once for each class, as it takes milliseconds."""
+    """Return the class's pydantic validator. It is cached, because building one takes milliseconds."""
     if cls not in _CHECKERS:
         _CHECKERS[cls] = TypeAdapter(cls)
     return _CHECKERS[cls]
 
 
 def first_problem(error: ValidationError, prefix: str) -> str:
-    """One line for the first thing that pydantic found wrong: the key, the value, and what would be right."""
+    """Return pydantic's first error as one line: the key, the value, and what is allowed."""
     problem = error.errors(include_url=False)[0]
     key = ".".join([prefix, *(str(part) for part in problem["loc"])]).strip(".")
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message if message.startswith(prefix) else f"{prefix}: {message}"
     message = f"{message[0].lower()}{message[1:]}"
-    if problem["type"] == "missing":  # its input is not a value, but all that the key is missing in
+    if problem["type"] == "missing":  # here "input" is the whole section that lacks the key, not a value
         return f"{key}: {message}"
     if problem["type"] == "too_short":
         message = f"has {problem['ctx']['actual_length'] or 'no'} values; give at least {problem['ctx']['min_length']}"

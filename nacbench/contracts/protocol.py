@@ -1,4 +1,4 @@
-"""The contract of a protocol: how it makes a task ``X-ending`` out of a task ``X``."""
+"""Interface of a protocol plug-in: derives an evaluation task ``X-ending`` from a task ``X``."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,22 +9,22 @@ from nacbench.contracts.task import AnyTask
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol(Plugin):
-    """A way to score networks that works for many tasks: named ``ending``, it brings ``X-ending`` for a task ``X``.
+    """Base class of protocols. A protocol registered as ``ending`` adds a task ``X-ending`` for every task ``X``.
 
     Attributes:
-        title: a word or two for the titles of its tasks: ``<title of X>, <title>``.
+        title: one or two words for the titles of its tasks: ``<title of X>, <title>``.
     """
 
     title: ClassVar[str]
 
     def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
-        """Return the class of the task ``name-ending``; mostly that of `nacbench.contracts.task.SameDataTask.of`.
+        """Return the class of the task ``name-ending``, usually by `nacbench.contracts.task.SameDataTask.of`.
 
         Args:
-            name: of a task.
-            task: its class.
+            name: name of the task ``X``.
+            task: class of the task ``X``.
 
         Raises:
-            UserError: in one line that names the task, why there is none for it.
+            UserError: if the protocol does not apply to this task; one line that names the task and the reason.
         """
         raise TypeError(f"{type(self).__name__} must define task_for(name, task)")

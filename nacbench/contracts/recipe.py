@@ -1,4 +1,4 @@
-"""How a network comes about: every setting of the optimisation, alike for all models, prescribed by the task."""
+"""Training hyper-parameters. A task prescribes one recipe per scale, which is the same for all models."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,30 +10,33 @@ Selection = Literal["last", "best-validation"]
 
 
 class Settings(BaseModel):
-    """What every task prescribes. Fields are part of a run's identity: ``--set training.FIELD=VALUE``."""
+    """Settings that every task prescribes, set by ``--set training.FIELD=VALUE``. They are part of a run's identity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    batch_size: Positive = Field(description="examples an optimiser step, over all processes and micro-batches")
+    batch_size: Positive = Field(description="examples per optimiser step, over all processes and micro-batches")
 
 
 class Recipe(Settings):
-    """Optimiser, schedule and regularisation. A modality adds its own augmentation in a subclass."""
+    """Optimiser (AdamW), learning-rate schedule and regularisation. A modality adds augmentation in a subclass.
+
+    The learning rate rises linearly from ``lr_start`` to ``lr`` and then falls to ``lr_end`` by a half cosine.
+    """
 
     epochs: Positive = Field(description="passes over the training split")
-    accumulate: Positive = Field(1, description="micro-batches that an optimiser step is split into")
+    accumulate: Positive = Field(1, description="micro-batches per optimiser step (gradient accumulation)")
     lr: float = Field(gt=0, description="peak learning rate of AdamW")
     lr_start: float = Field(1e-6, ge=0, description="learning rate at the first step of the warm-up")
-    lr_end: float = Field(1e-5, ge=0, description="learning rate that the cosine ends with")
-    warmup_epochs: float = Field(0, ge=0, description="epochs of linear warm-up, part of the epochs")
-    weight_decay: float = Field(0.05, ge=0, description="AdamW's; none on vectors, biases, signatures, position grids")
-    beta1: Fraction = Field(0.9, description="AdamW's first-moment decay")
-    beta2: Fraction = Field(0.999, description="AdamW's second-moment decay")
-    clip_norm: float = Field(1.0, ge=0, description="largest norm of the whole gradient; 0 does not clip")
+    lr_end: float = Field(1e-5, ge=0, description="learning rate at the end of the cosine schedule")
+    warmup_epochs: float = Field(0, ge=0, description="epochs of linear warm-up, included in epochs")
+    weight_decay: float = Field(0.05, ge=0, description="of AdamW; none on vectors, biases, signatures, position grids")
+    beta1: Fraction = Field(0.9, description="first-moment decay of AdamW")
+    beta2: Fraction = Field(0.999, description="second-moment decay of AdamW")
+    clip_norm: float = Field(1.0, ge=0, description="clip the global gradient norm to this; 0: no clipping")
     label_smoothing: Fraction = Field(0.0, description="probability mass spread over all classes")
-    ema: Fraction = Field(0.0, description="decay of the averaged weights, which are then what is evaluated; 0: none")
+    ema: Fraction = Field(0.0, description="decay of the moving average of weights, which is then evaluated; 0: off")
     selection: Selection = Field(
-        "last", description="which checkpoint counts: the last, or the best on the validation split"
+        "last", description="checkpoint to evaluate: the last, or the best on the validation split"
     )
     evaluate_every: Positive = Field(1, description="epochs between evaluations on the validation split")
 

@@ -1,4 +1,4 @@
-"""What a model may know of a task, and the tensors that pass between task, tokenizer and model."""
+"""Task specification for models, and the tensors that pass between task, tokenizer and model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """All that a model may know of a task.
+    """Everything that a model is told about a task.
 
     Attributes:
         modality: ``image``, ``points``, ``symbols``, ``text`` …
-        classes: how many logits are asked for.
-        max_tokens: V, the most tokens that an example has.
-        token_dim: T, their width.
+        classes: number of classes, and of logits.
+        max_tokens: V, largest number of tokens of an example.
+        token_dim: T, width of a token.
         image_shape: channels, height and width of the raw image, for models that read it; None for other modalities.
-        condition_tokens: W, the most tokens of the condition (a sentence) that comes with each example; 0: there is
-            none. They are as wide as the others.
+        condition_tokens: W, largest number of tokens of an example's condition (a sentence), each of width T; 0 if
+            the task has no condition.
     """
 
     modality: str
@@ -32,13 +32,19 @@ class TaskSpec:
     condition_tokens: int = 0
 
     def joined(self) -> TaskSpec:
-        """The same task for a model that takes the condition's tokens among the others."""
+        """Return the spec for a model without a condition input: the condition's tokens count as ordinary tokens."""
         return replace(self, max_tokens=self.max_tokens + self.condition_tokens, condition_tokens=0)
 
 
 class Tokens(NamedTuple):
-    """What a tokenizer gives: tokens B×V×T with their mask B×V (true: a token; None: all are), and where the task has
-    one, the condition, tokens B×W×T with their mask B×W."""
+    """Output of a tokenizer.
+
+    Attributes:
+        tokens: B×V×T.
+        mask: boolean B×V, true for tokens and false for padding; None if nothing is padding.
+        condition: B×W×T; None if the task has no condition.
+        condition_mask: boolean B×W, as ``mask``.
+    """
 
     tokens: Tensor
     mask: Tensor | None = None
@@ -48,7 +54,12 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples: the tokenizer's keyword arguments, and targets (class indices B or probabilities B×classes)."""
+    """A batch of examples.
+
+    Attributes:
+        inputs: keyword arguments of the tokenizer, each with B as its first dimension.
+        target: class indices B, or class probabilities B×classes.
+    """
 
     inputs: Mapping[str, Tensor]
     target: Tensor
@@ -57,14 +68,14 @@ class Batch:
         return len(self.target)
 
     def part(self, index: int, parts: int) -> Batch:
-        """The index-th of so many equal parts."""
+        """Return one of ``parts`` equal parts, counted from 0: a micro-batch."""
         return Batch({k: v.chunk(parts)[index] for k, v in self.inputs.items()}, self.target.chunk(parts)[index])
 
     def to(self, device: Any) -> Batch:
-        """The same examples on a device."""
+        """Return the batch on a device; copied asynchronously if it lies in pinned memory."""
         move = {"device": device, "non_blocking": True}
         return Batch({k: v.to(**move) for k, v in self.inputs.items()}, self.target.to(**move))
 
     def pin_memory(self) -> Batch:
-        """The same examples in memory that a GPU reads by itself; torch's loader asks for it by this name."""
+        """Return the batch in page-locked memory. torch's DataLoader calls this method by name."""
         return Batch({k: v.pin_memory() for k, v in self.inputs.items()}, self.target.pin_memory())

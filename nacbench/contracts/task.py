@@ -1,4 +1,4 @@
-"""The contracts of tasks: what they say of themselves, and what they give to the runner once their data is at hand."""
+"""Interfaces of task plug-ins: `Task` trains a network, `EvaluationTask` evaluates one that another run trained."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ Scale = Literal["smoke", "mini", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "mini", "paper")
 
 
-ACCURACY = "accuracy"  # the one metric that is a share of hits, and so has an interval for proportions
-Metrics = Mapping[str, Mapping[str, float]]  # by split, then by name
+ACCURACY = "accuracy"  # the one metric that is a proportion of hits, and so has a binomial confidence interval
+Metrics = Mapping[str, Mapping[str, float]]  # split → metric → value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The outcome on one split.
+    """Result of evaluating a network on one split.
 
     Attributes:
-        metrics: by name; each can be computed again from ``predictions``.
-        predictions: columns of equal length with one entry an example: ``index``, ``label``, ``prediction`` …
-        details: what else the record should keep of how this was scored, as plain data for JSON.
-        measured: what the scored network takes on this machine (seconds, bytes …), by name; another time gives others.
+        metrics: values by name; each can be computed again from ``predictions``.
+        predictions: columns of equal length with one entry per example: ``index``, ``label``, ``prediction`` …
+        details: further facts about the evaluation for the record, as JSON-compatible data.
+        measured: costs of the network on this machine (seconds, bytes …) by name. Unlike metrics they are not
+            reproducible.
     """
 
     metrics: Mapping[str, float]
@@ -44,90 +45,106 @@ class Evaluation:
 
 
 class ScoredTask(Protocol):
-    """Splits, and a way to score a network on each: what `EvaluationTask.build_on` gives."""
+    """Splits of data, and a way to evaluate a network on each; returned by `EvaluationTask.build_on`."""
 
     @property
     def spec(self) -> TaskSpec:
-        """What a model may know of the task with the data that was found."""
+        """Spec of the task for the data that was found, which may have fewer classes than the whole data set."""
 
     @property
     def split_sizes(self) -> Mapping[str, int]:
-        """Examples of each split: ``train``, ``validation`` (may be absent), ``test``, ``ood/fog-3`` …"""
+        """Number of examples by split: ``train``, ``validation`` (optional), ``test``, ``ood/fog-3`` …"""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a reader of the number must know."""
+        """Caveats that a reader of the score must know, as sentences for the record."""
 
     @property
     def partial(self) -> Sequence[str]:
-        """How the data that was found is less than the whole data set (classes that are missing …); mostly empty."""
+        """What is missing of the whole data set (classes, a split …), as sentences; empty if it is complete."""
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
-        """Score a network that is in evaluation mode, on the device where it is, without gradients."""
+        """Evaluate a network on a split, on the network's device.
+
+        The caller has called ``net.eval()`` and disabled gradients.
+        """
 
 
 @runtime_checkable
 class ScoresAnotherNetwork(Protocol):
-    """A `ScoredTask` whose main score is not that of the network that it is given."""
+    """A `ScoredTask` whose main score is that of a network derived from the given one (pruned, for example)."""
 
     def scored_network(self, net: Any) -> Any:
         """Return the network whose score and cost are recorded."""
 
 
 class LiveTask(ScoredTask, Protocol):
-    """A task that trains, with its data at hand: what `Task.build` gives."""
+    """A task that trains, with its data opened; returned by `Task.build`."""
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
-        """One epoch after another: item ``step`` is a pure function of (batch_size, seed, step), for any step ≥ 0.
+        """Return the training batches: item ``step`` is a pure function of (batch_size, seed, step), for any step ≥ 0.
 
-        Its length is the number of steps in an epoch.
+        Steps continue from one epoch to the next. The length is the number of steps per epoch. Purity is what lets a
+        resumed run see the same batches without a saved generator state.
         """
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
-        """The training loss, a scalar; ``net`` takes a batch's inputs as keywords and gives logits.
+        """Return the training loss, a scalar. ``net`` takes the batch's inputs as keywords and returns logits.
 
-        It does the same operations at every step, or the tokenizer says ``capturable = False``: see
-        `nacbench.contracts.model.Model.build`.
+        If its operations differ between steps, the tokenizer must set ``capturable = False``, so that no CUDA graph is
+        captured: see `nacbench.contracts.model.Model.build`.
         """
 
 
 class DataFiles(Protocol):
-    """Files that a task needs, and the ways to get and check them; see `nacbench.data.mirror.data_files`."""
+    """Files of data that a task needs, and how to download and check them; see `nacbench.data.mirror.data_files`."""
 
     def place(self, data_root: Path) -> Path:
-        """The folder of the mirror that they lie in."""
+        """Return the folder that holds the files, below the mirror of data sets."""
 
     def missing(self, data_root: Path) -> str | None:
-        """None where all are at hand, else one line: what is missing, and what would bring it."""
+        """Return None if all files exist, otherwise one line: what is missing, and how to get it."""
 
     def fetch(self, data_root: Path) -> None:
-        """Bring them through the network; raises UserError where that cannot be done."""
+        """Download the files.
+
+        Raises:
+            UserError: if they cannot be downloaded.
+        """
 
     def verify(self, data_root: Path) -> str:
-        """Check them against their checksums and say in one line what was checked; raises UserError if one is wrong."""
+        """Check the files against their checksums and return one line that says what was checked.
+
+        Raises:
+            UserError: if a checksum does not match.
+        """
 
     def bring(self, data_root: Path, path: Path) -> None:
-        """Take them from a file or folder that the user has got; raises UserError where it is not the right one."""
+        """Import the files from a file or folder that the user downloaded.
+
+        Raises:
+            UserError: if it does not hold the expected files.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnyTask(Plugin):
-    """What every task has: data about it on top of the class, options as fields, and where its data is.
+    """Base class of all tasks: metadata as class variables, options as fields, and access to the data.
 
-    A task is one of two kinds: a `Task` trains a network and scores it, an `EvaluationTask` scores a network that was
-    trained on another task.
+    There are two kinds of tasks: a `Task` trains a network and evaluates it, an `EvaluationTask` evaluates a network
+    that a run of another task trained.
 
     Attributes:
-        title: its name in tables.
+        title: name in tables.
         modality: as `TaskSpec.modality`.
-        classes: number of classes of the whole task.
-        metric: the metric that tables show; one of those that `ScoredTask.evaluate` gives, larger is better.
-        version: counts up whenever the same data would give other numbers.
-        licence: terms of the data.
-        citation: whom to cite for the data.
-        provenance: where the data comes from, for people.
-        recipes: the settings of each scale: a training recipe, or the settings of an evaluation.
-        protocol: how the number comes about, in one word; reports put tasks of one protocol together.
+        classes: number of classes of the complete data set.
+        metric: main metric, one of those that `ScoredTask.evaluate` returns; larger is better.
+        version: increase it whenever a change of the code gives other numbers on the same data.
+        licence: terms of use of the data.
+        citation: publication to cite for the data.
+        provenance: where the data comes from, for readers.
+        recipes: settings by scale: a training recipe, or the settings of an evaluation.
+        protocol: kind of evaluation, in one word; reports group tasks by it.
     """
 
     title: ClassVar[str]
@@ -142,41 +159,41 @@ class AnyTask(Plugin):
     protocol: ClassVar[str]
 
     def data_files(self) -> Sequence[DataFiles]:
-        """Return the files that it needs; none where it makes its data itself."""
+        """Return the files that the task needs; none if it generates its data."""
         return ()
 
     def missing(self, data_root: Path) -> str | None:
-        """Return None where all data is at hand, otherwise one line: what is missing, and what would bring it."""
+        """Return None if all data exists, otherwise one line: what is missing, and how to get it."""
         return next(filter(None, (files.missing(data_root) for files in self.data_files())), None)
 
     def prepare(self, data_root: Path) -> None:
-        """Bring the data to where it is looked for: the only method that may use the network.
+        """Download the data that is missing. This is the only method that may use the internet.
 
         Raises:
-            UserError: what cannot be fetched, and which command or file would help.
+            UserError: if something cannot be downloaded; the message names the command or file that helps.
         """
         for files in self.data_files():
             if files.missing(data_root):
                 files.fetch(data_root)
 
     def fingerprint(self, data_root: Path) -> str:
-        """Return a digest of the data itself, whatever files it came in; quick, and without torch."""
+        """Return a digest of the decoded data, independent of file formats. Must be fast and must not import torch."""
         raise TypeError(f"{type(self).__name__} must define fingerprint(data_root)")
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """Return the metrics of the task as a whole from those of every split; the main one is what tables show."""
+        """Return the metrics of the whole task, computed from those of all splits; recorded as split ``test``."""
         return metrics["test"]
 
     def measured_headline(self, metrics: Metrics, measured: Metrics) -> Mapping[str, float]:
-        """Return what belongs to the task as a whole of what was measured with every split."""
+        """Return the measurements of the whole task, computed from those of all splits."""
         return measured.get("test", {})
 
     def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
-        """Return the main score and what is known of its error as one line for people.
+        """Return one line with the main score and its uncertainty.
 
         Args:
-            metrics: of every split; ``test`` holds the `headline`.
-            sizes: examples of every split.
+            metrics: metrics of all splits; ``test`` holds the `headline`.
+            sizes: number of examples of all splits.
         """
         return score_text("test", self.metric, metrics["test"][self.metric], sizes.get("test"))
 
@@ -185,10 +202,10 @@ def score_text(split: str, metric: str, value: float, count: int | None = None) 
     """Return ``test accuracy 81.20 %  (95 % interval over its 500 examples: 77.54–84.38 %)``.
 
     Args:
-        split: what kind of examples were scored.
-        metric: only an accuracy is shown in percent, and has an interval (Wilson's): it is a share of hits.
-        value: of the metric.
-        count: examples that it was computed on, if there is an interval to show.
+        split: name of the examples that were evaluated.
+        metric: an accuracy is shown in percent and gets a Wilson interval, as it is a proportion; others are not.
+        value: value of the metric.
+        count: number of examples; None or 0 leaves the interval out.
     """
     if metric != ACCURACY:
         return f"{split} {metric} {value:.4g}"
@@ -201,68 +218,71 @@ def score_text(split: str, metric: str, value: float, count: int | None = None) 
 
 @dataclass(frozen=True, kw_only=True)
 class Task(AnyTask):
-    """A task that trains a network and scores it."""
+    """A task that trains a network and evaluates it."""
 
     protocol: ClassVar[str] = "supervised"
 
     def spec(self) -> TaskSpec:
-        """Return what a model may know of the task with all of its data; `build` may find less (missing classes)."""
+        """Return the spec of the task with complete data; that of `build` may have fewer classes."""
         raise TypeError(f"{type(self).__name__} must define spec()")
 
     def tokenizer(self) -> nn.Module:
-        """Return a new tokenizer, trained with the model: takes a batch's inputs as keywords, gives `Tokens`."""
+        """Return a new tokenizer, a module that takes a batch's inputs as keywords and returns `Tokens`.
+
+        It is trained together with the model.
+        """
         raise TypeError(f"{type(self).__name__} must define tokenizer()")
 
     def build(self, data_root: Path, recipe: Any) -> LiveTask:
-        """Open the data for training with this recipe (one of the type of ``recipes``); no network.
+        """Open the data for training with a recipe of the same type as ``recipes``. Must not use the internet.
 
         Raises:
-            UserError: if data is missing or broken, or the recipe asks for what this task cannot do.
+            UserError: if data is missing or broken, or the task does not support a setting of the recipe.
         """
         raise TypeError(f"{type(self).__name__} must define build(data_root, recipe)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationTask(AnyTask):
-    """A task that scores a network which a run of another task trained: as it is, adapted, or made smaller.
+    """A task that evaluates a network that a run of another task trained: unchanged, adapted or pruned.
 
     That run has the same model, size, scale, seed and precision. It is found by its identity, or computed first.
 
     Attributes:
         trained_on: name of the task that trains the network.
-        keep_head: whether the network keeps its last layer; otherwise that starts from zero, with as many classes as
-            the spec of `build_on` has.
+        keep_head: whether the network keeps its last layer. If not, a new last layer starts from zero, with as many
+            classes as the spec of `build_on`.
     """
 
     trained_on: ClassVar[str]
     keep_head: ClassVar[bool] = True
 
     def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
-        """Return why networks of this model cannot be scored, in a few words, or None.
+        """Return why networks of this model cannot be evaluated, in a few words, or None.
 
         Args:
-            model: that was trained.
-            spec: of the task that it was trained on.
+            model: model of the trained network.
+            spec: spec of the task that it was trained on.
         """
         return None
 
     def build_on(self, trained: Task, data_root: Path, settings: Any) -> ScoredTask:
-        """Open the data for scoring networks that were trained on ``trained``; no network.
+        """Open the data for evaluating networks that were trained on ``trained``. Must not use the internet.
 
         Args:
             trained: the task ``trained_on``, with the options of the run that trained.
             data_root: mirror of data sets.
-            settings: of the type of ``recipes``.
+            settings: settings of the same type as ``recipes``.
         """
         raise TypeError(f"{type(self).__name__} must define build_on(trained, data_root, settings)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SameDataTask(EvaluationTask):
-    """An evaluation task on the data of the task that trains.
+    """An evaluation task on the data of the task that trained the network.
 
     Attributes:
-        trained_class: the class of the task ``trained_on``.
+        trained_class: class of the task ``trained_on``.
     """
 
     trained_class: ClassVar[type[Task]]
@@ -275,13 +295,14 @@ class SameDataTask(EvaluationTask):
 
     @classmethod
     def of(cls, name: str, trained: type[Task], title: str) -> type[Self]:
-        """Return a subclass that scores networks which were trained on one task: what a `Protocol` mostly gives.
+        """Return a subclass that evaluates networks trained on one task; most `Protocol` plug-ins return it.
 
         Args:
-            name: of the task that trains.
-            trained: its class; what there is to say of its data is taken over.
-            title: of the protocol; the new task is called ``<title of the task>, <title>``.
+            name: name of the task that trains.
+            trained: class of that task, whose metadata on the data is copied.
+            title: title of the protocol; the new task is titled ``<title of the task>, <title>``.
         """
+        # "version" too: a change of the training task that gives other numbers changes this task's numbers as well
         taken = ("modality", "classes", "version", "licence", "citation", "provenance")
         about = {
             **{fact: getattr(trained, fact) for fact in taken},

@@ -129,8 +129,8 @@ def whole_labels(values: Any, classes: int) -> np.ndarray:
     labels = np.asarray(values)
     if not np.issubdtype(labels.dtype, np.integer):  # text, or a column with gaps
         wrong = next((v for v in labels.tolist() if not isinstance(v, int)), labels.dtype)
-        raise ValueError(f"label {wrong!r} is not a whole number")
+        raise ValueError(f"label {wrong!r} is not a whole number; labels are 0 to {classes - 1}")
     outside = labels[(labels < 0) | (labels >= classes)]
     if len(outside):
-        raise ValueError(f"label {outside[0]} is not one of {classes} classes")
+        raise ValueError(f"label {outside[0]} is not one of {classes} classes; labels are 0 to {classes - 1}")
     return labels.astype(np.int16)

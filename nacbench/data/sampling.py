@@ -15,7 +15,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
         UserError: if there are fewer examples than a batch needs.
     """
     if batch_size > examples:
-        raise UserError(f"training.batch_size = {batch_size} is more than the {examples} training examples")
+        raise UserError(f"training.batch_size = {batch_size} is more than the {examples} training examples; lower it")
     return examples // batch_size
 
 

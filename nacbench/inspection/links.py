@@ -77,7 +77,7 @@ class PriorFit:
             link probabilities); NaN without a prior.
         nearest: the lowest loss that signatures can reach (see `nacbench.nac.priors.nearest_loss`); NaN without one.
         degree_shift: Kolmogorov–Smirnov statistic between the degrees before and after training.
-        p: two-sided p-value of that statistic (`scipy.stats.ks_2samp`).
+        p: two-sided p-value of that statistic (``scipy.stats.ks_2samp``).
     """
 
     trained: float
@@ -162,9 +162,9 @@ class Configurations:
     """Circuits of many sentences.
 
     Attributes:
-        points: N×2, near each other where the circuits are alike.
-        groups: what each sentence is about, or its answer.
-        sentences: as the run's task knows them.
+        points: N×2; similar circuits are near each other.
+        groups: topic of each sentence, or its label.
+        sentences: decoded from the vocabulary of the run's task, N.
     """
 
     points: np.ndarray
@@ -261,7 +261,10 @@ def sentence_task(run: TrainedRun) -> ArrayTask:
         UserError: if the circuit does not depend on a sentence.
     """
     if not circuit_of(run).conditional or not isinstance(run.task, ArrayTask):
-        raise UserError(f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes")
+        raise UserError(
+            f"run {run.record.run_id} of {run.record.task} has one circuit, which no sentence changes; name a run of a "
+            "task with sentences, such as nlvr-synthetic"
+        )
     return run.task
 
 

@@ -44,11 +44,11 @@ def load_run(folder: Path | str) -> TrainedRun:
     folder = Path(folder)
     record = finished(folder)
     if record is None:
-        raise UserError(f"{folder} holds no finished run")
+        raise UserError(f"{folder} holds no finished run (no record.json)")
     if record.trained_on is not None:
         raise UserError(f"run {record.run_id} has the network of run {record.trained_on.run_id}; name that one")
     if not (folder / WEIGHTS).exists():
-        raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights")
+        raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights; copy them, too")
     config = resolve(record.identity["config"])
     net = untrained(config, record.data.classes)
     weights = part(load_tensors(folder / WEIGHTS)[0], "model")

@@ -26,7 +26,7 @@ LIBRARIES = (
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of nacbench, of the libraries that a number can depend on, and of plug-ins' packages that are loaded."""
+    """Return the versions of nacbench, of `LIBRARIES`, and of the distributions of plug-ins that are loaded."""
     versions = {"nacbench": nacbench.__version__}
     for name in LIBRARIES:
         try:
@@ -38,7 +38,7 @@ def library_versions() -> dict[str, str]:
 
 
 def other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The libraries whose versions differ, with both; ``—`` for one that is not there."""
+    """Return the libraries whose versions differ, with both; ``—`` for one that is missing."""
     return {
         name: (then.get(name, "—"), now.get(name, "—"))
         for name in dict.fromkeys([*then, *now])
@@ -47,13 +47,13 @@ def other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str,
 
 
 def distribution_of(package: str) -> Distribution | None:
-    """The installed distribution that offers a task or a model from a top-level package of this name."""
+    """Return the installed distribution that offers plug-ins from a top-level package of this name."""
     return _plugin_distributions().get(package)
 
 
 @cache
 def _plugin_distributions() -> dict[str, Distribution]:
-    """By top-level package, the distributions whose entry points offer plug-ins; nacbench is not one of them."""
+    """Return by top-level package the distributions whose entry points offer plug-ins, without nacbench's own."""
     found: dict[str, Distribution] = {}
     for distribution in distributions():
         for point in distribution.entry_points:

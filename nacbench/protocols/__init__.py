@@ -1,1 +1,1 @@
-"""Ways to score a network that another run has trained: on shifted data, and adapted to a few examples."""
+"""Evaluation protocols for trained networks: distribution shift (OOD), low-shot, pruning; and tasks for tuning."""

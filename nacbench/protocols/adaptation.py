@@ -1,4 +1,4 @@
-"""Adapting a trained network to a few examples: which of its weights move, and how."""
+"""Few-shot fine-tuning of a trained network: which parameters are trained, and the optimisation loop."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Inputs = dict[str, Tensor]
 
 
 def adaptable_parameters(net: Network, what: str) -> set[str]:
-    """Names of the parameters that move.
+    """Return the names of the parameters to fine-tune.
 
     Args:
-        net: with ``head``, the names of its last layer's parameters, and a ``core``.
-        what: ``all``, ``head``, or a group that the core names itself in ``adaptable`` (NAC: ``circuit``); the head
-            moves with every group.
+        net: the network; ``net.head`` has the names of its last layer's parameters.
+        what: ``all``, ``head`` (the last layer), or a group that the core defines in ``adaptable`` (NAC: ``circuit``),
+            which is fine-tuned together with the last layer.
 
     Raises:
         RunSkippedError: if the core has no such group.
@@ -43,19 +43,22 @@ def adaptable_parameters(net: Network, what: str) -> set[str]:
 def adapt(
     net: Network, what: str, inputs: Inputs, labels: Tensor, recipe: AdaptRecipe, lr: float, seed: int
 ) -> Network:
-    """A copy of a network, adapted to some examples by AdamW with a cosine schedule; the network stays as it is.
+    """Fine-tune a copy of a network on support examples by AdamW with a cosine schedule. ``net`` is not changed.
 
     Args:
-        net: on its device.
-        what: see `adaptable_parameters`.
-        inputs: all support examples, as the tokenizer takes them.
-        labels: their classes.
-        recipe: steps, batch size and weight decay; the same for every model.
-        lr: peak learning rate.
-        seed: of batches and of what the network draws itself.
+        net: the trained network, on its device.
+        what: parameters to fine-tune; see `adaptable_parameters`.
+        inputs: all N support examples as keyword arguments of the tokenizer, on the same device.
+        labels: their class indices, N.
+        recipe: steps, batch size, weight decay and clipping; the same for every model.
+        lr: learning rate at the first step; it falls to nearly 0 by a half cosine.
+        seed: seed of the batches and of random numbers in the network.
 
     Returns:
-        The adapted copy, in evaluation mode.
+        The fine-tuned copy, in evaluation mode.
+
+    Raises:
+        RunSkippedError: as `adaptable_parameters`.
     """
     adapted = copy.deepcopy(net)
     moving = adaptable_parameters(adapted, what)
@@ -64,6 +67,7 @@ def adapt(
     parameters = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=recipe.weight_decay)
     adapted.train()
+    # Evaluation runs under no_grad. fork_rng: the generator's state afterwards must not depend on the adaptation
     with torch.enable_grad(), torch.random.fork_rng():
         for step in range(recipe.steps):
             torch.manual_seed(seed_for(seed, "adapt", step))
@@ -75,5 +79,7 @@ def adapt(
             nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            torch.clear_autocast_cache()  # inside one long autocast, it would go on with the weights before this step
+            # Autocast caches bf16 copies of the weights until it is left. The caller's autocast encloses all steps, so
+            # without this every step would compute with the weights of the first one
+            torch.clear_autocast_cache()
     return adapted.eval()

@@ -1,4 +1,7 @@
-"""Protocol ``ood`` on corrupted images: each corruption at each severity of the test images of the task that trains."""
+"""OOD robustness on corrupted test images (as CIFAR-10-C): every corruption at every severity, and mean accuracy.
+
+Corruptions and severities follow Hendrycks and Dietterich 2019 (arXiv 1903.12261).
+"""
 
 from __future__ import annotations
 
@@ -29,17 +32,18 @@ CLEAN = "clean"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CorruptedTask(ShiftedTask, SameDataTask):
-    """An image task's own test images, corrupted; a concrete one names that task and its class.
+    """Base class of tasks on corrupted test images; a subclass sets ``trained_on`` and ``trained_class``.
 
-    The main metric is the mean accuracy over all corruptions and severities. Beside it stand the accuracy on the same
-    uncorrupted images, the drop from it, and the mean corruption error (``mce``): the mean over corruptions of the mean
-    error over severities, not divided by another network's errors (that is customary where no AlexNet can be had).
-    The corruptions are those of Hendrycks and Dietterich 2019 (arXiv 1903.12261), reimplemented: numbers can be
-    compared within the suite, not with published ones.
+    The main metric is the mean accuracy over all corruptions and severities. Further metrics are the accuracy on the
+    same images without corruption, the drop from it, and the mean corruption error (``mce``): the mean over corruptions
+    of the mean error over severities. It is not divided by the errors of AlexNet, as there is none for these image
+    sizes. The corruptions of Hendrycks and Dietterich 2019 (arXiv 1903.12261) are reimplemented, so numbers are
+    comparable within the suite, but not with published ones.
 
     Attributes:
-        examples: test images that are taken, evenly over them; 0: all that the trained task is scored on.
-        corruption_seed: of the corruptions' random draws.
+        examples: number of test images, evenly spaced over the test split; 0: all that the training task is
+            evaluated on.
+        corruption_seed: seed of the corruptions' random numbers.
     """
 
     modality: ClassVar[str] = "image"
@@ -67,8 +71,7 @@ class CorruptedTask(ShiftedTask, SameDataTask):
         return Corrupted(live.spec, test, live.preparation, partial, name, self.corruption_seed)
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """Means over all corruptions and severities, the clean accuracy, the drop from it, and the error of each
-        corruption."""
+        """Return mean accuracy, clean accuracy, the drop between them, ``mce``, and the error of each corruption."""
         from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
 
         clean = metrics[CLEAN]["accuracy"]
@@ -81,15 +84,15 @@ class CorruptedTask(ShiftedTask, SameDataTask):
 
 
 class Corrupted:
-    """See `nacbench.contracts.task.ScoredTask`.
+    """A `nacbench.contracts.task.ScoredTask` with a split ``clean``, and ``ood/<corruption>-<severity>`` for each pair.
 
     Args:
-        spec: of the task that trains, with the classes that were found.
-        test: the clean examples.
-        preparation: of the same task.
-        partial: how its data is less than the whole data set.
-        name: of the corrupted images in the cache: names that data.
-        seed: of the corruptions.
+        spec: spec of the training task, for the classes that were found.
+        test: clean test examples.
+        preparation: conversion of the training task from images to the tokenizer's inputs.
+        partial: what is missing of its data set, as sentences.
+        name: prefix of the cache's files of corrupted images, unique to this data.
+        seed: seed of the corruptions.
     """
 
     def __init__(
@@ -115,7 +118,11 @@ class Corrupted:
         return classification_scores(*score(net, self.images(split), self._preparation, batch_size))
 
     def images(self, split: str) -> Split:
-        """The examples of a split; corrupted ones are made once and kept in the cache."""
+        """Return the examples of a split. Corrupted images are computed once and cached.
+
+        Raises:
+            UserError: if there is no such split.
+        """
         if split == CLEAN:
             return self._test
         if split not in self.split_sizes:

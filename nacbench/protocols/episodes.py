@@ -1,4 +1,4 @@
-"""Episodes of the low-shot protocol: which classes, which examples to adapt to, which to score."""
+"""N-way k-shot episodes for low-shot evaluation: sampled classes, support examples and query examples."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Episode:
-    """One small task.
+    """An N-way k-shot classification problem.
 
     Attributes:
-        classes: N labels of the pool, in the order of the episode's own labels 0 … N - 1.
-        support: examples to adapt to, as positions in their split: N × k.
-        query: examples to score, as positions in theirs: N × queries.
+        classes: N labels of the data set; position i is class i of the episode.
+        support: examples to fine-tune on, as positions in the support split, N×k.
+        query: examples to evaluate, as positions in the query split, N×queries.
     """
 
     classes: np.ndarray
@@ -32,15 +32,15 @@ class Episode:
 
 
 class EpisodePool:
-    """Draws episodes, each a pure function of (seed, index).
+    """Sampler of episodes; each episode is a pure function of (seed, purpose, shots, index).
 
     Args:
-        purpose: keeps the episodes that a learning rate is searched on apart from those that count.
-        support: examples to adapt to.
-        query: examples to score; if the same split as ``support``, an episode's support is left out of its query.
-        ways: N, classes an episode.
-        queries: scored examples a class.
-        seed: of all episodes.
+        purpose: part of the seed: episodes for the learning-rate search are not those that are scored.
+        support: split of support examples.
+        query: split of query examples; if it is ``support`` itself, an episode's support is excluded from its query.
+        ways: N, number of classes per episode.
+        queries: number of query examples per class.
+        seed: seed of all episodes.
     """
 
     def __init__(self, purpose: str, support: Split, query: Split, ways: int, queries: int, seed: int) -> None:
@@ -55,7 +55,11 @@ class EpisodePool:
         self._query_of = self._support_of if self._shared else by_class(query)
 
     def episode(self, shots: int, index: int) -> Episode:
-        """The index-th episode with so many examples a class.
+        """Return one episode.
+
+        Args:
+            shots: k, number of support examples per class.
+            index: number of the episode, from 0.
 
         Raises:
             UserError: if there are not enough classes or examples.
@@ -70,8 +74,8 @@ class EpisodePool:
             rest = pool[shots:] if self._shared else rng.permutation(self._query_of.get(int(label), pool[:0]))
             if len(pool) < shots or len(rest) < self.queries:
                 raise UserError(
-                    f"class {label} has {len(pool)} examples to adapt to and then {len(rest)} to score, but {shots} "
-                    f"and {self.queries} are asked for; set task.shots or task.queries lower"
+                    f"class {label} has {len(pool)} support examples and {len(rest)} left for queries, but {shots} and "
+                    f"{self.queries} are needed; set task.shots or task.queries lower"
                 )
             support.append(pool[:shots])
             query.append(rest[: self.queries])
@@ -79,7 +83,7 @@ class EpisodePool:
 
 
 def digest(episodes: Iterable[Episode]) -> str:
-    """Sixteen hexadecimal digits over everything that episodes consist of."""
+    """Return a digest of episodes, sixteen hexadecimal digits, to show that models were compared on the same ones."""
     content = hashlib.sha256()
     for episode in episodes:
         for part in (episode.classes, episode.support, episode.query):
@@ -88,6 +92,6 @@ def digest(episodes: Iterable[Episode]) -> str:
 
 
 def by_class(split: Split) -> dict[int, np.ndarray]:
-    """The positions in a split of each class's examples."""
+    """Return the positions of the examples of each class in a split."""
     labels = split.labels[split.indices]
     return {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}

@@ -1,4 +1,4 @@
-"""Protocol ``low-shot``: adapt a trained network to k examples a class, score, over many episodes."""
+"""Low-shot (few-shot) evaluation: fine-tune a trained network on k examples per class, over many episodes."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LowShotTask(EvaluationTask):
-    """Episodes of N classes; a concrete task says which examples they are drawn from.
+    """Base class of low-shot tasks; a subclass defines which examples episodes are drawn from.
 
-    The main metric is the mean accuracy over the numbers of shots; each has its own mean over episodes with the half
-    width of its 95 % t interval. The learning rate is chosen for each number of shots on search episodes, which share
-    no scored example; steps, rates and episodes are the same for every model.
+    The main metric is the mean accuracy over the numbers of shots. For each number of shots there is the mean over
+    episodes with the half width of its 95 % t interval. The learning rate is chosen for each number of shots on search
+    episodes, which share no example with scored queries. Steps, learning rates and episodes are the same for every
+    model.
 
     Attributes:
-        adapt: what moves: ``all`` weights, the ``head`` (the last layer), or of NAC the ``circuit`` (codes, signatures
+        adapt: parameters to fine-tune: ``all``, ``head`` (the last layer), or for NAC ``circuit`` (codes, signatures
             and read-out).
-        shots: k, examples a class to adapt to; each is scored.
-        ways: N, classes an episode.
-        queries: scored examples a class.
-        episode_seed: of all episodes: models with the same seed are compared on the same ones.
+        shots: values of k, the number of support examples per class; all are evaluated.
+        ways: N, number of classes per episode.
+        queries: number of query examples per class.
+        episode_seed: seed of all episodes; models with the same value are compared on the same episodes.
     """
 
     modality: ClassVar[str] = "image"
@@ -68,12 +69,12 @@ class LowShotTask(EvaluationTask):
 
         from nacbench.contracts.model import spec_for
 
-        with torch.device("meta"):
+        with torch.device("meta"):  # no memory, no initialisation: only the network's attribute is needed
             groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})
         return None if self.adapt in groups else f"it has no {self.adapt} to adapt"
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """The mean over the numbers of shots, and each of them."""
+        """Return the mean accuracy over the numbers of shots, and the accuracy for each."""
         by_shots = {f"accuracy/{k}-shot": metrics[f"shots-{k}"]["accuracy"] for k in self.shots}
         return {"accuracy": fmean(by_shots.values()), **by_shots}
 
@@ -88,16 +89,16 @@ class LowShotTask(EvaluationTask):
 
 
 class LowShot:
-    """See `nacbench.contracts.task.ScoredTask`.
+    """A `nacbench.contracts.task.ScoredTask` with a split ``shots-<k>`` for each number of shots.
 
     Args:
-        task: its options count.
-        recipe: the budget.
-        spec: of the task that trains.
-        preparation: from stored examples to what its tokenizer takes.
-        scored: the episodes that count.
-        search: those that the learning rate is chosen on.
-        partial: how the data is less than the whole data set.
+        task: the task, for its options.
+        recipe: steps, learning rates and numbers of episodes.
+        spec: spec of the training task.
+        preparation: conversion from stored examples to the inputs of its tokenizer.
+        scored: episodes that are scored.
+        search: episodes for the learning-rate search.
+        partial: what is missing of the data sets, as sentences.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class LowShot:
     notes: Sequence[str] = ()
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
-        """Choose the learning rate on search episodes, then adapt to and score every episode."""
+        """Choose the learning rate on search episodes, then fine-tune and evaluate on every scored episode."""
         from nacbench.nn.network import Network
         from nacbench.protocols.episodes import digest
 
@@ -131,7 +132,7 @@ class LowShot:
         searched = [self._search.episode(shots, i) for i in range(self._recipe.search_episodes)]
         episodes = [self._scored.episode(shots, i) for i in range(self._recipe.episodes)]
         tried = {rate: fmean(self._accuracy(net, e, rate) for e in searched) for rate in self._recipe.rates}
-        rate = max(tried, key=lambda r: (tried[r], -r))  # of two that are equally good, the smaller
+        rate = max(tried, key=lambda r: (tried[r], -r))  # ties: the smaller learning rate
         logits = [self._score(net, self._scored, episode, rate) for episode in episodes]
         details = {
             "adapt": self._task.adapt,
@@ -169,7 +170,10 @@ class LowShot:
         return float((logits.argmax(-1) == labels).float().mean())
 
     def _score(self, net: Network, pool: EpisodePool, episode: Episode, rate: float) -> torch.Tensor:
-        """Logits of an episode's queries, class by class, after adapting to its support."""
+        """Return the logits of an episode's queries, (N·queries)×N in order of classes, after fine-tuning.
+
+        Support examples are not augmented.
+        """
         import torch
 
         from nacbench.nn.kernels import kernels_with_gradients
@@ -181,6 +185,7 @@ class LowShot:
         inputs, _ = pool.support.take(episode.support.reshape(-1))
         prepared = {k: v.to(device) for k, v in self._preparation.plain(inputs, 0).items()}
         labels = torch.arange(len(episode.classes), device=device).repeat_interleave(shots)
+        # From the support, so that an episode is adapted in the same way for every learning rate and in any order
         seed = seed_for("adapt", *map(int, episode.support.reshape(-1)[:4]), shots)
         with kernels_with_gradients(device.type, self.spec.joined().max_tokens):
             adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)

@@ -1,6 +1,6 @@
-"""Protocol ``pruned``: another run's network with fewer and fewer of its modules, how well and how fast it still works.
+"""Pruning of a trained network's modules: accuracy, size and speed at decreasing shares of modules (``X-pruned``).
 
-Any task that trains its own network has one of these: ``X-pruned`` for the task ``X``.
+Every task ``X`` that trains a network has a task ``X-pruned``. It works for any network that is `Prunable`.
 """
 
 from __future__ import annotations
@@ -40,30 +40,32 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Order = Literal["degree", "importance", "random"]
-IMPORTANCE_EXAMPLES = 256  # that each module's importance is measured on; and the conditions that degrees average over
+IMPORTANCE_EXAMPLES = 256  # examples for measuring importances, and conditions to average degrees over
 
 
 class PruneSettings(Settings):
-    """How the pruned networks are scored and timed."""
+    """Settings of evaluating and timing pruned networks."""
 
-    timing_seconds: float = Field(3.0, gt=0, description="about how long each share of modules is timed, twice")
+    timing_seconds: float = Field(
+        3.0, gt=0, description="seconds of timing per share: for a batch, and for one example"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PrunedTask(SameDataTask):
-    """The test examples of the task that trains, with only some of the modules of the trained network.
+    """Evaluation of a trained network with only some of its modules, on the test examples of its task.
 
-    Every share of modules is scored on the test examples and timed beside the whole network. The main metric is the
-    accuracy of one of them, chosen without the test examples: the smallest that loses less than ``tolerance`` of the
-    whole network's accuracy on the validation examples, or where there are none, on training examples.
+    Every share of modules is evaluated on the test examples, and timed against the whole network. The main metric is
+    the accuracy at one share, which is chosen without the test examples: the smallest share that loses less than
+    ``tolerance`` of the whole network's accuracy on validation examples or, if there are none, on training examples.
 
     Attributes:
-        shares: of the modules that are kept; the whole network is scored in any case.
-        order: which modules go first: those that are least connected (expected degree), or whose absence alone hurts
-            the loss least on examples that are not for testing, or any.
-        order_seed: of the random order.
-        tolerance: of the chosen share: largest loss of accuracy, as a share of the whole network's.
-        choice_examples: that the share is chosen on.
+        shares: shares of modules to keep, each in (0, 1); the whole network is always evaluated too.
+        order: which modules to remove first: ``degree``, the least connected (expected degree); ``importance``, those
+            whose removal alone increases the loss least, on examples for choosing; or ``random``.
+        order_seed: seed of the random order.
+        tolerance: largest relative loss of accuracy for the chosen share, in [0, 1).
+        choice_examples: largest number of examples to choose the share on.
     """
 
     protocol: ClassVar[str] = "pruned"
@@ -94,17 +96,18 @@ class PrunedTask(SameDataTask):
 
         from nacbench.contracts.model import Prunable, spec_for
 
-        with torch.device("meta"):
+        with torch.device("meta"):  # no memory, no initialisation: only the network's methods are needed
             core = model.build(spec_for(model, spec))
         return None if isinstance(core, Prunable) else "it has no modules that can be dropped"
 
     def build_on(self, trained: Task, data_root: Path, settings: PruneSettings) -> ScoredTask:
         assert isinstance(trained, ArrayTask)
+        # Any recipe will do, since nothing is trained. "last", as "best-validation" would require validation examples
         recipe = next(iter(trained.recipes.values()))
         return Pruned(self, settings, trained.build(data_root, recipe.model_copy(update={"selection": "last"})))
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """The chosen network's accuracy and share of modules, the whole network's, and the loss as a share of it."""
+        """Return accuracy and share of modules of the chosen network, the whole network's accuracy, and the drop."""
         whole, chosen = metrics[_split("kept", 1)]["accuracy"], metrics["test"]["accuracy"]
         return {
             **metrics["test"],
@@ -119,7 +122,7 @@ class PrunedTask(SameDataTask):
         return f"{shown} with {100 * test['kept']:g} % of the modules, {100 * whole:.2f} % with all"
 
     def measured_headline(self, metrics: Metrics, measured: Metrics) -> Mapping[str, float]:
-        """The chosen network's cost and speed-up, and what is lost where the network is first eight times as fast."""
+        """Return cost and speed-up of the chosen network, and the drop at the largest share that is 8 × faster."""
         fast = [split for split in measured if split.startswith("kept/") and measured[split]["speedup"] >= EIGHT]
         if not fast:
             return measured["test"]
@@ -128,24 +131,24 @@ class PrunedTask(SameDataTask):
         return {**measured["test"], "kept_at_8x": share_of(split), "relative_drop_at_8x": drop}
 
 
-EIGHT = 8.0  # the paper's: so many times faster for a loss under 3 %
+EIGHT = 8.0  # speed-up that the paper claims for a relative drop under 3 %
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pruning(Protocol):
-    """``X-pruned``."""
+    """Protocol that adds the task ``X-pruned`` to every task ``X`` that trains a network."""
 
     title = "pruned"
 
     def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
         if issubclass(task, EvaluationTask):
-            raise UserError(f"task {name!r} trains no network that could be pruned; prune {task.trained_on!r}")
+            raise UserError(f"task {name!r} trains no network to prune; use '{task.trained_on}-pruned'")
         assert issubclass(task, Task)
         return PrunedTask.of(name, task, self.title)
 
 
 def choose(metrics: Metrics, tolerance: float) -> float:
-    """The smallest share of modules that loses less than the tolerance on the examples for choosing; 1 if none does."""
+    """Return the smallest share of modules whose relative drop on ``choice`` splits is below the tolerance, or 1."""
     whole = metrics[_split("choice", 1)]["accuracy"]
     good = [
         share_of(split)
@@ -156,12 +159,12 @@ def choose(metrics: Metrics, tolerance: float) -> float:
 
 
 def relative_drop(whole: float, pruned: float) -> float:
-    """The loss of accuracy as a share of the whole network's; 0 where that is 0."""
+    """Return the loss of accuracy relative to the whole network's accuracy; 0 if that is 0."""
     return (whole - pruned) / whole if whole else 0.0
 
 
 def share_of(split: str) -> float:
-    """The share of modules that a split is scored with: ``kept/25`` is a quarter."""
+    """Return the share of modules of a split: 0.25 for ``kept/25``."""
     return float(split.partition("/")[2]) / 100
 
 
@@ -170,13 +173,15 @@ def _split(kind: str, share: float) -> str:
 
 
 class Pruned:
-    """See `nacbench.contracts.task.ScoredTask`. Splits: ``choice/…`` (to choose a share by), ``test`` (with the chosen
-    one), and ``kept/…`` (the test examples with each share), with the share in percent.
+    """A `nacbench.contracts.task.ScoredTask` whose splits are combinations of examples and shares of modules.
+
+    ``choice/<percent>``: examples for choosing, with each share; ``test``: test examples, with the chosen share;
+    ``kept/<percent>``: test examples, with each share.
 
     Args:
-        task: the options.
-        settings: batch size and time.
-        live: the task that trains, with its data.
+        task: the task, for its options.
+        settings: batch size and duration of timing.
+        live: the training task with its data.
     """
 
     def __init__(self, task: PrunedTask, settings: PruneSettings, live: Classification) -> None:
@@ -213,8 +218,9 @@ class Pruned:
         return dataclasses.replace(evaluation, measured=self._measure(net, small))
 
     def scored_network(self, net: Any) -> Network:
-        """The smallest that is good enough on the examples for choosing."""
-        for split in self.split_sizes:  # those that were scored before an interruption are scored again
+        """Return the network with the smallest share of modules within the tolerance on the examples for choosing."""
+        # After an interruption, this object has no scores of splits that were evaluated before: evaluate them again
+        for split in self.split_sizes:
             if split.startswith("choice/") and split not in self._choice_scores:
                 self.evaluate(net, split, self._settings.batch_size)
         return self._kept(net, choose(self._choice_scores, self._task.tolerance))
@@ -229,7 +235,7 @@ class Pruned:
         return dataclasses.replace(scored, details=details)
 
     def _kept(self, net: Network, share: float) -> Network:
-        """The network with this share of its modules, at least one."""
+        """Return the network with this share of its modules, at least one."""
         if share == 1:
             return net.eval()
         core: Any = net.core
@@ -238,7 +244,7 @@ class Pruned:
         return net.with_core(core.kept(ranking.new_tensor(modules))).eval()
 
     def _ranked(self, net: Network) -> Tensor:
-        """The modules' numbers, the ones that stay longest first; found out once."""
+        """Return the indices of all modules, U, in the order in which they are kept; computed once."""
         if self._ranking is None:
             self._ranking = self._rank(net)
         return self._ranking
@@ -254,7 +260,7 @@ class Pruned:
         return values.argsort(descending=True, stable=True)
 
     def _some_inputs(self, net: Network) -> Mapping[str, Tensor]:
-        """A few of the examples for choosing, as the network takes them."""
+        """Return up to `IMPORTANCE_EXAMPLES` examples for choosing, as inputs of the network."""
         import numpy as np
 
         inputs, _ = self._choice.take(np.arange(min(IMPORTANCE_EXAMPLES, len(self._choice))))
@@ -262,7 +268,7 @@ class Pruned:
         return {name: tensor.to(device) for name, tensor in self._live.preparation.plain(inputs, 0).items()}
 
     def _importances(self, net: Network) -> Tensor:
-        """For each module, how much the loss on some examples for choosing grows where it alone is missing."""
+        """Return the loss without each module, U numbers, on up to `IMPORTANCE_EXAMPLES` examples for choosing."""
         import torch
 
         core: Any = net.core
@@ -275,7 +281,7 @@ class Pruned:
         return everyone.new_tensor([loss.metrics["nll"] for loss in losses], dtype=torch.float64)
 
     def _measure(self, net: Network, small: Network) -> dict[str, float]:
-        """The cost of a smaller network, and its speed beside the whole one's."""
+        """Return the cost of a smaller network, and its speed-up, by timing it in turn with the whole network."""
         from nacbench.profiling.counting import count_parameters, forward_flops
         from nacbench.profiling.peak_memory import peak_tensor_bytes
         from nacbench.profiling.timing import time_side_by_side
@@ -302,23 +308,29 @@ class Pruned:
 
 
 def _without_logits(evaluation: Evaluation) -> Evaluation:
-    """Two dozen networks' logits would take more room than all else; every metric can be computed again without."""
+    """Return an evaluation without logits.
+
+    Those of two dozen networks would dominate the file's size, and no metric needs them to be computed again.
+    """
     predictions = {name: values for name, values in evaluation.predictions.items() if name != "logits"}
     return dataclasses.replace(evaluation, predictions=predictions)
 
 
 def kept_modules(ranking: Sequence[int], share: float) -> list[int]:
-    """The numbers of the modules that stay, in order: this share of them, at least one.
+    """Return the sorted indices of the modules to keep, at least one.
 
     Args:
-        ranking: all modules, the ones that stay longest first.
-        share: in (0, 1].
+        ranking: indices of all modules, in the order in which they are kept.
+        share: share of modules to keep, in (0, 1].
     """
     return sorted(ranking[: max(1, round(share * len(ranking)))])
 
 
 def degrees(net: Network, inputs: Mapping[str, Tensor]) -> Tensor:
-    """Expected degree of every module of a network; where its circuits depend on a condition, the mean over these."""
+    """Return the expected degree of every module, U numbers.
+
+    If the circuit depends on a condition, this is the mean over the conditions in ``inputs``.
+    """
     core: Any = net.core
     condition = (None, None)
     if net.conditional:

@@ -1,4 +1,4 @@
-"""The settings of low-shot adaptation, the same for all models."""
+"""Hyper-parameters of low-shot fine-tuning, the same for all models."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ Rate = Annotated[float, Field(gt=0)]
 
 
 class AdaptRecipe(Settings):
-    """The budget of every model on every episode; ``batch_size`` is of the support examples, and of the scoring."""
+    """Budget of every model on every episode. ``batch_size`` is used for support examples and for evaluation."""
 
-    steps: Positive = Field(description="optimiser steps an episode")
+    steps: Positive = Field(description="optimiser steps per episode")
     rates: tuple[Rate, ...] = Field(
-        min_length=1, strict=False, description="peak learning rates; the best on the search episodes is taken"
+        min_length=1, strict=False, description="learning rates to try; the best on the search episodes is used"
     )
-    episodes: int = Field(gt=1, description="episodes that are scored for each number of shots")
-    search_episodes: Positive = Field(description="episodes that the learning rates are tried on, never scored ones")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's")
-    clip_norm: float = Field(1.0, gt=0, description="largest norm of the whole gradient")
+    episodes: int = Field(gt=1, description="scored episodes per number of shots")
+    search_episodes: Positive = Field(description="episodes for choosing the learning rate; never scored")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
+    clip_norm: float = Field(1.0, gt=0, description="clip the global gradient norm to this")

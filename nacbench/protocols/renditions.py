@@ -1,4 +1,4 @@
-"""Protocol ``ood`` on other pictures of some of the classes, whose logits alone are looked at."""
+"""OOD evaluation on renditions (as ImageNet-R): other images of some of the classes, with all other logits masked."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class Renditions:
-    """See `nacbench.contracts.task.ScoredTask`: splits ``clean`` and ``ood/renditions``, of the shared classes.
+    """A `nacbench.contracts.task.ScoredTask` with splits ``clean`` and ``ood/renditions``, both of the shared classes.
 
     Args:
-        trained: the task that the network was trained on.
+        trained: task that the network was trained on.
         data_root: mirror of data sets.
-        arrays: ``images`` and ``labels`` of the renditions; labels count through ``shared``.
-        shared: names of the shared classes; those that it has not are left out.
+        arrays: ``images`` (uint8, N×C×H×W) and ``labels`` (indices into ``shared``) of the renditions.
+        shared: names of the shared classes; those that the training data lacks are left out.
 
     Raises:
-        UserError: if it has none of them.
+        UserError: if the training data has none of them.
     """
 
     def __init__(
@@ -71,7 +71,10 @@ class Renditions:
 
 
 def masked(logits: Tensor, kept: np.ndarray) -> Tensor:
-    """Logits N×classes with all but some classes at the lowest finite number of half precision."""
+    """Return logits N×classes with all classes but ``kept`` set to the lowest finite number of half precision.
+
+    Masking keeps the indices of classes, and the number is finite since predictions are stored in half precision.
+    """
     import torch
 
     hidden = torch.ones(logits.shape[1], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Protocol ``ood``: a trained network, as it is, on shifted data, and on clean data beside that."""
+"""OOD robustness (distribution shift): evaluate a trained network, without adaptation, on shifted and on clean data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacbench.contracts.task import EvaluationTask, Metrics
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftedTask(EvaluationTask):
-    """A task whose headline has ``accuracy`` on shifted data, ``clean_accuracy``, and ``drop``, the difference."""
+    """Base class of OOD tasks: metrics are ``accuracy`` on shifted data, ``clean_accuracy``, and their difference."""
 
     protocol: ClassVar[str] = "ood"
 

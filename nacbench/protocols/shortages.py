@@ -1,4 +1,4 @@
-"""How a number on another run's network comes from less than whole data sets: what it was trained on counts, too."""
+"""Incomplete data of evaluation tasks: what is missing of the data set that the network was trained on."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 
 def trained_shortages(trained: ArrayTask, arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """Return what the data lacks that the network was trained on, each line marked as that."""
+    """Return what is missing of the data that the network was trained on, as lines that start with ``trained on:``."""
     return [f"trained on: {text}" for text in trained.shortages(arrays)]

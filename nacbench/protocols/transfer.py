@@ -1,4 +1,4 @@
-"""Low-shot tasks on images of another data set than the network was trained on, brought to that one's size."""
+"""Low-shot transfer to another image data set, whose images are resized to those that the network was trained on."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TransferTask(LowShotTask):
-    """Support from the training images of a data set, queries from its test images, in the size and
-    normalisation that the network was trained with. The learning rate is searched on training images alone.
+    """Base class of low-shot tasks on another data set than the network was trained on.
+
+    Support examples are training images and queries are test images of that data set, in the size and normalisation
+    that the network was trained with. The learning rate is chosen on training images only.
     """
 
     def arrays(self, data_root: Path) -> Arrays:
-        """``train_images`` (uint8, N×C×H×W), ``train_labels``, ``test_images``, ``test_labels``."""
+        """Return ``train_images`` and ``test_images`` (uint8, N×C×H×W), ``train_labels`` and ``test_labels``."""
         raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """How the data that was found is less than the whole data set."""
+        """Return what is missing of the data set, as sentences; empty if it is complete."""
         import numpy as np
 
         found = len(np.unique(arrays["train_labels"]))
@@ -58,11 +60,11 @@ class TransferTask(LowShotTask):
 
 
 class Fitted:
-    """See `nacbench.data.live.Preparation`: images in the size and colours of the trained task, then prepared by it.
+    """A `nacbench.data.live.Preparation` that resizes images for the training task and applies its preparation.
 
     Args:
-        own: that task's preparation.
-        shape: channels, height and width of its images.
+        own: preparation of the training task.
+        shape: channels, height and width of its images; grey images are repeated to its number of channels.
     """
 
     def __init__(self, own: Preparation, shape: tuple[int, int, int]) -> None:

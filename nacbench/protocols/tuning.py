@@ -1,7 +1,7 @@
-"""Any supervised task without its test examples, for choosing settings: ``X-tuning`` for the task ``X``.
+"""Hyper-parameter tuning without test examples: a task ``X-tuning`` that is evaluated on validation examples of ``X``.
 
-The runs are scored on validation examples, under a name of their own, so that no table can take them for results. What
-they decide is read by `nacbench.sweep.tuning`.
+Trials are ordinary runs under a task name of their own, so that no table can mistake them for results.
+`nacbench.sweep.tuning` chooses settings from their scores.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from nacbench.data.live import Classification, Split
 
-HELD_OUT = 10  # one training example in so many, where the data has no validation split
-MOST = 5000
+HELD_OUT = 10  # hold out one training example in ten, if the data has no validation split
+MOST = 5000  # but at most this many
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TuningTask(ArrayTask):
-    """The task with its validation examples where its test examples were; those are not scored.
+    """A task whose test split is replaced by its validation split, so that test examples are never read.
 
-    Where the data has no validation split, one training example in ten is held out, at most 5,000, evenly; where that
-    would leave less than one for each class, the training examples are scored instead, without augmentation.
+    If the data has no validation split, one training example in ten is held out, evenly spaced and at most 5,000. If
+    that would be less than one per class, the training examples are evaluated instead, without augmentation.
     """
 
     def splits(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Split]:
@@ -48,14 +48,14 @@ class TuningTask(ArrayTask):
         return live
 
     def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
-        # with too few examples to hold some out, the training examples stand for all splits
+        # If there were too few examples to hold some out, all splits are the training split
         scored = "training" if sizes["test"] == sizes["train"] else "validation"
         return score_text(scored, self.metric, metrics["test"][self.metric], sizes["test"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tuning(Protocol):
-    """``X-tuning``."""
+    """Protocol that adds the task ``X-tuning`` to every task ``X`` on arrays of examples."""
 
     title = "tuning"
 

@@ -1,1 +1,1 @@
-"""What a run leaves: its record, store, claims, predictions; an index, and moving runs between stores."""
+"""Results of runs on disk: record, store, claims (locks), predictions, index, and transfer between stores."""

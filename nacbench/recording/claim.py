@@ -1,8 +1,10 @@
-"""Who computes a run: numbered claims, of which the highest owns it, so that of two live copies one always stops.
+"""Lock on a run's folder: numbered claims with fencing, heartbeat and takeover.
 
-A process takes the next number by linking a file ``claims/000002.json`` into the run's folder, which only one can do,
-and holds a lock on that file for as long as it lives. Before every write that counts it looks whether its number is
-still the highest. A copy that lives on behind a cut-off node is thus outlived, never mixed up with its successor.
+A process takes the next number by linking a file such as ``claims/000002.json`` into the run's folder, which only one
+process can do, and holds a file lock (flock) on it while it lives. The number is a fencing token: before every
+permanent write the process checks that its number is still the highest. A process that was cut off, for example on a
+node that lost its network, is therefore replaced and stops at its next write, instead of mixing its files with those of
+its successor.
 """
 
 import contextlib
@@ -26,20 +28,26 @@ from nacbench.machine.slurm import is_job_live
 CLAIMS = "claims"
 HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 30.0
-STALE_SECONDS = 300.0  # without a sign of life for so long, a process that cannot be asked otherwise is given up
+STALE_SECONDS = 300.0  # a heartbeat older than this means dead, for a process that can be checked in no other way
 
 
 class BusyError(UserError):
-    """Somebody else computes this run: it will be done without us."""
+    """Another process computes this run, so this one need not."""
 
 
 class TakenOverError(UserError):
-    """Somebody else has taken this run over: this copy must stop, and must not write anything more."""
+    """Another process has taken this run over: this one must stop without writing anything more."""
 
 
 @dataclass(frozen=True)
 class Claimant:
-    """What a claim's file says of the process that made it."""
+    """Content of a claim file: the process that made the claim.
+
+    Attributes:
+        number: number of the claim, from 1.
+        life: machine, process and Slurm job.
+        since: time of the claim, ISO 8601 in UTC.
+    """
 
     number: int
     life: Life
@@ -47,10 +55,11 @@ class Claimant:
 
 
 class Claim:
-    """A run's folder, claimed by this process; made by `hold`.
+    """A claim that this process holds on a run's folder; created by `hold`.
 
     Attributes:
-        number: how often the run has been claimed, this time included.
+        folder: folder of the run.
+        number: number of this claim, which is also the number of attempts at the run so far.
     """
 
     def __init__(self, folder: Path, number: int, descriptor: int) -> None:
@@ -61,7 +70,11 @@ class Claim:
         self._changed = time.time()
 
     def check(self) -> None:
-        """Raise `TakenOverError` if the run has gone to another process."""
+        """Check the fencing token before a permanent write.
+
+        Raises:
+            TakenOverError: if another process has claimed the run since.
+        """
         last = _last_number(self.folder)
         if last != self.number:
             raise TakenOverError(
@@ -70,34 +83,36 @@ class Claim:
             )
 
     def progress(self, **facts: Any) -> None:
-        """Note how far the run is, for the next heartbeat, and check."""
+        """Store the progress for the next heartbeat; raises as `Claim.check`."""
         if facts != self._facts:
             self._facts, self._changed = facts, time.time()
         self.check()
 
     def beat(self) -> None:
-        """Write a sign of life, unless the run has gone to another process."""
-        with contextlib.suppress(TakenOverError, OSError):  # a full disk must not stop a run between its checkpoints
+        """Write the heartbeat file, unless another process has taken the run over."""
+        # Errors are ignored: a full disk must not stop a run between its checkpoints, and the training process itself
+        # finds out by `check` that it was taken over
+        with contextlib.suppress(TakenOverError, OSError):
             self.check()
             beat = {"claim": self.number, "time": time.time(), "progress_time": self._changed, **self._facts}
             write_json(self.folder / HEARTBEAT, beat)
 
     def end(self, *, done: bool) -> None:
-        """Let go of the folder."""
+        """Release the lock; if the run is done, remove its heartbeat. The claim file stays, as it counts attempts."""
         if done:
             with contextlib.suppress(TakenOverError):
                 self.check()
                 (self.folder / HEARTBEAT).unlink(missing_ok=True)
-        os.close(self._descriptor)
+        os.close(self._descriptor)  # releases the lock, as the end of the process would
 
 
 @contextmanager
 def hold(folder: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Claim]:
-    """Claim a run's folder, and give signs of life, for as long as one is inside.
+    """Hold the lock on a run's folder while inside, with a heartbeat from a background thread.
 
     Args:
-        folder: of the run; made if need be.
-        beat_seconds: between signs of life.
+        folder: folder of the run, created if necessary.
+        beat_seconds: seconds between heartbeats.
 
     Raises:
         BusyError: if another process computes the run.
@@ -109,7 +124,7 @@ def hold(folder: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Claim]
         while not ended.wait(beat_seconds):
             claim.beat()
 
-    claim.beat()
+    claim.beat()  # at once, to replace the heartbeat of the previous claim
     thread = threading.Thread(target=beats, name="heartbeat", daemon=True)
     thread.start()
     done = False
@@ -118,23 +133,23 @@ def hold(folder: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Claim]
         done = True
     finally:
         ended.set()
-        thread.join()
+        thread.join()  # before the lock is released, or a late heartbeat could be written under it
         claim.end(done=done)
 
 
 def claimants(folder: Path) -> list[Claimant]:
-    """Everyone who has claimed a run, in order; a claim that cannot be read is left out."""
+    """Return all claims of a run in order of their numbers, without those that cannot be read."""
     found = (_read(folder, number) for number in sorted(_numbers(folder)))
     return [claimant for claimant in found if claimant]
 
 
 def claim_count(folder: Path) -> int:
-    """How often a run has been claimed."""
+    """Return how often a run has been claimed."""
     return _last_number(folder)
 
 
 def read_heartbeat(folder: Path) -> dict[str, Any] | None:
-    """The last sign of life of a run, or None where there is none that can be read."""
+    """Return the last heartbeat of a run, or None if there is none or it cannot be read."""
     try:
         beat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
         return {**beat, "claim": int(beat["claim"]), "time": float(beat["time"])}
@@ -143,37 +158,43 @@ def read_heartbeat(folder: Path) -> dict[str, Any] | None:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process that this machine can see holds the run's last claim."""
+    """Return whether the last claim is locked, as far as this machine can see it (flock may be local)."""
     number = _last_number(folder)
     return number > 0 and _is_locked(_path(folder, number))
 
 
 def _take(folder: Path) -> Claim:
+    """Make the next claim; raises BusyError as `hold`."""
     (folder / CLAIMS).mkdir(parents=True, exist_ok=True)
     life = this_life()
-    while True:
+    while True:  # a process that loses the race for a number looks at the winner's claim, and then raises BusyError
         last = _last_number(folder)
         if last:
             _refuse_if_live(folder, last, life)
         descriptor = _make_claim(folder, last + 1, life)
         if descriptor is not None:
-            _remove_leftovers(folder)
+            _remove_leftovers(folder)  # only now that we hold the lock: before, they could be a live process's files
             return Claim(folder, last + 1, descriptor)
 
 
 def _make_claim(folder: Path, number: int, life: Life) -> int | None:
-    """The open and locked file of a new claim, or None if another process was faster."""
+    """Write, lock and link the file of a new claim.
+
+    Returns:
+        The descriptor that holds the lock, or None if another process took the number first.
+    """
     path = _path(folder, number)
     aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # before anybody can see it
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # before the link: no process may see the claim without its lock
         content = {"life": asdict(life), "since": utc_now()}
         os.write(descriptor, (json.dumps(content, indent=2) + "\n").encode())
-        os.fsync(descriptor)
-        os.link(aside, path)
+        os.fsync(descriptor)  # before the link, or a crash could leave a claim without content
+        os.link(aside, path)  # not a rename, which would replace the claim of a process that took the number first
         sync_folder(path.parent)
-    except (FileExistsError, FileNotFoundError):  # somebody was faster, and has perhaps tidied up already
+    # FileExistsError: another process took the number. FileNotFoundError: and its _remove_leftovers deleted our file
+    except (FileExistsError, FileNotFoundError):
         os.close(descriptor)
         return None
     except BaseException:
@@ -185,19 +206,24 @@ def _make_claim(folder: Path, number: int, life: Life) -> int | None:
 
 
 def _refuse_if_live(folder: Path, number: int, life: Life) -> None:
-    """Raise `BusyError` if the last claimant lives, unless it is an earlier life of this very job.
+    """Decide whether the process of the last claim is alive, by the most reliable evidence available.
 
-    What is asked, in this order: the job's own history; the lock; the machine, if it is this one; Slurm; the heartbeat.
+    In this order: an earlier start of this Slurm job counts as dead; a lock means alive; without a lock, a process of
+    this machine is dead; Slurm's answer; the age of the heartbeat.
+
+    Raises:
+        BusyError: if it is alive.
     """
     last = _read(folder, number)
+    # Before the lock: when Slurm requeues a job, its old process may still run for a while and hold the lock
     if last is not None and life.succeeds(last.life):
         return
     if _is_locked(_path(folder, number)):
         raise BusyError(_busy(folder, last))
     if last is not None and last.life.machine == life.machine:
-        return
+        return  # on the same machine flock is reliable, so that no lock means no process
     live = is_job_live(last.life.job) if last is not None and last.life.job else None
-    if live is None:
+    if live is None:  # no Slurm job, or Slurm did not answer
         live = seconds_since_beat(folder, number) < STALE_SECONDS
     if live:
         raise BusyError(_busy(folder, last))
@@ -209,7 +235,10 @@ def _busy(folder: Path, last: Claimant | None) -> str:
 
 
 def seconds_since_beat(folder: Path, number: int) -> float:
-    """By the file system's own clock, as machines' clocks differ; endless where the last claimant never gave a sign."""
+    """Return the age in seconds of a claim's last heartbeat, or of the claim file if it has no heartbeat yet.
+
+    Both times are modification times from the file system's clock, since the clocks of machines differ.
+    """
     beat = read_heartbeat(folder)
     file = folder / HEARTBEAT if beat and beat["claim"] == number else _path(folder, number)
     probe = folder / CLAIMS / f".now.{uuid.uuid4().hex[:8]}.tmp"
@@ -217,13 +246,13 @@ def seconds_since_beat(folder: Path, number: int) -> float:
         probe.touch()
         return probe.stat().st_mtime - file.stat().st_mtime
     except FileNotFoundError:
-        return 0.0  # somebody has claimed the run just now, and tidied up
+        return 0.0  # another process has just claimed the run, and its _remove_leftovers deleted the probe
     finally:
         probe.unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete half-written files that killed processes left: what is not renamed yet counts for nothing."""
+    """Delete temporary files of killed processes. A file counts only once it is renamed or linked into place."""
     for file in folder.rglob(".*.tmp"):
         file.unlink(missing_ok=True)
 
@@ -234,7 +263,9 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: those who ask do not mistake each other
+        fcntl.flock(
+            descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB
+        )  # shared, so that two processes that test do not block each other
     except OSError:
         return True
     finally:
@@ -243,6 +274,7 @@ def _is_locked(path: Path) -> bool:
 
 
 def _read(folder: Path, number: int) -> Claimant | None:
+    """Return a claim's content, or None if it is missing or damaged."""
     try:
         content = json.loads(_path(folder, number).read_text(encoding="utf-8"))
         return Claimant(number, Life(**content["life"]), str(content["since"]))
@@ -252,7 +284,7 @@ def _read(folder: Path, number: int) -> Claimant | None:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (names alone, and often)
+        names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (called before every write; Path objects would be slower)
     except OSError:
         return []
     return [int(name.removesuffix(".json")) for name in names if name.endswith(".json") and name[0] != "."]

@@ -1,7 +1,7 @@
-"""All finished runs of some stores as light rows, remembered from one time to the next.
+"""Index of finished runs: one row per run with what tables need, cached as Parquet.
 
-Reading a hundred thousand records takes seconds, so what tables need of them is kept as one Parquet file a store, in
-the cache: a store itself is never written to. A record is read again when its size or time has changed.
+Reading a hundred thousand records takes seconds, so the rows are cached in one Parquet file per store, in the user's
+cache; a store itself is never written to. A record is read again if its size or modification time has changed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,22 @@ from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord, read_
 
 
 class Run(NamedTuple):
-    """What tables and figures need of one finished run; see `nacbench.recording.record.RunRecord` for the fields.
+    """One row of the index: what tables and figures need of a finished run.
+
+    For fields that are not listed see `nacbench.recording.record.RunRecord`.
 
     Attributes:
-        folder: where it lies.
-        size, changed: of the record's file, in bytes and nanoseconds.
-        series: digest of ``settings``: runs of one series differ in nothing but their seed.
-        settings: JSON: all of the identity but seeds and what follows from them.
-        metrics, measured: JSON, by split.
-        scored: examples that the score is made of.
-        trained, examples_per_second: training examples, in all and per second; NaN where the run trained nothing.
-        partial, notes: sentences, joined.
-        machine: precision, processor, torch: where and with what it was computed.
+        folder: folder of the run.
+        size, changed: size in bytes and modification time in nanoseconds of ``record.json``.
+        trained_on: id of the run that trained the network; empty if it is this one.
+        series: digest of ``settings``; the runs of a series differ only in their seed.
+        settings: JSON of the identity without the seed and what follows from it.
+        metrics, measured: JSON by split.
+        scored: number of examples behind the score.
+        trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
+        partial, notes: sentences, joined by ``; ``.
+        machine: precision, processor, threads and torch version, as one text.
+        versions: JSON of library versions.
     """
 
     folder: str
@@ -79,32 +83,32 @@ class Run(NamedTuple):
 
     @property
     def task_label(self) -> str:
-        """The task's name, marked where the data was not the whole data set."""
+        """Name of the task, marked if the data set was incomplete."""
         return f"{self.task} (part)" if self.partial else self.task
 
     def all_metrics(self) -> dict[str, dict[str, float]]:
-        """By split, then by name."""
+        """Return all metrics by split and name."""
         found: dict[str, dict[str, float]] = json.loads(self.metrics)
         return found
 
     def numbers(self, split: str = "test") -> dict[str, float]:
-        """A split's metrics, and what was measured with it."""
+        """Return a split's metrics and measurements by name."""
         measured: dict[str, dict[str, float]] = json.loads(self.measured)
         return {**self.all_metrics().get(split, {}), **measured.get(split, {})}
 
     def record(self) -> RunRecord:
-        """All of it, read from its file."""
+        """Read the complete record from its file."""
         return read_record(Path(self.folder) / RECORD)
 
 
 @dataclass(frozen=True)
 class Runs:
-    """What some stores hold.
+    """Content of one or more stores.
 
     Attributes:
-        runs: finished ones, sorted by folder; of two with the same id, the first that was found.
-        failures: of runs that have no record.
-        broken: a line for each file that is neither.
+        runs: finished runs, sorted by folder within a store; of runs with the same id only the first.
+        failures: failures of runs without a record.
+        broken: one line for each file that cannot be read.
     """
 
     runs: Sequence[Run]
@@ -113,7 +117,7 @@ class Runs:
 
 
 def read_runs(*stores: Path) -> Runs:
-    """All runs and failures below some folders.
+    """Return all finished runs and failures below some folders.
 
     Raises:
         UserError: if a folder does not exist.
@@ -124,7 +128,11 @@ def read_runs(*stores: Path) -> Runs:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Millions of small objects that all stay: looking for garbage among them again and again only takes time."""
+    """Disable the garbage collector while inside.
+
+    Building rows allocates millions of small objects that all stay alive. Each allocation burst would trigger a
+    collection that visits all of them and frees nothing.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -173,10 +181,11 @@ def _collect(failures: list[Failure], broken: list[str], path: Path) -> None:
 
 
 def _files(top: str) -> Iterator[tuple[str, str, int, int]]:
-    """Folder, name, size and time of every record and failure below a folder, but for what hides behind a dot.
+    """Yield folder, name, size and modification time of every record and failure below a folder.
 
-    A folder with a record is a run's: what is below it is not looked at.
+    Folders whose names start with a dot are skipped. A folder with a record is a run's and is not descended into.
     """
+    # os.stat and os.scandir on plain strings: with 100,000 runs, Path objects would dominate the time
     stack = [top]
     while stack:
         folder = stack.pop()
@@ -190,14 +199,21 @@ def _files(top: str) -> Iterator[tuple[str, str, int, int]]:
         else:
             try:
                 entries = os.scandir(folder)
-            except OSError:  # gone meanwhile, or somebody else's
+            except OSError:  # deleted in the meantime, or not readable
                 continue
             with entries:
                 stack += [e.path for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)]
 
 
 def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
-    """What is kept of a record that lies in a folder; size and time of its file."""
+    """Return the row of a record.
+
+    Args:
+        record: the record.
+        folder: folder that it lies in.
+        size: size of its file in bytes.
+        changed: modification time of its file in nanoseconds.
+    """
     settings = _settings(record.identity)
     cost, hardware = record.cost, record.environment.hardware
     versions = record.environment.versions
@@ -244,11 +260,11 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
-SHARED = ("model", "scale", "seed", "precision")  # what a run and the one it takes its network from have in common
+SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
 
 
 def _settings(identity: dict[str, Any]) -> str:
-    """Return all that the number depends on but the seed, without what the run it takes its network from repeats."""
+    """Return a run's settings as JSON: its identity without the seed, the training run's id, and repeated settings."""
     config = {key: value for key, value in identity["config"].items() if key != "seed"}
     if isinstance(trained_on := config.get("trained_on"), dict):
         config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
@@ -256,7 +272,7 @@ def _settings(identity: dict[str, Any]) -> str:
     return json.dumps({**config, **rest}, sort_keys=True)
 
 
-# -- what is remembered ----------------------------------------------------------------------------------------------
+# -- cache -----------------------------------------------------------------------------------------------------------
 
 
 def _index_file(store: Path) -> Path:
@@ -265,12 +281,12 @@ def _index_file(store: Path) -> Path:
 
 @cache
 def _version() -> str:
-    """Rows that other code made are not taken."""
+    """Return the version of cached rows: a digest of the code that makes them."""
     return code_digest([ROOT / "recording" / name for name in ("index.py", "record.py", "upgrade.py")])
 
 
 def _remembered(store: Path) -> Iterable[Run]:
-    """The rows of the last time; none where there are none that can be read."""
+    """Return the cached rows of a store; none if there is no readable cache."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -283,7 +299,7 @@ def _remembered(store: Path) -> Iterable[Run]:
 
 
 def _values(column: Any) -> list[Any]:
-    """A column as Python values, each different text made once."""
+    """Return a column as Python values; equal texts share one object, which saves time and memory."""
     import pyarrow as pa
 
     column = column.combine_chunks()
@@ -299,7 +315,7 @@ def _texts() -> Iterator[str]:
 
 
 def _remember(store: Path, runs: Sequence[Run]) -> None:
-    """Keep the rows; a cache that cannot be written costs time only."""
+    """Write the rows to the cache. Errors are ignored: without a cache, reading is only slower."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

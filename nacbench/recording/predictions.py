@@ -1,4 +1,4 @@
-"""The predictions beside a record: compared with others column by column, and made smaller by their logits."""
+"""Predictions of a run (Parquet): comparison with those of a repeated run, and removal of logits to save space."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nacbench.recording.store import PREDICTIONS, damage
 if TYPE_CHECKING:
     import numpy as np
 
-LOGITS = "logits"  # N×classes: nearly all of the file, and no table, figure or test needs them
-LEFT_OUT = b"nacbench.left_out"  # in the file's metadata: which columns, and the SHA-256 of the file that had them
+LOGITS = "logits"  # N×classes: most of the file's size, and no table, figure or test needs them
+LEFT_OUT = b"nacbench.left_out"  # metadata key: removed columns, and the SHA-256 of the complete file
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two files of predictions agree.
+    """Result of comparing two files of predictions.
 
     Attributes:
-        state: ``absent`` where the first was not kept, and nothing else tells what was in it; ``damaged`` where it is
-            there, but not as it was recorded.
-        rows: of each column that differs, the number of rows in which it does.
-        note: what a reader must know of the comparison.
+        state: ``same`` or ``differ``; ``absent`` if a file is missing and no digest stands in for it; ``damaged`` if
+            the first file is not the one in the record.
+        rows: number of differing rows by column, for columns that differ.
+        note: how the files were compared, or what is missing.
     """
 
     state: Literal["same", "differ", "damaged", "absent"]
@@ -37,12 +37,15 @@ class Agreement:
 
 
 def compare_predictions(first: Path, digest: str | None, second: Path) -> Agreement:
-    """Compare predictions bit for bit, column by column.
+    """Compare predictions exactly, column by column.
+
+    Values are compared rather than bytes, since another version of the Parquet writer encodes the same values
+    differently. If the first file is missing or has no logits, the complete file's SHA-256 can still prove equality.
 
     Args:
-        first: the file of a record; it may be missing, or without its logits.
-        digest: the SHA-256 that the record has of it.
-        second: the file of the same run, computed again.
+        first: predictions beside a record; may be missing, or without logits.
+        digest: SHA-256 of that file according to the record.
+        second: predictions of the repeated run.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -69,13 +72,12 @@ def compare_predictions(first: Path, digest: str | None, second: Path) -> Agreem
 
 
 def leave_logits_out(folder: Path) -> None:
-    """Rewrite the predictions of a run's folder without their logits and packed as small as Parquet can, and their
-    SHA-256 in its record with them.
+    """Rewrite a run's predictions without logits and with strong compression, and update their SHA-256 in the record.
 
-    The file's metadata say what is missing, and the SHA-256 of the file as it was.
+    The file's metadata name the removed columns and the SHA-256 of the complete file.
 
     Raises:
-        BrokenFileError: if the predictions are not Parquet.
+        BrokenFileError: if the predictions are not a Parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -88,7 +90,7 @@ def leave_logits_out(folder: Path) -> None:
         table = pq.read_table(path, columns=[name for name in names if name != LOGITS])
     except pa.ArrowException as error:
         raise BrokenFileError(f"{path} is not a whole Parquet file: {error}") from None
-    if LEFT_OUT in (table.schema.metadata or {}):  # done already
+    if LEFT_OUT in (table.schema.metadata or {}):  # already without logits
         return
     about = {"columns": [name for name in names if name == LOGITS], "sha256": digest_of(path)}
     metadata = {**(table.schema.metadata or {}), LEFT_OUT: json.dumps(about).encode()}
@@ -98,7 +100,10 @@ def leave_logits_out(folder: Path) -> None:
 
 
 def _write_small(table: Any, path: Path) -> None:
-    """Floats byte by byte, numbers of examples by their differences: half of what Parquet takes by itself."""
+    """Write a table with encodings that halve the size of Parquet's defaults.
+
+    BYTE_STREAM_SPLIT groups the bytes of floats by position, and delta encoding suits the increasing ``index``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -111,7 +116,8 @@ def _write_small(table: Any, path: Path) -> None:
 
 
 def _renew_digest(record: Path, digest: str) -> None:
-    """All else in the record stays as it was written; one that has no digest of the file gets none."""
+    """Replace the digest of the predictions in a record, if it has one, and leave the rest unchanged."""
+    # On the JSON rather than by RunRecord: a record of schema 1 must not be upgraded on disk by this
     content = json.loads(record.read_text(encoding="utf-8"))
     if PREDICTIONS in content.get("files", {}):
         content["files"][PREDICTIONS] = digest
@@ -119,7 +125,7 @@ def _renew_digest(record: Path, digest: str) -> None:
 
 
 def _left_out(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    """What `leave_logits_out` wrote of a file; empty for a whole one."""
+    """Return what `leave_logits_out` noted in a file's metadata; empty for a complete file."""
     try:
         about = json.loads((metadata or {})[LEFT_OUT])
     except (KeyError, ValueError):
@@ -128,32 +134,35 @@ def _left_out(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
 
 
 def _differing_rows(old: Any, new: Any) -> dict[str, int]:
-    """For each column of the old table that the new one does not have alike, the number of rows that differ."""
+    """Return the number of differing rows by column of the old table, for columns that differ."""
     if len(old) != len(new):
         return dict.fromkeys(old.column_names, max(len(old), len(new)))
     found = {}
     for name in old.column_names:
         if name not in new.column_names:
             found[name] = len(old)
-        elif count := _unlike(_values(old.column(name)), _values(new.column(name))):
+        elif count := _count_differing(_values(old.column(name)), _values(new.column(name))):
             found[name] = count
     return found
 
 
-def _unlike(first: np.ndarray, second: np.ndarray) -> int:
-    """Rows in which two columns differ; NaN, which stands for null, is like NaN."""
+def _count_differing(first: np.ndarray, second: np.ndarray) -> int:
+    """Return the number of rows in which two columns differ. NaN, which stands for null, equals NaN."""
     import numpy as np
 
     if first.shape != second.shape:
         return len(first)
-    unlike = first != second
+    differs = first != second
     if first.dtype.kind == second.dtype.kind == "f":
-        unlike &= ~(np.isnan(first) & np.isnan(second))
-    return int(unlike.reshape(len(first), -1).any(axis=1).sum())
+        differs &= ~(np.isnan(first) & np.isnan(second))
+    return int(differs.reshape(len(first), -1).any(axis=1).sum())
 
 
 def _values(column: Any) -> np.ndarray:
-    """A column as an array: N, or N×width (as float64, which holds them all) for lists of one length."""
+    """Return a column as an array of shape N, or N×width for lists of one length.
+
+    Lists are converted to float64, which represents float16 and float32 exactly, so that null can be NaN.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -161,7 +170,7 @@ def _values(column: Any) -> np.ndarray:
     if pa.types.is_dictionary(combined.type):
         combined = combined.dictionary_decode()
     if pa.types.is_fixed_size_list(combined.type):
-        lists = np.full((len(combined), combined.type.list_size), np.nan)  # of a split that has none: null
+        lists = np.full((len(combined), combined.type.list_size), np.nan)  # null: the split has no such column
         there = combined.is_valid().to_numpy(zero_copy_only=False)
         lists[there] = combined.flatten().to_numpy(zero_copy_only=False).reshape(-1, combined.type.list_size)
         return lists

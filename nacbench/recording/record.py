@@ -1,4 +1,7 @@
-"""RunRecord: what a finished run says of itself. Its presence, whole, as ``record.json`` is what "done" means."""
+"""RunRecord, the result of a finished run (``record.json``), and Failure (``failure.json``). Done means: has a record.
+
+Both are read with validation; earlier schemas are upgraded on reading.
+"""
 
 import json
 from pathlib import Path
@@ -23,48 +26,52 @@ class _Part(BaseModel):
 
 
 class Selection(_Part):
-    """Which weights count. The test split is read once, with these."""
+    """Checkpoint selection: which weights are evaluated. The test split is read once, with these weights."""
 
     rule: Literal["last", "best-validation"]
-    step: int = Field(description="optimiser step after which the weights were taken")
-    averaged: bool = Field(description="whether they are the exponentially averaged weights")
-    validation: float | None = Field(description="the main metric on validation at that step, if it selected")
+    step: int = Field(description="optimiser step of the selected weights")
+    averaged: bool = Field(description="whether they are the exponential moving average of weights")
+    validation: float | None = Field(description="main metric on the validation split at that step, if selected by it")
 
 
 class TrainedOn(_Part):
-    """The run that the network was taken from."""
+    """The run that trained the network."""
 
     task: str
     run_id: str
 
 
 class Data(_Part):
-    """What the run was trained and scored on."""
+    """Data that the run was trained and evaluated on."""
 
     fingerprint: str = Field(description="digest of the data set's decoded content")
-    splits: dict[str, int] = Field(description="examples used of each split")
+    splits: dict[str, int] = Field(description="number of examples used, by split")
     classes: int
     modality: str
-    notes: list[str] = Field(description="what a reader of the number must know of the data")
-    partial: list[str] = Field([], description="how it was less than the whole data set: another, mostly easier task")
+    notes: list[str] = Field(description="caveats on the data that a reader of the score must know")
+    partial: list[str] = Field(
+        [], description="what was missing of the data set, which makes another, mostly easier task"
+    )
 
 
 class Cost(_Part):
-    """What the run took."""
+    """Cost of the run: parameters, operations, time, memory."""
 
-    parameters: int = Field(description="trainable parameters, the task's tokenizer included")
-    core_parameters: int = Field(description="of those, the model's own")
-    forward_flops: int = Field(description="operations (a multiply-add is two) of one example's forward pass")
-    flops_input: dict[str, list[int]] = Field(description="shapes of the inputs that they were counted with")
-    train_seconds: float = Field(description="in training steps, data included, over all attempts")
-    evaluate_seconds: float = Field(description="in evaluations")
-    total_seconds: float = Field(description="wall-clock time of the last attempt")
-    examples_per_second: float | None = Field(description="training examples over train_seconds, where it trained")
-    peak_memory_bytes: int = Field(description="most main memory the process held (CPU), or most that torch held (GPU)")
+    parameters: int = Field(description="trainable parameters, including the task's tokenizer")
+    core_parameters: int = Field(description="trainable parameters of the model alone")
+    forward_flops: int = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
+    flops_input: dict[str, list[int]] = Field(description="shapes of the inputs that FLOPs were counted with")
+    train_seconds: float = Field(description="seconds in training steps, including data loading, over all attempts")
+    evaluate_seconds: float = Field(description="seconds in evaluations")
+    total_seconds: float = Field(description="wall-clock seconds of the last attempt")
+    examples_per_second: float | None = Field(
+        description="training examples per second of train_seconds; null if not trained"
+    )
+    peak_memory_bytes: int = Field(description="peak memory: of the process (CPU), or allocated by torch (GPU)")
 
 
 class Environment(_Part):
-    """Where and with what the number was computed."""
+    """Hardware and software that the run was computed with."""
 
     hardware: dict[str, Any]
     processes: int
@@ -73,12 +80,12 @@ class Environment(_Part):
     python: str
     platform: str
     versions: dict[str, str]
-    git_commit: str | None = Field(description="of the checkout that nacbench ran from, if it was one")
+    git_commit: str | None = Field(description="git commit of nacbench's checkout, if it ran from one")
     git_dirty: bool | None
 
 
 class RunRecord(_Part):
-    """One finished run. Field names are stable within a schema version."""
+    """Record of a finished run. Field names are stable within a schema version."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     run_id: str
@@ -88,39 +95,39 @@ class RunRecord(_Part):
     scale: str
     seed: int
     precision: str
-    protocol: str = Field("supervised", description="supervised, ood, low-shot, pruned …: how the number comes about")
-    trained_on: TrainedOn | None = Field(
-        None, description="the run that the network was taken from, if not trained here"
+    protocol: str = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
+    trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
+    metric: str = Field(description="name of the main metric; larger is better")
+    metrics: dict[str, dict[str, float]] = Field(
+        description="metrics by split and name; test holds those of the whole task"
     )
-    metric: str = Field(description="the main metric; larger is better")
-    metrics: dict[str, dict[str, float]] = Field(description="by split, then by name; test: of the task as a whole")
-    details: dict[str, dict[str, Any]] = Field({}, description="by split: how it was scored")
+    details: dict[str, dict[str, Any]] = Field({}, description="facts about the evaluation, by split")
     measured: dict[str, dict[str, float]] = Field(
-        {}, description="by split, then by name: what the network took on this machine; another time gives others"
+        {}, description="costs measured on this machine, by split and name; unlike metrics not reproducible"
     )
     selection: Selection
     data: Data
     cost: Cost
     environment: Environment
-    identity: dict[str, Any] = Field(description="everything that the number depends on; run_id is its digest")
-    files: dict[str, str] = Field({}, description="SHA-256 of the files beside the record that belong to it")
-    attempts: int = Field(description="times that the run was started, interruptions included")
-    started: str = Field(description="ISO 8601, UTC: of the first attempt")
-    finished: str = Field(description="ISO 8601, UTC")
+    identity: dict[str, Any] = Field(description="everything that the metrics depend on; run_id is its digest")
+    files: dict[str, str] = Field({}, description="SHA-256 of the files beside the record, by name")
+    attempts: int = Field(description="number of times that the run was started")
+    started: str = Field(description="start of the first attempt, ISO 8601 in UTC")
+    finished: str = Field(description="end of the run, ISO 8601 in UTC")
 
     @property
     def score(self) -> float:
-        """The main metric on the test split, or of the task as a whole."""
+        """Main metric of the whole task, usually that on the test split."""
         return self.metrics["test"][self.metric]
 
     @property
     def task_label(self) -> str:
-        """The task's name, marked where the data was not the whole data set."""
+        """Name of the task, marked if the data set was incomplete."""
         return f"{self.task} (part)" if self.data.partial else self.task
 
     @property
     def scored_examples(self) -> int:
-        """Examples that the score is made of."""
+        """Number of examples behind the score: of the test split, or else of all splits that are evaluated."""
         splits = self.data.splits
         if "test" in splits:
             return splits["test"]
@@ -132,11 +139,11 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
 class Failure(_Part):
-    """Why a run has no record: kept beside results, and never mistaken for one."""
+    """Why a run has no record (``failure.json`` in the run's folder)."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["failed", "skipped", "cancelled"]
-    cause: Cause = Field("error", description="of a failed run")
+    cause: Cause = Field("error", description="kind of error, for status failed")
     run_id: str
     task: str
     model: str
@@ -145,8 +152,8 @@ class Failure(_Part):
     seed: int
     reason: str
     traceback: str | None = None
-    log: list[str] = Field([], description="its last lines")
-    attempts: int = Field(0, description="times that the run had been started")
+    log: list[str] = Field([], description="last lines of the run's log")
+    attempts: int = Field(0, description="number of times that the run was started")
     when: str
 
 
@@ -154,7 +161,8 @@ def read_record(path: Path) -> RunRecord:
     """Read a ``record.json``.
 
     Raises:
-        UserError: if it is not a whole record of a schema that this version knows; the message names the file.
+        BrokenFileError: if it is not a complete, valid record; the message names the file.
+        UserError: if it cannot be opened, or a newer version wrote it.
     """
     return _read(path, RunRecord)
 
@@ -171,7 +179,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     try:
         return kind.model_validate_json(text)
-    except ValidationError:  # of an earlier schema, or broken
+    except ValidationError:  # an earlier schema, or broken; only then parse twice, as reports read 100,000 records
         return _read_slowly(path, text, kind)
 
 
@@ -191,5 +199,5 @@ def _read_slowly(path: Path, text: bytes, kind: type[Kind]) -> Kind:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of `RunRecord`."""
+    """Return the JSON Schema of `RunRecord`."""
     return RunRecord.model_json_schema()

@@ -1,4 +1,7 @@
-"""The folder of runs: where each one lies, and which are done. Files are the truth; there is no other state."""
+"""Store of runs: the path of each run's folder, its files, and which runs are finished.
+
+The files are the only state: there is no database that could disagree with them.
+"""
 
 import json
 import os
@@ -14,29 +17,29 @@ STATE = "state.json"
 CONFIG = "config.yaml"
 LOG = "log.txt"
 PREDICTIONS = "predictions.parquet"
-SCORES = "scores"  # of single splits, while a run is under way
+SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
 WEIGHTS = "checkpoint/model.safetensors"
 CURVE = "curve.jsonl"
-LASTING = (CONFIG, CURVE, PREDICTIONS, WEIGHTS)  # what stays beside a record
+LASTING = (CONFIG, CURVE, PREDICTIONS, WEIGHTS)  # files that stay beside a record, which holds their digests
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
-    """Where a run lies: ``<store>/<task>/<model>/<run_id>``.
+    """Return a run's folder, ``<store>/<task>/<model>/<run_id>``.
 
     Raises:
-        UserError: for names, perhaps of a foreign record, that would lead elsewhere.
+        UserError: for a name that would lead out of the store; a record may come from an untrusted archive.
     """
     for name in (task, model, run_id):
         if not name or name[0] == "." or "/" in name or "\\" in name or "\0" in name:
-            raise UserError(f"{name!r} is no name for a folder of a run")
+            raise UserError(f"{name!r} is not a valid folder name for a run")
     return store / task / model / run_id
 
 
 def locate(name: str, store: Path) -> Path:
-    """The folder of a run, from the folder itself or the beginning of its id.
+    """Return the folder of a run, given as a path or as a prefix of its id.
 
     Raises:
-        UserError: if it is neither, or several ids begin with it.
+        UserError: if it is neither, or several ids start with it.
     """
     path = Path(name)
     folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
@@ -49,10 +52,10 @@ def locate(name: str, store: Path) -> Path:
 
 
 def finished(folder: Path) -> RunRecord | None:
-    """The record of a run that is done, or None.
+    """Return the record of a finished run, or None if the run is not finished.
 
     Raises:
-        BrokenFileError: if there is one that is broken; `nacbench.running.runner.run` sets it aside and computes again.
+        BrokenFileError: if the record is broken; `nacbench.running.runner.run` sets it aside and computes again.
         UserError: if a newer version wrote it.
     """
     path = folder / RECORD
@@ -60,11 +63,11 @@ def finished(folder: Path) -> RunRecord | None:
 
 
 def damage(path: Path, digest: str | None) -> str | None:
-    """What is wrong with a file beside a record, as a sentence; None where it is there as it was recorded.
+    """Return what is wrong with a file beside a record, as a sentence, or None if it matches the record.
 
     Args:
         path: the file.
-        digest: the SHA-256 that the record has of it; None: any content will do.
+        digest: its SHA-256 according to the record; None accepts any content.
     """
     try:
         changed = digest_of(path) != digest and digest is not None
@@ -76,7 +79,11 @@ def damage(path: Path, digest: str | None) -> str | None:
 
 
 def set_aside(folder: Path) -> None:
-    """Move a run out of the way into ``.replaced`` beside it, where no report looks, so that it can be done again."""
+    """Move a run's folder into ``.replaced`` beside it, where no report looks, so that it can be computed again.
+
+    Raises:
+        UserError: if the run was set aside 9,999 times already.
+    """
     if not folder.exists():
         return
     for number in range(1, 10_000):
@@ -85,22 +92,22 @@ def set_aside(folder: Path) -> None:
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
             return
-    raise UserError(f"{folder.parent / '.replaced'} is full; delete what is not needed there")
+    raise UserError(f"{folder.parent / '.replaced'} holds too many copies of {folder.name}; delete some of them")
 
 
 def tail(path: Path, lines: int = 20) -> list[str]:
-    """The last lines of a text file; none where it cannot be read."""
+    """Return the last lines of a text file; none if it cannot be read."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - 200 * lines))
+            stream.seek(max(0, size - 200 * lines))  # a log can be long: read only its end, at 200 bytes a line
             return stream.read().decode(errors="replace").splitlines()[-lines:]
     except OSError:
         return []
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What ``state.json`` says of a run; empty where there is none that can be read."""
+    """Return the content of a run's ``state.json``; empty if it is missing or broken."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -109,5 +116,5 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Replace ``state.json``."""
+    """Replace a run's ``state.json`` atomically."""
     write_json(folder / STATE, state)

@@ -1,4 +1,4 @@
-"""Finished runs as columns: one for each setting and metric, each with a type of its own."""
+"""Finished runs as a table for pandas: one column per setting and metric, each with its own dtype."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacbench.recording.index import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-# what a run's row starts with; settings, metrics and what was measured follow
+# First columns of a run's row; settings, metrics and measurements follow
 FACTS = (
     "run_id",
     "task",
@@ -38,7 +38,7 @@ SECTIONS = ("task", "model", "training")
 
 
 def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Return a row for each run: facts by name, settings such as ``training.lr``, metrics such as ``test.accuracy``."""
+    """Return a row per run: facts by name, settings such as ``training.lr``, metrics such as ``test.accuracy``."""
     return [
         {
             **{name: getattr(run, name) for name in FACTS},
@@ -71,7 +71,7 @@ def _numbers(prefix: str, text: str) -> dict[str, float]:
 
 
 def typed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
-    """Return the columns of some rows, in the order in which their names first occur, each as a typed series."""
+    """Return the columns of some rows as typed series, in the order in which their names first occur."""
     import pandas as pd
 
     names = dict.fromkeys(name for row in rows for name in row)
@@ -80,10 +80,10 @@ def typed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
 
 
 def _dtype(values: Iterable[Any]) -> str:
-    """Return pandas' type for a column: one that knows missing values, so that a whole number stays one."""
+    """Return the pandas dtype of a column: a nullable one, so that integers with missing values stay integers."""
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} and kinds != {int}:
-        return "float64"  # also of a column without any value
+        return "float64"  # also for a column without values
     names: dict[frozenset[type], str] = {
         frozenset({int}): "Int64",
         frozenset({bool}): "boolean",

@@ -1,4 +1,4 @@
-"""Moving finished runs between stores and machines: whole, checked, and never over a different one."""
+"""Copy finished runs between stores, and pack them into archives: complete, verified, never replacing other results."""
 
 from __future__ import annotations
 
@@ -17,42 +17,48 @@ from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 
 Unpack = Callable[[Path, Path], None]
-PASSING = ("claims", "scores", "heartbeat.json")  # of runs under way, on the machine they were on
-COMPARED = ("metrics", "selection", "data", "identity")  # what must be alike in two records of one run
+PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine
+COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be equal in two records of one run
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of the runs: how many were copied, how many were there already, and what could not be read."""
+    """Result of `merge`.
+
+    Attributes:
+        copied: number of runs copied.
+        there: number of runs that the target, or an earlier store, had already.
+        broken: one line for each record that cannot be read.
+    """
 
     copied: int
     there: int
     broken: Sequence[str]
 
 
-def merge(sources: Sequence[Path], target: Path, *, weights: bool = True, logits: bool = True) -> Merged:
+def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits: bool = True) -> Merged:
     """Copy all finished runs of some stores into another one.
 
-    Nothing is copied unless all can be: every file is compared with its digest in the record, and a run that is there
-    twice must have the same numbers. What is there already stays as it is.
+    Everything is checked before anything is copied: every file against its digest in the record, and the metrics of
+    runs that occur twice against each other. Runs that the target already has are left unchanged.
 
     Args:
-        sources: stores.
-        target: made if need be.
-        weights: the networks, too; without them runs can be reported but not built on.
-        logits: those among the predictions, too; see `nacbench.recording.predictions.leave_logits_out`.
+        stores: stores to copy from.
+        target: store to copy to, created if necessary.
+        weights: whether to copy checkpoints; runs without one can be reported, but no other run can use their networks.
+        logits: whether to keep logits in predictions; see `nacbench.recording.predictions.leave_logits_out`.
 
     Raises:
-        UserError: for two different records of one run, a damaged file, or a folder that does not exist.
+        UserError: if two records of one run differ, a file is damaged, or a store does not exist.
     """
-    found = read_runs(*sources)
+    found = read_runs(*stores)
     first_of: dict[str, Run] = {}
     todo: list[tuple[Path, Path]] = []
     conflicts: list[str] = []
     damaged: list[str] = []
     there = 0
-    for source in sources:
-        for run in read_runs(source).runs:
+    for store in stores:
+        for run in read_runs(store).runs:
             place = run_folder(target, run.task, run.model, run.run_id)
             other = first_of.setdefault(run.run_id, run)
             known = Path(other.folder) if other is not run else place
@@ -67,8 +73,8 @@ def merge(sources: Sequence[Path], target: Path, *, weights: bool = True, logits
                 there += 1
     if conflicts:
         raise UserError(
-            f"the same run has different numbers in two places: {'; '.join(conflicts)}; find out which is right, and "
-            "remove the other; nothing was copied"
+            f"the same run has different numbers in two places: {'; '.join(conflicts)}; remove the wrong one of each; "
+            "nothing was copied"
         )
     if damaged:
         raise UserError(f"{'; '.join(damaged)}; nothing was copied")
@@ -80,11 +86,17 @@ def merge(sources: Sequence[Path], target: Path, *, weights: bool = True, logits
 def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> int:
     """Write all finished runs of some stores into one archive (``.tar.gz``); the same runs give the same bytes.
 
+    Args:
+        stores: stores to read.
+        archive: file to create.
+        weights: as for `merge`.
+        logits: as for `merge`.
+
     Returns:
-        How many runs it holds.
+        The number of runs in the archive.
 
     Raises:
-        UserError: as `merge`, if there is no finished run, or if the archive exists already.
+        UserError: as `merge`; or if there is no finished run, the archive exists, or its name has another ending.
     """
     if archive.exists():
         raise UserError(f"{archive} exists already; name another file")
@@ -104,12 +116,12 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     """Add the runs of an archive that `pack` wrote to a store.
 
     Args:
-        archive: it may come from anywhere.
-        target: made if need be.
-        unpack: `nacbench.data.mirror.unpack.unpack`, which refuses what is not safe.
+        archive: the archive, which is not trusted.
+        target: store to add to, created if necessary.
+        unpack: `nacbench.data.mirror.unpack.unpack`, which refuses unsafe members (links, paths outside the folder).
 
     Raises:
-        UserError: as `merge`; or the archive is damaged, not safe, or holds no runs.
+        UserError: as `merge`; or if the archive is damaged, unsafe, or holds no finished run.
     """
     if not archive.is_file():
         raise UserError(f"there is no file {archive}")
@@ -123,7 +135,7 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
 
 
 def _record_in(folder: Path) -> RunRecord | None:
-    """The record of a run's folder; None where there is none that can be used."""
+    """Return the record in a run's folder, or None if it is missing or broken."""
     try:
         return finished(folder)
     except BrokenFileError:
@@ -135,14 +147,14 @@ def _differs(first: RunRecord, second: RunRecord) -> bool:
 
 
 def _damaged(folder: Path, record: RunRecord) -> list[str]:
-    """A sentence for each file that is not what the record says; weights may have been left out."""
+    """Return a sentence for each file that does not match the record. Weights may be missing: copies can omit them."""
     needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
     found = [damage(folder / name, record.files[name]) for name in needed]
     return [problem for problem in found if problem]
 
 
 def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
-    """A run's folder appears whole in another store; what lay there without a usable record is put aside."""
+    """Copy a run's folder atomically; a folder without a usable record at its place is set aside."""
     from nacbench.recording.store import set_aside
 
     def fill(aside: Path) -> None:
@@ -164,13 +176,14 @@ def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
 def _write_tar(folder: Path, archive: Path) -> None:
     import gzip
 
+    # mtime=0 and sorted members: the bytes depend on the runs alone, so that archives can be compared by digest
     with (
         archive.open("wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            member = tarfile.TarInfo(str(path.relative_to(folder)))  # nobody's name, no time: the same bytes
+            member = tarfile.TarInfo(str(path.relative_to(folder)))  # no owner and no time, for reproducible bytes
             member.size = path.stat().st_size
             with path.open("rb") as content:
                 tar.addfile(member, content)

@@ -1,7 +1,7 @@
-"""What earlier versions wrote of runs, in today's names.
+"""Upgrade records, failures and states of schema 1 to schema 2 when they are read.
 
-Schema 1 of records called the run that a network comes from its ``source``: in the record, in the identity of the run,
-and in the configuration there. The ``run_id`` of such a run stays, though it is the digest of the old names.
+Schema 1 had the key ``source`` for what is now ``trained_on``: in the record, in the run's identity, and in the
+configuration in it. The ``run_id`` is kept, although it is the digest of an identity with the old names.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a ``record.json`` or ``failure.json`` of schema 1 as schema 2 has it."""
+    """Return the content of a ``record.json`` or ``failure.json`` of schema 1 in schema 2."""
     return {**upgraded_state(renamed(record)), "schema_version": 2}
 
 
 def upgraded_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a ``state.json``, or a part of a record, with the names of today in its identity."""
+    """Return the content of a ``state.json``, or of a record, with ``source`` renamed in its identity."""
     content, identity = dict(state), state.get("identity")
     if isinstance(identity, Mapping):
         config = identity.get("config")
@@ -24,7 +24,7 @@ def upgraded_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with ``trained_on`` for a key ``source``; where it has both, it is left as it is."""
+    """Return a mapping with the key ``source`` renamed to ``trained_on``; unchanged if it has both."""
     if "trained_on" in section:
         return dict(section)
     return {"trained_on" if key == "source" else key: value for key, value in section.items()}

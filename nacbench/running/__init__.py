@@ -1,1 +1,1 @@
-"""One run: its configuration, identity, computation, scores and failures, and doing it again."""
+"""One run: configuration, identity, training and evaluation, failures, and reproduction of recorded runs."""

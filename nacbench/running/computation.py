@@ -1,4 +1,4 @@
-"""Computing one run whose folder is ours: training or another run's network, scores, cost, and the record."""
+"""Compute one run in a folder that is already locked: train or load the network, evaluate it, write the record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """A run that has to be computed: what, where, and how."""
+    """A run to compute.
+
+    Attributes:
+        config: its configuration.
+        identity: its identity, for the id and the record.
+        folder: its folder.
+        data_root: mirror of data sets.
+        settings: device, workers, compilation and the like, which do not count for the id.
+        accelerator: Accelerate's, for devices, processes and autocast.
+    """
 
     config: RunConfig
     identity: Identity
@@ -46,7 +55,7 @@ class Job:
         return f"{self.config.task.name} · {self.config.model.name} · seed {self.config.seed}"
 
     def say(self, text: str) -> None:
-        """One line for the log, and for people."""
+        """Write one line to the run's log, and to the terminal if progress is shown."""
         from nacbench.training.progress import Progress
 
         Progress(self.title, 0, self.folder / LOG, show=self.settings.show_progress).say(text)
@@ -54,29 +63,29 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """The finished run that a network is taken from: its record, and where it lies."""
+    """The finished run that trained the network: its record and folder."""
 
     record: RunRecord
     folder: Path
 
 
 def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord:
-    """Train a network or take another run's, score it, and write the record.
+    """Train a network, or load that of another run, evaluate it, and write the record.
 
     Args:
-        job: what to compute.
-        trained: the run that the network is taken from, if it is not trained here.
-        claim: on the run's folder; None in processes that only help to compute, which leave by `SystemExit`.
+        job: the run.
+        trained: the run that trained the network; None to train it here.
+        claim: claim on the run's folder; None in all processes but the main one. These end with `SystemExit`.
 
     Raises:
-        TakenOverError: another process has the run now.
-        Interrupted: a signal asked to stop.
+        TakenOverError: if another process has taken the run over.
+        Interrupted: if a signal asked to stop; a checkpoint is saved.
     """
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
         done = _train_and_score(job, stop, claim) if trained is None else _score_trained(job, trained, stop, claim)
-    assert claim is not None  # the other processes have left
+    assert claim is not None  # the other processes have ended in _train_and_score or _score_trained
     config, live, scored = job.config, done.live, done.scored
     task = config.task_plugin
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
@@ -115,26 +124,29 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     )
     claim.check()
     try:
+        # Linked into place, not renamed: between the check and the write another process could take the run over and
+        # finish it, and a link does not replace its record
         write_json(job.folder / RECORD, record.model_dump(mode="json"), first_wins=True)
-    except FileExistsError:  # by a copy that had been cut off and came back in between: the first whole record counts
+    except FileExistsError:  # so the first complete record counts
         raise TakenOverError(f"run {record.run_id} has been finished by another process; this copy stops") from None
     (job.folder / FAILURE).unlink(missing_ok=True)
-    _discard(job.folder, done.trainer)
+    _discard(job.folder, done.trainer)  # only after the record is written: until then a crash must be able to resume
     if trained is None:
-        job.accelerator.wait_for_everyone()
+        job.accelerator.wait_for_everyone()  # the other processes wait for the record, so that torchrun ends as one
     return record
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a computed run has to tell.
+    """Results of a run, for its record.
 
     Attributes:
-        live: the task that was scored.
-        net: the network whose cost is counted, and the inputs that it was counted with.
-        scored: the evaluation of every split.
-        selection: which weights count.
-        trainer: None where nothing was trained.
+        live: the task that the network was evaluated on.
+        net: the network whose score and cost are recorded.
+        inputs: inputs of one example, to count operations with.
+        scored: evaluation by split.
+        selection: which weights were evaluated.
+        trainer: None if nothing was trained.
     """
 
     live: ScoredTask
@@ -146,6 +158,7 @@ class Done:
 
 
 def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
+    """Train a network in all processes, then evaluate the selected weights in the main process."""
     from nacbench.nn.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
     from nacbench.training.loop import Trainer
@@ -176,7 +189,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     finally:
         progress.close()
     if not accelerator.is_main_process:
-        accelerator.wait_for_everyone()
+        accelerator.wait_for_everyone()  # until the main process has written the record
         raise SystemExit(0)
     assert claim is not None
     started = time.monotonic()
@@ -187,20 +200,24 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
 
 
 def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
-    """Score the network that another run ended with."""
+    """Evaluate the network of another run.
+
+    Raises:
+        BrokenFileError: if the weights are not those of that run.
+    """
     from nacbench.nn.network import build_network, take_weights
     from nacbench.training.checkpoint import load_tensors, part
     from nacbench.training.progress import Progress
 
-    if claim is None:
+    if claim is None:  # nothing is trained, so one process does all the work
         raise SystemExit(0)
     config = job.config
     task, base = config.task_plugin, config.training_task
-    assert isinstance(task, EvaluationTask) and config.trained_on is not None  # `resolve` sees to both
+    assert isinstance(task, EvaluationTask) and config.trained_on is not None  # ensured by `resolve`
     live = task.build_on(base, job.data_root, config.training)
     net = build_network(base, live.spec, config.model_plugin, config.seed)
     weights, meta = load_tensors(trained.folder / WEIGHTS)
-    if meta["run_id"] != trained.record.run_id:
+    if meta["run_id"] != trained.record.run_id:  # for example a file that was copied by hand
         raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
     made_with = trained.record.environment.versions
     take_weights(net, part(weights, "model"), keep_head=task.keep_head, made_with=made_with)
@@ -238,22 +255,26 @@ def _score(
 
 
 def _some_inputs(live: LiveTask, batch_size: int) -> Mapping[str, Tensor]:
-    """One example to count operations with."""
+    """Return the inputs of one training example, to count operations with."""
     count = min(batch_size, live.split_sizes["train"])
     return live.train_batches(count, 0)[0].part(0, count).inputs
 
 
 def _begin_attempt(job: Job) -> str:
-    """Write what is known of the run before it starts; returns when it was first started."""
+    """Write configuration and state before the run starts.
+
+    Returns:
+        The time of the first attempt, ISO 8601 in UTC.
+    """
     started = str(read_state(job.folder).get("started", utc_now()))
     write_state(job.folder, {"started": started, "identity": job.identity.as_dict()})
     write_text(job.folder / CONFIG, job.config.as_yaml())
-    (job.folder / FAILURE).unlink(missing_ok=True)
+    (job.folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt: the run has not failed while it runs
     return started
 
 
 def _discard(folder: Path, trainer: Trainer | None) -> None:
-    """Remove the files that only a resumed run needs."""
+    """Remove the checkpoint for resuming and the evaluations of single splits."""
     import shutil
 
     if trainer:

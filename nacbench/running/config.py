@@ -1,4 +1,4 @@
-"""RunConfig: everything that determines a run's number, checked, complete, and written to and read from YAML."""
+"""RunConfig, the complete configuration of a run: merging and validation of settings, ``--set``, YAML files."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,11 +28,11 @@ from nacbench.registry import MODELS, TASKS
 Precision = Literal["fp32", "bf16"]
 SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
 FIELDS = ("task", "model", "scale", "seed", "precision", "training", "trained_on")
-SHARED = ("model", "scale", "seed", "precision")  # what a run and the run that it takes its network from have in common
+SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
 
 
 class PluginChoice(BaseModel):
-    """A plug-in's name and all of its options; in YAML they stand side by side."""
+    """A plug-in's name and all of its options. In YAML, name and options are keys of one mapping."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,16 +54,18 @@ class PluginChoice(BaseModel):
 
 
 class ModelChoice(PluginChoice):
-    """A model's name, its size, and all of its options."""
+    """A model's name, size, and all of its options."""
 
     size: str
 
 
 class RunConfig(BaseModel):
-    """One run. Every option of task, model and training is explicit, so that no later default can change its meaning.
+    """Configuration of a run. It contains every option, so that later defaults cannot change a stored file's meaning.
 
-    Make one with `resolve`, which fills in what is not given. ``trained_on`` is the run whose network this one scores;
-    None for a run that trains its own.
+    Create it with `resolve`, which fills in defaults.
+
+    Attributes:
+        trained_on: configuration of the run that trained the network; None for a run that trains its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,23 +83,23 @@ class RunConfig(BaseModel):
 
     @property
     def task_plugin(self) -> AnyTask:
-        """The task's plug-in with this configuration's options, made once by `resolve`."""
+        """Task plug-in with the options of this configuration, created once by `resolve`."""
         return self._task
 
     @property
     def model_plugin(self) -> Model:
-        """The model's plug-in with this configuration's options, made once by `resolve`."""
+        """Model plug-in with the options of this configuration, created once by `resolve`."""
         return self._model
 
     @property
     def training_task(self) -> Task:
-        """The task that trains the network: this run's own, or that of the run that it takes its network from."""
+        """Task that trains the network: this run's, or that of the run it is ``trained_on``."""
         task = self._task if self.trained_on is None else self.trained_on.training_task
         assert isinstance(task, Task)
         return task
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data that `resolve` takes back unchanged."""
+        """Return the configuration as plain data, which `resolve` turns back into an equal configuration."""
         content = self.model_dump(mode="json")
         if self.trained_on is None:
             del content["trained_on"]
@@ -106,20 +108,20 @@ class RunConfig(BaseModel):
         return content
 
     def as_yaml(self) -> str:
-        """The text of a file for ``nacbench run --config``."""
+        """Return the configuration as YAML, for ``nacbench run --config``."""
         return yaml.safe_dump(self.as_dict(), sort_keys=False)
 
 
 def resolve(*layers: Mapping[str, Any]) -> RunConfig:
-    """A complete configuration from partial ones, later layers winning over earlier ones.
+    """Merge partial settings into a complete, validated configuration. Later layers take precedence.
 
     Args:
         layers: nested mappings such as ``{"task": {"name": "digits"}, "model": {"name": "nac", "depth": 2}}``. A task
-            or model without options can be its plain name: ``{"task": "digits"}``.
-            ``precision`` may be ``auto`` (the default): bf16 where this machine has it, else fp32.
+            or model without options can be given by name: ``{"task": "digits"}``.
+            ``precision`` may be ``auto`` (the default): bf16 if this machine supports it, otherwise fp32.
 
     Raises:
-        UserError: on an unknown key, task, model or option, or a value that cannot be.
+        UserError: if a key, task, model or option is unknown, or a value is invalid.
     """
     given: dict[str, Any] = {}
     for layer in map(_named, map(renamed, layers)):
@@ -145,12 +147,12 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
 
 
 def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """The layer, with a plain name of a task or model as a section that has a name."""
+    """Return a layer with task and model as sections: ``digits`` becomes ``{"name": "digits"}``."""
     return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
 
 
 def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
-    """Return the run's configuration without that of the run it takes its network from."""
+    """Return the run's configuration without the section ``trained_on``."""
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
@@ -176,11 +178,15 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
 
 
 def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
-    """Return the run that another one takes its network from; they have the settings in `SHARED` in common.
+    """Return the configuration of the run that trains the network for an evaluation task.
 
-    ``--set trained_on.training.lr=1e-3`` and ``--set trained_on.task.FIELD=VALUE`` change it.
+    The settings in `SHARED` are copied; ``--set trained_on.training.lr=1e-3`` and ``--set trained_on.task.FIELD=VALUE``
+    change others.
+
+    Raises:
+        UserError: if the overrides are invalid, or would change a shared setting or the task.
     """
-    TASKS.training(task_name)  # raises where that task trains no network
+    TASKS.training(task_name)  # raises UserError if that task trains no network
     if not isinstance(overrides, Mapping):
         raise UserError(
             f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4"
@@ -197,7 +203,7 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
 
 
 def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
-    """The task's recipe for this scale with the user's changes, checked."""
+    """Return the task's recipe for this scale with the user's overrides, validated."""
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")
     base = task.recipes[scale]
@@ -212,7 +218,13 @@ def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
 
 
 def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
-    """Raise for a key that a recipe does not have, at whatever depth."""
+    """Check that a recipe has a key, at any depth.
+
+    Pydantic would refuse it as well, but without suggesting a similar key.
+
+    Raises:
+        UserError: if it does not.
+    """
     part: Any = recipe
     for depth, key in enumerate(path):
         if not isinstance(part, BaseModel):
@@ -232,7 +244,13 @@ def _recipe_keys(recipe: BaseModel, prefix: str = "training") -> list[str]:
 
 
 def _refuse_stale_presets(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> None:
-    """Refuse to change what options in an earlier layer were made for, as they would silently stay as they are."""
+    """Refuse to change a name, size or scale if an earlier layer fixes options that its preset would have set.
+
+    A complete file holds the values of its preset. With another scale or size, these would silently stay in effect.
+
+    Raises:
+        UserError: if a later layer does so.
+    """
 
     def section(layer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         value = layer.get(name, {})
@@ -273,7 +291,7 @@ def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[t
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both mappings as one, section by section; where both have a value, ``over`` wins."""
+    """Return two nested mappings merged recursively; if both have a value, that of ``over`` is taken."""
     out = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
@@ -282,7 +300,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """``training.lr=3e-4`` as ``{"training": {"lr": 0.0003}}``; the value is read as YAML, and 3e-4 as a number.
+    """Parse ``training.lr=3e-4`` to ``{"training": {"lr": 0.0003}}``. The value is YAML, but ``3e-4`` is a number.
 
     Raises:
         UserError: if there is no ``=``, or the value is not YAML.
@@ -302,7 +320,7 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads 3e-4 as text; everybody means the number."""
+    """Return a text such as ``3e-4`` as a number: YAML 1.1 requires a dot in floats and reads it as text."""
     if isinstance(value, str):
         try:
             return float(value)
@@ -312,10 +330,11 @@ def _number(value: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, but a key that is given twice is an error: else the first value goes without a word."""
+    """YAML's safe loader with an error for duplicate keys, of which PyYAML silently takes the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)  # here, as what << brings in may be overridden
+        # Checked while composing, when merge keys (<<) are not expanded yet: overriding a merged key is allowed
+        node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -328,23 +347,23 @@ class _Loader(yaml.SafeLoader):
 
 
 def _parsed(text: str) -> Any:
-    return yaml.load(text, _Loader)  # noqa: S506 (it is a safe one)
+    return yaml.load(text, _Loader)  # noqa: S506 (a subclass of SafeLoader)
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """In one line, without the quotation of the file."""
+    """Return the reason of a YAML error in one line, without PyYAML's excerpt of the file."""
     return getattr(error, "problem", None) or str(error).splitlines()[0]
 
 
 def read_yaml(path: Path, keys: Iterable[str] = FIELDS) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """Read the mapping in a YAML file.
 
     Args:
         path: the file.
-        keys: what the mapping may have, to be named if it is none.
+        keys: allowed keys, for the error message if the file is not a mapping.
 
     Raises:
-        UserError: if it cannot be read, is not YAML, or is not a mapping.
+        UserError: if the file cannot be read, is not YAML, or is not a mapping.
     """
     try:
         content = _parsed(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Why a run has no record: what kind of failure it was, and the file that is left in its place."""
+"""Classify a failed run and write ``failure.json``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def cause_of(error: BaseException) -> Cause:
-    """What kind of failure an exception is."""
+    """Return the kind of failure of an exception: out of memory, disk full, or another error."""
+    # By name, for torch.OutOfMemoryError without importing torch
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "oom"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -36,7 +37,19 @@ def leave_failure(
     log: Sequence[str] = (),
     attempts: int = 0,
 ) -> None:
-    """Write beside a run's files why it has no record."""
+    """Write ``failure.json`` into a run's folder.
+
+    Args:
+        folder: folder of the run.
+        config: configuration of the run.
+        run_id: id of the run.
+        status: what happened to it.
+        reason: one line for tables.
+        cause: kind of error, for status ``failed``.
+        trace: traceback, if an exception was raised.
+        log: last lines of the log; read from the run's own log file if empty.
+        attempts: number of times that the run was started.
+    """
     failure = Failure(
         status=status,
         cause=cause,

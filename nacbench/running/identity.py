@@ -1,4 +1,4 @@
-"""What makes a run the run that it is: its configuration, its data, and the code that computes."""
+"""Identity of a run, whose digest is the run id: configuration, data fingerprint and code digests."""
 
 import json
 from typing import Any
@@ -12,15 +12,15 @@ from nacbench.running.plugin_code import engine_digest, plugin_digest
 
 
 class Identity(BaseModel):
-    """Everything that a run's number depends on. Same identity, same number (up to the device's rounding).
+    """Everything that a run's metrics depend on, except rounding differences between devices and library versions.
 
     Attributes:
-        config: the whole `nacbench.running.config.RunConfig` as plain data.
+        config: the complete `nacbench.running.config.RunConfig` as plain data.
         task_version: `nacbench.contracts.task.Task.version`.
-        data: the fingerprint of the examples.
-        code: a digest each of the engine, of the task and of the model with all that they build on, of what their
-            code computes: see `nacbench.code_digest`.
-        trained_on: the id of the run that the network is taken from, if there is one.
+        data: fingerprint of the data.
+        code: code digests of the engine, the task and the model, each with the modules it depends on; see
+            `nacbench.code_digest`.
+        trained_on: id of the run that trained the network, if it is another run. That id covers its data and code.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,16 +33,17 @@ class Identity(BaseModel):
 
     @property
     def run_id(self) -> str:
-        """Twelve hexadecimal digits."""
+        """Digest of the identity, twelve hexadecimal digits."""
         return short_digest(json.dumps(self.as_dict(), sort_keys=True).encode())
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for the record."""
+        """Return plain data for the record."""
+        # Without a key that is None: ids of runs that train their own network must not depend on the field's existence
         return self.model_dump(exclude={"trained_on"} if self.trained_on is None else set())
 
     @classmethod
     def of(cls, config: RunConfig, data_fingerprint: str, trained_on: "Identity | None" = None) -> "Identity":
-        """The identity of a configuration on data with this fingerprint, computed by the code that is installed."""
+        """Return the identity of a configuration on data with this fingerprint, computed by the installed code."""
         task, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
         return cls(
             config=config.as_dict(),
@@ -53,7 +54,7 @@ class Identity(BaseModel):
         )
 
     def differences(self, other: "Identity") -> list[tuple[str, str, str]]:
-        """Every field in which two identities differ, with both values as text; a field that one lacks is ``—``."""
+        """Return the fields in which two identities differ, with both values as text; ``—`` for a missing field."""
         ours, theirs = flatten(self.as_dict()), flatten(other.as_dict())
         return [
             (key.removeprefix("config."), ours.get(key, "—"), theirs.get(key, "—"))
@@ -63,12 +64,12 @@ class Identity(BaseModel):
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as one, with dotted keys and values as text."""
+    """Flatten nested mappings to dotted keys, with values as text."""
     return {key: as_text(value) for key, value in leaves(tree, prefix).items()}
 
 
 def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys and values as they are."""
+    """Flatten nested mappings to dotted keys, with unchanged values."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -79,7 +80,7 @@ def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A value as text; a string keeps its quotes where something else would read the same, such as the number 7."""
+    """Return a value as text. A string is quoted only if it could be mistaken for another value, such as ``"7"``."""
     if not isinstance(value, str):
         return json.dumps(value)
     try:

@@ -1,4 +1,4 @@
-"""The code that a run's number depends on: which files are the engine's, a task's and a model's."""
+"""Code digests of the engine and of plug-ins: which files count for a run's id, also for plug-ins from outside."""
 
 import sys
 from functools import cache
@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from nacbench.code_digest import (
     NO_OWN_CODE,
+    ROOT,
     OwnCode,
     code_digest,
     engine_files,
@@ -19,21 +20,21 @@ from nacbench.contracts.plugin import Plugin
 from nacbench.machine.software import distribution_of
 from nacbench.registry import plugin_folders
 
-LIBRARIES = {"site-packages", "dist-packages"}  # folders in which code of many lies side by side
+LIBRARIES = {"site-packages", "dist-packages"}  # folders that many distributions share
 
 
 @cache
 def engine_digest() -> str:
-    """Of the code that every run is computed by."""
+    """Return the digest of the code that computes every run."""
     return code_digest(engine_files())
 
 
 def plugin_digest(cls: type[Plugin]) -> str:
-    """Of a task's or model's own code, with what it imports; of what it is made from, too.
+    """Return the digest of a plug-in's code, with the modules that it imports and the plug-in that it is made from.
 
-    Of nacbench's own code that is imported, the folders count that `nacbench.code_digest` names. For a plug-in from
-    outside, modules count that it imports from beside its file or from its own distribution. What a plug-in reads from
-    files of data, or imports by a name that it computes, cannot be known, and does not count.
+    Of nacbench, imports count from the folders that `nacbench.code_digest` names. For a plug-in from outside, modules
+    also count that it imports from beside its file or from its own distribution. Files that it reads, and modules that
+    it imports by a computed name, cannot be determined and do not count.
     """
     digest = _digest_of(*plugin_files(cls))
     if cls.made_from is None:
@@ -42,7 +43,7 @@ def plugin_digest(cls: type[Plugin]) -> str:
 
 
 def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:
-    """The files that a plug-in's digest is of, sorted, and where those lie that are its own."""
+    """Return the files that a plug-in's digest covers, sorted, and the location of its own code."""
     own = _own_code(cls)
     return _all_files(_first_files(cls, own), own), own
 
@@ -58,35 +59,39 @@ def _digest_of(files: tuple[Path, ...], own: OwnCode) -> str:
 
 
 def _own_code(cls: type[Plugin]) -> OwnCode:
-    """Where a plug-in's own code lies."""
+    """Return the location of a plug-in's own code."""
     top = cls.__module__.partition(".")[0]
     place = place_of(top)
     if top == "nacbench" or place is None:
         return NO_OWN_CODE
-    if LIBRARIES.isdisjoint(place.parts):
+    if LIBRARIES.isdisjoint(place.parts):  # a checkout or a plug-in file: everything beside it may be its own
         return OwnCode(tuple(dict.fromkeys((place, *plugin_folders()))))
+    # In site-packages, modules beside it are mostly of other distributions, so only those of its own count
     return OwnCode((place,), frozenset({top, *_packages_of(distribution_of(top))}))
 
 
 def _packages_of(distribution: Distribution | None) -> set[str]:
-    """Top-level packages and modules that a distribution brings."""
+    """Return the top-level packages and modules of a distribution."""
     files = distribution.files if distribution else None
     return {PurePosixPath(file.parts[0]).stem for file in files or () if file.suffix == ".py"}
 
 
 def _first_files(cls: type[Plugin], own: OwnCode) -> tuple[Path, ...]:
-    """Files of the classes that a plug-in inherits from, its own among them, and of the entry point that names it."""
+    """Return the files of a plug-in's class, of its base classes, and of the entry point that registers it."""
     modules = [base.__module__ for base in cls.__mro__] + _entry_modules(cls)
     files = {file for module in modules for file in files_of(module, own)}
-    if not files_of(cls.__module__, own):  # of ``--plugin``: its module's name is not its file's
-        file = sys.modules[cls.__module__].__file__
-        assert file is not None
-        files.add(Path(file).resolve())
+    file = sys.modules[cls.__module__].__file__
+    assert file is not None
+    path = Path(file)  # of a plug-in loaded by --plugin, whose module name Python cannot find
+    files.add(path if path.is_relative_to(ROOT) else path.resolve())
     return tuple(sorted(files))
 
 
 def _entry_modules(cls: type[Plugin]) -> list[str]:
-    """Modules by whose name a distribution offers this plug-in, which may have made it with the help of others."""
+    """Return the modules of entry points for this plug-in.
+
+    Such a module may create the class with code of others, so that the class's own module is not enough.
+    """
     top = cls.__module__.partition(".")[0]
     distribution = distribution_of(top) if top != "nacbench" else None
     points = distribution.entry_points if distribution else []

@@ -1,4 +1,4 @@
-"""Recorded runs computed again, on this machine and by today's code, and what came out beside what was recorded."""
+"""Reproduce recorded runs on this machine with the current code, and compare metrics and predictions exactly."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
-MISSING = "—"  # stands for a value that only the other one has
-MOST_THREADS = 1024  # a broken record must not bring the machine down
+MISSING = "—"  # shown for a value that only one of two records has
+MOST_THREADS = 1024  # limit on the number of threads in a record, which may be broken
 NOTHING = Agreement("absent")
-CODE = ("git_commit", "git_dirty")  # the identity knows better which code counts
+CODE = ("git_commit", "git_dirty")  # not compared: the code digests in the identity are more precise
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A finished run and where it lies."""
+    """A finished run: its folder and record."""
 
     folder: Path
     record: RunRecord
@@ -42,7 +42,7 @@ class Recorded:
 
     @property
     def store(self) -> Path:
-        """The folder of runs that it lies in; its own folder where it lies in none."""
+        """Store that the run is in, or its own folder if that is not in a store."""
         own = (self.record.task, self.record.model, self.record.run_id)
         place = self.folder.resolve()
         return place.parents[2] if place.parts[-3:] == own else place
@@ -50,18 +50,18 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A recorded run, and what came of computing it again.
+    """Result of reproducing a recorded run.
 
     Attributes:
-        recorded: the run.
-        again: the new record; None where there is none, because of ``error``.
-        error: what stopped it.
-        compared: how many numbers were compared, predictions not counted.
-        numbers: of those, each that differs, recorded and new.
-        predictions: how they agree.
-        identity: each of its fields that differs, recorded and new, as text.
-        surroundings: what differs in machine and versions, likewise.
-        earlier: it had been computed before this was called, and was only compared.
+        recorded: the recorded run.
+        again: the new record; None if an ``error`` occurred.
+        error: the exception, if computing failed.
+        compared: number of values compared, without predictions.
+        numbers: values that differ by name, as (recorded, new).
+        predictions: comparison of the predictions.
+        identity: fields of the identity that differ, as (name, recorded, new) in text.
+        surroundings: differences in hardware and library versions, in the same form.
+        earlier: the new run had been finished before, and was only compared.
     """
 
     recorded: Recorded
@@ -76,30 +76,30 @@ class Repetition:
 
     @property
     def same(self) -> bool:
-        """Whether all numbers came out alike, digit for digit; what is damaged cannot be known to."""
+        """Whether all values are equal, digit for digit. False for damaged predictions, which cannot be compared."""
         return self.again is not None and not self.numbers and self.predictions.state in ("same", "absent")
 
     @property
     def reason(self) -> str:
-        """Why there is no new record, in one line; empty where there is one."""
+        """The error in one line; empty if the run was computed."""
         if self.error is None:
             return ""
         named = "" if isinstance(self.error, UserError) else f"{type(self.error).__name__}: "
         return " ".join(f"{named}{self.error}".split())
 
 
-# -- which runs --------------------------------------------------------------------------------------------------------
+# -- selecting runs ----------------------------------------------------------------------------------------------------
 
 
 def find_runs(names: Sequence[str], store: Path) -> tuple[list[Run], list[str]]:
-    """The finished runs that are named, each once, and a line for each record that is broken.
+    """Return the named finished runs without duplicates, and one line for each broken record.
 
     Args:
-        names: folders of runs, of single runs, or beginnings of ids.
-        store: where ids are looked up.
+        names: stores, folders of runs, or prefixes of run ids.
+        store: store in which ids are looked up.
 
     Raises:
-        UserError: if one is none of these, or there is no finished run.
+        UserError: if a name is none of these, or there is no finished run.
     """
     runs: dict[Path, Run] = {}
     broken: list[str] = []
@@ -113,20 +113,23 @@ def find_runs(names: Sequence[str], store: Path) -> tuple[list[Run], list[str]]:
 
 
 def draw(runs: Sequence[Run], count: int, seed: int) -> list[Run]:
-    """So many of some runs at random, or all of them: by seed and ids alone, wherever they lie."""
+    """Draw ``count`` runs at random, or all if there are fewer.
+
+    They are ordered by a hash of seed and run id, so that anyone can draw the same runs, and nobody can choose them.
+    """
     return sorted(runs, key=lambda run: seed_for(seed, "repeat", run.run_id))[:count]
 
 
 def refuse_inside(out: Path, runs: Sequence[Recorded], names: Sequence[str]) -> None:
-    """See that new runs will not lie among the recorded ones, and be taken for them.
+    """Check that the folder for new runs is not inside a store of recorded ones, where reports would mix them.
 
     Args:
-        out: the folder for new runs.
-        runs: the recorded ones.
-        names: as the user named them.
+        out: folder for new runs.
+        runs: recorded runs.
+        names: names of the recorded runs as the user gave them.
 
     Raises:
-        UserError: if they would.
+        UserError: if it is.
     """
     place = out.resolve()
     for folder in (*{one.store for one in runs}, *(Path(name).resolve() for name in names if Path(name).is_dir())):
@@ -140,25 +143,27 @@ def refuse_inside(out: Path, runs: Sequence[Recorded], names: Sequence[str]) -> 
 def repeat_runs(
     runs: Sequence[Recorded], *, out: Path, data_root: Path, execution: Callable[[RunRecord], Execution]
 ) -> Iterator[Repetition]:
-    """Compute runs again, one after another; what fails is told, and touches no other run.
-
-    Those whose network another one takes come first.
+    """Compute runs again, one after another. A failure is part of the result and does not stop the others.
 
     Args:
-        runs: what to repeat.
-        out: where the new runs go; what is finished there is not computed again.
+        runs: recorded runs.
+        out: store for the new runs; runs that are finished there are only compared.
         data_root: mirror of data sets.
-        execution: the device and the like for a record's run.
+        execution: returns device and other execution settings for a record.
 
     Raises:
-        Interrupted: a signal asked to stop; with the same ``out`` it goes on from there.
+        Interrupted: if a signal asked to stop; a new call with the same ``out`` continues.
     """
+    # Runs that train first: evaluations then find their networks, computed with the settings of the right record
     for one in sorted(runs, key=lambda one: one.record.trained_on is not None):
         yield _repeat(one, out, data_root, execution)
 
 
 def compare(recorded: Recorded, again: RunRecord, folder: Path, *, earlier: bool = False) -> Repetition:
-    """A record beside that of the same run, computed again in another folder."""
+    """Compare a record with that of the same run computed again in another folder.
+
+    Weights are not compared: predictions follow from them, and safetensors writes its header in any order.
+    """
     first, second = _numbers(recorded.record), _numbers(again)
     return Repetition(
         recorded,
@@ -186,12 +191,12 @@ def _repeat(one: Recorded, out: Path, data_root: Path, execution: Callable[[RunR
         return compare(one, outcome.record, outcome.folder, earlier=earlier)
     except Interrupted:
         raise
-    except Exception as error:  # whatever today's code makes of an old configuration, the other runs are repeated
+    except Exception as error:  # any: the current code may fail on an old configuration in any way
         return Repetition(one, error=error)
 
 
 def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[RunRecord], Execution]) -> Outcome:
-    """The run, after the one that its network comes from; each with the threads of its own record."""
+    """Compute a run, after the run that trains its network; each with the number of threads of its own record."""
     from nacbench.running import runner
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
@@ -200,13 +205,13 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
 
     config = resolve(one.record.identity["config"])
     trained = _trained_on(one)
-    if config.trained_on is not None and trained is not None:  # otherwise the runner does it, with this run's threads
+    if config.trained_on is not None and trained is not None:  # without its record, the runner computes it
         do(config.trained_on, trained)
     return do(config, one.record)
 
 
 def _trained_on(one: Recorded) -> RunRecord | None:
-    """The record of the run that the network was taken from, where it lies in the same folder of runs."""
+    """Return the record of the run that trained the network, if it is in the same store."""
     trained_on = one.record.trained_on
     if trained_on is None:
         return None
@@ -218,7 +223,7 @@ def _trained_on(one: Recorded) -> RunRecord | None:
 
 @contextmanager
 def _threads(count: Any) -> Iterator[None]:
-    """While inside, torch computes with so many threads: sums are split otherwise with another number."""
+    """Set torch's number of threads while inside: it decides how sums are split, and so how they are rounded."""
     import torch
 
     before = torch.get_num_threads()
@@ -233,7 +238,7 @@ def _threads(count: Any) -> Iterator[None]:
 
 
 def _numbers(record: RunRecord) -> dict[str, Any]:
-    """What must come out alike: every metric, and which weights count."""
+    """Return the values that must be equal: all metrics, and which weights were selected."""
     return leaves({**record.metrics, "selection": record.selection.model_dump()})
 
 
@@ -251,6 +256,6 @@ def _differences(recorded: Environment, now: Environment) -> list[tuple[str, str
 
 
 def _surroundings(environment: Environment) -> dict[str, str]:
-    """Machine and versions as text, by name: ``cpu``, ``threads``, ``torch``."""
+    """Return hardware and library versions as text by name: ``cpu``, ``threads``, ``torch`` …"""
     content = environment.model_dump(exclude={"hardware", "versions", *CODE})
     return flatten({**environment.hardware, **content, **environment.versions})

@@ -1,4 +1,4 @@
-"""One run, from its configuration to its record: the function that the command line and every cluster call."""
+"""Run one configuration to its record. The command line, sweeps, Slurm jobs and the Python interface all call `run`."""
 
 import traceback
 from collections.abc import Callable
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's record, where it lies, whether it was there already, and the configuration that was asked for."""
+    """Result of `run`.
+
+    Attributes:
+        record: the run's record.
+        folder: the run's folder.
+        was_finished: whether the record existed already.
+        config: the configuration that was asked for.
+    """
 
     record: RunRecord
     folder: Path
@@ -33,10 +40,10 @@ class Outcome:
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:
-    """The identity of a configuration on the data at hand, which is fetched first if it is missing.
+    """Return the identity of a configuration on the existing data. Missing data is downloaded first.
 
     Raises:
-        UserError: if the data cannot be had.
+        UserError: if the data is missing and cannot be downloaded.
     """
     trained_on = identify(config.trained_on, data_root) if config.trained_on else None
     task = config.task_plugin
@@ -52,22 +59,23 @@ def run(
     execution: "Callable[[], Execution]",
     force: bool = False,
 ) -> Outcome:
-    """Do a run, or go on with one that was interrupted, unless it is done already.
+    """Compute a run, resume it if it was interrupted, or return its record if it is finished.
 
-    The run that its network comes from, if there is one, is done first, unless it is done already.
+    For an evaluation task, the run that trains the network is computed first, unless it is finished.
 
     Args:
-        config: what to compute.
+        config: configuration of the run.
         store: folder of runs.
         data_root: mirror of data sets.
-        execution: gives device, workers and the like; asked only if there is something to compute.
-        force: compute again what is done; the old run is kept in ``.replaced`` beside it. The run that its
-            network comes from is not done again.
+        execution: returns device, workers and the like; called only if something has to be computed.
+        force: compute a finished run again; the old one is kept in ``.replaced`` beside it. The run that trained the
+            network is not computed again.
 
     Raises:
-        RunSkippedError: the model cannot do this task.
-        UserError: what is asked for cannot be done.
-        Interrupted: a signal asked to stop; the same call goes on from there.
+        RunSkippedError: if the model does not support the task.
+        BusyError: if another process computes the run.
+        UserError: if data is missing or a setting is invalid.
+        Interrupted: if a signal asked to stop; the same call resumes the run.
     """
     identity = identify(config, data_root)
     folder = run_folder(store, config.task.name, config.model.name, identity.run_id)
@@ -82,22 +90,23 @@ def run(
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
     if force:
-        with hold(folder):  # no other process may compute the run while its folder is moved
+        with hold(folder):  # lock: no other process may compute the run while its folder is moved
             set_aside(folder)
+    # Only now, so that a finished run is returned without importing torch and Accelerate
     settings = execution()
     from nacbench.training.execution import make_accelerator
 
     accelerator = make_accelerator(settings.device, config.precision)
     job = Job(config, identity, folder, data_root, settings, accelerator)
     trained = Trained(before.record, before.folder) if before else None
-    if not accelerator.is_main_process:  # all processes compute, one holds the folder and writes
+    if not accelerator.is_main_process:  # all processes train, only the main process holds the lock and writes
         return Outcome(compute(job, trained, None), folder, False, config)
     with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
         return _compute_or_say_why_not(job, trained, claim)
 
 
 def _whole_record(folder: Path) -> RunRecord | None:
-    """The record of a finished run; None where there is none that can be used."""
+    """Return the record of a finished run, or None if it is missing or broken."""
     try:
         return finished(folder)
     except BrokenFileError:
@@ -105,7 +114,8 @@ def _whole_record(folder: Path) -> RunRecord | None:
 
 
 def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> Outcome:
-    """Compute, unless somebody has finished meanwhile; leave a failure beside the run's files if that fails."""
+    """Compute a run whose lock is held; on an error, write ``failure.json`` and raise it again."""
+    # Again, under the lock: another process may have finished the run since the first look
     try:
         record = finished(job.folder)
         if record:
@@ -114,10 +124,15 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> 
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
     try:
         return Outcome(compute(job, trained, claim), job.folder, False, job.config)
-    except (TakenOverError, Interrupted, KeyboardInterrupt, SystemExit):
+    except (
+        TakenOverError,
+        Interrupted,
+        KeyboardInterrupt,
+        SystemExit,
+    ):  # no failures: the run goes on later, or elsewhere
         raise
     except Exception as error:
-        claim.check()
+        claim.check()  # a process that was taken over must not mark its successor's run as failed
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         leave_failure(
             job.folder,
@@ -133,7 +148,7 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> 
 
 
 def unsupported(config: RunConfig) -> str | None:
-    """Why this model cannot do this task, or None."""
+    """Return why the model does not support the task, in a few words, or None."""
     from nacbench.contracts.model import spec_for
 
     task, model, spec = config.task_plugin, config.model_plugin, config.training_task.spec()

@@ -1,4 +1,7 @@
-"""Scoring a network on the splits of a task, one after another, so that what is scored survives an interruption."""
+"""Evaluate a network on the splits of a task. Evaluations are stored by split, so that an interruption loses only one.
+
+Predictions and evaluations are Parquet files.
+"""
 
 import json
 import time
@@ -28,15 +31,18 @@ def score_splits(
     run_id: str,
     before_each: Callable[[int, str], None] = lambda done, split: None,
 ) -> dict[str, Evaluation]:
-    """The evaluation of every split that is not for training: here, and only here, the test split is read.
+    """Evaluate a network on every split except the training split.
+
+    This is the only place that reads the test split. It is called once per run, after the weights were selected, so
+    that no decision in a run can depend on test examples.
 
     Args:
-        task: with its data.
-        net: in evaluation mode.
-        batch_size: examples at a time.
-        folder: what is scored is kept there, and not scored again.
-        run_id: written into these files, and required of those that are taken.
-        before_each: called with the number of splits done and the next one; may raise to stop.
+        task: the task with its data.
+        net: network in evaluation mode.
+        batch_size: examples per batch.
+        folder: folder of stored evaluations; splits with one are not evaluated again.
+        run_id: id of the run, stored in these files; a file of another run is ignored.
+        before_each: called with the number of finished splits and the name of the next; may raise to stop.
     """
     import torch
 
@@ -63,7 +69,7 @@ def score_splits(
 
 
 def write_evaluation(path: Path, evaluation: Evaluation, run_id: str) -> None:
-    """One evaluation as a whole file: predictions as rows, the rest in its metadata."""
+    """Write an evaluation to a Parquet file atomically: predictions as columns, everything else in its metadata."""
     parts = {name: dict(getattr(evaluation, name)) for name in ("metrics", "details", "measured")}
     meta = {"run_id": run_id, **parts}
     table = _table(evaluation.predictions).replace_schema_metadata({META: json.dumps(meta).encode()})
@@ -72,7 +78,7 @@ def write_evaluation(path: Path, evaluation: Evaluation, run_id: str) -> None:
 
 
 def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
-    """What `write_evaluation` wrote for this run, or None where there is nothing that can be used."""
+    """Read a file of `write_evaluation`; None if it is missing, broken, or of another run."""
     try:
         table = pq.read_table(path)
         meta = json.loads((table.schema.metadata or {})[META])
@@ -87,7 +93,10 @@ def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
 
 
 def write_predictions(path: Path, scored: Mapping[str, Evaluation]) -> None:
-    """One row an example of every scored split, whole; what a split does not have is null there."""
+    """Write the predictions of all splits to one Parquet file atomically, one row per example.
+
+    A column that a split does not have is null in its rows.
+    """
     tables = []
     for split, evaluation in scored.items():
         table = _table(evaluation.predictions)
@@ -112,7 +121,7 @@ def _table(predictions: Mapping[str, np.ndarray]) -> Any:
 
 
 def _column(column: Any) -> np.ndarray:
-    """A column of numbers, or of lists of one length, as an array."""
+    """Return a column as an array of shape N, or N×width for lists of one length."""
     combined = column.combine_chunks()
     if pa.types.is_fixed_size_list(combined.type):
         flat: np.ndarray = combined.flatten().to_numpy(zero_copy_only=False)

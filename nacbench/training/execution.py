@@ -42,7 +42,7 @@ def default_workers(device: str) -> int:
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return an `Accelerator` for one run: device, precision (``fp32`` or ``bf16``) and processes."""
+    """Return an ``Accelerator`` for one run: device, precision (``fp32`` or ``bf16``) and processes."""
     if device == "cpu":
         keep_freed_memory()
     alone = not (PartialState._shared_state and PartialState().num_processes > 1)

@@ -108,7 +108,8 @@ class Trainer:
         if self.recipe.batch_size % parts:
             raise UserError(
                 f"training.batch_size = {self.recipe.batch_size} cannot be split evenly into training.accumulate = "
-                f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes"
+                f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes; make "
+                f"it a multiple of {parts}"
             )
         self.net.to(self.accelerator.device)  # before the optimiser and the average are made of its parameters
         self._average = AveragedWeights(self.net, self.recipe.ema) if self.recipe.ema else None

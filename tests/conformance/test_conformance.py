@@ -120,7 +120,7 @@ def failing(cls: type[Model]) -> set[str]:
     return failed
 
 
-def test_the_least_model_passes() -> None:
+def test_a_minimal_model_passes() -> None:
     assert failing(Good) == set()
 
 
@@ -135,7 +135,7 @@ def test_the_least_model_passes() -> None:
         (SeedsItself, "model_is_seeded"),
     ],
 )
-def test_a_broken_model_is_found_out(core: type[MeanCore], check: str) -> None:
+def test_a_broken_model_fails(core: type[MeanCore], check: str) -> None:
     @dataclass(frozen=True, kw_only=True)
     class Broken(Model):
         title = "broken"
@@ -146,14 +146,14 @@ def test_a_broken_model_is_found_out(core: type[MeanCore], check: str) -> None:
     assert check in failing(Broken)
 
 
-def test_a_model_that_is_no_dataclass_is_found_out() -> None:
+def test_a_model_that_is_not_a_dataclass_fails() -> None:
     class Undecorated(Good):
         depth: int = 2
 
     assert "model_is_configurable" in failing(Undecorated)
 
 
-def test_a_task_whose_batches_depend_on_the_clock_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_task_whose_batches_depend_on_the_clock_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     make = TrainBatches.__getitem__
 
     def shifted(self: TrainBatches, step: int) -> Batch:
@@ -170,7 +170,7 @@ def test_a_task_whose_batches_depend_on_the_clock_is_found_out(monkeypatch: pyte
     assert failed == ["task_batches_are_pure", "task_draws_leave_no_trace"]
 
 
-def test_a_task_that_scores_out_of_order_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_task_that_evaluates_out_of_order_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     build = ReferenceImages.build
 
     def shuffled(self: ReferenceImages, data_root: Path, recipe: Any) -> LiveTask:
@@ -191,7 +191,7 @@ def test_a_task_that_scores_out_of_order_is_found_out(monkeypatch: pytest.Monkey
         check(ReferenceImages, tmp_path)
 
 
-def test_an_evaluation_task_that_changes_the_network_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evaluation_task_that_changes_the_network_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate = Corrupted.evaluate
 
     def adapting(self: Corrupted, net: nn.Module, split: str, batch_size: int) -> Any:

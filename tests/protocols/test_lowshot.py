@@ -1,4 +1,4 @@
-"""Low-shot adaptation: episodes, what moves, the budget, and the score of a source that cannot help or surely does."""
+"""Low-shot adaptation: episodes, fine-tuned parameters, budget, and scores on separable and on random data."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ SPEC = TaskSpec(modality="symbols", classes=9, max_tokens=1, token_dim=6)
 
 
 def clouds(per_class: int, classes: int = 6, spread: float = 0.1, seed: int = 0) -> Split:
-    """Points around one corner a class."""
+    """Return a split of points around one corner per class."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), per_class).astype(np.int16)
     points = np.eye(classes)[labels] + spread * rng.standard_normal((len(labels), classes))
@@ -32,7 +32,7 @@ def clouds(per_class: int, classes: int = 6, spread: float = 0.1, seed: int = 0)
 def pool(
     purpose: str = "scored", support: Split | None = None, query: Split | None = None, **changes: int
 ) -> EpisodePool:
-    """Three-way episodes with four queries a class."""
+    """Return a sampler of three-way episodes with four queries per class."""
     support = support or clouds(12)
     options = {"ways": 3, "queries": 4, "seed": 0, **changes}
     return EpisodePool(purpose, support, query or support, options["ways"], options["queries"], options["seed"])
@@ -46,7 +46,7 @@ def test_an_episode_is_a_function_of_seed_and_index() -> None:
     assert len({first, *(digest([other]) for other in others)}) == 5
 
 
-def test_an_episode_has_so_many_examples_of_each_class_and_scores_none_that_it_adapts_to() -> None:
+def test_support_and_query_are_disjoint_and_balanced_by_class() -> None:
     split = clouds(12)
     for index in range(20):
         episode = pool(support=split).episode(8, index)
@@ -57,29 +57,29 @@ def test_an_episode_has_so_many_examples_of_each_class_and_scores_none_that_it_a
             assert len({*support, *query}) == 12
 
 
-def test_support_and_query_of_different_splits_come_each_from_its_own() -> None:
+def test_support_and_query_come_from_their_own_splits() -> None:
     support, query = clouds(5), clouds(40)
     episode = pool(support=support, query=query, queries=30).episode(5, 0)
     assert episode.support.max() < 30
     assert episode.query.max() >= 30
 
 
-def test_positions_are_those_of_a_part_of_a_split() -> None:
+def test_positions_count_within_a_part_of_a_split() -> None:
     part = clouds(4).part(np.array([20, 1, 2, 21]))
     assert {label: positions.tolist() for label, positions in by_class(part).items()} == {0: [1, 2], 5: [0, 3]}
 
 
 @pytest.mark.parametrize(
     ("shots", "ways", "message"),
-    [(9, 3, r"has 12 examples to adapt to and then 3 to score, but 9 and 4"), (1, 7, r"only 6 classes")],
+    [(9, 3, r"has 12 support examples and 3 left for queries, but 9 and 4"), (1, 7, r"only 6 classes")],
 )
-def test_an_episode_that_cannot_be_drawn_is_an_error_that_says_why(shots: int, ways: int, message: str) -> None:
+def test_too_few_classes_or_examples_are_an_error(shots: int, ways: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
         pool(ways=ways).episode(shots, 0)
 
 
 class Body(nn.Module):
-    """A frozen-able body and a head, as a core with a group of its own."""
+    """A core with a body and a head, and an adaptable group of its own."""
 
     adaptable = {"circuit": ("first",)}
 
@@ -98,20 +98,20 @@ class Body(nn.Module):
 
 
 class Stem(nn.Module):
-    """The points are the tokens."""
+    """A tokenizer whose tokens are the points."""
 
     def forward(self, points: Tensor) -> Tokens:
         return Tokens(points[:, None])
 
 
 def network(classes: int = 3) -> Network:
-    """A small network with an untrained body and a head at zero."""
+    """Return a small network with an untrained body and a last layer of zeros."""
     torch.manual_seed(0)
     return Network(Stem(), Body(classes), head=("core.logits.weight", "core.logits.bias")).eval()
 
 
 def moved(before: nn.Module, after: nn.Module) -> set[str]:
-    """Names of the parameters that differ."""
+    """Return the names of parameters that differ."""
     pairs = zip(before.named_parameters(), after.parameters(), strict=True)
     return {name for (name, one), other in pairs if not torch.equal(one, other)}
 
@@ -124,7 +124,7 @@ def moved(before: nn.Module, after: nn.Module) -> set[str]:
         ("circuit", {"first", "logits"}),
     ],
 )
-def test_only_what_is_asked_for_moves_and_the_source_stays(what: str, expected: set[str]) -> None:
+def test_only_the_chosen_parameters_change_and_only_in_the_copy(what: str, expected: set[str]) -> None:
     net, original = network(), network()
     split = clouds(4, classes=3)
     points = torch.from_numpy(np.pad(split.inputs["points"], ((0, 0), (0, 3))))
@@ -135,7 +135,7 @@ def test_only_what_is_asked_for_moves_and_the_source_stays(what: str, expected: 
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
-def test_adapting_is_a_function_of_its_seed_and_leaves_the_generator_alone() -> None:
+def test_adaptation_depends_on_its_seed_and_keeps_the_generator_state() -> None:
     points, labels = torch.randn(40, 6), torch.arange(40) % 3
     nets = [network() for _ in range(3)]
     before = torch.get_rng_state()
@@ -148,7 +148,7 @@ def test_adapting_is_a_function_of_its_seed_and_leaves_the_generator_alone() -> 
     assert moved(one, other)
 
 
-def test_a_network_without_such_a_group_is_skipped_with_the_reason() -> None:
+def test_a_network_without_the_adaptable_group_is_skipped() -> None:
     task, model = (
         TASKS.training("digits").configured("task", "smoke", {}),
         MODELS.get("vit").configured("model", "tiny", {}),
@@ -175,11 +175,11 @@ def test_the_circuit_of_nac_is_codes_signatures_and_readout_and_no_shared_weight
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MadeTask(LowShotTask):
-    """Only its options count here."""
+    """A task that only has options."""
 
 
 class AsTheyAre:
-    """No preparation."""
+    """A preparation that changes nothing."""
 
     def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
         return inputs, labels
@@ -189,7 +189,7 @@ class AsTheyAre:
 
 
 def live(spread: float, **options: object) -> LowShot:
-    """Episodes over six clouds; the wider they are, the harder."""
+    """Return a low-shot evaluation over six clouds of points; the wider they are, the harder."""
     settings = {"shots": (1, 4), "ways": 3, "queries": 4, **options}
     task = MadeTask.configured("task", "paper", settings)
     assert isinstance(task, MadeTask)
@@ -198,12 +198,12 @@ def live(spread: float, **options: object) -> LowShot:
     return LowShot(task, RECIPE, SPEC, AsTheyAre(), scored, search)
 
 
-def test_adapting_inside_autocast_sees_its_own_steps() -> None:
+def test_adaptation_inside_autocast_uses_updated_weights() -> None:
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert live(spread=0.05).evaluate(network(), "shots-4", 8).metrics["accuracy"] == 1.0
 
 
-def test_clouds_that_lie_apart_are_told_apart_and_noise_is_not() -> None:
+def test_separable_clouds_are_classified_and_noise_is_not() -> None:
     with torch.no_grad():
         easy = live(spread=0.05).evaluate(network(), "shots-4", 8)
         hard = live(spread=50.0).evaluate(network(), "shots-4", 8)
@@ -224,7 +224,7 @@ def test_the_score_can_be_computed_again_from_the_predictions() -> None:
     assert len(hits) == live(1.0).split_sizes["shots-1"] == 4 * 3 * 4
 
 
-def test_the_record_says_which_rate_was_taken_and_on_which_episodes() -> None:
+def test_the_record_has_the_chosen_learning_rate_and_the_episodes() -> None:
     with torch.no_grad():
         details = live(spread=0.3).evaluate(network(), "shots-4", 8).details
     tried = {float(rate): accuracy for rate, accuracy in details["rates_tried"].items()}
@@ -241,6 +241,6 @@ def test_the_headline_is_the_mean_over_the_numbers_of_shots() -> None:
 
 
 @pytest.mark.parametrize("options", [{"shots": []}, {"shots": [1, 1]}, {"ways": 1}, {"adapt": "body"}])
-def test_impossible_options_are_refused(options: dict[str, object]) -> None:
+def test_invalid_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UserError, match=r"task\.(shots|ways|adapt)"):
         MadeTask.configured("task", "paper", options)

@@ -1,4 +1,4 @@
-"""Pruned runs: what is chosen on which examples, what is measured, what is saved, and what is refused."""
+"""Pruning: choice of the share, measurements, saved networks, and errors."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def source_folder(store: Path, record: RunRecord) -> Path:
     return store / record.trained_on.task / record.model / record.trained_on.run_id
 
 
-def test_every_share_is_scored_on_the_test_examples_and_one_is_chosen_without_them(record: RunRecord) -> None:
+def test_all_shares_are_evaluated_on_test_examples_and_one_is_chosen_without_them(record: RunRecord) -> None:
     assert list(record.metrics) == [f"choice/{n}" for n in (100, 75, 50, 25)] + ["test"] + [
         f"kept/{n}" for n in (100, 75, 50, 25)
     ]
@@ -65,7 +65,7 @@ def test_every_share_is_scored_on_the_test_examples_and_one_is_chosen_without_th
     assert test["relative_drop"] == pytest.approx(1 - chosen["accuracy"] / test["whole_accuracy"])
 
 
-def test_the_cost_is_that_of_the_network_that_is_scored(record: RunRecord, store: Path) -> None:
+def test_the_cost_is_that_of_the_chosen_network(record: RunRecord, store: Path) -> None:
     chosen = record.measured["test"]
     assert (record.cost.parameters, record.cost.forward_flops) == (chosen["parameters"], chosen["forward_flops"])
     whole = record.measured["kept/100"]
@@ -79,7 +79,7 @@ def test_the_cost_is_that_of_the_network_that_is_scored(record: RunRecord, store
     assert all(0 < value["speedup_low"] <= value["speedup"] <= value["speedup_high"] for value in [chosen, whole])
 
 
-def test_every_number_can_be_computed_again_from_the_predictions(pruned: Outcome) -> None:
+def test_all_metrics_can_be_computed_again_from_the_predictions(pruned: Outcome) -> None:
     rows = pd.read_parquet(pruned.folder / "predictions.parquet")
     assert rows.groupby("split", observed=True).size().tolist() == [299] * 9
     for split, own in rows.groupby("split", observed=True):
@@ -89,12 +89,12 @@ def test_every_number_can_be_computed_again_from_the_predictions(pruned: Outcome
         assert own.logits.notna().all() == (split == "test")
 
 
-def test_the_whole_network_scores_what_its_own_run_scored(record: RunRecord, store: Path) -> None:
+def test_the_whole_network_has_the_score_of_the_run_that_trained_it(record: RunRecord, store: Path) -> None:
     source = json.loads((source_folder(store, record) / "record.json").read_text())
     assert record.metrics["kept/100"] == source["metrics"]["test"]
 
 
-def test_the_same_run_again_gives_the_same_numbers_but_for_times(tmp_path: Path, record: RunRecord) -> None:
+def test_a_repeated_run_gives_the_same_numbers_except_times(tmp_path: Path, record: RunRecord) -> None:
     again = do(tmp_path, config(shares=(0.75, 0.5, 0.25), tolerance=0.2)).record
     assert (again.run_id, again.metrics) == (record.run_id, record.metrics)
     assert again.measured.keys() == record.measured.keys()
@@ -109,8 +109,8 @@ def test_other_orders(store: Path, record: RunRecord, order: str) -> None:
     assert other.metrics["kept/100"] == record.metrics["kept/100"]
 
 
-def test_importance_is_the_loss_without_a_module(store: Path, record: RunRecord) -> None:
-    """Against the slow, obvious way, on all validation examples at once."""
+def test_importance_is_the_loss_without_the_module(store: Path, record: RunRecord) -> None:
+    """Compare with a direct computation on all validation examples at once."""
     found = do(store, config(shares=(0.5,), order="importance")).record.details["test"]["ranking"]
     trained = load_run(source_folder(store, record))
     live = trained.task.build(store / "data", trained.config.training)
@@ -142,7 +142,7 @@ def test_without_validation_examples_the_share_is_chosen_on_training_examples(st
     assert "validation examples" in record.data.notes[-1] or "train examples" in record.data.notes[-1]
 
 
-def test_a_smaller_network_is_saved_and_loaded_with_the_same_logits(
+def test_a_pruned_network_gives_the_same_logits_after_saving_and_loading(
     store: Path, record: RunRecord, tmp_path: Path
 ) -> None:
     trained = load_run(source_folder(store, record))
@@ -163,7 +163,7 @@ def test_a_smaller_network_is_saved_and_loaded_with_the_same_logits(
         load_smaller(tmp_path / "small")
 
 
-def test_choosing() -> None:
+def test_the_smallest_share_within_the_tolerance_is_chosen() -> None:
     metrics = {f"choice/{n}": {"accuracy": a} for n, a in ((100, 0.8), (50, 0.79), (25, 0.75), (10, 0.79), (5, 0.1))}
     assert choose(metrics, 0.03) == 0.1
     assert choose(metrics, 0.0) == 1.0
@@ -173,10 +173,10 @@ def test_choosing() -> None:
     assert kept_modules([3, 1, 0, 2], 0.01) == [3]
 
 
-def test_what_cannot_be_pruned_says_why(store: Path) -> None:
+def test_an_unsupported_model_task_or_option_is_an_error(store: Path) -> None:
     with pytest.raises(RunSkippedError, match="transformer cannot do digits-pruned: it has no modules"):
         do(store, config(model="transformer"))
-    with pytest.raises(UserError, match="task 'digits-c' trains no network that could be pruned; prune 'digits'"):
+    with pytest.raises(UserError, match="task 'digits-c' trains no network to prune; use 'digits-pruned'"):
         TASKS.get("digits-c-pruned")
     with pytest.raises(UserError, match="unknown task 'digit-pruned'; did you mean 'digits-pruned'"):
         TASKS.get("digit-pruned")
@@ -186,13 +186,13 @@ def test_what_cannot_be_pruned_says_why(store: Path) -> None:
         config(shares=(1.5,))
 
 
-def test_a_derived_task_is_one_class_and_is_not_listed() -> None:
+def test_a_derived_task_is_always_the_same_class_and_is_not_listed() -> None:
     assert TASKS.get("digits-pruned") is TASKS.get("digits-pruned")
     assert TASKS.get("digits-pruned").title == "Digits, pruned"
     assert "digits-pruned" not in TASKS.entries()
 
 
-def test_the_verb_prints_a_table_draws_a_figure_and_saves_the_network(
+def test_the_command_prints_a_table_draws_a_figure_and_saves_the_network(
     store: Path, record: RunRecord, tmp_path: Path
 ) -> None:
     folder = str(source_folder(store, record))
@@ -217,7 +217,7 @@ def test_the_verb_prints_a_table_draws_a_figure_and_saves_the_network(
 
 
 def test_an_interrupted_run_chooses_the_same_share(tmp_path: Path, record: RunRecord) -> None:
-    """The examples for choosing were scored in an earlier life, so that only their files know the scores."""
+    """The choice splits were evaluated before the interruption, so that only files have their scores."""
     from nacbench.protocols.pruning import Pruned
 
     task = config(shares=(0.75, 0.5, 0.25), tolerance=0.2)

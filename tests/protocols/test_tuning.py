@@ -1,4 +1,4 @@
-"""Tasks for tuning: what they score instead of the test examples, and that nothing takes them for results."""
+"""Tuning tasks: which examples they evaluate instead of test examples, and that no table shows them as results."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ def test_the_score_is_that_of_the_validation_examples(outcome: Outcome) -> None:
         ({"data": {"splits": {"train": 299, "validation": 299, "test": 299}}}, "training accuracy "),
     ],
 )
-def test_the_summary_says_what_was_scored(outcome: Outcome, changes: dict[str, Any], shown: str) -> None:
+def test_the_summary_names_the_evaluated_examples(outcome: Outcome, changes: dict[str, Any], shown: str) -> None:
     changes = {
         **changes,
         **({"data": outcome.record.data.model_copy(update=changes["data"])} if "data" in changes else {}),
@@ -56,7 +56,7 @@ def test_the_summary_says_what_was_scored(outcome: Outcome, changes: dict[str, A
 
 
 def made(train: int, validation: int = 0) -> dict[str, np.ndarray]:
-    """Digits whose first pixel says which split they are of, and in which place."""
+    """Digits whose first pixel encodes their split and position."""
     arrays: dict[str, np.ndarray] = {}
     for number, (split, count) in enumerate({"train": train, "validation": validation, "test": 50}.items()):
         if count:
@@ -87,12 +87,12 @@ def test_at_most_five_thousand_are_held_out() -> None:
     assert len(task().splits(made(90_000))["test"]) == 5000
 
 
-def test_where_a_tenth_is_less_than_one_a_class_the_training_examples_are_scored() -> None:
+def test_with_too_few_examples_the_training_examples_are_evaluated() -> None:
     splits = task().splits(made(99))
     assert firsts(splits["test"]) == firsts(splits["train"]) == set(range(99))
 
 
-def test_a_validation_split_of_the_data_or_of_the_options_is_taken() -> None:
+def test_a_validation_split_of_the_data_or_the_options_is_used() -> None:
     assert firsts(task().splits(made(200, 30))["test"]) == set(range(1000, 1030))
     assert len(task(validation_examples=7).splits(made(200))["test"]) == 7
 
@@ -106,12 +106,12 @@ def test_the_code_of_the_task_that_is_tuned_is_part_of_a_run() -> None:
 
 
 @pytest.mark.parametrize("name", ["digits-c", "lowshot-omniglot"])
-def test_a_task_that_trains_nothing_cannot_be_tuned(name: str) -> None:
+def test_an_evaluation_task_cannot_be_tuned(name: str) -> None:
     with pytest.raises(UserError, match=f"'{name}' trains no network"):
         TASKS.get(f"{name}-tuning")
 
 
-def test_its_name_is_a_tasks_name_and_a_slip_in_it_is_found() -> None:
+def test_the_error_for_a_misspelt_tuning_task_suggests_the_name() -> None:
     with pytest.raises(UserError, match="did you mean 'digits-tuning'"):
         TASKS.get("digit-tuning")
     assert "digits-tuning" not in TASKS.entries()

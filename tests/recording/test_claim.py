@@ -1,4 +1,4 @@
-"""Claims: one owner at a time, the highest number owns, and the dead do not block the living."""
+"""Claims: one owner at a time, the highest number owns the run, and a dead process blocks nobody."""
 
 import json
 import os
@@ -25,7 +25,7 @@ with hold(pathlib.Path(sys.argv[1]), beat_seconds=0.05):
 
 
 def holder(folder: Path, seconds: float, **environment: str) -> subprocess.Popen[str]:
-    """Another process that holds a run's folder for some time."""
+    """Start another process that holds a run's folder for some time."""
     command = [sys.executable, "-c", HOLD, str(folder), str(seconds)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
@@ -34,7 +34,7 @@ def holder(folder: Path, seconds: float, **environment: str) -> subprocess.Popen
 
 
 def leave_claim(folder: Path, life: Life, number: int = 1) -> None:
-    """A claim whose owner does not run on this machine, or no more."""
+    """Write a claim whose owner runs on another machine, or is dead."""
     (folder / "claims").mkdir(parents=True, exist_ok=True)
     content = {"life": asdict(life), "since": "2026-01-01T00:00:00+00:00"}
     (folder / "claims" / f"{number:06d}.json").write_text(json.dumps(content))
@@ -43,7 +43,7 @@ def leave_claim(folder: Path, life: Life, number: int = 1) -> None:
 ELSEWHERE = Life(host="n7", machine="n7/boot", pid=5)
 
 
-def test_a_second_process_is_refused_while_the_first_lives_and_served_after_a_kill(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
     first = holder(tmp_path, 60)
     assert is_held(tmp_path)
     with pytest.raises(BusyError, match=f"is being computed by another process .*process {first.pid}"), hold(tmp_path):
@@ -56,7 +56,7 @@ def test_a_second_process_is_refused_while_the_first_lives_and_served_after_a_ki
     assert [claimant.life.pid for claimant in claimants(tmp_path)] == [first.pid, os.getpid()]
 
 
-def test_a_requeued_job_takes_over_from_its_own_earlier_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_requeued_job_takes_over_from_its_earlier_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = holder(tmp_path, 60, SLURM_JOB_ID="12", SLURM_RESTART_COUNT="0")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     with pytest.raises(BusyError, match="Slurm job 12 on"), hold(tmp_path):
@@ -69,7 +69,7 @@ def test_a_requeued_job_takes_over_from_its_own_earlier_life(tmp_path: Path, mon
     old.wait()
 
 
-def test_a_job_number_that_came_back_is_another_job() -> None:
+def test_a_reused_job_number_is_another_job() -> None:
     old = replace(ELSEWHERE, job="12_3", submission="a")
     assert replace(old, submission="b").succeeds(old)
     assert replace(old, restart=1).succeeds(old)
@@ -77,7 +77,7 @@ def test_a_job_number_that_came_back_is_another_job() -> None:
     assert not replace(old, job="12_4", restart=1).succeeds(old)
 
 
-def test_the_one_that_was_taken_over_notices_and_writes_no_more(tmp_path: Path) -> None:
+def test_a_process_that_was_taken_over_stops_writing(tmp_path: Path) -> None:
     with hold(tmp_path, beat_seconds=60) as claim:
         leave_claim(tmp_path, ELSEWHERE, 2)
         (tmp_path / "heartbeat.json").unlink()
@@ -90,7 +90,7 @@ def test_the_one_that_was_taken_over_notices_and_writes_no_more(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("age", "free"), [(10, False), (400, True)])
-def test_on_another_machine_without_slurm_the_heartbeat_decides(tmp_path: Path, age: float, free: bool) -> None:
+def test_without_slurm_the_heartbeat_of_another_machine_decides(tmp_path: Path, age: float, free: bool) -> None:
     leave_claim(tmp_path, ELSEWHERE)
     (tmp_path / "heartbeat.json").write_text(json.dumps({"claim": 1, "time": 0}))
     past = time.time() - age
@@ -104,7 +104,7 @@ def test_on_another_machine_without_slurm_the_heartbeat_decides(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("answer", "free"), [(True, False), (False, True), (None, False)])
-def test_of_a_slurm_job_elsewhere_slurm_is_asked_first(
+def test_slurm_is_asked_before_the_heartbeat_of_another_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool | None, free: bool
 ) -> None:
     asked = []
@@ -114,7 +114,7 @@ def test_of_a_slurm_job_elsewhere_slurm_is_asked_first(
         return answer
 
     monkeypatch.setattr(claims, "is_job_live", is_job_live)
-    leave_claim(tmp_path, replace(ELSEWHERE, job="12_3"))  # just now, so that the heartbeat would say that it lives
+    leave_claim(tmp_path, replace(ELSEWHERE, job="12_3"))  # just now, so that by its heartbeat it would be alive
     if free:
         with hold(tmp_path):
             pass
@@ -125,12 +125,12 @@ def test_of_a_slurm_job_elsewhere_slurm_is_asked_first(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"claim": "x"}'])
-def test_a_broken_heartbeat_is_none(tmp_path: Path, content: str) -> None:
+def test_a_broken_heartbeat_is_read_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "heartbeat.json").write_text(content)
     assert read_heartbeat(tmp_path) is None
 
 
-def test_signs_of_life_come_with_how_far_it_is_and_end_with_the_run(tmp_path: Path) -> None:
+def test_the_heartbeat_has_the_progress_and_is_removed_at_the_end(tmp_path: Path) -> None:
     with hold(tmp_path, beat_seconds=0.01) as claim:
         claim.progress(step=3, steps=9)
         deadline = time.monotonic() + 10
@@ -140,14 +140,14 @@ def test_signs_of_life_come_with_how_far_it_is_and_end_with_the_run(tmp_path: Pa
     assert read_heartbeat(tmp_path) is None
 
 
-def test_an_interrupted_run_keeps_its_last_sign_of_life(tmp_path: Path) -> None:
+def test_an_interrupted_run_keeps_its_last_heartbeat(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), hold(tmp_path):
         raise KeyboardInterrupt
     assert read_heartbeat(tmp_path) is not None
     assert not is_held(tmp_path)
 
 
-def test_half_written_files_of_the_dead_are_removed(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     leftovers = [tmp_path / ".record.json.abc.tmp", tmp_path / "checkpoint" / ".last.safetensors.abc.tmp"]
     for file in leftovers:
@@ -156,7 +156,7 @@ def test_half_written_files_of_the_dead_are_removed(tmp_path: Path) -> None:
         assert not any(file.exists() for file in leftovers)
 
 
-def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path) -> None:
+def test_only_one_of_many_concurrent_processes_gets_the_claim(tmp_path: Path) -> None:
     code = HOLD.replace("import pathlib", "import nacbench.recording.claim, pathlib")
     command = [sys.executable, "-c", code, str(tmp_path), "1.0"]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(5)]
@@ -166,7 +166,7 @@ def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path) -> None:
     assert claim_count(tmp_path) == 1
 
 
-def test_outside_of_slurm_a_life_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_outside_of_slurm_has_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert this_life().job == ""
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")

@@ -1,4 +1,4 @@
-"""All runs of some stores: found, named where they are broken, and remembered from one time to the next."""
+"""The index: finds all runs of some stores, names broken records, and caches rows."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.made import made_failure, made_record, write_failure, write_run
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
+    """Use an empty cache."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("NACBENCH_CACHE", str(folder))
     return folder
@@ -25,7 +25,7 @@ def seeds(found: Runs) -> list[int]:
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The records that are read from their files from now on."""
+    """Count the records that are read from their files from now on."""
     read: list[Path] = []
 
     def reading(path: Path) -> RunRecord:
@@ -50,7 +50,7 @@ def test_a_broken_record_is_named_and_the_others_are_read(tmp_path: Path) -> Non
     write_run(tmp_path, made_record(seed=0))
     bad = write_run(tmp_path, made_record(seed=1)) / "record.json"
     bad.write_text("{")
-    for _ in range(2):  # remembered or not
+    for _ in range(2):  # without and with cached rows
         found = read_runs(tmp_path)
         assert seeds(found) == [0]
         assert found.broken == [f"{bad} is not JSON"]
@@ -61,7 +61,7 @@ def test_folders_whose_names_start_with_a_dot_are_not_read(tmp_path: Path) -> No
     assert read_runs(tmp_path) == Runs([], [], [])
 
 
-def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*nowhere"):
         read_runs(tmp_path / "nowhere")
 
@@ -73,7 +73,7 @@ def test_the_same_run_in_two_folders_counts_once(tmp_path: Path) -> None:
     assert run.folder.startswith(str(tmp_path / "b"))
 
 
-def test_what_is_known_is_not_read_again_and_the_same_comes_out(
+def test_cached_records_are_not_read_again_and_give_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(3):
@@ -87,7 +87,7 @@ def test_what_is_known_is_not_read_again_and_the_same_comes_out(
     assert read == [new / "record.json"]
 
 
-def test_a_changed_record_is_read_again_and_a_removed_one_forgotten(
+def test_a_changed_record_is_read_again_and_a_removed_one_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [write_run(tmp_path, made_record(seed=seed)) for seed in range(2)]
@@ -104,7 +104,7 @@ def test_a_changed_record_is_read_again_and_a_removed_one_forgotten(
 
 
 @pytest.mark.parametrize("damage", ["", "no Parquet"])
-def test_a_damaged_index_costs_time_only(tmp_path: Path, cache: Path, damage: str) -> None:
+def test_a_damaged_index_is_built_again(tmp_path: Path, cache: Path, damage: str) -> None:
     write_run(tmp_path, made_record())
     first = read_runs(tmp_path)
     (file,) = (cache / "index").iterdir()
@@ -113,17 +113,17 @@ def test_a_damaged_index_costs_time_only(tmp_path: Path, cache: Path, damage: st
     assert len(list((cache / "index").iterdir())) == 1
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, cache: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, cache: Path) -> None:
     write_run(tmp_path, made_record())
     (cache / "index").write_text("in the way")
     assert seeds(read_runs(tmp_path)) == [0]
 
 
-def test_seeds_and_what_follows_from_them_make_no_other_series(tmp_path: Path) -> None:
+def test_runs_that_differ_only_in_their_seed_are_one_series(tmp_path: Path) -> None:
     for seed in range(2):
         record = made_record(task="digits-c", seed=seed)
         config = {**record.identity["config"], "trained_on": {"task": {"name": "digits"}, "seed": seed}}
-        identity = {**record.identity, "config": config, "trained_on": f"source-{seed}"}
+        identity = {**record.identity, "config": config, "trained_on": f"trained-{seed}"}
         write_run(tmp_path, record.model_copy(update={"identity": identity}))
     first, second = read_runs(tmp_path).runs
     assert first.series == second.series

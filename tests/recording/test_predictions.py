@@ -1,4 +1,4 @@
-"""Predictions beside a record: compared bit for bit, and without their logits."""
+"""Predictions beside a record: exact comparison, and removal of logits."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def write(path: Path, **splits: dict[str, np.ndarray]) -> Path:
 
 
 def with_predictions(store: Path, **splits: dict[str, np.ndarray]) -> Path:
-    """A run's folder whose record has the SHA-256 of its predictions."""
+    """Write a run's folder whose record has the SHA-256 of its predictions."""
     folder = write_run(store, made_record())
     path = write(folder / "predictions.parquet", **splits)
     content = json.loads((folder / "record.json").read_text())
@@ -47,7 +47,7 @@ def with_predictions(store: Path, **splits: dict[str, np.ndarray]) -> Path:
     return folder
 
 
-def test_without_logits_all_else_is_there_and_the_record_knows(tmp_path: Path) -> None:
+def test_removing_logits_keeps_the_other_columns_and_updates_the_digest(tmp_path: Path) -> None:
     folder = with_predictions(tmp_path, validation=columns(1), test=columns(2))
     path, before = folder / "predictions.parquet", json.loads((folder / "record.json").read_text())
     whole = pd.read_parquet(path)
@@ -66,7 +66,7 @@ def test_without_logits_all_else_is_there_and_the_record_knows(tmp_path: Path) -
     assert path.read_bytes() == written
 
 
-def test_what_has_no_logits_is_packed_small_once(tmp_path: Path) -> None:
+def test_predictions_without_logits_are_compressed_once(tmp_path: Path) -> None:
     folder = with_predictions(tmp_path / "a", test={**columns(logits=False), "nll": np.zeros(ROWS, np.float32)})
     path = folder / "predictions.parquet"
     whole, first = pd.read_parquet(path), digest_of(path)
@@ -83,7 +83,7 @@ def test_what_has_no_logits_is_packed_small_once(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_many_numbers_take_much_less_room(tmp_path: Path) -> None:
+def test_predictions_without_logits_are_much_smaller(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     nll = rng.exponential(size=20_000).astype(np.float16).astype(np.float32)
     values = {"index": np.arange(20_000, dtype=np.int32), "nll": nll}
@@ -95,7 +95,7 @@ def test_many_numbers_take_much_less_room(tmp_path: Path) -> None:
     assert np.array_equal(pd.read_parquet(path)["nll"], nll)
 
 
-def test_a_record_without_a_digest_is_not_given_one(tmp_path: Path) -> None:
+def test_a_record_without_a_digest_gets_none(tmp_path: Path) -> None:
     bare = write_run(tmp_path / "b", made_record())
     leave_logits_out(bare)
     write(bare / "predictions.parquet", test=columns())
@@ -104,7 +104,7 @@ def test_a_record_without_a_digest_is_not_given_one(tmp_path: Path) -> None:
     assert read_record(bare / "record.json").files == {}
 
 
-def test_predictions_that_are_no_parquet_are_named(tmp_path: Path) -> None:
+def test_predictions_that_are_not_parquet_are_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path, made_record())
     (folder / "predictions.parquet").write_text("no")
     with pytest.raises(BrokenFileError, match=r"predictions\.parquet is not a whole Parquet file"):
@@ -117,7 +117,7 @@ def changed(values: dict[str, np.ndarray], name: str, row: Any, to: Any) -> dict
     return copy
 
 
-def test_equal_predictions_are_equal_whatever_the_file_s_bytes(tmp_path: Path) -> None:
+def test_equal_predictions_agree_even_if_the_bytes_differ(tmp_path: Path) -> None:
     first = write(tmp_path / "a.parquet", validation=columns(1, logits=False), test=columns(2))
     second = tmp_path / "b.parquet"
     pq.write_table(pq.read_table(first), second, compression="none", row_group_size=7)
@@ -125,7 +125,7 @@ def test_equal_predictions_are_equal_whatever_the_file_s_bytes(tmp_path: Path) -
     assert compare_predictions(first, digest_of(first), second).state == "same"
 
 
-def test_differing_rows_are_counted_column_by_column(tmp_path: Path) -> None:
+def test_differing_rows_are_counted_by_column(tmp_path: Path) -> None:
     values = columns()
     first = write(tmp_path / "a.parquet", validation=columns(1, logits=False), test=values)
     other = changed(values, "nll", slice(0, 3), np.nextafter(values["nll"][:3], np.float32(2)))
@@ -140,7 +140,7 @@ def test_differing_rows_are_counted_column_by_column(tmp_path: Path) -> None:
     assert compare_predictions(first, None, without).rows["logits"] == 2 * ROWS
 
 
-def test_a_file_without_logits_is_compared_by_the_rest_or_by_the_whole_file_s_digest(tmp_path: Path) -> None:
+def test_a_file_without_logits_is_compared_by_other_columns_or_by_digest(tmp_path: Path) -> None:
     folder = with_predictions(tmp_path, test=columns())
     leave_logits_out(folder)
     small = folder / "predictions.parquet"
@@ -153,7 +153,7 @@ def test_a_file_without_logits_is_compared_by_the_rest_or_by_the_whole_file_s_di
     assert compare_predictions(small, None, wrong).rows == {"prediction": 1}
 
 
-def test_a_file_that_was_not_kept_is_known_by_its_digest_alone(tmp_path: Path) -> None:
+def test_a_missing_file_is_compared_by_its_digest(tmp_path: Path) -> None:
     new = write(tmp_path / "new.parquet", test=columns())
     gone = tmp_path / "gone.parquet"
     assert compare_predictions(gone, digest_of(new), new).state == "same"
@@ -162,7 +162,7 @@ def test_a_file_that_was_not_kept_is_known_by_its_digest_alone(tmp_path: Path) -
     assert compare_predictions(new, None, gone).state == "absent"
 
 
-def test_a_file_that_is_not_as_recorded_is_damaged_whatever_is_in_it(tmp_path: Path) -> None:
+def test_a_file_with_another_digest_than_the_record_s_is_damaged(tmp_path: Path) -> None:
     new = write(tmp_path / "new.parquet", test=columns())
     old = write(tmp_path / "old.parquet", test=columns())
     found = compare_predictions(old, "0" * 64, new)

@@ -1,4 +1,4 @@
-"""Records: what is read back is what was written, and what is not a record is named."""
+"""Records: written and read back unchanged; a file that is not a record is named in an error."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_failure_is_read_back_as_written(tmp_path: Path) -> None:
         {"attempts": "many"},
     ],
 )
-def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> None:
+def test_an_unknown_field_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RunRecord.model_validate({**made_record().model_dump(), **change})
 
@@ -51,7 +51,7 @@ def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> Non
         (b"", "is not JSON"),
     ],
 )
-def test_a_half_or_foreign_file_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_a_truncated_or_foreign_file_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=complaint) as caught:
@@ -59,13 +59,13 @@ def test_a_half_or_foreign_file_is_named(tmp_path: Path, content: bytes, complai
     assert str(path) in str(caught.value)
 
 
-def test_the_committed_schema_is_the_code_s() -> None:
-    """Mend it with: nacbench schema > docs/record.schema.json"""
+def test_the_committed_schema_equals_that_of_the_code() -> None:
+    """To fix a failure, run: nacbench schema > docs/record.schema.json"""
     assert json.loads((REPOSITORY / "docs" / "record.schema.json").read_text()) == schema()
 
 
 def first_schema(record: RunRecord) -> dict[str, Any]:
-    """A record as schema 1 had it: ``source`` in the record, the identity and its configuration."""
+    """Return a record in schema 1, with ``source`` in the record, the identity and its configuration."""
 
     def old(section: dict[str, Any]) -> dict[str, Any]:
         return {"source" if key == "trained_on" else key: value for key, value in section.items()}
@@ -75,7 +75,7 @@ def first_schema(record: RunRecord) -> dict[str, Any]:
     return {**content, "schema_version": 1, "identity": {**identity, "config": old(identity["config"])}}
 
 
-def test_a_record_of_the_first_schema_is_read_with_the_names_of_today(tmp_path: Path) -> None:
+def test_a_record_of_schema_1_is_upgraded_when_read(tmp_path: Path) -> None:
     record = made_record(task="digits-c")
     config = {**record.identity["config"], "trained_on": {"task": {"name": "digits"}}}
     record = record.model_copy(
@@ -93,7 +93,7 @@ def test_a_record_of_the_first_schema_is_read_with_the_names_of_today(tmp_path: 
     assert read_state(folder)["identity"] == record.identity
 
 
-def test_a_failure_of_the_first_schema_is_read(tmp_path: Path) -> None:
+def test_a_failure_of_schema_1_is_upgraded_when_read(tmp_path: Path) -> None:
     failure = made_failure(status="skipped")
     path = write_failure(tmp_path, failure) / "failure.json"
     path.write_text(json.dumps({**failure.model_dump(mode="json"), "schema_version": 1}))

@@ -1,4 +1,4 @@
-"""The folder of runs."""
+"""The store: which runs are finished, broken records, and setting runs aside."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from nacbench.recording.store import finished, read_state, run_folder, set_aside
 from tests.made import made_record, write_run
 
 
-def test_what_is_set_aside_is_kept_but_not_read(tmp_path: Path) -> None:
+def test_a_run_that_is_set_aside_is_kept_but_not_read(tmp_path: Path) -> None:
     for number in (1, 2):
         folder = write_run(tmp_path, made_record())
         set_aside(folder)
         assert not folder.exists()
         assert (folder.parent / ".replaced" / f"{folder.name}-{number}" / "record.json").exists()
     assert read_runs(tmp_path).runs == []
-    set_aside(folder)  # nothing there: nothing to do
+    set_aside(folder)  # no folder: no error
 
 
-def test_a_run_that_is_not_finished_has_no_record(tmp_path: Path) -> None:
+def test_an_unfinished_run_has_no_record(tmp_path: Path) -> None:
     assert finished(run_folder(tmp_path, "digits", "nac", "abc")) is None
 
 
-def test_a_broken_record_is_told_from_one_of_a_newer_version(tmp_path: Path) -> None:
+def test_a_broken_record_and_a_newer_record_give_different_errors(tmp_path: Path) -> None:
     path = write_run(tmp_path, made_record()) / "record.json"
     newer = path.read_text().replace('"schema_version": 2', '"schema_version": 3')
     path.write_text("{")
@@ -37,7 +37,7 @@ def test_a_broken_record_is_told_from_one_of_a_newer_version(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", None])
-def test_a_broken_state_is_an_empty_one(tmp_path: Path, content: str | None) -> None:
+def test_a_broken_state_file_is_read_as_empty(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "state.json").write_text(content)
     assert read_state(tmp_path) == {}

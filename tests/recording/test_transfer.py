@@ -1,4 +1,4 @@
-"""Merging, packing and unpacking runs: whole, checked, and never over a different one."""
+"""Merging, packing and unpacking runs: complete, verified, never replacing other results."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from tests.made import made_failure, made_record, write_failure, write_run
 
 
 def run_of(store: Path, *, weights: bytes = b"weights", **changes: Any) -> Path:
-    """A run with files that its record has the digests of."""
+    """Write a run with files whose digests are in its record."""
     folder = write_run(store, made_record(**changes))
     (folder / "checkpoint").mkdir()
     (folder / "checkpoint/model.safetensors").write_bytes(weights)
@@ -45,7 +45,7 @@ def contents(store: Path) -> dict[str, bytes]:
     return {str(p.relative_to(store)): p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file()}
 
 
-def test_all_finished_runs_are_copied_whole(tmp_path: Path) -> None:
+def test_all_finished_runs_are_copied_with_all_files(tmp_path: Path) -> None:
     folder = run_of(tmp_path / "a", seed=0)
     run_of(tmp_path / "b", seed=1)
     write_failure(tmp_path / "b", made_failure())
@@ -67,25 +67,25 @@ def test_all_finished_runs_are_copied_whole(tmp_path: Path) -> None:
     assert contents(tmp_path / "all") == before
 
 
-def test_the_same_run_done_twice_is_one_run(tmp_path: Path) -> None:
+def test_equal_records_of_one_run_are_merged(tmp_path: Path) -> None:
     run_of(tmp_path / "a")
     with_record(run_of(tmp_path / "b"), finished="2026-11-24T00:00:00+00:00", attempts=3)
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     assert (merged.copied, merged.there) == (1, 1)
 
 
-@pytest.mark.parametrize("where", ["between sources", "with the target"])
-def test_different_numbers_of_one_run_are_a_conflict_and_nothing_is_copied(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("where", ["between stores", "with the target"])
+def test_different_records_of_one_run_are_an_error_and_nothing_is_copied(tmp_path: Path, where: str) -> None:
     run_of(tmp_path / "a", seed=1)
     run_of(tmp_path / "a")
-    other = tmp_path / ("b" if where == "between sources" else "all")
+    other = tmp_path / ("b" if where == "between stores" else "all")
     with_record(run_of(other), metrics={"test": {"accuracy": 0.91}})
     before = contents(tmp_path)
-    sources = [tmp_path / "a", tmp_path / "b"] if where == "between sources" else [tmp_path / "a"]
+    stores = [tmp_path / "a", tmp_path / "b"] if where == "between stores" else [tmp_path / "a"]
     with pytest.raises(
         UserError, match=r"different numbers in two places: digits · nac · seed 0 \(.*nothing was copied"
     ):
-        merge(sources, tmp_path / "all")
+        merge(stores, tmp_path / "all")
     assert contents(tmp_path) == before
 
 
@@ -101,7 +101,7 @@ def test_a_damaged_file_is_named_and_nothing_is_copied(tmp_path: Path, name: str
     assert not (tmp_path / "all").exists()
 
 
-def test_a_run_under_way_in_the_target_gives_way_but_stays_aside(tmp_path: Path) -> None:
+def test_an_unfinished_run_in_the_target_is_set_aside(tmp_path: Path) -> None:
     folder = run_of(tmp_path / "a")
     place = tmp_path / "all" / folder.relative_to(tmp_path / "a")
     place.mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_a_run_under_way_in_the_target_gives_way_but_stays_aside(tmp_path: Path)
     assert (place.parent / ".replaced" / f"{place.name}-1" / "state.json").exists()
 
 
-def test_broken_records_are_named_and_left(tmp_path: Path) -> None:
+def test_broken_records_are_named_and_not_copied(tmp_path: Path) -> None:
     run_of(tmp_path / "a", seed=1)
     (run_of(tmp_path / "a") / "record.json").write_text("{")
     merged = merge([tmp_path / "a"], tmp_path / "all")
@@ -119,7 +119,7 @@ def test_broken_records_are_named_and_left(tmp_path: Path) -> None:
     assert "is not JSON" in merged.broken[0]
 
 
-def test_packed_and_unpacked_it_is_the_same(tmp_path: Path) -> None:
+def test_pack_and_unpack_preserve_the_runs(tmp_path: Path) -> None:
     for seed in range(2):
         run_of(tmp_path / "a", seed=seed)
     assert pack([tmp_path / "a"], tmp_path / "out/runs.tar.gz") == 2
@@ -131,7 +131,7 @@ def test_packed_and_unpacked_it_is_the_same(tmp_path: Path) -> None:
     assert unpack_into(tmp_path / "again.tar.gz", tmp_path / "b", unpack).there == 2
 
 
-def test_without_weights_it_is_smaller_and_still_whole(tmp_path: Path) -> None:
+def test_an_archive_without_weights_is_smaller_and_valid(tmp_path: Path) -> None:
     run_of(tmp_path / "a")
     pack([tmp_path / "a"], tmp_path / "runs.tar.gz", weights=False)
     with tarfile.open(tmp_path / "runs.tar.gz") as archive:
@@ -140,7 +140,7 @@ def test_without_weights_it_is_smaller_and_still_whole(tmp_path: Path) -> None:
 
 
 def reported(store: Path, out: Path) -> list[str]:
-    """All tables of a report, and what two runs are compared by, which reads their predictions."""
+    """Return all tables of a report, and a comparison of two runs, which reads their predictions."""
     built = build_report([store], out)
     compared = compare(read_runs(store), "nac", "vit", "digits")
     assert compared.examples
@@ -149,7 +149,7 @@ def reported(store: Path, out: Path) -> list[str]:
     return [*tables, *compared.lines()]
 
 
-def test_without_logits_every_table_is_the_same(tmp_path: Path) -> None:
+def test_an_archive_without_logits_gives_the_same_tables(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for model in ("nac", "vit"):
         logits = rng.normal(size=(500, 10)).astype(np.float16)
@@ -170,20 +170,20 @@ def test_without_logits_every_table_is_the_same(tmp_path: Path) -> None:
     for path in (tmp_path / "small").rglob("predictions.parquet"):
         assert "logits" not in pq.read_schema(path).names
         assert path.stat().st_size < (tmp_path / "whole" / path.relative_to(tmp_path / "small")).stat().st_size / 2
-    # it is whole by its own record, is the same run, and travels on
+    # the copy is valid by its own record, counts as the same run, and can be copied again
     assert merge([tmp_path / "small"], tmp_path / "again").copied == 2
     assert merge([tmp_path / "small"], tmp_path / "whole").there == 2
     pack([tmp_path / "a"], tmp_path / "small.tar.gz", logits=False)
     assert unpack_into(tmp_path / "small.tar.gz", tmp_path / "b", unpack).copied == 2
     assert contents(tmp_path / "b") == contents(tmp_path / "small")
-    # and what changes it is found
+    # and a change of its predictions is detected
     path = next((tmp_path / "small").rglob("predictions.parquet"))
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(UserError, match="is damaged or changed"):
         merge([tmp_path / "small"], tmp_path / "more")
 
 
-def test_what_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> None:
     run_of(tmp_path / "a")
     (tmp_path / "there.tar.gz").touch()
     (tmp_path / "empty").mkdir()
@@ -212,12 +212,12 @@ def test_a_hostile_archive_is_refused(tmp_path: Path) -> None:
     assert isinstance(read_runs(tmp_path / "b").runs, list)
 
 
-def test_names_in_a_record_lead_nowhere_else(tmp_path: Path) -> None:
-    """A record says what its task is called, and a folder is made of that."""
+def test_names_in_a_record_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
+    """A run's folder is named after the task in its record, which may come from an untrusted archive."""
     folder = run_of(tmp_path / "a")
     for hostile in ("../../outside", "/tmp/outside", "..", ""):
         record = json.loads((folder / "record.json").read_text())
         (folder / "record.json").write_text(json.dumps({**record, "task": hostile}))
-        with pytest.raises(UserError, match="is no name"):
+        with pytest.raises(UserError, match="is not a valid folder name"):
             merge([tmp_path / "a"], tmp_path / "all")
     assert RunRecord.model_validate({**record, "task": "digits"}).task == "digits"

@@ -138,7 +138,7 @@ def test_a_configuration_cannot_be_changed(field: str) -> None:
         setattr(config, field, 1)
 
 
-def test_automatic_precision_becomes_what_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_automatic_precision_is_resolved_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nacbench.running.config.best_precision", lambda: "bf16")
     assert resolve(BASE, {"precision": "auto"}).precision == "bf16"
     assert resolve(BASE, {"precision": "fp32"}).precision == "fp32"
@@ -165,7 +165,7 @@ def test_automatic_precision_is_the_default() -> None:
         ("model.size=huge", "there are: mini, paper, tiny"),
     ],
 )
-def test_an_unknown_name_is_named_with_the_nearest(setting: str, message: str) -> None:
+def test_the_error_for_an_unknown_name_suggests_the_most_similar_one(setting: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         with_setting(setting)
     assert message in str(caught.value)
@@ -195,7 +195,7 @@ def test_an_unknown_name_is_named_with_the_nearest(setting: str, message: str) -
         ("training.warmup_epochs=9", "training.warmup_epochs = 9.0 is more than training.epochs = 4"),
     ],
 )
-def test_an_impossible_value_is_named_with_its_key(setting: str, message: str) -> None:
+def test_the_error_for_an_invalid_value_names_its_key(setting: str, message: str) -> None:
     fixed = {"model": {"width": 48}, "training": {"batch_size": 64, "epochs": 4}}
     with pytest.raises(UserError) as caught:
         resolve(BASE, fixed, parse_setting(setting))
@@ -204,7 +204,7 @@ def test_an_impossible_value_is_named_with_its_key(setting: str, message: str) -
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_an_option_is_a_finite_number(value: float) -> None:
+def test_an_option_must_be_a_finite_number(value: float) -> None:
     with pytest.raises(UserError, match=r"model\.temperature = "):
         resolve({"task": {"name": "digits"}, "model": {"name": "nac", "temperature": value}})
 
@@ -218,7 +218,7 @@ def test_an_option_is_a_finite_number(value: float) -> None:
         ({"task": {"name": "digits"}, "model": {"size": "tiny"}}, "model"),
     ],
 )
-def test_a_missing_task_or_model_is_asked_for(layer: dict[str, Any], section: str) -> None:
+def test_the_error_for_a_missing_task_or_model_names_the_option(layer: dict[str, Any], section: str) -> None:
     with pytest.raises(UserError, match=f"no {section} given; name one with --{section} NAME"):
         resolve(layer)
 
@@ -231,7 +231,7 @@ def test_a_scale_that_a_task_has_no_recipe_for_is_an_error(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("setting", ["model.name=nac", "model.size=mini", "task.name=cifar10", "scale=mini"])
-def test_a_complete_file_cannot_be_given_another_preset(setting: str) -> None:
+def test_the_preset_of_a_complete_file_cannot_be_changed(setting: str) -> None:
     file = resolve(BASE).as_dict()
     key = setting.partition("=")[0]
     with pytest.raises(UserError, match=f"cannot change {key} from '.*' to '.*'"):
@@ -239,17 +239,17 @@ def test_a_complete_file_cannot_be_given_another_preset(setting: str) -> None:
 
 
 @pytest.mark.parametrize("setting", ["model.name=transformer", "model.size=tiny", "task.name=digits", "scale=smoke"])
-def test_a_complete_file_may_be_given_the_preset_that_it_has(setting: str) -> None:
+def test_the_preset_of_a_complete_file_can_be_repeated(setting: str) -> None:
     config = resolve(BASE)
     assert resolve(config.as_dict(), parse_setting(setting)) == config
 
 
-def test_a_complete_file_may_be_given_other_values() -> None:
+def test_values_of_a_complete_file_can_be_changed() -> None:
     config = resolve(resolve(BASE).as_dict(), {"seed": 3, "model": {"depth": 2}, "training": {"epochs": 9}})
     assert (config.seed, config.model.options["depth"], config.training.model_dump()["epochs"]) == (3, 2, 9)
 
 
-def test_a_file_that_only_names_things_may_be_given_others() -> None:
+def test_names_in_a_file_without_options_can_be_changed() -> None:
     config = resolve(BASE, {"model": {"name": "nac"}, "task": {"name": "cifar10"}, "scale": "mini"})
     assert (config.model.name, config.task.name, config.scale) == ("nac", "cifar10", "mini")
 
@@ -267,12 +267,12 @@ def test_a_file_that_only_names_things_may_be_given_others() -> None:
         ("training={lr: 3e-4}", {"training": {"lr": 0.0003}}),
     ],
 )
-def test_a_setting_is_read_as_everybody_means_it(text: str, setting: dict[str, Any]) -> None:
+def test_a_setting_is_parsed_as_yaml_with_numbers(text: str, setting: dict[str, Any]) -> None:
     assert parse_setting(text) == setting
 
 
 @pytest.mark.parametrize("text", ["seed", "=3", "training..lr=1", ".lr=1", "", "training.lr={"])
-def test_a_setting_that_is_none_is_an_error_that_shows_it(text: str) -> None:
+def test_a_malformed_setting_is_an_error_that_shows_it(text: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_setting(text)
     assert repr(text) in str(caught.value)
@@ -284,7 +284,7 @@ def test_a_batch_is_split_evenly_into_micro_batches() -> None:
         Recipe(epochs=1, batch_size=12, accumulate=5, lr=0.1)
 
 
-def test_a_recipe_knows_no_other_fields() -> None:
+def test_an_unknown_field_of_a_recipe_is_refused() -> None:
     with pytest.raises(ValidationError, match="momentum"):
         Recipe.model_validate({"epochs": 1, "batch_size": 1, "lr": 0.1, "momentum": 0.9})
 
@@ -320,7 +320,7 @@ def test_numbers_in_a_file_are_numbers_at_any_depth(tmp_path: Path) -> None:
         "a control character",
     ],
 )
-def test_a_file_that_is_no_configuration_is_an_error_that_names_it(
+def test_a_file_that_is_not_a_configuration_is_an_error_that_names_it(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "study.yaml"
@@ -330,13 +330,13 @@ def test_a_file_that_is_no_configuration_is_an_error_that_names_it(
     assert str(path) in str(caught.value)
 
 
-def test_what_a_section_takes_from_another_it_may_override(tmp_path: Path) -> None:
+def test_a_merged_yaml_key_can_be_overridden(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text("training: &base {lr: 1, epochs: 2}\ntrained_on: {training: {<<: *base, lr: 3}}\n")
     assert read_yaml(path)["trained_on"] == {"training": {"lr": 3.0, "epochs": 2}}
 
 
-def test_a_value_that_is_a_whole_section_has_no_key_twice() -> None:
+def test_a_duplicate_key_in_a_setting_is_an_error() -> None:
     with pytest.raises(UserError, match="key 'lr' is given a second time"):
         parse_setting("training={lr: 1, lr: 2}")
 
@@ -348,7 +348,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_a_run_holds_the_whole_configuration_of_the_run_it_takes_its_network_from() -> None:
+def test_a_run_contains_the_configuration_of_the_run_it_is_trained_on() -> None:
     config = resolve({"task": {"name": "digits-c"}, "model": {"name": "nac", "depth": 1}, "scale": "smoke", "seed": 3})
     assert config.trained_on is not None
     assert config.trained_on.task.name == "digits"
@@ -358,7 +358,7 @@ def test_a_run_holds_the_whole_configuration_of_the_run_it_takes_its_network_fro
     )
 
 
-def test_the_run_that_trains_can_be_changed_and_the_whole_reads_back() -> None:
+def test_settings_of_the_run_that_trains_can_be_changed() -> None:
     config = resolve(
         {"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke"},
         parse_setting("trained_on.training.lr=1e-2"),
@@ -392,6 +392,6 @@ def test_the_old_name_of_trained_on_is_read() -> None:
         ({"task": {"name": "digits"}, "trained_on": {"seed": 4}}, "trains its own network"),
     ],
 )
-def test_a_run_that_cannot_be_trained_on_is_refused(given: dict[str, Any], message: str) -> None:
+def test_an_invalid_trained_on_section_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         resolve({"task": {"name": "digits-c"}, "model": {"name": "nac"}, "scale": "smoke", **given})

@@ -62,7 +62,7 @@ def test_naming_a_default_changes_nothing() -> None:
     assert identity("seed=0", "training.accumulate=1", "model.depth=8").run_id == identity().run_id
 
 
-def test_the_id_can_be_computed_from_what_a_record_keeps() -> None:
+def test_the_id_can_be_computed_from_the_identity_in_a_record() -> None:
     one = identity()
     assert Identity.model_validate_json(one.model_dump_json()).run_id == one.run_id
 
@@ -124,13 +124,13 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) 
 @example(1, "1")
 @example(True, "true")
 @example(None, "null")
-def test_two_ids_differ_just_when_a_difference_can_be_named(one: Any, other: Any) -> None:
+def test_ids_differ_exactly_if_there_are_differences(one: Any, other: Any) -> None:
     ours = Identity(config={"model": {"option": one}}, task_version=1, data=DATA, code={})
     theirs = Identity(config={"model": {"option": other}}, task_version=1, data=DATA, code={})
     assert (ours.run_id != theirs.run_id) == bool(ours.differences(theirs))
 
 
-def test_nested_settings_become_dotted_keys() -> None:
+def test_nested_settings_are_flattened_to_dotted_keys() -> None:
     assert flatten({"seed": 1, "training": {"lr": 0.5, "augment": {"flip": True}}, "name": "a"}) == {
         "seed": "1",
         "training.lr": "0.5",
@@ -144,7 +144,7 @@ def built_on(task: str) -> set[str]:
     return {str(file.relative_to(ROOT)) for file in plugin_files(TASKS.get(task))[0]}
 
 
-def test_the_digest_of_a_task_covers_what_it_builds_on_and_nothing_else() -> None:
+def test_the_digest_of_a_task_covers_exactly_the_modules_it_depends_on() -> None:
     listops, corrupted = built_on("listops-short"), built_on("digits-c")
     assert {f"data/sequences/{name}.py" for name in ("listops", "listops_evaluation", "tokenizer")} <= listops
     assert {"data/live.py", "tasks/listops_short.py"} <= listops
@@ -153,12 +153,12 @@ def test_the_digest_of_a_task_covers_what_it_builds_on_and_nothing_else() -> Non
     assert not {file for file in listops if "image" in file or "corrupt" in file}
 
 
-def test_how_files_are_got_does_not_count() -> None:
+def test_code_that_downloads_files_does_not_count() -> None:
     for task in TASKS.entries():
         assert not {file for file in built_on(task) if file.startswith("data/mirror/")}
 
 
-def test_the_engine_is_what_every_run_is_computed_by() -> None:
+def test_the_engine_is_the_code_that_computes_every_run() -> None:
     files = {str(file.relative_to(ROOT)) for file in engine_files()}
     assert {"contracts/model.py", "nn/network.py", "training/loop.py", "running/scoring.py", "seeds.py"} <= files
     assert {"statistics.py"} < files

@@ -224,19 +224,19 @@ def test_every_run_reaches_the_engine_its_task_and_its_model(reached: Mapping[st
     assert "nacbench.data.images.corruptions" in reached["ood"]
 
 
-def test_what_is_said_to_decide_nothing_is_reached(reached: Mapping[str, list[str]]) -> None:
+def test_modules_listed_as_irrelevant_are_reached(reached: Mapping[str, list[str]]) -> None:
     everything = {module for modules in reached.values() for module in modules}
     assert {*DECIDES_NOTHING, *NAMES_ONLY} <= everything
 
 
-def test_a_changed_operator_changes_the_id_just_where_it_decides_a_number(
+def test_a_changed_operator_changes_the_id_exactly_in_modules_that_count(
     reached: Mapping[str, list[str]], with_code: Callable[[Mapping[Path, bytes]], dict[str, str]]
 ) -> None:
     before = with_code({})
     wrong, tried = [], 0
     for module in sorted({module for modules in reached.values() for module in modules}):
         code = file_of(module).read_bytes()
-        for changed in operators_changed(code, limit=2):
+        for changed in operators_changed(code, limit=1 if decides_nothing(module) else 2):
             tried += 1
             after = with_code({file_of(module): changed})
             for protocol in RUNS:
@@ -249,7 +249,7 @@ def test_a_changed_operator_changes_the_id_just_where_it_decides_a_number(
     assert tried > 100
 
 
-def test_words_of_errors_and_forms_of_imports_change_no_id(
+def test_texts_of_errors_and_forms_of_imports_change_no_id(
     reached: Mapping[str, list[str]], with_code: Callable[[Mapping[Path, bytes]], dict[str, str]]
 ) -> None:
     files = {file_of(module) for modules in reached.values() for module in modules}
@@ -270,7 +270,7 @@ def test_words_of_errors_and_forms_of_imports_change_no_id(
         ("nacbench.contracts.model", "def spec_for(", "@print\ndef spec_for("),
     ],
 )
-def test_what_every_run_computes_with_counts_wherever_it_is_called(
+def test_a_change_in_the_engine_changes_every_id(
     with_code: Callable[[Mapping[Path, bytes]], dict[str, str]], module: str, old: str, new: str
 ) -> None:
     before, code = with_code({}), file_of(module).read_text()
@@ -333,7 +333,8 @@ def test_moving_a_file_changes_no_id(tmp_path: Path, configs: Mapping[str, RunCo
     names = move_everything(tmp_path / "nacbench")
     assert {"nacbench.contracts.task", "nacbench.data.live", "nacbench.data.images.augment"} <= set(names)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-c", f"{IDS}\nimport nacbench.data.live_moved", json.dumps(RUNS)]
+    # Imports a module that has moved, too, to show that the copy works.
+    command = [sys.executable, "-c", f"{IDS}\nimport nacbench.data.array_task_moved", json.dumps(RUNS)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {name: identity(config).run_id for name, config in configs.items()}

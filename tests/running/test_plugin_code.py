@@ -80,7 +80,7 @@ def digest_of_model(cwd: Path, plugin: Path, *, more_path: str = "", also: Path 
     return done.stdout.strip()
 
 
-def test_a_changed_helper_is_another_run_and_the_same_one_is_done_already(tmp_path: Path) -> None:
+def test_a_changed_helper_is_another_run_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
     file = write_plugin(tmp_path / "plugins", "flat")
     command = ["run", "--config", str(file.with_suffix(".yaml")), "--plugin", str(file), "--quiet"]
     first = nacbench(tmp_path, *command)
@@ -92,7 +92,7 @@ def test_a_changed_helper_is_another_run_and_the_same_one_is_done_already(tmp_pa
     assert [line.split()[0] for line in why.stdout.splitlines()[3:]] == ["code.model"]
 
 
-def test_helpers_of_helpers_count_and_comments_do_not(tmp_path: Path) -> None:
+def test_indirect_helpers_count_and_comments_do_not(tmp_path: Path) -> None:
     file = write_plugin(tmp_path / "plugins", "flat", helper="from second_helper import WIDTH\nwidth = lambda: WIDTH\n")
     second = file.with_name("second_helper.py")
     digests = []
@@ -102,7 +102,7 @@ def test_helpers_of_helpers_count_and_comments_do_not(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_an_installed_module_goes_before_one_beside_the_file_which_then_does_not_count(tmp_path: Path) -> None:
+def test_an_installed_module_takes_precedence_over_one_beside_the_file(tmp_path: Path) -> None:
     installed = tmp_path / "site-packages"
     installed.mkdir()
     (installed / "my_helpers.py").write_text(HELPER)
@@ -113,7 +113,7 @@ def test_an_installed_module_goes_before_one_beside_the_file_which_then_does_not
     assert digest_of_model(tmp_path, file) != before
 
 
-def test_two_plugins_with_helpers_of_one_name_are_refused_in_a_line_that_names_both(tmp_path: Path) -> None:
+def test_two_plugins_with_helpers_of_the_same_name_are_an_error_that_names_both(tmp_path: Path) -> None:
     one, other = (write_plugin(tmp_path / folder, folder) for folder in ("first", "second"))
     done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
     assert done.returncode == 2
@@ -123,13 +123,22 @@ def test_two_plugins_with_helpers_of_one_name_are_refused_in_a_line_that_names_b
     assert str(one.parent) in line
 
 
+def test_a_helper_in_the_working_folder_is_not_taken_for_one_beside_the_file(tmp_path: Path) -> None:
+    file = write_plugin(tmp_path / "plugins", "flat")
+    (tmp_path / "my_helpers.py").write_text(HELPER.replace("8", "9"))
+    done = nacbench(tmp_path, "tasks", "--plugin", str(file), more_path=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"'my_helpers', which lies beside it and in {tmp_path}" in done.stderr
+
+
 def test_two_plugins_of_one_folder_share_a_helper(tmp_path: Path) -> None:
     one, other = write_plugin(tmp_path / "plugins", "first"), write_plugin(tmp_path / "plugins", "second")
     done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
     assert done.returncode == 0, done.stderr
 
 
-def test_a_module_of_one_name_that_nobody_imports_is_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_modules_of_the_same_name_that_are_not_imported_are_allowed(tmp_path: Path) -> None:
     one = write_plugin(tmp_path / "first", "first", helpers="first_helpers")
     other = write_plugin(tmp_path / "second", "second", helpers="second_helpers")
     for file in (one, other):
@@ -139,9 +148,7 @@ def test_a_module_of_one_name_that_nobody_imports_is_no_reason_to_refuse(tmp_pat
 
 
 @pytest.mark.parametrize("installed", ["site-packages", "src"])
-def test_an_installed_plugin_counts_with_its_package_and_not_with_its_neighbours(
-    tmp_path: Path, installed: str
-) -> None:
+def test_an_installed_plugin_counts_with_its_own_package_only(tmp_path: Path, installed: str) -> None:
     place = tmp_path / installed
     package, info = place / "my_pkg", place / "my_pkg-1.0.dist-info"
     info.mkdir(parents=True)

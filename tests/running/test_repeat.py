@@ -71,7 +71,7 @@ def again(*runs: Recorded, out: Path) -> list[Repetition]:
 # -- computing ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_gives_the_same_numbers_after_the_one_that_trains_its_network(store: Path, tmp_path: Path) -> None:
+def test_a_repeated_run_and_the_run_it_is_trained_on_give_the_same_numbers(store: Path, tmp_path: Path) -> None:
     (one,) = again(recorded(store, "digits-c"), out=tmp_path / "new")
     assert (one.same, one.numbers, one.identity, one.surroundings) == (True, {}, [], [])
     assert (one.predictions.state, one.predictions.note, one.earlier) == ("same", "", False)
@@ -81,14 +81,14 @@ def test_a_run_gives_the_same_numbers_after_the_one_that_trains_its_network(stor
     assert one.again.trained_on.run_id == trained.run_id == recorded(store, "digits").record.run_id
 
 
-def test_runs_that_train_come_first_and_are_not_done_twice(store: Path, tmp_path: Path) -> None:
+def test_runs_that_train_are_repeated_first_and_once(store: Path, tmp_path: Path) -> None:
     done = again(recorded(store, "digits-c"), recorded(store, "digits"), out=tmp_path / "new")
     assert [one.recorded.record.task for one in done] == ["digits", "digits-c"]
     assert all(one.same for one in done)
     assert len(list((tmp_path / "new").rglob("claims/*.json"))) == 2
 
 
-def test_a_run_takes_the_threads_of_its_record_and_the_one_that_trained_its_own(store: Path, tmp_path: Path) -> None:
+def test_each_run_uses_the_threads_of_its_own_record(store: Path, tmp_path: Path) -> None:
     change(recorded(store, "digits"), "environment", "hardware", "threads", to=3)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -103,13 +103,13 @@ def test_a_run_takes_the_threads_of_its_record_and_the_one_that_trained_its_own(
 
 
 @pytest.mark.parametrize("threads", [None, 0, "many", 10**9])
-def test_threads_that_cannot_be_are_told_and_not_taken(store: Path, tmp_path: Path, threads: Any) -> None:
+def test_an_invalid_number_of_threads_is_reported_and_not_used(store: Path, tmp_path: Path, threads: Any) -> None:
     (one,) = again(change(recorded(store, "digits"), "environment", "hardware", "threads", to=threads), out=tmp_path)
     ((name, _, now),) = one.surroundings
     assert (name, now) == ("threads", str(torch.get_num_threads()))
 
 
-def test_what_is_there_already_is_said_to_be_earlier(store: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_finished_before_is_marked_as_earlier(store: Path, tmp_path: Path) -> None:
     shutil.copytree(store, tmp_path / "new")
     change(recorded(tmp_path / "new", "digits"), "finished", to="2026-01-01T00:00:00+00:00")
     (one,) = again(recorded(store, "digits"), out=tmp_path / "new")
@@ -119,7 +119,7 @@ def test_what_is_there_already_is_said_to_be_earlier(store: Path, tmp_path: Path
 # -- comparing ---------------------------------------------------------------------------------------------------------
 
 
-def test_another_number_is_found_to_the_last_digit(store: Path, tmp_path: Path) -> None:
+def test_a_difference_in_the_last_digit_is_found(store: Path, tmp_path: Path) -> None:
     one = recorded(store, "digits")
     true = one.record.metrics["test"]["nll"]
     (found,) = again(change(one, "metrics", "test", "nll", to=true * (1 + 2**-52)), out=tmp_path / "new")
@@ -127,14 +127,14 @@ def test_another_number_is_found_to_the_last_digit(store: Path, tmp_path: Path) 
     assert not found.same
 
 
-def test_a_metric_that_only_one_has_differs(store: Path, tmp_path: Path) -> None:
+def test_a_metric_of_only_one_record_differs(store: Path, tmp_path: Path) -> None:
     one = recorded(store, "digits")
     changed = change(change(one, "metrics", "test", "f1", to=0.5), "selection", "step", to=99)
     (found,) = again(changed, out=tmp_path / "new")
     assert found.numbers == {"test.f1": (0.5, "—"), "selection.step": (99, one.record.selection.step)}
 
 
-def test_other_predictions_are_other_numbers(store: Path, tmp_path: Path) -> None:
+def test_different_predictions_are_found(store: Path, tmp_path: Path) -> None:
     one = recorded(store, "digits")
     table = pq.read_table(one.folder / "predictions.parquet")
     at = table.column_names.index("prediction")
@@ -149,20 +149,20 @@ def test_other_predictions_are_other_numbers(store: Path, tmp_path: Path) -> Non
     assert (found.numbers, found.same) == ({}, False)
 
 
-def test_code_that_has_changed_is_another_identity_and_may_give_the_same_numbers(store: Path, tmp_path: Path) -> None:
+def test_changed_code_is_shown_even_if_the_numbers_are_the_same(store: Path, tmp_path: Path) -> None:
     (found,) = again(change(recorded(store, "digits"), "identity", "code", "engine", to="old"), out=tmp_path / "new")
     ((name, before, _),) = found.identity
     assert (name, before, found.same) == ("code.engine", "old", True)
 
 
-def test_another_machine_and_another_torch_are_named(store: Path, tmp_path: Path) -> None:
+def test_differences_in_hardware_and_torch_version_are_shown(store: Path, tmp_path: Path) -> None:
     one = change(recorded(store, "digits"), "environment", "hardware", "cpu", to="Abacus")
     (found,) = again(change(one, "environment", "versions", "torch", to="0.1.2"), out=tmp_path / "new")
     assert [(name, before) for name, before, _ in found.surroundings] == [("cpu", "Abacus"), ("torch", "0.1.2")]
     assert found.same
 
 
-def test_what_cannot_be_computed_any_more_touches_no_other_run(store: Path, tmp_path: Path) -> None:
+def test_a_run_that_fails_does_not_stop_the_others(store: Path, tmp_path: Path) -> None:
     old = change(recorded(store, "digits"), "identity", "config", "model", "depht", to=3)
     done = again(old, recorded(store, "digits-c"), out=tmp_path / "new")
     assert [one.same for one in done] == [False, True]
@@ -171,7 +171,7 @@ def test_what_cannot_be_computed_any_more_touches_no_other_run(store: Path, tmp_
     assert isinstance(done[0].error, UserError)
 
 
-def test_a_record_that_makes_no_sense_is_told_in_a_line(store: Path, tmp_path: Path) -> None:
+def test_an_invalid_configuration_in_a_record_is_reported_in_one_line(store: Path, tmp_path: Path) -> None:
     (one,) = again(change(recorded(store, "digits"), "identity", to={}), out=tmp_path / "new")
     assert (one.again, one.reason) == (None, "KeyError: 'config'")
 
@@ -179,7 +179,7 @@ def test_a_record_that_makes_no_sense_is_told_in_a_line(store: Path, tmp_path: P
 # -- which runs --------------------------------------------------------------------------------------------------------
 
 
-def test_the_drawing_follows_from_seed_and_ids_alone(tmp_path: Path) -> None:
+def test_drawn_runs_depend_only_on_seed_and_ids(tmp_path: Path) -> None:
     for seed in range(12):
         write_run(tmp_path / "runs", made_record(seed=seed))
     runs, broken = find_runs([str(tmp_path / "runs")], tmp_path)
@@ -190,7 +190,7 @@ def test_the_drawing_follows_from_seed_and_ids_alone(tmp_path: Path) -> None:
     assert len(draw(runs, 100, 0)) == 12
 
 
-def test_runs_are_found_by_folder_and_id_and_each_once(tmp_path: Path) -> None:
+def test_runs_are_found_by_folder_and_id_without_duplicates(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", made_record())
     write_run(tmp_path / "runs", made_record(seed=1).model_copy(update={"run_id": "abc123"}))
     (write_run(tmp_path / "broken", made_record()) / "record.json").write_text("{")
@@ -205,7 +205,7 @@ def test_runs_are_found_by_folder_and_id_and_each_once(tmp_path: Path) -> None:
         find_runs([str(tmp_path / "empty")], tmp_path)
 
 
-def test_new_runs_may_not_lie_among_the_old_ones(tmp_path: Path) -> None:
+def test_new_runs_inside_the_store_of_recorded_ones_are_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", made_record())
     one = Recorded(folder, read_record(folder / "record.json"))
     (tmp_path / "link").symlink_to(tmp_path / "runs")

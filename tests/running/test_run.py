@@ -89,7 +89,7 @@ def assert_same_run(out: Path, undisturbed: Path, attempts: int) -> None:
     }
 
 
-def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_run_that_is_killed_twice_ends_with_the_same_weights(tmp_path: Path, undisturbed: Path) -> None:
     for checkpoints in (3, 20):
         process = subprocess.Popen(command(tmp_path, "--checkpoint-seconds", "0"), stderr=subprocess.DEVNULL, text=True)
         wait_for_checkpoints(process, tmp_path, checkpoints)
@@ -104,7 +104,7 @@ def test_killed_twice_it_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_saves_itself_and_says_how_to_go_on(
+def test_a_signal_saves_a_checkpoint_and_the_message_says_how_to_resume(
     tmp_path: Path, undisturbed: Path, number: signal.Signals
 ) -> None:
     process = subprocess.Popen(command(tmp_path, "--checkpoint-seconds", "0.01"), stderr=subprocess.PIPE, text=True)
@@ -127,7 +127,7 @@ def test_a_finished_run_is_not_run_again(undisturbed: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in only_folder(undisturbed).rglob("*")} == before
 
 
-def test_two_processes_do_one_run_together(tmp_path: Path) -> None:
+def test_two_processes_train_one_run(tmp_path: Path) -> None:
     """Started by torchrun, each of two processes takes half of every batch; one record comes out."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     what = command(tmp_path, "--precision", "fp32", "--device", "cpu", "--quiet")[1:]
@@ -175,7 +175,7 @@ def test_every_metric_can_be_computed_again_from_the_predictions(outcome: Outcom
         assert all(len(logits) == 10 for logits in rows["logits"])
 
 
-def test_the_record_says_what_it_cost_and_where_it_comes_from(outcome: Outcome) -> None:
+def test_the_record_has_cost_and_environment(outcome: Outcome) -> None:
     record = outcome.record
     assert record == read_record(outcome.folder / "record.json")
     assert record.cost.parameters > record.cost.core_parameters > 0
@@ -195,7 +195,7 @@ def test_the_configuration_of_a_run_gives_the_same_run(outcome: Outcome) -> None
     assert again.record == outcome.record
 
 
-def test_the_same_run_elsewhere_gives_the_same_number(outcome: Outcome, tmp_path: Path) -> None:
+def test_the_same_run_in_another_store_gives_the_same_number(outcome: Outcome, tmp_path: Path) -> None:
     other = execute(config(), tmp_path).record
     assert other.run_id == outcome.record.run_id
     assert other.metrics == outcome.record.metrics
@@ -207,12 +207,12 @@ def test_another_seed_is_another_run(outcome: Outcome, tmp_path: Path) -> None:
     assert other.metrics != outcome.record.metrics
 
 
-def test_runs_of_different_precision_follow_each_other_in_one_process(tmp_path: Path) -> None:
+def test_runs_of_different_precision_can_share_a_process(tmp_path: Path) -> None:
     records = [execute(resolve(config().as_dict(), {"precision": p}), tmp_path).record for p in ("bf16", "fp32")]
     assert [record.precision for record in records] == ["bf16", "fp32"]
 
 
-def test_force_computes_again_and_keeps_the_old_run_aside(outcome: Outcome, tmp_path: Path) -> None:
+def test_force_computes_again_and_sets_the_old_run_aside(outcome: Outcome, tmp_path: Path) -> None:
     shutil.copytree(outcome.folder.parents[2], tmp_path / "store")
     again = execute(config(), tmp_path / "store", force=True)
     assert not again.was_finished
@@ -221,9 +221,7 @@ def test_force_computes_again_and_keeps_the_old_run_aside(outcome: Outcome, tmp_
     assert read_record(aside).finished == outcome.record.finished
 
 
-def test_a_model_that_cannot_do_the_task_leaves_a_reason_not_a_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unsupported_task_leaves_a_reason_and_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODELS.get("vit"), "unsupported", lambda self, spec: "it has no eyes")
     with pytest.raises(RunSkippedError, match="vit cannot do digits: it has no eyes"):
         execute(config("vit"), tmp_path)
@@ -232,7 +230,7 @@ def test_a_model_that_cannot_do_the_task_leaves_a_reason_not_a_record(
     assert not list(tmp_path.rglob("record.json"))
 
 
-def test_an_error_leaves_its_traceback_and_the_next_success_removes_it(
+def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -250,7 +248,7 @@ def test_an_error_leaves_its_traceback_and_the_next_success_removes_it(
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]"])
-def test_a_broken_record_is_set_aside_and_the_run_done_again(tmp_path: Path, outcome: Outcome, content: str) -> None:
+def test_a_broken_record_is_set_aside_and_computed_again(tmp_path: Path, outcome: Outcome, content: str) -> None:
     folder = run_folder(tmp_path, "digits", "nac", outcome.record.run_id)
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(content)
@@ -263,7 +261,7 @@ def test_a_broken_record_is_set_aside_and_the_run_done_again(tmp_path: Path, out
     assert "record.json.broken-1" in (folder / "log.txt").read_text()
 
 
-def test_a_record_has_the_digests_of_what_belongs_to_it(outcome: Outcome) -> None:
+def test_a_record_has_the_digests_of_its_files(outcome: Outcome) -> None:
     files = read_record(outcome.folder / "record.json").files
     assert sorted(files) == [
         "checkpoint/model.safetensors",
@@ -275,7 +273,7 @@ def test_a_record_has_the_digests_of_what_belongs_to_it(outcome: Outcome) -> Non
         assert hashlib.sha256((outcome.folder / name).read_bytes()).hexdigest() == digest
 
 
-def test_a_copy_that_was_taken_over_stops_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_was_taken_over_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check, left = Claim.check, [6]
 
     def taken_over_in_between(self: Claim) -> None:
@@ -292,7 +290,7 @@ def test_a_copy_that_was_taken_over_stops_without_a_trace(tmp_path: Path, monkey
     assert not (folder / "checkpoint").exists()
 
 
-def test_of_two_copies_the_first_whole_record_counts(
+def test_the_first_complete_record_of_two_processes_counts(
     tmp_path: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check, written = Claim.check, (outcome.folder / "record.json").read_bytes()
@@ -309,7 +307,7 @@ def test_of_two_copies_the_first_whole_record_counts(
     assert path.read_bytes() == written
 
 
-def test_a_run_under_way_elsewhere_is_left_alone(tmp_path: Path, outcome: Outcome) -> None:
+def test_a_run_in_progress_in_another_process_is_refused(tmp_path: Path, outcome: Outcome) -> None:
     folder = run_folder(tmp_path, "digits", "nac", outcome.record.run_id)
     with hold(folder), pytest.raises(UserError, match="is being computed by another process"):
         execute(config(), tmp_path)
@@ -327,7 +325,7 @@ def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read == ["validation", "validation", "validation", "test"]
 
 
-def test_the_state_file_says_what_is_being_run(outcome: Outcome) -> None:
+def test_the_state_file_has_the_identity_of_the_run(outcome: Outcome) -> None:
     state = json.loads((outcome.folder / "state.json").read_text())
     assert state["identity"] == outcome.record.identity
     assert state["started"] == outcome.record.started

@@ -37,13 +37,13 @@ class Counting:
         )
 
 
-def test_every_split_but_train_is_scored_once(tmp_path: Path) -> None:
+def test_every_split_except_train_is_evaluated_once(tmp_path: Path) -> None:
     task = Counting()
     scored = score_splits(task, nn.Identity(), 8, tmp_path, "run1")
     assert task.scored == list(scored) == ["clean", "ood/fog-1", "ood/fog-2"]
 
 
-def test_what_is_scored_is_not_scored_again_after_an_interruption(tmp_path: Path) -> None:
+def test_finished_splits_are_not_evaluated_again_after_an_interruption(tmp_path: Path) -> None:
     task = Counting()
 
     def stop_at_the_last(done: int, split: str) -> None:
@@ -61,7 +61,7 @@ def test_what_is_scored_is_not_scored_again_after_an_interruption(tmp_path: Path
 
 
 @pytest.mark.parametrize("damage", ["another run", "cut off", "no metadata"])
-def test_a_score_that_is_not_this_runs_whole_one_is_made_again(tmp_path: Path, damage: str) -> None:
+def test_a_broken_or_foreign_evaluation_is_computed_again(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "x.parquet"
     with torch.no_grad():
         write_evaluation(file, Counting().evaluate(nn.Identity(), "clean", 8), "run1")
@@ -72,7 +72,7 @@ def test_a_score_that_is_not_this_runs_whole_one_is_made_again(tmp_path: Path, d
     assert read_evaluation(file, "run2" if damage == "another run" else "run1") is None
 
 
-def test_the_final_predictions_name_the_split_of_every_row(tmp_path: Path) -> None:
+def test_the_predictions_name_the_split_of_every_row(tmp_path: Path) -> None:
     scored = score_splits(Counting(), nn.Identity(), 8, tmp_path / "scores", "run1")
     write_predictions(tmp_path / "p.parquet", scored)
     table = pq.read_table(tmp_path / "p.parquet")
@@ -80,7 +80,7 @@ def test_the_final_predictions_name_the_split_of_every_row(tmp_path: Path) -> No
     assert table.column("logits").to_pylist()[:3] == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_columns_of_different_length_are_an_error(tmp_path: Path) -> None:
+def test_predictions_of_different_length_are_an_error(tmp_path: Path) -> None:
     broken = Evaluation(metrics={}, predictions={"index": np.arange(3), "label": np.arange(2)})
     with pytest.raises(UserError, match=r"differ in length: \[2, 3\]"):
         write_evaluation(tmp_path / "x.parquet", broken, "run1")

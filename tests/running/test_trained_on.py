@@ -56,22 +56,22 @@ def test_the_network_is_trained_first_and_once(store: Path, outcome: Outcome) ->
     assert (trained[0] / "record.json").stat().st_mtime_ns == stamp
 
 
-def test_the_same_run_is_not_done_again(store: Path, outcome: Outcome) -> None:
+def test_a_finished_run_is_not_computed_again(store: Path, outcome: Outcome) -> None:
     assert do(store, config()).was_finished
 
 
-def test_a_run_on_a_network_trained_otherwise_is_another_run(store: Path, outcome: Outcome) -> None:
+def test_a_network_trained_with_other_settings_makes_another_run(store: Path, outcome: Outcome) -> None:
     other = do(store, config(trained_on={"training": {"epochs": 1}}))
     assert other.record.run_id != outcome.record.run_id
     assert other.record.trained_on != outcome.record.trained_on
 
 
-def test_the_network_may_be_trained_before_by_name(store: Path, outcome: Outcome) -> None:
+def test_the_run_that_trains_can_be_computed_before_by_itself(store: Path, outcome: Outcome) -> None:
     direct = resolve({"task": {"name": "digits"}, "model": {"name": "nac"}, "scale": "smoke", **TRAINED})
     assert do(store, direct).was_finished
 
 
-def test_the_record_has_every_split_the_clean_score_and_the_drop(outcome: Outcome) -> None:
+def test_the_record_has_all_splits_the_clean_score_and_the_drop(outcome: Outcome) -> None:
     record = outcome.record
     assert (record.protocol, record.task) == ("ood", "digits-c")
     assert len(record.metrics) == 1 + 75 + 1
@@ -94,13 +94,13 @@ def test_the_clean_score_on_all_examples_is_that_of_the_run_that_trained(store: 
     assert done.record.metrics["clean"] == trained["metrics"]["test"]
 
 
-def test_the_predictions_have_every_split_and_the_partial_scores_are_gone(outcome: Outcome) -> None:
+def test_the_predictions_have_all_splits_and_stored_evaluations_are_removed(outcome: Outcome) -> None:
     table = pq.read_table(outcome.folder / "predictions.parquet")
     assert len(table) == 76 * 30
     assert not (outcome.folder / "scores").exists()
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_evaluation_resumes_at_the_next_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate = Corrupted.evaluate
     seen: list[str] = []
 
@@ -142,7 +142,7 @@ def test_weights_of_another_run_are_refused(tmp_path: Path) -> None:
         do(tmp_path, config(task={"name": "digits-c", "examples": 10}))
 
 
-def test_what_the_model_cannot_do_is_skipped_before_anything_is_trained(tmp_path: Path, mirror: Path) -> None:
+def test_an_unsupported_task_is_skipped_before_training(tmp_path: Path, mirror: Path) -> None:
     wanted = resolve(
         {"task": {"name": "lowshot-omniglot", "adapt": "circuit"}, "model": {"name": "vit"}, "scale": "smoke"}
     )
@@ -152,7 +152,7 @@ def test_what_the_model_cannot_do_is_skipped_before_anything_is_trained(tmp_path
     assert len(list(tmp_path.rglob("failure.json"))) == 1
 
 
-def test_task_and_model_are_made_once_for_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_and_model_are_created_once_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     configured = Plugin.configured.__func__  # type: ignore[attr-defined]
 

@@ -33,7 +33,7 @@ def node_of(sweep: TestSweep) -> str:
 # -- the run itself ------------------------------------------------------------------------------------------------
 
 
-def test_an_exception_fails_one_run_and_touches_no_other(sweep: Make, tmp_path: Path) -> None:
+def test_exception_fails_only_its_own_run(sweep: Make, tmp_path: Path) -> None:
     it = sweep(
         include=[
             {"set": {"task.pause": 0.02}, "seeds": [0, 1]},
@@ -54,7 +54,7 @@ def test_an_exception_fails_one_run_and_touches_no_other(sweep: Make, tmp_path: 
     assert read_failure(it.store / key / "failures" / "001.json") == failure
 
 
-def test_a_killed_run_is_lost_and_goes_on_when_submitted_again(sweep: Make, tmp_path: Path) -> None:
+def test_killed_run_is_lost_and_resumes_when_submitted_again(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task={"fault": "kill", "mark": str(tmp_path / "mark")})
     it.submit()
     it.until_states("lost")
@@ -64,7 +64,7 @@ def test_a_killed_run_is_lost_and_goes_on_when_submitted_again(sweep: Make, tmp_
     assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
-def test_out_of_memory_is_told_from_other_ends(sweep: Make, tmp_path: Path) -> None:
+def test_out_of_memory_is_recognised(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task={"fault": "memory", "mark": str(tmp_path / "mark")})
     it.submit()
     it.until_states("failed")
@@ -75,7 +75,7 @@ def test_out_of_memory_is_told_from_other_ends(sweep: Make, tmp_path: Path) -> N
     it.finish(attempts=2)
 
 
-def test_a_run_that_never_ends_is_given_up(sweep: Make) -> None:
+def test_run_that_never_ends_is_given_up(sweep: Make) -> None:
     it = sweep(task={"fault": "kill"}, profile={"max_attempts": 2})
     for _ in range(2):
         it.submit()
@@ -89,7 +89,7 @@ def test_a_run_that_never_ends_is_given_up(sweep: Make) -> None:
     it.until_states("lost")
 
 
-def test_a_full_disk_fails_the_run_and_leaves_nothing_half_done(sweep: Make, tmp_path: Path) -> None:
+def test_full_disk_fails_the_run_and_leaves_no_partial_file(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task=SLOW)
     it.store.mkdir()
     try:
@@ -113,7 +113,7 @@ def test_a_full_disk_fails_the_run_and_leaves_nothing_half_done(sweep: Make, tmp
         until(lambda: subprocess.run(["umount", str(it.store)], check=False).returncode == 0, "the disk to go")
 
 
-def test_corrupted_files_are_named_set_aside_and_never_counted(sweep: Make, tmp_path: Path) -> None:
+def test_corrupted_files_are_named_and_set_aside(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task={"fault": "kill", "mark": str(tmp_path / "mark")})
     it.submit()
     it.until_states("lost")
@@ -143,7 +143,7 @@ def has_started_python(job: str, option: bytes) -> bool:
 # -- signals, requeueing, preemption ---------------------------------------------------------------------------------
 
 
-def test_slurm_s_warning_saves_the_run_and_puts_it_back(sweep: Make) -> None:
+def test_slurm_s_warning_checkpoints_and_requeues(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
@@ -153,7 +153,7 @@ def test_slurm_s_warning_saves_the_run_and_puts_it_back(sweep: Make) -> None:
     assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
-def test_a_warning_during_the_imports_is_not_lost(sweep: Make) -> None:
+def test_warning_during_imports_is_not_lost(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     job = it.job()
@@ -162,7 +162,7 @@ def test_a_warning_during_the_imports_is_not_lost(sweep: Make) -> None:
     finish_by_itself(it, job)
 
 
-def test_a_warning_before_the_imports_is_not_lost(sweep: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warning_before_imports_is_not_lost(sweep: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nacbench.sweep.arrays.LAUNCHER", f"import time;time.sleep(10);{LAUNCHER}")
     it = sweep(task={"pause": 0.02})
     it.submit()
@@ -180,7 +180,7 @@ def finish_by_itself(it: TestSweep, job: str) -> None:
     assert len(submissions(it.store)) == 1
 
 
-def test_a_job_requeued_from_outside_goes_on_from_its_checkpoint(sweep: Make) -> None:
+def test_job_requeued_from_outside_resumes_from_its_checkpoint(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
@@ -190,13 +190,13 @@ def test_a_job_requeued_from_outside_goes_on_from_its_checkpoint(sweep: Make) ->
     assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
-def test_a_requeue_in_the_middle_of_writing_leaves_no_trace(sweep: Make, tmp_path: Path) -> None:
+def test_requeue_during_a_write_leaves_no_trace(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task={"fault": "requeue", "mark": str(tmp_path / "mark")})
     it.submit()
     it.finish(attempts=2)
 
 
-def test_a_preempted_run_saves_itself_and_comes_back(sweep: Make, tmp_path: Path) -> None:
+def test_preempted_run_checkpoints_and_resumes(sweep: Make, tmp_path: Path) -> None:
     it = sweep(task=SLOW, profile={"partition": "low"})
     it.submit()
     it.until_step(4)
@@ -208,7 +208,7 @@ def test_a_preempted_run_saves_itself_and_comes_back(sweep: Make, tmp_path: Path
     assert "resuming from step" in (it.folder / "log.txt").read_text()
 
 
-def test_without_requeue_a_warning_ends_the_job_and_the_run_is_submitted_again(sweep: Make) -> None:
+def test_warning_without_requeue_ends_the_job_and_is_resubmitted(sweep: Make) -> None:
     it = sweep(task=SLOW, profile={"requeue": False})
     it.submit()
     it.until_step(4)
@@ -245,7 +245,7 @@ def test_time_limits(sweep: Make, tmp_path: Path) -> None:
 # -- cancelling ------------------------------------------------------------------------------------------------------
 
 
-def test_cancelled_runs_are_left_alone_until_they_are_resumed(sweep: Make) -> None:
+def test_cancelled_runs_stay_cancelled_until_resumed(sweep: Make) -> None:
     it = sweep(task=SLOW, seeds=[0, 1, 2], profile={"array_parallelism": 1})
     it.submit()
     until(lambda: it.states() == ["queued", "running"], "the first to run")
@@ -272,7 +272,7 @@ def test_jobs_cancelled_from_outside_can_be_resumed(sweep: Make, which: str) -> 
     it.finish()
 
 
-def test_cancelled_at_the_finish_it_is_done_or_not_but_never_half(sweep: Make) -> None:
+def test_cancel_at_the_finish_leaves_no_partial_run(sweep: Make) -> None:
     it = sweep(task={"pause": 0.1})
     it.submit()
     job = it.job()  # once it is done it has none
@@ -287,7 +287,7 @@ def test_cancelled_at_the_finish_it_is_done_or_not_but_never_half(sweep: Make) -
 # -- nodes and daemons -----------------------------------------------------------------------------------------------
 
 
-def test_a_node_set_down_gives_its_run_to_another(sweep: Make) -> None:
+def test_run_moves_from_a_node_set_down(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
@@ -296,7 +296,7 @@ def test_a_node_set_down_gives_its_run_to_another(sweep: Make) -> None:
     assert record.attempts >= 2
 
 
-def test_of_two_live_copies_one_publishes_and_the_other_stops(sweep: Make, cluster: Cluster) -> None:
+def test_of_two_live_copies_only_one_publishes(sweep: Make, cluster: Cluster) -> None:
     it = sweep(task={"pause": 2.0})
     it.submit()
     it.until_step(2)
@@ -310,7 +310,7 @@ def test_of_two_live_copies_one_publishes_and_the_other_stops(sweep: Make, clust
     assert "was taken over by another process" in words
 
 
-def test_a_node_that_loses_its_power_gives_its_run_to_another(sweep: Make, cluster: Cluster) -> None:
+def test_run_moves_from_a_node_that_loses_power(sweep: Make, cluster: Cluster) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
@@ -320,7 +320,7 @@ def test_a_node_that_loses_its_power_gives_its_run_to_another(sweep: Make, clust
 
 
 @pytest.mark.parametrize("word", ["stop-ctld", "kill-ctld"])
-def test_the_controller_s_restart_does_no_harm(sweep: Make, cluster: Cluster, word: str) -> None:
+def test_restart_of_the_controller_is_harmless(sweep: Make, cluster: Cluster, word: str) -> None:
     it = sweep(task={"pause": 0.9 if word == "stop-ctld" else 0.1}, seeds=[0, 1])
     it.submit()
     if word == "stop-ctld":
@@ -339,7 +339,7 @@ def test_the_controller_s_restart_does_no_harm(sweep: Make, cluster: Cluster, wo
     it.finish()
 
 
-def test_without_accounting_states_come_from_files_and_queue(sweep: Make, cluster: Cluster) -> None:
+def test_states_without_accounting(sweep: Make, cluster: Cluster) -> None:
     it = sweep(task={"pause": 0.2})
     it.submit()
     it.until_states("running")
@@ -351,7 +351,7 @@ def test_without_accounting_states_come_from_files_and_queue(sweep: Make, cluste
     it.finish(attempts=1)
 
 
-def test_a_suspended_run_is_neither_lost_nor_done_twice(sweep: Make) -> None:
+def test_suspended_run_is_neither_lost_nor_duplicated(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(4)
@@ -363,7 +363,7 @@ def test_a_suspended_run_is_neither_lost_nor_done_twice(sweep: Make) -> None:
     it.finish(attempts=1)
 
 
-def test_a_job_held_after_a_failed_launch_is_released(sweep: Make) -> None:
+def test_job_held_after_a_failed_launch_is_released(sweep: Make) -> None:
     it = sweep(task=SLOW)
     it.submit()
     it.until_step(2)
@@ -415,7 +415,7 @@ def drive(it: TestSweep, moment: str = "never") -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("moment", ["before the manifest", "before sbatch", "before the pickles", "after"])
-def test_a_submitter_killed_at_the_worst_moment_loses_and_doubles_nothing(sweep: Make, moment: str) -> None:
+def test_killed_submitter_loses_and_duplicates_nothing(sweep: Make, moment: str) -> None:
     it = sweep(task={"pause": 0.02}, seeds=[0, 1])
     driver = drive(it, moment)
     assert driver.wait(60) == -signal.SIGKILL
@@ -428,14 +428,14 @@ def test_a_submitter_killed_at_the_worst_moment_loses_and_doubles_nothing(sweep:
     it.finish(attempts=1)
 
 
-def test_two_submitters_at_once_start_every_run_once(sweep: Make) -> None:
+def test_two_concurrent_submitters_start_every_run_once(sweep: Make) -> None:
     it = sweep(task={"pause": 0.02}, seeds=[0, 1, 2])
     drivers = [drive(it), drive(it)]
     assert sorted(int(driver.communicate(timeout=60)[0].split()[-1]) for driver in drivers) == [0, 3]
     it.finish(attempts=1)
 
 
-def test_submitting_again_starts_only_what_is_missing(sweep: Make, tmp_path: Path) -> None:
+def test_submitting_again_starts_missing_runs_only(sweep: Make, tmp_path: Path) -> None:
     it = sweep(
         include=[
             {"set": {"task.pause": 0.3}, "seeds": [0, 1]},
@@ -450,7 +450,7 @@ def test_submitting_again_starts_only_what_is_missing(sweep: Make, tmp_path: Pat
     it.finish()
 
 
-def test_stale_files_under_a_job_number_that_came_back_do_no_harm(sweep: Make) -> None:
+def test_stale_files_of_a_reused_job_id_are_harmless(sweep: Make) -> None:
     it = sweep(task={"pause": 0.2})
     number = int(tell("sbatch", "--parsable", "-o", "/dev/null", "--wrap", "true").split(";")[0])
     # what an earlier submission of this run left, whose job had the number that the next one will get

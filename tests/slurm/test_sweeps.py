@@ -19,7 +19,7 @@ Cluster = Callable[..., None]
 REAL = {"tasks": ["digits"], "models": ["nac"], "set": {"training.epochs": 12}, "plugins": []}
 
 
-def test_a_thousand_runs_are_planned_and_submitted_within_ten_seconds(sweep: Make) -> None:
+def test_thousand_runs_are_submitted_within_ten_seconds(sweep: Make) -> None:
     # measured in the benchmark; here, that they all get there, in arrays that the cluster takes
     it = sweep(seeds="0..999", profile={"array_parallelism": 1})
     assert it.submit().started == 1000
@@ -28,7 +28,7 @@ def test_a_thousand_runs_are_planned_and_submitted_within_ten_seconds(sweep: Mak
     assert len(it.cancel()) == 1000
 
 
-def test_runs_of_different_resources_go_in_different_arrays(sweep: Make) -> None:
+def test_runs_with_different_resources_are_in_different_arrays(sweep: Make) -> None:
     it = sweep(
         task={"pause": 0.02}, seeds=[0, 1, 2], resources=[{"when": {"seed": 2}, "use": {"memory_gb": 1.8, "time": 30}}]
     )
@@ -66,7 +66,7 @@ def test_a_run_whose_source_fails_never_runs_and_does_so_after_a_retry(sweep: Ma
 # -- real training ---------------------------------------------------------------------------------------------------
 
 
-def test_real_training_killed_goes_on_to_the_same_weights(sweep: Make) -> None:
+def test_killed_training_resumes_to_the_same_weights(sweep: Make) -> None:
     it = sweep(**REAL)
     it.submit()
     it.until_step(10)
@@ -77,7 +77,7 @@ def test_real_training_killed_goes_on_to_the_same_weights(sweep: Make) -> None:
     it.finish(attempts=2)
 
 
-def test_real_training_requeued_goes_on_to_the_same_weights(sweep: Make) -> None:
+def test_requeued_training_resumes_to_the_same_weights(sweep: Make) -> None:
     it = sweep(**REAL)
     it.submit()
     it.until_step(10)
@@ -86,7 +86,7 @@ def test_real_training_requeued_goes_on_to_the_same_weights(sweep: Make) -> None
 
 
 @pytest.mark.timeout(600)  # a node that is gone is noticed late on a busy machine
-def test_real_training_of_which_two_copies_live_ends_once(sweep: Make, cluster: Cluster) -> None:
+def test_training_with_two_live_copies_ends_once(sweep: Make, cluster: Cluster) -> None:
     it = sweep(**{**REAL, "set": {"training.epochs": 20}})
     it.submit()
     it.until_step(10)
@@ -110,7 +110,7 @@ def test_several_processes_train_one_run_together(sweep: Make) -> None:
 # -- by command line -------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_way_by_command_line(sweep: Make, tmp_path: Path) -> None:
+def test_sweep_by_command_line(sweep: Make, tmp_path: Path) -> None:
     sweep()  # for the environment
     file = tmp_path / "mine.yaml"
     content = {"tasks": "digits", "models": ["nac", "vit"], "scale": "smoke", "profile": PROFILE}
@@ -131,7 +131,7 @@ def test_the_whole_way_by_command_line(sweep: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("partition", ["nowhere"])
-def test_what_slurm_refuses_is_told_in_one_line(sweep: Make, partition: str) -> None:
+def test_slurm_s_refusal_is_one_line(sweep: Make, partition: str) -> None:
     from nacbench.errors import UserError
 
     it = sweep(profile={"partition": partition})

@@ -48,7 +48,7 @@ def _read_list(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+        raise UserError(f"{path} cannot be read: {error}; delete it and fetch the data set again") from error
     for number, line in enumerate(lines, start=1):
         parts = line.split()
         if len(parts) != 2:

@@ -89,7 +89,7 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
         try:
             rows = pq.read_table(file, columns=["alphabet", "character", "drawer", "image"]).to_pylist()
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise UserError(f"{file} cannot be read: {error}") from error
+            raise UserError(f"{file} cannot be read: {error}; delete it and fetch omniglot again") from error
         for number, row in enumerate(rows):
             wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
             if wrong:
@@ -119,5 +119,5 @@ def _image(file: Any, where: str) -> np.ndarray:
         with Image.open(file) as image:
             small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"image {where} cannot be read: {error}") from error
+        raise UserError(f"image {where} cannot be read: {error}; delete it and fetch omniglot again") from error
     return 255 - np.asarray(small, dtype=np.uint8)[None]  # the originals have black ink on white

@@ -60,4 +60,4 @@ def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
     try:
         return unit_ball(sample_surface(vertices, faces, points, seed))
     except ValueError as error:
-        raise UserError(f"mesh {path}: {error}") from error
+        raise UserError(f"mesh {path}: {error}; delete it and fetch the data set again") from error

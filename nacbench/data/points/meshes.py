@@ -96,7 +96,7 @@ def _parsed(text: str) -> tuple[np.ndarray, np.ndarray]:
         )
     vertices = _table(lines[:count], range(3), "the coordinates of vertices", np.float32)
     if not np.isfinite(vertices).all():
-        raise ValueError("a coordinate is not finite")
+        raise ValueError(f"a coordinate is not finite: {vertices[~np.isfinite(vertices)][0]}")
     faces = _triangles(lines[count:], count)
     if faces.min() < 0 or faces.max() >= count:
         wrong = faces.min() if faces.min() < 0 else faces.max()

@@ -61,7 +61,8 @@ def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], li
     held = [numbers[_sentence_id(row)] % HELD_OUT == HELD_OUT - 1 for row in rows]
     if not any(held):
         raise UserError(
-            f"the validation split has {len(numbers)} sentences; at least {HELD_OUT} are needed to hold one out"
+            f"NLVR has no training split, and its validation split only {len(numbers)} sentences; at least {HELD_OUT} "
+            "are needed to hold one out: copy train.parquet or more of validation.parquet"
         )
     rest = [row for row, out in zip(rows, held, strict=True) if not out]
     return rest, [row for row, out in zip(rows, held, strict=True) if out]
@@ -84,7 +85,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         raise UserError(f"{file} has no column {missing[0]!r}; it has: {', '.join(table.column_names)}")
     rows: list[dict[str, Any]] = table.select(COLUMNS).to_pylist()
     if not rows:
-        raise UserError(f"{file} has no rows")
+        raise UserError(f"{file} has no rows; copy it again")
     for number, row in enumerate(rows):
         if row["label"] not in (0, 1):
             raise UserError(f"{file}: the label of {row['identifier']} is {row['label']!r}, not 0 or 1")

@@ -62,7 +62,7 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from error
+        raise UserError(f"{file} cannot be read: {error.strerror}; copy it again") from error
     for number, line in enumerate(lines, start=1):
         where = f"{file}, line {number}"
         try:
@@ -78,7 +78,7 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
             raise UserError(f"{where}: label {example['label']!r} is neither 'True' nor 'False'")
         examples.append(example)
     if not examples:
-        raise UserError(f"{file} has no examples")
+        raise UserError(f"{file} has no examples; copy it again")
     return examples
 
 
@@ -93,10 +93,10 @@ def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
     """
     name = example["identifier"].rpartition("-")[0]
     if "/" in name or not name:  # a path from a file must not lead out of the data set's folder
-        raise UserError(f"identifier {example['identifier']!r} is not of the form split-set-pair-sentence")
+        raise UserError(f"{place}: identifier {example['identifier']!r} is not of the form split-set-pair-sentence")
     directory = example.get("directory")
     if directory is None:
         return place / name
     if not str(directory).isdecimal():
-        raise UserError(f"directory {directory!r} of {example['identifier']} is not a number")
+        raise UserError(f"{place}: directory {directory!r} of {example['identifier']} is not a number")
     return place / str(int(directory)) / name

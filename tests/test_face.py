@@ -74,7 +74,7 @@ def test_a_public_name_is_defined_where_the_table_says_and_documented(name: str)
         assert name in ("Count", "Positive", "Fraction", "SCALES")
 
 
-def test_importing_and_listing_the_face_imports_nothing_heavy() -> None:
+def test_importing_nacbench_does_not_import_torch() -> None:
     code = (
         "import sys; before = set(sys.modules); import nacbench; dir(nacbench); "
         f"print((set(sys.modules) - before) & {{*{HEAVY}}})"
@@ -83,7 +83,7 @@ def test_importing_and_listing_the_face_imports_nothing_heavy() -> None:
     assert done.stdout == "set()\n"
 
 
-def test_a_name_that_is_not_offered_is_said_so() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'nacbench' has no attribute 'TASKS'; dir"):
         nacbench.TASKS  # noqa: B018
     with pytest.raises(ImportError):
@@ -108,7 +108,7 @@ def test_readme_docs_and_examples_import_from_nacbench_itself() -> None:
     assert [place for place, line in people_s_code() if deeper.match(line)] == []
 
 
-def test_readme_docs_and_examples_import_only_what_is_offered() -> None:
+def test_readme_docs_and_examples_import_only_public_names() -> None:
     lines = [(place, re.match(r"\s*from nacbench import ([\w, ]+)", line)) for place, line in people_s_code()]
     named = [(place, name) for place, found in lines if found for name in re.findall(r"\w+", found[1])]
     assert named
@@ -128,7 +128,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[nacbench.Outcome]
     TASKS.forget_files()
 
 
-def test_run_gives_the_record_and_its_folder(done: nacbench.Outcome) -> None:
+def test_run_returns_record_and_folder(done: nacbench.Outcome) -> None:
     assert done.record.task == "digits"
     assert 0.1 < done.record.score <= 1
     assert json.loads((done.folder / RECORD).read_text())["run_id"] == done.record.run_id
@@ -172,7 +172,7 @@ def test_run_refuses_what_the_command_line_refuses(settings: dict[str, Any], com
     assert complaint in str(refusal.value)
 
 
-def test_load_gives_the_trained_network_by_folder_or_by_id(done: nacbench.Outcome) -> None:
+def test_load_returns_the_trained_network_by_folder_or_id(done: nacbench.Outcome) -> None:
     trained = load(done.folder)
     assert (trained.record, trained.config.model.name) == (done.record, "flat")
     assert trained.task.classes == 10
@@ -182,7 +182,7 @@ def test_load_gives_the_trained_network_by_folder_or_by_id(done: nacbench.Outcom
         load("0000", out=done.folder.parents[2])
 
 
-def test_records_are_a_table_with_a_typed_column_a_setting_and_metric(tmp_path: Path) -> None:
+def test_records_have_a_typed_column_for_each_setting_and_metric(tmp_path: Path) -> None:
     write_run(tmp_path, made_record(seed=0, score=0.5))
     write_run(tmp_path, made_record(seed=1, score=0.75, lr=0.01))
     table = records(tmp_path).sort_values("seed").set_index("seed")
@@ -192,7 +192,7 @@ def test_records_are_a_table_with_a_typed_column_a_setting_and_metric(tmp_path: 
     assert [str(kind) for kind in kinds] == ["Int64", "boolean", "string", "float64", "float64"]
 
 
-def test_a_setting_that_a_run_does_not_have_is_missing_and_whole_numbers_stay_whole() -> None:
+def test_absent_settings_are_missing_values_and_integers_stay() -> None:
     table = records(REPOSITORY / "results" / "demo")
     depths = table.groupby("model")["model.depth"].first()
     assert str(table["model.modules"].dtype) == "Int64"
@@ -201,7 +201,7 @@ def test_a_setting_that_a_run_does_not_have_is_missing_and_whole_numbers_stay_wh
     assert pd.api.types.is_integer_dtype(table["seed"])
 
 
-def test_records_name_a_broken_file_and_a_missing_folder(tmp_path: Path) -> None:
+def test_records_warn_of_a_broken_file_and_refuse_a_missing_folder(tmp_path: Path) -> None:
     write_run(tmp_path, made_record())
     (path,) = tmp_path.rglob(RECORD)
     shutil.copytree(path.parent, path.parent.with_name("broken"))
@@ -212,7 +212,7 @@ def test_records_name_a_broken_file_and_a_missing_folder(tmp_path: Path) -> None
         records(tmp_path / "none")
 
 
-def test_report_writes_what_the_verb_writes(tmp_path: Path) -> None:
+def test_report_writes_the_same_as_the_command(tmp_path: Path) -> None:
     for model in ("nac", "vit"):
         write_run(tmp_path / "runs", made_record(model=model))
     files = report(tmp_path / "runs", tmp_path / "report", html=True)
@@ -252,7 +252,7 @@ def script(folder: Path, code: str, *, notebook: bool) -> "subprocess.CompletedP
 
 
 @pytest.mark.parametrize("notebook", [False, True])
-def test_libraries_are_imported_and_not_the_user_s_files_of_their_names(folder: Path, notebook: bool) -> None:
+def test_libraries_win_over_files_of_the_same_name(folder: Path, notebook: bool) -> None:
     code = (
         "from nacbench import run\n"
         "outcome = run('digits', 'vit', scale='smoke', quiet=True, **{'training.epochs': 1})\n"
@@ -262,7 +262,7 @@ def test_libraries_are_imported_and_not_the_user_s_files_of_their_names(folder: 
     assert (done.returncode, done.stdout) == (0, "digits\n"), done.stderr
 
 
-def test_a_library_s_name_that_is_the_user_s_file_already_is_refused_by_the_file_s_name(folder: Path) -> None:
+def test_a_shadowed_library_is_an_error_that_names_the_file(folder: Path) -> None:
     (folder / "yaml.py").write_text("mine = True\n")
     done = script(folder, "import yaml\nfrom nacbench import run\n", notebook=False)
     assert done.returncode == 1

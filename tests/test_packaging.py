@@ -88,7 +88,7 @@ def test_an_editable_installation_is_one_path_entry() -> None:
 
 
 @pytest.mark.parametrize(("name", "target"), LINKS.items())
-def test_a_link_in_the_package_points_to_the_folder_at_the_top(name: str, target: str) -> None:
+def test_links_in_the_package_point_to_top_level_folders(name: str, target: str) -> None:
     link = REPOSITORY / "nacbench" / name
     assert link.is_symlink()
     assert link.readlink() == Path(target)
@@ -103,7 +103,7 @@ def test_the_package_is_found_under_its_full_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_importing_a_folder_under_its_bare_name_says_the_right_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_importing_a_folder_by_its_bare_name_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(REPOSITORY)
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match=f"the package nacbench.{name}; import it by that name, not as '{name}'"):
@@ -117,7 +117,7 @@ def test_the_wheel_has_every_module_of_every_package(wheel_files: list[str]) -> 
     assert {name for name in wheel_files if name.endswith(".py")} == sources
 
 
-def test_the_wheel_has_every_file_that_the_code_reads_and_says_that_it_is_typed(wheel_files: list[str]) -> None:
+def test_the_wheel_has_data_files_and_py_typed(wheel_files: list[str]) -> None:
     data = {
         (Path("nacbench") / file.relative_to(REPOSITORY / "nacbench")).as_posix()
         for file in (REPOSITORY / "nacbench").rglob("*")
@@ -127,13 +127,13 @@ def test_the_wheel_has_every_file_that_the_code_reads_and_says_that_it_is_typed(
     assert data <= set(wheel_files)
 
 
-def test_the_wheel_has_nothing_but_the_package_and_its_metadata(wheel_files: list[str]) -> None:
+def test_the_wheel_has_only_the_package_and_metadata(wheel_files: list[str]) -> None:
     tops = {name.partition("/")[0] for name in wheel_files}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"nacbench"}
     assert not [name for name in wheel_files if "tests" in Path(name).parts]
 
 
-def test_the_wheel_brings_the_command_the_licence_and_the_way_in_for_plugins(wheel_files: list[str]) -> None:
+def test_the_wheel_has_command_licence_and_entry_points(wheel_files: list[str]) -> None:
     metadata = {name.partition(".dist-info/")[2] for name in wheel_files if ".dist-info/" in name}
     assert {"METADATA", "entry_points.txt", "licenses/LICENSE"} <= metadata
 
@@ -233,7 +233,7 @@ def test_a_notebook_and_a_script_import_the_package(
 
 
 @pytest.mark.parametrize("installed", ["editable", "uninstalled"], indirect=True)
-def test_a_sweep_s_workers_run_the_package_of_the_command(installed: Installed, place: Path, tmp_path: Path) -> None:
+def test_sweep_workers_use_the_same_package(installed: Installed, place: Path, tmp_path: Path) -> None:
     sweep = {
         "tasks": "digits",
         "models": "vit",

@@ -60,7 +60,7 @@ def nacbench(python: Path | str, *arguments: str, cwd: Path) -> subprocess.Compl
     return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=cwd, env=environment, check=False)
 
 
-def test_an_installed_package_brings_a_baseline_and_a_task(python: Path, tmp_path: Path) -> None:
+def test_an_installed_package_adds_a_baseline_and_a_task(python: Path, tmp_path: Path) -> None:
     what = ["--task", "digit-parity", "--model", "mean-token", "--scale", "smoke", "--quiet"]
     done = nacbench(python, "run", *what, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_the_example_passes_the_conformance_checks(python: Path, tmp_path: Path,
     assert "FAIL" not in done.stdout
 
 
-def test_lists_say_where_a_plug_in_comes_from(python: Path, tmp_path: Path) -> None:
+def test_lists_show_the_origin_of_a_plug_in(python: Path, tmp_path: Path) -> None:
     listed = json.loads(nacbench(python, "tasks", "--json", cwd=tmp_path).stdout)
     origins = {task["name"]: task["origin"] for task in listed["tasks"]}
     assert origins["digit-parity"] == "nacbench-example 0.1.0"
@@ -88,7 +88,7 @@ def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: unknown task 'digit-parity'")
 
 
-def test_a_single_file_brings_a_baseline(tmp_path: Path) -> None:
+def test_a_single_file_adds_a_baseline(tmp_path: Path) -> None:
     (tmp_path / "my_baseline.py").write_text(BASELINE)
     what = ["--plugin", "my_baseline.py", "--task", "digits", "--model", "my-baseline", "--scale", "smoke", "--quiet"]
     done = nacbench(sys.executable, "run", *what, cwd=tmp_path)
@@ -96,7 +96,7 @@ def test_a_single_file_brings_a_baseline(tmp_path: Path) -> None:
     assert "digits · my-baseline" in done.stdout
 
 
-def test_a_single_file_can_import_what_lies_beside_it_wherever_one_stands(tmp_path: Path) -> None:
+def test_a_single_file_can_import_modules_beside_it(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "my_baseline.py").write_text(f"import my_helper\n{BASELINE}")
     (tmp_path / "there" / "my_helper.py").write_text("")
@@ -106,7 +106,7 @@ def test_a_single_file_can_import_what_lies_beside_it_wherever_one_stands(tmp_pa
     assert "my-baseline" in done.stdout
 
 
-def test_check_finds_what_a_single_file_does_wrong(tmp_path: Path) -> None:
+def test_check_finds_errors_of_a_single_file(tmp_path: Path) -> None:
     (tmp_path / "my_baseline.py").write_text(BASELINE)
     done = nacbench(sys.executable, "check", "my-baseline", "--plugin", "my_baseline.py", cwd=tmp_path)
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_check_finds_what_a_single_file_does_wrong(tmp_path: Path) -> None:
     assert "What the mask leaves out changes no logit" in failed
 
 
-def test_a_package_that_fails_to_import_is_named_and_breaks_nothing_else(tmp_path: Path) -> None:
+def test_a_package_that_fails_to_import_is_named_and_breaks_no_other(tmp_path: Path) -> None:
     broken = tmp_path / "packages" / "broken_example-1.0.dist-info"
     broken.mkdir(parents=True)
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-example\nVersion: 1.0\n")

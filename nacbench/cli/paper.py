@@ -89,7 +89,7 @@ def claims(
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)
     for own in findings:
         typer.echo(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
-    typer.echo(f"Source: {content.source}. The runs of each verdict: nacbench claims --json")
+    typer.echo(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
 
 
 def _as_json(finding: "Finding") -> dict[str, Any]:

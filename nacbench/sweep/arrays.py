@@ -113,10 +113,7 @@ class SlurmSubmitter:
         executor = _executor(submission, dependency)
         try:
             jobs = executor.submit_array([SweepJob(str(file), index) for index in range(len(runs))])
-        except (
-            FailedJobError,
-            FailedSubmissionError,
-        ) as error:  # keep the file: after a timeout of sbatch the jobs may exist
+        except (FailedJobError, FailedSubmissionError) as error:  # keep the file: after a timeout jobs may exist
             raise UserError(f"Slurm refused the submission of {len(runs)} runs: {_last_line(str(error))}") from None
         number = jobs[0].job_id.partition("_")[0]
         submission.write_job(number)

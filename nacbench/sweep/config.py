@@ -229,9 +229,7 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     if not isinstance(include, Sequence) or not all(isinstance(block, Mapping) for block in include):
         raise UserError(f"{path}: include = {shown(include)}: write a list of blocks, each with its tasks and models")
     whole = {"tasks", "models"} <= top.keys()
-    grids = (
-        [("", top)] if whole or (top and not include) else []
-    )  # otherwise the top only has settings that blocks share
+    grids = [("", top)] if whole or (top and not include) else []  # otherwise the top only has shared settings
     grids += [(f"include.{index}", block) for index, block in enumerate(include)]
     profile = content.get("profile")
     if isinstance(profile, str):

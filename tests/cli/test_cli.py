@@ -30,7 +30,7 @@ def as_process(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("verb", [[], *VERBS])
-def test_every_verb_explains_itself(verb: list[str]) -> None:
+def test_every_command_has_help(verb: list[str]) -> None:
     done = invoke(*verb, "--help")
     assert done.exit_code == 0
     assert "Usage:" in done.stdout
@@ -40,7 +40,7 @@ def test_version() -> None:
     assert invoke("--version").stdout == f"nacbench {__version__}\n"
 
 
-def test_help_and_version_import_nothing_heavy() -> None:
+def test_help_and_version_do_not_import_torch() -> None:
     code = (
         "import sys, nacbench.cli\n"
         "try: nacbench.cli.app(['--help'])\n"
@@ -93,7 +93,7 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         (["data", "fetch", "digitz"], "unknown task 'digitz'"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it(
+def test_a_user_error_is_one_line_that_names_it(
     arguments: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -107,7 +107,7 @@ def test_a_mistake_is_one_line_that_names_it(
 @pytest.mark.parametrize(
     "arguments", [[*RUN, "--set", "training.lrr=1"], [*RUN, "--seed", "-1"], [*RUN, "--no-such-option"], ["fly"]]
 )
-def test_a_mistake_exits_with_2_and_without_a_traceback(arguments: list[str], tmp_path: Path) -> None:
+def test_a_user_error_exits_with_2_without_traceback(arguments: list[str], tmp_path: Path) -> None:
     done = as_process(*arguments, *(["--out", str(tmp_path / "runs")] if arguments[0] == "run" else []))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -121,7 +121,7 @@ def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     assert f"{tmp_path / 'config.yaml'} is not valid YAML at line 3" in str(done.exception)
 
 
-def test_tasks_as_json_say_what_is_ready(tmp_path: Path) -> None:
+def test_tasks_as_json_have_whether_data_is_ready(tmp_path: Path) -> None:
     listed = {
         task["name"]: task
         for task in json.loads(invoke("tasks", "--json", "--data-root", str(tmp_path)).stdout)["tasks"]
@@ -139,7 +139,7 @@ def test_tasks_as_a_table() -> None:
 
 
 @pytest.mark.parametrize("task", [[], ["--task", "cifar10"], ["--task", "digits"]])
-def test_baselines_have_nac_s_parameters_within_ten_percent(task: list[str]) -> None:
+def test_baselines_match_nac_s_parameters_within_ten_percent(task: list[str]) -> None:
     rows = {row["name"]: row["parameters"] for row in json.loads(invoke("models", "--json", *task).stdout)["models"]}
     assert set(rows) >= {"nac", "perceiver-io", "vit", "transformer"}
     for name, sizes in rows.items():
@@ -167,7 +167,7 @@ def test_one_failed_check_is_counted_in_the_singular(monkeypatch: pytest.MonkeyP
     assert invoke("check", "digits").stderr == "2 checks failed\n"
 
 
-def test_why_names_what_differs_and_nothing_else(tmp_path: Path) -> None:
+def test_why_lists_only_differing_fields(tmp_path: Path) -> None:
     a = write_run(tmp_path, made_record())
     b = write_run(tmp_path, made_record(seed=3, lr=0.002))
     lines = invoke("why", str(a), str(b)).stdout.splitlines()
@@ -187,7 +187,7 @@ def test_why_names_the_libraries_and_threads_that_differ(tmp_path: Path) -> None
     assert [line.split() for line in lines[4:]] == [["torch", "2.15.0", "2.16.0"], ["threads", "2", "1"]]
 
 
-def test_why_compares_a_run_with_a_configuration_by_the_versions_of_today(tmp_path: Path) -> None:
+def test_why_compares_a_run_with_a_configuration_and_installed_versions(tmp_path: Path) -> None:
     run = write_run(tmp_path, made_record())
     (tmp_path / "a.yaml").write_text("task: {name: digits}\nmodel: {name: nac}\nscale: smoke\n")
     lines = invoke("why", str(run), str(tmp_path / "a.yaml")).stdout.splitlines()
@@ -215,5 +215,5 @@ def test_names_are_completed() -> None:
     assert complete_model("perc") == ["perceiver-io"]
 
 
-def test_data_fetch_decodes_what_is_at_hand(tmp_path: Path) -> None:
+def test_data_fetch_decodes_files_that_are_there(tmp_path: Path) -> None:
     assert "digits: ready, fingerprint " in invoke("data", "fetch", "digits", "--data-root", str(tmp_path)).stdout

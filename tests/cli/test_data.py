@@ -142,13 +142,11 @@ def listed(root: Path, plugins: list[str], task: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("verb", ["list", "fetch", "verify", "import", "where"])
-def test_every_verb_explains_itself(verb: str) -> None:
+def test_every_command_has_help(verb: str) -> None:
     assert "Usage:" in said("data", verb, "--help")
 
 
-def test_list_says_where_data_belongs_and_whether_it_is_there(
-    root: Path, made_files: Path, plugins: list[str], archive: Path
-) -> None:
+def test_list_has_place_and_state_of_data(root: Path, made_files: Path, plugins: list[str], archive: Path) -> None:
     (row,) = listed(root, plugins, "miniature")
     assert (row["state"], row["bytes"]) == ("missing", 0)
     assert "nacbench data fetch miniature" in row["missing"]
@@ -176,14 +174,14 @@ def test_list_as_a_table(root: Path, plugins: list[str]) -> None:
     assert "always available" in digits
 
 
-def test_fetch_says_what_is_there_already(made_files: Path, plugins: list[str]) -> None:
+def test_fetch_skips_data_that_is_there(made_files: Path, plugins: list[str]) -> None:
     shown = said("data", "fetch", "miniature", "--data-root", made_files, *plugins)
     place = made_files / "made/miniature"
     assert f"miniature: huggingface.co/datasets/made/miniature is there already, in {place}" in shown
     assert "miniature: ready, fingerprint " in shown
 
 
-def test_fetch_and_verify_of_a_task_that_makes_its_data(root: Path) -> None:
+def test_fetch_and_verify_of_generated_data(root: Path) -> None:
     for verb in ("fetch", "verify", "where"):
         assert "digits: always available, nothing to fetch" in said("data", verb, "digits", "--data-root", root)
     assert (
@@ -257,7 +255,7 @@ def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) 
     assert line.startswith("error: miniature: made/miniature is not in")
 
 
-def test_import_refuses_what_is_not_the_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
+def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
     assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
@@ -270,7 +268,7 @@ def test_import_refuses_what_is_not_the_data(root: Path, plugins: list[str], tmp
     assert not list(root.glob(".*.tmp"))
 
 
-def test_import_makes_a_new_mirror_and_other_verbs_do_not(plugins: list[str], tmp_path: Path, made_files: Path) -> None:
+def test_only_fetch_and_import_create_a_mirror(plugins: list[str], tmp_path: Path, made_files: Path) -> None:
     new = tmp_path / "a/new/mirror"
     assert ": no such folder" in complaint("data", "where", "miniature", "--data-root", new, *plugins)
     said("data", "import", "miniature", made_files, "--data-root", new, *plugins)
@@ -280,7 +278,7 @@ def test_import_makes_a_new_mirror_and_other_verbs_do_not(plugins: list[str], tm
     assert ": no such folder" in complaint("data", "fetch", "miniature", "--data-root", file, *plugins)
 
 
-def test_import_of_what_is_all_there_names_every_place(
+def test_import_of_complete_data_is_refused_with_its_places(
     root: Path, plugins: list[str], archive: Path, made_files: Path
 ) -> None:
     options = ["--data-root", root, *plugins]
@@ -310,7 +308,7 @@ def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -
     assert "unknown option of task" in complaint("data", "where", "listops", "--set", "task.date=lra")
 
 
-def test_tasks_say_all_about_one(root: Path, plugins: list[str]) -> None:
+def test_details_of_one_task(root: Path, plugins: list[str]) -> None:
     shown = said("tasks", "miniature-shifted", "--data-root", root, *plugins)
     for part in ("protocol     ood", "trained on   miniature", f"{root / 'shifted'} (missing)", "batch_size"):
         assert part in shown
@@ -322,21 +320,21 @@ def test_tasks_say_all_about_one(root: Path, plugins: list[str]) -> None:
     assert "unknown task 'miniatur'; did you mean 'miniature'?" in complaint("tasks", "miniatur", *plugins)
 
 
-def test_every_task_can_say_all_about_itself(root: Path) -> None:
+def test_details_of_every_task(root: Path) -> None:
     for name in TASKS.entries():
         about = json.loads(said("tasks", name, "--json", "--data-root", root))
         assert about["citation"]
         assert said("tasks", name, "--data-root", root).startswith(f"name         {name}\n")
 
 
-def test_the_list_of_tasks_has_protocols_and_what_is_trained_on(root: Path, plugins: list[str]) -> None:
+def test_the_list_of_tasks_has_protocols_and_trained_on(root: Path, plugins: list[str]) -> None:
     rows = json.loads(said("tasks", "--json", "--data-root", root, *plugins))["tasks"]
     (shifted,) = [row for row in rows if row["name"] == "miniature-shifted"]
     assert (shifted["protocol"], shifted["trained_on"]) == ("ood", "miniature")
     assert "made/miniature is not in" in shifted["missing"]
 
 
-def test_lists_import_nothing_heavy(root: Path) -> None:
+def test_lists_do_not_import_torch(root: Path) -> None:
     code = f"""
 import sys
 from typer.testing import CliRunner

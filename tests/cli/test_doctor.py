@@ -29,7 +29,7 @@ def give(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) -> None
     monkeypatch.setattr(slurm, "PAUSES", ())
 
 
-def test_it_says_what_is_there_and_what_to_do_about_what_is_not(tmp_path: Path, made_mirror: Path) -> None:
+def test_doctor_reports_findings_with_advice(tmp_path: Path, made_mirror: Path) -> None:
     full, empty = findings("--data-root", str(made_mirror)), findings("--data-root", str(tmp_path))
     assert full["libraries"]["level"] == "ok"
     assert "no data for" not in full
@@ -38,7 +38,7 @@ def test_it_says_what_is_there_and_what_to_do_about_what_is_not(tmp_path: Path, 
     assert "GB free" in full["disk for runs"]["found"]
 
 
-def test_a_missing_library_is_an_error_and_the_exit_code_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_an_error_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     from nacbench.cli import doctor
 
     monkeypatch.setattr(doctor, "NEEDED", ("torch", "no-such-library"))
@@ -47,7 +47,7 @@ def test_a_missing_library_is_an_error_and_the_exit_code_says_so(monkeypatch: py
     assert "error    libraries: missing: no-such-library" in done.output
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_and_the_exit_code_says_so(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_an_error_with_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = CliRunner().invoke(app, ["doctor", "--out", str(tmp_path / "file" / "runs")])
     assert done.exit_code == 1
@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_the_exit_code_says_so(t
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_slurm_s_limits_and_warnings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slurm_limits_and_warnings_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ("SLURM_VERSION = 22.05.8", "MaxArraySize = 1001", "PreemptType = preempt/partition_prio")
     script = "\n".join(f"echo '{line}'" for line in lines)
     give(tmp_path, monkeypatch, squeue="true", sinfo="echo 'gpu 3 nodes'", scontrol=script)
@@ -69,6 +69,6 @@ def test_slurm_s_limits_and_warnings_are_told(tmp_path: Path, monkeypatch: pytes
     assert "checkpoint_seconds" in found["preemption"]["advice"]
 
 
-def test_a_controller_that_is_away_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_controller_that_does_not_answer_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give(tmp_path, monkeypatch, squeue="true", scontrol=AWAY, sinfo=AWAY)
     assert findings()["Slurm"]["level"] == "warning"

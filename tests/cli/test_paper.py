@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_claims_have_a_verdict_each(store: Path) -> None:
+def test_every_claim_has_a_verdict(store: Path) -> None:
     text = said("claims", store)
     (row,) = [line for line in text.splitlines() if line.startswith(" competitive-symbols ")]
     assert "reproduced" in row
@@ -43,7 +43,7 @@ def test_claims_have_a_verdict_each(store: Path) -> None:
     assert claim["value"] == pytest.approx(0.101)
 
 
-def test_claims_without_a_store_are_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_claims_without_runs_have_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert said("claims").count("no data") == 7
     assert invoke("claims", tmp_path / "nowhere").exit_code != 0
@@ -69,7 +69,7 @@ def test_a_table_of_an_unknown_scale_is_refused(store: Path) -> None:
     assert str(done.exception) == "unknown scale 'mimi'; did you mean 'mini'?"
 
 
-def test_compare_says_what_may_be_said(store: Path) -> None:
+def test_compare_prints_the_conclusion(store: Path) -> None:
     text = said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store)
     assert "nac (mini) is better than perceiver-io (mini), by 9.8" in text
     content = json.loads(said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json"))
@@ -77,7 +77,7 @@ def test_compare_says_what_may_be_said(store: Path) -> None:
     assert content["verdict"] in text
 
 
-def test_compare_warns_of_predictions_that_are_not_as_recorded(store: Path) -> None:
+def test_compare_warns_of_damaged_predictions(store: Path) -> None:
     (record,) = store.glob("listops/nac/*-0-*/record.json")
     record.write_text(json.dumps({**json.loads(record.read_text()), "files": {"predictions.parquet": "0" * 64}}))
     done = invoke("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json")
@@ -87,7 +87,7 @@ def test_compare_warns_of_predictions_that_are_not_as_recorded(store: Path) -> N
     assert done.stderr.endswith("predictions.parquet is missing\n")
 
 
-def test_what_is_escaped_in_markdown_is_not_on_a_terminal(store: Path, tmp_path: Path) -> None:
+def test_text_for_a_terminal_is_not_escaped(store: Path, tmp_path: Path) -> None:
     shown = said("paper", "table", "modalities", "--out", store, "--scale", "mini", "--to", tmp_path / "out")
     written = (tmp_path / "out" / "modalities.md").read_text()
     assert "p &lt; 0.05" in written
@@ -95,7 +95,7 @@ def test_what_is_escaped_in_markdown_is_not_on_a_terminal(store: Path, tmp_path:
     assert "&lt;" not in shown
 
 
-def test_runs_travel_in_an_archive(store: Path, tmp_path: Path) -> None:
+def test_pack_and_unpack_copy_runs(store: Path, tmp_path: Path) -> None:
     assert "6 runs in " in said("pack", store, "--out", tmp_path / "runs.tar.gz")
     assert "6 runs copied into" in said("unpack", tmp_path / "runs.tar.gz", "--into", tmp_path / "b")
     assert "0 runs copied into" in said("merge", store, "--into", tmp_path / "b")

@@ -50,7 +50,7 @@ def test_counts_and_passes(task: str, model: str) -> None:
     assert set(passes[0]) == {*Measured.__dataclass_fields__}
 
 
-def test_the_tables_show_it() -> None:
+def test_tables_show_counts_and_passes() -> None:
     done = CliRunner().invoke(app, ["profile", "--task", "digits", "--model", "vit", "--batch-sizes", "2", *QUICK])
     assert done.exit_code == 0, (done.output, done.exception)
     for text in ("parameters", "operations, vit", "by formula", "training step", "quartiles"):
@@ -59,7 +59,7 @@ def test_the_tables_show_it() -> None:
 
 
 @pytest.mark.parametrize("by", ["params", "flops", "latency"])
-def test_a_baseline_is_sized_to_nac(by: str) -> None:
+def test_match_sizes_a_baseline_to_nac(by: str) -> None:
     found = profiled("--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", by)
     match, options = found["match"], found["options"]
     assert isinstance(match, dict)
@@ -76,7 +76,7 @@ def test_a_baseline_is_sized_to_nac(by: str) -> None:
         assert match["within_2_percent"]
 
 
-def test_what_to_give_to_run_is_printed() -> None:
+def test_match_prints_options_for_run() -> None:
     words = ["--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", "params"]
     done = CliRunner().invoke(app, ["profile", *words, *QUICK])
     assert done.exit_code == 0, (done.output, done.exception)
@@ -93,13 +93,13 @@ def test_what_to_give_to_run_is_printed() -> None:
         (["--model", "pointnet", "--match", "params"], "PointNet cannot be resized"),
     ],
 )
-def test_what_cannot_be_is_refused(words: list[str], message: str) -> None:
+def test_wrong_options_are_refused(words: list[str], message: str) -> None:
     done = CliRunner().invoke(app, ["profile", "--task", "digits", *words, *QUICK])
     assert isinstance(done.exception, UserError)
     assert message in str(done.exception)
 
 
-def test_a_task_without_a_network_of_its_own_names_the_one_that_has() -> None:
+def test_an_evaluation_task_names_the_task_to_profile() -> None:
     done = CliRunner().invoke(app, ["profile", "--task", "digits-c", "--model", "nac", *QUICK])
     assert "scores a network trained on task digits" in str(done.exception)
 
@@ -134,7 +134,7 @@ def test_the_meter_counts_joules_of_the_gpu_that_torch_uses(monkeypatch: pytest.
     assert energy_meter("cpu") is None
 
 
-def test_it_is_found_among_the_verbs(tmp_path: Path) -> None:
+def test_profile_is_listed_in_help(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["profile", "--help"])
     assert done.exit_code == 0
     assert "--match" in done.stdout

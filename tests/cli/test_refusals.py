@@ -48,7 +48,7 @@ def leave(words: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
     ],
     ids=" ".join,
 )
-def test_a_file_where_a_folder_is_wanted_is_one_line(
+def test_a_file_instead_of_a_folder_is_one_line(
     words: list[str], there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(there)
@@ -58,7 +58,7 @@ def test_a_file_where_a_folder_is_wanted_is_one_line(
     assert line.endswith("this must be a folder: name another place, or move the file away")
 
 
-def test_a_folder_without_the_right_to_write_is_one_line(there: Path) -> None:
+def test_a_folder_without_write_permission_is_one_line(there: Path) -> None:
     locked = there / "locked"
     locked.mkdir(mode=0o500)
     # root may write everywhere, unless that right is taken away
@@ -98,7 +98,7 @@ def of_system(number: int, *names: object) -> OSError:
         (of_system(errno.EDQUOT), "Disk quota exceeded; make room, or"),
     ],
 )
-def test_what_the_file_system_refuses_names_what_stands_there(
+def test_an_error_of_the_file_system_names_the_existing_path(
     error: OSError,
     reason: str,
     tmp_path: Path,
@@ -125,7 +125,7 @@ def test_what_the_file_system_refuses_names_what_stands_there(
         OSError("made up"),
     ],
 )
-def test_what_may_be_a_mistake_in_the_code_keeps_its_traceback(
+def test_errors_that_may_be_bugs_keep_their_traceback(
     error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -59,7 +59,7 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines() if line.strip().endswith("same")]
 
 
-def test_the_same_numbers_are_said_and_nothing_is_left(
+def test_equal_numbers_are_reported_and_temporary_runs_removed(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "scratch").mkdir()
@@ -77,7 +77,7 @@ def test_the_same_numbers_are_said_and_nothing_is_left(
     assert not (tmp_path / "report").exists()
 
 
-def test_another_number_is_shown_with_its_difference_and_the_exit_code_is_1(store: Path, tmp_path: Path) -> None:
+def test_a_differing_number_is_shown_with_exit_code_1(store: Path, tmp_path: Path) -> None:
     first = records(store)[0]
     change(first, "metrics", "test", "accuracy", to=json.loads(first.read_text())["metrics"]["test"]["accuracy"] + 0.25)
     change(first, "environment", "hardware", "cpu", to="Abacus")
@@ -93,7 +93,7 @@ def test_another_number_is_shown_with_its_difference_and_the_exit_code_is_1(stor
     assert len(records(tmp_path / "new")) == 2
 
 
-def test_damaged_predictions_are_not_the_same_and_those_not_kept_are_no_matter(store: Path) -> None:
+def test_damaged_predictions_fail_and_missing_ones_do_not(store: Path) -> None:
     first, second = (path.with_name("predictions.parquet") for path in records(store))
     first.write_bytes(first.read_bytes()[:-100])
     second.unlink()
@@ -110,14 +110,14 @@ def test_damaged_predictions_are_not_the_same_and_those_not_kept_are_no_matter(s
     assert other["same"] is True
 
 
-def test_what_was_recorded_with_more_threads_than_can_be_says_so(store: Path) -> None:
+def test_a_record_with_more_threads_than_cores_has_a_note(store: Path) -> None:
     first = records(store)[0]
     change(first, "environment", "hardware", "threads", to=10**9)
     done = invoke("repeat", first.parent, "--quiet")
     assert "another number of threads splits sums differently" in done.stdout
 
 
-def test_runs_are_drawn_by_a_seed_that_is_said(store: Path) -> None:
+def test_runs_are_drawn_with_a_printed_seed(store: Path) -> None:
     told = invoke("repeat", store, "--runs", 1, "--seed", 5, "--quiet")
     assert told.stdout.startswith("1 of 2 runs, drawn with seed 5\n")
     done = invoke("repeat", store, "--runs", 1, "--seed", 5, "--json", "--quiet")
@@ -135,7 +135,7 @@ def test_runs_are_drawn_by_a_seed_that_is_said(store: Path) -> None:
     assert one["predictions"] == {"state": "same", "rows": {}, "note": ""}
 
 
-def test_a_run_that_cannot_be_computed_is_named_and_the_others_are_done(store: Path) -> None:
+def test_a_failing_run_is_named_and_the_others_are_computed(store: Path) -> None:
     change(records(store)[0], "identity", "config", "model", "depht", to=3)
     done = invoke("repeat", store, "--json", "--quiet")
     assert done.exit_code == 1
@@ -164,7 +164,7 @@ def test_a_run_that_cannot_be_computed_is_named_and_the_others_are_done(store: P
         (["made"], "could not be computed again: unknown option of model 'depht'"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_user_error_is_one_line(
     arguments: list[str], complaint: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -179,7 +179,7 @@ def test_a_mistake_is_one_line(
     assert not (store / "new").exists()
 
 
-def test_as_a_process_a_mistake_exits_with_2_and_without_a_traceback(tmp_path: Path) -> None:
+def test_a_user_error_of_the_process_exits_with_2_without_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nacbench", "repeat", str(tmp_path)],
         capture_output=True,
@@ -192,7 +192,7 @@ def test_as_a_process_a_mistake_exits_with_2_and_without_a_traceback(tmp_path: P
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_ctrl_c_ends_it_as_it_ends_a_run(store: Path, tmp_path: Path, kept: bool) -> None:
+def test_ctrl_c_exits_as_for_run(store: Path, tmp_path: Path, kept: bool) -> None:
     record = records(store)[0]
     change(record, "identity", "config", "training", "epochs", to=10_000)
     scratch, new = tmp_path / "scratch", tmp_path / "new"

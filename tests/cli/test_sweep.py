@@ -33,7 +33,7 @@ def hint(*words: object) -> list[str]:
     return shlex.split(done.stdout.splitlines()[-1].partition("with: ")[2])
 
 
-def test_a_hint_repeats_what_was_named(tmp_path: Path) -> None:
+def test_a_hint_repeats_given_options(tmp_path: Path) -> None:
     folder = tmp_path / "it's here"
     folder.mkdir()
     sweep, plugin = folder / "mine.yaml", folder / "extra.py"
@@ -46,14 +46,14 @@ def test_a_hint_repeats_what_was_named(tmp_path: Path) -> None:
     assert hint("status", sweep, *out, *named) == [*start, *out, *named]
 
 
-def test_a_hint_repeats_no_defaults_and_only_what_its_verb_takes() -> None:
+def test_a_hint_omits_defaults_and_options_of_other_commands() -> None:
     assert Asked("smoke").command("retry") == "nacbench sweep retry smoke"
     asked = Asked("smoke", Path("elsewhere"), "debug")
     assert asked.command("logs") == "nacbench sweep logs smoke --out elsewhere"
     assert asked.command("retry") == "nacbench sweep retry smoke --out elsewhere --profile debug"
 
 
-def test_every_verb_has_the_shared_options_in_one_order_and_those_that_start_nothing_no_profile() -> None:
+def test_sweep_commands_share_options_in_one_order() -> None:
     verbs: dict[str, Any] = get_command(sweep_app).commands  # type: ignore[attr-defined]
     shared = ["out", "profile", "data_root", "plugin"]
     for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel"):

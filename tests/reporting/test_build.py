@@ -27,7 +27,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_a_report_has_the_table_three_times_and_the_curves_twice(runs: Path, tmp_path: Path) -> None:
+def test_a_report_has_three_table_formats_and_two_figure_formats(runs: Path, tmp_path: Path) -> None:
     report = build_report([runs], tmp_path / "report")
     assert [path.name for path in report.files] == list(FILES)
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(FILES)
@@ -44,7 +44,7 @@ def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_broken_records_and_failed_runs_are_named_and_not_counted(runs: Path, tmp_path: Path) -> None:
+def test_broken_records_and_failed_runs_are_warnings(runs: Path, tmp_path: Path) -> None:
     bad = next(runs.glob("digits/nac/*-0-*")) / "record.json"
     bad.write_text("{")
     write_failure(runs, made_failure(status="failed", run_id="broke", model="nac", seed=7, reason="it broke"))
@@ -90,7 +90,7 @@ def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:
         ({"scale": "paper"}, "digits: different scales (mini, paper)"),
     ],
 )
-def test_runs_that_were_not_made_alike_stand_together_only_if_asked_for(
+def test_runs_that_are_not_comparable_need_mixed(
     runs: Path, tmp_path: Path, change: dict[str, str], complaint: str
 ) -> None:
     write_run(tmp_path / "runs", made_record(model="vit", **change))
@@ -104,7 +104,7 @@ def test_runs_that_were_not_made_alike_stand_together_only_if_asked_for(
     assert f"Warning: {complaint}." in report.markdown
 
 
-def test_tables_of_an_earlier_report_do_not_stay(runs: Path, tmp_path: Path) -> None:
+def test_files_of_an_earlier_report_are_removed(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     for name in ("shifted.csv", "corruptions.png", "index.html"):
         (tmp_path / "report" / name).write_text("old")

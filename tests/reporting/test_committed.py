@@ -18,7 +18,7 @@ def test_there_is_a_report_of_the_suite_and_of_the_demo() -> None:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_made_anew_has_the_same_tables(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_committed_tables_are_reproduced(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "FIGURES", {})  # whose bytes depend on matplotlib's version
     made = build.build_report([RESULTS / name.removesuffix("-report")], tmp_path)
     for file in made.files:

@@ -49,10 +49,10 @@ def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:
     write(tmp_path, "vit", [0.91, 0.90, 0.92])
     verdict = compared(tmp_path).verdict
     assert verdict.startswith("No difference between nac (mini) and vit (mini) is shown: it lies between -")
-    assert "no proof that they are equal: 3 seeds with this spread find a difference of " in verdict
+    assert "does not show that they are equal: 3 seeds with this spread find a difference of " in verdict
 
 
-def test_one_seed_and_other_seeds_say_nothing(tmp_path: Path) -> None:
+def test_one_shared_seed_or_none_gives_no_conclusion(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     write(tmp_path, "pointnet", [0.7], first_seed=5)
@@ -103,7 +103,7 @@ def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
     assert compared(tmp_path).examples == []
     assert compared(tmp_path).warnings == [
         "run digits-nac-mini-mini-0-0.001-e1 (nac, seed 0) and run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) "
-        "answered different examples"
+        "were evaluated on different examples"
     ]
 
 
@@ -120,7 +120,7 @@ def recorded(store: Path) -> Path:
     return record.with_name("predictions.parquet")
 
 
-def test_only_predictions_that_were_recorded_are_compared_and_others_are_told(tmp_path: Path) -> None:
+def test_changed_predictions_are_not_compared(tmp_path: Path) -> None:
     path = recorded(tmp_path)
     assert (len(compared(tmp_path).examples), compared(tmp_path).warnings) == (1, [])
     left_out = "run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) is not compared on examples: "
@@ -135,7 +135,7 @@ def test_only_predictions_that_were_recorded_are_compared_and_others_are_told(tm
     assert compared(tmp_path).warnings == [f"{left_out}{path} is missing"]
 
 
-def test_predictions_that_are_no_parquet_are_told_and_none_are_not_missed(tmp_path: Path) -> None:
+def test_broken_predictions_are_a_warning_and_absent_ones_are_not(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     assert compared(tmp_path).warnings == []  # nothing was recorded
@@ -158,11 +158,11 @@ def test_a_small_p_is_a_bound(tmp_path: Path) -> None:
     ("first", "second", "message"),
     [
         ("nac", "nac", "are the same runs"),
-        ("nac", "zebra", r"'zebra' is no model and no run's id here; there are: nac \(mini\), vit"),
+        ("nac", "zebra", r"'zebra' is not a model or a run's id here; there are: nac \(mini\), vit"),
         ("nac", "perceiver-io", r"'perceiver-io' is not unique here: .*training.lr=0.001 .*; name a label or an id$"),
     ],
 )
-def test_what_cannot_be_compared_is_named(tmp_path: Path, first: str, second: str, message: str) -> None:
+def test_series_that_cannot_be_compared_are_refused(tmp_path: Path, first: str, second: str, message: str) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     for lr in (0.001, 0.002):

@@ -48,7 +48,7 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     assert (many.has_xerr, single.has_xerr) == (True, False)
 
 
-def test_many_panels_of_scores_stand_in_two_columns_of_about_one_height() -> None:
+def test_many_panels_of_scores_are_in_two_balanced_columns() -> None:
     figure = draw_scores(series([made_record(task=f"task-{number:02}") for number in range(11)]))
     assert figure is not None
     left, right = figure.subfigs
@@ -60,13 +60,13 @@ def test_many_panels_of_scores_stand_in_two_columns_of_about_one_height() -> Non
     assert axes_of(draw_scores(series([made_record()])))[0].get_xlabel() == "accuracy (%)"
 
 
-def test_scores_stay_within_per_cents_that_there_are() -> None:
+def test_axes_of_scores_stay_within_0_and_100() -> None:
     records = [made_record(seed=seed, score=score) for seed, score in enumerate((0.7, 0.99, 0.999))]
     (axes,) = axes_of(draw_scores(series(records)))
     assert axes.get_xlim()[1] <= 101, "their interval reaches beyond 100 %"
 
 
-def test_cost_joins_what_nothing_is_better_and_cheaper_than() -> None:
+def test_the_cost_figure_has_the_pareto_front() -> None:
     def record(model: str, score: float, flops: int) -> RunRecord:
         made = made_record(model=model, score=score)
         return made.model_copy(update={"cost": made.cost.model_copy(update={"forward_flops": flops})})
@@ -82,7 +82,7 @@ def test_cost_joins_what_nothing_is_better_and_cheaper_than() -> None:
     assert draw_cost(series([made_record()])) is None
 
 
-def test_variants_of_a_model_at_one_cost_can_be_told_apart_and_stay_within_per_cents_that_there_are() -> None:
+def test_variants_at_equal_cost_are_shifted() -> None:
     records = [made_record(seed=seed, score=score) for seed, score in enumerate((0.5, 0.99, 0.999))]
     records += [made_record(seed=seed, score=0.9, lr=0.003) for seed in range(3)]
     (axes,) = axes_of(draw_cost(series(records)))
@@ -95,7 +95,7 @@ def test_variants_of_a_model_at_one_cost_can_be_told_apart_and_stay_within_per_c
     assert low < 50, "the interval of the first reaches below"
 
 
-def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
+def test_shots_have_a_logarithmic_axis_and_intervals() -> None:
     record = changed(
         made_record(task="lowshot", protocol="low-shot"), **{f"accuracy/{k}-shot": k / 50 for k in (4, 1, 16)}
     )
@@ -107,7 +107,7 @@ def test_shots_are_on_a_doubling_axis_with_their_intervals() -> None:
     assert draw_shots(series([made_record()])) is None
 
 
-def test_corruptions_stand_beside_the_clean_error() -> None:
+def test_corruptions_are_beside_the_clean_error() -> None:
     metrics = {"clean_accuracy": 0.95, "error/fog": 0.4, "error/jpeg_compression": 0.2}
     panel, _ = axes_of(draw_corruptions(series([changed(made_record(task="digits-c", protocol="ood"), **metrics)])))
     assert [label.get_text() for label in panel.get_xticklabels()] == ["clean", "fog", "jpeg compression"]

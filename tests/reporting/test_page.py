@@ -50,7 +50,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report" / "index.html"
 
 
-def test_it_is_one_file_that_refers_to_no_other(page: Path) -> None:
+def test_the_page_needs_no_other_file(page: Path) -> None:
     text = page.read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", text)
     assert "@import" not in text
@@ -58,7 +58,7 @@ def test_it_is_one_file_that_refers_to_no_other(page: Path) -> None:
     assert "default-src 'none'" in text
 
 
-def test_names_are_shown_and_never_run(page: Path) -> None:
+def test_names_are_escaped(page: Path) -> None:
     text = page.read_text()
     assert "<img src=x" not in text
     assert text.count("<script") == 2  # the data and our own
@@ -67,7 +67,7 @@ def test_names_are_shown_and_never_run(page: Path) -> None:
     assert any(row["filter"]["task"] == HOSTILE for row in data["rows"])
 
 
-def test_it_does_not_tell_whose_machine_it_was_made_on(page: Path) -> None:
+def test_the_page_has_no_paths_of_the_machine(page: Path) -> None:
     assert "/tmp/" not in page.read_text()
     assert "digits/nac/digits-nac-mini-mini-0" in page.read_text()
 
@@ -183,7 +183,7 @@ def test_a_row_opens_by_keyboard_and_shows_its_runs(shown: Chrome) -> None:
 
 
 @pytest.mark.browser
-def test_hostile_names_are_text_in_the_browser_too(shown: Chrome) -> None:
+def test_hostile_names_are_text_in_the_browser(shown: Chrome) -> None:
     opener(shown, "onerror").click()
     assert HOSTILE in shown.execute_script("return document.querySelector('.details pre').textContent").replace(
         '\\"', '"'
@@ -205,7 +205,7 @@ def test_light_and_dark_and_on_a_phone(shown: Chrome) -> None:
 
 
 @pytest.mark.browser
-def test_what_is_shown_can_be_taken_along(shown: Chrome, tmp_path: Path) -> None:
+def test_shown_rows_can_be_downloaded(shown: Chrome, tmp_path: Path) -> None:
     shown.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     find(shown, "#search").send_keys("listops")
     find(shown, '[data-download="csv"]').click()

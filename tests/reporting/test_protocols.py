@@ -29,7 +29,7 @@ def series_of(*records: RunRecord) -> list[Series]:
     return group(row_of(record, f"made-{number}", 1, 1) for number, record in enumerate(records))
 
 
-def test_a_run_of_an_unknown_protocol_stands_in_the_scores_under_its_name(tmp_path: Path) -> None:
+def test_an_unknown_protocol_is_in_the_table_of_scores(tmp_path: Path) -> None:
     for record in (made_record(), made_record(model="vit"), probed(seed=0), probed(seed=1)):
         write_run(tmp_path / "runs", record)
     report = build_report([tmp_path / "runs"], tmp_path / "report", html=True)
@@ -46,7 +46,7 @@ def test_a_run_of_an_unknown_protocol_stands_in_the_scores_under_its_name(tmp_pa
     assert "digits-probe" in (tmp_path / "report" / "index.html").read_text()
 
 
-def test_it_is_in_the_tables_whose_metrics_it_has() -> None:
+def test_an_unknown_protocol_is_in_the_tables_of_its_metrics() -> None:
     shifted = probed({"test": {"clean_accuracy": 0.95, "drop": 0.05}})
     adapted = probed({"test": {"accuracy/4-shot": 0.7}})
     smaller = probed({"test": {"kept": 0.5}, "kept/100": {"accuracy": 0.9}, "kept/50": {"accuracy": 0.8}})
@@ -71,7 +71,7 @@ def test_it_is_in_the_tables_whose_metrics_it_has() -> None:
         {"kept/100": {"accuracy": 0.9}},
     ],
 )
-def test_part_of_the_metrics_of_a_table_breaks_nothing(splits: Splits, tmp_path: Path) -> None:
+def test_incomplete_metrics_are_left_out_of_a_table(splits: Splits, tmp_path: Path) -> None:
     write_run(tmp_path / "runs", probed(splits, details={"steps": "many", "rate": None}))
     report = build_report([tmp_path / "runs"], tmp_path / "report", html=True)
     assert [path.name for path in report.files if path.suffix == ".csv"] == ["table.csv"]

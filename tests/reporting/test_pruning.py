@@ -41,7 +41,7 @@ def series() -> list[Series]:
     return group([row_of(record, str(number), 0, 0) for number, record in enumerate([*records, made_record()])])
 
 
-def test_a_row_for_each_share_with_what_it_costs(series: list[Series]) -> None:
+def test_every_share_has_a_row_with_its_cost(series: list[Series]) -> None:
     table = pruning_table(series)
     assert table is not None
     assert [row[3].strip() for row in table.rows] == ["100†", "50†", "10"]
@@ -52,7 +52,7 @@ def test_a_row_for_each_share_with_what_it_costs(series: list[Series]) -> None:
     assert pruning_table([item for item in series if item.is_trained_here]) is None
 
 
-def test_losses_are_of_each_runs_own_whole_network(series: list[Series]) -> None:
+def test_losses_are_relative_to_the_same_run_s_whole_network(series: list[Series]) -> None:
     item = next(own for own in series if not own.is_trained_here)
     assert shares_of(item) == ["kept/100", "kept/50", "kept/10"]
     loss = loss_of(item, "kept/100")
@@ -71,6 +71,6 @@ def test_the_figure_has_shares_beside_speeds(series: list[Series]) -> None:
     assert draw_pruning([]) is None
 
 
-def test_a_loss_that_rounds_to_nothing_has_no_sign() -> None:
+def test_a_loss_that_rounds_to_zero_has_no_sign() -> None:
     assert percent(Mean(-0.00001, 0.01, 3)) == "0.00 ± 1.00"
     assert percent(Mean(-0.0001, 0.01, 3)) == "-0.01 ± 1.00"

@@ -38,7 +38,7 @@ def group_of(records: Iterable[RunRecord]) -> list[Series]:
     return group([row_of(record, f"made-{number}", 1, 1) for number, record in enumerate(records)])
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
+def test_runs_that_differ_only_in_seed_are_one_row() -> None:
     (series,) = group_of(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
     assert [run.seed for run in series.runs] == [0, 2]
     assert series.score.value == pytest.approx(0.7)
@@ -61,7 +61,7 @@ def test_the_best_of_a_task_comes_first() -> None:
         ({"size": "tiny"}, ["nac (mini)", "nac (tiny)"]),
     ],
 )
-def test_what_differs_in_more_than_the_seed_is_a_row_of_its_own(change: dict[str, object], labels: list[str]) -> None:
+def test_runs_that_differ_in_settings_are_separate_rows(change: dict[str, object], labels: list[str]) -> None:
     series = group_of([made_record(score=0.9), made_record(score=0.8, **change)])
     assert [item.label for item in series] == labels
 
@@ -108,7 +108,7 @@ def test_a_terminal_s_table_is_the_markdown_without_its_escapes() -> None:
     assert table.text().splitlines() == [line.replace("&lt;", "<") for line in written]
 
 
-def test_hostile_names_stay_text() -> None:
+def test_hostile_names_are_escaped() -> None:
     table = table_of([made_record(task="a|b<script>&_%$#{}~^\\")])
     assert table.text().splitlines()[2].startswith("| a|b<script>&_%$#{}~^\\ |")
     assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
@@ -153,13 +153,13 @@ def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
     assert table.frame.loc[0, "drop"] == pytest.approx(0.11)
 
 
-def test_what_a_task_does_not_have_is_a_dash() -> None:
+def test_a_missing_metric_is_a_dash() -> None:
     assert cells_of(shift_table(group_of([shifted(0, 0.9, accuracy=0.5, drop=0.4)]))) == [
         ("90.00", "50.00", "40.00", "—", "1")
     ]
 
 
-def test_a_single_seed_s_interval_is_that_over_its_episodes(tmp_path: Path) -> None:
+def test_the_interval_of_a_single_seed_is_over_episodes(tmp_path: Path) -> None:
     for record in [adapted("nac", one=(0.4, 0.03), four=(0.6, 0.02)), adapted("vit", one=(0.3, 0.01))]:
         write_run(tmp_path, record)
     table = shots_table(group(read_runs(tmp_path).runs))
@@ -170,17 +170,17 @@ def test_a_single_seed_s_interval_is_that_over_its_episodes(tmp_path: Path) -> N
     assert len(table.frame) == 3
 
 
-def test_over_seeds_the_interval_is_that_over_seeds() -> None:
+def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
     assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53", "2")]
 
 
-def test_without_such_runs_there_is_no_such_table() -> None:
+def test_a_table_without_runs_is_left_out() -> None:
     assert shift_table(group_of(RECORDS)) is None
     assert shots_table(group_of(RECORDS)) is None
 
 
-def test_only_what_is_significantly_the_best_is_bold() -> None:
+def test_only_the_significantly_best_row_is_bold() -> None:
     clear = [made_record(seed=seed, score=0.9 + seed / 1000) for seed in range(5)]
     clear += [made_record(model="vit", seed=seed, score=0.8 + seed / 1100) for seed in range(5)]
     blurred = [made_record(task="cifar10", seed=seed, score=0.5 + (-1) ** seed / 50) for seed in range(5)]
@@ -202,7 +202,7 @@ def test_one_seed_shared_seeds_too_few_and_ties_make_nothing_bold() -> None:
     assert table_of([*one, *apart, *tie, *alone]).bold == frozenset()
 
 
-def test_who_is_behind_on_shared_seeds_is_not_the_best() -> None:
+def test_a_row_that_is_worse_on_shared_seeds_is_not_bold() -> None:
     behind = [made_record(seed=seed, score=0.80 + seed / 1000) for seed in range(4)]
     behind += [made_record(seed=seed, score=0.99) for seed in range(10, 20)]
     ahead = [made_record(model="vit", seed=seed, score=0.85 + seed / 1100) for seed in range(4)]
@@ -222,14 +222,14 @@ def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> No
     assert not table_of([record for number in range(4) for record in cell(f"t{number}", gap)]).bold
 
 
-def test_the_cost_of_what_was_trained() -> None:
+def test_the_cost_table_has_runs_that_trained() -> None:
     table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
     assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
     assert table is not None
     assert {row[0] for row in table.rows} == {"cifar10", "digits"}
 
 
-def test_priors_stand_side_by_side_where_there_are_several() -> None:
+def test_the_table_of_priors_needs_several() -> None:
     def of_prior(prior: str | None, score: float) -> RunRecord:
         record = made_record(score=score)
         extra = {"prior": prior, "prior_weight": 0.1} if prior else {}
@@ -279,14 +279,14 @@ def test_a_row_is_a_task_and_a_column_a_model() -> None:
     assert len(table.frame) == 5
 
 
-def test_a_model_that_was_run_in_several_ways_has_no_cell_of_its_own() -> None:
+def test_a_model_with_several_variants_has_a_note() -> None:
     table = side_by_side(group_of([*RECORDS, made_record(lr=0.5)]))
     assert table is not None
     assert [row[3] for row in table.rows] == ["50.00", "several"]
     assert set(table.frame["task"]) == {"cifar10", "digits"}
 
 
-def test_of_several_ways_the_one_with_the_size_s_own_options_is_shown() -> None:
+def test_the_variant_with_default_options_is_shown() -> None:
     def run(seed: int, score: float, **options: Any) -> RunRecord:
         record = made_record(seed=seed, score=score)
         own = json.loads(json.dumps(MODELS.get("nac").configured("model", "mini", options).options()))
@@ -302,7 +302,7 @@ def test_of_several_ways_the_one_with_the_size_s_own_options_is_shown() -> None:
     assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.00"]
 
 
-def test_what_is_bold_there_is_bold_here() -> None:
+def test_bold_is_as_in_the_table_of_scores() -> None:
     scores = {"nac": (0.90, 0.91, 0.92), "perceiver-io": (0.80, 0.81, 0.82)}
     runs = [
         made_record(task=task, model=model, seed=seed, score=score)
@@ -315,6 +315,6 @@ def test_what_is_bold_there_is_bold_here() -> None:
     assert table.bold == {(0, 3), (1, 3)}
 
 
-def test_one_task_or_one_model_has_no_such_table() -> None:
+def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:
     assert side_by_side(group_of(RECORDS[:6])) is None
     assert side_by_side(group_of([made_record(), made_record(task="cifar10")])) is None

@@ -32,7 +32,7 @@ def test_a_sweep_is_every_task_with_every_model_and_seed_in_a_fixed_order() -> N
     assert parse_sweep(BASE, Path("mine.yaml")).name == "mine"
 
 
-def test_seeds_can_be_a_span() -> None:
+def test_seeds_can_be_a_range() -> None:
     assert [seed for _, _, seed in expand(models="nac", seeds="2..4")] == [2, 3, 4]
 
 
@@ -44,7 +44,7 @@ def test_axes_and_settings_reach_every_run() -> None:
     assert {config.model.options["depth"] for config in configs} == {2}
 
 
-def test_included_blocks_take_from_the_top_what_they_do_not_say() -> None:
+def test_included_blocks_inherit_from_the_top() -> None:
     runs = expand(include=[{"tasks": ["listops-short"]}, {"models": "transformer", "seeds": 7}])
     assert runs == [
         ("digits", "nac", 0),
@@ -55,7 +55,7 @@ def test_included_blocks_take_from_the_top_what_they_do_not_say() -> None:
     ]
 
 
-def test_a_top_without_tasks_only_says_what_the_blocks_share() -> None:
+def test_a_top_without_tasks_is_no_block() -> None:
     sweep = parse_sweep({"models": "nac", "scale": "smoke", "include": [{"tasks": "digits"}]}, Path("mine.yaml"))
     assert len(sweep.expand()) == 1
 
@@ -64,18 +64,18 @@ def test_the_same_run_in_two_blocks_is_one_run() -> None:
     assert len(expand(include=[{"tasks": "digits"}])) == 2
 
 
-def test_exclusions_leave_runs_out() -> None:
+def test_exclude_removes_runs() -> None:
     assert expand(exclude=[{"task": "digits", "model": "vit"}]) == [("digits", "nac", 0)]
     assert expand(seeds=[0, 1], exclude=[{"seed": [1, 2]}]) == [("digits", "nac", 0), ("digits", "vit", 0)]
 
 
-def test_resources_of_their_own_change_the_profile_of_some_runs() -> None:
+def test_resources_override_the_profile_of_matching_runs() -> None:
     rules = [{"when": {"model": "vit"}, "use": {"processes": 3}}]
     sweep = parse_sweep({**BASE, "resources": rules}, Path("mine.yaml"))
     assert [sweep.profile_of(config).processes for config in sweep.expand()] == [1, 3]
 
 
-def test_automatic_precision_is_that_of_the_gpus_that_runs_will_have() -> None:
+def test_automatic_precision_follows_the_profile_s_gpus() -> None:
     profile = {"executor": "slurm", "time": "1h", "gpus": 1}
     sweep = parse_sweep({**BASE, "profile": profile}, Path("mine.yaml"))
     assert {config.precision for config in sweep.expand()} == {"bf16"}
@@ -132,37 +132,37 @@ def test_what_cannot_be_is_named(content: dict[str, Any], message: str) -> None:
         ({"models": [], "include": [{"tasks": "digits"}]}, r"^mine.yaml: models = \[\]"),
     ],
 )
-def test_an_error_names_the_place_where_the_file_has_it(content: dict[str, Any], message: str) -> None:
+def test_an_error_names_the_key_in_the_file(content: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_sweep(content, Path("mine.yaml"))
 
 
-def test_resources_may_be_for_the_runs_that_others_take_their_networks_from() -> None:
+def test_resources_can_match_runs_that_train_for_others() -> None:
     rules = [{"when": {"task": "digits"}, "use": {"processes": 3}}]
     sweep = parse_sweep({**BASE, "tasks": "digits-c", "resources": rules}, Path("mine.yaml"))
     assert len(sweep.expand()) == 2
 
 
-def test_choices_from_a_file_may_be_for_runs_of_other_sweeps(tmp_path: Path) -> None:
+def test_choices_of_a_file_need_not_all_match(tmp_path: Path) -> None:
     (tmp_path / "rates.yaml").write_text("choices: [{when: {task: cifar10}, use: {training.lr: 1}}]")
     sweep = parse_sweep({**BASE, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
     assert len(sweep.expand()) == 2
 
 
 @pytest.mark.parametrize("content", ["", "just a sentence"])
-def test_a_file_that_is_no_sweep_is_told_what_a_sweep_says(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_sweep_lists_the_keys(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, plugins$"):
         read_sweep(str(tmp_path / "mine.yaml"))
 
 
-def test_a_file_that_is_no_profile_is_told_what_a_profile_says(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_profile_lists_the_keys(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
     with pytest.raises(UserError, match="a mapping with the keys executor, device, "):
         Profile.read(str(tmp_path / "empty.yaml"))
 
 
-def test_a_pattern_looks_at_names_and_settings() -> None:
+def test_a_pattern_matches_names_and_settings() -> None:
     config = {"task": {"name": "digits", "patch": 2}, "seed": 3}
     assert matches(config, {"task": "digits", "task.patch": [1, 2]})
     assert not matches(config, {"task": "digits", "seed": 4})
@@ -181,7 +181,7 @@ def test_an_unknown_suite_suggests_one() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "slurm").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_profile_of_the_project_is_one(path: Path) -> None:
+def test_committed_profiles_are_valid(path: Path) -> None:
     assert Profile.read(str(path)).executor == "slurm"
     assert Profile.read(path.stem, near=REPOSITORY) == Profile.read(str(path))
 
@@ -205,11 +205,11 @@ def test_a_profile_is_found_beside_the_sweep_that_names_it(tmp_path: Path) -> No
         ("0:30:00", 30),
     ],
 )
-def test_times_as_people_write_them(text: str | int, expected: int) -> None:
+def test_time_limits_in_all_forms(text: str | int, expected: int) -> None:
     assert minutes(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks"])
-def test_other_times_are_refused(text: str) -> None:
+def test_invalid_time_limits_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write minutes, 12h"):
         minutes(text)

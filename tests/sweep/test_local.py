@@ -61,7 +61,7 @@ def states(plan: Plan, place: Place) -> list[str]:
     return [standings[run.key].state for run in plan.runs]
 
 
-def test_what_is_missing_is_started_and_nothing_else(place: Place) -> None:
+def test_submit_starts_only_missing_runs(place: Place) -> None:
     said: list[str] = []
     two = plan(place, seeds=[0, 1])
     assert states(two, place) == ["planned", "planned"]
@@ -73,7 +73,7 @@ def test_what_is_missing_is_started_and_nothing_else(place: Place) -> None:
     assert said == [f"sleepy · sleepy · seed {seed}: done" for seed in range(3)]
 
 
-def test_a_failure_is_kept_and_touches_no_other(place: Place) -> None:
+def test_a_failure_is_written_and_does_not_stop_other_runs(place: Place) -> None:
     both = plan(place, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
     assert submit(both, place, print).done == 1
     assert sorted(states(both, place)) == ["done", "failed"]
@@ -106,7 +106,7 @@ def test_a_run_whose_network_fails_is_left_out(place: Place, monkeypatch: pytest
     assert submit(planned, place, said.append).started == 0  # what waits for a failed run could only fail likewise
 
 
-def test_what_a_model_cannot_do_is_skipped_with_its_reason(place: Place) -> None:
+def test_an_unsupported_task_is_skipped_with_a_reason(place: Place) -> None:
     planned = plan(place, tasks=["listops-short"], models=["vit"], plugins=[], set={})
     (run,) = planned.runs
     assert run.is_unsuited
@@ -121,13 +121,13 @@ def test_missing_data_is_planned_for_but_not_started(place: Place) -> None:
     assert "modelnet40" not in json.dumps([run.key for run in planned.doable])
 
 
-def test_runs_without_data_are_counted_each(place: Place) -> None:
+def test_runs_without_data_are_counted(place: Place) -> None:
     axes = {"model.depth": [1, 2], "training.lr": [0.1, 0.2]}
     missing = plan(place, tasks=["cifar10"], models=["nac"], plugins=[], set={}, axes=axes, seeds=[0, 1, 2])
     assert [run.run_id for run in missing.runs] == [None] * 12
 
 
-def test_a_run_under_way_is_running_and_not_started_again(place: Place) -> None:
+def test_a_running_run_is_not_started_again(place: Place) -> None:
     planned = plan(place)
     (run,) = planned.runs
     with hold(run.folder(place.store)) as claim:
@@ -140,7 +140,7 @@ def test_a_run_under_way_is_running_and_not_started_again(place: Place) -> None:
     assert submit(planned, place, print).started == 1
 
 
-def test_the_estimate_is_of_runs_of_the_same_kind(place: Place) -> None:
+def test_the_estimate_uses_similar_runs(place: Place) -> None:
     submit(plan(place), place, print)
     more = plan(place, seeds=[0, 1, 2], include=[{"tasks": "digits", "models": "nac", "set": {}}])
     ahead = estimate(more, place, observe(more.runs, place.store))
@@ -154,7 +154,7 @@ def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) 
     assert "no estimate for 1 run: no similar run is done" in planned
 
 
-def test_a_run_is_given_up_after_so_many_attempts(place: Place) -> None:
+def test_a_run_is_given_up_after_max_attempts(place: Place) -> None:
     profile = {"executor": "local", "max_attempts": 2}
     planned = plan(place, set={**CONTENT["set"], "task.fault": "kill", "task.fault_step": 1}, profile=profile)
     for _ in range(2):
@@ -171,7 +171,7 @@ def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     from nacbench.running import identity
 
     planned = plan(place)
-    monkeypatch.setattr(identity, "_engine_digest", lambda: "another")
+    monkeypatch.setattr(identity, "engine_digest", lambda: "another")
     assert submit(planned, place, print).done == 0
     (standing,) = observe(planned.runs, place.store).values()
     assert standing.state == "failed"
@@ -191,7 +191,7 @@ def nacbench(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_stopped_by_a_signal_its_processes_save_themselves_and_leave(place: Place, tmp_path: Path) -> None:
+def test_workers_save_checkpoints_on_a_signal(place: Place, tmp_path: Path) -> None:
     slow = {"task.pause": 0.3, "training.epochs": 9}
     words = write(place, tmp_path, set=slow, profile={"executor": "local", "checkpoint_seconds": 1000})
     process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
@@ -205,7 +205,7 @@ def test_stopped_by_a_signal_its_processes_save_themselves_and_leave(place: Plac
     assert states(plan(place, set=slow), place) == ["lost"]
 
 
-def test_cancelled_it_is_left_alone_until_it_is_resumed(place: Place, tmp_path: Path) -> None:
+def test_cancelled_runs_start_again_on_resume_only(place: Place, tmp_path: Path) -> None:
     slow = {"task.pause": 0.2, "training.epochs": 6}
     words = write(place, tmp_path, set=slow, profile={"executor": "local"})
     process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
@@ -222,7 +222,7 @@ def test_cancelled_it_is_left_alone_until_it_is_resumed(place: Place, tmp_path: 
     assert "1 of 1 runs done" in nacbench("resume", *words).stdout
 
 
-def test_a_worker_that_dies_before_its_run_begins_is_told(
+def test_a_worker_that_dies_during_imports_is_reported(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its run has no folder yet, so that only the worker's own log knows why."""
@@ -245,7 +245,7 @@ def test_a_worker_that_dies_before_its_run_begins_is_told(
     assert submit(planned, place, said.append).done == 1
 
 
-def test_the_command_line_tells_what_stands_where(place: Place, tmp_path: Path) -> None:
+def test_status_prints_states(place: Place, tmp_path: Path) -> None:
     words = write(place, tmp_path, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
     assert "mine: 2 runs" in nacbench("plan", *words).stdout
     submitted = nacbench("submit", *words)
@@ -279,7 +279,7 @@ def test_missing_data_stops_a_submission_unless_it_is_allowed(place: Place, tmp_
     assert "1 of 1 runs done" in nacbench("submit", *words, "--data-root", str(empty), "--allow-missing").stdout
 
 
-def test_broken_submissions_are_passed_over(place: Place) -> None:
+def test_broken_submission_files_are_ignored(place: Place) -> None:
     submit(plan(place), place, print)
     (place.store / ".sweeps" / "submissions" / "nacbench-x.json").write_text("{")
     assert len(submissions(place.store)) == 1

@@ -32,14 +32,14 @@ def test_the_queue_is_read_with_its_comments(commands: Path) -> None:
     assert "--user=me" in (commands / "asked").read_text()
 
 
-def test_a_controller_that_is_away_is_asked_again(commands: Path) -> None:
+def test_a_silent_controller_is_asked_again(commands: Path) -> None:
     away = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
     say(commands, "squeue", f"[ $(wc -l < {commands}/asked) -gt 2 ] && exit 0; echo '{away}' >&2; exit 1")
     assert slurm.queue() == {}
     assert len((commands / "asked").read_text().splitlines()) == 3
 
 
-def test_silence_is_not_an_empty_queue(commands: Path) -> None:
+def test_no_answer_is_not_an_empty_queue(commands: Path) -> None:
     say(commands, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(SlurmSilentError, match="Unable to contact"):
         slurm.queue()
@@ -57,12 +57,12 @@ def test_silence_is_not_an_empty_queue(commands: Path) -> None:
         ("echo 'something else' >&2; exit 1", None),
     ],
 )
-def test_whether_a_job_lives(commands: Path, script: str, expected: bool | None) -> None:
+def test_states_of_live_jobs(commands: Path, script: str, expected: bool | None) -> None:
     say(commands, "squeue", script)
     assert slurm.is_job_live("12_3") is expected
 
 
-def test_verdicts_come_by_element_and_spans_are_written_out(commands: Path) -> None:
+def test_verdicts_are_by_array_element(commands: Path) -> None:
     say(commands, "sacct", "echo '12_3|TIMEOUT|0:15'; echo '13_[0-1,4%2]|CANCELLED by 0|0:0'; echo '14|FAILED|9:0'")
     assert slurm.verdicts(["12_3", "13_0", "14"]) == {
         "12_3": Verdict("TIMEOUT", "0:15"),
@@ -80,7 +80,7 @@ def test_without_accounting_there_are_no_verdicts(commands: Path) -> None:
     assert slurm.verdicts(["12"]) == {}
 
 
-def test_a_refusal_is_told(commands: Path) -> None:
+def test_a_refusal_of_slurm_is_an_error(commands: Path) -> None:
     say(commands, "scancel", "echo 'scancel: error: Access/permission denied' >&2; exit 1")
     with pytest.raises(SlurmRefusedError, match="permission denied"):
         slurm.cancel(["12"])

@@ -106,20 +106,20 @@ def test_the_file_for_sbatch_is_as_committed(kind: str, desk: Desk, tmp_path: Pa
     assert masked == golden.read_text()
 
 
-def test_an_array_is_cut_to_what_the_cluster_allows(desk: Desk, tmp_path: Path) -> None:
+def test_arrays_are_split_at_the_cluster_s_limit(desk: Desk, tmp_path: Path) -> None:
     desk.say("scontrol", "echo 'MaxArraySize = 4'")
     place = submitted(tmp_path, seeds=list(range(8)))
     assert [option(job, "array") for job in desk.jobs()] == ["0-2%3", "0-2%3", "0-1%2"]
     assert sorted(len(known.runs) for known in submissions(place.store)) == [2, 3, 3]
 
 
-def test_runs_that_need_other_resources_go_in_an_array_of_their_own(desk: Desk, tmp_path: Path) -> None:
+def test_runs_of_other_resources_have_their_own_array(desk: Desk, tmp_path: Path) -> None:
     resources = [{"when": {"seed": 1}, "use": {"memory_gb": 9}}]
     submitted(tmp_path, seeds=[0, 1, 2], resources=resources)
     assert [option(job, "mem") for job in desk.jobs()] == ["3584M", "9216M"]
 
 
-def test_a_refusal_is_one_line_and_the_submission_is_not_taken_for_queued(desk: Desk, tmp_path: Path) -> None:
+def test_a_refused_submission_is_one_line_and_not_queued(desk: Desk, tmp_path: Path) -> None:
     desk.say("sbatch", "echo 'sbatch: error: invalid partition specified: main' >&2; exit 1")
     with pytest.raises(UserError, match=r"Slurm refused the submission of 1 runs: .*invalid partition"):
         submitted(tmp_path)

@@ -39,7 +39,7 @@ def test_the_mean_over_seeds_decides() -> None:
     assert one.best.seeds == {0, 1}
 
 
-def test_of_equals_the_likelier_one_is_chosen() -> None:
+def test_ties_are_broken_by_log_likelihood() -> None:
     records = [made_record(task="digits-tuning", lr=lr, score=0.5) for lr in RATES]
     nlls = dict(zip(RATES, (0.7, 0.6, 0.8), strict=True))
     changed = [
@@ -50,25 +50,25 @@ def test_of_equals_the_likelier_one_is_chosen() -> None:
     assert one.best.settings == {"training.lr": 0.004}
 
 
-def test_a_task_where_one_model_had_more_to_try_is_left_out() -> None:
+def test_a_task_with_unequal_budgets_is_left_out() -> None:
     other = tried(RATES, task="listops-tuning")
     outcome = tuning_of([*tried(RATES), *tried({0.001: 0.9, 0.004: 0.8}, model="vit"), *other])
     assert [one.cell.task for one in outcome.tuned] == ["listops"]
     assert outcome.left_out == ["digits: models were tried with different settings or seeds (runs: nac 3, vit 2)"]
 
 
-def test_one_choice_is_none() -> None:
+def test_a_single_setting_is_left_out() -> None:
     outcome = tuning_of(tried({0.001: 0.5}))
     assert outcome.tuned == []
     assert outcome.left_out == ["digits, nac: only one choice of settings has been tried"]
 
 
-def test_runs_of_other_tasks_are_not_looked_at() -> None:
+def test_runs_of_other_tasks_are_ignored() -> None:
     with pytest.raises(UserError, match="no runs of tasks that end in -tuning"):
         tuning_of(tried(RATES, task="digits"))
 
 
-def test_what_is_written_is_what_a_sweep_takes(tmp_path: Path) -> None:
+def test_a_sweep_reads_the_written_choices(tmp_path: Path) -> None:
     rows = tuning_of([*tried(RATES, size="tiny", scale="smoke")])
     (tmp_path / "rates.yaml").write_text(choices_file(rows, "nacbench tune runs"))
     (choice,) = read_choices(tmp_path / "rates.yaml")
@@ -86,7 +86,7 @@ def test_what_is_written_is_what_a_sweep_takes(tmp_path: Path) -> None:
         assert (config == before) == (not tuned)
 
 
-def test_what_a_block_sets_itself_stays() -> None:
+def test_settings_of_a_block_override_choices() -> None:
     choices = [{"when": {"task": "digits"}, "use": {"training.lr": 0.004, "training.epochs": 2}}]
     content = {"tasks": "digits", "models": "nac", "scale": "smoke", "axes": {"training.lr": [0.1, 0.2]}}
     sweep = parse_sweep({**content, "choices": choices}, Path("mine.yaml"))
@@ -108,7 +108,7 @@ def test_what_cannot_be_is_named(choices: Any, message: str) -> None:
         parse_sweep(content, Path("mine.yaml")).expand()
 
 
-def test_a_plan_tells_the_runs_apart_that_differ_in_settings_alone(tmp_path: Path) -> None:
+def test_a_plan_shows_differing_settings(tmp_path: Path) -> None:
     content = {"tasks": "digits-tuning", "models": ["nac"], "scale": "smoke", "axes": {"training.lr": [0.1, 0.2]}}
     runs = make_plan(parse_sweep(content, Path("mine.yaml")), tmp_path).runs
     assert [run.title for run in runs] == [f"digits-tuning · nac · seed 0 · training.lr={lr}" for lr in (0.1, 0.2)]
@@ -116,7 +116,7 @@ def test_a_plan_tells_the_runs_apart_that_differ_in_settings_alone(tmp_path: Pat
     assert alone.title == "digits-tuning · nac · seed 0"
 
 
-def test_another_file_is_not_taken(tmp_path: Path) -> None:
+def test_a_file_without_choices_is_refused(tmp_path: Path) -> None:
     (tmp_path / "profile.yaml").write_text("executor: local")
     with pytest.raises(UserError, match="has no list called choices"):
         read_choices(tmp_path / "profile.yaml")

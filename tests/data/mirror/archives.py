@@ -1,4 +1,4 @@
-"""Generated archives, a local web site that serves them, and `ArchiveFiles` that download them."""
+"""Made archives, a made web site that serves them, and data files that are fetched from there."""
 
 import io
 import tarfile
@@ -85,7 +85,7 @@ def tarred(files: Mapping[str, bytes], compression: str = "gz") -> bytes:
 
 
 def served(site: Site, content: bytes, *, known: bool = True) -> ArchiveFiles:
-    """Put an archive on the site and return the `ArchiveFiles` that download it."""
+    """Data files whose archive the site has."""
     site.files["/shapes"] = content
     return ArchiveFiles(
         name="shapes",

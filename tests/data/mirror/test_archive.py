@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 HUB = HubFiles(name="owner/set", revision="0", splits={"train": "train-*.parquet"})
 
 
-def test_every_kind_keeps_the_contract_and_says_the_same_of_what_is_missing(site: Site, root: Path) -> None:
+def test_every_kind_implements_data_files_with_the_same_messages(site: Site, root: Path) -> None:
     kinds: list[DataFiles] = [served(site, b""), LOCAL, HUB]
     names, needs = ["shapes", "photos", "owner/set"], ["*/train/*.off", "list.txt", "train-*.parquet"]
     assert [files.place(root) for files in kinds] == [root / name for name in names]
@@ -62,7 +62,7 @@ def test_an_archive_is_fetched_unpacked_and_checked(pack, site: Site, root: Path
     assert left_over(root, cache) == []
 
 
-def test_the_manifest_says_where_files_came_from_and_what_they_are(site: Site, root: Path) -> None:
+def test_the_manifest_has_url_and_checksums(site: Site, root: Path) -> None:
     data_files = served(site, zipped(MESHES))
     data_files.fetch(root)
     manifest = read_manifest(data_files.place(root))
@@ -75,14 +75,14 @@ def test_the_manifest_says_where_files_came_from_and_what_they_are(site: Site, r
     assert manifest.size == sum(len(content) for content in shapes().values())
 
 
-def test_what_is_there_is_not_fetched_again(site: Site, root: Path) -> None:
+def test_files_that_are_there_are_not_fetched_again(site: Site, root: Path) -> None:
     data_files = served(site, zipped(MESHES))
     data_files.fetch(root)
     data_files.fetch(root)
     assert len(site.requests) == 1
 
 
-def test_another_checksum_than_the_published_one_is_refused(site: Site, root: Path, cache: Path) -> None:
+def test_a_checksum_other_than_the_published_one_is_refused(site: Site, root: Path, cache: Path) -> None:
     data_files = replace(served(site, zipped(MESHES)), sha256="0" * 64)
     with pytest.raises(UserError, match=r"/shapes has the SHA-256 [0-9a-f]{64}, but its makers publish 0{64}"):
         data_files.fetch(root)
@@ -90,7 +90,7 @@ def test_another_checksum_than_the_published_one_is_refused(site: Site, root: Pa
     assert left_over(root, cache) == []
 
 
-def test_without_a_published_checksum_the_first_one_is_required_from_then_on(site: Site, root: Path) -> None:
+def test_without_published_checksum_the_first_one_is_trusted(site: Site, root: Path) -> None:
     data_files = served(site, zipped(MESHES), known=False)
     data_files.fetch(root)
     assert "trusted on first use: the makers publish no checksum" in data_files.verify(root)
@@ -120,7 +120,7 @@ def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_download_that_breaks_off_is_not_taken(known: bool, site: Site, root: Path) -> None:
+def test_a_truncated_download_is_refused(known: bool, site: Site, root: Path) -> None:
     data_files = served(site, tarred(MESHES, ""), known=known)
     site.cut = 3000
     with pytest.raises(UserError, match=r"shapes is not .*cannot be downloaded from http.*nacbench data import"):
@@ -134,9 +134,7 @@ def test_a_download_that_breaks_off_is_not_taken(known: bool, site: Site, root: 
 @pytest.mark.parametrize(
     ("url", "reason"), [("{site}/nowhere", "HTTP status 404"), ("http://127.0.0.1:9/x", "ConnectionError")]
 )
-def test_an_address_that_does_not_answer_is_an_error_with_a_way_out(
-    url: str, reason: str, site: Site, root: Path
-) -> None:
+def test_an_unreachable_url_is_an_error_with_a_way_out(url: str, reason: str, site: Site, root: Path) -> None:
     data_files = replace(served(site, b""), url=url.format(site=site.url))
     with pytest.raises(UserError, match=reason) as caught:
         data_files.fetch(root)
@@ -144,7 +142,7 @@ def test_an_address_that_does_not_answer_is_an_error_with_a_way_out(
     assert list(root.iterdir()) == []
 
 
-def test_a_folder_with_other_things_in_it_is_not_touched(site: Site, root: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(site: Site, root: Path) -> None:
     data_files = served(site, zipped(MESHES))
     user_folder(data_files.place(root), {"notes.txt": b"mine"})
     with pytest.raises(UserError, match="has data in it already; remove it first"):
@@ -153,7 +151,7 @@ def test_a_folder_with_other_things_in_it_is_not_touched(site: Site, root: Path)
     assert site.requests == []
 
 
-def test_a_mirror_that_cannot_be_written_is_an_error_that_names_it(site: Site, tmp_path: Path) -> None:
+def test_a_read_only_mirror_is_an_error_that_names_it(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match=f"cannot fill {tmp_path}/file/shapes: .*--data-root"):
         served(site, zipped(MESHES)).fetch(tmp_path / "file")
@@ -161,7 +159,7 @@ def test_a_mirror_that_cannot_be_written_is_an_error_that_names_it(site: Site, t
 
 @pytest.fixture
 def fetched(site: Site, root: Path) -> ArchiveFiles:
-    """A data_files whose data is in the mirror."""
+    """Data files that are in the mirror."""
     data_files = served(site, zipped(MESHES))
     data_files.fetch(root)
     return data_files
@@ -186,17 +184,17 @@ def test_a_file_of_another_size_or_none_is_found_and_named(fetched: ArchiveFiles
         fetched.verify(root)
 
 
-def test_files_that_were_added_are_mentioned(fetched: ArchiveFiles, root: Path) -> None:
+def test_files_not_in_the_manifest_are_reported(fetched: ArchiveFiles, root: Path) -> None:
     (fetched.place(root) / "a/train/mine.off").write_text("OFF")
     assert "not in the manifest: 1 file, such as" in fetched.verify(root)
 
 
-def test_a_mirror_that_was_made_by_hand_has_no_checksums(root: Path) -> None:
+def test_a_mirror_made_by_hand_has_no_checksums(root: Path) -> None:
     user_folder(LOCAL.place(root), {"list.txt": b"1", "images/a/1.png": b"image"})
     assert LOCAL.verify(root).startswith("2 files, no checksums known")
 
 
-def test_what_is_missing_cannot_be_verified(root: Path) -> None:
+def test_missing_files_cannot_be_verified(root: Path) -> None:
     with pytest.raises(UserError, match="photos is not in"):
         LOCAL.verify(root)
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize("inside", [".", "Shapes", "shapes"])
-def test_a_folder_is_brought_and_the_user_s_own_stays(inside: str, site: Site, root: Path, tmp_path: Path) -> None:
+def test_a_folder_is_imported_and_not_changed(inside: str, site: Site, root: Path, tmp_path: Path) -> None:
     data_files = served(site, b"")
     mine = user_folder(tmp_path / "mine" / inside, {**shapes(), ".DS_Store": b"junk", ".git/config": b"junk"})
     data_files.bring(root, tmp_path / "mine")
@@ -34,7 +34,7 @@ def test_a_folder_is_brought_and_the_user_s_own_stays(inside: str, site: Site, r
     assert "8 files checked: checksums match (taken when they were imported from" in data_files.verify(root)
 
 
-def test_an_archive_is_brought(site: Site, root: Path, tmp_path: Path) -> None:
+def test_an_archive_is_imported(site: Site, root: Path, tmp_path: Path) -> None:
     content = zipped(MESHES)
     data_files = served(site, content)
     (tmp_path / "mine.zip").write_bytes(content)
@@ -44,7 +44,7 @@ def test_an_archive_is_brought(site: Site, root: Path, tmp_path: Path) -> None:
     assert "that its makers publish" in data_files.verify(root)
 
 
-def test_another_archive_than_the_published_one_is_not_brought(site: Site, root: Path, tmp_path: Path) -> None:
+def test_an_archive_with_another_checksum_is_not_imported(site: Site, root: Path, tmp_path: Path) -> None:
     data_files = served(site, zipped(MESHES))
     (tmp_path / "mine.zip").write_bytes(zipped(MESHES | JUNK))
     with pytest.raises(UserError, match=r"mine.zip has the SHA-256 .* but its makers publish"):
@@ -52,7 +52,7 @@ def test_another_archive_than_the_published_one_is_not_brought(site: Site, root:
     assert data_files.missing(root) is not None
 
 
-def test_an_archive_that_was_brought_first_is_what_is_trusted(site: Site, root: Path, tmp_path: Path) -> None:
+def test_the_first_imported_archive_is_trusted(site: Site, root: Path, tmp_path: Path) -> None:
     data_files = served(site, zipped(MESHES | JUNK), known=False)
     (tmp_path / "mine.zip").write_bytes(zipped(MESHES))
     data_files.bring(root, tmp_path / "mine.zip")
@@ -81,7 +81,7 @@ def test_a_folder_that_lacks_something_is_refused(
     assert list(root.iterdir()) == []
 
 
-def test_nothing_is_brought_from_nowhere_or_over_what_is_there(site: Site, root: Path, tmp_path: Path) -> None:
+def test_import_needs_an_existing_path_and_an_empty_place(site: Site, root: Path, tmp_path: Path) -> None:
     data_files = served(site, b"")
     with pytest.raises(UserError, match=r"no such file or folder: .*/nowhere"):
         data_files.bring(root, tmp_path / "nowhere")
@@ -100,7 +100,7 @@ def test_local_files_are_never_fetched_but_say_how_to_get_them(root: Path) -> No
         assert str(LOCAL.place(root)) in text
 
 
-def test_local_files_are_shared_with_the_user_s_folder_where_that_can_be_done(root: Path, tmp_path: Path) -> None:
+def test_local_files_are_hard_links_if_possible(root: Path, tmp_path: Path) -> None:
     mine = user_folder(tmp_path / "mine", {"list.txt": b"1", "images/a/1.png": b"image"})
     (mine / "images" / "a" / "2.png").symlink_to(mine / "list.txt")
     LOCAL.bring(root, mine)
@@ -109,14 +109,14 @@ def test_local_files_are_shared_with_the_user_s_folder_where_that_can_be_done(ro
     assert "3 files checked" in LOCAL.verify(root)
 
 
-def test_local_files_are_brought_from_an_archive_too(root: Path, tmp_path: Path) -> None:
+def test_local_files_are_imported_from_an_archive(root: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.tgz").write_bytes(tarred({"photos/list.txt": b"1", "photos/images/a/1.png": b"image"}))
     LOCAL.bring(root, tmp_path / "mine.tgz")
     assert files_of(LOCAL.place(root)) == {"list.txt": b"1", "images/a/1.png": b"image"}
 
 
 @pytest.mark.parametrize("target", ["nowhere", "."])
-def test_a_link_that_leads_nowhere_or_round_is_named(target: str, root: Path, tmp_path: Path) -> None:
+def test_broken_and_circular_links_are_refused(target: str, root: Path, tmp_path: Path) -> None:
     mine = user_folder(tmp_path / "mine", {"list.txt": b"1", "images/a/1.png": b"image"})
     (mine / "images" / "link").symlink_to(mine / "images" / target)
     with pytest.raises(UserError, match="images/link"):

@@ -60,25 +60,25 @@ def test_arrays_are_made_once() -> None:
     assert again.fingerprint == first.fingerprint == fingerprint(example())
 
 
-def test_arrays_are_opened_without_reading_them_and_cannot_be_changed() -> None:
+def test_arrays_are_read_only_memory_maps() -> None:
     images = cached_arrays("mini", "v1", example).arrays["train_images"]
     assert isinstance(images, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         images[0] = 0
 
 
-def test_another_stamp_is_made_anew() -> None:
+def test_another_stamp_makes_new_arrays() -> None:
     cached_arrays("mini", "v1", example)
     assert_holds(cached_arrays("mini", "v2", lambda: example(seed=1)), example(seed=1))
     assert_holds(cached_arrays("mini", "v1", refuse), example())
 
 
-def test_another_name_is_made_anew() -> None:
+def test_another_name_makes_new_arrays() -> None:
     cached_arrays("mini", "v1", example)
     assert_holds(cached_arrays("maxi", "v1", lambda: example(seed=1)), example(seed=1))
 
 
-def test_people_find_the_data_sets_name_in_the_cache(cache: Path) -> None:
+def test_the_cache_folder_has_the_name_of_the_data_set(cache: Path) -> None:
     cached_arrays("uoft-cs--cifar10", "v1", example)
     assert the_folder(cache).name.startswith("uoft-cs--cifar10-")
 
@@ -104,7 +104,7 @@ def cut_short(path: Path) -> None:
     [Path.unlink, cut_short, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"rubbish")],
     ids=["missing", "cut short", "empty", "rubbish"],
 )
-def test_what_cannot_be_read_is_made_again(cache: Path, damage: Callable[[Path], None], name: str) -> None:
+def test_broken_arrays_are_made_again(cache: Path, damage: Callable[[Path], None], name: str) -> None:
     cached_arrays("mini", "v1", example)
     damage(the_folder(cache) / name)
     assert_holds(cached_arrays("mini", "v1", example), example())
@@ -124,7 +124,7 @@ def test_the_loser_of_a_race_uses_what_the_winner_made(cache: Path) -> None:
     assert [(the_folder(cache) / "train_images.npy").stat().st_ino] == number
 
 
-def test_processes_that_make_the_same_at_once_leave_each_other_s_alone(cache: Path) -> None:
+def test_concurrent_processes_do_not_disturb_each_other(cache: Path) -> None:
     cached_arrays("mini", "v1", example)
     (the_folder(cache) / META).unlink()  # all of them find a broken one, and make it anew
     with ThreadPoolExecutor(8) as pool:
@@ -140,7 +140,7 @@ def test_processes_that_make_the_same_at_once_leave_each_other_s_alone(cache: Pa
     assert the_folder(cache).is_dir()
 
 
-def test_a_whole_set_in_place_of_a_broken_one_stays(cache: Path) -> None:
+def test_a_set_that_another_process_has_repaired_stays(cache: Path) -> None:
     cached_arrays("mini", "v1", example)
     # another process has mended what we found broken before we come to remove it
     inode = (the_folder(cache) / META).stat().st_ino
@@ -148,9 +148,7 @@ def test_a_whole_set_in_place_of_a_broken_one_stays(cache: Path) -> None:
     assert (the_folder(cache) / META).stat().st_ino == inode
 
 
-def test_a_cache_that_cannot_be_written_is_an_error_with_a_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_cache_is_an_error_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(UserError, match=r"cannot write the cache folder .*file.*set NACBENCH_CACHE to another place"):
@@ -185,7 +183,7 @@ def test_every_change_changes_the_fingerprint(changed: dict[str, np.ndarray]) ->
     assert fingerprint(changed) != fingerprint({"x": np.arange(6, dtype=np.uint8)})
 
 
-def test_arrays_that_other_code_made_are_made_anew(tmp_path: Path) -> None:
+def test_changed_code_makes_new_arrays(tmp_path: Path) -> None:
     import importlib.util
 
     def made_by(source: str, name: str) -> int:

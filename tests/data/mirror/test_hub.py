@@ -92,7 +92,7 @@ def test_the_miniature_is_stored_as_the_real_one_is(mirror: Path) -> None:
     assert table["img"][0]["bytes"].as_py().startswith(b"\x89PNG")
 
 
-def test_a_complete_mirror_misses_nothing(mirror: Path) -> None:
+def test_a_complete_mirror_has_no_missing_files(mirror: Path) -> None:
     assert CIFAR10.missing(mirror) is None
 
 
@@ -250,7 +250,7 @@ def test_a_changed_file_is_decoded_again(mirror: Path) -> None:
     assert Miniature().fingerprint(mirror) != before
 
 
-def test_a_second_look_does_not_decode_again(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_images_are_cached(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Miniature().fingerprint(mirror)
     monkeypatch.delattr(datasets, "load_dataset")
     assert Miniature().fingerprint(mirror) == first
@@ -294,22 +294,20 @@ def encoded(count: int) -> bytes:
     return stream.getvalue()
 
 
-def test_what_is_missing_is_fetched_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_are_fetched_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2), ".cache/huggingface/lock": b""}, None)
     Miniature().prepare(tmp_path / "new")
     assert len(Miniature().arrays(tmp_path / "new").arrays["train_labels"]) == 3
     assert not (tmp_path / "new" / CIFAR10.name / ".cache").exists()
 
 
-def test_what_is_there_is_not_fetched(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_files_are_not_fetched(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {}, AssertionError("used the network"))
     Miniature().prepare(mirror)
     assert CIFAR10.missing(mirror) is None
 
 
-def test_a_failed_download_is_an_error_with_a_way_out_and_leaves_nothing_half(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_download_is_an_error_and_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3)}, ConnectionError("no network"))
     with pytest.raises(UserError, match="cannot be downloaded from the hub") as caught:
         Miniature().prepare(tmp_path / "new")
@@ -325,7 +323,7 @@ def test_a_failed_download_leaves_the_files_that_were_there(mirror: Path, monkey
     assert (mirror / CIFAR10.name / TRAIN).is_file()
 
 
-def test_what_was_fetched_has_a_manifest_and_can_be_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetched_files_have_a_manifest_and_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {TRAIN: encoded(3), TEST: encoded(2)}
     stand_in_for_the_hub(monkeypatch, files, None)
     CIFAR10.fetch(tmp_path / "new")
@@ -343,34 +341,36 @@ def test_what_was_fetched_has_a_manifest_and_can_be_verified(tmp_path: Path, mon
         CIFAR10.verify(tmp_path / "new")
 
 
-def test_a_file_that_is_not_what_the_hub_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_another_checksum_than_the_hub_s_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2)}, None, {TEST: "0" * 64})
     with pytest.raises(UserError, match=f"{TEST} came with the SHA-256 [0-9a-f]*, but the hub has 0{{64}}"):
         CIFAR10.fetch(tmp_path / "new")
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
 
 
-def test_files_whose_checksums_the_hub_does_not_give_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_without_a_checksum_on_the_hub_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2)}, None, {})
     CIFAR10.fetch(tmp_path / "new")
     assert "taken at the download" in CIFAR10.verify(tmp_path / "new")
 
 
-def test_a_hub_that_has_not_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_on_the_hub_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3)}, None)
     with pytest.raises(UserError, match=r"uoft-cs/cifar10 on the hub, at revision 0*, lacks files of plain_text/test"):
         CIFAR10.fetch(tmp_path / "new")
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
 
 
-def test_a_mirror_that_was_made_by_hand_has_no_checksums(mirror: Path, tmp_path: Path) -> None:
+def test_a_mirror_made_by_hand_has_no_checksums(mirror: Path, tmp_path: Path) -> None:
     assert CIFAR10.verify(mirror).startswith("2 files, no checksums known")
     with pytest.raises(UserError, match="uoft-cs/cifar10 is not in"):
         CIFAR10.verify(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("given", [".", "uoft-cs", "uoft-cs/cifar10"])
-def test_a_copy_of_the_user_s_is_brought(given: str, mirror: Path, tmp_path: Path) -> None:
+def test_a_user_s_copy_is_imported(given: str, mirror: Path, tmp_path: Path) -> None:
     (mirror / CIFAR10.name / "README.md").write_text("not needed")
     CIFAR10.bring(tmp_path / "new", mirror / given)
     assert CIFAR10.missing(tmp_path / "new") is None
@@ -381,7 +381,7 @@ def test_a_copy_of_the_user_s_is_brought(given: str, mirror: Path, tmp_path: Pat
         CIFAR10.bring(tmp_path / "new", mirror)
 
 
-def test_a_copy_without_all_shards_is_not_brought(mirror: Path, tmp_path: Path) -> None:
+def test_a_copy_without_all_shards_is_not_imported(mirror: Path, tmp_path: Path) -> None:
     (mirror / CIFAR10.name / TRAIN).rename(mirror / CIFAR10.name / "plain_text/train-00000-of-00002.parquet")
     with pytest.raises(UserError, match=r"it lacks plain_text/train-\*\.parquet"):
         CIFAR10.bring(tmp_path / "new", mirror)

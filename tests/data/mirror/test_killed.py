@@ -44,9 +44,7 @@ def start_fetch(data_files: ArchiveFiles, root: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_an_extraction_that_is_killed_is_never_taken_for_a_whole_one(
-    known: bool, site: Site, root: Path, cache: Path
-) -> None:
+def test_a_killed_extraction_leaves_no_data(known: bool, site: Site, root: Path, cache: Path) -> None:
     data_files = served(site, zipped(MESHES), known=known)
     with start_fetch(data_files, root) as process:
         assert process.stdout is not None
@@ -62,9 +60,7 @@ def test_an_extraction_that_is_killed_is_never_taken_for_a_whole_one(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_download_that_is_killed_is_never_taken_for_a_whole_one(
-    known: bool, site: Site, root: Path, cache: Path
-) -> None:
+def test_a_killed_download_leaves_no_data(known: bool, site: Site, root: Path, cache: Path) -> None:
     data_files = served(site, zipped(MESHES | {"noise": random.Random(0).randbytes(4 * 10**6)}), known=known)
     site.cut, site.stall = 2 * 10**6, threading.Event()
     with start_fetch(data_files, root) as process:
@@ -81,7 +77,7 @@ def test_a_download_that_is_killed_is_never_taken_for_a_whole_one(
     assert left_over(root, cache) == []
 
 
-def test_two_at_once_fetch_it_once(site: Site, root: Path) -> None:
+def test_two_processes_fetch_once(site: Site, root: Path) -> None:
     data_files = served(site, zipped(MESHES))
     threads = [threading.Thread(target=data_files.fetch, args=(root,)) for _ in range(3)]
     for thread in threads:

@@ -50,7 +50,7 @@ def runs(gap: float, seeds: int = 5, **changes: Any) -> list[Run]:
         (COMPETITIVE, -0.0215, "undecided"),
     ],
 )
-def test_the_interval_must_lie_on_one_side_of_the_bar(claim: Claim, gap: float, verdict: str) -> None:
+def test_the_interval_must_be_on_one_side_of_the_threshold(claim: Claim, gap: float, verdict: str) -> None:
     found = judge(claim, runs(gap))
     assert found.verdict == verdict
     assert found.scale == "paper"
@@ -66,7 +66,7 @@ def test_without_runs_of_both_there_is_no_verdict() -> None:
     assert judge(BETTER, apart).why == "no run of digits with nac and perceiver-io at one scale"
 
 
-def test_one_seed_and_unshared_seeds_decide_nothing() -> None:
+def test_one_seed_or_unshared_seeds_are_undecided() -> None:
     one = judge(BETTER, runs(0.1, seeds=1))
     assert (one.verdict, one.why) == ("undecided", "1 shared seeds have no interval; run more")
     assert one.effect == "+10.00 points"
@@ -74,15 +74,15 @@ def test_one_seed_and_unshared_seeds_decide_nothing() -> None:
     assert (apart.verdict, apart.effect) == ("undecided", "")
 
 
-def test_undecided_says_how_many_more_seeds_it_would_take() -> None:
+def test_undecided_has_the_number_of_seeds_needed() -> None:
     assert (
-        "more seeds would decide it, if the effect is as measured (bar: +5.00 points)"
+        "more seeds would decide it, if the effect is as measured (threshold: +5.00 points)"
         in judge(BETTER, runs(0.0485)).why
     )
     assert "too close to the threshold" in judge(BETTER, runs(0.048)).why
 
 
-def test_a_smaller_scale_says_so_and_a_larger_one_counts_instead() -> None:
+def test_a_smaller_scale_is_named_and_a_larger_one_wins() -> None:
     mini = runs(0.1, scale="mini")
     found = judge(BETTER, mini)
     assert (found.verdict, found.scale) == ("reproduced", "mini")
@@ -96,7 +96,7 @@ def test_a_part_of_the_data_is_named() -> None:
     assert "on a part of the data" in judge(BETTER, some).why
 
 
-def test_of_several_variants_the_preferred_counts_or_none() -> None:
+def test_only_the_preferred_of_several_variants_counts() -> None:
     several = [*runs(0.1), *(run(seed=seed, score=0.1, lr=0.5) for seed in range(5))]
     refused = judge(BETTER, several)
     assert refused.verdict == "no data"
@@ -109,7 +109,7 @@ def test_of_several_variants_the_preferred_counts_or_none() -> None:
     assert judge(required, several).verdict == "reproduced"
 
 
-def test_another_task_stands_in_only_where_the_claims_own_has_no_evidence() -> None:
+def test_a_stand_in_counts_only_without_evidence_on_the_task() -> None:
     claim = BETTER.model_copy(update={"stand_ins": ["listops", "listops-short"]})
     instead = runs(0.1, task="listops-short", scale="mini")
     found = judge(claim, [*instead, *runs(-0.1, task="imdb-bytes")])
@@ -121,7 +121,7 @@ def test_another_task_stands_in_only_where_the_claims_own_has_no_evidence() -> N
     assert judge(claim, []).why == "no run of digits with nac and perceiver-io"
 
 
-def test_of_several_ways_to_trade_the_preferred_counts_or_none() -> None:
+def test_only_the_preferred_variant_of_a_trade_counts() -> None:
     metrics = [{"speedup": up, "relative_drop": 0.01} for up in (9.0, 9.1, 9.2)]
     good = [run(seed=seed, metrics=own) for seed, own in enumerate(metrics)]
     slow = [run(seed=seed, lr=0.5, metrics={**own, "speedup": 2.0}) for seed, own in enumerate(metrics)]
@@ -147,7 +147,7 @@ def test_a_trade_needs_both_sides(speedups: list[float], drops: list[float], ver
     assert judge(TRADE, runs(0.1)).why == "no run of digits has speedup and relative_drop"
 
 
-def test_the_claims_that_come_with_the_suite_are_of_its_tasks_and_models() -> None:
+def test_built_in_claims_name_existing_tasks_and_models() -> None:
     content = read_claims()
     assert "2210.08031" in content.source
     assert len({claim.name for claim in content.claims}) == len(content.claims) == 7

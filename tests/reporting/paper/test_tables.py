@@ -23,7 +23,7 @@ def row(table: Table, *beginning: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def test_ours_stands_beside_the_published_figure_of_the_same_settings() -> None:
+def test_ours_is_beside_the_published_figure_of_equal_settings() -> None:
     runs = [run(), run("ring-of-cliques", score=0.5), run("none", score=0.4)]
     table = build("priors", runs, ["tiny-imagenet"], "paper").main
     assert row(table, "tiny-imagenet", "paper", "nac (mini), model.prior=scale-free")[3:] == (
@@ -41,7 +41,7 @@ def test_ours_stands_beside_the_published_figure_of_the_same_settings() -> None:
     assert "60.76" in table.latex()
 
 
-def test_at_another_scale_nothing_published_stands_beside_ours() -> None:
+def test_published_figures_appear_at_scale_paper_only() -> None:
     runs = [run()._replace(scale="mini")]
     table = build("priors", runs, ["tiny-imagenet"], "mini").main
     assert row(table, "tiny-imagenet", "mini", "nac (mini)")[5] == "—"
@@ -50,13 +50,13 @@ def test_at_another_scale_nothing_published_stands_beside_ours() -> None:
     assert build("priors", runs, ["tiny-imagenet"], "paper").main.frame["seeds"].unique().tolist() == [0]
 
 
-def test_special_tables_belong_to_some() -> None:
+def test_some_tables_have_special_tables() -> None:
     runs = [run(), run("none")]
     assert [table.name for table in build("priors", runs, ["tiny-imagenet"], "paper").special] == ["priors"]
     assert build("modalities", runs, ["tiny-imagenet"], "paper").special == []
 
 
-def test_every_table_has_its_suite_and_every_figure_its_source() -> None:
+def test_every_table_has_a_suite_and_every_figure_a_publication() -> None:
     published = read_published()
     assert {table.suite for table in published.tables.values()} <= set(suites())
     assert {figure.source for figure in published.figures} == set(published.sources)

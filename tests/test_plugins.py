@@ -111,7 +111,7 @@ def test_check_finds_errors_of_a_single_file(tmp_path: Path) -> None:
     done = nacbench(sys.executable, "check", "my-baseline", "--plugin", "my_baseline.py", cwd=tmp_path)
     assert done.returncode == 1
     (failed,) = (line for line in done.stdout.splitlines() if line.startswith("FAIL"))
-    assert "What the mask leaves out changes no logit" in failed
+    assert "Padding, as marked by the mask, changes no logit" in failed
 
 
 def test_a_package_that_fails_to_import_is_named_and_breaks_no_other(tmp_path: Path) -> None:

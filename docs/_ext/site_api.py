@@ -84,6 +84,8 @@ def _linked(name: str, module: str) -> str:
 
 def _first_sentence(name: str, module: str) -> str:
     thing = getattr(importlib.import_module(module), name)
+    if isinstance(thing, tuple):
+        return f"The constant `{thing}`."
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
         return f"A type for options: {allowed(TypeAdapter(thing).json_schema())}."
     first = (inspect.getdoc(thing) or "").partition("\n\n")[0]

@@ -4,12 +4,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.cli.shared.asked import LOOKING, Asked
 from nacbench.cli.sweep import app as sweep_app
+from nacbench.registry import MODELS
 
 SWEEP = """
 name: mine
@@ -22,6 +24,7 @@ from nacbench import Model
 
 
 class HintedModel(Model):
+    title = "Hinted"
     pass
 """
 
@@ -33,12 +36,13 @@ def hint(*words: object) -> list[str]:
     return shlex.split(done.stdout.splitlines()[-1].partition("with: ")[2])
 
 
-def test_a_hint_repeats_given_options(tmp_path: Path) -> None:
+def test_a_hint_repeats_given_options(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = tmp_path / "it's here"
     folder.mkdir()
     sweep, plugin = folder / "mine.yaml", folder / "extra.py"
     sweep.write_text(SWEEP)
     plugin.write_text(PLUGIN)
+    request.addfinalizer(MODELS.forget_files)
     named = ["--data-root", str(folder), "--plugin", str(plugin)]
     out, profile = ["--out", str(folder / "runs")], ["--profile", "debug"]
     start = ["nacbench", "sweep", "submit", str(sweep)]

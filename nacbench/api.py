@@ -236,7 +236,7 @@ def report(
         The files that were written.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and `mixed` is false.
+        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
     """
     from nacbench.reporting.build import build_report
 

@@ -10,7 +10,7 @@ import typer
 from nacbench.cli.shared.options import Json
 
 if TYPE_CHECKING:
-    from nacbench.sweep.tuning import Outcome
+    from nacbench.sweep.tuning import TuningResult
 
 
 def tune(
@@ -57,7 +57,7 @@ def tune(
         typer.echo(f"† at the edge of the values tried ({some} …): a wider range may have better ones")
 
 
-def _print(outcome: "Outcome") -> None:
+def _print(outcome: "TuningResult") -> None:
     """Print a row for each model and task; if only one setting was tuned, its name is in the head, not in the rows."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.tuning import label

@@ -26,7 +26,7 @@ LIBRARIES = (
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of nacbench, of `LIBRARIES`, and of the distributions of plug-ins that are loaded."""
+    """Return the versions of nacbench, of ``LIBRARIES``, and of the distributions of plug-ins that are loaded."""
     versions = {"nacbench": nacbench.__version__}
     for name in LIBRARIES:
         try:

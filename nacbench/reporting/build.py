@@ -57,7 +57,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and `mixed` is false.
+        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
     """
     found = read_runs(*stores)
     if not found.runs:

@@ -30,7 +30,7 @@ def put_aside(folder: Path) -> None:
 
 
 def allowance(folder: Path, max_attempts: int) -> int:
-    """Return the number of attempts that a run may have in all: `max_attempts`, and as many again for each retry."""
+    """Return the number of attempts that a run may have in all: ``max_attempts``, and as many again for each retry."""
     return max_attempts * (1 + _past(folder))
 
 

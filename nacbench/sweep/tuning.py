@@ -83,7 +83,7 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TuningResult:
     """Results of tuning.
 
     Attributes:
@@ -95,7 +95,7 @@ class Outcome:
     left_out: Sequence[str]
 
 
-def tuning_of(runs: Iterable[Run]) -> Outcome:
+def tuning_of(runs: Iterable[Run]) -> TuningResult:
     """Choose settings from these runs; runs of other tasks are ignored.
 
     Raises:
@@ -146,7 +146,7 @@ def _epochs(runs: Sequence[Run]) -> int:
     return max(int(json.loads(run.settings)["training"]["epochs"]) for run in runs)
 
 
-def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> Outcome:
+def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> TuningResult:
     """Leave out tasks whose models were tried with different settings or seeds."""
     by_task: dict[tuple[str, str], list[Tuned]] = defaultdict(list)
     for one in tuned:
@@ -159,14 +159,14 @@ def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> Ou
         else:
             given = ", ".join(f"{model} {sum(len(seeds) for _, seeds in b)}" for model, b in sorted(budgets.items()))
             lines.append(f"{task}: models were tried with different settings or seeds (runs: {given})")
-    return Outcome(kept, lines)
+    return TuningResult(kept, lines)
 
 
 def _budget(one: Tuned) -> frozenset[tuple[str, frozenset[int]]]:
     return frozenset((json.dumps(tried.settings, sort_keys=True), tried.seeds) for tried in one.tried)
 
 
-def choices_file(outcome: Outcome, written_by: str) -> str:
+def choices_file(outcome: TuningResult, written_by: str) -> str:
     """Return a YAML file for the key ``choices`` of a sweep, with the scores that the choices are based on.
 
     Args:

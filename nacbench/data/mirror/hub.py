@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, in a local mirror with the same layout; only `HubFiles.fetch` uses the network."""
+"""Data sets of the Hugging Face hub, in a local mirror with the same layout; only ``HubFiles.fetch`` uses the network."""
 
 import json
 import re
@@ -49,7 +49,7 @@ class HubFiles(MirrorFiles):
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
         """Return the class names of a label column in a split's own files; None if they have none.
 
-        The library `datasets` takes the names of one split for all, even if the others have different ones.
+        The library ``datasets`` takes the names of one split for all, even if the others have different ones.
 
         Raises:
             UserError: if the split's files have different names, or one is not a Parquet file.
@@ -63,7 +63,7 @@ class HubFiles(MirrorFiles):
         return found
 
     def stamp(self, data_root: Path) -> str:
-        """Return text that changes when a file does; see `stamp_of`.
+        """Return text that changes when a file does; see ``stamp_of``.
 
         Raises:
             UserError: if a file is missing.

@@ -49,7 +49,7 @@ def scratch_folder(place: Path) -> TemporaryDirectory[str]:
 
 
 def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[[Path], str | None]) -> Path:
-    """Return the first of some folders that has all needed files: those at `inside`, then the folder itself.
+    """Return the first of some folders that has all needed files: those at ``inside``, then the folder itself.
 
     Args:
         folder: the user's folder, or the content of an archive.

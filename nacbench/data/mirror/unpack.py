@@ -23,7 +23,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
     Raises:
         UserError: if it is neither, is damaged, or has an unsafe member: a link, a device, a path outside the folder,
-            or one with which the total exceeds `MOST_EXPANSION`. Members unpacked before that stay in the folder.
+            or one with which the total exceeds ``MOST_EXPANSION``. Members unpacked before that stay in the folder.
     """
     import lzma
     import tarfile

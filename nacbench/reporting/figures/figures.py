@@ -187,7 +187,7 @@ def _draw_grid(
 
 
 def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
-    """Return title and series of each task and scale, at most `MOST_PANELS`."""
+    """Return title and series of each task and scale, at most ``MOST_PANELS``."""
     return [(f"{task}, {scale}", rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
 
 
@@ -239,7 +239,7 @@ def _draw_at_cost(axes: Any, item: Series, number: int, colour: Any) -> None:
 
 
 def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
-    """Return the ends of an axis in per cent: at least `span` wide, so that a small difference looks small, and within
+    """Return the ends of an axis in per cent: at least ``span`` wide, so that a small difference looks small, and within
     0 to 100 with a margin of 1."""
     low, high = max(ends[0], -1.0), min(ends[1], 101.0)
     if high - low >= span:

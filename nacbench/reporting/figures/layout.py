@@ -39,7 +39,7 @@ def stacked(heights: Sequence[float], width: float = 5.5, columns: int = 1) -> t
 
 
 def grid_of(panels: int, width: float = 3.4) -> tuple[Figure, list[Any]]:
-    """Make a grid of panels, each `width` inches wide, with as many in a row as fit on a page; return them by row."""
+    """Make a grid of panels, each ``width`` inches wide, with as many in a row as fit on a page; return them by row."""
     from matplotlib.figure import Figure
 
     columns = min(max(1, int(10.2 / width)), panels)

@@ -15,7 +15,7 @@ INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # mea
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:
-    """Return the cells under `NAMED` in Markdown and LaTeX.
+    """Return the cells under ``NAMED`` in Markdown and LaTeX.
 
     Args:
         item: the runs of the row.
@@ -40,7 +40,7 @@ def identified(item: Series) -> dict[str, Any]:
 
 
 def named_failure(failure: Failure) -> tuple[str, str, str]:
-    """Return the cells under `NAMED` for a run without a record."""
+    """Return the cells under ``NAMED`` for a run without a record."""
     return failure.task, failure.scale, f"{failure.model} ({failure.size})"
 
 

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, in a local mirror with the same layout; only ``HubFiles.fetch`` uses the network."""
+"""Data sets of the Hugging Face hub, in a local mirror of the same layout; only ``HubFiles.fetch`` uses the network."""
 
 import json
 import re

@@ -239,8 +239,10 @@ def _draw_at_cost(axes: Any, item: Series, number: int, colour: Any) -> None:
 
 
 def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
-    """Return the ends of an axis in per cent: at least ``span`` wide, so that a small difference looks small, and within
-    0 to 100 with a margin of 1."""
+    """Return the ends of an axis in per cent: at least ``span`` wide, so that a small difference looks small.
+
+    They stay within 0 to 100, with a margin of 1.
+    """
     low, high = max(ends[0], -1.0), min(ends[1], 101.0)
     if high - low >= span:
         return low, high

@@ -180,12 +180,24 @@ class TaskRegistry(Registry[AnyTask]):
         assert issubclass(cls, Task)
         return cls
 
+    def makers(self, name: str) -> list[type[Protocol]]:
+        """Return the protocol that makes the task of this name; none for one that is listed."""
+        entries = self.entries()
+        made_by = [] if name in entries else list(self._bases(name, entries))[:1]
+        return [self._protocols.get(ending) for ending, _ in made_by]
+
     def _made_by_protocols(self, name: str, entries: Mapping[str, Entry[AnyTask]]) -> Iterator[Entry[AnyTask]]:
-        for ending, protocol in self._protocols.entries().items():
+        protocols = self._protocols.entries()
+        for ending, base in self._bases(name, entries):
+            origin = entries[base].origin if protocols[ending].origin == "built in" else protocols[ending].origin
+            yield Entry(name, origin, partial(self._make, ending, base))
+
+    def _bases(self, name: str, entries: Mapping[str, Entry[AnyTask]]) -> Iterator[tuple[str, str]]:
+        """Yield the protocols' endings that a name has, each with the listed task before it."""
+        for ending in self._protocols.entries():
             base = name.removesuffix(f"-{ending}")
             if base != name and base in entries:
-                origin = entries[base].origin if protocol.origin == "built in" else protocol.origin
-                yield Entry(name, origin, partial(self._make, ending, base))
+                yield ending, base
 
     def _make(self, ending: str, base: str) -> type[AnyTask]:
         """Have a protocol make the class, once: a class is told from others by which object it is."""

@@ -21,7 +21,7 @@ class Sleepy(ImageTask):
     """Bright or dark noise. None of its options but ``pause`` and the fault's change anything, and they no number."""
 
     title, classes, shape, mean, std = "Sleepy", 2, (1, 8, 8), (0.5,), (0.3,)
-    licence, citation, source = "CC0", "made here", "uniform noise"
+    licence, citation, provenance = "CC0", "made here", "uniform noise"
     presets = {"smoke": {"patch": 2, "stem_width": 8, "position_dim": 8}}
     recipes = {"smoke": ImageRecipe(epochs=5, batch_size=32, lr=2e-3)}
 

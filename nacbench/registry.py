@@ -80,12 +80,15 @@ class Registry(Generic[P]):
             cls = entry.load()
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # exit() in a plug-in would look like success
             raise UserError(
                 f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {type(error).__name__}: {error}"
             ) from error
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
+        wrong = cls.wrong_fact()
+        if wrong:
+            raise UserError(f"{self.kind} {name!r} ({entry.origin}): class {cls.__name__} {wrong}")
         return cls
 
     def find(self, name: str) -> Entry[P] | None:
@@ -252,7 +255,7 @@ def load_plugin_file(path: Path) -> None:
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.spec import TaskSpec
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -99,7 +100,7 @@ class Model(Plugin):
         A network may say, in a mapping ``adaptable`` from names to prefixes of its parameters, what else than all of
         it or its last layer can be adapted to a few examples (NAC: ``circuit``).
         """
-        raise TypeError(f"{type(self).__name__} must define build(spec)")
+        raise UserError(f"{type(self).__name__} must define build(spec)")
 
 
 @runtime_checkable

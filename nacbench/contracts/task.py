@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.errors import UserError
 from nacbench.statistics import wilson_interval
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class AnyTask(Plugin):
 
     def fingerprint(self, data_root: Path) -> str:
         """Return a digest of the data itself, whatever files it came in; quick, and without torch."""
-        raise TypeError(f"{type(self).__name__} must define fingerprint(data_root)")
+        raise UserError(f"{type(self).__name__} must define fingerprint(data_root)")
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """Return the metrics of the task as a whole from those of every split; the main one is what tables show."""
@@ -207,11 +208,11 @@ class Task(AnyTask):
 
     def spec(self) -> TaskSpec:
         """Return what a model may know of the task with all of its data; `build` may find less (missing classes)."""
-        raise TypeError(f"{type(self).__name__} must define spec()")
+        raise UserError(f"{type(self).__name__} must define spec()")
 
     def tokenizer(self) -> nn.Module:
         """Return a new tokenizer, trained with the model: takes a batch's inputs as keywords, gives `Tokens`."""
-        raise TypeError(f"{type(self).__name__} must define tokenizer()")
+        raise UserError(f"{type(self).__name__} must define tokenizer()")
 
     def build(self, data_root: Path, recipe: Any) -> LiveTask:
         """Open the data for training with this recipe (one of the type of ``recipes``); no network.
@@ -219,7 +220,7 @@ class Task(AnyTask):
         Raises:
             UserError: if data is missing or broken, or the recipe asks for what this task cannot do.
         """
-        raise TypeError(f"{type(self).__name__} must define build(data_root, recipe)")
+        raise UserError(f"{type(self).__name__} must define build(data_root, recipe)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +255,7 @@ class EvaluationTask(AnyTask):
             data_root: mirror of data sets.
             settings: of the type of ``recipes``.
         """
-        raise TypeError(f"{type(self).__name__} must define build_on(trained, data_root, settings)")
+        raise UserError(f"{type(self).__name__} must define build_on(trained, data_root, settings)")
 
 
 @dataclass(frozen=True, kw_only=True)

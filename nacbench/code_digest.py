@@ -104,6 +104,11 @@ def names_imported_by(file: Path) -> set[str]:
     return {name.partition(".")[0] for name in _read(file).reaches} - {""}
 
 
+def plugins_named_in(files: Iterable[Path]) -> list[tuple[str, str]]:
+    """Return kind and name of the plug-ins that files ask nacbench for (``get_task("digits")``), sorted."""
+    return sorted({plugin for file in files for plugin in _read(file).plugins})
+
+
 def place_of(name: str) -> Path | None:
     """Return the folder that Python imports a top-level module from, or None (not found, or built into Python)."""
     try:

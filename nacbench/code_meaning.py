@@ -23,6 +23,8 @@ _IGNORED = frozenset({"ctx", "kind", "type_comment", "annotation", "returns", "m
 # Annotations that change what a name in a dataclass is, and so do count.
 _NO_FIELD = ("ClassVar", "InitVar", "KW_ONLY")
 _IMPORTERS = ("importlib.import_module", "import_module", "__import__")
+# What gives a plug-in of nacbench by its name, and the kind of plug-in; imported from wherever, or under no import.
+_FINDERS = {"get_task": "task", "get_model": "model"}
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class Meaning:
         statements: statements of the module that compute something.
         imports: names that the module imports at its top level, and the dotted names that they stand for.
         reaches: dotted names of everything the file may import, including imports inside functions.
+        plugins: kind (``task``, ``model``) and name of the plug-ins that it asks nacbench for by a literal name.
     """
 
     statements: Sequence[Statement]
     imports: Mapping[str, str]
     reaches: frozenset[str]
+    plugins: frozenset[tuple[str, str]]
 
     @property
     def text(self) -> str:
@@ -93,7 +97,7 @@ def meaning_of(code: bytes) -> Meaning:
     writer = _Writer(names)
     statements = [writer.statement(node) for node in writer.computing(tree.body)]
     reaches = writer.reached | {origin for found in names.origins.values() for origin in found}
-    return Meaning(statements, names.at_top, frozenset(reaches))
+    return Meaning(statements, names.at_top, frozenset(reaches), frozenset(writer.plugins))
 
 
 class _Names:
@@ -193,6 +197,7 @@ class _Writer:
         self._binds: set[str] = set()
         self._in_class = False
         self.reached: set[str] = set()
+        self.plugins: set[tuple[str, str]] = set()
 
     def statement(self, node: ast.stmt) -> Statement:
         """Return a top-level statement of the module."""
@@ -304,8 +309,11 @@ class _Writer:
         if origin == "warnings.warn":
             self._write(node.func)
             return
-        if origin in _IMPORTERS and node.args and isinstance(node.args[0], ast.Constant):
-            self.reached.add(str(node.args[0].value))
+        name, finder = _name_given(node), origin.rpartition(".")[2]
+        if name and origin in _IMPORTERS:
+            self.reached.add(name)
+        elif name and finder in _FINDERS:
+            self.plugins.add((_FINDERS[finder], name))
         if origin in ("pydantic.Field", "pydantic.fields.Field"):
             node = ast.Call(node.func, node.args, [word for word in node.keywords if word.arg != "description"])
         self._fields(node)
@@ -342,6 +350,12 @@ class _Writer:
             if name not in self._names.standing:
                 self._binds.add(name)
                 self._out.append(f"Import({name!a}={MARK}{origin}{MARK})")
+
+
+def _name_given(call: ast.Call) -> str | None:
+    """Return the text that a call has as its first argument or as its argument ``name``, if it is written down."""
+    given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "name")]
+    return next((str(one.value) for one in given if isinstance(one, ast.Constant)), None)
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:

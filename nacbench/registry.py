@@ -84,12 +84,15 @@ class Registry(Generic[P]):
             cls = entry.load()
         except UserError:
             raise
-        except Exception as error:  # a plug-in's code can raise anything; one line, as it is not an error of nacbench
+        except (Exception, SystemExit) as error:  # a plug-in can raise anything; its exit() would look like success
             raise UserError(
                 f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {type(error).__name__}: {error}"
             ) from error
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
+        wrong = cls.wrong_fact()
+        if wrong:
+            raise UserError(f"{self.kind} {name!r} ({entry.origin}): class {cls.__name__} {wrong}")
         return cls
 
     def find(self, name: str) -> Entry[P] | None:
@@ -198,12 +201,24 @@ class TaskRegistry(Registry[AnyTask]):
         assert issubclass(cls, Task)
         return cls
 
+    def makers(self, name: str) -> list[type[Protocol]]:
+        """Return the protocol that makes the task of this name; none for one that is listed."""
+        entries = self.entries()
+        made_by = [] if name in entries else list(self._bases(name, entries))[:1]
+        return [self._protocols.get(ending) for ending, _ in made_by]
+
     def _made_by_protocols(self, name: str, entries: Mapping[str, Entry[AnyTask]]) -> Iterator[Entry[AnyTask]]:
-        for ending, protocol in self._protocols.entries().items():
+        protocols = self._protocols.entries()
+        for ending, base in self._bases(name, entries):
+            origin = entries[base].origin if protocols[ending].origin == "built in" else protocols[ending].origin
+            yield Entry(name, origin, partial(self._make, ending, base))
+
+    def _bases(self, name: str, entries: Mapping[str, Entry[AnyTask]]) -> Iterator[tuple[str, str]]:
+        """Yield the protocols' endings that a name has, each with the listed task before it."""
+        for ending in self._protocols.entries():
             base = name.removesuffix(f"-{ending}")
             if base != name and base in entries:
-                origin = entries[base].origin if protocol.origin == "built in" else protocol.origin
-                yield Entry(name, origin, partial(self._make, ending, base))
+                yield ending, base
 
     def _make(self, ending: str, base: str) -> type[AnyTask]:
         """Return the class that a protocol derives from a task; cached, since classes are compared by identity."""
@@ -259,7 +274,7 @@ def load_plugin_file(path: Path) -> None:
     sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]

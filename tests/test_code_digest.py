@@ -283,6 +283,7 @@ def followed(folder: Path, start: str = "plugin") -> set[str]:
         "import importlib\nh = importlib.import_module('my_helpers')",
         "from importlib import import_module as load\nh = load('my_helpers')",
         "h = __import__('my_helpers')",
+        "import importlib\nh = importlib.import_module(name='my_helpers')",
         "try:\n    import my_helpers\nexcept ImportError:\n    pass",
     ],
 )
@@ -369,3 +370,15 @@ def test_the_table_of_the_public_face_is_read_without_importing_it(monkeypatch: 
     assert digests._public_names.__wrapped__() == {"Task": "nacbench.contracts.task"}
     monkeypatch.setattr(digests, "_content", lambda file: b'__version__ = "1"\n')
     assert digests._public_names.__wrapped__() == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from nacbench import get_task\nBase = get_task('digits')",
+        "import nacbench as nb\ndef build():\n    return nb.get_task(name='digits')",
+        "from nacbench.registry import get_task as task_of\nBase = task_of('digits')",
+    ],
+)
+def test_plugins_that_code_asks_for_by_name_are_known(code: str) -> None:
+    assert meaning_of(code.encode()).plugins == {("task", "digits")}

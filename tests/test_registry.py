@@ -11,6 +11,7 @@ import pytest
 import nacbench.baselines
 import nacbench.tasks
 from nacbench import registry
+from nacbench.cli.shared.needs import with_trained_on
 from nacbench.cli.shared.options import complete_task
 from nacbench.contracts.model import Model
 from nacbench.contracts.task import AnyTask, EvaluationTask
@@ -25,6 +26,10 @@ from nacbench import Task
 @dataclass(frozen=True, kw_only=True)
 class Coins(Task):
     title = "Coins"
+    modality = "image"
+    classes = 2
+    licence = citation = provenance = "none"
+    recipes = {}
     sides: int = 2
 """
 MODEL = """
@@ -44,6 +49,7 @@ from nacbench.errors import UserError
 @dataclass(frozen=True, kw_only=True)
 class HalvedTask(SameDataTask):
     protocol = "halved"
+    recipes = {}
     half: int = 2
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +200,54 @@ def test_a_broken_plugin_is_reported_by_name_and_the_rest_loads(tasks_folder: Pa
     loaded, broken = TASKS.load_all()
     assert "digits" in loaded
     assert list(broken) == ["broken-one"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("    recipes = {}\n", "", "class Coins does not set recipes"),
+        ('modality = "image"', "modality = 3", "class Coins sets modality = 3, which is no str"),
+        ("classes = 2", 'classes = "2"', "class Coins sets classes = '2', which is no int"),
+        ("(Task):", "(EvaluationTask):", "class Coins does not set protocol"),
+        ("(Task):\n", '(EvaluationTask):\n    protocol = "toss"\n', "class Coins does not set trained_on"),
+    ],
+)
+def test_a_task_that_does_not_say_what_it_must_is_refused_in_one_line(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    code = TASK.replace("import Task", "import EvaluationTask, Task")
+    assert old in code
+    load_plugin_file(write(tmp_path / "coins.py", code.replace(old, new)))
+    with pytest.raises(UserError) as caught:
+        TASKS.get("coins")
+    assert str(caught.value) == f"task 'coins' ({tmp_path / 'coins.py'}): {reason}"
+
+
+EVALUATION = TASK.replace("Task", "EvaluationTask").replace("    sides", '    protocol = "toss"\n    sides')
+
+
+def test_tasks_that_are_trained_on_each_other_are_refused_in_one_line(tmp_path: Path) -> None:
+    for name, other in (("heads", "tails"), ("tails", "heads")):
+        code = EVALUATION.replace("    sides", f'    trained_on = "{other}"\n    sides')
+        load_plugin_file(write(tmp_path / f"{name}.py", code))
+    with pytest.raises(UserError, match="task 'tails' trains no network: it scores one that was trained on 'heads'"):
+        with_trained_on("heads")
+
+
+def test_a_method_that_is_not_defined_is_named_in_one_line(tmp_path: Path) -> None:
+    load_plugin_file(write(tmp_path / "coins.py", TASK))
+    with pytest.raises(UserError, match=r"Coins must define build\(data_root, recipe\)"):
+        TASKS.training("coins")().build(tmp_path, None)
+
+
+def test_a_plugin_that_leaves_by_exit_is_an_error(tmp_path: Path) -> None:
+    """Otherwise a run without a record would end with exit code 0."""
+    with pytest.raises(UserError, match=r"leaves\.py cannot be loaded: SystemExit: 0"):
+        load_plugin_file(write(tmp_path / "leaves.py", "raise SystemExit(0)"))
+    leaving = PROTOCOL.replace("        if not", "        exit(0)\n        if not")
+    load_plugin_file(write(tmp_path / "halves.py", leaving))
+    with pytest.raises(UserError, match=r"task 'digits-halves' .* cannot be loaded: SystemExit: 0"):
+        TASKS.get("digits-halves")
 
 
 def test_an_installed_package_adds_a_task_by_entry_point(site: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.spec import TaskSpec
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -104,7 +105,7 @@ class Model(Plugin):
           layer, low-shot adaptation can fine-tune such a group (NAC: ``circuit``).
         - the methods of `Prunable`, if modules can be removed after training.
         """
-        raise TypeError(f"{type(self).__name__} must define build(spec)")
+        raise UserError(f"{type(self).__name__} must define build(spec)")
 
 
 @runtime_checkable

@@ -57,6 +57,25 @@ class Plugin:
         except ValidationError as error:
             raise UserError(first_problem(error, prefix)) from None
 
+    @classmethod
+    def wrong_fact(cls) -> str | None:
+        """Return what is wrong with the class variables that its bases declare, in a few words, or None.
+
+        Each must be set, and one that is declared as text, a number or true or false must be that.
+        """
+        fields = {field.name for field in dataclasses.fields(cls)}
+        # of a dataclass, Python keeps the class variables among the fields and does not list them there
+        for name, declared in cls.__dataclass_fields__.items():
+            if name in fields:
+                continue
+            if not hasattr(cls, name):
+                return f"does not set {name}"
+            value = getattr(cls, name)
+            for kind in (str, int, bool):
+                if str(declared.type).endswith(f"ClassVar[{kind.__name__}]") and not isinstance(value, kind):
+                    return f"sets {name} = {shown(value)}, which is no {kind.__name__}"
+        return None
+
     def options(self) -> dict[str, Any]:
         """Return all fields with their values. With the plug-in's name, this is its complete configuration."""
         return dataclasses.asdict(self)

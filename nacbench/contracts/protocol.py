@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.task import AnyTask
+from nacbench.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,4 +28,4 @@ class Protocol(Plugin):
         Raises:
             UserError: if the protocol does not apply to this task; one line that names the task and the reason.
         """
-        raise TypeError(f"{type(self).__name__} must define task_for(name, task)")
+        raise UserError(f"{type(self).__name__} must define task_for(name, task)")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.errors import UserError
 from nacbench.statistics import wilson_interval
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class AnyTask(Plugin):
 
     def fingerprint(self, data_root: Path) -> str:
         """Return a digest of the decoded data, independent of file formats. Must be fast and must not import torch."""
-        raise TypeError(f"{type(self).__name__} must define fingerprint(data_root)")
+        raise UserError(f"{type(self).__name__} must define fingerprint(data_root)")
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """Return the metrics of the whole task, computed from those of all splits; recorded as split ``test``."""
@@ -224,14 +225,14 @@ class Task(AnyTask):
 
     def spec(self) -> TaskSpec:
         """Return the spec of the task with complete data; that of `build` may have fewer classes."""
-        raise TypeError(f"{type(self).__name__} must define spec()")
+        raise UserError(f"{type(self).__name__} must define spec()")
 
     def tokenizer(self) -> nn.Module:
         """Return a new tokenizer: takes a batch's inputs as keywords, returns `nacbench.contracts.spec.Tokens`.
 
         It is trained together with the model.
         """
-        raise TypeError(f"{type(self).__name__} must define tokenizer()")
+        raise UserError(f"{type(self).__name__} must define tokenizer()")
 
     def build(self, data_root: Path, recipe: Any) -> LiveTask:
         """Open the data for training with a recipe of the same type as ``recipes``. Must not use the internet.
@@ -239,7 +240,7 @@ class Task(AnyTask):
         Raises:
             UserError: if data is missing or broken, or the task does not support a setting of the recipe.
         """
-        raise TypeError(f"{type(self).__name__} must define build(data_root, recipe)")
+        raise UserError(f"{type(self).__name__} must define build(data_root, recipe)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +275,7 @@ class EvaluationTask(AnyTask):
             data_root: mirror of data sets.
             settings: settings of the same type as ``recipes``.
         """
-        raise TypeError(f"{type(self).__name__} must define build_on(trained, data_root, settings)")
+        raise UserError(f"{type(self).__name__} must define build_on(trained, data_root, settings)")
 
 
 @dataclass(frozen=True, kw_only=True)

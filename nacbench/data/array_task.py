@@ -50,11 +50,11 @@ class ArrayTask(Task):
 
         ``class_names`` lists the classes that were found, if some may be missing.
         """
-        raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
+        raise UserError(f"{type(self).__name__} must define arrays(data_root)")
 
     def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
         """Return the conversion from stored arrays to the tokenizer's inputs."""
-        raise TypeError(f"{type(self).__name__} must define preparation(recipe, spec)")
+        raise UserError(f"{type(self).__name__} must define preparation(recipe, spec)")
 
     def fingerprint(self, data_root: Path) -> str:
         return self.arrays(data_root).fingerprint

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import ScoredTask, Task
 from nacbench.data.images.task import ImageTask
+from nacbench.errors import UserError
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.protocols.shortages import trained_shortages
@@ -31,7 +32,7 @@ class TransferTask(LowShotTask):
 
     def arrays(self, data_root: Path) -> Arrays:
         """Return ``train_images`` and ``test_images`` (uint8, N×C×H×W), ``train_labels`` and ``test_labels``."""
-        raise TypeError(f"{type(self).__name__} must define arrays(data_root)")
+        raise UserError(f"{type(self).__name__} must define arrays(data_root)")
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         """Return what is missing of the data set, as sentences; empty if it is complete."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from nacbench.code_digest import short_digest
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import RunConfig
-from nacbench.running.plugin_code import engine_digest, plugin_digest
+from nacbench.running.plugin_code import engine_digest, plugin_digest, task_digest
 
 
 class Identity(BaseModel):
@@ -49,7 +49,7 @@ class Identity(BaseModel):
             config=config.as_dict(),
             task_version=task.version,
             data=data_fingerprint,
-            code={"engine": engine_digest(), "task": plugin_digest(task), "model": plugin_digest(model)},
+            code={"engine": engine_digest(), "task": task_digest(config.task.name), "model": plugin_digest(model)},
             trained_on=trained_on.run_id if trained_on else None,
         )
 

@@ -1,6 +1,7 @@
 """Code digests of the engine and of plug-ins: which files count for a run's id, also for plug-ins from outside."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
@@ -14,11 +15,12 @@ from nacbench.code_digest import (
     files_of,
     imported_by,
     place_of,
+    plugins_named_in,
     short_digest,
 )
 from nacbench.contracts.plugin import Plugin
 from nacbench.machine.software import distribution_of
-from nacbench.registry import plugin_folders
+from nacbench.registry import MODELS, TASKS, plugin_folders
 
 LIBRARIES = {"site-packages", "dist-packages"}  # folders that many distributions share
 
@@ -29,17 +31,38 @@ def engine_digest() -> str:
     return code_digest(engine_files())
 
 
-def plugin_digest(cls: type[Plugin]) -> str:
-    """Return the digest of a plug-in's code, with the modules that it imports and the plug-in that it is made from.
+def task_digest(name: str) -> str:
+    """Return the digest of a task's code as `plugin_digest` does, with that of the protocol that makes it, if any."""
+    return plugin_digest(TASKS.get(name), *TASKS.makers(name))
+
+
+def plugin_digest(cls: type[Plugin], *more: type[Plugin]) -> str:
+    """Return the digest of a plug-in's code, with the modules that it imports and the plug-ins that it builds on.
 
     Of nacbench, imports count from the folders that `nacbench.code_digest` names. For a plug-in from outside, modules
     also count that it imports from beside its file or from its own distribution. Files that it reads, and modules that
     it imports by a computed name, cannot be determined and do not count.
     """
-    digest = _digest_of(*plugin_files(cls))
-    if cls.made_from is None:
-        return digest
-    return short_digest(f"{digest}{plugin_digest(cls.made_from)}".encode())
+    own, *others = (_digest_of(*plugin_files(one)) for one in _with_those_below([cls, *more]))
+    return short_digest("".join([own, *sorted(others)]).encode()) if others else own
+
+
+def _with_those_below(plugins: Sequence[type[Plugin]]) -> list[type[Plugin]]:
+    """Return plug-ins with those that they build on, directly or not: made from them, or naming them in their code."""
+    found = list(plugins)
+    for one in found:  # which grows
+        found += [other for other in _directly_below(one) if other not in found]
+    return found
+
+
+def _directly_below(cls: type[Plugin]) -> Iterator[type[Plugin]]:
+    if cls.made_from is not None:
+        yield cls.made_from
+    for kind, name in plugins_named_in(plugin_files(cls)[0]):
+        registry = TASKS if kind == "task" else MODELS
+        if registry.find(name) is not None:  # otherwise the code that asks for it says so, if it is ever run
+            yield registry.get(name)
+            yield from TASKS.makers(name) if kind == "task" else ()
 
 
 def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:

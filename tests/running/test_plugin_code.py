@@ -175,3 +175,77 @@ def test_an_installed_plugin_counts_with_its_own_package_only(tmp_path: Path, in
     assert done.returncode == 0, done.stderr
     beside = [] if installed == "site-packages" else ["neighbour.py", "neighbour_helpers.py"]
     assert sorted(done.stdout.split()) == sorted(["__init__.py", "flat.py", "my_helpers.py", *beside, "1.0"])
+
+
+def task_digest_of(cwd: Path, name: str, *plugins: Path) -> str:
+    """The code digest of a task as `nacbench.running.identity.Identity` has it, in a process of its own."""
+    script = (
+        "import sys; from pathlib import Path; from nacbench.registry import load_plugin_file\n"
+        "from nacbench.running.plugin_code import task_digest\n"
+        "for file in sys.argv[2:]: load_plugin_file(Path(file))\n"
+        "print(task_digest(sys.argv[1]))"
+    )
+    command = [sys.executable, "-P", "-c", script, name, *map(str, plugins)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+DERIVED = """
+from dataclasses import dataclass
+from nacbench import get_task
+
+@dataclass(frozen=True, kw_only=True)
+class Derived(get_task("NAME")):
+    title = "Derived"
+"""
+
+
+def test_a_plugin_that_is_asked_for_by_name_counts_with_its_helpers(tmp_path: Path) -> None:
+    """A task in one folder derives from the task of another plug-in's file, which no import leads to."""
+    first, second = tmp_path / "one" / "first.py", tmp_path / "two" / "second.py"
+    first.parent.mkdir()
+    second.parent.mkdir()
+    first.write_text("import beside_first\n" + DERIVED.replace("NAME", "digits"))
+    second.write_text(DERIVED.replace("NAME", "first"))
+    seen = set()
+    for helper in ("x = 1\n", "x = 2\n"):
+        (first.parent / "beside_first.py").write_text(helper)
+        seen.add(task_digest_of(tmp_path, "second", first, second))
+    assert len(seen) == 2
+
+
+PROTOCOL = """
+from dataclasses import dataclass
+from nacbench import Protocol
+from halving_task import Halved
+
+@dataclass(frozen=True, kw_only=True)
+class Halving(Protocol):
+    title = "halving"
+
+    def task_for(self, name, task):
+        cls = Halved.of(name, task, self.title)
+        cls.share = SHARE
+        return cls
+"""
+HALVED = """
+from dataclasses import dataclass
+from nacbench import SCALES, SameDataTask, Settings
+
+@dataclass(frozen=True, kw_only=True)
+class Halved(SameDataTask):
+    protocol = "halving"
+    recipes = dict.fromkeys(SCALES, Settings(batch_size=8))
+"""
+
+
+def test_a_protocol_counts_for_its_tasks_though_their_class_lies_in_another_file(tmp_path: Path) -> None:
+    (tmp_path / "halving_task.py").write_text(HALVED)
+    file = tmp_path / "halving.py"
+    seen = set()
+    for share in ("0.5", "0.25", "0.5  # of the examples"):
+        file.write_text(PROTOCOL.replace("SHARE", share))
+        seen.add(task_digest_of(tmp_path, "digits-halving", file))
+    assert len(seen) == 2

@@ -46,10 +46,13 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
 def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTask"]:
     """Return the task by name, preceded by the task that trains its network, if it is an evaluation task."""
     from nacbench.contracts.task import EvaluationTask
+    from nacbench.registry import TASKS
 
     task = made_task(name, settings)
-    before = with_trained_on(task.trained_on) if isinstance(task, EvaluationTask) else {}
-    return {**before, name: task}
+    if not isinstance(task, EvaluationTask):
+        return {name: task}
+    TASKS.training(task.trained_on)  # raises where that task trains no network
+    return {task.trained_on: made_task(task.trained_on), name: task}
 
 
 def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:

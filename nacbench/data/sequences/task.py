@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nacbench.contracts.plugin import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.data.array_task import ArrayTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,7 @@ class SequenceTask(ArrayTask):
 
     def longest(self) -> int:
         """Return the maximum number of symbols of an example."""
-        raise TypeError(f"{type(self).__name__} must define longest()")
+        raise UserError(f"{type(self).__name__} must define longest()")
 
     def spelled(self, symbols: np.ndarray) -> list[str]:
         """Return the text of each symbol, for figures."""

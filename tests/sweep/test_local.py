@@ -171,7 +171,7 @@ def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     from nacbench.running import identity
 
     planned = plan(place)
-    monkeypatch.setattr(identity, "_engine_digest", lambda: "another")
+    monkeypatch.setattr(identity, "engine_digest", lambda: "another")
     assert submit(planned, place, print).done == 0
     (standing,) = observe(planned.runs, place.store).values()
     assert standing.state == "failed"
@@ -243,6 +243,21 @@ def test_a_worker_that_dies_before_its_run_begins_is_told(
     assert "ImportError: broken on purpose" in told
     monkeypatch.undo()
     assert submit(planned, place, said.append).done == 1
+
+
+def test_a_worker_that_ends_well_without_a_record_is_not_done(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does if a plug-in calls exit(0)."""
+    from nacbench.sweep import local
+
+    leaving = tmp_path / "leaving" / "nacbench"
+    leaving.mkdir(parents=True)
+    (leaving / "__init__.py").write_text("raise SystemExit(0)\n")
+    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(leaving.parent), "PYTHONSAFEPATH": "1"})
+    said: list[str] = []
+    assert submit(plan(place, profile={"executor": "local", "threads": 1}), place, said.append).done == 0
+    assert any("not done (exit 0)" in line for line in said)
 
 
 def test_the_command_line_tells_what_stands_where(place: Place, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.machine.worker import worker_environment
-from nacbench.recording.record import FAILURE
+from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
 from nacbench.sweep.job import DONE, carry_out
 from nacbench.sweep.plan import PlannedRun
@@ -49,7 +49,7 @@ def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
     """Compute a run and return its exit code; errors are in its failure.json and do not stop the other runs."""
     try:
         code = carry_out(file, index)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         say(f"{run.title}: failed: {type(error).__name__}: {error}")
         return 1
     say(f"{run.title}: {'done' if code == DONE else 'not done'}")
@@ -84,7 +84,9 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
                     waiting.remove((index, run))
                     working.append(_start(file, index, run, logs / f"{index}.log", environment))
             for started in _ended(working):
-                good = started.process.returncode == DONE
+                # a plug-in that calls exit(0) ends the worker, too: done means that there is a record
+                recorded = (started.run.folder(Path(submission.store)) / RECORD).exists()
+                good = started.process.returncode == DONE and recorded
                 (done if good else failed).add(started.run.key)
                 word = "done" if good else f"not done (exit {started.process.returncode}); see nacbench sweep logs"
                 took = time.monotonic() - started.since

@@ -245,6 +245,21 @@ def test_a_worker_that_dies_during_imports_is_reported(
     assert submit(planned, place, said.append).done == 1
 
 
+def test_a_worker_that_ends_well_without_a_record_is_not_done(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does if a plug-in calls exit(0)."""
+    from nacbench.sweep import local
+
+    leaving = tmp_path / "leaving" / "nacbench"
+    leaving.mkdir(parents=True)
+    (leaving / "__init__.py").write_text("raise SystemExit(0)\n")
+    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(leaving.parent), "PYTHONSAFEPATH": "1"})
+    said: list[str] = []
+    assert submit(plan(place, profile={"executor": "local", "threads": 1}), place, said.append).done == 0
+    assert any("not done (exit 0)" in line for line in said)
+
+
 def test_status_prints_states(place: Place, tmp_path: Path) -> None:
     words = write(place, tmp_path, include=[{"set": {**CONTENT["set"], "task.fault": "error", "task.fault_step": 1}}])
     assert "mine: 2 runs" in nacbench("plan", *words).stdout

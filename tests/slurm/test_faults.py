@@ -383,7 +383,7 @@ import os, signal, sys
 from pathlib import Path
 from nacbench.registry import load_plugin_file
 load_plugin_file(Path({plugin!r}))
-from nacbench.sweep import slurm as module
+from nacbench.sweep import arrays as module
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, submit
 from nacbench.sweep.plan import make_plan

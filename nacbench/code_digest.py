@@ -109,6 +109,16 @@ def plugins_named_in(files: Iterable[Path]) -> list[tuple[str, str]]:
     return sorted({plugin for file in files for plugin in _read(file).plugins})
 
 
+def has_changed(file: Path) -> bool:
+    """Return whether a file of a plug-in from outside no longer has the content that this process read first."""
+    if _part_of_nacbench(file) is not None:
+        return False
+    try:
+        return file.read_bytes() != _content(file)
+    except OSError:  # it was deleted
+        return True
+
+
 def place_of(name: str) -> Path | None:
     """Return the folder that Python imports a top-level module from, or None (not found, or built into Python)."""
     try:

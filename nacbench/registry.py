@@ -270,13 +270,15 @@ def load_plugin_file(path: Path) -> None:
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")
     _make_importable(path.resolve())
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[module_name]
-        raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
+    module = sys.modules.get(module_name)
+    if module is None:  # not run again: objects of a first load would be of other classes of the same names
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            del sys.modules[module_name]
+            raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]
     if not any(added):
         raise UserError(
@@ -308,6 +310,7 @@ def _make_importable(file: Path) -> None:
     if folder not in _FOLDERS:
         _refuse_ambiguous_modules(file)
         _FOLDERS.append(folder)
+    imported_by([file], OwnCode((folder,)))  # reads all files now, so that later edits can be told from what is loaded
 
 
 def _refuse_ambiguous_modules(file: Path) -> None:

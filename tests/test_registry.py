@@ -354,7 +354,7 @@ def test_the_same_plugin_file_can_be_loaded_twice(tmp_path: Path) -> None:
             "x = 1",
             "neither.py defines no task, model or protocol",
         ),
-        ("wrong.py", "class Half(", r"wrong.py cannot be read as Python: '\(' was never closed"),
+        ("wrong.py", "class Half(", r"wrong.py cannot be loaded: SyntaxError: '\(' was never closed"),
         ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
         ("notes.txt", TASK, "notes.txt is not a Python file"),
     ],

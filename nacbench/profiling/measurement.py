@@ -117,7 +117,8 @@ class Subject:
         net = copy.deepcopy(self.net).eval()
 
         def work() -> None:
-            with torch.inference_mode(), self.autocast():
+            # not inference_mode: with autocast and a dispatch mode, recurrent layers then fail in bf16 (torch 2.14)
+            with torch.no_grad(), self.autocast():
                 net(**batch.inputs)
 
         return work

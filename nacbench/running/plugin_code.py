@@ -13,12 +13,14 @@ from nacbench.code_digest import (
     code_digest,
     engine_files,
     files_of,
+    has_changed,
     imported_by,
     place_of,
     plugins_named_in,
     short_digest,
 )
 from nacbench.contracts.plugin import Plugin
+from nacbench.errors import UserError
 from nacbench.machine.software import distribution_of
 from nacbench.registry import MODELS, TASKS, plugin_folders
 
@@ -42,6 +44,10 @@ def plugin_digest(cls: type[Plugin], *more: type[Plugin]) -> str:
     Of nacbench, imports count from the folders that `nacbench.code_digest` names. For a plug-in from outside, modules
     also count that it imports from beside its file or from its own distribution. Files that it reads, and modules that
     it imports by a computed name, cannot be determined and do not count.
+
+    Raises:
+        UserError: if one of its files was edited after this process had read it, as happens in a notebook: Python goes
+            on with the code that it has loaded.
     """
     own, *others = (_digest_of(*plugin_files(one)) for one in _with_those_below([cls, *more]))
     return short_digest("".join([own, *sorted(others)]).encode()) if others else own
@@ -68,7 +74,11 @@ def _directly_below(cls: type[Plugin]) -> Iterator[type[Plugin]]:
 def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:
     """Return the files that a plug-in's digest covers, sorted, and the location of its own code."""
     own = _own_code(cls)
-    return _all_files(_first_files(cls, own), own), own
+    files = _all_files(_first_files(cls, own), own)
+    for file in files:
+        if has_changed(file):
+            raise UserError(f"{file} has changed since this process loaded it; restart Python (the notebook's kernel)")
+    return files, own
 
 
 @cache

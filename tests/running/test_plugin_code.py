@@ -113,6 +113,34 @@ def test_an_installed_module_takes_precedence_over_one_beside_the_file(tmp_path:
     assert digest_of_model(tmp_path, file) != before
 
 
+@pytest.mark.parametrize("edited", ["flat.py", "my_helpers.py"])
+def test_a_plugin_edited_in_a_notebook_is_refused_until_the_kernel_restarts(tmp_path: Path, edited: str) -> None:
+    """Python goes on with the code that it has loaded, so that the old id or the new one would be wrong."""
+    file = write_plugin(tmp_path / "plugins", "flat")
+    script = """
+import sys
+from pathlib import Path
+from nacbench import UserError, run
+plugin, edited = map(Path, sys.argv[1:])
+how = dict(config=plugin.with_suffix(".yaml"), plugins=[plugin], quiet=True)
+first, again = run(**how), run(**how)
+print(first.was_finished, again.was_finished)
+edited.write_text(edited.read_text().replace("8", "9") + "CONSTANT = 1")
+try:
+    run(**how, seed=1)
+except UserError as error:
+    print(error)
+"""
+    command = [sys.executable, "-P", "-c", script, str(file), str(file.with_name(edited))]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "False True",
+        f"{file.with_name(edited)} has changed since this process loaded it; restart Python (the notebook's kernel)",
+    ]
+
+
 def test_two_plugins_with_helpers_of_the_same_name_are_an_error_that_names_both(tmp_path: Path) -> None:
     one, other = (write_plugin(tmp_path / folder, folder) for folder in ("first", "second"))
     done = nacbench(tmp_path, "tasks", "--plugin", str(one), "--plugin", str(other))
@@ -129,7 +157,7 @@ def test_a_helper_in_the_working_folder_is_not_taken_for_one_beside_the_file(tmp
     done = nacbench(tmp_path, "tasks", "--plugin", str(file), more_path=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"'my_helpers', which lies beside it and in {tmp_path}" in done.stderr
+    assert f"'my_helpers', which lies beside it and also in {tmp_path}" in done.stderr
 
 
 def test_two_plugins_of_one_folder_share_a_helper(tmp_path: Path) -> None:

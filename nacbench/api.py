@@ -8,48 +8,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nacbench.inspection.trained import TrainedRun
-    from nacbench.running.config import RunConfig
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
 PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Means:
-    """How to compute a run; not part of its id.
-
-    Attributes:
-        out: folder of runs.
-        data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        workers: processes that prepare batches; None for 0 on a CPU and up to 8 with a GPU.
-        checkpoint_seconds: seconds between checkpoints.
-        cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
-        compile: use torch.compile.
-        force: compute a finished run again; the old one is moved into ``.replaced``.
-        quiet: show no progress.
-    """
-
-    out: PathLike = "runs"
-    data_root: PathLike | None = None
-    device: str = "auto"
-    workers: int | None = None
-    checkpoint_seconds: float = 60.0
-    cuda_graphs: bool = True
-    compile: bool = False
-    force: bool = False
-    quiet: bool = False
 
 
 def run(
@@ -103,12 +72,14 @@ def run(
         UserError: if a name or setting is unknown, a value is out of its range, or data is missing.
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
-    from nacbench.running.config import read_yaml
+    from nacbench.running.config import nested, read_yaml
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
-    means = Means(
+    return run_layers(
+        [read_yaml(Path(config)), *layers] if config else layers,
+        plugins,
         out=out,
         data_root=data_root,
         device=device,
@@ -119,62 +90,54 @@ def run(
         force=force,
         quiet=quiet,
     )
-    return run_layers([read_yaml(Path(config)), *layers] if config else layers, plugins, means)
 
 
-def run_layers(layers: Sequence[Mapping[str, Any]], plugins: Sequence[PathLike], means: Means) -> Outcome:
-    """Do the run of some layers of settings: shared by `run` and ``nacbench run``.
+def run_layers(
+    layers: Sequence[Mapping[str, Any]],
+    plugins: Sequence[PathLike],
+    *,
+    out: PathLike,
+    data_root: PathLike | None,
+    device: str,
+    workers: int | None,
+    checkpoint_seconds: float,
+    cuda_graphs: bool,
+    compile: bool,
+    force: bool,
+    quiet: bool,
+) -> Outcome:
+    """Do the run of some layers of settings, in which later ones override earlier ones.
 
-    Args:
-        layers: nested settings; later ones override earlier ones.
-        plugins: Python files that define tasks, models or protocols.
-        means: how to compute it.
+    This is the part that `run` and ``nacbench run`` share; the other arguments are those of `run`.
 
     Raises:
         UserError: as `run`.
-        Interrupted: as `run`.
     """
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
     from nacbench.registry import load_plugin_file
+    from nacbench.running import runner
     from nacbench.running.config import resolve
 
     for file in plugins:
         load_plugin_file(Path(file))
-    config: RunConfig = resolve(*layers)
-    device = check_device(means.device)
+    config = resolve(*layers)
+    where = check_device(device)
 
-    def execution() -> Execution:  # called only if there is something to compute, as it imports torch
+    def execution() -> Execution:  # called only if there is something to compute, since it imports torch
         from nacbench.training.execution import Execution, default_workers
 
         return Execution(
-            device=device,
-            workers=means.workers if means.workers is not None else default_workers(device),
-            checkpoint_seconds=means.checkpoint_seconds,
-            cuda_graphs=means.cuda_graphs,
-            compile=means.compile,
-            show_progress=not means.quiet,
+            device=where,
+            workers=workers if workers is not None else default_workers(where),
+            checkpoint_seconds=checkpoint_seconds,
+            cuda_graphs=cuda_graphs,
+            compile=compile,
+            show_progress=not quiet,
         )
 
-    from nacbench.running import runner
-
-    root = data_root_of(None if means.data_root is None else Path(means.data_root))
-    return runner.run(config, store=Path(means.out), data_root=root, execution=execution, force=means.force)
-
-
-def nested(key: str, value: Any) -> dict[str, Any]:
-    """Return ``{"training": {"lr": 3e-4}}`` for the key ``training.lr`` and its value.
-
-    Raises:
-        UserError: if the key has an empty part.
-    """
-    parts = key.split(".")
-    if not all(part.strip() for part in parts):
-        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
-    for part in reversed(parts):
-        value = {part.strip(): value}
-    assert isinstance(value, dict)
-    return value
+    root = data_root_of(None if data_root is None else Path(data_root))
+    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force)
 
 
 def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:

@@ -101,7 +101,7 @@ def run(
 
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
-    from nacbench.api import Means, run_layers
+    from nacbench.api import run_layers
     from nacbench.running.config import parse_setting, read_yaml
 
     given = {
@@ -110,19 +110,20 @@ def run(
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
     }
     layers = [read_yaml(config)] if config else []
-    means = Means(
-        out=out,
-        data_root=data_root,
-        device=device,
-        workers=workers,
-        checkpoint_seconds=checkpoint_seconds,
-        cuda_graphs=cuda_graphs,
-        compile=compile_,
-        force=force,
-        quiet=quiet,
-    )
     with interruption_explained():
-        outcome = run_layers([*layers, given, *(parse_setting(text) for text in settings or [])], plugin or [], means)
+        outcome = run_layers(
+            [*layers, given, *(parse_setting(text) for text in settings or [])],
+            plugin or [],
+            out=out,
+            data_root=data_root,
+            device=device,
+            workers=workers,
+            checkpoint_seconds=checkpoint_seconds,
+            cuda_graphs=cuda_graphs,
+            compile=compile_,
+            force=force,
+            quiet=quiet,
+        )
     for line in _summary(outcome):
         typer.echo(line)
 

@@ -315,11 +315,22 @@ def parse_setting(text: str) -> dict[str, Any]:
         value = _parsed(raw)
     except yaml.YAMLError as error:
         raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read: {_reason(error)}") from None
-    setting: Any = _numbers(value)
-    for part in reversed(key.split(".")):
-        setting = {part.strip(): setting}
-    assert isinstance(setting, dict)
-    return setting
+    return nested(key, _numbers(value))
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return ``{"training": {"lr": 3e-4}}`` for the dotted key ``training.lr`` and its value.
+
+    Raises:
+        UserError: if the key has an empty part.
+    """
+    parts = [part.strip() for part in key.split(".")]
+    if not all(parts):
+        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
+    for part in reversed(parts):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
 
 
 def _number(value: Any) -> Any:

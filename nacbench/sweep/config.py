@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from nacbench.contracts.plugin import first_problem
 from nacbench.errors import UserError, shown, unknown
-from nacbench.running.config import RunConfig, merge, parse_setting, read_yaml, resolve
+from nacbench.running.config import RunConfig, merge, nested, read_yaml, resolve
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
@@ -309,15 +309,7 @@ def _nested(settings: Mapping[str, Any]) -> Values:
     Raises:
         UserError: if a key is not a setting's name.
     """
-    nested: Values = {}
-    for key, value in settings.items():
-        setting = parse_setting(f"{key}=0")  # checks the key
-        nested = merge(nested, _filled(setting, value))
-    return nested
-
-
-def _filled(setting: Mapping[str, Any], value: Any) -> Values:
-    return {key: _filled(part, value) if isinstance(part, dict) else value for key, part in setting.items()}
+    return functools.reduce(merge, (nested(key, value) for key, value in settings.items()), {})
 
 
 def _resolved(values: Values) -> RunConfig:

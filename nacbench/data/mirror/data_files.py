@@ -5,6 +5,7 @@ Every kind implements `nacbench.contracts.task.DataFiles`. The other kinds are
 `nacbench.data.mirror.packed.PackedFiles`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MirrorFiles:
+class MirrorFiles(ABC):
     """Files in one folder of a mirror: base of all kinds.
 
     Attributes:
@@ -114,21 +115,21 @@ class MirrorFiles:
 
     # -- implemented by each kind --------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _way(self, data_root: Path) -> str:
         """Return how to get the files, for messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_occupied(self, place: Path) -> bool:
         """Return whether the folder has data that an import would overwrite."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _download(self, data_root: Path) -> None:
         """Download the files into their folder in the mirror."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, data_root: Path, found: Path, path: Path) -> None:
         """Copy the files of `found`, which is `path` or a folder in it, into their folder in the mirror."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,12 +186,7 @@ class LocalFiles(FolderFiles):
     def __str__(self) -> str:
         return f"{self.url} (by hand)"
 
-    def fetch(self, data_root: Path) -> None:
-        """Refuse, as the files cannot be downloaded automatically.
-
-        Raises:
-            UserError: always; the message says how to get the files, and where to put them.
-        """
+    def _download(self, data_root: Path) -> None:
         raise UserError(f"{self.name} cannot be fetched automatically; {self._way(data_root)}, or {ANOTHER_MIRROR}")
 
     def _way(self, data_root: Path) -> str:

@@ -165,8 +165,8 @@ def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[t
 
     Counts are kept in the user's cache, since counting builds every network.
     """
+    from nacbench.cli.shared.parameter_counts import count_and_keep, kept_count
     from nacbench.contracts.model import spec_for
-    from nacbench.profiling.parameter_counts import count_and_keep, kept_count
 
     counts: dict[tuple[str, str], int | str] = {}
     unknown = []

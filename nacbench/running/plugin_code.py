@@ -71,6 +71,15 @@ def _directly_below(cls: type[Plugin]) -> Iterator[type[Plugin]]:
             yield from TASKS.makers(name) if kind == "task" else ()
 
 
+def all_files(cls: type[Plugin]) -> set[Path]:
+    """Return the files that a plug-in's digest covers, with those of the plug-ins that it builds on.
+
+    Raises:
+        UserError: as `plugin_digest`.
+    """
+    return {file for one in _with_those_below([cls]) for file in plugin_files(one)[0]}
+
+
 def plugin_files(cls: type[Plugin]) -> tuple[tuple[Path, ...], OwnCode]:
     """Return the files that a plug-in's digest covers, sorted, and the location of its own code."""
     own = _own_code(cls)

@@ -6,7 +6,6 @@ installed packages and the configuration. What changes is counted again; nothing
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import json
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from nacbench.code_digest import ROOT
 from nacbench.data.mirror.places import cache_folder
 from nacbench.files import write_json
+from nacbench.running.plugin_code import all_files
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
@@ -57,7 +57,8 @@ def _read() -> dict[str, int]:
 
 
 def _key(model: Model, task: Task) -> str:
-    files = sorted({file for plugin in (model, task) for file in _files_of(type(plugin))})
+    outside = [type(plugin) for plugin in (model, task) if not type(plugin).__module__.startswith("nacbench.")]
+    files = sorted({file for cls in outside for file in all_files(cls)})
     parts = [
         *(f"{type(plugin).__module__}.{type(plugin).__qualname__} {plugin.options()!r}" for plugin in (model, task)),
         repr(task.spec()),
@@ -80,48 +81,6 @@ def _versions() -> Iterator[bytes]:
         except OSError:
             continue
         yield from (name.encode() for name in names if name.endswith((".dist-info", ".egg-info")))
-
-
-def _files_of(cls: type) -> set[Path]:
-    """Return the files of a plug-in from outside, with what they import from beside them or from their own package."""
-    files: set[Path] = set()
-    for base in cls.__mro__:
-        file = getattr(sys.modules.get(base.__module__), "__file__", None)
-        if not base.__module__.startswith(("nacbench.", "builtins")) and file is not None:
-            package = base.__module__.partition(".")[0]
-            files |= _with_neighbours(Path(file)) if package == base.__module__ else _package(package)
-    return files
-
-
-def _package(name: str) -> set[Path]:
-    return {file for folder in sys.modules[name].__path__ for file in Path(folder).rglob("*.py")}
-
-
-def _with_neighbours(file: Path) -> set[Path]:
-    found, waiting = set(), [file]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += [place for name in _imported_names(one) for place in _beside(one.parent, name)]
-    return found
-
-
-def _imported_names(file: Path) -> Iterable[str]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, ValueError, SyntaxError):  # its bytes count anyway
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.partition(".")[0]
-
-
-def _beside(folder: Path, name: str) -> list[Path]:
-    module = folder / f"{name}.py"
-    return [module] if module.is_file() else sorted((folder / name).rglob("*.py"))
 
 
 def _content(file: Path) -> bytes:

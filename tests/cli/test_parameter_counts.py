@@ -3,16 +3,15 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nacbench.cli.shared import parameter_counts
+from nacbench.cli.shared.parameter_counts import count_and_keep, kept_count
 from nacbench.conformance import ReferenceImages
-from nacbench.profiling import parameter_counts
-from nacbench.profiling.parameter_counts import count_and_keep, kept_count
-from nacbench.registry import MODELS, TASKS, get_model, load_plugin_file
+from nacbench.registry import get_model
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -32,12 +31,10 @@ class Mine(Model):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
     monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path / "cache"))
-    yield tmp_path / "cache"
-    MODELS.forget_files()
-    TASKS.forget_files()
+    return tmp_path / "cache"
 
 
 def task() -> ReferenceImages:
@@ -101,33 +98,29 @@ def test_a_changed_module_of_ours_is_counted_again(tmp_path: Path, monkeypatch: 
     assert kept_count(model(), task()) is None
 
 
-def load_as_if_in_a_new_process(file: Path) -> None:
-    """Load a plug-in file that was loaded before; one process runs a file once."""
-    for name in [name for name in sys.modules if name.startswith(f"nacbench_plugin_{file.stem}_")]:
-        del sys.modules[name]
-    load_plugin_file(file)
+def listed(plugin: Path) -> tuple[int, str]:
+    """The parameters of the plug-in at size tiny, and what ``nacbench models`` says beside, in a process of its own."""
+    command = [sys.executable, "-m", "nacbench", "models", "--json", "--plugin", str(plugin)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=plugin.parent)
+    (row,) = (row for row in json.loads(done.stdout)["models"] if row["name"] == plugin.stem)
+    return row["parameters"]["tiny"], done.stderr
 
 
-def test_a_changed_plug_in_and_what_it_imports_from_beside_it_are_counted_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "widths.py").write_text("WIDTH = 5\n")
-    (tmp_path / "mine.py").write_text(PLUGIN)
-    load_plugin_file(tmp_path / "mine.py")
-    tokenizer = count_and_keep(model("mine"), task()) - 15
-    assert kept_count(model("mine"), task()) == tokenizer + 15
-
-    (tmp_path / "widths.py").write_text("WIDTH = 500\n")
-    assert kept_count(model("mine"), task()) is None
-    monkeypatch.delitem(sys.modules, "widths")
-    load_as_if_in_a_new_process(tmp_path / "mine.py")
-    assert count_and_keep(model("mine"), task()) == tokenizer + 1500
-
-    (tmp_path / "mine.py").write_text(PLUGIN.replace("bias=False", "bias=True"))
-    load_as_if_in_a_new_process(tmp_path / "mine.py")
-    assert kept_count(model("mine"), task()) is None
-    assert count_and_keep(model("mine"), task()) == tokenizer + 2000
+def test_a_changed_plug_in_and_all_that_it_builds_on_are_counted_again(tmp_path: Path) -> None:
+    plugin, widths, base = (tmp_path / name for name in ("mine.py", "widths.py", "base.py"))
+    widths.write_text("from base import WIDTH\n")
+    base.write_text("WIDTH = 5\n")
+    plugin.write_text(PLUGIN)
+    first, said = listed(plugin)
+    assert "counting the parameters of" in said
+    assert listed(plugin) == (first, "")
+    tokenizer = first - 15
+    base.write_text("WIDTH = 500\n")
+    changed, said = listed(plugin)
+    assert changed == tokenizer + 1500
+    assert "counting the parameters of 3 networks" in said, "of all sizes of the plug-in, and of no other model"
+    plugin.write_text(PLUGIN.replace("bias=False", "bias=True"))
+    assert listed(plugin)[0] == tokenizer + 2000
 
 
 def test_the_list_of_models_says_that_it_counts_and_the_second_time_needs_no_torch(tmp_path: Path) -> None:

@@ -115,12 +115,11 @@ def run_layers(
     """
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
-    from nacbench.registry import load_plugin_file
+    from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
     from nacbench.running.config import resolve
 
-    for file in plugins:
-        load_plugin_file(Path(file))
+    load_plugin_files(plugins)
     config = resolve(*layers)
     where = check_device(device)
 
@@ -152,11 +151,10 @@ def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] =
         UserError: if there is no such finished run, it was copied without weights, or it scored another run's network.
     """
     from nacbench.inspection.trained import load_run
+    from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.store import locate
-    from nacbench.registry import load_plugin_file
 
-    for file in plugins:
-        load_plugin_file(Path(file))
+    load_plugin_files(plugins)
     return load_run(locate(os.fspath(run), Path(out)))
 
 

@@ -9,7 +9,9 @@ import ast
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterable, Sequence
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -119,6 +121,18 @@ def has_changed(file: Path) -> bool:
         return True
 
 
+@contextmanager
+def forgotten_on_error() -> Iterator[None]:
+    """Forget the files that are read in a block that raises, so that they are read again once they are corrected."""
+    known = set(_CONTENTS)
+    try:
+        yield
+    except BaseException:
+        for file in set(_CONTENTS) - known:
+            del _CONTENTS[file]
+        raise
+
+
 def place_of(name: str) -> Path | None:
     """Return the folder that Python imports a top-level module from, or None (not found, or built into Python)."""
     try:
@@ -130,6 +144,14 @@ def place_of(name: str) -> Path | None:
     if spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations))).resolve().parent
     return Path(spec.origin).resolve().parent if spec.has_location and spec.origin else None
+
+
+def is_installed(folder: Path) -> bool:
+    """Return whether a folder holds installed libraries, or Python's own modules, rather than someone's own code."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(folder.parts) or folder in _STANDARD_LIBRARY
+
+
+_STANDARD_LIBRARY = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
 
 
 # -- files and modules -----------------------------------------------------------------------------------------------
@@ -150,9 +172,13 @@ def _python_files(place: Path) -> list[Path]:
     return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
-@cache
+_CONTENTS: dict[Path, bytes] = {}  # of the files that this process has read
+
+
 def _content(file: Path) -> bytes:
-    return file.read_bytes()
+    if file not in _CONTENTS:
+        _CONTENTS[file] = file.read_bytes()
+    return _CONTENTS[file]
 
 
 def _read(file: Path) -> Meaning:

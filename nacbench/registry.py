@@ -1,11 +1,11 @@
-"""Plug-in registry: find tasks, models and protocols by name; built in, from entry points, or from a file."""
+"""Plug-in registry: find tasks, models and protocols by name; built in, from entry points, or from a file.
 
-import hashlib
+Files are loaded by `nacbench.plugin_files`.
+"""
+
 import importlib
 import importlib.metadata
-import importlib.util
 import pkgutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from nacbench.code_digest import OwnCode, imported_by, names_imported_by, place_of
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.protocol import Protocol
@@ -249,89 +248,6 @@ def get_model(name: str) -> type[Model]:
         UserError: if the model is unknown or cannot be loaded.
     """
     return MODELS.get(name)
-
-
-def load_plugin_file(path: Path) -> None:
-    """Import one Python file and register the task, model and protocol that it defines, under the file's name.
-
-    The file can import modules that lie beside it; installed modules of the same name take precedence. These modules
-    count for the ids of runs. Data files beside it do not, since it is unknown which of them are read.
-
-    Raises:
-        UserError: if the file is missing, fails to import, defines no plug-in, or imports a module of which another
-            plug-in's folder has one of the same name.
-    """
-    if not path.is_file():
-        raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
-    # With a digest of the path, since two files of one name in different folders must be two modules
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"plug-in file {path} is not a Python file")
-    _make_importable(path.resolve())
-    module = sys.modules.get(module_name)
-    if module is None:  # not run again: objects of a first load would be of other classes of the same names
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            del sys.modules[module_name]
-            raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
-    added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]
-    if not any(added):
-        raise UserError(
-            f"plug-in file {path} defines no task, model or protocol; define a subclass of nacbench.Task, "
-            "nacbench.EvaluationTask, nacbench.Model or nacbench.Protocol that has a title"
-        )
-
-
-_FOLDERS: list[Path] = []  # folders of the plug-in files that were loaded
-
-
-def plugin_folders() -> tuple[Path, ...]:
-    """Return the folders whose modules plug-in files may import.
-
-    These are the folders of the files, and the working folder if it is in ``sys.path``.
-    """
-    try:
-        working = Path.cwd()
-    except OSError:  # it was deleted
-        return tuple(_FOLDERS)
-    return (*_FOLDERS, working) if {"", str(working)} & set(sys.path) else tuple(_FOLDERS)
-
-
-def _make_importable(file: Path) -> None:
-    """Add a plug-in file's folder to the end of ``sys.path``."""
-    folder = file.parent
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))  # not at the front, where a yaml.py in it would be imported instead of PyYAML
-    if folder not in _FOLDERS:
-        _refuse_ambiguous_modules(file)
-        _FOLDERS.append(folder)
-    imported_by([file], OwnCode((folder,)))  # reads all files now, so that later edits can be told from what is loaded
-
-
-def _refuse_ambiguous_modules(file: Path) -> None:
-    """Refuse a plug-in file that imports a module of which another plug-in's folder has one of the same name.
-
-    Python loads only one module of a name, so the second plug-in would silently get the module of the first.
-
-    Raises:
-        UserError: if there is such a module.
-    """
-    folder = file.parent
-    others = {place for place in plugin_folders() if place != folder}
-    for importer in [file, *imported_by([file], OwnCode((folder,)))]:
-        for name in names_imported_by(importer):
-            beside = next((path for path in (folder / name, folder / f"{name}.py") if path.exists()), None)
-            place = place_of(name)
-            if beside and place in others:
-                raise UserError(
-                    f"plug-in file {file} imports {name!r}, which lies beside it and also in {place}; Python can load "
-                    "only one of them; rename one"
-                )
 
 
 @cache

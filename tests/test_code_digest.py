@@ -318,7 +318,8 @@ def test_types_and_installed_modules_are_not_followed(beside: Path) -> None:
 def meaning_with(beside: Path, plugin: str, **modules: str) -> str:
     """What a plug-in's file computes, when modules of nacbench's or its own are these."""
     write(beside, {"plugin": plugin, **modules})
-    for cached in (digests._content, digests._rendered, digests._definition_digest, digests._find_absolute):
+    digests._CONTENTS.clear()
+    for cached in (digests._rendered, digests._definition_digest, digests._find_absolute):
         cached.cache_clear()
     return digests._rendered(beside.resolve() / "plugin.py", OwnCode((beside.resolve(),)))
 

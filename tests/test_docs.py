@@ -13,8 +13,9 @@ import yaml
 from typer.main import get_command
 
 from nacbench.cli import app
+from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import CAUSES, schema
-from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.registry import MODELS, TASKS
 from nacbench.sweep.config import KEYS, parse_sweep
 from nacbench.sweep.state import STATES
 

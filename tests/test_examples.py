@@ -11,9 +11,10 @@ from nacbench.cli import app
 from nacbench.conformance import EVALUATION_TASK_CHECKS, MODEL_CHECKS, TASK_CHECKS
 from nacbench.contracts.spec import TaskSpec
 from nacbench.errors import UserError
+from nacbench.plugin_files import load_plugin_file
 from nacbench.profiling.counting import forward_flops
 from nacbench.recording.index import read_runs
-from nacbench.registry import MODELS, PROTOCOLS, TASKS, load_plugin_file
+from nacbench.registry import MODELS, PROTOCOLS, TASKS
 
 from .conftest import REPOSITORY
 

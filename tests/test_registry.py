@@ -1,4 +1,4 @@
-"""Registry: finding tasks, models and protocols by name, and loading plug-in files."""
+"""Registry: finding tasks, models and protocols by name."""
 
 import importlib.metadata
 import shutil
@@ -10,13 +10,14 @@ import pytest
 
 import nacbench.baselines
 import nacbench.tasks
-from nacbench import registry
+from nacbench import plugin_files, registry
 from nacbench.cli.shared.needs import with_trained_on
 from nacbench.cli.shared.options import complete_task
 from nacbench.contracts.model import Model
 from nacbench.contracts.task import AnyTask, EvaluationTask
 from nacbench.errors import UserError
-from nacbench.registry import MODELS, PROTOCOLS, TASKS, load_plugin_file
+from nacbench.plugin_files import load_plugin_file
+from nacbench.registry import MODELS, PROTOCOLS, TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
@@ -66,14 +67,15 @@ class Halves(Protocol):
 @pytest.fixture(autouse=True)
 def forget_plugins() -> Iterator[None]:
     """Remove what a test registers or imports."""
-    modules = set(sys.modules)
+    modules, path, folders = set(sys.modules), list(sys.path), list(plugin_files._FOLDERS)
     yield
+    sys.path[:], plugin_files._FOLDERS[:] = path, folders
     TASKS.forget_files()
     MODELS.forget_files()
     PROTOCOLS.forget_files()
     registry._entry_points.cache_clear()
     for name in set(sys.modules) - modules:
-        if name.startswith(("nacbench.tasks.", "nacbench.baselines.", "nacbench_plugin_", "outside_")):
+        if name.startswith(("nacbench.tasks.", "nacbench.baselines.", "nacbench_plugin_", "outside_", "my_")):
             del sys.modules[name]
 
 
@@ -283,91 +285,6 @@ def test_two_packages_with_the_same_name_are_an_error_that_names_both(site: Path
         TASKS.entries()
     assert "outside-a 1.5" in str(caught.value)
     assert "outside-b 1.5" in str(caught.value)
-
-
-def test_a_plugin_file_adds_a_task_named_after_the_file(tmp_path: Path) -> None:
-    path = write(tmp_path / "my_coins.py", TASK)
-    models = set(MODELS.entries())
-    load_plugin_file(path)
-    assert TASKS.get("my-coins").title == "Coins"
-    assert TASKS.entries()["my-coins"].origin == str(path)
-    assert set(MODELS.entries()) == models
-
-
-def test_a_plugin_file_adds_a_model_named_after_the_file(tmp_path: Path) -> None:
-    load_plugin_file(write(tmp_path / "my_guess.py", MODEL))
-    assert MODELS.get("my-guess").title == "Guess"
-    assert "my-guess" not in TASKS.entries()
-
-
-def test_a_plugin_file_can_add_a_task_and_a_model(tmp_path: Path) -> None:
-    load_plugin_file(write(tmp_path / "study.py", TASK + MODEL))
-    assert TASKS.get("study").title == "Coins"
-    assert MODELS.get("study").title == "Guess"
-
-
-def test_a_task_that_a_plugin_file_only_imports_is_not_registered(tmp_path: Path) -> None:
-    path = write(tmp_path / "variant.py", "from nacbench.tasks.digits import Digits\n" + MODEL)
-    load_plugin_file(path)
-    assert "variant" not in TASKS.entries()
-    assert "variant" in MODELS.entries()
-
-
-def test_forget_files_removes_their_plugins(tmp_path: Path) -> None:
-    load_plugin_file(write(tmp_path / "study.py", TASK))
-    TASKS.forget_files()
-    assert "study" not in TASKS.entries()
-
-
-def test_a_plugin_file_with_a_built_in_name_is_an_error_that_names_both(tmp_path: Path) -> None:
-    path = write(tmp_path / "digits.py", TASK)
-    with pytest.raises(UserError, match="two tasks are called 'digits': one built in, one from ") as caught:
-        load_plugin_file(path)
-        TASKS.get("digits")
-    assert str(path) in str(caught.value)
-
-
-def test_two_plugin_files_with_the_same_name_are_an_error_that_names_both(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        write(tmp_path / folder / "coins.py", TASK)
-    load_plugin_file(tmp_path / "a" / "coins.py")
-    with pytest.raises(UserError, match="two tasks are called 'coins'") as caught:
-        load_plugin_file(tmp_path / "b" / "coins.py")
-        TASKS.get("coins")
-    assert str(tmp_path / "a" / "coins.py") in str(caught.value)
-    assert str(tmp_path / "b" / "coins.py") in str(caught.value)
-
-
-def test_the_same_plugin_file_can_be_loaded_twice(tmp_path: Path) -> None:
-    path = write(tmp_path / "coins.py", TASK)
-    load_plugin_file(path)
-    load_plugin_file(path)
-    assert TASKS.get("coins").title == "Coins"
-
-
-@pytest.mark.parametrize(
-    ("name", "code", "message"),
-    [
-        (
-            "neither.py",
-            "x = 1",
-            "neither.py defines no task, model or protocol",
-        ),
-        ("wrong.py", "class Half(", r"wrong.py cannot be loaded: SyntaxError: '\(' was never closed"),
-        ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
-        ("notes.txt", TASK, "notes.txt is not a Python file"),
-    ],
-)
-def test_an_unusable_plugin_file_is_an_error_that_names_it(tmp_path: Path, name: str, code: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        load_plugin_file(write(tmp_path / name, code))
-    assert not any(module.startswith("nacbench_plugin_failing_") for module in sys.modules)
-
-
-def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no plug-in file .*absent\.py"):
-        load_plugin_file(tmp_path / "absent.py")
 
 
 def test_a_plugin_file_adds_a_protocol_and_its_tasks(tmp_path: Path) -> None:

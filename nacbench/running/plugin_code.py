@@ -15,6 +15,7 @@ from nacbench.code_digest import (
     files_of,
     has_changed,
     imported_by,
+    is_installed,
     place_of,
     plugins_named_in,
     short_digest,
@@ -22,9 +23,8 @@ from nacbench.code_digest import (
 from nacbench.contracts.plugin import Plugin
 from nacbench.errors import UserError
 from nacbench.machine.software import distribution_of
-from nacbench.registry import MODELS, TASKS, plugin_folders
-
-LIBRARIES = {"site-packages", "dist-packages"}  # folders that many distributions share
+from nacbench.plugin_files import plugin_folders
+from nacbench.registry import MODELS, TASKS
 
 
 @cache
@@ -106,7 +106,7 @@ def _own_code(cls: type[Plugin]) -> OwnCode:
     place = place_of(top)
     if top == "nacbench" or place is None:
         return NO_OWN_CODE
-    if LIBRARIES.isdisjoint(place.parts):  # a checkout or a plug-in file: everything beside it may be its own
+    if not is_installed(place):  # a checkout or a plug-in file: everything beside it may be its own
         return OwnCode(tuple(dict.fromkeys((place, *plugin_folders()))))
     # In site-packages, modules beside it are mostly of other distributions, so only those of its own count
     return OwnCode((place,), frozenset({top, *_packages_of(distribution_of(top))}))

@@ -71,15 +71,14 @@ def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None 
     Returns:
         An exit code: ``DONE`` only if the run is done.
     """
-    from nacbench.registry import load_plugin_file
+    from nacbench.plugin_files import load_plugin_files
     from nacbench.sweep.submission import read_submission
 
     submission = read_submission(file)
     os.environ[TOKEN] = submission.token  # becomes part of the claim, which tells a requeued job from another one
     with contextlib.suppress(KeyError):
         os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_PER_TASK"])
-    for plugin in submission.plugins:
-        load_plugin_file(Path(plugin))
+    load_plugin_files(submission.plugins)
     return _carry_out(submission, index, when_warned)
 
 

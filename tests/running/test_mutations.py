@@ -49,6 +49,7 @@ DECIDES_NOTHING = {
     "nacbench.code_digest": "makes ids: what it changes is an id",
     "nacbench.code_meaning": "makes ids: what it changes is an id",
     "nacbench.registry": "finds a task or model by name; the code of what it finds counts",
+    "nacbench.plugin_files": "loads plug-ins from files; the code of what it loads counts",
     "nacbench.machine": "says what the machine is",
     "nacbench.recording": "keeps records, and whose turn it is to compute",
     "nacbench.profiling": "counts operations, time and memory, which are no score",

@@ -68,8 +68,8 @@ def write_plugin(folder: Path, name: str, *, helpers: str = "my_helpers", helper
 def digest_of_model(cwd: Path, plugin: Path, *, more_path: str = "", also: Path | None = None) -> str:
     """Return the plug-in's code digest in `nacbench.running.identity.Identity`, computed in another process."""
     script = (
-        "import sys; from pathlib import Path; from nacbench.registry import MODELS, load_plugin_file\n"
-        "from nacbench.running.plugin_code import plugin_digest\n"
+        "import sys; from pathlib import Path; from nacbench.registry import MODELS\n"
+        "from nacbench.plugin_files import load_plugin_file; from nacbench.running.plugin_code import plugin_digest\n"
         "for file in sys.argv[2:]: load_plugin_file(Path(file))\n"
         "print(plugin_digest(MODELS.get(sys.argv[1])))"
     )
@@ -208,7 +208,7 @@ def test_an_installed_plugin_counts_with_its_own_package_only(tmp_path: Path, in
 def task_digest_of(cwd: Path, name: str, *plugins: Path) -> str:
     """The code digest of a task as `nacbench.running.identity.Identity` has it, in a process of its own."""
     script = (
-        "import sys; from pathlib import Path; from nacbench.registry import load_plugin_file\n"
+        "import sys; from pathlib import Path; from nacbench.plugin_files import load_plugin_file\n"
         "from nacbench.running.plugin_code import task_digest\n"
         "for file in sys.argv[2:]: load_plugin_file(Path(file))\n"
         "print(task_digest(sys.argv[1]))"

@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from nacbench.machine import slurm
+from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import Cause, RunRecord
 from nacbench.recording.store import finished
-from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.registry import MODELS, TASKS
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, Submitted, cancel, submit
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan

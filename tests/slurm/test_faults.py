@@ -381,7 +381,7 @@ def test_job_held_after_a_failed_launch_is_released(sweep: Make) -> None:
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
-from nacbench.registry import load_plugin_file
+from nacbench.plugin_files import load_plugin_file
 load_plugin_file(Path({plugin!r}))
 from nacbench.sweep import arrays as module
 from nacbench.sweep.config import parse_sweep

@@ -12,7 +12,8 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.machine import slurm
-from nacbench.registry import MODELS, TASKS, load_plugin_file
+from nacbench.plugin_files import load_plugin_file
+from nacbench.registry import MODELS, TASKS
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, submit
 from nacbench.sweep.plan import make_plan

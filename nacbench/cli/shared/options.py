@@ -48,7 +48,6 @@ def load_plugins(files: list[Path] | None) -> None:
     Raises:
         UserError: if a file cannot be loaded or defines no plug-in.
     """
-    from nacbench.registry import load_plugin_file
+    from nacbench.plugin_files import load_plugin_files
 
-    for file in files or []:
-        load_plugin_file(file)
+    load_plugin_files(files or [])

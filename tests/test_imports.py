@@ -45,23 +45,7 @@ ORDER = (
 )
 LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what it offers, and the way in to the command
 # Reading runs, planning sweeps and writing reports must not wait for torch, nor need it.
-WITHOUT_TORCH = (
-    "errors",
-    "seeds",
-    "text",
-    "shadowing",
-    "files",
-    "statistics",
-    "code_meaning",
-    "code_digest",
-    "registry",
-    "plugin_files",
-    "plugin_files",
-    "recording",
-    "reporting",
-    "sweep",
-    "api",
-)
+WITHOUT_TORCH = (*ORDER[: ORDER.index("machine")], "registry", "plugin_files", "recording", "reporting", "sweep")
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
 
 

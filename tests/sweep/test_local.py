@@ -223,16 +223,20 @@ def test_cancelled_runs_start_again_on_resume_only(place: Place, tmp_path: Path)
     assert "1 of 1 runs done" in nacbench("resume", *words).stdout
 
 
+def let_workers_import(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
+    """Give workers another package nacbench, of this code alone."""
+    from nacbench.sweep import local
+
+    (folder / "nacbench").mkdir(parents=True)
+    (folder / "nacbench" / "__init__.py").write_text(code)
+    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"})
+
+
 def test_a_worker_that_dies_during_imports_is_reported(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its run has no folder yet, so that only the worker's own log knows why."""
-    from nacbench.sweep import local
-
-    broken = tmp_path / "broken" / "nacbench"
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
-    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(broken.parent), "PYTHONSAFEPATH": "1"})
+    let_workers_import(monkeypatch, tmp_path / "broken", "raise ImportError('broken on purpose')\n")
     said: list[str] = []
     planned = plan(place, profile={"executor": "local", "threads": 1})
     assert submit(planned, place, said.append).done == 0
@@ -250,12 +254,7 @@ def test_a_worker_that_ends_well_without_a_record_is_not_done(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it does if a plug-in calls exit(0)."""
-    from nacbench.sweep import local
-
-    leaving = tmp_path / "leaving" / "nacbench"
-    leaving.mkdir(parents=True)
-    (leaving / "__init__.py").write_text("raise SystemExit(0)\n")
-    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(leaving.parent), "PYTHONSAFEPATH": "1"})
+    let_workers_import(monkeypatch, tmp_path / "leaving", "raise SystemExit(0)\n")
     said: list[str] = []
     assert submit(plan(place, profile={"executor": "local", "threads": 1}), place, said.append).done == 0
     assert any("not done (exit 0)" in line for line in said)

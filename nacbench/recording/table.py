@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.dotted import leaves
 from nacbench.recording.index import Run
 
 if TYPE_CHECKING:
@@ -55,14 +56,7 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         options = {key: value for key, value in settings.get(section, {}).items() if key not in ("name", "size")}
-        flat |= _flat(options, f"{section}.")
-    return flat
-
-
-def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= leaves(options, f"{section}.")
     return flat
 
 

@@ -20,6 +20,7 @@ from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import first_problem
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
+from nacbench.dotted import nested
 from nacbench.errors import UserError, unknown
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -316,21 +317,6 @@ def parse_setting(text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read: {_reason(error)}") from None
     return nested(key, _numbers(value))
-
-
-def nested(key: str, value: Any) -> dict[str, Any]:
-    """Return ``{"training": {"lr": 3e-4}}`` for the dotted key ``training.lr`` and its value.
-
-    Raises:
-        UserError: if the key has an empty part.
-    """
-    parts = [part.strip() for part in key.split(".")]
-    if not all(parts):
-        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
-    for part in reversed(parts):
-        value = {part: value}
-    assert isinstance(value, dict)
-    return value
 
 
 def _number(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.code_digest import short_digest
+from nacbench.dotted import flatten
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import RunConfig
 from nacbench.running.plugin_code import engine_digest, plugin_digest, task_digest
@@ -61,29 +62,3 @@ class Identity(BaseModel):
             for key in dict.fromkeys([*ours, *theirs])
             if ours.get(key, "—") != theirs.get(key, "—")
         ]
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Flatten nested mappings to dotted keys, with values as text."""
-    return {key: as_text(value) for key, value in leaves(tree, prefix).items()}
-
-
-def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested mappings to dotted keys, with unchanged values."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= leaves(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def as_text(value: Any) -> str:
-    """Return a value as text. A string is quoted only if it could be mistaken for another value, such as ``"7"``."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    try:
-        return json.dumps(value) if json.dumps(json.loads(value)) == value else value
-    except ValueError:
-        return value

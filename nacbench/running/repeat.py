@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.dotted import flatten, leaves
 from nacbench.errors import UserError
 from nacbench.files import utc_now
 from nacbench.recording.index import Run, read_runs
@@ -15,7 +16,7 @@ from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import Environment, RunRecord
 from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
 from nacbench.running.config import RunConfig, resolve
-from nacbench.running.identity import Identity, flatten, leaves
+from nacbench.running.identity import Identity
 from nacbench.seeds import seed_for
 from nacbench.training.interrupt import Interrupted
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nacbench.contracts.plugin import first_problem
+from nacbench.dotted import nested
 from nacbench.errors import UserError, shown, unknown
-from nacbench.running.config import RunConfig, merge, nested, read_yaml, resolve
+from nacbench.running.config import RunConfig, merge, read_yaml, resolve
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.contracts.task import AnyTask
+from nacbench.dotted import as_text, leaves
 from nacbench.errors import UserError
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
-from nacbench.running.identity import Identity, as_text, leaves
+from nacbench.running.identity import Identity
 from nacbench.running.runner import unsupported
 from nacbench.sweep.config import SweepConfig
 from nacbench.sweep.profile import Profile

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from nacbench.dotted import as_text, leaves
 from nacbench.errors import UserError
 from nacbench.recording.index import Run
-from nacbench.running.identity import as_text, leaves
 from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"

@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nacbench.code_digest import ROOT, engine_files
+from nacbench.dotted import flatten
 from nacbench.registry import TASKS
 from nacbench.running.config import parse_setting, resolve
-from nacbench.running.identity import Identity, flatten
+from nacbench.running.identity import Identity
 from nacbench.running.plugin_code import plugin_files
 
 BASE: Mapping[str, Any] = {

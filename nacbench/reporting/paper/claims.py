@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from nacbench.dotted import flatten
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series, group
-from nacbench.running.identity import flatten
 from nacbench.statistics import Difference, seeds_needed
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]

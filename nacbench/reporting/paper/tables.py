@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from nacbench.dotted import flatten
 from nacbench.errors import unknown
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series, group
@@ -22,7 +23,6 @@ from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
-from nacbench.running.identity import flatten
 
 SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "cost": cost_table,

@@ -16,9 +16,9 @@ from nacbench.contracts.spec import Batch
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 from nacbench.data.live import Classification, Split
+from nacbench.dotted import leaves
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.running.identity import leaves
 
 MIRROR = Path(__file__).resolve().parents[3] / "shared" / "data"
 RECIPE = ImageRecipe(epochs=1, batch_size=32, lr=0.1)

@@ -1,0 +1,48 @@
+"""Dotted keys (``training.lr``): nested mappings from them, to them, and their values as text."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nacbench.errors import UserError
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return ``{"training": {"lr": 3e-4}}`` for the dotted key ``training.lr`` and its value.
+
+    Raises:
+        UserError: if the key has an empty part.
+    """
+    parts = [part.strip() for part in key.split(".")]
+    if not all(parts):
+        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
+    for part in reversed(parts):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested mappings to dotted keys, with values as text."""
+    return {key: as_text(value) for key, value in leaves(tree, prefix).items()}
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings to dotted keys, with unchanged values."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= leaves(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def as_text(value: Any) -> str:
+    """Return a value as text. A string is quoted only if it could be mistaken for another value, such as ``"7"``."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        return json.dumps(value) if json.dumps(json.loads(value)) == value else value
+    except ValueError:
+        return value

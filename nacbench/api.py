@@ -72,7 +72,7 @@ def run(
         UserError: if a name or setting is unknown, a value is out of its range, or data is missing.
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
-    from nacbench.dotted import nested
+    from nacbench.formats.dotted import nested
     from nacbench.running.config import read_yaml
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}

@@ -1,7 +1,13 @@
 """Exceptions for user errors: one line that names the setting or file, the value and the way out; exit code 2."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class UserError(ValueError):
@@ -34,3 +40,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
     return UserError(f"unknown {kind} {name!r}; {hint}")
+
+
+def first_problem(error: ValidationError, prefix: str) -> str:
+    """Return pydantic's first error as one line: the key, the value, and what is allowed."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join([prefix, *(str(part) for part in problem["loc"])]).strip(".")
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message if message.startswith(prefix) else f"{prefix}: {message}"
+    message = f"{message[0].lower()}{message[1:]}"
+    if problem["type"] == "missing":  # here "input" is the whole section that lacks the key, not a value
+        return f"{key}: {message}"
+    if problem["type"] == "too_short":
+        message = f"has {problem['ctx']['actual_length'] or 'no'} values; give at least {problem['ctx']['min_length']}"
+    return f"{key} = {shown(problem['input'])}: {message}"

@@ -15,8 +15,7 @@ PLUGIN_FOLDERS = ("nacbench.tasks", "nacbench.baselines")
 ORDER = (
     "errors",
     "seeds",
-    "text",
-    "dotted",
+    "formats",
     "shadowing",
     "files",
     "statistics",

@@ -127,7 +127,7 @@ def _data_lines(name: str, cls: type[AnyTask]) -> Iterator[str]:
 
 
 def _settings_by_scale(cls: type[AnyTask]) -> str:
-    from nacbench.dotted import flatten
+    from nacbench.formats.dotted import flatten
 
     options = _options_table(cls, "task", list(cls.recipes))
     by_scale = {s: flatten(r.model_dump(mode="json", exclude_unset=True)) for s, r in cls.recipes.items()}

@@ -10,7 +10,7 @@ import typer
 
 from nacbench.cli.shared.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.tables import print_table
-from nacbench.dotted import flatten
+from nacbench.formats.dotted import flatten
 
 if TYPE_CHECKING:
     from nacbench.contracts.task import AnyTask

@@ -200,7 +200,7 @@ def _verdict(one: "Repetition") -> str:
 def _print_differences(one: "Repetition") -> None:
     """Print each difference of one run on a line; nothing if the runs are the same."""
     from nacbench.cli.shared.tables import print_table
-    from nacbench.dotted import as_text
+    from nacbench.formats.dotted import as_text
 
     if one.again is None:
         typer.echo(f"{one.recorded.title} was not computed: {one.reason}\n")

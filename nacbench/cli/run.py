@@ -133,7 +133,7 @@ def _named(section: str, name: str | None) -> dict[str, Any]:
 
 
 def _summary(outcome: "Outcome") -> list[str]:
-    from nacbench.text import duration
+    from nacbench.formats.text import duration
 
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"

@@ -53,9 +53,9 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Print what submit would start, what is done, which data is missing, and an estimate of the time (a dry run)."""
+    from nacbench.formats.text import duration
     from nacbench.sweep.control import counts, estimate
     from nacbench.sweep.state import observe
-    from nacbench.text import duration
 
     planned, place = _plan(asked)
     standings = observe(planned.runs, place.store)

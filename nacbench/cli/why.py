@@ -76,8 +76,8 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
 
 def _side(name: str, store: Path, data_root: Path) -> Side:
     """Read a run's folder, the run with this id, or a configuration file with the current data, code and libraries."""
-    from nacbench.dotted import flatten
     from nacbench.errors import BrokenFileError, UserError
+    from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.running.config import read_yaml, resolve
     from nacbench.running.identity import Identity

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from nacbench.errors import UserError, shown, unknown
+from nacbench.errors import UserError, first_problem, shown, unknown
 
 # Types of options. Strict: pydantic would otherwise accept "3" and 3.0 for an integer.
 Count = Annotated[int, Field(gt=0, strict=True)]
@@ -86,18 +86,3 @@ def _checker(cls: type[T]) -> TypeAdapter[T]:
     if cls not in _CHECKERS:
         _CHECKERS[cls] = TypeAdapter(cls)
     return _CHECKERS[cls]
-
-
-def first_problem(error: ValidationError, prefix: str) -> str:
-    """Return pydantic's first error as one line: the key, the value, and what is allowed."""
-    problem = error.errors(include_url=False)[0]
-    key = ".".join([prefix, *(str(part) for part in problem["loc"])]).strip(".")
-    message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return message if message.startswith(prefix) else f"{prefix}: {message}"
-    message = f"{message[0].lower()}{message[1:]}"
-    if problem["type"] == "missing":  # here "input" is the whole section that lacks the key, not a value
-        return f"{key}: {message}"
-    if problem["type"] == "too_short":
-        message = f"has {problem['ctx']['actual_length'] or 'no'} values; give at least {problem['ctx']['min_length']}"
-    return f"{key} = {shown(problem['input'])}: {message}"

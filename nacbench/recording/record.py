@@ -9,8 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nacbench.contracts.plugin import first_problem
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.recording.upgrade import upgraded
 
 SCHEMA_VERSION: Literal[2] = 2

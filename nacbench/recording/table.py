@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.dotted import leaves
+from nacbench.formats.dotted import leaves
 from nacbench.recording.index import Run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nacbench.dotted import as_text, leaves
+from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.index import Run
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 

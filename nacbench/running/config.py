@@ -17,11 +17,10 @@ from pydantic import (
 )
 
 from nacbench.contracts.model import Model
-from nacbench.contracts.plugin import first_problem
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
-from nacbench.dotted import nested
-from nacbench.errors import UserError, unknown
+from nacbench.errors import UserError, first_problem, unknown
+from nacbench.formats.dotted import nested
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
 from nacbench.registry import MODELS, TASKS

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.code_digest import short_digest
-from nacbench.dotted import flatten
+from nacbench.formats.dotted import flatten
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import RunConfig
 from nacbench.running.plugin_code import engine_digest, plugin_digest, task_digest

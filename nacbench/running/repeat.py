@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.dotted import flatten, leaves
 from nacbench.errors import UserError
 from nacbench.files import utc_now
+from nacbench.formats.dotted import flatten, leaves
 from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import Environment, RunRecord

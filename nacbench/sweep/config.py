@@ -11,9 +11,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nacbench.contracts.plugin import first_problem
-from nacbench.dotted import nested
-from nacbench.errors import UserError, shown, unknown
+from nacbench.errors import UserError, first_problem, shown, unknown
+from nacbench.formats.dotted import nested
 from nacbench.running.config import RunConfig, merge, read_yaml, resolve
 from nacbench.sweep.profile import Profile
 

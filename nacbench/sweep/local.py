@@ -151,6 +151,6 @@ def _left(began: float, over: int, total: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    from nacbench.text import duration
+    from nacbench.formats.text import duration
 
     return duration(seconds)

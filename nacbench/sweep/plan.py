@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.contracts.task import AnyTask
-from nacbench.dotted import as_text, leaves
 from nacbench.errors import UserError
+from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity

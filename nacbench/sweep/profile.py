@@ -6,8 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nacbench.contracts.plugin import first_problem
-from nacbench.errors import UserError
+from nacbench.errors import UserError, first_problem
 from nacbench.running.config import read_yaml
 
 BUILT_IN = ("local", "debug")

@@ -17,8 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nacbench.contracts.plugin import first_problem
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.files import utc_now, write_json, write_text
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile

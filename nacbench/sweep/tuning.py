@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from nacbench.dotted import as_text, leaves
 from nacbench.errors import UserError
+from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.index import Run
 from nacbench.statistics import Mean, t_interval
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from nacbench.text import duration
+from nacbench.formats.text import duration
 
 PLAIN_SECONDS = 30.0  # between two plain progress lines
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nacbench.code_digest import ROOT, engine_files
-from nacbench.dotted import flatten
+from nacbench.formats.dotted import flatten
 from nacbench.registry import TASKS
 from nacbench.running.config import parse_setting, resolve
 from nacbench.running.identity import Identity

@@ -45,8 +45,7 @@ RUNS = {
 DECIDES_NOTHING = {
     "nacbench.errors": "errors and their texts",
     "nacbench.files": "writes files whole; what is in them comes from elsewhere",
-    "nacbench.text": "words for people",
-    "nacbench.dotted": "makes the configuration, which is in the id as a whole",
+    "nacbench.formats": "reads files, and makes the configuration, which is in the id as a whole; words for people",
     "nacbench.code_digest": "makes ids: what it changes is an id",
     "nacbench.code_meaning": "makes ids: what it changes is an id",
     "nacbench.registry": "finds a task or model by name; the code of what it finds counts",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.dotted import flatten
+from nacbench.formats.dotted import flatten
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series, group
 from nacbench.statistics import Difference, seeds_needed

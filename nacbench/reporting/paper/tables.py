@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.dotted import flatten
 from nacbench.errors import unknown
+from nacbench.formats.dotted import flatten
 from nacbench.recording.index import Run
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import RULE, best

@@ -30,7 +30,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
     """Return the cost of every series that trained its network; None if no series did."""
     import pandas as pd
 
-    from nacbench.text import duration
+    from nacbench.formats.text import duration
 
     rows, numbers = [], []
     for item in (own for own in series if own.is_trained_here):

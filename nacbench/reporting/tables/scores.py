@@ -81,7 +81,7 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
 
 def score_cells(item: Series) -> tuple[str, ...]:
     """Return the cells of a row as text."""
-    from nacbench.text import duration
+    from nacbench.formats.text import duration
 
     first = item.first
     return (

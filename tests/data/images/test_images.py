@@ -16,8 +16,8 @@ from nacbench.contracts.spec import Batch
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
 from nacbench.data.live import Classification, Split
-from nacbench.dotted import leaves
 from nacbench.errors import UserError
+from nacbench.formats.dotted import leaves
 from nacbench.registry import TASKS
 
 MIRROR = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -1,0 +1,1 @@
+"""Small formats: reading files that others may have written, dotted keys, and text for people."""

@@ -1,0 +1,107 @@
+"""Read small files that others may have written: regular files of bounded size, JSON checked against a schema, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from nacbench.errors import BrokenFileError, UserError, first_problem, shown
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+LARGEST = 64 * 2**20  # bytes; ten times the largest file of ours that is read as a whole
+
+Schema = TypeVar("Schema", bound="BaseModel")
+
+
+def read_bytes(path: Path | str, *, largest: int = LARGEST) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: the file.
+        largest: size in bytes up to which it is read.
+
+    Raises:
+        BrokenFileError: if it is a folder, a device or a pipe, or larger; the message names the file.
+        UserError: if it cannot be opened or read. A missing file counts as this.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe would otherwise wait for a process that writes to it
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise BrokenFileError(f"{path} is not a regular file")
+            content = stream.read(largest + 1)
+    except OSError as error:
+        if os.path.isdir(path):  # noqa: PTH112 (os.fdopen refuses a folder)
+            raise BrokenFileError(f"{path} is a folder, not a file") from None
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"cannot read {shown(str(path))}: {error}") from None  # a name with a NUL
+    if len(content) > largest:
+        raise BrokenFileError(f"{path} has more than {largest:,} bytes, too many for a file of this kind")
+    return content
+
+
+def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
+    """Return the content of a UTF-8 text file; raises as `read_bytes`, and BrokenFileError if it is not UTF-8."""
+    try:
+        return read_bytes(path, largest=largest).decode()
+    except UnicodeDecodeError as error:
+        raise BrokenFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
+
+
+def parse_json(content: bytes | str, where: object) -> Any:
+    """Parse JSON strictly: UTF-8, no NaN or infinity, no key twice in an object, no nesting beyond Python's stack.
+
+    Args:
+        content: the text.
+        where: the place it comes from, for errors.
+
+    Raises:
+        BrokenFileError: if it is not such JSON; the message starts with the place.
+    """
+    try:
+        return json.loads(content, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+    except RecursionError:
+        raise BrokenFileError(f"{where} is not JSON of ours: it is nested too deeply") from None
+    except ValueError as error:  # also UnicodeDecodeError, JSONDecodeError, and integers of thousands of digits
+        raise BrokenFileError(f"{where} is not JSON: {error}") from None
+
+
+def read_json(path: Path | str, schema: type[Schema], *, largest: int = LARGEST) -> Schema:
+    """Return a JSON file as an object of a schema, a pydantic model.
+
+    Raises:
+        BrokenFileError: if it is not JSON, or does not fit the schema; the message names the file and the first problem.
+        UserError: as `read_bytes`.
+    """
+    return checked(parse_json(read_bytes(path, largest=largest), path), schema, path)
+
+
+def checked(content: Any, schema: type[Schema], where: object) -> Schema:
+    """Return parsed JSON as an object of a schema; raises BrokenFileError as `read_json`."""
+    from pydantic import ValidationError
+
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise BrokenFileError(f"{where} is not a valid {schema.__name__}: {first_problem(error, '')}") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shown(twice)} occurs twice")
+    return content

@@ -78,7 +78,7 @@ def read_json(path: Path | str, schema: type[Schema], *, largest: int = LARGEST)
     """Return a JSON file as an object of a schema, a pydantic model.
 
     Raises:
-        BrokenFileError: if it is not JSON, or does not fit the schema; the message names the file and the first problem.
+        BrokenFileError: if it is not JSON, or does not fit the schema; the message names file and problem.
         UserError: as `read_bytes`.
     """
     return checked(parse_json(read_bytes(path, largest=largest), path), schema, path)

@@ -1,10 +1,11 @@
 """Compute a small run again and again, killed at its first file-system call, its second, and so on; run by a test.
 
-Each attempt is a fork, so that torch is imported once. Usage: ``killed_at.py FOLDER FIRST STRIDE``; prints as JSON the number
-of calls, and what was wrong after which call.
+Each attempt is a fork, so that torch is imported once. Usage: ``killed_at.py FOLDER FIRST STRIDE``; prints as JSON the
+number of calls, and what was wrong after which call.
 """
 
 import hashlib
+import importlib
 import json
 import mmap
 import os
@@ -31,7 +32,20 @@ SETTINGS: dict[str, Any] = {
     "precision": "fp32",
     "training": {"epochs": 2, "batch_size": 720, "warmup_epochs": 0, "selection": "best-validation"},
 }
-PASSING = ("claims", "log.txt", "curve.jsonl")  # these may tell of the interruption
+PASSING = ("claims", "log.txt", "state.json")  # these tell of attempts, and when they were
+
+
+# a fork would otherwise import them each time
+for name in (
+    "accelerate.data_loader",
+    "nacbench.data.images.augment",
+    "nacbench.profiling.counting",
+    "nacbench.training.loop",
+    "pyarrow.parquet",
+    "sklearn.datasets",
+    "torch.utils.flop_counter",
+):
+    importlib.import_module(name)
 
 
 def main(folder: Path, first: int, stride: int) -> None:
@@ -88,7 +102,7 @@ def _count(shared: mmap.mmap, number: int, within: str) -> None:
     def count(path: object) -> None:
         text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
         if isinstance(path, int) and path >= 0:
-            text = os.readlink(f"/proc/self/fd/{path}")
+            text = str(Path(f"/proc/self/fd/{path}").readlink())
         if not text.startswith(within):
             return
         done = struct.unpack("q", shared[:8])[0] + 1

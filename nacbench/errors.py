@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 class UserError(ValueError):
-    """An error that the user can fix. The command line prints its message without traceback and exits with 2."""
+    """An error that the user can fix. The command line prints its message without traceback and exits with 2.
+
+    The message is always one line: a library's reason that is part of it can have several.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(line.strip() for line in str(message).splitlines()))
 
 
 class RunSkippedError(UserError):

@@ -4,9 +4,13 @@ Commands import torch, pandas and matplotlib inside functions only, so that ``--
 """
 
 import sys
-from typing import NoReturn
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from nacbench.cli import (
     check,
@@ -29,9 +33,36 @@ from nacbench.cli import (
 )
 from nacbench.cli.shared import refusals
 from nacbench.errors import UserError
+from nacbench.formats.escape import visible
+from nacbench.formats.terminal import say, say_text
+
+
+class Commands(TyperGroup):
+    """Commands whose usage errors are escaped: they repeat words, which the shell may have made of file names."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        with _escaped():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _escaped():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escaped() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)  # only typer's own errors have one
+        if isinstance(message, str):
+            error.message = visible(message, keep="\n\t")  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
     name="nacbench",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -45,7 +76,7 @@ def _version(show: bool) -> None:
     if show:
         from nacbench import __version__
 
-        typer.echo(f"nacbench {__version__}")
+        say(f"nacbench {__version__}")
         raise typer.Exit
 
 
@@ -95,10 +126,18 @@ def main() -> None:
     except OSError as error:
         reason = refusals.explained(error)
         if reason is None:
-            raise
+            _show_bug()
         _refuse(reason)
+    except Exception:
+        _show_bug()
+
+
+def _show_bug() -> NoReturn:
+    """Print the traceback of the exception in hand as Python would, but escaped: its message may have foreign text."""
+    say_text(traceback.format_exc().rstrip(), err=True)
+    sys.exit(1)
 
 
 def _refuse(reason: str) -> NoReturn:
-    print(f"error: {reason}", file=sys.stderr)  # noqa: T201
+    say(f"error: {reason}", err=True)
     sys.exit(2)

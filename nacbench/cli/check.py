@@ -6,6 +6,7 @@ import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
+from nacbench.formats.terminal import say
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -25,7 +26,7 @@ def check(
     for result in check_plugin(name, data_root_of(data_root)):
         failed += result.problem is not None
         mark = "ok  " if result.problem is None else "FAIL"
-        typer.echo(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
+        say(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
     if failed:
-        typer.echo(f"{counted(failed, 'check')} failed", err=True)
+        say(f"{counted(failed, 'check')} failed", err=True)
         raise typer.Exit(1)

@@ -1,6 +1,5 @@
 """``nacbench doctor``: check libraries, CPU, GPU, data, disks and Slurm, with advice on problems."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from nacbench.cli.shared.options import DataRoot, Json
 from nacbench.cli.shared.refusals import standing
+from nacbench.formats.terminal import say, say_json
 
 NEEDED = ("torch", "torchvision", "accelerate", "datasets", "submitit", "torch-geometric", "perceiver-pytorch")
 
@@ -38,9 +38,9 @@ def doctor(
             findings.append(finding)
             if not as_json:
                 advice = f"\n{'':>9}{finding.advice}" if finding.advice else ""
-                typer.echo(f"{finding.level:<8} {finding.subject}: {finding.found}{advice}")
+                say(f"{finding.level:<8} {finding.subject}: {finding.found}{advice}")
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        say_json([asdict(finding) for finding in findings])
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
 

@@ -1,7 +1,6 @@
 """``nacbench profile``: measure a model's parameters, operations, time, memory and energy; size a baseline to NAC."""
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ from nacbench.cli.shared.options import (
 )
 from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError, unknown
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
@@ -162,7 +162,7 @@ def _tell_match(match: dict[str, Any]) -> None:
     names = {"params": "parameters", "flops": "operations", "latency": "time for a forward pass"}
     options = " ".join(f"--set model.{name}={value}" for name, value in match["options"].items())
     short = "" if match["within_2_percent"] else "; no depth and width come within 2 %"
-    typer.echo(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
+    say(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
 
 
 def _describe(
@@ -193,7 +193,7 @@ def _describe(
         passes.append(measured)
     report["passes"] = [dataclasses.asdict(item) for item in passes]
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        say_json(report)
     else:
         _print_passes(passes)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
@@ -98,6 +99,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     from nacbench.files import write_text
+    from nacbench.formats.escape import csv_of
     from nacbench.recording.index import row_of
     from nacbench.reporting.figures.plots import save_figure
     from nacbench.reporting.figures.pruning import draw_pruning
@@ -110,11 +112,11 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     assert figure is not None
     to.mkdir(parents=True, exist_ok=True)
     write_text(to / "pruning.md", table.markdown())
-    write_text(to / "pruning.csv", table.frame.to_csv(index=False))
+    write_text(to / "pruning.csv", csv_of(table.frame))
     files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figure, to / "pruning")]
-    typer.echo(table.text())
+    say_text(table.text())
     for file in files:
-        typer.echo(str(file))
+        say(str(file))
 
 
 def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
@@ -124,7 +126,7 @@ def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
     ranking = record.details["test"]["ranking"]
     modules = kept_modules(ranking, keep)
     save_smaller(trained, modules, to)
-    typer.echo(
+    say(
         f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; "
-        f"load it with nacbench.inspection.trained.load_smaller('{to}')"
+        f"load it with nacbench.inspection.trained.load_smaller({str(to)!r})"
     )

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nacbench.formats.terminal import say, say_text
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs, such as runs/.")],
@@ -24,8 +26,8 @@ def report(
     from nacbench.reporting.build import build_report
 
     built = build_report(runs, out, mixed=mixed, html=html)
-    typer.echo(built.text)
+    say_text(built.text)
     for warning in built.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     for path in built.files:
-        typer.echo(str(path))
+        say(str(path))

@@ -7,6 +7,7 @@ import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
@@ -125,7 +126,7 @@ def run(
             quiet=quiet,
         )
     for line in _summary(outcome):
-        typer.echo(line)
+        say(line)
 
 
 def _named(section: str, name: str | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.tables import counted, size_text
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.recording.transfer import Merged
@@ -37,9 +38,7 @@ def pack(
     from nacbench.recording.transfer import pack as make
 
     count = make(stores, out, weights=weights, logits=logits)
-    typer.echo(
-        f"{counted(count, 'run')} in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack"
-    )
+    say(f"{counted(count, 'run')} in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack")
 
 
 def unpack(
@@ -55,6 +54,6 @@ def unpack(
 
 def _tell(merged: "Merged", into: Path) -> None:
     for line in merged.broken:
-        typer.echo(f"warning: {line}", err=True)
+        say(f"warning: {line}", err=True)
     there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
-    typer.echo(f"{counted(merged.copied, 'run')} copied into {into}{there}")
+    say(f"{counted(merged.copied, 'run')} copied into {into}{there}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.running.identity import Identity
@@ -45,16 +46,16 @@ def why(
     load_plugins(plugin)
     root = data_root_of(data_root)
     ours, theirs = _side(a, out, root), _side(b, out, root)
-    typer.echo(f"A {ours.run_id}  {a}")
-    typer.echo(f"B {theirs.run_id}  {b}")
+    say(f"A {ours.run_id}  {a}")
+    say(f"B {theirs.run_id}  {b}")
     differences = ours.identity.differences(theirs.identity)
     if differences:
         _echo_rows([("", "A", "B"), *differences])
     else:
-        typer.echo("The same run: configuration, data and code are equal.")
+        say("The same run: configuration, data and code are equal.")
     besides = [*_differing(ours.versions, theirs.versions), *_differing(ours.settings, theirs.settings)]
     if besides:
-        typer.echo("Not part of the id, but can change the last digits:")
+        say("Not part of the id, but can change the last digits:")
         _echo_rows(besides)
 
 
@@ -71,7 +72,7 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
     rows = list(rows)
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _side(name: str, store: Path, data_root: Path) -> Side:

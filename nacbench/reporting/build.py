@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.files import write_text
+from nacbench.formats.escape import csv_of
 from nacbench.recording.index import read_runs
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
@@ -86,7 +87,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     write_text(files[0], markdown)
     write_text(files[1], "\n".join(table.latex() for table in tables))
     for file, table in zip(files[2:], tables, strict=True):
-        write_text(file, table.frame.to_csv(index=False))
+        write_text(file, csv_of(table.frame))
     pictures = []
     for name, (caption, draw) in FIGURES.items():
         figure = draw(series)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
+from nacbench.formats.terminal import say
 from nacbench.machine.process import TOKEN
 
 if TYPE_CHECKING:
@@ -103,18 +104,18 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
             execution=lambda: _execution(submission),
         )
     except Interrupted as interruption:
-        _say(f"{interruption}; its state is saved")
+        say(f"{interruption}; its state is saved", err=True)
         if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
             when_warned(signal.SIGUSR2, None)  # requeues the job and exits
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
-        _say(str(error))
+        say(str(error), err=True)
         return NOT_NOW
     except RunSkippedError as error:
-        _say(str(error))
+        say(str(error), err=True)
         return FAILED
     except UserError as error:
-        _say(str(error))
+        say(str(error), err=True)
         _leave(folder, run.config, str(error))
         return FAILED
     return DONE
@@ -150,7 +151,7 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
         return False
     reason = f"given up after {attempts} attempts that did not finish; see its log and Slurm's"
     leave_failure(folder, config, folder.name, "failed", reason, cause="attempts", attempts=attempts)
-    _say(reason)
+    say(reason, err=True)
     return True
 
 
@@ -202,10 +203,6 @@ def _remove_submitit_s_leftovers() -> None:
         paths = JobEnvironment().paths
         for path in (paths.result_pickle, paths.submitted_pickle):
             path.with_suffix(path.suffix + ".save_tmp").unlink(missing_ok=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.files import utc_now, write_json, write_text
+from nacbench.formats.terminal import say
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
@@ -155,7 +156,6 @@ def sole_submitter(store: Path) -> Iterator[None]:
         UserError: if the file system does not support locks.
     """
     import fcntl
-    import sys
 
     folder = store / SWEEPS
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def sole_submitter(store: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"waiting for another process that submits to {store}", file=sys.stderr)  # noqa: T201
+            say(f"waiting for another process that submits to {store}", err=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
             raise UserError(f"cannot lock {folder / '.lock'}: {error.strerror}") from None

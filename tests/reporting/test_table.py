@@ -111,8 +111,10 @@ def test_a_terminal_s_table_is_the_markdown_without_its_escapes() -> None:
 def test_hostile_names_are_escaped() -> None:
     table = table_of([made_record(task="a|b<script>&_%$#{}~^\\")])
     assert table.text().splitlines()[2].startswith("| a|b<script>&_%$#{}~^\\ |")
-    assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
-    escaped = r"a|b<script>\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&\\_%\\$#{}\\~^\\\\ |")
+    escaped = (
+        r"a\textbar{}b\textless{}script\textgreater{}\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
     assert escaped in table.latex()
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nacbench.errors import UserError
 from nacbench.files import utc_now, write_json
+from nacbench.formats.escape import visible
+from nacbench.formats.terminal import console
 
 MANIFEST = ".nacbench.json"
 CHUNK = 2**20
@@ -133,12 +135,11 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task(title, total=total)
+    with Progress(*columns, console=console(err=True), transient=True) as bar:
+        row = bar.add_task(visible(title), total=total)
         yield lambda count: bar.advance(row, count)
 
 

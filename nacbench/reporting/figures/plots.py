@@ -6,12 +6,14 @@ Colours are safe for colour-blind readers, and a model has the same colour in al
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.files import whole_file
+from nacbench.formats.escape import figure_text
 from nacbench.recording.store import CURVE
 from nacbench.reporting.series import Series
 
@@ -85,6 +87,9 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
     tasks = list(dict.fromkeys(rows["task"]))
     panels = {task: list(dict.fromkeys(rows.loc[rows["task"] == task, "panel"])) for task in tasks}
     columns = max(len(names) for names in panels.values())
+    # seaborn sees numbers in place of names, which it would leave out of the legend if they begin with an underscore
+    shown = {name: str(number) for number, name in enumerate(dict.fromkeys(rows["series"]))}
+    rows = rows.assign(series=rows["series"].map(shown))
     with styled():
         figure = Figure(figsize=(3.4 * columns + 1.5, 2.6 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False)
@@ -92,8 +97,8 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
             for column, panel in enumerate(panels[task]):
                 axes = grid[row][column]
                 _draw_panel(axes, rows[(rows["task"] == task) & (rows["panel"] == panel)])
-                axes.set_title(task)
-            _place_legend(grid[row], len(panels[task]))
+                axes.set_title(figure_text(task, 40))
+            _place_legend(grid[row], len(panels[task]), shown)
     return figure
 
 
@@ -114,13 +119,15 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
         linewidth=1.2,
         ax=axes,
     )
-    axes.set_ylabel(part["panel"].iloc[0])
+    axes.set_ylabel(figure_text(part["panel"].iloc[0], 40))
     sns.despine(ax=axes)
 
 
-def _place_legend(row: Sequence[Any], used: int) -> None:
+def _place_legend(row: Sequence[Any], used: int, shown: Mapping[str, str]) -> None:
     """Put one legend for a row of panels into its first empty panel, or to the right of the row."""
-    handles, labels = row[0].get_legend_handles_labels()
+    handles, numbers = row[0].get_legend_handles_labels()
+    names = {number: figure_text(name, 80) for name, number in shown.items()}
+    labels = [names[number] for number in numbers]
     for axes in row[:used]:
         axes.get_legend().remove()
     for axes in row[used:]:
@@ -138,7 +145,9 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     metadata: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
     for ending, extra in metadata.items():
         path = stem.with_suffix(ending)
-        with whole_file(path) as aside:
+        with whole_file(path) as aside, warnings.catch_warnings():
+            # names may be in any script; the font draws a box for a letter that it does not have
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
             figure.savefig(aside, format=ending[1:], dpi=200, metadata=extra)
         paths.append(path)
     return paths

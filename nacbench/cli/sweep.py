@@ -10,7 +10,7 @@ from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
 from nacbench.errors import UserError
-from nacbench.formats.terminal import say, say_json, say_text
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
@@ -278,12 +278,17 @@ def _print_logs(observer: Any, run: Any, store: Path, lines: int) -> None:
     if failure:
         say(f"{failure.status} ({failure.cause}), attempt {failure.attempts}, {failure.when}: {failure.reason}")
         if failure.traceback:
-            say_text(failure.traceback.rstrip())
+            say(*_indented(failure.traceback.rstrip().split("\n")))
     for path in [folder / LOG, *observer.job_logs(run.key)]:
         content = tail(path, lines)
         if content:
             say(f"-- {path}")
-            say(*content)
+            say(*_indented(content))
+
+
+def _indented(lines: list[str]) -> list[str]:
+    """Return lines of others so that none can pass for one of ours."""
+    return [f"  {line}" for line in lines]
 
 
 def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str, Any]]:

@@ -276,7 +276,7 @@ def _settings(identity: dict[str, Any]) -> str:
 
 
 def _index_file(store: Path) -> Path:
-    return cache_folder() / "index" / f"{short_digest(str(store.resolve()).encode())}-{_version()}.parquet"
+    return cache_folder() / "index" / f"{short_digest(os.fsencode(store.resolve()))}-{_version()}.parquet"
 
 
 @cache
@@ -322,13 +322,14 @@ def _remember(store: Path, runs: Sequence[Run]) -> None:
     kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in get_type_hints(Run).items() if name in Run._fields])
     columns = zip(*runs, strict=True) if runs else ([] for _ in Run._fields)
-    table = pa.table([pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)], schema)
     path = _index_file(store)
     try:
+        arrays = [pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)]
+        table = pa.table(arrays, schema)
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{path.name.partition('-')[0]}-*.parquet"):
             old.unlink(missing_ok=True)
         with whole_file(path) as aside:
             pq.write_table(table, aside, compression="zstd")
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # the name of a folder need not be UTF-8, which Parquet asks for
         return

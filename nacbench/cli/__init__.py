@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, NoReturn
 
 import typer
@@ -126,16 +127,15 @@ def main() -> None:
     except OSError as error:
         reason = refusals.explained(error)
         if reason is None:
-            _show_bug()
+            raise
         _refuse(reason)
-    except Exception:
-        _show_bug()
+    finally:
+        sys.excepthook = _show_bug  # here, as typer sets its own when it starts
 
 
-def _show_bug() -> NoReturn:
-    """Print the traceback of the exception in hand as Python would, but escaped: its message may have foreign text."""
-    say_text(traceback.format_exc().rstrip(), err=True)
-    sys.exit(1)
+def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    """Print a traceback as Python would, but escaped: the message may have foreign text."""
+    say_text("".join(traceback.format_exception(kind, error, place)).rstrip(), err=True)
 
 
 def _refuse(reason: str) -> NoReturn:

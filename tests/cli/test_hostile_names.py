@@ -1,6 +1,7 @@
 """No command prints the names, reasons and paths of others raw: not on a terminal, nor into a pipe."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -128,14 +129,13 @@ def test_what_is_escaped_is_still_told(
     assert "runs \\x1b[31m\\r\\u202e\\udcff" in shown
 
 
-def test_a_traceback_of_a_bug_is_escaped(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    def fail() -> None:
-        raise RuntimeError(EVIL)
-
-    monkeypatch.setattr(cli, "app", fail)
-    _, err = printed([], monkeypatch, capfd)
-    assert err.startswith("Traceback (most recent call last):\n")
-    assert "RuntimeError: \\x1b[31m" in err
+def test_a_traceback_of_a_bug_is_escaped() -> None:
+    code = f"from nacbench import cli\ndef fail(): raise RuntimeError({EVIL!r})\ncli.app = fail\ncli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert "RuntimeError: \\x1b[31mred\\rover" in done.stderr
+    assert visible(done.stderr, keep="\n") == done.stderr
 
 
 def test_json_is_read_back_as_it_was(

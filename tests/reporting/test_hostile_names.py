@@ -32,7 +32,8 @@ def series() -> list[Series]:
     """A series a name, which is the name of its task and model and in all of its free text; and one more model."""
     made = row_of(made_record(), "made", 1, 1)
     free = ("task", "model", "scale", "notes", "machine", "protocol", "metric", "commit")
-    rows = [made._replace(run_id=f"r{i}", **dict.fromkeys(free, name)) for i, name in enumerate(IN_RECORDS)]
+    names: list[dict[str, Any]] = [{"run_id": f"r{i}", **dict.fromkeys(free, n)} for i, n in enumerate(IN_RECORDS)]
+    rows = [made._replace(**own) for own in names]
     others = [made._replace(run_id=f"o{i}", task=name, scale=name, series="o") for i, name in enumerate(IN_RECORDS)]
     return group([*rows, *others])
 
@@ -119,8 +120,9 @@ def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:
         rows.append(row._replace(run_id=str(number), model=name, series=str(number)))
     figure = draw_curves(curve_rows(group(rows)))
     save_figure(figure, tmp_path / "curves")
-    (legend,) = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
-    assert [text.get_text() for text in legend.get_texts()] == [figure_text(f"{name} (mini)", 80) for name in names]
+    legends = [legend for axes in figure.axes if (legend := axes.get_legend())]
+    labels = [text.get_text() for legend in legends for text in legend.get_texts()]
+    assert labels == [figure_text(f"{name} (mini)", 80) for name in names]
     assert all(len(axes.get_lines()) >= 2 for axes in figure.axes)
 
 

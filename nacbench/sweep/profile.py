@@ -1,15 +1,18 @@
 """Executor profiles in YAML: local processes or Slurm jobs, with their resources and time limit."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nacbench.errors import UserError, first_problem
-from nacbench.running.config import read_yaml
+from nacbench.errors import UserError, first_problem, shown
+from nacbench.formats.yaml_text import read_mapping
 
 BUILT_IN = ("local", "debug")
+MINUTES_OF = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
+LONGEST = 366 * 24 * 60  # minutes of a time limit; more is taken for a typing mistake
 
 
 class Profile(BaseModel):
@@ -99,7 +102,7 @@ class Profile(BaseModel):
         places = [folder / form for folder in (Path(), near or Path()) for form in (name, f"slurm/{name}.yaml")]
         for place in places:
             if place.is_file():
-                return _validated(read_yaml(place, cls.model_fields), str(place))
+                return _validated(read_mapping(place, cls.model_fields), str(place))
         raise UserError(
             f"no profile {name!r}; name a YAML file such as slurm/cpu.yaml (copy one from the project's slurm folder "
             f"and write your cluster's partition and account into it), or one of {', '.join(BUILT_IN)}"
@@ -109,27 +112,22 @@ class Profile(BaseModel):
 def minutes(time: str | int) -> int:
     """Return a time limit in minutes, given as minutes, ``12h``, ``90min``, ``2d``, or Slurm's ``1-12:00:00``.
 
+    Slurm's other forms are ``hours:minutes:seconds``, ``minutes:seconds``, ``days-hours`` and ``days-hours:minutes``.
+
     Raises:
-        ValueError: if it has none of these forms, or is less than a minute.
+        ValueError: if it has none of these forms, or is less than a minute or more than a year.
     """
     text = str(time).strip()
-    units = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
     whole = -1.0
-    for unit, factor in units.items():
-        number = text.removesuffix(unit).strip()
-        if number != text and number.replace(".", "", 1).isdigit():
-            whole = float(number) * factor
-            break
-    else:
-        days, dash, clock = text.rpartition("-")
-        parts = clock.split(":")
-        if text.isdigit():
-            whole = float(text)
-        elif len(parts) in (1, 2, 3) and all(part.isdigit() for part in (*parts, *([days] if dash else []))):
-            places = [*map(int, parts), 0, 0][:3] if dash else [*[0] * (3 - len(parts)), *map(int, parts)]
-            whole = 24 * 60 * int(days or 0) + 60 * places[0] + places[1] + places[2] / 60
-    if whole < 1:
-        raise ValueError(f"time = {time!r}: write minutes, 12h, 90min, 2d or 1-12:00:00, a minute at least")
+    if number := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(min|m|h|d)", text):
+        whole = float(number[1]) * MINUTES_OF[number[2]]
+    elif clock := re.fullmatch(r"(?:([0-9]+)-)?([0-9]+(?::[0-9]+){0,2})", text):
+        parts = [float(part) for part in clock[2].split(":")]
+        starts_with_hours = clock[1] or len(parts) == 3
+        hours, minute, second = [*([] if starts_with_hours else [0.0]), *parts, 0.0, 0.0][:3]
+        whole = 24 * 60 * float(clock[1] or 0) + 60 * hours + minute + second / 60
+    if not 1 <= whole <= LONGEST:
+        raise ValueError(f"time = {shown(time)}: write minutes, 12h, 90min, 2d or 1-12:00:00, from a minute to a year")
     return round(whole)
 
 

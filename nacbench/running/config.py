@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from nacbench.contracts.model import Model
+from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, first_problem, shown, unknown
@@ -73,7 +74,7 @@ class RunConfig(BaseModel):
     task: PluginChoice
     model: ModelChoice
     scale: Scale
-    seed: int = Field(ge=0, strict=True)
+    seed: Seed
     precision: Precision
     training: SerializeAsAny[Settings]
     trained_on: "RunConfig | None" = None

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import nested
 from nacbench.formats.yaml_text import read_mapping
@@ -31,7 +32,7 @@ class Block(_Part):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     scale: str = "mini"
     precision: str = "auto"
     axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nacbench.contracts.numbers import Count, Limit, Seconds, Workers
 from nacbench.errors import UserError, first_problem, shown
 from nacbench.formats.yaml_text import read_mapping
 
@@ -22,38 +23,38 @@ class Profile(BaseModel):
     ``slurm``: jobs of a cluster; ``time`` is required.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     executor: Literal["local", "debug", "slurm"] = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints")
-    heartbeat_seconds: float = Field(30.0, gt=0, description="seconds between heartbeats")
-    max_attempts: int = Field(
-        20, ge=1, description="starts of one run before it is given up; nacbench sweep retry allows as many again"
+    checkpoint_seconds: Seconds = Field(60.0, description="seconds between checkpoints")
+    heartbeat_seconds: Seconds = Field(30.0, gt=0, description="seconds between heartbeats")
+    max_attempts: Count = Field(
+        20, description="starts of one run before it is given up; nacbench sweep retry allows as many again"
     )
-    workers: int | None = Field(None, ge=0, description="processes that prepare batches, as for nacbench run")
+    workers: Workers | None = Field(None, description="processes that prepare batches, as for nacbench run")
     cuda_graphs: bool = Field(True, description="run steps as CUDA graphs, on one GPU, if the model allows it")
     compile: bool = Field(False, description="use torch.compile")
     # local
-    processes: int = Field(1, ge=1, description="local: runs at a time")
-    threads: int | None = Field(
-        None, ge=1, description="local: threads of each run; by default cores divided by processes"
-    )
+    processes: Count = Field(1, description="local: runs at a time")
+    threads: Count | None = Field(None, description="local: threads of each run; by default cores divided by processes")
     # slurm
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
     time: str | int | None = Field(None, description="time limit of a job: minutes, or as 12h, 90min, 2d, 1-12:00:00")
-    nodes: int = Field(1, ge=1, description="per run; more than one trains on all of them together")
-    gpus: int = Field(0, ge=0, description="per node; one process each")
-    tasks: int | None = Field(None, ge=1, description="processes per node; by default one for each GPU")
-    cpus: int = Field(2, ge=1, description="per process")
-    memory_gb: float | None = Field(None, gt=0, description="per node, in GiB")
-    array_parallelism: int = Field(256, ge=1, description="jobs of one array that run at a time")
-    signal_seconds: int = Field(90, ge=1, description="seconds from Slurm's warning to the time limit")
+    nodes: Count = Field(1, description="per run; more than one trains on all of them together")
+    gpus: Limit = Field(0, description="per node; one process each")
+    tasks: Count | None = Field(None, description="processes per node; by default one for each GPU")
+    cpus: Count = Field(2, description="per process")
+    memory_gb: float | None = Field(None, gt=0, le=2**20, description="per node, in GiB")
+    array_parallelism: Count = Field(256, description="jobs of one array that run at a time")
+    signal_seconds: int = Field(90, ge=1, le=65535, description="seconds from Slurm's warning to the time limit")
     requeue: bool = Field(True, description="let Slurm requeue jobs after preemption or a node failure")
-    setup: tuple[str, ...] = Field((), description="shell lines before the run: modules, environment variables")
+    setup: tuple[str, ...] = Field(
+        (), strict=False, description="shell lines before the run: modules, environment variables"
+    )
     extra: dict[str, str | int | bool] = Field({}, description="any other sbatch option, such as mail-user")
 
     @model_validator(mode="after")

@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 
+def resolved(path: Path) -> Path:
+    """Return an absolute path without symbolic links; a loop of links is kept as it is, for the system to refuse."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop before Python 3.13
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that renames in it survive a crash."""
     # On POSIX, fsync of a file does not flush its name: that is in the folder

@@ -3,6 +3,7 @@
 Commands import torch, pandas and matplotlib inside functions only, so that ``--help`` and shell completion are fast.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from nacbench.cli.shared import refusals
 from nacbench.errors import UserError
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import say, say_text
+from nacbench.machine.memory import is_out_of_memory
 
 
 class Commands(TyperGroup):
@@ -114,9 +116,13 @@ app.add_typer(sweep.app, name="sweep")
 def main() -> None:
     """Run the command line; print a `UserError` as one line on standard error and exit with code 2.
 
-    Errors of the file system, such as a folder that is not writable, are treated in the same way here, once, so that
-    no command has to check before it writes.
+    Errors of the file system, such as a folder that is not writable, and a lack of memory are treated in the same way
+    here, once, so that no command has to check before it writes or allocates.
     """
+    try:
+        os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
+    except OSError as error:
+        _refuse(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)")
     try:
         app()
     except UserError as error:
@@ -129,6 +135,10 @@ def main() -> None:
         if reason is None:
             raise
         _refuse(reason)
+    except (MemoryError, RuntimeError, TypeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _refuse(f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine")
     finally:
         sys.excepthook = _show_bug  # here, as typer sets its own when it starts
 

@@ -18,7 +18,7 @@ def circuit(
         str | None, typer.Option(metavar="SENTENCE", help="Draw the circuit that is generated from this sentence.")
     ] = None,
     sentences: Annotated[
-        int, typer.Option(metavar="N", help="Draw a map of the circuits of up to N test sentences.")
+        int, typer.Option(metavar="N", min=0, max=100_000, help="Draw a map of the circuits of up to N test sentences.")
     ] = 0,
     check: Annotated[
         bool,

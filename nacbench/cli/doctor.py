@@ -130,12 +130,13 @@ def _disk(out: Path) -> Iterator[Finding]:
     import shutil
 
     from nacbench.data.mirror.places import cache_folder
+    from nacbench.files import resolved
 
     for subject, folder, way_out in (
         ("disk for runs", out, "name another folder with --out"),
         ("disk for the cache", cache_folder(), "name another folder with NACBENCH_CACHE"),
     ):
-        place = standing(folder.resolve())
+        place = standing(resolved(folder))
         refused = _refused(place)
         if refused:
             yield Finding(subject, "error", f"cannot write in {place}: {refused}", way_out)

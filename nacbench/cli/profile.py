@@ -39,7 +39,7 @@ def profile(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for nacbench run; can be given again.")
     ] = None,
     batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, as in 1,32.")] = "1,32",
-    seconds: Annotated[float, typer.Option(min=0, help="How long each pass is repeated, in seconds.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0, max=1e5, help="How long each pass is repeated, in seconds.")] = 3.0,
     match: Annotated[
         str | None,
         typer.Option(
@@ -86,7 +86,7 @@ def _batch_sizes(text: str) -> list[int]:
     except ValueError:
         sizes = [0]
     if min(sizes) < 1:
-        raise UserError(f"--batch-sizes {text}: give whole numbers of at least 1, separated by commas, as in 1,32")
+        raise UserError(f"--batch-sizes {text:.60}: give whole numbers of at least 1, separated by commas, as in 1,32")
     return sizes
 
 

@@ -53,7 +53,7 @@ def prune(
     where, folder = check_device(device), locate(run, out)
     trained = load_run(folder)
     config = pruning_config(trained.config, order, shares)
-    if keep is not None and round(keep * 1000) < 1:
+    if keep is not None and not keep > 0.0005:  # written so that NaN is refused, too
         raise UserError(f"--keep {keep:g}: give a share of at least 0.001")
     store = folder.parents[2]
     outcome = runner.run(

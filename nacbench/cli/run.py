@@ -75,7 +75,7 @@ def run(
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds between checkpoints.", rich_help_panel=HOW)
+        float, typer.Option(min=0, max=1e9, help="Seconds between checkpoints.", rich_help_panel=HOW)
     ] = 60.0,
     cuda_graphs: Annotated[
         bool,

@@ -168,7 +168,7 @@ def status(
 def logs(
     *,
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or its first characters.")] = None,
-    lines: Annotated[int, typer.Option(min=1, help="Lines from the end of each file.")] = 20,
+    lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="Lines from the end of each file.")] = 20,
     asked: Asked,
 ) -> None:
     """Print traceback and last log lines of one run, or of all failed and lost runs."""

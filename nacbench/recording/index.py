@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, get_type_hints
 from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.files import whole_file
+from nacbench.files import resolved, whole_file
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord, read_failure, read_record
 
 
@@ -276,7 +276,7 @@ def _settings(identity: dict[str, Any]) -> str:
 
 
 def _index_file(store: Path) -> Path:
-    return cache_folder() / "index" / f"{short_digest(os.fsencode(store.resolve()))}-{_version()}.parquet"
+    return cache_folder() / "index" / f"{short_digest(os.fsencode(resolved(store)))}-{_version()}.parquet"
 
 
 @cache

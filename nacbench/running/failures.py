@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nacbench.files import utc_now, write_json
+from nacbench.machine.memory import is_out_of_memory
 from nacbench.recording.record import FAILURE, Cause, Failure
 from nacbench.recording.store import LOG, tail
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 def cause_of(error: BaseException) -> Cause:
     """Return the kind of failure of an exception: out of memory, disk full, or another error."""
-    # By name, for torch.OutOfMemoryError without importing torch
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return "oom"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
-from nacbench.files import utc_now
+from nacbench.files import resolved, utc_now
 from nacbench.formats.dotted import flatten, leaves
 from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
@@ -132,7 +132,7 @@ def refuse_inside(out: Path, runs: Sequence[Recorded], names: Sequence[str]) -> 
     Raises:
         UserError: if it is.
     """
-    place = out.resolve()
+    place = resolved(out)
     for folder in (*{one.store for one in runs}, *(Path(name).resolve() for name in names if Path(name).is_dir())):
         if place.is_relative_to(folder):
             raise UserError(f"--out {out} lies in {folder}, among the runs that are repeated; name another folder")

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import nested
-from nacbench.running.config import RunConfig, merge, read_yaml, resolve
+from nacbench.formats.yaml_text import read_mapping
+from nacbench.running.config import RunConfig, merge, resolve
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
@@ -30,7 +32,7 @@ class Block(_Part):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     scale: str = "mini"
     precision: str = "auto"
     axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
@@ -201,7 +203,7 @@ def read_sweep(name: str) -> SweepConfig:
         if name not in suites():
             raise unknown("suite", name, suites())
         path = Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
-    return parse_sweep(read_yaml(path, KEYS), path)
+    return parse_sweep(read_mapping(path, KEYS), path)
 
 
 def suites() -> list[str]:
@@ -250,7 +252,7 @@ def read_choices(path: Path) -> list[Values]:
     Raises:
         UserError: if there is no such file, or it has no such list.
     """
-    content = read_yaml(path, ["choices"])
+    content = read_mapping(path, ["choices"])
     if not isinstance(content.get("choices"), list):
         raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
     chosen: list[Values] = content["choices"]

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nacbench.errors import BrokenFileError, UserError, first_problem
-from nacbench.files import utc_now, write_json, write_text
+from nacbench.files import resolved, utc_now, write_json, write_text
 from nacbench.formats.terminal import say
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
@@ -79,8 +79,8 @@ class Submission(BaseModel):
             when=utc_now(),
             user=getpass.getuser(),
             host=socket.gethostname(),
-            store=str(store.resolve()),
-            data_root=str(data_root.resolve()),
+            store=str(resolved(store)),
+            data_root=str(resolved(data_root)),
             plugins=tuple(str(Path(file).resolve()) for file in plugins),
             profile=runs[0].profile,
             runs=tuple(SubmittedRun(key=run.key, config=run.config.as_dict()) for run in runs),

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import yaml
-
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
+from nacbench.formats.yaml_text import as_yaml
 from nacbench.recording.index import Run
 from nacbench.statistics import Mean, t_interval
 
@@ -191,7 +190,7 @@ def choices_file(outcome: TuningResult, written_by: str) -> str:
         for one in outcome.tuned
     ]
     head = f"# Written by: {written_by}\n# tried: scores on validation examples; test examples were not read.\n"
-    return head + str(yaml.safe_dump({"choices": choices}, sort_keys=False, width=160))
+    return head + as_yaml({"choices": choices}, width=160)
 
 
 def label(settings: Mapping[str, Any]) -> str:

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
+from pydantic import BaseModel, ValidationError
 
+from nacbench.contracts.numbers import Seconds, Workers
+from nacbench.errors import UserError, first_problem
 from nacbench.machine.memory import keep_freed_memory
+
+
+class _Numbers(BaseModel):
+    workers: Workers
+    checkpoint_seconds: Seconds
+    heartbeat_seconds: Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +34,9 @@ class Execution:
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``.
         show_progress: report progress on standard error.
+
+    Raises:
+        UserError: if a number is out of its range.
     """
 
     device: str = "cpu"
@@ -34,6 +46,16 @@ class Execution:
     cuda_graphs: bool = True
     compile: bool = False
     show_progress: bool = True
+
+    def __post_init__(self) -> None:
+        try:
+            _Numbers(
+                workers=self.workers,
+                checkpoint_seconds=self.checkpoint_seconds,
+                heartbeat_seconds=self.heartbeat_seconds,
+            )
+        except ValidationError as error:
+            raise UserError(first_problem(error, "")) from None
 
 
 def default_workers(device: str) -> int:

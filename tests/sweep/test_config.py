@@ -203,13 +203,29 @@ def test_a_profile_is_found_beside_the_sweep_that_names_it(tmp_path: Path) -> No
         ("2d", 2880),
         ("1-12:00:00", 2160),
         ("0:30:00", 30),
+        ("12:00:00", 720),
+        ("4:00:00", 240),
+        ("90:00", 90),
+        ("2-12", 3600),
+        ("1-00:30", 1470),
+        ("366d", 527040),
     ],
 )
 def test_time_limits_in_all_forms(text: str | int, expected: int) -> None:
     assert minutes(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks"])
+def test_a_time_limit_in_a_file_needs_no_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text("executor: slurm\ntime: 12:00:00\n")
+    profile = Profile.read(str(file))
+    assert minutes(profile.time or 0) == 720
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks", "367d", "9" * 5000, "²h", "1e3", "0:30", "1-2-3", "1:", "4h:00"],
+)
 def test_invalid_time_limits_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write minutes, 12h"):
         minutes(text)

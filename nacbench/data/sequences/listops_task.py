@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
-
+from nacbench.contracts.numbers import Seed
 from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
 from nacbench.data.mirror.data_files import LocalFiles
@@ -50,7 +49,7 @@ class ListOpsTask(SequenceTask):
     shorter_than: ClassVar[int]
 
     data: Literal["generated", "lra"] = "generated"
-    data_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    data_seed: Seed = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

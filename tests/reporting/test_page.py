@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from nacbench.recording.index import row_of
 from nacbench.reporting.build import build_report
+from nacbench.reporting.page.page import render_page
+from nacbench.reporting.series import group
 from tests.made import made_failure, made_record, write_failure, write_run
 
 Chrome = Any  # selenium is imported by the tests that need it, and half typed
@@ -217,3 +220,19 @@ def test_shown_rows_can_be_downloaded(shown: Chrome, tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     assert lines[0].startswith('"task","scale","model","test score (%)"')
     assert [line.split(",")[2] for line in lines[1:]] == ['"nac (mini)"', '"vit (mini)"']
+
+
+@pytest.mark.browser
+def test_a_downloaded_csv_has_no_formula(chrome: Chrome, tmp_path: Path) -> None:
+    row = row_of(made_record(), "made", 1, 1)._replace(task="-1", model="=1+1", score=-0.5)
+    file = tmp_path / "index.html"
+    file.write_text(render_page(group([row]), [], [], [], [], []))
+    chrome.get(file.as_uri())
+    chrome.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    find(chrome, '[data-download="csv"]').click()
+    for _ in range(50):
+        if (tmp_path / "leaderboard.csv").exists():
+            break
+        chrome.execute_async_script("setTimeout(arguments[0], 100)")
+    cells = (tmp_path / "leaderboard.csv").read_text().splitlines()[1].split(",")
+    assert cells[:4] == ['"-1"', '"mini"', '"\'=1+1 (mini)"', '"-0.5"']

@@ -38,7 +38,7 @@ def load_plugin_file(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
     # With a digest of the path, since two files of one name in different folders must be two modules
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
     module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

@@ -5,6 +5,7 @@ Commands import torch, pandas and matplotlib inside functions only, so that ``--
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -29,7 +30,7 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 from nacbench.machine.memory import is_out_of_memory
 
 app = typer.Typer(
@@ -87,14 +88,22 @@ def main() -> None:
     Errors of the file system, such as a folder that is not writable, and a lack of memory are treated in the same way
     here, once, so that no command has to check before it writes or allocates.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
     except OSError as error:
         _refuse(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)")
     try:
+        for word in sys.argv:
+            word.encode()  # before hours of computing: pyarrow takes no such path, for one
         app()
     except UserError as error:
         _refuse(str(error))
+    except UnicodeEncodeError as error:
+        if not "\udc80" <= error.object[error.start] <= "\udcff":  # as Python decodes bytes that are not UTF-8
+            raise
+        _refuse(f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place")
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)

@@ -276,7 +276,7 @@ def _settings(identity: dict[str, Any]) -> str:
 
 
 def _index_file(store: Path) -> Path:
-    return cache_folder() / "index" / f"{short_digest(str(resolved(store)).encode())}-{_version()}.parquet"
+    return cache_folder() / "index" / f"{short_digest(os.fsencode(resolved(store)))}-{_version()}.parquet"
 
 
 @cache

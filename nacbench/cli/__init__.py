@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -37,7 +38,6 @@ from nacbench.cli.shared import refusals
 from nacbench.errors import UserError
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import say, say_text
-from nacbench.machine.memory import is_out_of_memory
 
 
 class Commands(TyperGroup):
@@ -114,33 +114,39 @@ app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:
-    """Run the command line; print a `UserError` as one line on standard error and exit with code 2.
+    """Run the command line; print an error that the user can fix as one line on standard error and exit with code 2.
 
-    Errors of the file system, such as a folder that is not writable, and a lack of memory are treated in the same way
-    here, once, so that no command has to check before it writes or allocates.
+    This is the one place for errors of the file system and a lack of memory, too, so that no command has to check
+    before it writes or allocates.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
-    except OSError as error:
-        _refuse(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)")
-    try:
+        _check_process()
         app()
-    except UserError as error:
-        _refuse(str(error))
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except OSError as error:
+    except Exception as error:
         reason = refusals.explained(error)
         if reason is None:
             raise
         _refuse(reason)
-    except (MemoryError, RuntimeError, TypeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        _refuse(f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine")
     finally:
         sys.excepthook = _show_bug  # here, as typer sets its own when it starts
+
+
+def _check_process() -> None:
+    """Raise an error of the system for a deleted working folder, and for arguments that are not UTF-8.
+
+    Some libraries take no such paths, pyarrow for one, which a run would find out when it is done.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
+    except OSError as error:
+        raise UserError(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)") from None
+    for word in sys.argv:
+        word.encode()
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:

@@ -180,7 +180,7 @@ def test_other_errors_keep_their_traceback(error: Exception, monkeypatch: pytest
     assert raised.value is error
 
 
-@pytest.mark.parametrize("options", [["model.width=1048576"], ["model.mlp_width=1048576", "model.depth=1000"]])
+@pytest.mark.parametrize("options", [["model.width=1048576"], ["model.ffn_mult=1048576", "model.depth=1000"]])
 def test_a_network_that_no_memory_can_hold_is_one_line(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,10 +193,19 @@ def test_a_network_that_no_memory_can_hold_is_one_line(
 LONG = "n" * 300
 
 
+REFUSED = ("loop", "loop/runs", "a", LONG, "a/" * 3000, "/proc", "/proc/none", "/dev/null/runs")
+
+
 @pytest.mark.parametrize(
-    "place", ["loop", "loop/runs", "a", LONG, "a/" * 3000, "/proc", "/proc/none", "/dev/null/runs"]
+    ("words", "place"),
+    [
+        *((RUN, place) for place in REFUSED),
+        (["sweep", "submit", "smoke"], "loop"),
+        (["data", "fetch", "cifar10"], "loop"),
+        (["data", "fetch", "cifar10"], LONG),
+    ],
+    ids=lambda value: value[:12] if isinstance(value, str) else value[0],
 )
-@pytest.mark.parametrize("words", [RUN, ["sweep", "submit", "smoke"], ["data", "fetch", "cifar10"]], ids=" ".join)
 def test_a_place_that_the_system_refuses_is_one_line(
     words: list[str], place: str, there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,10 +248,17 @@ def test_a_full_standard_output_is_one_line(there: Path) -> None:
     assert done.stderr == "error: No space left on device; make room, or name another place\n"
 
 
-def test_a_name_that_is_not_utf_8_is_used_or_refused_in_one_line(there: Path) -> None:
-    done = in_shell("NACBENCH report runs --out \"$(printf 'b\\377')\"", there)
-    assert "Traceback" not in done.stderr
-    assert done.returncode in (0, 2)
+@pytest.mark.parametrize("words", [" ".join([*RUN, "--out"]), "report runs --out", "pack", "sweep plan", "why"])
+def test_a_name_that_is_not_utf_8_is_one_line(words: str, there: Path) -> None:
+    done = in_shell(f"NACBENCH {words} \"$(printf 'b\\377')\"", there)
+    assert done.returncode == 2
+    assert done.stderr == "error: 'b\\udcff' is not UTF-8: give it a name in UTF-8, or name another place\n"
+
+
+def test_an_output_that_has_few_characters_gets_escapes(there: Path) -> None:
+    done = in_shell("PYTHONIOENCODING=ascii NACBENCH tasks", there)
+    assert done.returncode == 0
+    assert "digits" in done.stdout
 
 
 def fail(error: Exception) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -47,7 +48,8 @@ def archive(kind: str) -> bytes:
             for name, content in files.items():
                 opened.writestr(name, content)
     else:
-        with tarfile.open(fileobj=stream, mode=f"w:{kind}") as tar:
+        mode: Any = f"w:{kind}"
+        with tarfile.open(fileobj=stream, mode=mode) as tar:
             for name, content in files.items():
                 member = tarfile.TarInfo(name)
                 member.size = len(content)

@@ -61,7 +61,11 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Valid files beside a record: predictions of one split, all predictions, weights."""
     folder = tmp_path_factory.mktemp("parts")
     rows = np.arange(6)
-    columns = {"label": rows % 3, "prediction": rows % 2, "logits": np.eye(6, 3, dtype=np.float16)}
+    columns: dict[str, np.ndarray] = {
+        "label": rows % 3,
+        "prediction": rows % 2,
+        "logits": np.eye(6, 3, dtype=np.float16),
+    }
     evaluation = Evaluation(metrics={"accuracy": 0.5}, predictions=columns, details={"seconds": 0.1}, measured={})
     write_evaluation(folder / "scores", evaluation, "abc")
     save_tensors(folder / "weights", {"model/w": torch.arange(6.0).reshape(2, 3)}, {"run_id": "abc", "status": {}})

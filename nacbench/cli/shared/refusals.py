@@ -1,9 +1,12 @@
-"""Turn an OSError, such as a full disk, into one line that names the path and the way out."""
+"""Turn an error that the user can fix, such as a full disk, into one line that names the place and the way out."""
 
 import errno
 import os
 import sysconfig
 from pathlib import Path
+
+from nacbench.errors import UserError, shown
+from nacbench.machine.memory import is_out_of_memory
 
 FULL = "make room, or name another place"
 DENIED = "name another place, or get the right to use this one"
@@ -35,11 +38,20 @@ NAMELESS |= {errno.ESTALE, errno.EROFS}
 CODE = [Path(__file__).parents[2], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))]
 
 
-def explained(error: OSError) -> str | None:
-    """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed.
+def explained(error: Exception) -> str | None:
+    """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        # so Python decodes names whose bytes are not UTF-8
+        return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
+    if is_out_of_memory(error):
+        return f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine"
+    return _of_the_file_system(error) if isinstance(error, OSError) else None
 
-    An error with a path is of the place that the user named, unless the path is one of the installed code.
-    """
+
+def _of_the_file_system(error: OSError) -> str | None:
+    """Return one line on an error with a path, unless it is in the installed code; or on one of the system."""
     number = error.errno or 0
     reason = f"{error.strerror or error}"
     way_out = WAYS_OUT.get(number, ELSEWHERE)

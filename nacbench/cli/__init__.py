@@ -3,10 +3,8 @@
 Commands import torch, pandas and matplotlib inside functions only, so that ``--help`` and shell completion are fast.
 """
 
-import os
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
 
 import typer
 
@@ -30,8 +28,6 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
-from nacbench.errors import UserError, shown
-from nacbench.machine.memory import is_out_of_memory
 
 app = typer.Typer(
     name="nacbench",
@@ -91,33 +87,14 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
-    except OSError as error:
-        _refuse(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)")
-    try:
-        for word in sys.argv:
-            word.encode()  # before hours of computing: pyarrow takes no such path, for one
+        refusals.check_words(sys.argv)
         app()
-    except UserError as error:
-        _refuse(str(error))
-    except UnicodeEncodeError as error:
-        if not "\udc80" <= error.object[error.start] <= "\udcff":  # as Python decodes bytes that are not UTF-8
-            raise
-        _refuse(f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place")
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except OSError as error:
+    except Exception as error:
         reason = refusals.explained(error)
         if reason is None:
             raise
-        _refuse(reason)
-    except (MemoryError, RuntimeError, TypeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        _refuse(f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine")
-
-
-def _refuse(reason: str) -> NoReturn:
-    print(f"error: {reason}", file=sys.stderr)  # noqa: T201
-    sys.exit(2)
+        print(f"error: {reason}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)

@@ -3,14 +3,13 @@
 Commands import torch, pandas and matplotlib inside functions only, so that ``--help`` and shell completion are fast.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -35,7 +34,6 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
-from nacbench.errors import UserError
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import say, say_text
 
@@ -122,7 +120,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        _check_process()
+        refusals.check_words(sys.argv)
         app()
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
@@ -131,29 +129,12 @@ def main() -> None:
         reason = refusals.explained(error)
         if reason is None:
             raise
-        _refuse(reason)
+        say(f"error: {reason}", err=True)
+        sys.exit(2)
     finally:
         sys.excepthook = _show_bug  # here, as typer sets its own when it starts
-
-
-def _check_process() -> None:
-    """Raise an error of the system for a deleted working folder, and for arguments that are not UTF-8.
-
-    Some libraries take no such paths, pyarrow for one, which a run would find out when it is done.
-    """
-    try:
-        os.getcwd()  # noqa: PTH109 (pathlib is slow to import, and calls this)
-    except OSError as error:
-        raise UserError(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)") from None
-    for word in sys.argv:
-        word.encode()
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
     """Print a traceback as Python would, but escaped: the message may have foreign text."""
     say_text("".join(traceback.format_exception(kind, error, place)).rstrip(), err=True)
-
-
-def _refuse(reason: str) -> NoReturn:
-    say(f"error: {reason}", err=True)
-    sys.exit(2)

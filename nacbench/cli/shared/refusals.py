@@ -1,8 +1,9 @@
-"""Turn an error that the user can fix, such as a full disk, into one line that names the place and the way out."""
+"""Turn an error of the user's or of the system, such as a full disk, into one line that names the way out."""
 
 import errno
 import os
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 from nacbench.errors import UserError, shown
@@ -38,20 +39,47 @@ NAMELESS |= {errno.ESTALE, errno.EROFS}
 CODE = [Path(__file__).parents[2], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))]
 
 
+def check_words(words: Sequence[str]) -> None:
+    """Check that the working folder exists, and that the words of the command line are UTF-8.
+
+    Both are refused before hours of computing: pyarrow, for one, takes no path that is not UTF-8.
+
+    Raises:
+        UserError: if the folder does not exist.
+        UnicodeEncodeError: if a word is not UTF-8.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)") from None
+    for word in words:
+        word.encode()
+
+
 def explained(error: Exception) -> str | None:
     """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
-        # so Python decodes names whose bytes are not UTF-8
-        return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
+    if isinstance(error, OSError):
+        return _of_system(error)
     if is_out_of_memory(error):
         return f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine"
-    return _of_the_file_system(error) if isinstance(error, OSError) else None
+    # Python decodes names that are not UTF-8 to these characters
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
+    return None
 
 
-def _of_the_file_system(error: OSError) -> str | None:
-    """Return one line on an error with a path, unless it is in the installed code; or on one of the system."""
+def standing(path: Path) -> Path:
+    """Return the path or its nearest existing parent, which is what refused to be used. Broken links count."""
+    return next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+
+
+def _of_system(error: OSError) -> str | None:
+    """Return one line, or None for a bug.
+
+    An error with a path is of the place that the user named, unless the path is one of the installed code.
+    """
     number = error.errno or 0
     reason = f"{error.strerror or error}"
     way_out = WAYS_OUT.get(number, ELSEWHERE)
@@ -61,8 +89,3 @@ def _of_the_file_system(error: OSError) -> str | None:
         return f"{reason}; {way_out}" if number in NAMELESS else None
     place = str(path if number in (errno.ENOENT, errno.ENAMETOOLONG) else standing(path))
     return f"cannot use {place if len(place) <= 200 else place[:199] + '…'}: {reason}; {way_out}"
-
-
-def standing(path: Path) -> Path:
-    """Return the path or its nearest existing parent, which is what refused to be used. Broken links count."""
-    return next((place for place in (path, *path.parents) if os.path.lexists(place)), path)

@@ -1,5 +1,6 @@
 """Atomic file writes: write to a temporary file, fsync, then rename; also for folders. SHA-256 digests of files."""
 
+import errno
 import hashlib
 import json
 import os
@@ -13,12 +14,24 @@ from nacbench.locking import place_first
 from nacbench.scratch import scratch_folder, scratch_name
 
 
+NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # a file system that cannot; see doctor
+
+
+def sync(descriptor: int) -> None:
+    """Flush an open file to disk (fsync), if its file system can."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that renames in it survive a crash."""
     # On POSIX, fsync of a file does not flush its name: that is in the folder
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -40,7 +53,7 @@ def whole_file(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
     try:
         yield aside
         with aside.open("rb") as stream:
-            os.fsync(stream.fileno())  # before the rename, or a crash could leave a name with no content
+            sync(stream.fileno())  # before the rename, or a crash could leave a name with no content
         if first_wins:
             place_first(aside, path)
         else:
@@ -103,7 +116,7 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         for file in aside.rglob("*"):
             if file.is_file():
                 with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
+                    sync(stream.fileno())
         try:
             aside.rename(folder)
         except OSError:  # rename refuses a target folder that is not empty: another process was first

@@ -104,6 +104,8 @@ def _has_number(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    except OverflowError:
+        return False
     except OSError:  # it is another user's
         return True
     return True

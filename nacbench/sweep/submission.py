@@ -6,11 +6,11 @@ so it must be on disk before sbatch is called.
 
 import getpass
 import json
-import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.files import utc_now, write_json, write_text
+from nacbench.recording.claim import BusyError, forget_claims, hold
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
 SWEEPS = ".sweeps"  # in a store; no report looks into folders whose names start with a dot
 SUBMISSIONS = "submissions"
+WAIT_SECONDS = 0.2  # between looks at a submission lock that another process holds
 
 
 class SubmittedRun(BaseModel):
@@ -147,30 +149,26 @@ def submissions(store: Path) -> list[Submission]:
 
 @contextmanager
 def sole_submitter(store: Path) -> Iterator[None]:
-    """Hold the store's submission lock; wait for it if another process holds it.
+    """Hold the store's submission lock, a claim as on a run; wait for it if another process holds it.
 
     Without it, two submitters that look at the queue at the same time would both start the missing runs.
-
-    Raises:
-        UserError: if the file system does not support locks.
     """
-    import fcntl
     import sys
 
-    folder = store / SWEEPS
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o664)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that submits to {store}", file=sys.stderr)  # noqa: T201
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise UserError(f"cannot lock {folder / '.lock'}: {error.strerror}") from None
+    place = store / SWEEPS / "submitter"
+    with ExitStack() as stack:
+        said = False
+        while True:
+            try:
+                claim = stack.enter_context(hold(place))
+                break
+            except BusyError:
+                if not said:
+                    print(f"waiting for another process that submits to {store}", file=sys.stderr)  # noqa: T201
+                said = True
+                time.sleep(WAIT_SECONDS)
+        forget_claims(claim)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _folder(store: Path) -> Path:

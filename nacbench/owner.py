@@ -32,6 +32,16 @@ class Process:
         found = _stat(self.pid)
         return found is not None and found[0] not in "ZX" and f"{space} {found[2]}" == self.born
 
+    def send(self, number: int) -> bool:
+        """Send a signal; return false if it has ended, cannot be told from another one, or is another user's."""
+        if not self.lives() or (not self.born and PROC.is_dir()):
+            return False
+        try:
+            os.kill(self.pid, number)
+        except OSError:
+            return False
+        return True
+
 
 def this_process() -> Process:
     """Return the current process."""
@@ -44,23 +54,22 @@ def process(pid: int) -> Process:
     return Process(pid, f"{_space()} {found[2]}" if found else "")
 
 
-def group_of(leader: Process) -> list[Process]:
-    """Return the live processes of a session that this process has started, such as its data loaders; itself, too.
-
-    Only itself if it leads no session: then its group has others in it, such as the rest of a shell's pipeline.
-    """
-    members = [leader]
+def leads_a_session(pid: int) -> bool:
+    """Whether a process leads a session, as workers do: all others in it descend from it."""
     try:
-        if os.getsid(leader.pid) != leader.pid:
-            return members
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
+
+
+def session_of(pid: int) -> list[Process]:
+    """Return the live processes of a session by its leader's number, also after the leader has ended."""
+    try:
         numbers = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
     except OSError:
-        return members
-    for pid in numbers:
-        found = _stat(pid)
-        if pid != leader.pid and found and found[1] == leader.pid and found[0] not in "ZX":
-            members.append(Process(pid, f"{_space()} {found[2]}"))
-    return members
+        return []
+    found = ((number, _stat(number)) for number in numbers)
+    return [Process(n, f"{_space()} {stat[2]}") for n, stat in found if stat and stat[1] == pid and stat[0] not in "ZX"]
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nacbench.owner import Process, digest_of_machine, this_process
 
-OURS = re.compile(r"\..*\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{0,20})-[0-9a-f]{6}\.tmp", re.DOTALL)
+OURS = re.compile(r"\.(.*)\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{0,20})-[0-9a-f]{6}\.tmp", re.DOTALL)
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0  # scratch of another machine that is older than this has no owner any more
 LONGEST_NAME = 40  # characters of the final name in a scratch name: with it, a name of 255 bytes would be too long
 
@@ -49,6 +49,12 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def is_scratch_of(path: Path, other: Path) -> bool:
+    """Whether a path is a scratch name of another one, whoever owns it."""
+    found = OURS.fullmatch(other.name)
+    return found is not None and found[1] == path.name[:LONGEST_NAME]
+
+
 def remove_orphans(folder: Path) -> None:
     """Remove scratch files and folders in a folder whose process is gone; those of live processes stay.
 
@@ -68,7 +74,7 @@ def _is_orphan(entry: "os.DirEntry[str]") -> bool:
     found = OURS.fullmatch(entry.name)
     if not found:
         return False
-    machine, pid, born = found.groups()
+    _, machine, pid, born = found.groups()
     if machine == digest_of_machine():
         space = this_process().born.partition(" ")[0]
         return Process(int(pid), f"{space} {born}" if born else "").lives() is False

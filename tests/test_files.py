@@ -90,9 +90,7 @@ def test_a_full_disk_leaves_no_empty_file_without_hard_links(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("code", ["EINVAL", "ENOSYS", "EOPNOTSUPP"])
-def test_files_are_written_where_fsync_is_not_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+def test_files_are_written_where_fsync_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     def no_fsync(descriptor: int) -> None:
         raise OSError(getattr(errno, code), "no fsync")
 

@@ -11,12 +11,21 @@ from typing import Any, Literal
 
 from nacbench.errors import BrokenFileError
 from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
-from nacbench.recording.claim import STALE_SECONDS, claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
+from nacbench.owner import Process
+from nacbench.recording.claim import (
+    STALE_SECONDS,
+    claim_count,
+    is_held,
+    last_claimant,
+    read_heartbeat,
+    seconds_since_beat,
+)
 from nacbench.recording.record import RECORD, Cause
 from nacbench.recording.store import LOG, finished, tail
-from nacbench.sweep.lost import cause_by_slurm, failure_of
+from nacbench.sweep.crew import ENDED, read_crews
+from nacbench.sweep.lost import cause_by_slurm, failure_of, is_cancelled
 from nacbench.sweep.plan import PlannedRun
-from nacbench.sweep.submission import Submission, submissions
+from nacbench.sweep.submission import Submission, folder_of_submissions, submissions
 
 State = Literal[
     "done", "running", "queued", "preempted", "planned", "lost", "cancelled", "failed", "skipped", "no data", "unknown"
@@ -91,6 +100,11 @@ class Observer:
         queued = self._queue() if ask_slurm else {}
         self.jobs = dict(_jobs_by_key(self.submissions, queued))
         self._ask_slurm = ask_slurm
+        self._workers, self._waiting = _local(store, self.submissions)
+
+    def worker_of(self, key: str) -> Process | None:
+        """Return the live process of this machine that a local sweep started for a run."""
+        return self._workers.get(key)
 
     def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
         """Return the state of each run that has an id, by key."""
@@ -148,14 +162,20 @@ class Observer:
             reason = job.reason if waits and job.reason not in ("None", "") else ""
             detail = reason if waits else _progress(folder)
             return Standing(state=state, detail=detail, job=job.job, attempts=attempts)
-        last = next(reversed(claimants(folder)), None)
-        if is_held(folder):
+        if run.key in self._workers:
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
+        if run.key in self._waiting and not is_cancelled(folder):
+            return Standing(state="queued", detail="waits for a process of this machine", attempts=attempts)
+        if not attempts:
+            return None
+        held = is_held(folder)
+        if held is not None:
+            return Standing(state="running", detail=_progress(folder), attempts=attempts) if held else None
         # locks do not reach other machines on every file system; there a fresh heartbeat decides, unless Slurm, which
         # knows the job, says that it is over
-        elsewhere = last is not None and last.life.machine != _this_machine()
+        last = last_claimant(folder)
         unknown_to_slurm = last is not None and (not last.life.job or self.is_silent)
-        if elsewhere and unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
+        if unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
         return None
 
@@ -184,8 +204,8 @@ class Observer:
             return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
         if not attempts and not jobs:
             # a local worker that died during its imports never claimed the run, but has a log
-            early = "its process ended before the run started" if self.job_logs(run.key) else None
-            return Standing(state="lost", detail=early) if early else Standing(state="planned")
+            logs = self.job_logs(run.key)
+            return Standing(state="lost", detail=_early_end(logs[-1])) if logs else Standing(state="planned")
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
@@ -226,6 +246,14 @@ def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> It
             yield submission.runs[index].key, job
 
 
+def _early_end(log: Path) -> str:
+    """Return how a worker ended that did not get as far as its run, with the last line that it printed."""
+    *lines, last = tail(log)
+    how = last.removeprefix(ENDED) if last.startswith(ENDED) else ""
+    said = [line.strip() for line in (lines if how else [*lines, last]) if line.strip()]
+    return f"its process ended before the run started{how}{f': {said[-1]}' if said else ''}"
+
+
 def _progress(folder: Path) -> str:
     """Return the progress of a run by its last heartbeat, and whether it is stuck at a step."""
     beat = read_heartbeat(folder)
@@ -236,7 +264,18 @@ def _progress(folder: Path) -> str:
     return f"step {beat['step']:,} of {beat.get('steps', 0):,}{stuck}"
 
 
-def _this_machine() -> str:
-    from nacbench.machine.process import this_life
-
-    return this_life().machine
+def _local(store: Path, known: Iterable[Submission]) -> tuple[dict[str, Process], set[str]]:
+    """Return live workers of this machine by the key of their run, and the runs that a live submitter will start."""
+    crews = read_crews(folder_of_submissions(store))
+    workers: dict[str, Process] = {}
+    waiting: set[str] = set()
+    for submission in known:
+        crew = crews.get(submission.token)
+        if crew is None:
+            continue
+        runs = dict(enumerate(submission.runs))
+        found = {runs[index].key: member.process for index, member in crew.workers.items() if index in runs}
+        workers |= {key: process for key, process in found.items() if process.lives()}
+        if crew.submitter.process.lives():
+            waiting |= {runs[index].key for index in crew.waiting if index in runs}
+    return workers, waiting

@@ -89,13 +89,13 @@ class Submission(BaseModel):
 
     def write(self) -> Path:
         """Write it to its store, atomically; return the file."""
-        path = _folder(Path(self.store)) / f"{self.token}.json"
+        path = folder_of_submissions(Path(self.store)) / f"{self.token}.json"
         write_json(path, self.model_dump(mode="json"))
         return path
 
     def write_job(self, job: str) -> None:
         """Write down the job number that sbatch returned."""
-        write_text(_folder(Path(self.store)) / f"{self.token}.job", f"{job}\n")
+        write_text(folder_of_submissions(Path(self.store)) / f"{self.token}.job", f"{job}\n")
 
     def jobs_folder(self) -> Path:
         """Return the folder of submitit's files and of logs.
@@ -107,7 +107,9 @@ class Submission(BaseModel):
     def job_number(self) -> str | None:
         """Return the job number, or None if the submitter was killed before it wrote it down."""
         try:
-            return (_folder(Path(self.store)) / f"{self.token}.job").read_text(encoding="utf-8").strip() or None
+            return (folder_of_submissions(Path(self.store)) / f"{self.token}.job").read_text(
+                encoding="utf-8"
+            ).strip() or None
         except OSError:
             return None
 
@@ -143,7 +145,7 @@ def _read_once(path: Path) -> Submission | None:
 
 def submissions(store: Path) -> list[Submission]:
     """Return all submissions of a store, the oldest first; broken files are left out."""
-    found = (_read_once(path) for path in sorted(_folder(store).glob("nacbench-*.json")))
+    found = (_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json")))
     return sorted((submission for submission in found if submission), key=lambda submission: submission.when)
 
 
@@ -171,5 +173,6 @@ def sole_submitter(store: Path) -> Iterator[None]:
         yield
 
 
-def _folder(store: Path) -> Path:
+def folder_of_submissions(store: Path) -> Path:
+    """Return the folder of a store's submission files."""
     return store / SWEEPS / SUBMISSIONS

@@ -141,7 +141,9 @@ def test_a_restart_count_that_is_none_counts_as_zero(monkeypatch: pytest.MonkeyP
     assert this_life().restart == 0
 
 
-@pytest.mark.parametrize("name", ["000001 (copy).json", "x.json", "000001.json~", "1.json", "٠٠٠٠٠١.json", "-00001.json"])
+@pytest.mark.parametrize(
+    "name", ["000001 (copy).json", "x.json", "000001.json~", "1.json", "٠٠٠٠٠١.json", "-00001.json"]
+)
 def test_other_files_among_the_claims_are_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "claims").mkdir()
     (tmp_path / "claims" / name).write_text("{}")
@@ -151,7 +153,9 @@ def test_other_files_among_the_claims_are_none(tmp_path: Path, name: str) -> Non
         assert claim.number == 1
 
 
-@pytest.mark.parametrize("change", [{"pid": -1}, {"pid": 0}, {"pid": 2**40}, {"restart": -1}, {"pid": "x"}, {"host": 5}])
+@pytest.mark.parametrize(
+    "change", [{"pid": -1}, {"pid": 0}, {"pid": 2**40}, {"restart": -1}, {"pid": "x"}, {"host": 5}]
+)
 def test_a_claim_of_no_process_is_read_as_none(tmp_path: Path, change: dict[str, object]) -> None:
     leave_claim(tmp_path, ELSEWHERE)
     path = tmp_path / "claims" / "000001.json"

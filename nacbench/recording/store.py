@@ -3,13 +3,16 @@
 The files are the only state: there is no database that could disagree with them.
 """
 
+import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.files import digest_of, write_json
+from nacbench.recording.claim import HEARTBEAT
 from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
@@ -93,6 +96,19 @@ def set_aside(folder: Path) -> None:
             folder.rename(place)
             return
     raise UserError(f"{folder.parent / '.replaced'} holds too many copies of {folder.name}; delete some of them")
+
+
+def tidy(folder: Path) -> None:
+    """Remove from a finished run's folder what only a run in progress needs; a kill after the record can leave it.
+
+    These are the heartbeat, the evaluations of single splits, the checkpoints to resume from, and temporary files.
+    """
+    with contextlib.suppress(OSError):  # a store that is only read, for example
+        shutil.rmtree(folder / SCORES, ignore_errors=True)
+        checkpoints = (folder / WEIGHTS).parent.glob("*")
+        for path in (folder / HEARTBEAT, *checkpoints, *folder.rglob(".*.tmp")):
+            if path != folder / WEIGHTS:
+                path.unlink(missing_ok=True)
 
 
 def tail(path: Path, lines: int = 20) -> list[str]:

@@ -15,7 +15,7 @@ from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
 from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, TrainedOn
-from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, write_state
+from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, tidy, write_state
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted, stop_on_signals
@@ -130,7 +130,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     except FileExistsError:  # so the first complete record counts
         raise TakenOverError(f"run {record.run_id} has been finished by another process; this copy stops") from None
     (job.folder / FAILURE).unlink(missing_ok=True)
-    _discard(job.folder, done.trainer)  # only after the record is written: until then a crash must be able to resume
+    tidy(job.folder)  # only after the record is written: until then a crash must be able to resume
     if trained is None:
         job.accelerator.wait_for_everyone()  # the other processes wait for the record, so that torchrun ends as one
     return record
@@ -272,15 +272,6 @@ def _begin_attempt(job: Job) -> str:
     write_text(job.folder / CONFIG, job.config.as_yaml())
     (job.folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt: the run has not failed while it runs
     return started
-
-
-def _discard(folder: Path, trainer: Trainer | None) -> None:
-    """Remove the checkpoint for resuming and the evaluations of single splits."""
-    import shutil
-
-    if trainer:
-        trainer.discard()
-    shutil.rmtree(folder / SCORES, ignore_errors=True)
 
 
 def _cost(job: Job, done: Done, seconds: float) -> Cost:

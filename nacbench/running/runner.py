@@ -11,7 +11,7 @@ from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.files import set_file_aside
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RECORD, RunRecord
-from nacbench.recording.store import finished, run_folder, set_aside
+from nacbench.recording.store import finished, run_folder, set_aside, tidy
 from nacbench.running.computation import Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, leave_failure
@@ -81,6 +81,7 @@ def run(
     folder = run_folder(store, config.task.name, config.model.name, identity.run_id)
     record = _whole_record(folder)
     if record and not force:
+        tidy(folder)
         return Outcome(record, folder, True, config)
     reason = unsupported(config)
     if reason:

@@ -15,12 +15,15 @@ from torch.optim import Optimizer
 from nacbench.errors import BrokenFileError
 from nacbench.files import write_bytes
 
+CHECKSUM = "crc32"
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write tensors and JSON-serialisable metadata to one file, atomically."""
     # safetensors 0.8.0 refuses tensors that are not contiguous
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"nacbench": json.dumps(meta), "crc32": str(_checksum(content))}
+    # in one entry: safetensors 0.8.0 writes several in random order, and the same weights would have other digests
+    metadata = {"nacbench": json.dumps({**meta, CHECKSUM: _checksum(content)})}
     write_bytes(path, save(content, metadata=metadata))
 
 
@@ -37,7 +40,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise BrokenFileError(f"checkpoint {path} cannot be read ({type(error).__name__}: {error})") from error
-    if "crc32" in metadata and metadata["crc32"] != str(_checksum(tensors)):
+    expected = meta.pop(CHECKSUM, metadata.get(CHECKSUM))  # files of nacbench before schema 2 have an entry of its own
+    if expected is not None and str(expected) != str(_checksum(tensors)):
         raise BrokenFileError(f"checkpoint {path} is damaged: its tensors do not match its checksum")
     return tensors, meta
 

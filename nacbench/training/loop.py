@@ -171,12 +171,6 @@ class Trainer:
                 saved_at = time.monotonic()
             mark = time.monotonic()
 
-    def discard(self) -> None:
-        """Delete the checkpoints, which only a resumed run needs."""
-        if self._is_main:
-            self._last.unlink(missing_ok=True)
-            self._best.unlink(missing_ok=True)
-
     @property
     def _is_main(self) -> bool:
         return bool(self.accelerator.is_main_process)

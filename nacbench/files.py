@@ -13,7 +13,6 @@ from typing import Any
 from nacbench.locking import place_first
 from nacbench.scratch import scratch_folder, scratch_name
 
-
 NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # a file system that cannot; see doctor
 
 

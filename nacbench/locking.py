@@ -22,10 +22,10 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool | None:
 
 
 def place_first(aside: Path, path: Path) -> None:
-    """Give a file a second name, unless there is a file of this name already; the first one is the caller's to remove.
+    """Give a file a second name, unless it is taken; the caller removes the first name.
 
-    Without hard links (exFAT, some FUSE and SMB mounts) an empty file takes the name, and the file then replaces it: for
-    a moment others see it empty, and ``aside`` is gone afterwards.
+    Without hard links (exFAT, some FUSE and SMB mounts) an empty file takes the name, and the file then replaces it:
+    for a moment others see it empty, and ``aside`` is gone afterwards.
 
     Raises:
         FileExistsError: if another process was first.

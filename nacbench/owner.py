@@ -93,7 +93,7 @@ def digest_of_machine() -> str:
 def _space() -> str:
     """Return the namespace of process ids: containers of one machine number their processes independently."""
     try:
-        return os.readlink(PROC / "self/ns/pid")
+        return str((PROC / "self/ns/pid").readlink())
     except OSError:
         return "pid"
 

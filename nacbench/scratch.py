@@ -16,7 +16,8 @@ OURS = re.compile(r"\.(.*)\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{0,20})-[0-9a-f]{6}
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0  # scratch of another machine that is older than this has no owner any more
 LONGEST_NAME = 40  # characters of the final name in a scratch name: with it, a name of 255 bytes would be too long
 
-_cleared: set[str] = set()
+_cleared: set[str] = set()  # folders that this process has cleared
+os.register_at_fork(after_in_child=_cleared.clear)
 
 
 def scratch_name(path: Path) -> Path:

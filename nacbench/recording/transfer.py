@@ -14,7 +14,7 @@ from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
-from nacbench.scratch import scratch_folder
+from nacbench.scratch import remove_orphans, scratch_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine
@@ -98,6 +98,7 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
     Raises:
         UserError: as `merge`; or if there is no finished run, the archive exists, or its name has another ending.
     """
+    remove_orphans(archive.parent)
     if archive.exists():
         raise UserError(f"{archive} exists already; name another file")
     if not archive.name.endswith((".tar.gz", ".tgz")):

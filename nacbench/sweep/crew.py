@@ -1,4 +1,4 @@
-"""Processes of a local submission, in a file while it goes on: for status, and for cancel to end a worker that hangs."""
+"""Processes of a local submission, in a file while it goes on: status reads it, and cancel, to end what hangs."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nacbench.errors import BrokenFileError, UserError, first_problem
+from nacbench.errors import BrokenFileError, first_problem
 from nacbench.files import utc_now, write_json, write_text
 from nacbench.recording.claim import BusyError, forget_claims, hold
 from nacbench.sweep.plan import PlannedRun

@@ -14,6 +14,7 @@ from nacbench.data.mirror.intake import copy_files
 from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_manifest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
+from nacbench.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from datasets import DatasetDict

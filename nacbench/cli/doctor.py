@@ -179,7 +179,7 @@ def _store(out: Path) -> Iterator[Finding]:
 
 
 def _lacking(place: Path) -> dict[str, str] | str:
-    """Return what a folder's file system lacks, each with what that means; or, as text, why no run can be kept in it."""
+    """Return what a file system lacks, each with what that means; or, as text, why no run can be kept in the folder."""
     import os
 
     from nacbench.files import NO_FSYNC

@@ -220,7 +220,7 @@ def _plan(asked: Asked) -> "tuple[Plan, Place]":
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
-    sweep = read_sweep(asked.sweep)
+    sweep = read_sweep(asked.sweep, asked.max_runs)
     files = [*map(str, asked.plugin or []), *sweep.plugins]
     load_plugins([Path(file) for file in files])
     changes: dict[str, Any] = {"plugins": tuple(files)}

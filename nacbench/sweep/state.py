@@ -4,7 +4,11 @@ The runs' folders decide: job numbers can be used again, and submitit's and Slur
 asked which jobs are in the queue, and, for runs that ended without a record or failure, for the cause.
 """
 
+import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +24,7 @@ from nacbench.recording.claim import (
     read_heartbeat,
     seconds_since_beat,
 )
+from nacbench.recording.index import read_runs
 from nacbench.recording.record import RECORD, Cause
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
@@ -43,6 +48,8 @@ STATES: tuple[State, ...] = (
     "no data",
     "unknown",
 )
+MANY = 200  # runs from which on the index of the store is quicker than each run's record
+_LOG_NAME = re.compile(r"([0-9]+|[0-9]+_[0-9]+)(?:_[0-9]+_log\.(?:out|err)|\.log)")  # of submitit's jobs; of workers
 LIVE: frozenset[State] = frozenset({"running", "queued", "preempted"})
 MISSING: frozenset[State] = frozenset({"planned", "lost"})  # started by the next submission
 
@@ -100,6 +107,11 @@ class Observer:
         queued = self._queue() if ask_slurm else {}
         self.jobs = dict(_jobs_by_key(self.submissions, queued))
         self._ask_slurm = ask_slurm
+        self._places: dict[str, list[tuple[Submission, int]]] = defaultdict(list)  # of a run in submissions, by key
+        for submission in self.submissions:
+            for index, run in enumerate(submission.runs):
+                self._places[run.key].append((submission, index))
+        self._logs: dict[str, dict[str, list[Path]]] = {}
         self._workers, self._waiting = _local(store, self.submissions)
 
     def worker_of(self, key: str) -> Process | None:
@@ -109,7 +121,12 @@ class Observer:
     def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
         """Return the state of each run that has an id, by key."""
         runs = list(runs)
-        found = {run.key: self._from_files(run) for run in runs if run.run_id}
+        done = self._done() if len(runs) >= MANY else {}
+        found = {
+            run.key: Standing(state="done", attempts=done[run.key]) if run.key in done else self._from_files(run)
+            for run in runs
+            if run.run_id
+        }
         # sacct is slow, so it is asked once, for all runs whose folders do not say how they ended
         silent = {key: jobs for key, standing in found.items() if standing is None and (jobs := self._past_jobs(key))}
         words = verdicts(job for jobs in silent.values() for job in jobs) if self._ask_slurm and silent else {}
@@ -117,6 +134,13 @@ class Observer:
         return {
             key: standing or self._ended(by_key[key], silent.get(key, []), words) for key, standing in found.items()
         }
+
+    def _done(self) -> dict[str, int]:
+        """Return the number of attempts of all finished runs by key, from the index, which knows what was checked."""
+        if not self.store.is_dir():
+            return {}
+        finished_runs = ((run, Path(run.folder)) for run in read_runs(self.store).runs)
+        return {f"{run.task}/{run.model}/{folder.name}": run.attempts for run, folder in finished_runs}
 
     def _queue(self) -> dict[str, QueuedJob]:
         users = {s.user for s in self.submissions if s.profile.executor == "slurm"}
@@ -181,14 +205,8 @@ class Observer:
 
     def _past_jobs(self, key: str) -> list[str]:
         """Return the numbers of Slurm jobs that this run was submitted as, the latest first."""
-        found = []
-        for submission in reversed(self.submissions):
-            if submission.profile.executor != "slurm":
-                continue
-            for index, run in enumerate(submission.runs):
-                if run.key == key:
-                    found.append(submission.job_of(index) or "")
-        return found
+        places = reversed(self._places.get(key, []))
+        return [s.job_of(index) or "" for s, index in places if s.profile.executor == "slurm"]
 
     def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
         """Return the state of a run without record, failure or live process."""
@@ -219,14 +237,20 @@ class Observer:
     def job_logs(self, key: str) -> list[Path]:
         """Return the files of standard output and error of a run's jobs that are not empty, the latest last."""
         found: list[Path] = []
-        for submission in self.submissions:
-            for index, run in enumerate(submission.runs):
-                job = submission.job_of(index)
-                if run.key == key and job:
-                    found += sorted(submission.jobs_folder().glob(f"{job}_*_log.*"))
-                elif run.key == key:
-                    found += sorted(submission.jobs_folder().glob(f"{index}.log"))
+        for submission, index in self._places.get(key, []):
+            own = submission.job_of(index) or str(index)  # a local worker has no job number
+            found += self._logs_of(submission).get(own, [])
         return [path for path in found if path.stat().st_size]
+
+    def _logs_of(self, submission: Submission) -> dict[str, list[Path]]:
+        """Return the logs of a submission by job number or index; its folder is listed once, as it may be large."""
+        if submission.token not in self._logs:
+            logs = self._logs[submission.token] = defaultdict(list)
+            with suppress(OSError):
+                for name in sorted(os.listdir(submission.jobs_folder())):  # noqa: PTH208 (names alone, of many files)
+                    if match := _LOG_NAME.fullmatch(name):
+                        logs[match[1]].append(submission.jobs_folder() / name)
+        return self._logs[submission.token]
 
 
 def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> Iterable[tuple[str, QueuedJob]]:

@@ -2,9 +2,9 @@
 
     python benchmarks/sweep_scale.py [RUNS] [--slurm]    # 10,000 runs by default
 
-Without ``--slurm``, stand-ins answer for Slurm's commands: one job array for each sbatch, and all jobs pending. With it,
-a real cluster is used (slurm/devcluster.sh start), whose jobs exit at once. The states are told twice more: of finished
-runs, without and with the cached index.
+Without ``--slurm``, stand-ins answer for Slurm's commands: one job array for each sbatch, and all jobs pending. With
+it, a real cluster is used (slurm/devcluster.sh start), whose jobs exit at once. The states are told twice more: of
+finished runs, without and with the cached index.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def measure(runs: int, folder: Path, *, real: bool) -> None:
     timed("submit again", lambda: submit(plan, place, print))
     if real:
         names = [submission.job_number() or "" for submission in submitted.submissions]
-        subprocess.run(["scancel", *names], check=True)
+        subprocess.run(["scancel", *names], check=True)  # noqa: S607 (a command of Slurm)
     else:
         (folder / "slurm" / "queue").unlink()
     states = timed("status of jobs that have vanished", lambda: Observer(place.store).standings(plan.runs))

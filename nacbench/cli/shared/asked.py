@@ -38,7 +38,7 @@ class Asked:
         typer.Option(
             metavar="N",
             min=1,
-            help="Number of runs up to which it is planned.  [dim]\\[default: the sweep's, 10,000][/dim]",
+            help="Go on if there are up to N runs.  [dim]\\[default: the file's, or 10,000][/dim]",
         ),
     ] = None
 

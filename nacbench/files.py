@@ -1,14 +1,28 @@
 """Atomic file writes: write to a temporary file, fsync, then rename; also for folders. SHA-256 digests of files."""
 
+import errno
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from nacbench.locking import place_first
+from nacbench.scratch import scratch_folder, scratch_name
+
+NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # a file system that cannot; see doctor
+
+
+def sync(descriptor: int) -> None:
+    """Flush an open file to disk (fsync), if its file system can."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
 
 
 def resolved(path: Path) -> Path:
@@ -21,7 +35,7 @@ def sync_folder(folder: Path) -> None:
     # On POSIX, fsync of a file does not flush its name: that is in the folder
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -39,14 +53,13 @@ def whole_file(path: Path, *, first_wins: bool = False) -> Iterator[Path]:
         OSError: from the file system, for example if the disk is full; no partial file remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, since a rename is atomic only within a file system
-    aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+    aside = scratch_name(path)
     try:
         yield aside
         with aside.open("rb") as stream:
-            os.fsync(stream.fileno())  # before the rename, or a crash could leave a name with no content
+            sync(stream.fileno())  # before the rename, or a crash could leave a name with no content
         if first_wins:
-            os.link(aside, path)  # unlike a rename it fails if the target exists, atomically
+            place_first(aside, path)
         else:
             aside.replace(path)
         sync_folder(path.parent)
@@ -101,25 +114,19 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     Raises:
         OSError: from the file system; no partial folder remains.
     """
-    import shutil
-
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp"
-    aside.mkdir()
-    try:
+    with scratch_folder(folder) as aside:
         fill(aside)
         for file in aside.rglob("*"):
             if file.is_file():
                 with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
+                    sync(stream.fileno())
         try:
             aside.rename(folder)
         except OSError:  # rename refuses a target folder that is not empty: another process was first
             if not folder.is_dir():
                 raise
         sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def utc_now() -> str:

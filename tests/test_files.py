@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -66,6 +67,46 @@ def test_first_wins_refuses_the_second_writer(tmp_path: Path) -> None:
         write_text(path, "second", first_wins=True)
     assert path.read_text() == "first"
     assert names(tmp_path) == ["record.json"]
+
+
+@pytest.mark.parametrize("code", ["EPERM", "EOPNOTSUPP", "EMLINK", "EXDEV", "ENOSYS", "EINVAL"])
+def test_the_first_wins_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise OSError(getattr(errno, code), "no hard links")
+
+    monkeypatch.setattr("nacbench.locking.os.link", no_links)
+    test_first_wins_refuses_the_second_writer(tmp_path)
+
+
+def test_a_full_disk_leaves_no_empty_file_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("nacbench.locking.os.link", refuse)
+    monkeypatch.setattr("nacbench.locking.os.replace", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        write_text(tmp_path / "record.json", "new", first_wins=True)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", ["EINVAL", "ENOSYS", "EOPNOTSUPP"])
+def test_files_are_written_where_fsync_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    def no_fsync(descriptor: int) -> None:
+        raise OSError(getattr(errno, code), "no fsync")
+
+    monkeypatch.setattr("nacbench.files.os.fsync", no_fsync)
+    write_text(tmp_path / "note.txt", "kept")
+    assert (tmp_path / "note.txt").read_text() == "kept"
+
+
+def test_an_error_of_fsync_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr("nacbench.files.os.fsync", broken)
+    with pytest.raises(OSError, match="input/output error"):
+        write_text(tmp_path / "note.txt", "lost")
+    assert names(tmp_path) == []
 
 
 def test_json_round_trip(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def doctor(
 
 
 def _checks(out: Path, data_root: Path) -> list[Callable[[], Iterator[Finding]]]:
-    return [_versions, _processor, _graphics, lambda: _data(data_root), lambda: _disk(out), _slurm]
+    return [_versions, _processor, _graphics, lambda: _data(data_root), lambda: _disk(out), lambda: _store(out), _slurm]
 
 
 def _versions() -> Iterator[Finding]:
@@ -160,6 +160,65 @@ def _refused(folder: Path) -> str | None:
     except OSError as error:
         return error.strerror
     return None
+
+
+def _store(out: Path) -> Iterator[Finding]:
+    """Try what claims and whole files are made with, in the folder of runs or the nearest one above it."""
+    import os
+
+    place = standing(out.resolve())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        return  # `_disk` says so
+    lacking = _lacking(place)
+    if isinstance(lacking, str):
+        yield Finding("folder of runs", "error", f"{place}: {lacking}", "runs cannot be kept there; name another one")
+    elif lacking:
+        for what, meaning in lacking.items():
+            yield Finding("folder of runs", "warning", f"{place}: its file system has no {what}", meaning)
+    else:
+        yield Finding("folder of runs", "ok", f"{place}: locks, hard links, renaming and flushing work")
+
+
+def _lacking(place: Path) -> dict[str, str] | str:
+    """Return what a file system lacks, each with what that means; or, as text, why no run can be kept in the folder."""
+    import os
+
+    from nacbench.files import NO_FSYNC
+    from nacbench.locking import try_lock
+    from nacbench.scratch import scratch_folder
+
+    found = {}
+    try:
+        with scratch_folder(place / "doctor") as aside, (aside / "first").open("wb") as stream:
+            stream.write(b"nacbench")
+            stream.flush()
+            if try_lock(stream.fileno()) is None:
+                found["locks (flock)"] = (
+                    "claims on runs go by process numbers on this machine and by heartbeats on others: what a dead "
+                    "process of another machine has left is started again after 5 minutes"
+                )
+            try:
+                os.link(aside / "first", aside / "second")
+            except OSError:
+                found["hard links"] = (
+                    "names are taken by empty files that are replaced: after a crash in that moment a claim of nobody "
+                    "holds a run for 5 minutes"
+                )
+            for flushed in (aside / "first", aside):
+                descriptor = os.open(flushed, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                except OSError as error:
+                    if error.errno not in NO_FSYNC:
+                        raise
+                    what = "fsync" if flushed.is_file() else "fsync of folders"
+                    found[what] = "after a power failure the last files may be missing or empty; submit again then"
+                finally:
+                    os.close(descriptor)
+            (aside / "first").replace(aside / "third")
+    except OSError as error:
+        return f"{error.strerror} ({Path(error.filename).name if error.filename else 'a file'})"
+    return found
 
 
 def _slurm() -> Iterator[Finding]:

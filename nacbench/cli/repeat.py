@@ -95,14 +95,15 @@ def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recor
 @contextmanager
 def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Iterator[Path]:
     """Yield the folder of the new runs: the one that the user named, or a temporary one."""
-    from tempfile import TemporaryDirectory
+    from tempfile import gettempdir
 
     from nacbench.errors import UserError
     from nacbench.running.repeat import refuse_inside
+    from nacbench.scratch import scratch_folder
 
     if out is None:
-        with TemporaryDirectory(prefix="nacbench-repeat-") as scratch:
-            yield Path(scratch)
+        with scratch_folder(Path(gettempdir()) / "nacbench-repeat") as scratch:
+            yield scratch
         return
     refuse_inside(out, chosen, names)  # a run in its own store would be found finished, and not computed
     try:

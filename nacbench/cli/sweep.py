@@ -190,14 +190,26 @@ def logs(
 @app.command()
 @on_sweep
 def cancel(*, asked: Asked) -> None:
-    """Stop queued and running runs; nacbench sweep resume continues them from their checkpoints."""
+    """Stop queued and running runs; nacbench sweep resume continues them from their checkpoints.
+
+    Processes of this machine that do not end within 30 seconds are killed. Runs that no sweep started go on.
+    """
+    from nacbench.machine.ending import PATIENCE_SECONDS
     from nacbench.sweep.control import cancel as cancel_runs
 
     planned, place = _plan(asked)
-    stopped = cancel_runs(planned, place)
-    say(f"cancelled {counted(len(stopped), 'run')}" if stopped else "no run is queued or running")
-    if stopped:
+    cancelled = cancel_runs(planned, place)
+    for line in cancelled.left:
+        say(f"not cancelled: {line}", err=True)
+    if cancelled.killed:
+        say(f"killed {counted(cancelled.killed, 'run')} that did not end within {PATIENCE_SECONDS:.0f} s")
+    if cancelled.runs:
+        say(f"cancelled {counted(len(cancelled.runs), 'run')}")
         say(f"resume them with: {asked.command('resume')}")
+    elif not cancelled.left:
+        say("no run is queued or running")
+    if cancelled.left:
+        raise typer.Exit(1)
 
 
 def _plan(asked: Asked) -> "tuple[Plan, Place]":
@@ -206,7 +218,7 @@ def _plan(asked: Asked) -> "tuple[Plan, Place]":
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
-    sweep = read_sweep(asked.sweep)
+    sweep = read_sweep(asked.sweep, asked.max_runs)
     files = [*map(str, asked.plugin or []), *sweep.plugins]
     load_plugins([Path(file) for file in files])
     changes: dict[str, Any] = {"plugins": tuple(files)}

@@ -3,7 +3,8 @@
 import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
+
+from nacbench.owner import Process, machine, this_process
 
 TOKEN = "NACBENCH_SUBMISSION"  # noqa: S105 (names a submission to Slurm; not a secret)
 
@@ -18,7 +19,8 @@ class Life:
         pid: process id.
         job: Slurm job id, ``123`` or ``123_7``; empty outside Slurm.
         restart: how often the job was requeued before.
-        submission: token of the submission, since Slurm can reuse job ids after its controller lost its state.
+        submission: token of the submission that started the process; empty for a run by hand.
+        born: when the process started, as `nacbench.owner.Process` says it; empty in claims of older versions.
     """
 
     host: str
@@ -27,12 +29,20 @@ class Life:
     job: str = ""
     restart: int = 0
     submission: str = ""
+    born: str = ""
+
+    @property
+    def process(self) -> Process:
+        """The process; only on its own machine its number means anything."""
+        return Process(self.pid, self.born)
 
     def succeeds(self, other: "Life") -> bool:
-        """Whether this is a later life of the same Slurm job, so that the other one has ended or must end."""
-        if not self.job or self.job != other.job:
-            return False
-        return self.submission != other.submission or self.restart > other.restart
+        """Whether this is a later life of the same Slurm job, so that the other one has ended or must end.
+
+        Only requeueing makes one. Another process of the same job, such as a second command in an interactive job, is
+        none, whatever started it.
+        """
+        return bool(self.job) and self.job == other.job and self.restart > other.restart
 
     def text(self) -> str:
         """Return a description for people: Slurm job, host and process id."""
@@ -42,14 +52,15 @@ class Life:
 
 def this_life() -> Life:
     """Return the identity of the current process."""
-    host = socket.gethostname()
+    own = this_process()
     return Life(
-        host=os.environ.get("SLURMD_NODENAME", host),
-        machine=f"{host}/{_boot()}",
-        pid=os.getpid(),
+        host=os.environ.get("SLURMD_NODENAME", socket.gethostname()),
+        machine=machine(),
+        pid=own.pid,
         job=slurm_job(),
-        restart=int(os.environ.get("SLURM_RESTART_COUNT", "0") or 0),
+        restart=_restarts(),
         submission=os.environ.get(TOKEN, ""),
+        born=own.born,
     )
 
 
@@ -59,10 +70,6 @@ def slurm_job() -> str:
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 
 
-def _boot() -> str:
-    """Return Linux's boot id, or an empty string on other systems."""
-    # The host name alone is not unique: containers on two machines may share it
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+def _restarts() -> int:
+    text = os.environ.get("SLURM_RESTART_COUNT", "")
+    return int(text) if text.isdecimal() and len(text) < 7 else 0

@@ -1,34 +1,48 @@
 """Lock on a run's folder: numbered claims with fencing, heartbeat and takeover.
 
-A process takes the next number by linking a file such as ``claims/000002.json`` into the run's folder, which only one
+A process takes the next number by placing a file such as ``claims/000002.json`` in the run's folder, which only one
 process can do, and holds a file lock (flock) on it while it lives. The number is a fencing token: before every
 permanent write the process checks that its number is still the highest. A process that was cut off, for example on a
 node that lost its network, is therefore replaced and stops at its next write, instead of mixing its files with those of
 its successor.
+
+Where the file system has no locks, the process number decides on the same machine, and the heartbeat elsewhere; a claim
+that was given up has a file ``000002.ended`` beside it.
 """
 
 import contextlib
-import fcntl
 import json
 import os
+import re
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nacbench.errors import UserError
-from nacbench.files import sync_folder, utc_now, write_json
+from nacbench.files import sync, sync_folder, utc_now, write_json
+from nacbench.formats.reading import read_json
+from nacbench.locking import place_first, try_lock
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
+from nacbench.owner import machine
+from nacbench.scratch import scratch_name
 
 CLAIMS = "claims"
 HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 300.0  # a heartbeat older than this means dead, for a process that can be checked in no other way
+
+
+Number = Annotated[int, Field(ge=0, lt=2**53)]
+Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+_NAME = re.compile(r"[0-9]{6,9}\.json")  # anything else in the folder is no claim, such as a copy by a sync tool
 
 
 class BusyError(UserError):
@@ -47,11 +61,40 @@ class Claimant:
         number: number of the claim, from 1.
         life: machine, process and Slurm job.
         since: time of the claim, ISO 8601 in UTC.
+        locked: whether the process holds a file lock on it; false where the file system has no locks.
     """
 
     number: int
     life: Life
     since: str
+    locked: bool = True
+
+
+class _ClaimFile(BaseModel):
+    """A claim file as JSON."""
+
+    life: Life
+    since: str
+    locked: bool = True
+
+    @field_validator("life")
+    @classmethod
+    def _has_a_process(cls, life: Life) -> Life:
+        if not 0 < life.pid < 2**31 or not 0 <= life.restart < 2**31:  # to the system, kill(-1) means every process
+            raise ValueError(f"process {life.pid}, restart {life.restart} are not numbers of a process")
+        return life
+
+
+class _Heartbeat(BaseModel):
+    """A heartbeat file as JSON; later versions may add facts."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    claim: Number
+    time: Moment
+    progress_time: Moment | None = None
+    step: Number | None = None
+    steps: Number | None = None
 
 
 class Claim:
@@ -62,10 +105,11 @@ class Claim:
         number: number of this claim, which is also the number of attempts at the run so far.
     """
 
-    def __init__(self, folder: Path, number: int, descriptor: int) -> None:
+    def __init__(self, folder: Path, number: int, descriptor: int, *, locked: bool) -> None:
         self.folder = folder
         self.number = number
         self._descriptor = descriptor
+        self._locked = locked
         self._facts: dict[str, Any] = {}
         self._changed = time.time()
 
@@ -103,6 +147,9 @@ class Claim:
             with contextlib.suppress(TakenOverError):
                 self.check()
                 (self.folder / HEARTBEAT).unlink(missing_ok=True)
+        if not self._locked:
+            with contextlib.suppress(OSError):  # the folder may have been set aside
+                _ended(self.folder, self.number).touch()
         os.close(self._descriptor)  # releases the lock, as the end of the process would
 
 
@@ -143,24 +190,53 @@ def claimants(folder: Path) -> list[Claimant]:
     return [claimant for claimant in found if claimant]
 
 
+def last_claimant(folder: Path) -> Claimant | None:
+    """Return the last claim of a run, or None if there is none or it cannot be read."""
+    number = _last_number(folder)
+    return _read(folder, number) if number else None
+
+
 def claim_count(folder: Path) -> int:
     """Return how often a run has been claimed."""
     return _last_number(folder)
 
 
+def forget_claims(claim: Claim) -> None:
+    """Remove the claims before this one, where their number does not matter."""
+    for number in _numbers(claim.folder):
+        if number < claim.number:
+            _path(claim.folder, number).unlink(missing_ok=True)
+            _ended(claim.folder, number).unlink(missing_ok=True)
+
+
 def read_heartbeat(folder: Path) -> dict[str, Any] | None:
     """Return the last heartbeat of a run, or None if there is none or it cannot be read."""
     try:
-        beat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
-        return {**beat, "claim": int(beat["claim"]), "time": float(beat["time"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(folder / HEARTBEAT, _Heartbeat).model_dump(exclude_none=True)
+    except UserError:
         return None
 
 
-def is_held(folder: Path) -> bool:
-    """Return whether the last claim is locked, as far as this machine can see it (flock may be local)."""
+def is_held(folder: Path) -> bool | None:
+    """Whether the process of a run's last claim holds it, as this machine can see by lock or process number.
+
+    None if it cannot see that: the process runs on another machine, and locks may not reach it.
+    """
     number = _last_number(folder)
-    return number > 0 and _is_locked(_path(folder, number))
+    return _is_held(folder, number, _read(folder, number)) if number else False
+
+
+def _is_held(folder: Path, number: int, last: Claimant | None) -> bool | None:
+    free = _is_free(_path(folder, number))
+    if free is False:
+        return True
+    if last is None:
+        return None
+    if not last.locked and _ended(folder, number).exists():
+        return False
+    if last.life.machine != machine():
+        return None
+    return False if last.locked and free else last.life.process.lives()  # flock is reliable on one machine
 
 
 def _take(folder: Path) -> Claim:
@@ -171,27 +247,27 @@ def _take(folder: Path) -> Claim:
         last = _last_number(folder)
         if last:
             _refuse_if_live(folder, last, life)
-        descriptor = _make_claim(folder, last + 1, life)
-        if descriptor is not None:
+        claim = _make_claim(folder, last + 1, life)
+        if claim is not None:
             _remove_leftovers(folder)  # only now that we hold the lock: before, they could be a live process's files
-            return Claim(folder, last + 1, descriptor)
+            return claim
 
 
-def _make_claim(folder: Path, number: int, life: Life) -> int | None:
-    """Write, lock and link the file of a new claim.
+def _make_claim(folder: Path, number: int, life: Life) -> Claim | None:
+    """Write, lock and place the file of a new claim.
 
     Returns:
-        The descriptor that holds the lock, or None if another process took the number first.
+        The claim, or None if another process took the number first.
     """
     path = _path(folder, number)
-    aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+    aside = scratch_name(path)
     descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # before the link: no process may see the claim without its lock
-        content = {"life": asdict(life), "since": utc_now()}
+        locked = try_lock(descriptor) is True  # before it has its name: no process may see the claim without its lock
+        content = {"life": asdict(life), "since": utc_now(), "locked": locked}
         os.write(descriptor, (json.dumps(content, indent=2) + "\n").encode())
-        os.fsync(descriptor)  # before the link, or a crash could leave a claim without content
-        os.link(aside, path)  # not a rename, which would replace the claim of a process that took the number first
+        sync(descriptor)  # before it has its name, or a crash could leave a claim without content
+        place_first(aside, path)
         sync_folder(path.parent)
     # FileExistsError: another process took the number. FileNotFoundError: and its _remove_leftovers deleted our file
     except (FileExistsError, FileNotFoundError):
@@ -202,14 +278,14 @@ def _make_claim(folder: Path, number: int, life: Life) -> int | None:
         raise
     finally:
         aside.unlink(missing_ok=True)
-    return descriptor
+    return Claim(folder, number, descriptor, locked=locked)
 
 
 def _refuse_if_live(folder: Path, number: int, life: Life) -> None:
     """Decide whether the process of the last claim is alive, by the most reliable evidence available.
 
-    In this order: an earlier start of this Slurm job counts as dead; a lock means alive; without a lock, a process of
-    this machine is dead; Slurm's answer; the age of the heartbeat.
+    In this order: an earlier start of this Slurm job counts as dead; what this machine sees (`is_held`); Slurm's
+    answer; the age of the heartbeat.
 
     Raises:
         BusyError: if it is alive.
@@ -218,15 +294,21 @@ def _refuse_if_live(folder: Path, number: int, life: Life) -> None:
     # Before the lock: when Slurm requeues a job, its old process may still run for a while and hold the lock
     if last is not None and life.succeeds(last.life):
         return
-    if _is_locked(_path(folder, number)):
-        raise BusyError(_busy(folder, last))
-    if last is not None and last.life.machine == life.machine:
-        return  # on the same machine flock is reliable, so that no lock means no process
-    live = is_job_live(last.life.job) if last is not None and last.life.job else None
+    live = _is_held(folder, number, last)
+    if live is None and last is not None:
+        live = _is_live_by_slurm(last.life, life)
     if live is None:  # no Slurm job, or Slurm did not answer
         live = seconds_since_beat(folder, number) < STALE_SECONDS
     if live:
         raise BusyError(_busy(folder, last))
+
+
+def _is_live_by_slurm(last: Life, own: Life) -> bool | None:
+    if not last.job:
+        return None
+    if last.job == own.job:  # Slurm's answer would be about this job, which runs: it may have the number of a dead one
+        return True if last.submission == own.submission and last.succeeds(own) else None
+    return is_job_live(last.job)
 
 
 def _busy(folder: Path, last: Claimant | None) -> str:
@@ -241,7 +323,7 @@ def seconds_since_beat(folder: Path, number: int) -> float:
     """
     beat = read_heartbeat(folder)
     file = folder / HEARTBEAT if beat and beat["claim"] == number else _path(folder, number)
-    probe = folder / CLAIMS / f".now.{uuid.uuid4().hex[:8]}.tmp"
+    probe = scratch_name(folder / CLAIMS / "now")
     try:
         probe.touch()
         return probe.stat().st_mtime - file.stat().st_mtime
@@ -257,29 +339,25 @@ def _remove_leftovers(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _is_locked(path: Path) -> bool:
+def _is_free(path: Path) -> bool | None:
+    """Whether nobody holds a lock on a claim file; None if the file system has no locks."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return False
-    try:
-        fcntl.flock(
-            descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB
-        )  # shared, so that two processes that test do not block each other
-    except OSError:
         return True
+    try:
+        return try_lock(descriptor, shared=True)  # shared: two processes that test do not block each other
     finally:
         os.close(descriptor)
-    return False
 
 
 def _read(folder: Path, number: int) -> Claimant | None:
     """Return a claim's content, or None if it is missing or damaged."""
     try:
-        content = json.loads(_path(folder, number).read_text(encoding="utf-8"))
-        return Claimant(number, Life(**content["life"]), str(content["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_json(_path(folder, number), _ClaimFile)
+    except UserError:
         return None
+    return Claimant(number, content.life, content.since, content.locked)
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -287,7 +365,7 @@ def _numbers(folder: Path) -> list[int]:
         names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (called before every write; Path objects would be slower)
     except OSError:
         return []
-    return [int(name.removesuffix(".json")) for name in names if name.endswith(".json") and name[0] != "."]
+    return [int(name.removesuffix(".json")) for name in names if _NAME.fullmatch(name)]
 
 
 def _last_number(folder: Path) -> int:
@@ -296,3 +374,7 @@ def _last_number(folder: Path) -> int:
 
 def _path(folder: Path, number: int) -> Path:
     return folder / CLAIMS / f"{number:06d}.json"
+
+
+def _ended(folder: Path, number: int) -> Path:
+    return folder / CLAIMS / f"{number:06d}.ended"

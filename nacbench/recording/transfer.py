@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import fill_folder, whole_file
@@ -15,6 +14,7 @@ from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
+from nacbench.scratch import remove_orphans, scratch_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine
@@ -98,17 +98,18 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
     Raises:
         UserError: as `merge`; or if there is no finished run, the archive exists, or its name has another ending.
     """
+    remove_orphans(archive.parent)
     if archive.exists():
         raise UserError(f"{archive} exists already; name another file")
     if not archive.name.endswith((".tar.gz", ".tgz")):
         raise UserError(f"{archive}: name a file that ends with .tar.gz")
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.", suffix=".tmp") as scratch:
-        merged = merge(stores, Path(scratch), weights=weights, logits=logits)
+    with scratch_folder(archive) as scratch:
+        merged = merge(stores, scratch, weights=weights, logits=logits)
         if not merged.copied:
             raise UserError(f"no finished run in {', '.join(map(str, stores))}")
         with whole_file(archive, first_wins=True) as aside:
-            _write_tar(Path(scratch), aside)
+            _write_tar(scratch, aside)
     return merged.copied
 
 
@@ -126,9 +127,9 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     if not archive.is_file():
         raise UserError(f"there is no file {archive}")
     target.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target, prefix=".unpacking.", suffix=".tmp") as scratch:
-        unpack(archive, Path(scratch))
-        merged = merge([Path(scratch)], target)
+    with scratch_folder(target / "unpacking") as scratch:
+        unpack(archive, scratch)
+        merged = merge([scratch], target)
     if not merged.copied + merged.there:
         raise UserError(f"{archive} holds no finished runs")
     return merged

@@ -1,8 +1,9 @@
 """RunConfig, the complete configuration of a run: merging and validation of settings, ``--set``, YAML files."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -10,6 +11,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     SerializeAsAny,
+    TypeAdapter,
     ValidationError,
     model_serializer,
     model_validator,
@@ -108,9 +110,24 @@ class RunConfig(BaseModel):
             content["trained_on"] = self.trained_on.as_dict()
         return content
 
+    def with_seed(self, seed: int) -> "RunConfig":
+        """Return the same configuration with another seed; nothing else is validated again.
+
+        Raises:
+            ValidationError: if this is no seed.
+        """
+        before = self.trained_on.with_seed(seed) if self.trained_on else None
+        return self.model_copy(update={"seed": _seeds().validate_python(seed), "trained_on": before})
+
     def as_yaml(self) -> str:
         """Return the configuration as YAML, for ``nacbench run --config``."""
         return as_yaml(self.as_dict())
+
+
+@functools.cache
+def _seeds() -> TypeAdapter[int]:
+    field = RunConfig.model_fields["seed"]
+    return TypeAdapter(Annotated[int, *field.metadata])
 
 
 def resolve(*layers: Mapping[str, Any]) -> RunConfig:

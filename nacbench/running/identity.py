@@ -1,13 +1,14 @@
 """Identity of a run, whose digest is the run id: configuration, data fingerprint and code digests."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.code_digest import short_digest
 from nacbench.formats.dotted import flatten
-from nacbench.registry import MODELS, TASKS
+from nacbench.registry import MODELS
 from nacbench.running.config import RunConfig
 from nacbench.running.plugin_code import engine_digest, plugin_digest, task_digest
 
@@ -43,14 +44,26 @@ class Identity(BaseModel):
         return self.model_dump(exclude={"trained_on"} if self.trained_on is None else set())
 
     @classmethod
-    def of(cls, config: RunConfig, data_fingerprint: str, trained_on: "Identity | None" = None) -> "Identity":
-        """Return the identity of a configuration on data with this fingerprint, computed by the installed code."""
-        task, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
+    def of(
+        cls,
+        config: RunConfig,
+        data_fingerprint: str,
+        trained_on: "Identity | None" = None,
+        code: Mapping[str, str] | None = None,
+    ) -> "Identity":
+        """Return the identity of a configuration on data with this fingerprint.
+
+        Args:
+            config: of the run.
+            data_fingerprint: of its data.
+            trained_on: identity of the run that trains its network, if it is another run.
+            code: digests that `code_of` has returned for its task and model; by default those of the installed code.
+        """
         return cls(
             config=config.as_dict(),
-            task_version=task.version,
+            task_version=config.task_plugin.version,
             data=data_fingerprint,
-            code={"engine": engine_digest(), "task": task_digest(config.task.name), "model": plugin_digest(model)},
+            code=dict(code_of(config) if code is None else code),
             trained_on=trained_on.run_id if trained_on else None,
         )
 
@@ -62,3 +75,9 @@ class Identity(BaseModel):
             for key in dict.fromkeys([*ours, *theirs])
             if ours.get(key, "—") != theirs.get(key, "—")
         ]
+
+
+def code_of(config: RunConfig) -> dict[str, str]:
+    """Return the digests of the installed code that computes a run; they depend on its task and model alone."""
+    model = MODELS.get(config.model.name)
+    return {"engine": engine_digest(), "task": task_digest(config.task.name), "model": plugin_digest(model)}

@@ -9,7 +9,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
@@ -20,7 +28,9 @@ from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
 
-MAX_RUNS = 10_000  # more is taken for a typing mistake, and would take minutes to plan
+MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
+MOST_RUNS = 1_000_000  # a plan of so many needs 10 GB of memory
+SECONDS_TO_PLAN = 0.0003  # one run, as benchmarks/sweep_scale.py measures it; for the message that asks
 
 
 class _Part(BaseModel):
@@ -42,10 +52,10 @@ class Block(_Part):
 
     @field_validator("tasks", "models", "seeds", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
         """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
         if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
-            return _span(int(span[1]), int(span[2]))
+            return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
         return [value] if isinstance(value, str | int | float) else value
 
     @field_validator("axes", mode="before")
@@ -109,13 +119,16 @@ class SweepConfig(_Part):
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
+    max_runs: int = Field(
+        MAX_RUNS, ge=1, le=MOST_RUNS, strict=True, description="number of runs up to which it is planned"
+    )
 
     @model_validator(mode="after")
     def _some_runs(self) -> Self:
         if not self.blocks:
             raise ValueError("no runs: give tasks and models, or include blocks that have them")
-        if (count := sum(map(len, self.blocks))) > MAX_RUNS:
-            raise ValueError(f"{count} runs, but a sweep has {MAX_RUNS} at most; make several sweeps")
+        if (count := sum(map(len, self.blocks))) > self.max_runs:
+            raise ValueError(_too_many(count, "runs"))
         return self
 
     def expand(self) -> list[RunConfig]:
@@ -125,27 +138,29 @@ class SweepConfig(_Part):
             UserError: if a run is not valid; or if a pattern of ``exclude``, ``choices`` or ``resources`` matches no
                 run, as it is then probably misspelt.
         """
-        configs: dict[str, RunConfig] = {}
+        configs: dict[tuple[str, int], RunConfig] = {}
         excluding: set[int] = set()
         choosing: set[int] = set()
+        resolved = _Resolver()
         for block in self.blocks:
             for values in block.runs():
-                config = self._with_choices(values, choosing)
+                config = self._with_choices(values, choosing, resolved)
                 if (
                     block.precision == "auto" and self.profile_of(config).gpus
                 ):  # by the profile: a login node has no GPU
-                    config = self._with_choices({**values, "precision": "bf16"}, choosing)
+                    config = self._with_choices({**values, "precision": "bf16"}, choosing, resolved)
                 matching = _matching(config, self.exclude)
                 excluding |= matching
                 if not matching:
-                    configs[repr(config.as_dict())] = config
+                    configs[resolved.settings(config), config.seed] = config
         self._refuse_idle("exclude", self.exclude, excluding)
         if not configs:
             raise UserError(f"sweep {self.name!r} has no runs left: all are excluded")
         if not self.choices_are_read:
             self._refuse_idle("choices: when", _whens(self.choices), choosing)
-        planned = [run for config in configs.values() for run in _with_trained_on(config)]
-        serving = {index for run in planned for index in _matching(run, _whens(self.resources))}
+        whens = _whens(self.resources)
+        planned = (run for config in configs.values() for run in _with_trained_on(config))
+        serving = {index for run in planned for index in _matching(run, whens)} if whens else set()
         self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
 
@@ -154,16 +169,18 @@ class SweepConfig(_Part):
             if index not in used:
                 raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or correct it")
 
-    def _with_choices(self, values: Values, used: set[int]) -> RunConfig:
+    def _with_choices(self, values: Values, used: set[int], resolved: "_Resolver") -> RunConfig:
         """Return the run with the choices for it and for the run that trains its network; the block's settings win.
 
         Indices of choices that match are added to ``used``.
         """
-        config = _resolved(values)
+        config = resolved(values)
+        if not self.choices:
+            return config
         chosen = self._chosen_for(config, used)
         if config.trained_on is not None:
             chosen = merge({"trained_on": self._chosen_for(config.trained_on, used)}, chosen)
-        return _resolved(merge(chosen, values)) if any(chosen.values()) else config
+        return resolved(merge(chosen, values)) if any(chosen.values()) else config
 
     def _chosen_for(self, config: RunConfig, used: set[int]) -> Values:
         matching = _matching(config, _whens(self.choices))
@@ -191,8 +208,12 @@ def matches(config: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
     return True
 
 
-def read_sweep(name: str) -> SweepConfig:
+def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
     """Read a sweep from a YAML file, or the suite of this name.
+
+    Args:
+        name: path or suite.
+        max_runs: instead of the file's.
 
     Raises:
         UserError: if there is no such file or suite, or the file is not a sweep; the message names the key.
@@ -203,7 +224,8 @@ def read_sweep(name: str) -> SweepConfig:
         if name not in suites():
             raise unknown("suite", name, suites())
         path = Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
-    return parse_sweep(read_mapping(path, KEYS), path)
+    content = read_mapping(path, KEYS)
+    return parse_sweep(content if max_runs is None else {**content, "max_runs": max_runs}, path)
 
 
 def suites() -> list[str]:
@@ -239,7 +261,9 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     choices = content.get("choices")
     if isinstance(choices, str):
         content |= {"choices": read_choices(path.parent / choices), "choices_are_read": True}
-    blocks = [_block(block, top, place, path) for place, block in grids]
+    most = content.get("max_runs", MAX_RUNS)
+    most = most if type(most) is int and most <= MOST_RUNS else MAX_RUNS  # SweepConfig refuses another value
+    blocks = [_block(block, top, place, path, most) for place, block in grids]
     try:
         return SweepConfig.model_validate({"name": path.stem, **content, "blocks": blocks})
     except ValidationError as error:
@@ -259,7 +283,7 @@ def read_choices(path: Path) -> list[Values]:
     return chosen
 
 
-def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path) -> Block:
+def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path, most: int) -> Block:
     """Make a block from its own settings and those it inherits from the top.
 
     Args:
@@ -267,25 +291,37 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
         top: settings at the top of the file.
         name: of the block in messages, such as ``include.0``; empty for the top itself.
         path: of the file, for messages.
+        most: number of runs that the sweep may have.
 
     Raises:
         UserError: if the block is not valid; the message names the key where the file has it.
     """
     try:
-        return Block.model_validate({**top, **own})
+        return Block.model_validate({**top, **own}, context={"max_runs": most})
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
         place = "" if key in top and key not in own else name
         raise UserError(f"{path}: {first_problem(error, place)}") from None
 
 
-def _span(first: int, last: int) -> list[int]:
+def _span(first: int, last: int, most: int) -> list[int]:
     """Return all numbers from first to last, both included; the size is checked before the list is made."""
     if last < first:
         raise ValueError(f"the range {first}..{last} is empty; write the smaller number first")
-    if last - first >= MAX_RUNS:
-        raise ValueError(f"{last - first + 1} seeds, but a sweep has {MAX_RUNS} runs at most")
+    if last - first >= most:
+        raise ValueError(_too_many(last - first + 1, "seeds"))
     return list(range(first, last + 1))
+
+
+def _too_many(count: int, what: str) -> str:
+    """Return the question whether so many runs are meant, with what they would cost."""
+    if count > MOST_RUNS:
+        return f"{count:,} {what}, but a sweep has {MOST_RUNS:,} runs at most; make several sweeps"
+    return (
+        f"{count:,} {what} would take about {count * SECONDS_TO_PLAN:,.0f} s to plan, and, at a minute and 1 MB each, "
+        f"{count / 60:,.0f} core-hours and {count / 1000:,.0f} GB; if so many are meant, pass --max-runs {count} "
+        f"(or write max_runs: {count} in the file)"
+    )
 
 
 def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:
@@ -294,6 +330,8 @@ def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:
 
 def _matching(config: RunConfig, patterns: Sequence[Values]) -> set[int]:
     """Return the indices of the patterns that the run matches."""
+    if not patterns:
+        return set()
     plain = config.as_dict()
     return {index for index, pattern in enumerate(patterns) if matches(plain, pattern)}
 
@@ -312,6 +350,37 @@ def _nested(settings: Mapping[str, Any]) -> Values:
         UserError: if a key is not a setting's name.
     """
     return functools.reduce(merge, (nested(key, value) for key, value in settings.items()), {})
+
+
+class _Resolver:
+    """Resolves the settings of runs; those that differ in nothing but their seed are resolved once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, RunConfig] = {}
+        self._texts: dict[int, tuple[RunConfig, str]] = {}
+
+    def __call__(self, values: Values) -> RunConfig:
+        """Return the configuration; raises UserError if it is not valid."""
+        rest = {key: value for key, value in values.items() if key != "seed"}
+        key = repr(rest)
+        known = self._known.get(key)
+        # a seed for the run that trains the network must be that of the run itself: `resolve` says so
+        if known is None or "'seed'" in key:
+            known = self._known[key] = _resolved(values)
+            return known
+        try:
+            return known.with_seed(values["seed"])
+        except ValidationError:
+            return _resolved(values)  # whose message names the setting
+
+    def settings(self, config: RunConfig) -> str:
+        """Return all settings but the seed as text, equal for equal ones."""
+        # configurations that `with_seed` has made of one another share their plug-in
+        place = id(config.model_plugin)
+        if place not in self._texts:
+            content = config.with_seed(0).as_dict()
+            self._texts[place] = config, repr(content)
+        return self._texts[place][1]
 
 
 def _resolved(values: Values) -> RunConfig:

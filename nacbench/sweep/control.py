@@ -10,9 +10,11 @@ from statistics import median
 
 from nacbench.errors import UserError
 from nacbench.machine import slurm
-from nacbench.recording.claim import claim_count, claimants
+from nacbench.machine.ending import end_processes
+from nacbench.owner import Process, machine
+from nacbench.recording.claim import claim_count, last_claimant
 from nacbench.recording.index import Run, read_runs
-from nacbench.recording.record import Cause
+from nacbench.recording.record import RECORD, Cause
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
@@ -140,17 +142,30 @@ def _stop_by_exception() -> Iterator[None]:
         signal.signal(signal.SIGTERM, old)
 
 
-def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
+@dataclass(frozen=True)
+class Cancelled:
+    """Outcome of `cancel`.
+
+    Attributes:
+        runs: runs that have ended, or that will not be started.
+        killed: how many of them did not end by themselves.
+        left: a line for each run that goes on, with the reason.
+    """
+
+    runs: Sequence[PlannedRun]
+    killed: int = 0
+    left: Sequence[str] = ()
+
+
+def cancel(plan: Plan, place: Place) -> Cancelled:
     """Cancel queued and running runs, and write that down, so that submit does not start them until resume.
 
-    Returns:
-        The runs that were cancelled.
+    Processes of this machine get SIGTERM, save checkpoints and exit; those that do not are killed after
+    `nacbench.machine.ending.PATIENCE_SECONDS`. Runs that no sweep started, and those of other machines, go on.
 
     Raises:
         UserError: if Slurm does not answer.
     """
-    from nacbench.running.failures import leave_failure
-
     with sole_submitter(place.store):
         observer = Observer(place.store)
         if observer.is_silent:
@@ -159,25 +174,44 @@ def cancel(plan: Plan, place: Place) -> list[PlannedRun]:
         live = [run for run in plan.doable if standings[run.key].state in LIVE]
         jobs = [job for run in live if (job := standings[run.key].job)]
         slurm.cancel(jobs)
+        over = [run for run in live if standings[run.key].job or standings[run.key].state == "queued"]
+        for run in over:  # first those that wait, or their submitter would start them as others end
+            _note_cancelled(run, place)
+        ours, left = [], []
         for run in live:
-            folder = run.folder(place.store)
-            if not standings[run.key].job:
-                _stop_process(folder)
-            leave_failure(folder, run.config, folder.name, "cancelled", "cancelled by nacbench sweep cancel")
-    return live
+            if run not in over:
+                process = _process_of(run, place, observer)
+                ours += [(run, process)] if isinstance(process, Process) else []
+                left += [f"{run.title}: {process}"] if isinstance(process, str) else []
+        ends = end_processes([process for _, process in ours])
+        for (run, process), end in zip(ours, ends, strict=True):
+            if end == "left":
+                left.append(f"{run.title}: process {process.pid} cannot be ended from here")
+            elif not (run.folder(place.store) / RECORD).exists():  # it may have finished in the meantime
+                _note_cancelled(run, place)
+                over.append(run)
+    return Cancelled(over, ends.count("killed"), left)
 
 
-def _stop_process(folder: Path) -> None:
-    """Send SIGTERM to the run's process if it is on this machine; it saves a checkpoint and exits."""
-    import contextlib
-    import os
+def _note_cancelled(run: PlannedRun, place: Place) -> None:
+    from nacbench.running.failures import leave_failure
 
-    from nacbench.machine.process import this_life
+    folder = run.folder(place.store)
+    leave_failure(folder, run.config, folder.name, "cancelled", "cancelled by nacbench sweep cancel")
 
-    last = next(reversed(claimants(folder)), None)
-    if last and last.life.machine == this_life().machine:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(last.life.pid, signal.SIGTERM)
+
+def _process_of(run: PlannedRun, place: Place, observer: Observer) -> Process | str:
+    """Return the process of a run on this machine, or why it is left alone, in a few words."""
+    if worker := observer.worker_of(run.key):
+        return worker
+    last = last_claimant(run.folder(place.store))
+    if last is None:
+        return "its process is not known"
+    if last.life.machine != machine():
+        return f"it runs on another machine ({last.life.text()}); cancel it there"
+    if last.life.submission not in {submission.token for submission in observer.submissions}:
+        return f"it was not started by a sweep of this folder ({last.life.text()})"
+    return last.life.process
 
 
 def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[str, Standing]) -> None:

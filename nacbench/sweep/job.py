@@ -88,12 +88,16 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     from nacbench.recording.claim import BusyError, TakenOverError
     from nacbench.running import runner
     from nacbench.running.config import resolve
+    from nacbench.sweep.lost import is_cancelled
     from nacbench.training.interrupt import Interrupted
 
     run = submission.runs[index]
     folder = Path(submission.store) / run.key
     try:
         config = resolve(run.config)
+        if is_cancelled(folder):  # after the submitter's look, before this process was known to cancel
+            say("cancelled", err=True)
+            return NOT_NOW
         if _is_given_up(submission, folder, config):
             return FAILED
         _check_id(submission, run.key, config)

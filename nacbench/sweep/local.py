@@ -1,7 +1,6 @@
 """Run a submission on this machine, in a number of worker processes, or in this process one run after another."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -9,12 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.machine.ending import end_processes
 from nacbench.machine.worker import worker_environment
+from nacbench.owner import Process, process, this_process
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
+from nacbench.sweep.crew import ENDED, CrewFile
 from nacbench.sweep.job import DONE, carry_out
+from nacbench.sweep.lost import is_cancelled
 from nacbench.sweep.plan import PlannedRun
-from nacbench.sweep.submission import Submission
+from nacbench.sweep.submission import Submission, read_submission
 
 Say = Callable[[str], None]
 GRACE_SECONDS = 120.0  # from SIGTERM to SIGKILL, for processes to save checkpoints
@@ -23,8 +26,10 @@ SHOWN_LINES = 5  # last lines of a log that are printed if a worker ended withou
 
 @dataclass
 class _Started:
+    index: int
     run: PlannedRun
     process: subprocess.Popen[bytes]
+    known: Process
     log: Path
     since: float
 
@@ -35,14 +40,28 @@ def run_here(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> in
     A run that scores the network of a failed run is left out.
     """
     file = submission.write()
+    crew = CrewFile(file)
+    store = Path(submission.store)
     failed: set[str] = set()
-    for index, run in enumerate(runs):
-        if run.trained_on in failed:
-            say(f"{run.title}: left out, as the run that trains its network is not done")
-            failed.add(run.key)
-        elif _guarded(file, index, run, say) != DONE:
-            failed.add(run.key)
+    try:
+        for index, run in enumerate(runs):
+            if (why := _why_not(run, failed, store)) is not None:
+                say(f"{run.title}: {why}")
+                failed.add(run.key)
+                continue
+            crew.write({index: this_process()}, range(index + 1, len(runs)))
+            if _guarded(file, index, run, say) != DONE:
+                failed.add(run.key)
+    finally:
+        crew.remove()
     return len(runs) - len(failed)
+
+
+def _why_not(run: PlannedRun, failed: set[str], store: Path) -> str | None:
+    """Return why a run is not started, or None if it can be."""
+    if run.trained_on in failed:
+        return "left out, as the run that trains its network is not done"
+    return "cancelled" if is_cancelled(run.folder(store)) else None
 
 
 def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
@@ -67,81 +86,111 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     profile = submission.profile
     threads = profile.threads or max(1, (os.cpu_count() or 1) // profile.processes)
     environment = {**os.environ, **worker_environment(), "OMP_NUM_THREADS": str(threads)}
-    waiting = list(enumerate(runs))
-    working: list[_Started] = []
-    failed: set[str] = set()
-    done: set[str] = set()
-    keys = {run.key for run in runs}
-    began = time.monotonic()
+    crew = _Crew(file, runs, say)
     try:
-        while waiting or working:
-            for index, run in list(waiting):
-                if run.trained_on in failed:
-                    say(f"{run.title}: left out, as the run that trains its network is not done")
-                    failed.add(run.key)
-                    waiting.remove((index, run))
-                elif len(working) < profile.processes and (run.trained_on not in keys or run.trained_on in done):
-                    waiting.remove((index, run))
-                    working.append(_start(file, index, run, logs / f"{index}.log", environment))
-            for started in _ended(working):
-                # a plug-in that calls exit(0) ends the worker, too: done means that there is a record
-                recorded = (started.run.folder(Path(submission.store)) / RECORD).exists()
-                good = started.process.returncode == DONE and recorded
-                (done if good else failed).add(started.run.key)
-                word = "done" if good else f"not done (exit {started.process.returncode}); see nacbench sweep logs"
-                took = time.monotonic() - started.since
-                say(
-                    f"[{len(done) + len(failed)}/{len(runs)}] {started.run.title}: {word}, {_duration(took)}"
-                    f"{_left(began, len(done) + len(failed), len(runs))}"
-                )
-                if not good:
-                    _tell_early_end(started, Path(submission.store), say)
+        while crew.waiting or crew.working:
+            for index in crew.due(profile.processes):
+                crew.start(index, logs / f"{index}.log", environment)
+            crew.collect()
             time.sleep(0.05)
     except BaseException:
-        _stop(working)
+        crew.stop()
         raise
-    return len(done)
+    finally:
+        crew.file.remove()
+    return len(crew.done)
+
+
+class _Crew:
+    """The worker processes of a submission, and what has become of its runs."""
+
+    def __init__(self, submission: Path, runs: Sequence[PlannedRun], say: Say) -> None:
+        self.submission = submission
+        self.store = Path(read_submission(submission).store)
+        self.file = CrewFile(submission)
+        self.runs = runs
+        self.say = say
+        self.waiting = dict(enumerate(runs))
+        self.working: list[_Started] = []
+        self.done: set[str] = set()
+        self.failed: set[str] = set()
+        self._keys = {run.key for run in runs}
+        self._began = time.monotonic()
+
+    def due(self, processes: int) -> list[int]:
+        """Return the runs that can be started now; those that cannot be any more are taken off the list."""
+        found: list[int] = []
+        for index, run in list(self.waiting.items()):
+            if len(self.working) + len(found) >= processes:
+                break
+            if (why := _why_not(run, self.failed, self.store)) is not None:
+                self.say(f"{run.title}: {why}")
+                self.failed.add(run.key)
+                del self.waiting[index]
+            elif run.trained_on not in self._keys or run.trained_on in self.done:
+                found.append(index)
+        return found
+
+    def start(self, index: int, log: Path, environment: dict[str, str]) -> None:
+        """Start the worker of a run."""
+        self.working.append(_start(self.submission, index, self.waiting.pop(index), log, environment))
+        self._write()
+
+    def collect(self) -> None:
+        """Tell of workers that have ended."""
+        ended = [started for started in self.working if started.process.poll() is not None]
+        for started in ended:
+            self.working.remove(started)
+            # a plug-in that calls exit(0) ends the worker, too: done means that there is a record
+            recorded = (started.run.folder(self.store) / RECORD).exists()
+            good = started.process.returncode == DONE and recorded
+            (self.done if good else self.failed).add(started.run.key)
+            self._tell(started, good=good)
+        if ended:
+            self._write()
+
+    def stop(self) -> None:
+        """End all workers; they save checkpoints."""
+        end_processes([started.known for started in self.working], GRACE_SECONDS)
+        for started in self.working:
+            started.process.wait()
+
+    def _write(self) -> None:
+        self.file.write({one.index: one.known for one in self.working}, list(self.waiting))
+
+    def _tell(self, started: _Started, *, good: bool) -> None:
+        code = started.process.returncode
+        over = len(self.done) + len(self.failed)
+        word = "done" if good else f"not done ({_how(code)}); see nacbench sweep logs"
+        took = _duration(time.monotonic() - started.since)
+        left = _left(self._began, over, len(self.runs))
+        self.say(f"[{over}/{len(self.runs)}] {started.run.title}: {word}, {took}{left}")
+        if good:
+            return
+        with started.log.open("a", encoding="utf-8") as log:
+            log.write(f"{ENDED} ({_how(code)})\n")
+        # a worker that dies during its imports has not claimed its run, so that only its log shows the error
+        if not (started.run.folder(self.store) / FAILURE).exists():
+            for line in tail(started.log, SHOWN_LINES + 1)[:-1]:
+                self.say(f"    {line}")
+
+
+def _how(code: int) -> str:
+    """Return how a process ended, in a few words: ``exit 1``, ``killed by signal 9``."""
+    return f"exit {code}" if code >= 0 else f"killed by signal {-code}"
 
 
 def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict[str, str]) -> _Started:
     with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 (our own module)
+        started = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "nacbench.sweep.job", str(file), str(index)],
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
             env=environment,
-            start_new_session=True,  # the terminal sends Ctrl-C to its whole session; `_stop` sends one signal instead
+            start_new_session=True,  # the terminal sends Ctrl-C to its whole session; `_Crew.stop` sends one signal
         )
-    return _Started(run, process, log, time.monotonic())
-
-
-def _tell_early_end(started: _Started, store: Path, say: Say) -> None:
-    """Print the last lines of a worker's log, unless its run has a failure.json, which has more."""
-    # a worker that dies during its imports has not claimed its run, so only its log shows the error
-    if not (started.run.folder(store) / FAILURE).exists():
-        for line in tail(started.log, SHOWN_LINES):
-            say(f"    {line}")
-
-
-def _ended(working: list[_Started]) -> list[_Started]:
-    ended = [started for started in working if started.process.poll() is not None]
-    for started in ended:
-        working.remove(started)
-    return ended
-
-
-def _stop(working: list[_Started]) -> None:
-    """Send SIGTERM to all workers, so that they save checkpoints; kill those that are alive after GRACE_SECONDS."""
-    for started in working:
-        started.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
-    for started in working:
-        try:
-            started.process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            started.process.kill()
-            started.process.wait()
+    return _Started(index, run, started, process(started.pid), log, time.monotonic())
 
 
 def _left(began: float, over: int, total: int) -> str:

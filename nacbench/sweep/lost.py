@@ -20,6 +20,12 @@ def failure_of(folder: Path) -> Failure | None:
         return None
 
 
+def is_cancelled(folder: Path) -> bool:
+    """Whether a run was cancelled since it was last submitted."""
+    failure = failure_of(folder)
+    return failure is not None and failure.status == "cancelled"
+
+
 def put_aside(folder: Path) -> None:
     """Move a run's failure.json to its earlier failures, so that the run can be started again."""
     path = folder / FAILURE

@@ -1,21 +1,22 @@
 """Plan a sweep: its runs with their ids, in an order in which networks are trained before they are scored."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
-from nacbench.running.identity import Identity
+from nacbench.running.identity import Identity, code_of
 from nacbench.running.runner import unsupported
 from nacbench.sweep.config import SweepConfig
 from nacbench.sweep.profile import Profile
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,26 +96,32 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
 
 def _told_apart(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """Return the runs with a variant wherever several would have the same title."""
-    by_title: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    settings = [leaves(run.config.as_dict()) for run in runs]
-    for run, own in zip(runs, settings, strict=True):
-        by_title[run.title].append(own)
-    distinct = []
-    for run, own in zip(runs, settings, strict=True):
-        same_title = by_title[run.title]
-        names = [name for name in own if any(other.get(name) != own[name] for other in same_title)]
-        distinct.append(replace(run, variant=", ".join(f"{name}={as_text(own[name])}" for name in names)))
+    by_title: dict[str, list[int]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        by_title[run.title].append(index)
+    distinct = list(runs)
+    for same in by_title.values():
+        if len(same) == 1:
+            continue
+        settings = [leaves(runs[index].config.as_dict()) for index in same]
+        values: dict[str, Counter[str]] = defaultdict(Counter)  # how often a setting has a value, both as text
+        for own in settings:
+            for name, value in own.items():
+                values[name][repr(value)] += 1
+        differing = {name for name, found in values.items() if max(found.values()) < len(same)}
+        for index, own in zip(same, settings, strict=True):
+            variant = ", ".join(f"{name}={as_text(value)}" for name, value in own.items() if name in differing)
+            distinct[index] = replace(runs[index], variant=variant)
     return distinct
 
 
 @dataclass
 class _Planner:
-    """Computes ids of runs; fingerprints and missing data are looked up once for each task and its options."""
+    """Computes ids of runs; what depends on task, model and options alone is looked up once."""
 
     sweep: SweepConfig
     data_root: Path
-    _fingerprints: dict[str, str] = field(default_factory=dict)
-    _missing: dict[str, str | None] = field(default_factory=dict)
+    _known: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def with_trained_on(self, config: RunConfig, *, wanted: bool = True) -> Iterator[PlannedRun]:
         """Yield the run, preceded by the runs that train its network."""
@@ -122,11 +129,12 @@ class _Planner:
         if config.trained_on:
             for before in self.with_trained_on(config.trained_on, wanted=False):
                 yield before
-        task = config.task_plugin
-        missing = self._what_is_missing(task, config)
-        unsuited = unsupported(config)
+        place = _place(config)
+        missing = self._once(("missing", place), lambda: config.task_plugin.missing(self.data_root))
+        plugins = tuple((id(one.task_plugin), id(one.model_plugin)) for one in _with_networks(config))
+        unsuited = self._once(("unsuited", plugins), lambda: unsupported(config))
         problem = unsuited or missing or (before.problem if before else None)
-        identity = None if missing or (before and not before.run_id) else self._identity(config, task)
+        identity = None if missing or (before and not before.run_id) else self._identity(config)
         yield PlannedRun(
             config=config,
             profile=self.sweep.profile_of(config),
@@ -137,19 +145,24 @@ class _Planner:
             is_wanted=wanted,
         )
 
-    def _identity(self, config: RunConfig, task: AnyTask) -> Identity:
-        trained = config.trained_on
-        before = self._identity(trained, trained.task_plugin) if trained else None
-        place = _place(config)
-        if place not in self._fingerprints:
-            self._fingerprints[place] = task.fingerprint(self.data_root)
-        return Identity.of(config, self._fingerprints[place], before)
+    def _identity(self, config: RunConfig) -> Identity:
+        before = self._identity(config.trained_on) if config.trained_on else None
+        data = self._once(("data", _place(config)), lambda: config.task_plugin.fingerprint(self.data_root))
+        code = self._once(("code", config.task.name, config.model.name), lambda: code_of(config))
+        return Identity.of(config, data, before, code)
 
-    def _what_is_missing(self, task: AnyTask, config: RunConfig) -> str | None:
-        place = _place(config)
-        if place not in self._missing:
-            self._missing[place] = task.missing(self.data_root)
-        return self._missing[place]
+    def _once(self, key: tuple[Any, ...], look_up: Callable[[], T]) -> T:
+        if key not in self._known:
+            self._known[key] = look_up()
+        found: T = self._known[key]
+        return found
+
+
+def _with_networks(config: RunConfig) -> Iterator[RunConfig]:
+    """Yield the run, then those that train its network."""
+    yield config
+    if config.trained_on:
+        yield from _with_networks(config.trained_on)
 
 
 def _place(config: RunConfig) -> str:

@@ -4,19 +4,33 @@ The runs' folders decide: job numbers can be used again, and submitit's and Slur
 asked which jobs are in the queue, and, for runs that ended without a record or failure, for the cause.
 """
 
+import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from nacbench.errors import BrokenFileError
 from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
-from nacbench.recording.claim import STALE_SECONDS, claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
+from nacbench.owner import Process
+from nacbench.recording.claim import (
+    STALE_SECONDS,
+    claim_count,
+    is_held,
+    last_claimant,
+    read_heartbeat,
+    seconds_since_beat,
+)
+from nacbench.recording.index import read_runs
 from nacbench.recording.record import RECORD, Cause
 from nacbench.recording.store import LOG, finished, tail
-from nacbench.sweep.lost import cause_by_slurm, failure_of
+from nacbench.sweep.crew import ENDED, read_crews
+from nacbench.sweep.lost import cause_by_slurm, failure_of, is_cancelled
 from nacbench.sweep.plan import PlannedRun
-from nacbench.sweep.submission import Submission, submissions
+from nacbench.sweep.submission import Submission, folder_of_submissions, submissions
 
 State = Literal[
     "done", "running", "queued", "preempted", "planned", "lost", "cancelled", "failed", "skipped", "no data", "unknown"
@@ -34,6 +48,8 @@ STATES: tuple[State, ...] = (
     "no data",
     "unknown",
 )
+MANY = 200  # runs from which on the index of the store is quicker than each run's record
+_LOG_NAME = re.compile(r"([0-9]+|[0-9]+_[0-9]+)(?:_[0-9]+_log\.(?:out|err)|\.log)")  # of submitit's jobs; of workers
 LIVE: frozenset[State] = frozenset({"running", "queued", "preempted"})
 MISSING: frozenset[State] = frozenset({"planned", "lost"})  # started by the next submission
 
@@ -91,11 +107,26 @@ class Observer:
         queued = self._queue() if ask_slurm else {}
         self.jobs = dict(_jobs_by_key(self.submissions, queued))
         self._ask_slurm = ask_slurm
+        self._places: dict[str, list[tuple[Submission, int]]] = defaultdict(list)  # of a run in submissions, by key
+        for submission in self.submissions:
+            for index, run in enumerate(submission.runs):
+                self._places[run.key].append((submission, index))
+        self._logs: dict[str, dict[str, list[Path]]] = {}
+        self._workers, self._waiting = _local(store, self.submissions)
+
+    def worker_of(self, key: str) -> Process | None:
+        """Return the live process of this machine that a local sweep started for a run."""
+        return self._workers.get(key)
 
     def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
         """Return the state of each run that has an id, by key."""
         runs = list(runs)
-        found = {run.key: self._from_files(run) for run in runs if run.run_id}
+        done = self._done() if len(runs) >= MANY else {}
+        found = {
+            run.key: Standing(state="done", attempts=done[run.key]) if run.key in done else self._from_files(run)
+            for run in runs
+            if run.run_id
+        }
         # sacct is slow, so it is asked once, for all runs whose folders do not say how they ended
         silent = {key: jobs for key, standing in found.items() if standing is None and (jobs := self._past_jobs(key))}
         words = verdicts(job for jobs in silent.values() for job in jobs) if self._ask_slurm and silent else {}
@@ -103,6 +134,13 @@ class Observer:
         return {
             key: standing or self._ended(by_key[key], silent.get(key, []), words) for key, standing in found.items()
         }
+
+    def _done(self) -> dict[str, int]:
+        """Return the number of attempts of all finished runs by key, from the index, which knows what was checked."""
+        if not self.store.is_dir():
+            return {}
+        finished_runs = ((run, Path(run.folder)) for run in read_runs(self.store).runs)
+        return {f"{run.task}/{run.model}/{folder.name}": run.attempts for run, folder in finished_runs}
 
     def _queue(self) -> dict[str, QueuedJob]:
         users = {s.user for s in self.submissions if s.profile.executor == "slurm"}
@@ -148,27 +186,27 @@ class Observer:
             reason = job.reason if waits and job.reason not in ("None", "") else ""
             detail = reason if waits else _progress(folder)
             return Standing(state=state, detail=detail, job=job.job, attempts=attempts)
-        last = next(reversed(claimants(folder)), None)
-        if is_held(folder):
+        if run.key in self._workers:
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
+        if run.key in self._waiting and not is_cancelled(folder):
+            return Standing(state="queued", detail="waits for a process of this machine", attempts=attempts)
+        if not attempts:
+            return None
+        held = is_held(folder)
+        if held is not None:
+            return Standing(state="running", detail=_progress(folder), attempts=attempts) if held else None
         # locks do not reach other machines on every file system; there a fresh heartbeat decides, unless Slurm, which
         # knows the job, says that it is over
-        elsewhere = last is not None and last.life.machine != _this_machine()
+        last = last_claimant(folder)
         unknown_to_slurm = last is not None and (not last.life.job or self.is_silent)
-        if elsewhere and unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
+        if unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
         return None
 
     def _past_jobs(self, key: str) -> list[str]:
         """Return the numbers of Slurm jobs that this run was submitted as, the latest first."""
-        found = []
-        for submission in reversed(self.submissions):
-            if submission.profile.executor != "slurm":
-                continue
-            for index, run in enumerate(submission.runs):
-                if run.key == key:
-                    found.append(submission.job_of(index) or "")
-        return found
+        places = reversed(self._places.get(key, []))
+        return [s.job_of(index) or "" for s, index in places if s.profile.executor == "slurm"]
 
     def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
         """Return the state of a run without record, failure or live process."""
@@ -184,8 +222,8 @@ class Observer:
             return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
         if not attempts and not jobs:
             # a local worker that died during its imports never claimed the run, but has a log
-            early = "its process ended before the run started" if self.job_logs(run.key) else None
-            return Standing(state="lost", detail=early) if early else Standing(state="planned")
+            logs = self.job_logs(run.key)
+            return Standing(state="lost", detail=_early_end(logs[-1])) if logs else Standing(state="planned")
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
@@ -199,14 +237,20 @@ class Observer:
     def job_logs(self, key: str) -> list[Path]:
         """Return the files of standard output and error of a run's jobs that are not empty, the latest last."""
         found: list[Path] = []
-        for submission in self.submissions:
-            for index, run in enumerate(submission.runs):
-                job = submission.job_of(index)
-                if run.key == key and job:
-                    found += sorted(submission.jobs_folder().glob(f"{job}_*_log.*"))
-                elif run.key == key:
-                    found += sorted(submission.jobs_folder().glob(f"{index}.log"))
+        for submission, index in self._places.get(key, []):
+            own = submission.job_of(index) or str(index)  # a local worker has no job number
+            found += self._logs_of(submission).get(own, [])
         return [path for path in found if path.stat().st_size]
+
+    def _logs_of(self, submission: Submission) -> dict[str, list[Path]]:
+        """Return the logs of a submission by job number or index; its folder is listed once, as it may be large."""
+        if submission.token not in self._logs:
+            logs = self._logs[submission.token] = defaultdict(list)
+            with suppress(OSError):
+                for name in sorted(os.listdir(submission.jobs_folder())):  # noqa: PTH208 (names alone, of many files)
+                    if match := _LOG_NAME.fullmatch(name):
+                        logs[match[1]].append(submission.jobs_folder() / name)
+        return self._logs[submission.token]
 
 
 def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> Iterable[tuple[str, QueuedJob]]:
@@ -226,6 +270,14 @@ def _jobs_by_key(known: list[Submission], queued: Mapping[str, QueuedJob]) -> It
             yield submission.runs[index].key, job
 
 
+def _early_end(log: Path) -> str:
+    """Return how a worker ended that did not get as far as its run, with the last line that it printed."""
+    *lines, last = tail(log)
+    how = last.removeprefix(ENDED) if last.startswith(ENDED) else ""
+    said = [line.strip() for line in (lines if how else [*lines, last]) if line.strip()]
+    return f"its process ended before the run started{how}{f': {said[-1]}' if said else ''}"
+
+
 def _progress(folder: Path) -> str:
     """Return the progress of a run by its last heartbeat, and whether it is stuck at a step."""
     beat = read_heartbeat(folder)
@@ -236,7 +288,18 @@ def _progress(folder: Path) -> str:
     return f"step {beat['step']:,} of {beat.get('steps', 0):,}{stuck}"
 
 
-def _this_machine() -> str:
-    from nacbench.machine.process import this_life
-
-    return this_life().machine
+def _local(store: Path, known: Iterable[Submission]) -> tuple[dict[str, Process], set[str]]:
+    """Return live workers of this machine by the key of their run, and the runs that a live submitter will start."""
+    crews = read_crews(folder_of_submissions(store))
+    workers: dict[str, Process] = {}
+    waiting: set[str] = set()
+    for submission in known:
+        crew = crews.get(submission.token)
+        if crew is None:
+            continue
+        runs = dict(enumerate(submission.runs))
+        found = {runs[index].key: member.process for index, member in crew.workers.items() if index in runs}
+        workers |= {key: process for key, process in found.items() if process.lives()}
+        if crew.submitter.process.lives():
+            waiting |= {runs[index].key for index in crew.waiting if index in runs}
+    return workers, waiting

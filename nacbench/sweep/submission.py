@@ -6,25 +6,27 @@ so it must be on disk before sbatch is called.
 
 import getpass
 import json
-import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from nacbench.errors import BrokenFileError, UserError, first_problem
-from nacbench.files import resolved, utc_now, write_json, write_text
+from nacbench.errors import BrokenFileError, first_problem
+from nacbench.files import resolved, utc_now, write_text
 from nacbench.formats.terminal import say
+from nacbench.recording.claim import BusyError, forget_claims, hold
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
 SWEEPS = ".sweeps"  # in a store; no report looks into folders whose names start with a dot
 SUBMISSIONS = "submissions"
+WAIT_SECONDS = 0.2  # between looks at a submission lock that another process holds
 
 
 class SubmittedRun(BaseModel):
@@ -65,6 +67,8 @@ class Submission(BaseModel):
     profile: Profile
     runs: tuple[SubmittedRun, ...]
 
+    _job: str | None = PrivateAttr(None)  # read once: it never changes, and status asks for each run
+
     @classmethod
     def of(
         cls, runs: Sequence[PlannedRun], *, sweep: str, store: Path, data_root: Path, plugins: Sequence[str]
@@ -88,13 +92,14 @@ class Submission(BaseModel):
 
     def write(self) -> Path:
         """Write it to its store, atomically; return the file."""
-        path = _folder(Path(self.store)) / f"{self.token}.json"
-        write_json(path, self.model_dump(mode="json"))
+        path = folder_of_submissions(Path(self.store)) / f"{self.token}.json"
+        # without indentation, which Python's JSON writes ten times slower: these files have thousands of runs
+        write_text(path, json.dumps(self.model_dump(mode="json"), allow_nan=False) + "\n")
         return path
 
     def write_job(self, job: str) -> None:
         """Write down the job number that sbatch returned."""
-        write_text(_folder(Path(self.store)) / f"{self.token}.job", f"{job}\n")
+        write_text(folder_of_submissions(Path(self.store)) / f"{self.token}.job", f"{job}\n")
 
     def jobs_folder(self) -> Path:
         """Return the folder of submitit's files and of logs.
@@ -105,10 +110,11 @@ class Submission(BaseModel):
 
     def job_number(self) -> str | None:
         """Return the job number, or None if the submitter was killed before it wrote it down."""
-        try:
-            return (_folder(Path(self.store)) / f"{self.token}.job").read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
+        if self._job is None:
+            with suppress(OSError):
+                path = folder_of_submissions(Path(self.store)) / f"{self.token}.job"
+                self._job = path.read_text(encoding="utf-8").strip() or None
+        return self._job
 
     def job_of(self, index: int) -> str | None:
         """Return the job number of one run as squeue shows it: ``number_index`` in an array."""
@@ -142,36 +148,32 @@ def _read_once(path: Path) -> Submission | None:
 
 def submissions(store: Path) -> list[Submission]:
     """Return all submissions of a store, the oldest first; broken files are left out."""
-    found = (_read_once(path) for path in sorted(_folder(store).glob("nacbench-*.json")))
+    found = (_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json")))
     return sorted((submission for submission in found if submission), key=lambda submission: submission.when)
 
 
 @contextmanager
 def sole_submitter(store: Path) -> Iterator[None]:
-    """Hold the store's submission lock; wait for it if another process holds it.
+    """Hold the store's submission lock, a claim as on a run; wait for it if another process holds it.
 
     Without it, two submitters that look at the queue at the same time would both start the missing runs.
-
-    Raises:
-        UserError: if the file system does not support locks.
     """
-    import fcntl
-
-    folder = store / SWEEPS
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o664)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another process that submits to {store}", err=True)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise UserError(f"cannot lock {folder / '.lock'}: {error.strerror}") from None
+    place = store / SWEEPS / "submitter"
+    with ExitStack() as stack:
+        said = False
+        while True:
+            try:
+                claim = stack.enter_context(hold(place))
+                break
+            except BusyError:
+                if not said:
+                    say(f"waiting for another process that submits to {store}", err=True)
+                said = True
+                time.sleep(WAIT_SECONDS)
+        forget_claims(claim)
         yield
-    finally:
-        os.close(descriptor)
 
 
-def _folder(store: Path) -> Path:
+def folder_of_submissions(store: Path) -> Path:
+    """Return the folder of a store's submission files."""
     return store / SWEEPS / SUBMISSIONS

@@ -1,8 +1,11 @@
 """``nacbench doctor`` on machines that lack this or that."""
 
+import errno
+import fcntl
 import json
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -55,6 +58,39 @@ def test_a_read_only_folder_is_an_error_with_exit_code_1(tmp_path: Path) -> None
     assert "--out" in done.output
     assert findings("--out", str(tmp_path / "new" / "runs"))["disk for runs"]["level"] != "error"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "code", "level", "found"),
+    [
+        (fcntl, "flock", "ENOSYS", "warning", "its file system has no locks (flock)"),
+        (fcntl, "flock", "ENOLCK", "warning", "its file system has no locks (flock)"),
+        (os, "link", "EPERM", "warning", "its file system has no hard links"),
+        (os, "link", "EOPNOTSUPP", "warning", "its file system has no hard links"),
+        (os, "fsync", "EINVAL", "warning", "its file system has no fsync of folders"),
+        (os, "fsync", "EIO", "error", "Input/output error"),
+        (os, "rename", "EXDEV", "error", "Invalid cross-device link"),
+    ],
+)
+def test_the_folder_of_runs_is_tried(
+    module: ModuleType, call: str, code: str, level: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nacbench.cli import doctor
+
+    assert [(one.level, one.found) for one in doctor._store(tmp_path / "runs")] == [
+        ("ok", f"{tmp_path}: locks, hard links, renaming and flushing work")
+    ]
+
+    def fail(*words: object, **named: object) -> None:
+        number = getattr(errno, code)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(module, "replace" if call == "rename" else call, fail)
+    *_, finding = doctor._store(tmp_path / "runs")
+    assert finding.level == level
+    assert found in finding.found
+    assert finding.advice
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_slurm_limits_and_warnings_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,10 @@ def test_a_hint_omits_defaults_and_options_of_other_commands() -> None:
 
 def test_sweep_commands_share_options_in_one_order() -> None:
     verbs: dict[str, Any] = get_command(sweep_app).commands  # type: ignore[attr-defined]
-    shared = ["out", "profile", "data_root", "plugin"]
+    shared = ["out", "profile", "data_root", "plugin", "max_runs"]
     for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel"):
         names = [parameter.name for parameter in verbs[name].params]
         assert names[0] == "sweep"
         expected = [own for own in shared if own != "profile" or name not in LOOKING]
         assert [own for own in names if own in shared] == expected, name
-    assert [p.name for p in verbs["logs"].params] == ["sweep", "run", "lines", "out", "data_root", "plugin"]
+    assert [p.name for p in verbs["logs"].params] == ["sweep", "run", "lines", "out", "data_root", "plugin", "max_runs"]

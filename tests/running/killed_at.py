@@ -72,7 +72,7 @@ def main(folder: Path, first: int, stride: int) -> None:
     print(json.dumps({"calls": calls, "wrong": wrong}))  # noqa: T201
 
 
-def killed_at(number: int, work: Callable[[], None], store: Path) -> int:
+def killed_at(number: int, work: Callable[[], object], store: Path) -> int:
     """Do some work in a fork that is killed at its ``number``-th call on a file of the store; 0: it is not killed.
 
     Returns:

@@ -164,7 +164,7 @@ class TestSweep:
         return submit(self.plan(), self.place, self.said.append, also=also, retry=retry)
 
     def cancel(self) -> list[PlannedRun]:
-        return cancel(self.plan(), self.place)
+        return list(cancel(self.plan(), self.place).runs)
 
     def standings(self) -> dict[str, Standing]:
         return observe(self.plan().runs, self.store)

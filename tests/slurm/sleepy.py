@@ -102,12 +102,21 @@ def _ignore_warnings() -> None:
     time.sleep(300)
 
 
+def _hang_with_a_child() -> None:
+    """Hang with a child in the same session, both deaf to SIGTERM, as a stuck data loader is."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(["sleep", "300"])
+    Path(os.environ["SLEEPY_CHILD"]).write_text(str(child.pid))
+    time.sleep(300)
+
+
 FAULTS: dict[str, Callable[[], None]] = {
     "error": _fail,
     "kill": _kill,
     "memory": _eat_memory,
     "requeue": _requeue_in_the_middle_of_writing,
     "deaf": _ignore_warnings,
+    "hang": _hang_with_a_child,
 }
 
 

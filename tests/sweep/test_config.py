@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nacbench.errors import UserError
+from nacbench.running.config import resolve
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.profile import Profile, minutes
@@ -94,9 +95,23 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"models": []}, r"mine.yaml: models = \[\]: has no values; give at least 1"),
         ({"axes": {"training.lr": []}}, r"mine.yaml: axes\.training\.lr = \[\]: has no values; give at least 1"),
         ({"seeds": "3..1"}, r"mine.yaml: seeds = '3\.\.1': the range 3\.\.1 is empty"),
-        ({"seeds": "0..999999999999"}, "1000000000000 seeds, but a sweep has 10000 runs at most"),
+        ({"seeds": "0..999999999999"}, r"mine.yaml: .*1,000,000,000,000 seeds, but a sweep has 1,000,000 runs at most"),
+        (
+            {"seeds": "0..10000"},
+            r"10,001 seeds would take about 3 s to plan, and, at a minute and 1 MB each, 167 core-hours and 10 GB; if "
+            r"so many are meant, pass --max-runs 10001 \(or write max_runs: 10001 in the file\)",
+        ),
+        ({"seeds": "0..4", "max_runs": 4}, r"mine.yaml: seeds = '0\.\.4': 5 seeds would take"),
+        ({"max_runs": 0}, "max_runs = 0"),
+        ({"max_runs": True}, "max_runs = True"),
+        ({"max_runs": "many"}, "max_runs = 'many'"),
+        ({"max_runs": 10**12}, "max_runs = 1000000000000"),
+        ({"max_runs": 10**12, "seeds": "0..99999999"}, "100,000,000 seeds, but a sweep has 1,000,000 runs at most"),
         ({"seeds": f"0..{'9' * 5000}"}, r"seeds\.0 = '0\.\.9{20,60}…: "),
-        ({"seeds": "0..999", "axes": {"training.epochs": [*range(6)]}}, "12000 runs, .* 10000 at most"),
+        (
+            {"seeds": "0..999", "axes": {"training.epochs": [*range(6)]}, "max_runs": 11_999},
+            "mine.yaml: 12,000 runs would take .*max_runs: 12000",
+        ),
         ({"models": {"name": "nac"}}, r"mine.yaml: models = \{'name': 'nac'\}"),
         ({"include": [{"seeds": 1}, {"seeds": "3..1"}]}, r"mine.yaml: include\.1\.seeds = '3\.\.1'"),
         ({"include": "digits"}, "include = 'digits': write a list of blocks"),
@@ -152,7 +167,7 @@ def test_choices_of_a_file_need_not_all_match(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "just a sentence"])
 def test_a_file_that_is_not_a_sweep_lists_the_keys(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, plugins$"):
+    with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, max_runs$"):
         read_sweep(str(tmp_path / "mine.yaml"))
 
 
@@ -229,3 +244,47 @@ def test_a_time_limit_in_a_file_needs_no_quotes(tmp_path: Path) -> None:
 def test_invalid_time_limits_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write minutes, 12h"):
         minutes(text)
+
+
+def test_more_runs_are_planned_if_the_file_says_so() -> None:
+    settings = {"tasks": "digits", "models": "vit", "seeds": "0..10000", "max_runs": 10_001}
+    runs = make_plan(parse_sweep({**BASE, **settings}, Path("mine.yaml")), Path("nowhere")).runs
+    assert len({run.run_id for run in runs}) == 10_001
+
+
+def test_the_command_line_has_the_last_word_on_the_number_of_runs(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("{tasks: digits, models: vit, seeds: 0..4, max_runs: 4}")
+    with pytest.raises(UserError, match="max-runs 5"):
+        read_sweep(str(file))
+    assert len(read_sweep(str(file), max_runs=5).expand()) == 5
+
+
+def test_runs_that_differ_in_their_seed_are_as_if_each_were_resolved() -> None:
+    content = {"tasks": ["digits", "digits-c"], "models": ["vit", "nac"], "seeds": [0, 3], "scale": "smoke"}
+    configs = parse_sweep({**content, "precision": "fp32"}, Path("mine.yaml")).expand()
+    assert [config.seed for config in configs] == [0, 3] * 4
+    for config in configs:
+        again = resolve(config.as_dict())
+        assert again == config
+        assert again.trained_on is None or (config.trained_on and config.trained_on.seed == config.seed)
+        assert config.task_plugin == again.task_plugin
+
+
+def test_a_seed_that_is_none_is_named_though_others_are_good() -> None:
+    with pytest.raises(UserError, match=r"seed -1: seed = -1"):
+        parse_sweep({"tasks": "digits", "models": "vit", "seeds": [0, -1]}, Path("mine.yaml")).expand()
+
+
+def test_a_seed_of_the_training_run_alone_is_refused() -> None:
+    content = {"tasks": "digits-c", "models": "vit", "seeds": [0, 1], "set": {"trained_on.seed": 0}}
+    with pytest.raises(UserError, match=r"seed 1: trained_on\.seed = 0: both runs have the same seed"):
+        parse_sweep(content, Path("mine.yaml")).expand()
+
+
+def test_runs_with_one_title_are_told_apart_by_what_differs() -> None:
+    content = {"tasks": "digits", "models": "vit", "axes": {"training.lr": [0.1, 0.2], "training.epochs": [1, 2]}}
+    runs = make_plan(parse_sweep({**content, "scale": "smoke"}, Path("mine.yaml")), Path("nowhere")).runs
+    assert {run.variant for run in runs} == {
+        f"training.epochs={e}, training.lr={r}" for e in (1, 2) for r in (0.1, 0.2)
+    }

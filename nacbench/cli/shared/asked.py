@@ -33,6 +33,14 @@ class Asked:
     ] = None
     data_root: DataRoot = None
     plugin: Plugins = None
+    max_runs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Go on if there are up to N runs.  [dim]\\[default: the file's, or 10,000][/dim]",
+        ),
+    ] = None
 
     def command(self, verb: str) -> str:
         """Return the command line, quoted for a shell, of another command on the same sweep."""
@@ -43,6 +51,8 @@ class Asked:
             words += ["--profile", self.profile]
         if self.data_root is not None:
             words += ["--data-root", str(self.data_root)]
+        if self.max_runs is not None:
+            words += ["--max-runs", str(self.max_runs)]
         for file in self.plugin or []:
             words += ["--plugin", str(file)]
         return shlex.join(words)

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from nacbench.code_digest import code_digest, imported_by, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import fill_folder, write_json
+from nacbench.scratch import scratch_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ def _remove_broken(folder: Path) -> None:
 
     It is renamed first, and checked under the new name, so that no process can replace it between check and removal.
     """
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    aside = scratch_name(folder)
     try:
         folder.rename(aside)
     except FileNotFoundError:

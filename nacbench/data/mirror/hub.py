@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.cache import stamp_of
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.intake import copy_files, scratch_folder
+from nacbench.data.mirror.intake import copy_files
 from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_manifest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
+from nacbench.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -92,13 +93,12 @@ class HubFiles(MirrorFiles):
     def _take(self, data_root: Path, found: Path, path: Path) -> None:
         place = self.place(data_root)
         with scratch_folder(place) as aside:
-            copy_files(self._matching(found), found, Path(aside))
-            self._put(place, Path(aside), {}, f"taken when they were imported from {path}")
+            copy_files(self._matching(found), found, aside)
+            self._put(place, aside, {}, f"taken when they were imported from {path}")
 
     def _download(self, data_root: Path) -> None:
         place = self.place(data_root)
-        with scratch_folder(place) as aside:  # files in place stay until the download is complete
-            folder = Path(aside)
+        with scratch_folder(place) as folder:  # files in place stay until the download is complete
             published = self._snapshot(data_root, folder)
             pattern = self.lacking(folder)
             if pattern is not None:

@@ -5,11 +5,11 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from nacbench.data.mirror.manifest import progress
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
+from nacbench.scratch import is_scratch_of, scratch_folder
 
 
 @contextmanager
@@ -38,14 +38,6 @@ def sole_filler(place: Path) -> Iterator[None]:
             f"cannot fill {place}: {error.strerror or error} ({error.filename or place}); fix that, or name another "
             "mirror with --data-root or NACBENCH_DATA"
         ) from error
-
-
-def scratch_folder(place: Path) -> TemporaryDirectory[str]:
-    """Return a temporary folder beside ``place``, in the same file system, so that files can be renamed into it.
-
-    Use it in a block of `sole_filler`, which removes it if the process is killed.
-    """
-    return TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.", suffix=".tmp")
 
 
 def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[[Path], str | None]) -> Path:
@@ -80,8 +72,8 @@ def opened(path: Path, place: Path) -> Iterator[Path]:
         yield path
     elif path.is_file():
         with scratch_folder(place) as aside:
-            unpack(path, Path(aside))
-            yield Path(aside)
+            unpack(path, aside)
+            yield aside
     else:
         raise UserError(f"no such file or folder: {path}")
 
@@ -139,7 +131,7 @@ def _linked(file: Path, copy: Path) -> bool:
 
 def _asides(place: Path) -> list[Path]:
     """Return temporary folders of `nacbench.files.fill_folder` and `scratch_folder` beside a folder."""
-    return [p for p in place.parent.iterdir() if p.name.startswith(f".{place.name}.") and p.name.endswith(".tmp")]
+    return [p for p in place.parent.iterdir() if is_scratch_of(place, p)]
 
 
 def _locked(lock: Path) -> tuple[int, bool]:

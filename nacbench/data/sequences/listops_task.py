@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nacbench.contracts.task import DataFiles
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
 
@@ -100,7 +100,6 @@ class ListOpsTask(SequenceTask):
         from nacbench.data.sequences.listops import read_tsv
 
         folder = LRA.require(data_root)
-        stamp = stamp_of(folder / name for name in LRA_FILES.values())
 
         def read() -> Mapping[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
@@ -109,4 +108,4 @@ class ListOpsTask(SequenceTask):
                 arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
             return arrays
 
-        return cached_arrays("listops-lra", stamp, read)
+        return cached_arrays("listops-lra", f"{self.longest()}", read, folder)

@@ -199,8 +199,33 @@ def test_missing_files_cannot_be_verified(root: Path) -> None:
         LOCAL.verify(root)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"files": {"a": 1}})])
-def test_a_broken_manifest_is_named(content: str, fetched: ArchiveFiles, root: Path) -> None:
-    (fetched.place(root) / MANIFEST).write_text(content)
-    with pytest.raises(UserError, match=r"\.nacbench\.json cannot be read"):
+def manifest_with(**changes: object) -> str:
+    """A manifest with some other fields."""
+    files = {"a/train/a_0.off": {"size": 1, "sha256": "0" * 64}}
+    whole = {"url": "https://made.up", "sha256": None, "basis": "made up", "date": "2026-11-28", "files": files}
+    return json.dumps({**whole, **changes})
+
+
+BROKEN_MANIFESTS = {
+    "empty": "",
+    "no fields": "{}",
+    "a list": "[]",
+    "brackets": "[" * 100_000,
+    "an unknown field": manifest_with(note="hello"),
+    "another type": manifest_with(url=7),
+    "a number for a file": manifest_with(files={"a": 1}),
+    "a negative size": manifest_with(files={"a": {"size": -1, "sha256": "0" * 64}}),
+    "a size that is true": manifest_with(files={"a": {"size": True, "sha256": "0" * 64}}),
+    "a short checksum": manifest_with(files={"a": {"size": 1, "sha256": "0"}}),
+    "a file above": manifest_with(files={"../a": {"size": 1, "sha256": "0" * 64}}),
+    "an absolute file": manifest_with(files={"/dev/zero": {"size": 1, "sha256": "0" * 64}}),
+    "a NUL": manifest_with(files={"a\0b": {"size": 1, "sha256": "0" * 64}}),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_MANIFESTS)
+def test_a_broken_manifest_is_named(kind: str, fetched: ArchiveFiles, root: Path) -> None:
+    (fetched.place(root) / MANIFEST).write_text(BROKEN_MANIFESTS[kind])
+    with pytest.raises(UserError, match=r"\.nacbench\.json is not .*; delete .* and fetch it again") as caught:
         fetched.verify(root)
+    assert "\n" not in str(caught.value)

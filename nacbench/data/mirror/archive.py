@@ -116,7 +116,7 @@ class ArchiveFiles(FolderFiles):
         )
 
         def fill(aside: Path) -> None:
-            with opened(file, self.place(data_root)) as content:
+            with opened(file, self.place(data_root), self._refuse_incomplete) as content:
                 move_content(self._located(content, file), aside)
             if expected is None:  # after the content was found to be complete: a wrong file must not be trusted
                 first = FirstUse(url=self.url, sha256=found, date=utc_now())

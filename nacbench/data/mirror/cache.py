@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.code_digest import code_digest, imported_by
+from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
 from nacbench.errors import BrokenFileError, UserError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 META = "meta.json"
+UNPACKED = "unpacked"  # folder of unpacked archives in the cache; see `nacbench.data.mirror.packed`
 KEY_DIGITS = 12  # of the key that are part of the folder's name
 SETTLED = 2 * 10**9  # nanoseconds; file systems tell times only so exactly
 
@@ -93,15 +95,12 @@ def cached_arrays(
 
 
 def compared_copies() -> Iterator[tuple[Path, str | None]]:
-    """Compare every decoded copy in the cache with its fingerprint: yield its folder, and what is wrong or None.
+    """Compare every copy in the cache with its fingerprint or manifest: yield its folder, and what is wrong or None.
 
-    A broken one is removed; it is made again when it is needed.
+    These are decoded arrays, and unpacked archives. A broken one is removed; it is made again when it is needed.
     """
-    place = cache_folder() / "arrays"
     _compared.clear()
-    for folder in sorted(place.iterdir()) if place.is_dir() else ():
-        if folder.name.startswith("."):  # of a process that writes it now, or was killed
-            continue
+    for folder in _folders_in(cache_folder() / "arrays"):
         try:
             _read(folder)
         except UserError as error:
@@ -110,6 +109,17 @@ def compared_copies() -> Iterator[tuple[Path, str | None]]:
             yield folder, str(error)
         else:
             yield folder, None
+    for folder in _folders_in(cache_folder() / UNPACKED):
+        if is_intact(folder):
+            yield folder, None
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            yield folder, f"the files in {folder} are not those of its manifest"
+
+
+def _folders_in(place: Path) -> list[Path]:
+    """Return the folders in a folder, sorted; hidden ones are of a process that writes them now, or was killed."""
+    return sorted(path for path in place.glob("[!.]*") if path.is_dir())
 
 
 def _key(stamp: str, make: Callable[[], Mapping[str, np.ndarray]], folder: Path | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nacbench.code_digest import short_digest
 from nacbench.data.mirror.archive import ArchiveFiles
+from nacbench.data.mirror.cache import UNPACKED
 from nacbench.data.mirror.manifest import is_intact, make_manifest, sum_of, write_manifest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.unpack import unpack
@@ -48,7 +49,7 @@ class PackedFiles(ArchiveFiles):
         found = sum_of(file).sha256
         if self.sha256 and found != self.sha256:
             raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
-        folder = cache_folder() / "unpacked" / f"{self.name}-{short_digest(found.encode())}"
+        folder = cache_folder() / UNPACKED / f"{self.name}-{short_digest(found.encode())}"
         if folder.exists() and not is_intact(folder):
             shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

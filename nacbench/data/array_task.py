@@ -128,7 +128,9 @@ def whole_labels(values: Any, classes: int) -> np.ndarray:
     # Checked before the cast, which would wrap a wrong label into the range
     labels = np.asarray(values)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):  # text, lists, or a column with gaps
-        number, wrong = next(((n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)), (0, labels[0]))
+        strange = [(n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)] or [(0, labels[0])]
+        # One missing label turns all numbers into floats: name the missing one, NaN, which is not equal to itself
+        number, wrong = next(((n, v) for n, v in strange if v != v), strange[0])  # noqa: PLR0124
         raise ValueError(
             f"label {shown(wrong)} is not a whole number; labels are 0 to {classes - 1} (example {number})"
         )

@@ -127,7 +127,8 @@ def _verified_copies() -> "Iterator[int]":
     from nacbench.data.mirror.places import cache_folder
 
     count = 0
-    for count, (folder, wrong) in enumerate(compared_copies(), start=1):
+    for folder, wrong in compared_copies():
+        count += 1
         if wrong:
             typer.echo(f"error: cache: {wrong}; removed, it is made again when it is needed", err=True)
             yield WRONG

@@ -129,8 +129,8 @@ def whole_labels(values: Any, classes: int) -> np.ndarray:
     labels = np.asarray(values)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):  # text, lists, or a column with gaps
         strange = [(n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)] or [(0, labels[0])]
-        # One missing label turns all numbers into floats: name the missing one, NaN, which is not equal to itself
-        number, wrong = next(((n, v) for n, v in strange if v != v), strange[0])  # noqa: PLR0124
+        # One missing label (None, or NaN, which differs from itself) turns all numbers into floats: name that one
+        number, wrong = next(((n, v) for n, v in strange if v is None or v != v), strange[0])
         raise ValueError(
             f"label {shown(wrong)} is not a whole number; labels are 0 to {classes - 1} (example {number})"
         )

@@ -1,4 +1,4 @@
-"""Whatever file of a data set is overwritten, lost or repaired: every reader sees it at once, and the fingerprint says so."""
+"""Whatever file of a data set is overwritten, lost or repaired: every reader sees it, and the fingerprint says so."""
 
 import io
 import os

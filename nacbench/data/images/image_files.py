@@ -111,7 +111,8 @@ class ImageFiles:
         return len(self.names)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
-        images = [self._read(name, digest) for name, digest in zip(self.names[indices], self.digests[indices])]
+        chosen = zip(self.names[indices], self.digests[indices], strict=True)
+        images = [self._read(name, digest) for name, digest in chosen]
         return np.stack(images) if images else np.empty((0, *self.image_shape), dtype=np.uint8)
 
     def _read(self, name: bytes, digest: np.ndarray) -> np.ndarray:

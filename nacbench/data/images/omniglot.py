@@ -89,9 +89,8 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
         for number, row in enumerate(rows):
             wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
             if wrong:
-                raise UserError(
-                    f"{file}, row {number}: {wrong[0]} is {shown(row[wrong[0]])}, not of type {COLUMNS[wrong[0]].__name__}"
-                )
+                kind = COLUMNS[wrong[0]].__name__
+                raise UserError(f"{file}, row {number}: {wrong[0]} is {shown(row[wrong[0]])}, not of type {kind}")
         rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
         for row in rows:
             where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"

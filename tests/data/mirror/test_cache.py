@@ -204,7 +204,7 @@ def test_files_that_change_while_they_are_read_are_an_error(cache: Path, tmp_pat
         (tmp_path / "set/late.txt").write_text("a file more")
         return example()
 
-    with pytest.raises(UserError, match="a file in .*set has changed while it was read; start again"):
+    with pytest.raises(UserError, match=r"a file in .*set has changed while it was read; start again"):
         cached_arrays("mini", "v1", make, tmp_path / "set")
     assert not (cache / "arrays").exists()
 

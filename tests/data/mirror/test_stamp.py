@@ -100,5 +100,5 @@ def test_names_that_are_no_utf_8_count(folder: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot list .*nowhere: No such file or directory"):
+    with pytest.raises(UserError, match=r"cannot list .*nowhere: No such file or directory"):
         stamp_of(tmp_path / "nowhere")

@@ -165,6 +165,18 @@ def fetched(site: Site, root: Path) -> ArchiveFiles:
     return data_files
 
 
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"url": 1}', json.dumps({"url": "u", "sha256": "0", "date": ""}), "[" * 100_000]
+)
+def test_a_broken_checksum_of_the_first_archive_is_named(content: str, site: Site, root: Path) -> None:
+    data_files = served(site, zipped(MESHES), known=False)
+    root.mkdir()
+    (root / ".shapes.sha256.json").write_text(content)
+    with pytest.raises(UserError, match=r"\.shapes\.sha256\.json is not .*; delete it to trust the next") as caught:
+        data_files.fetch(root)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_flipped_byte_is_found_and_named(fetched: ArchiveFiles, root: Path) -> None:
     file = fetched.place(root) / "b/test/b_1.off"
     content = bytearray(file.read_bytes())

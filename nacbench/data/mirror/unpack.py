@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import struct
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,7 @@ def unpack(archive: Path, folder: Path, check: Check = accept_any) -> None:
     import zipfile
     import zlib
 
-    damaged = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError)
+    damaged = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError)
     try:
         tar = _opened_tar(archive)  # first, as a tar with a zip inside can look like a zip
         if tar:
@@ -65,9 +66,11 @@ def unpack(archive: Path, folder: Path, check: Check = accept_any) -> None:
             _unpack_zip(archive, folder, check)
         else:
             raise UserError(f"{archive} {_what_is_wrong(archive)}")
+    except UserError:
+        raise
     except EOFError as error:
         raise UserError(f"{archive} is truncated: {error}; get it again") from error
-    except (*damaged, OSError, RuntimeError) as error:  # RuntimeError: encrypted, or headers nested without end
+    except (*damaged, OSError, RuntimeError) as error:  # RuntimeError: encrypted, unknown, or nested without end
         raise UserError(f"{archive} cannot be unpacked: {error}") from error
 
 

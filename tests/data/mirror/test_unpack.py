@@ -166,6 +166,13 @@ def test_a_truncated_archive_is_called_so(kind: str, tmp_path: Path) -> None:
     assert not any((tmp_path / "into").iterdir())
 
 
+def test_a_zip_with_two_names_for_a_member_is_one_line(tmp_path: Path) -> None:
+    content = zipped({"é.off": b"x"}).replace("é".encode(), b"\xff\xff", 1)  # the list at the end has the right one
+    (tmp_path / "archive").write_bytes(content)
+    with pytest.raises(UserError, match="archive cannot be unpacked: 'utf-8' codec"):
+        unpack(tmp_path / "archive", tmp_path)
+
+
 @pytest.mark.parametrize("pack", [partial(tarred, compression=""), tarred, partial(tarred, compression="xz"), zipped])
 def test_everything_is_unpacked(pack: Packer, tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(pack(MESHES))

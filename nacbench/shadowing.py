@@ -12,7 +12,6 @@ import sys
 LIBRARIES = (
     "PIL",
     "accelerate",
-    "datasets",
     "huggingface_hub",
     "jinja2",
     "markupsafe",

@@ -14,6 +14,8 @@ from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nacbench.contracts.task import AnyTask, DataFiles
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, import, verify and list data sets.")
@@ -28,6 +30,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="An option of the task, such as task.data=lra; can be given again."
     ),
 ]
+MaybeTasks = Annotated[
+    list[str] | None, typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")
+]
+Cache = Annotated[bool, typer.Option("--cache", help="Also compare decoded copies with their fingerprints.")]
 GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of `verify`
 
 
@@ -91,14 +97,48 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
 
 
 @app.command()
-def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
+def verify(
+    tasks: MaybeTasks = None,
+    cache: Cache = False,
+    data_root: DataRoot = None,
+    settings: Settings = None,
+    plugin: Plugins = None,
+) -> None:
     """Check the data of tasks against the SHA-256 checksums that were recorded when it was fetched or imported.
+
+    With --cache, compare all decoded copies in the cache with their fingerprints, too, and remove broken ones.
 
     The exit code is 1 if anything is damaged or changed, otherwise 2 if anything is missing.
     """
     load_plugins(plugin)
     root = data_root_of(data_root)
-    chosen = _chosen(tasks, settings)
+    if not (tasks or cache):
+        raise UserError("name a task, or say --cache to check the decoded copies of all")
+    codes = {*_verified_copies()} if cache else set()
+    codes |= _verified_files(_chosen(tasks or [], settings), root)
+    if codes - {GOOD}:
+        raise typer.Exit(WRONG if WRONG in codes else MISSING)
+
+
+def _verified_copies() -> "Iterator[int]":
+    """Print a line for each decoded copy, and yield its exit code."""
+    from nacbench.cli.shared.tables import counted
+    from nacbench.data.mirror.cache import compared_copies
+    from nacbench.data.mirror.places import cache_folder
+
+    count = 0
+    for folder, wrong in compared_copies():
+        count += 1
+        if wrong:
+            say(f"error: cache: {wrong}; removed, it is made again when it is needed", err=True)
+            yield WRONG
+        else:
+            say(f"cache: {folder.name}: as it was made")
+    say(f"cache: compared {counted(count, 'folder')} in {cache_folder()}")
+
+
+def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
+    """Print a line for the files of each task, and return the exit codes."""
     outcomes: list[tuple[DataFiles, tuple[str, int]]] = []
     for name, task in chosen.items():
         if not task.data_files():
@@ -111,9 +151,7 @@ def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = No
                 say(f"{name}: {files}: {text}")
             else:
                 say(f"error: {name}: {for_task(text, name)}", err=True)
-    codes = {code for _, (_, code) in outcomes}
-    if codes - {GOOD}:
-        raise typer.Exit(WRONG if WRONG in codes else MISSING)
+    return {code for _, (_, code) in outcomes}
 
 
 @app.command("import")

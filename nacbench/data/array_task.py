@@ -11,7 +11,7 @@ from nacbench.contracts.numbers import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale, Task
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,10 +127,17 @@ def whole_labels(values: Any, classes: int) -> np.ndarray:
 
     # Checked before the cast, which would wrap a wrong label into the range
     labels = np.asarray(values)
-    if not np.issubdtype(labels.dtype, np.integer):  # text, or a column with gaps
-        wrong = next((v for v in labels.tolist() if not isinstance(v, int)), labels.dtype)
-        raise ValueError(f"label {wrong!r} is not a whole number; labels are 0 to {classes - 1}")
-    outside = labels[(labels < 0) | (labels >= classes)]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):  # text, lists, or a column with gaps
+        strange = [(n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)] or [(0, labels[0])]
+        # One missing label (None, or NaN, which differs from itself) turns all numbers into floats: name that one
+        number, wrong = next(((n, v) for n, v in strange if v is None or v != v), strange[0])
+        raise ValueError(
+            f"label {shown(wrong)} is not a whole number; labels are 0 to {classes - 1} (example {number})"
+        )
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
-        raise ValueError(f"label {outside[0]} is not one of {classes} classes; labels are 0 to {classes - 1}")
+        wrong = labels[outside[0]]
+        raise ValueError(
+            f"label {wrong} is not one of {classes} classes; labels are 0 to {classes - 1} (example {outside[0]})"
+        )
     return labels.astype(np.int16)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.contracts.task import Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
-from nacbench.errors import BrokenFileError
+from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.software import git_state, library_versions, python_and_platform
@@ -168,6 +168,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     task = config.training_task
     recipe: Any = config.training
     live = task.build(job.data_root, recipe)
+    _refuse_changed_data(task, job.data_root, job.identity.data)
     net = build_network(task, live.spec, config.model_plugin, config.seed)
     trainer = Trainer(
         task=live,
@@ -199,6 +200,15 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     return Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
 
 
+def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:
+    """Raise a UserError if data has changed between the run's identification and the reading of its examples.
+
+    Another run may have been trained in between, for days; its examples would count under the old fingerprint.
+    """
+    if task.fingerprint(data_root) != expected:
+        raise UserError(f"the data of {task.title} in {data_root} has changed since this run began; start it again")
+
+
 def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
     """Evaluate the network of another run.
 
@@ -215,6 +225,8 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     task, base = config.task_plugin, config.training_task
     assert isinstance(task, EvaluationTask) and config.trained_on is not None  # ensured by `resolve`
     live = task.build_on(base, job.data_root, config.training)
+    _refuse_changed_data(task, job.data_root, job.identity.data)
+    _refuse_changed_data(base, job.data_root, trained.record.data.fingerprint)
     net = build_network(base, live.spec, config.model_plugin, config.seed)
     weights, meta = load_tensors(trained.folder / WEIGHTS)
     if meta["run_id"] != trained.record.run_id:  # for example a file that was copied by hand

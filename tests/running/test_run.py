@@ -230,6 +230,14 @@ def test_an_unsupported_task_leaves_a_reason_and_no_record(tmp_path: Path, monke
     assert not list(tmp_path.rglob("record.json"))
 
 
+def test_data_that_changes_before_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter(["0" * 16, "1" * 16])
+    monkeypatch.setattr(type(config().task_plugin), "fingerprint", lambda self, data_root: next(found))
+    with pytest.raises(UserError, match=r"the data of Digits in .* has changed since this run began; start it again"):
+        execute(config(), tmp_path)
+    assert not list(tmp_path.rglob("record.json"))
+
+
 def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

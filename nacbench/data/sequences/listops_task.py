@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nacbench.contracts.numbers import Seed
 from nacbench.contracts.task import DataFiles
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
 
@@ -99,7 +99,6 @@ class ListOpsTask(SequenceTask):
         from nacbench.data.sequences.listops import read_tsv
 
         folder = LRA.require(data_root)
-        stamp = stamp_of(folder / name for name in LRA_FILES.values())
 
         def read() -> Mapping[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
@@ -108,4 +107,4 @@ class ListOpsTask(SequenceTask):
                 arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
             return arrays
 
-        return cached_arrays("listops-lra", stamp, read)
+        return cached_arrays("listops-lra", f"{self.longest()}", read, folder)

@@ -10,8 +10,8 @@ if __name__ == "__main__":
     try:
         here = os.path.realpath("")
     except FileNotFoundError:  # the working folder was deleted: nothing can be imported from it
-        here = None
-    if here is not None and not sys.flags.safe_path and os.path.realpath(sys.path[0]) == here:
+        here = ""
+    if here and not sys.flags.safe_path and os.path.realpath(sys.path[0]) == here:
         folder = sys.path.pop(0)
         if os.path.realpath(folder) == os.path.dirname(os.path.dirname(os.path.realpath(__file__))):  # noqa: PTH120
             sys.path.append(folder)

@@ -146,7 +146,7 @@ class _Document:
             key = _key(event)
             if key in lines:
                 _refuse(f"key {shown(key)} is given a second time, after line {lines[key]}; keep one of them", event)
-            lines[key] = event.start_mark.line + 1  # type: ignore[union-attr]  # events of a parser have marks
+            lines[key] = _mark(event).line + 1
             value[key] = self._value(next(self._events), depth)
         return value
 
@@ -192,7 +192,12 @@ def _text(event: yaml.ScalarEvent) -> str:
 
 
 def _refuse(problem: str, event: yaml.Event) -> NoReturn:
-    raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+    raise yaml.MarkedYAMLError(problem=problem, problem_mark=_mark(event))
+
+
+def _mark(event: yaml.Event) -> yaml.Mark:
+    assert isinstance(event.start_mark, yaml.Mark)  # which every event of a text has
+    return event.start_mark
 
 
 class _Dumper(yaml.SafeDumper):

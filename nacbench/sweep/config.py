@@ -65,6 +65,16 @@ class Block(_Part):
             return axes
         return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
 
+    @field_validator("set")
+    @classmethod
+    def _without_own_keys(cls, settings: Values) -> Values:
+        """Refuse settings that have keys of their own here, which would win without a word."""
+        for key in ("task", "model", "scale", "seed", "precision"):
+            value = _nested(settings).get(key, {})
+            if not isinstance(value, Mapping) or "name" in value:
+                raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
+        return settings
+
     def __len__(self) -> int:
         """Return the number of runs without making them, so that a grid that is too large is refused at once."""
         return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))

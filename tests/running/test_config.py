@@ -175,6 +175,18 @@ def test_the_error_for_an_unknown_name_suggests_the_most_similar_one(setting: st
     ("setting", "message"),
     [
         ("seed=-1", "seed = -1: input should be greater than or equal to 0"),
+        ("seed=true", "seed = True: input should be a valid integer"),
+        ("seed=9223372036854775807.0", "input should be a valid integer"),
+        ("training.epochs=99999999", "training.epochs = 99999999: input should be less than or equal to 1048576"),
+        ("training.batch_size=true", "training.batch_size = True: input should be a valid integer"),
+        ("training.lr=true", "training.lr = True: input should be a valid number"),
+        ("training.augment.flip=yes", "training.augment.flip = 'yes': input should be a valid boolean"),
+        ("task.patch='2'", "task.patch = '2': input should be a valid integer"),
+        ("task.train_examples=2147483648", "task.train_examples = 2147483648: input should be less than"),
+        ("model.width=9999999", "model.width = 9999999: input should be less than or equal to 1048576"),
+        ("model.dropout=true", "model.dropout = True: input should be a valid number"),
+        ("model.dropout='0.1'", "model.dropout = '0.1': input should be a valid number"),
+        ("model.width=null", "model.width = None: input should be a valid integer"),
         ("seed=one", "seed = 'one': input should be a valid integer"),
         ("precision=fp16", "precision = 'fp16': input should be 'fp32' or 'bf16'"),
         ("training.epochs=0", "training.epochs = 0: input should be greater than 0"),
@@ -208,6 +220,17 @@ def test_the_error_for_an_invalid_value_names_its_key(setting: str, message: str
         resolve(BASE, fixed, parse_setting(setting))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_seed_may_be_any_that_64_bits_hold() -> None:
+    assert resolve(BASE, parse_setting("seed=9223372036854775807")).seed == 2**63 - 1
+    with pytest.raises(UserError, match="seed = 9223372036854775808: input should be less than"):
+        resolve(BASE, {"seed": 2**63})
+
+
+def test_options_must_be_plain_data() -> None:
+    with pytest.raises(UserError, match="model: options are numbers, text, lists and mappings"):
+        resolve(BASE, {"model": {"width": object()}})
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])

@@ -1,5 +1,6 @@
 """Sweep files: what they expand to, and that slips of the pen are found."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,18 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ),
         ({"choices": [{"when": {"task": "digitz"}, "use": {"seed": 8}}]}, "choices: when .*digitz.* matches no run"),
         ({"profile": {"time": "xx"}}, "time = 'xx': write minutes, 12h"),
+        ({"profile": {"time": True}}, r"profile\.time.* = True"),
+        ({"profile": {"cpus": True}}, r"profile\.cpus = True: input should be a valid integer"),
+        ({"profile": {"cpus": 10**9}}, r"profile\.cpus = 1000000000: input should be less than"),
+        ({"profile": {"workers": 257}}, r"profile\.workers = 257: input should be less than"),
+        ({"profile": {"memory_gb": math.inf}}, r"profile\.memory_gb = inf: input should be a finite number"),
+        ({"profile": {"requeue": "yes"}}, r"profile\.requeue = 'yes': input should be a valid boolean"),
+        ({"seeds": True}, r"seeds\.0 = True: input should be a valid integer"),
+        ({"seeds": 2**63}, r"seeds\.0 = 9223372036854775808: input should be less than"),
+        ({"seeds": "0..9999999999999999999"}, r"seeds\.0 = '0\.\.9999999999999999999'"),
+        ({"set": {"seed": 3}}, "seed does not belong here; a sweep has a key of its own for it"),
+        ({"set": {"task": {"name": "cifar10"}}}, "task does not belong here"),
+        ({"set": {"model.name": "nac"}}, "model does not belong here"),
         (
             {"resources": [{"when": {"seed": 0}, "use": {"time": "xx"}}]},
             "resources: use: time = 'xx': write minutes",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
 from nacbench.files import utc_now
-from nacbench.formats.dotted import flatten, leaves
+from nacbench.formats.dotted import leaves
 from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
-from nacbench.recording.record import Environment, RunRecord
+from nacbench.recording.record import RunRecord
 from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
+from nacbench.recording.surroundings import MISSING, differing_surroundings
 from nacbench.running.config import RunConfig, resolve
 from nacbench.running.identity import Identity
 from nacbench.seeds import seed_for
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
-MISSING = "—"  # shown for a value that only one of two records has
 MOST_THREADS = 1024  # limit on the number of threads in a record, which may be broken
 NOTHING = Agreement("absent")
-CODE = ("git_commit", "git_dirty")  # not compared: the code digests in the identity are more precise
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ def compare(recorded: Recorded, again: RunRecord, folder: Path, *, earlier: bool
             recorded.folder / PREDICTIONS, recorded.record.files.get(PREDICTIONS), folder / PREDICTIONS
         ),
         identity=_identity(recorded.record).differences(_identity(again)),
-        surroundings=_differences(recorded.record.environment, again.environment),
+        surroundings=differing_surroundings(recorded.record.environment, again.environment),
         earlier=earlier,
     )
 
@@ -245,18 +244,3 @@ def _numbers(record: RunRecord) -> dict[str, Any]:
 
 def _identity(record: RunRecord) -> Identity:
     return Identity.model_validate(record.identity)
-
-
-def _differences(recorded: Environment, now: Environment) -> list[tuple[str, str, str]]:
-    first, second = _surroundings(recorded), _surroundings(now)
-    return [
-        (name, first.get(name, MISSING), second.get(name, MISSING))
-        for name in dict.fromkeys([*first, *second])
-        if first.get(name, MISSING) != second.get(name, MISSING)
-    ]
-
-
-def _surroundings(environment: Environment) -> dict[str, str]:
-    """Return hardware and library versions as text by name: ``cpu``, ``threads``, ``torch`` …"""
-    content = environment.model_dump(exclude={"hardware", "versions", *CODE})
-    return flatten({**environment.hardware, **content, **environment.versions})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
 from nacbench.files import utc_now
 from nacbench.formats.dotted import leaves
+from nacbench.machine.cores import MOST_THREADS, default_threads
 from nacbench.recording.index import Run, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
-MOST_THREADS = 1024  # limit on the number of threads in a record, which may be broken
 NOTHING = Agreement("absent")
 
 
@@ -200,8 +199,10 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
     from nacbench.running import runner
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
-        with _threads(record.environment.hardware.get("threads")):
-            return runner.run(config, store=out, data_root=data_root, execution=lambda: execution(record))
+        def with_its_threads() -> Execution:
+            return replace(execution(record), threads=_threads_of(record))
+
+        return runner.run(config, store=out, data_root=data_root, execution=with_its_threads)
 
     config = resolve(one.record.identity["config"])
     trained = _trained_on(one)
@@ -221,20 +222,10 @@ def _trained_on(one: Recorded) -> RunRecord | None:
         return None
 
 
-@contextmanager
-def _threads(count: Any) -> Iterator[None]:
-    """Set torch's number of threads while inside: it decides how sums are split, and so how they are rounded."""
-    import torch
-
-    before = torch.get_num_threads()
-    wanted = count if isinstance(count, int) and 0 < count <= MOST_THREADS else before
-    if wanted != before:
-        torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        if wanted != before:
-            torch.set_num_threads(before)
+def _threads_of(record: RunRecord) -> int:
+    """Return the threads a run was recorded with, which decide how sums are rounded; the default if that is broken."""
+    count = record.environment.hardware.get("threads")
+    return count if isinstance(count, int) and 0 < count <= MOST_THREADS else default_threads()
 
 
 def _numbers(record: RunRecord) -> dict[str, Any]:

@@ -34,7 +34,9 @@ class Profile(BaseModel):
     # local
     processes: int = Field(1, ge=1, description="local: runs at a time")
     threads: int | None = Field(
-        None, ge=1, description="local: threads of each run; by default cores divided by processes"
+        None,
+        ge=1,
+        description="threads of each run; by default the cores that are granted, for local divided by processes",
     )
     # slurm
     partition: str | None = None

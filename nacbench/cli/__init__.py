@@ -83,7 +83,7 @@ def main() -> None:
     """Run the command line; print a `UserError` as one line on standard error and exit with code 2.
 
     Errors of the file system, such as a folder that is not writable, are treated in the same way here, once, so that
-    no command has to check before it writes.
+    no command has to check before it writes; and so is whatever a plug-in raises, its ``exit()`` included.
     """
     try:
         app()
@@ -92,11 +92,21 @@ def main() -> None:
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except OSError as error:
-        reason = refusals.explained(error)
-        if reason is None:
+    except (Exception, SystemExit) as error:
+        reason = (isinstance(error, OSError) and refusals.explained(error)) or _raised_by_plugin(error)
+        if not reason:
             raise
         _refuse(reason)
+
+
+def _raised_by_plugin(error: BaseException) -> str | None:
+    """Return one line for an exception that passed through a plug-in's code; None for others, which may be our bugs."""
+    if "nacbench.registry" not in sys.modules:  # nothing has been loaded, and --help must not wait for these imports
+        return None
+    from nacbench.plugin_files import plugin_line
+    from nacbench.running.failures import in_one_line
+
+    return plugin_line(error) and f"{in_one_line(error)}; nacbench check NAME shows the traceback of a plug-in"
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from nacbench.data.live import Classification
-from nacbench.errors import RunSkippedError, UserError
+from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RunRecord, read_failure, read_record
 from nacbench.recording.store import run_folder
@@ -235,7 +235,7 @@ def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(RunFailedError, match="ZeroDivisionError: division by zero; the traceback is in"):
             execute(config(), tmp_path)
     (path,) = tmp_path.rglob("failure.json")
     failure = read_failure(path)

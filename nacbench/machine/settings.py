@@ -49,6 +49,7 @@ VARIABLES = (
     Variable("MKL_DYNAMIC", "given", "fewer threads than asked for, by MKL; torch turns it off"),
     Variable("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "given", "TF32 in matrix products"),
     Variable("ACCELERATE_MIXED_PRECISION", "given", "precision; --precision decides"),
+    Variable("ACCELERATE_USE_CPU", "given", "device; --device decides"),
     Variable("ACCELERATE_DEBUG_MODE", "harmless", "checks of Accelerate"),
     Variable("ACCELERATE_LOG_LEVEL", "harmless", "messages of Accelerate"),
     Variable("ACCELERATE_CPU_AFFINITY", "harmless", "which cores a process runs on"),
@@ -79,6 +80,7 @@ VARIABLES = (
     Variable("OMP_STACKSIZE", "harmless", "memory"),
     Variable("OMP_DISPLAY_*", "harmless", "messages"),
     Variable("*MP_*AFFINITY*", "harmless", "which cores threads run on"),
+    Variable("KMP_INIT_AT_FORK", "harmless", "how processes are started; scikit-learn sets it"),
     Variable("KMP_BLOCKTIME", "harmless", "how threads wait"),
     Variable("KMP_DUPLICATE_LIB_OK", "harmless", "whether two copies of OpenMP may be loaded"),
     Variable("*_VERBOSE", "harmless", "messages"),
@@ -198,7 +200,7 @@ def _attribute(path: str, what: str, value: Any) -> Given:
 
 
 def _flushes_denormal(torch: Any) -> bool:
-    return not bool((torch.tensor([1e-39]) * 0.5 != 0).item())  # torch has no function that tells
+    return not bool((torch.tensor([1e-39], dtype=torch.float32) * 0.5 != 0).item())  # torch has no function that tells
 
 
 GIVEN = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
 
 from nacbench.machine.cores import default_threads, granted_cores
 from nacbench.machine.launcher import check_launch, waiting_explained
@@ -58,5 +59,6 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     # Accelerate keeps its settings in process-wide singletons, so that a second run in this process would get the first
     # one's precision. With several processes the process group must survive the reset.
     AcceleratorState._reset_state(reset_partial_state=alone)
-    with waiting_explained(processes):
+    # `accelerate launch` sets ACCELERATE_USE_CPU, which would go before the argument
+    with waiting_explained(processes), patch_environment(accelerate_use_cpu=device == "cpu"):
         return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -112,7 +112,7 @@ def _check_values(where: str, name: str, array: np.ndarray, form: Form | None) -
 
     below = form.below if form else None
     for first, part in _parts(array):
-        wrong = ()
+        wrong = np.empty((0, 1), dtype=np.int64)
         if array.dtype.kind == "f":
             wrong = np.argwhere(~np.isfinite(part))
         elif below is not None and (part.min(initial=0) < 0 or part.max(initial=0) >= below):

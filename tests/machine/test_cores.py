@@ -42,7 +42,7 @@ def granted(folder: Path, own: str, files: dict[str, str]) -> int:
         ("0::/", {"unified/cpu.max": "200000 100000\n"}, 2),
         ("0::/", {"cpu.max": "what is this"}, 8),
         ("0::/", {"cpu.max": "100000 0"}, 8),
-        ("4:cpu,cpuacct:/job", {"cpu,cpuacct/job/cpu.cfs_quota_us": "400000\n", "cpu,cpuacct/job/cpu.cfs_period_us": "100000\n"}, 4),
+        ("4:cpu,cpuacct:/j", {"cpu,cpuacct/j/cpu.cfs_quota_us": "400", "cpu,cpuacct/j/cpu.cfs_period_us": "100"}, 4),
         ("4:cpu:/job", {"cpu/job/cpu.cfs_quota_us": "-1\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 8),
         ("4:cpu,cpuacct:/host", {"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
         ("3:cpuset:/\n2:memory:/x", {"cpu.max": "100000 100000"}, 8),
@@ -89,5 +89,6 @@ def test_a_wrong_omp_num_threads_is_refused(text: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs an affinity mask")
 def test_a_process_that_is_bound_to_one_core_is_granted_one() -> None:
-    command = "import os;os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});from nacbench.machine.cores import *;print(granted_cores())"
+    bind = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    command = f"{bind}; from nacbench.machine.cores import granted_cores; print(granted_cores())"
     assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "1\n"

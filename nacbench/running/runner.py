@@ -144,16 +144,18 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim | No
     except BaseException as error:  # a plug-in can raise anything; its exit() would look like success
         if claim:
             claim.check()  # a process that was taken over must not mark its successor's run as failed
-        leave_failure(
-            job.folder,
-            job.config,
-            job.identity.run_id,
-            "failed",
-            in_one_line(error),
-            cause=cause_of(error),
-            trace=traceback.format_exc(),
-            attempts=claim.number if claim else 0,
-        )
+        # Of several processes the first to fail names the cause; the others only lose their connection to it
+        if job.accelerator.num_processes == 1 or not (job.folder / FAILURE).exists():
+            leave_failure(
+                job.folder,
+                job.config,
+                job.identity.run_id,
+                "failed",
+                in_one_line(error),
+                cause=cause_of(error),
+                trace=traceback.format_exc(),
+                attempts=claim.number if claim else 0,
+            )
         # The command line explains errors of the file system, unless they are a plug-in's own
         if isinstance(error, UserError) or (isinstance(error, OSError) and plugin_line(error) is None):
             raise

@@ -1,5 +1,6 @@
 """Plug-ins that raise something or leave: one line, a failure file, and no record."""
 
+import os
 import re
 import subprocess
 import sys
@@ -140,3 +141,24 @@ def test_profile_says_an_exit_in_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "error: the plug-in called exit(0) (my_model.py, line " in done.stderr
+
+
+def test_an_exit_in_one_of_two_processes_is_the_failure_of_both(tmp_path: Path) -> None:
+    leave = "import os\n        if os.environ['RANK'] == '1': sys.exit(0)\n        return self.logits"
+    file = tmp_path / "my_model.py"
+    file.write_text(MODEL.replace("return self.logits", leave))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    what = ["-m", "nacbench", "run", "--task", "digits", "--model", "my-model", "--scale", "smoke", "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, *launch, *what, "--plugin", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode != 0
+    (path,) = tmp_path.rglob("failure.json")
+    assert read_failure(path).reason.startswith("the plug-in called exit(0) (my_model.py, line ")
+    assert not list(tmp_path.rglob("record.json"))

@@ -16,6 +16,7 @@ from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold
 from nacbench.recording.record import read_failure
 from nacbench.registry import MODELS, TASKS
+from nacbench.sweep import local
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, estimate, submit
 from nacbench.sweep.plan import Plan, make_plan

@@ -24,6 +24,14 @@ class RunSkippedError(UserError):
     """The model does not support the task; the message is the reason that tables show."""
 
 
+class DivergedError(UserError):
+    """A loss, a weight or a score of a network has become infinite or NaN."""
+
+
+class RunFailedError(UserError):
+    """The code of a run, most likely that of a plug-in, has raised something; failure.json has its traceback."""
+
+
 class BrokenFileError(UserError):
     """A file is truncated, damaged, or of another format or run than expected."""
 

@@ -114,8 +114,8 @@ app.add_typer(sweep.app, name="sweep")
 def main() -> None:
     """Run the command line; print an error that the user can fix as one line on standard error and exit with code 2.
 
-    This is the one place for errors of the file system and a lack of memory, too, so that no command has to check
-    before it writes or allocates.
+    This is the one place for errors of the file system, a lack of memory and whatever a plug-in raises, too, its
+    ``exit()`` included, so that no command has to check before it writes or allocates.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -125,9 +125,9 @@ def main() -> None:
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except Exception as error:
-        reason = refusals.explained(error)
-        if reason is None:
+    except (Exception, SystemExit) as error:
+        reason = refusals.explained(error) or _raised_by_plugin(error)
+        if not reason:
             raise
         say(f"error: {reason}", err=True)
         sys.exit(2)
@@ -138,3 +138,13 @@ def main() -> None:
 def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
     """Print a traceback as Python would, but escaped: the message may have foreign text."""
     say_text("".join(traceback.format_exception(kind, error, place)).rstrip(), err=True)
+
+
+def _raised_by_plugin(error: BaseException) -> str | None:
+    """Return one line for an exception that passed through a plug-in's code; None for others, which may be our bugs."""
+    if "nacbench.registry" not in sys.modules:  # nothing has been loaded, and --help must not wait for these imports
+        return None
+    from nacbench.plugin_files import plugin_line
+    from nacbench.running.failures import in_one_line
+
+    return plugin_line(error) and f"{in_one_line(error)}; nacbench check NAME shows the traceback of a plug-in"

@@ -57,11 +57,17 @@ def profile(
     With --match, a baseline gets the same number of parameters or operations as NAC, or the same time for a forward
     pass; the options for nacbench run are printed.
     """
+    import torch
+
+    from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
     from nacbench.machine.memory import keep_freed_memory
+    from nacbench.machine.settings import check_settings
     from nacbench.running.config import parse_setting, resolve
 
     load_plugins(plugin)
+    check_settings()
+    torch.set_num_threads(default_threads())  # as runs do, which measure the same
     sizes, where = _batch_sizes(batch_sizes), check_device(device)
     if where == "cpu":
         keep_freed_memory()  # as training does; otherwise allocation is slower here than in a run

@@ -74,6 +74,16 @@ def run(
             rich_help_panel=HOW,
         ),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Threads to compute with; another number changes last digits.  "
+            "[dim]\\[default: OMP_NUM_THREADS, or the cores that are granted][/dim]",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, max=1e9, help="Seconds between checkpoints.", rich_help_panel=HOW)
     ] = 60.0,
@@ -119,6 +129,7 @@ def run(
             data_root=data_root,
             device=device,
             workers=workers,
+            threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile_,

@@ -111,7 +111,8 @@ def retry(
     failed: Annotated[
         str,
         typer.Option(
-            metavar="CAUSES", help="Causes of failure: error, oom, disk, timeout, node, attempts; separated by commas."
+            metavar="CAUSES",
+            help="Causes of failure: error, diverged, oom, disk, timeout, node, attempts; separated by commas.",
         ),
     ] = "error,oom,disk,timeout,node,attempts",
     asked: Asked,

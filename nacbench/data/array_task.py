@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays
 from nacbench.contracts.numbers import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
@@ -56,8 +57,13 @@ class ArrayTask(Task):
         """Return the conversion from stored arrays to the tokenizer's inputs."""
         raise UserError(f"{type(self).__name__} must define preparation(recipe, spec)")
 
+    def forms(self) -> Mapping[str, Form | None]:
+        """Return what each of ``inputs`` must hold; None if nothing is known of it."""
+        return dict.fromkeys(self.inputs)
+
     def fingerprint(self, data_root: Path) -> str:
-        return self.arrays(data_root).fingerprint
+        fingerprint: str = checked_arrays(self, self.arrays(data_root)).fingerprint
+        return fingerprint
 
     def splits(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Split]:
         """Return the examples in use, by split."""
@@ -79,14 +85,15 @@ class ArrayTask(Task):
     def build(self, data_root: Path, recipe: Recipe) -> Classification:
         from nacbench.data.live import Classification
 
-        arrays = self.arrays(data_root).arrays
+        arrays = checked_arrays(self, self.arrays(data_root)).arrays
+        spec = self.found_spec(arrays)
+        check_arrays(self, arrays, self.forms(), spec.classes)
         splits = self.splits(arrays)
         if recipe.selection == "best-validation" and "validation" not in splits:
             raise UserError(
                 "training.selection = 'best-validation' needs a validation split; "
                 "hold some examples out with --set task.validation_examples=5000, or select 'last'"
             )
-        spec = self.found_spec(arrays)
         preparation = self.preparation(recipe, spec)
         return Classification(spec, splits, recipe, preparation, self.shortages(arrays), **self.sampling(recipe))
 

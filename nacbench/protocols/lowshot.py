@@ -165,10 +165,12 @@ class LowShot:
         )
 
     def _accuracy(self, net: Network, episode: Episode, rate: float) -> float:
-        """Return the accuracy on a search episode for one learning rate."""
+        """Return the accuracy on a search episode for one learning rate; 0 if the network diverges with it."""
         import torch
 
         logits = self._score(net, self._search, episode, rate)
+        if not torch.isfinite(logits).all():  # their largest has no meaning, and could be the right one by chance
+            return 0.0
         labels = torch.arange(len(episode.classes)).repeat_interleave(episode.query.shape[1])
         return float((logits.argmax(-1) == labels).float().mean())
 

@@ -79,6 +79,7 @@ class Environment(_Part):
     python: str
     platform: str
     versions: dict[str, str]
+    settings: dict[str, str | int | float | bool] = {}
     git_commit: str | None = Field(description="git commit of nacbench's checkout, if it ran from one")
     git_dirty: bool | None
 
@@ -133,7 +134,7 @@ class RunRecord(_Part):
         return sum(count for name, count in splits.items() if name not in ("train", "validation"))
 
 
-Cause = Literal["error", "oom", "disk", "timeout", "node", "attempts"]
+Cause = Literal["error", "diverged", "oom", "disk", "timeout", "node", "attempts"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nacbench.contracts.given_scores import checked_evaluation
 from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
 from nacbench.files import whole_file
@@ -29,6 +30,7 @@ def score_splits(
     batch_size: int,
     folder: Path,
     run_id: str,
+    metric: str,
     before_each: Callable[[int, str], None] = lambda done, split: None,
 ) -> dict[str, Evaluation]:
     """Evaluate a network on every split except the training split.
@@ -42,7 +44,12 @@ def score_splits(
         batch_size: examples per batch.
         folder: folder of stored evaluations; splits with one are not evaluated again.
         run_id: id of the run, stored in these files; a file of another run is ignored.
+        metric: the main metric, which every split must have.
         before_each: called with the number of finished splits and the name of the next; may raise to stop.
+
+    Raises:
+        UserError: if the task gives something else than an `Evaluation` of finite numbers.
+        DivergedError: if that is because the network's outputs or weights are not finite.
     """
     import torch
 
@@ -56,7 +63,8 @@ def score_splits(
         if evaluation is None:
             started = time.monotonic()
             with torch.no_grad():
-                scored = task.evaluate(net, split, batch_size)
+                given = task.evaluate(net, split, batch_size)
+            scored = checked_evaluation(task, split, given, metric, net)
             evaluation = Evaluation(
                 metrics=scored.metrics,
                 predictions=scored.predictions,

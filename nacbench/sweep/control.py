@@ -238,6 +238,7 @@ def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[
 
 _WORDS: dict[Cause, str] = {
     "error": "an error",
+    "diverged": "diverged",
     "oom": "out of memory",
     "disk": "disk full",
     "timeout": "the time limit was reached",

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.machine.cores import granted_cores
 from nacbench.machine.ending import end_processes
 from nacbench.machine.worker import worker_environment
 from nacbench.owner import Process, process, this_process
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
+from nacbench.running.failures import in_one_line
 from nacbench.sweep.crew import ENDED, CrewFile
 from nacbench.sweep.job import DONE, carry_out
 from nacbench.sweep.lost import is_cancelled
@@ -69,7 +71,7 @@ def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
     try:
         code = carry_out(file, index)
     except (Exception, SystemExit) as error:
-        say(f"{run.title}: failed: {type(error).__name__}: {error}")
+        say(f"{run.title}: failed: {in_one_line(error)}")
         return 1
     say(f"{run.title}: {'done' if code == DONE else 'not done'}")
     return code
@@ -84,7 +86,7 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     logs = submission.jobs_folder()
     logs.mkdir(parents=True, exist_ok=True)
     profile = submission.profile
-    threads = profile.threads or max(1, (os.cpu_count() or 1) // profile.processes)
+    threads = profile.threads or max(1, granted_cores() // profile.processes)
     environment = {**os.environ, **worker_environment(), "OMP_NUM_THREADS": str(threads)}
     crew = _Crew(file, runs, say)
     try:

@@ -37,7 +37,9 @@ class Profile(BaseModel):
     compile: bool = Field(False, description="use torch.compile")
     # local
     processes: Count = Field(1, description="local: runs at a time")
-    threads: Count | None = Field(None, description="local: threads of each run; by default cores divided by processes")
+    threads: Count | None = Field(
+        None, description="threads of each run; by default the cores that are granted, for local divided by processes"
+    )
     # slurm
     partition: str | None = None
     account: str | None = None

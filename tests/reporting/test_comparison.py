@@ -52,6 +52,16 @@ def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:
     assert "does not show that they are equal: 3 seeds with this spread find a difference of " in verdict
 
 
+def test_what_differs_around_two_runs_is_a_warning(tmp_path: Path) -> None:
+    for model, threads, settings in (("nac", 1, {}), ("vit", 2, {"MKL_CBWR": "COMPATIBLE"})):
+        record = made_record(model=model)
+        hardware = {**record.environment.hardware, "threads": threads, "cores": threads}
+        environment = record.environment.model_copy(update={"hardware": hardware, "settings": settings})
+        write_run(tmp_path, record.model_copy(update={"environment": environment}))
+    (line,) = (line for line in compared(tmp_path).warnings if "differ (" in line)
+    assert line == "threads differ (1, 2), MKL_CBWR differ (—, COMPATIBLE): last digits can differ by that alone"
+
+
 def test_one_shared_seed_or_none_gives_no_conclusion(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from nacbench.data.live import Classification
-from nacbench.errors import RunSkippedError, UserError
+from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RunRecord, read_failure, read_record
 from nacbench.recording.store import run_folder
@@ -189,6 +189,37 @@ def test_the_record_has_cost_and_environment(outcome: Outcome) -> None:
     assert resolve(record.identity["config"]) == config()
 
 
+def test_a_run_computes_with_the_threads_that_it_is_given_and_records_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)  # as another library in a notebook could
+    try:
+        settings = Execution(show_progress=False, threads=3)
+        record = run(config("transformer"), store=tmp_path, data_root=tmp_path, execution=lambda: settings).record
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert record.environment.hardware["threads"] == 3
+    assert record.environment.settings["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert torch.get_num_threads() == before
+    assert {tensor.dtype for name, tensor in tensors_of(tmp_path).items() if name.endswith("weight")} == {torch.float32}
+
+
+def tensors_of(out: Path) -> dict[str, torch.Tensor]:
+    (file,) = out.rglob("model.safetensors")
+    return load_file(file)
+
+
+def test_a_variable_that_would_change_numbers_stops_a_run_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+    with pytest.raises(UserError, match="ONEDNN_DEFAULT_FPMATH_MODE=BF16 is set, which changes numbers"):
+        execute(config(), tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_the_configuration_of_a_run_gives_the_same_run(outcome: Outcome) -> None:
     again = execute(resolve(read_yaml(outcome.folder / "config.yaml")), outcome.folder.parents[2])
     assert again.was_finished
@@ -243,7 +274,7 @@ def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(RunFailedError, match="ZeroDivisionError: division by zero; the traceback is in"):
             execute(config(), tmp_path)
     (path,) = tmp_path.rglob("failure.json")
     failure = read_failure(path)

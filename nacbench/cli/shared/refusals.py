@@ -56,7 +56,7 @@ def check_words(words: Sequence[str]) -> None:
         word.encode()
 
 
-def explained(error: Exception) -> str | None:
+def explained(error: BaseException) -> str | None:
     """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed."""
     if isinstance(error, UserError):
         return str(error)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
@@ -61,6 +62,9 @@ class ImageTask(ArrayTask):
             token_dim=2 * self.stem_width + self.position_dim,
             image_shape=self.shape,
         )
+
+    def forms(self) -> Mapping[str, Form | None]:
+        return {**super().forms(), "images": Form("u", self.shape, size=1)}
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer

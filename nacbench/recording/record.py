@@ -79,6 +79,9 @@ class Environment(_Part):
     python: str
     platform: str
     versions: dict[str, str]
+    settings: dict[str, str | int | float | bool] = Field(
+        {}, description="settings of libraries that change numbers and are not in the id"
+    )
     git_commit: str | None = Field(description="git commit of nacbench's checkout, if it ran from one")
     git_dirty: bool | None
 

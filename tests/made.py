@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
+
+TRAINED = "0123456789ab"  # id of the run that trained the network of a made run of an evaluation task
 
 
 def made_record(**changes: Any) -> RunRecord:
@@ -37,14 +40,18 @@ def made_record(**changes: Any) -> RunRecord:
         "training": {"epochs": 2, "lr": given["lr"], "augment": {"flip": False}},
     }
     code = {"engine": given["engine"], "task": "t1", "model": "m1"}
-    named = "-".join(str(given[key]) for key in ("task", "model", "size", "scale", "seed", "lr", "engine"))
+    identity: dict[str, Any] = {"config": config, "task_version": 1, "data": "f1", "code": code}
+    if given["trained_on"]:
+        shared = {key: config[key] for key in ("model", "scale", "seed", "precision", "training")}
+        config["trained_on"] = {**shared, "task": {"name": given["trained_on"], "patch": 1}}
+        identity["trained_on"] = TRAINED
     return RunRecord.model_validate(
         {
-            "run_id": named.replace("/", "_"),
+            "run_id": run_id_of(identity),
             **{key: given[key] for key in ("task", "model", "size", "scale", "seed")},
             "precision": "bf16",
             "protocol": given["protocol"],
-            "trained_on": {"task": given["trained_on"], "run_id": "trained-run"} if given["trained_on"] else None,
+            "trained_on": {"task": given["trained_on"], "run_id": TRAINED} if given["trained_on"] else None,
             "metric": "accuracy",
             "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},
@@ -76,7 +83,7 @@ def made_record(**changes: Any) -> RunRecord:
                 "git_commit": None,
                 "git_dirty": None,
             },
-            "identity": {"config": config, "task_version": 1, "data": "f1", "code": code},
+            "identity": identity,
             "attempts": 1,
             "started": "2026-11-23T09:00:00+00:00",
             "finished": "2026-11-23T09:02:00+00:00",
@@ -88,7 +95,7 @@ def made_failure(**changes: Any) -> Failure:
     """A reason why there is no record."""
     given = {
         "status": "skipped",
-        "run_id": "skipped-run",
+        "run_id": "000000000bad",
         "task": "digits",
         "model": "vit",
         "size": "mini",

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nacbench.cli.shared.warnings import warn
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs, such as runs/.")],
@@ -25,7 +27,6 @@ def report(
 
     built = build_report(runs, out, mixed=mixed, html=html)
     typer.echo(built.text)
-    for warning in built.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    warn(built.warnings)
     for path in built.files:
         typer.echo(str(path))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.warnings import warn
 
 if TYPE_CHECKING:
     from nacbench.sweep.tuning import TuningResult
@@ -31,8 +32,7 @@ def tune(
 
     found = read_runs(*stores)
     outcome = tuning_of(found.runs)
-    for line in [*found.broken, *outcome.left_out]:
-        typer.echo(f"warning: {line}", err=True)
+    warn([*found.broken, *outcome.left_out])
     if as_json:
         rows = [
             {

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import threading
 import time
 import uuid
@@ -20,12 +21,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from nacbench.errors import UserError
 from nacbench.files import sync_folder, utc_now, write_json
+from nacbench.formats.reading import read_json
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
+from nacbench.recording.bounded import Count, Part, Seconds, Time
 
 CLAIMS = "claims"
+CLAIM_FILE = re.compile(r"([0-9]{6})\.json")  # other files are no claims, such as the copies of tools that sync folders
 HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 300.0  # a heartbeat older than this means dead, for a process that can be checked in no other way
@@ -52,6 +58,25 @@ class Claimant:
     number: int
     life: Life
     since: str
+
+
+class _ClaimFile(Part):
+    """Content of a claim file as JSON."""
+
+    life: Life
+    since: Time
+
+
+class _Heartbeat(BaseModel):
+    """Content of ``heartbeat.json``: times in seconds since 1970, and the progress, if the run has told any."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)
+
+    claim: Count
+    time: Seconds
+    progress_time: Seconds = 0.0
+    step: Count = 0
+    steps: Count = 0
 
 
 class Claim:
@@ -151,9 +176,8 @@ def claim_count(folder: Path) -> int:
 def read_heartbeat(folder: Path) -> dict[str, Any] | None:
     """Return the last heartbeat of a run, or None if there is none or it cannot be read."""
     try:
-        beat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
-        return {**beat, "claim": int(beat["claim"]), "time": float(beat["time"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(folder / HEARTBEAT, _Heartbeat).model_dump(exclude_unset=True)
+    except UserError:
         return None
 
 
@@ -276,10 +300,10 @@ def _is_locked(path: Path) -> bool:
 def _read(folder: Path, number: int) -> Claimant | None:
     """Return a claim's content, or None if it is missing or damaged."""
     try:
-        content = json.loads(_path(folder, number).read_text(encoding="utf-8"))
-        return Claimant(number, Life(**content["life"]), str(content["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_json(_path(folder, number), _ClaimFile)
+    except UserError:
         return None
+    return Claimant(number, content.life, content.since)
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -287,7 +311,7 @@ def _numbers(folder: Path) -> list[int]:
         names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (called before every write; Path objects would be slower)
     except OSError:
         return []
-    return [int(name.removesuffix(".json")) for name in names if name.endswith(".json") and name[0] != "."]
+    return [int(found[1]) for name in names if (found := CLAIM_FILE.fullmatch(name))]
 
 
 def _last_number(folder: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.formats.dotted import leaves
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 
 if TYPE_CHECKING:
     import pandas as pd

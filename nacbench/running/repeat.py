@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 from nacbench.files import utc_now
 from nacbench.formats.dotted import flatten, leaves
-from nacbench.recording.index import Run, read_runs
+from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import Environment, RunRecord
+from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
 from nacbench.running.config import RunConfig, resolve
 from nacbench.running.identity import Identity
@@ -109,7 +110,7 @@ def find_runs(names: Sequence[str], store: Path) -> tuple[list[Run], list[str]]:
         broken += found.broken
         runs |= {Path(run.folder).resolve(): run for run in found.runs}
     if not runs:
-        raise UserError(broken[0] if broken else f"no finished run in {', '.join(names)}")
+        raise nothing_finished(broken, names)
     return list(runs.values()), broken
 
 
@@ -201,7 +202,7 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
     from nacbench.running import runner
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
-        with _threads(record.environment.hardware.get("threads")):
+        with _threads(record.environment.hardware.threads):
             return runner.run(config, store=out, data_root=data_root, execution=lambda: execution(record))
 
     config = resolve(one.record.identity["config"])
@@ -259,4 +260,4 @@ def _differences(recorded: Environment, now: Environment) -> list[tuple[str, str
 def _surroundings(environment: Environment) -> dict[str, str]:
     """Return hardware and library versions as text by name: ``cpu``, ``threads``, ``torch`` …"""
     content = environment.model_dump(exclude={"hardware", "versions", *CODE})
-    return flatten({**environment.hardware, **content, **environment.versions})
+    return flatten({**environment.hardware.model_dump(), **content, **environment.versions})

@@ -11,7 +11,7 @@ from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.files import set_file_aside
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RECORD, RunRecord
-from nacbench.recording.store import finished, run_folder, set_aside
+from nacbench.recording.store import finished, last_set_aside, refuse_links, run_folder, set_aside
 from nacbench.running.computation import Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, leave_failure
@@ -89,6 +89,7 @@ def run(
     before = (
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
+    refuse_links(folder)
     if force:
         with hold(folder):  # lock: no other process may compute the run while its folder is moved
             set_aside(folder)
@@ -122,6 +123,8 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> 
             return Outcome(record, job.folder, True, job.config)
     except BrokenFileError as error:
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
+    if kept := last_set_aside(job.folder):
+        job.say(f"{kept} holds the last finished record of this run, which was set aside; computing it again")
     try:
         return Outcome(compute(job, trained, claim), job.folder, False, job.config)
     except (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.files import append_to
 from nacbench.machine.worker import worker_environment
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
@@ -104,7 +105,7 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
 
 
 def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict[str, str]) -> _Started:
-    with log.open("ab") as output:
+    with append_to(log) as output:
         process = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "nacbench.sweep.job", str(file), str(index)],
             stdout=output,

@@ -5,25 +5,28 @@ so it must be on disk before sbatch is called.
 """
 
 import getpass
-import json
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.errors import BrokenFileError, UserError, first_problem
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import utc_now, write_json, write_text
+from nacbench.formats.reading import read_json, read_text
+from nacbench.recording.bounded import Name, Text, Time
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
 SWEEPS = ".sweeps"  # in a store; no report looks into folders whose names start with a dot
 SUBMISSIONS = "submissions"
+JOB_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class SubmittedRun(BaseModel):
@@ -31,7 +34,7 @@ class SubmittedRun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: str
+    key: Annotated[str, Field(pattern=r"^[^/\x00-\x1f]+/[^/\x00-\x1f]+/[0-9a-f]{12}$")]
     config: dict[str, Any]
 
 
@@ -53,14 +56,14 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token: str
-    sweep: str
-    when: str
-    user: str
-    host: str
-    store: str
-    data_root: str
-    plugins: tuple[str, ...]
+    token: Annotated[str, Field(pattern=r"^nacbench-[0-9a-f]{32}$")]
+    sweep: Name
+    when: Time
+    user: Name
+    host: Name
+    store: Text
+    data_root: Text
+    plugins: tuple[Text, ...]
     profile: Profile
     runs: tuple[SubmittedRun, ...]
 
@@ -105,9 +108,10 @@ class Submission(BaseModel):
     def job_number(self) -> str | None:
         """Return the job number, or None if the submitter was killed before it wrote it down."""
         try:
-            return (_folder(Path(self.store)) / f"{self.token}.job").read_text(encoding="utf-8").strip() or None
-        except OSError:
+            number = read_text(_folder(Path(self.store)) / f"{self.token}.job").strip()
+        except UserError:
             return None
+        return number if JOB_NUMBER.fullmatch(number) else None
 
     def job_of(self, index: int) -> str | None:
         """Return the job number of one run as squeue shows it: ``number_index`` in an array."""
@@ -119,30 +123,33 @@ def read_submission(path: Path) -> Submission:
     """Read a submission file.
 
     Raises:
-        BrokenFileError: if it cannot be read or is not a submission.
+        BrokenFileError: if it is not a submission, or that of another file's name.
+        UserError: if it cannot be read.
     """
-    try:
-        return Submission.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BrokenFileError(f"cannot read {path}: {error.strerror}") from None
-    except ValidationError as error:
-        raise BrokenFileError(f"{path} is not a submission: {first_problem(error, '')}") from None
-    except ValueError:
-        raise BrokenFileError(f"{path} is not JSON") from None
+    submission = read_json(path, Submission)
+    if path.name != f"{submission.token}.json":
+        raise BrokenFileError(f"{path} is a copy of submission {submission.token}; only the file of that name counts")
+    return submission
 
 
 @cache  # submission files never change, and status reads all of them
-def _read_once(path: Path) -> Submission | None:
+def _read_once(path: Path) -> Submission | str:
     try:
         return read_submission(path)
-    except BrokenFileError:
-        return None
+    except UserError as error:
+        return str(error)
 
 
 def submissions(store: Path) -> list[Submission]:
-    """Return all submissions of a store, the oldest first; broken files are left out."""
-    found = (_read_once(path) for path in sorted(_folder(store).glob("nacbench-*.json")))
-    return sorted((submission for submission in found if submission), key=lambda submission: submission.when)
+    """Return all submissions of a store, the oldest first."""
+    return read_submissions(store)[0]
+
+
+def read_submissions(store: Path) -> tuple[list[Submission], list[str]]:
+    """Return all submissions of a store, the oldest first, and a line for each file that is none."""
+    found = [_read_once(path) for path in sorted(_folder(store).glob("nacbench-*.json"))]
+    whole = sorted((one for one in found if isinstance(one, Submission)), key=lambda submission: submission.when)
+    return whole, [one for one in found if isinstance(one, str)]
 
 
 @contextmanager

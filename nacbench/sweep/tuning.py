@@ -18,7 +18,7 @@ import yaml
 
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.formats.dotted import flatten
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series, group
 from nacbench.statistics import Difference, seeds_needed
 

@@ -1,6 +1,7 @@
 """Made records, failures and run folders, for tests that need results but no training."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,21 @@ def write_run(store: Path, record: RunRecord, *, curve: bool = True) -> Path:
         losses = [{"step": s, "epoch": s / 10, "split": "train", "loss": 2 / s, "lr": 1e-3} for s in (5, 10, 15, 20)]
         scores = [{"step": s, "epoch": s // 10, "split": "validation", "accuracy": 0.04 * s} for s in (10, 20)]
         (folder / "curve.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses + scores))
+    return folder
+
+
+def folder_of(store: Path, **changes: Any) -> Path:
+    """The folder of the made run with these changes."""
+    record = made_record(**changes)
+    return store / record.task / record.model / record.run_id
+
+
+def write_content(store: Path, content: Mapping[str, Any]) -> Path:
+    """The folder of a record that is given as JSON; its id becomes the digest of its identity."""
+    run_id = run_id_of(content["identity"])
+    folder = store / "any" / "run" / run_id
+    folder.mkdir(parents=True)
+    (folder / RECORD).write_text(json.dumps({**content, "run_id": run_id}))
     return folder
 
 

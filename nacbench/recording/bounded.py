@@ -17,7 +17,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 # Without control characters; a name of a folder in a store is such a name
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-FolderName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$")]
+FolderName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=100_000)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from nacbench.recording.doubled import refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 
 Unpack = Callable[[Path, Path], None]
@@ -62,12 +64,14 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     todo: list[tuple[Path, Path]] = []
     damaged: list[str] = []
     for run in theirs.runs:
-        folder, place = Path(run.folder), run_folder(target, run.task, run.model, run.run_id)
         if run.run_id in known:
             continue
         known.add(run.run_id)
-        if problem := _must_stay(place):
-            broken.append(f"{problem}; {folder} was not copied there")
+        folder = Path(run.folder)
+        try:
+            place = _place_for(run, target)
+        except UserError as error:
+            broken.append(f"{error}; {folder} was not copied")
             continue
         damaged += _damaged(folder, run.record())
         todo.append((folder, place))
@@ -129,15 +133,16 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     return merged
 
 
-def _must_stay(folder: Path) -> str | None:
-    """Return why a run's folder cannot be replaced, although its record cannot be read; None if it can."""
-    try:
-        finished(folder)
-    except BrokenFileError:
-        return None
-    except UserError as error:  # from a newer version
-        return str(error)
-    return None
+def _place_for(run: Run, target: Path) -> Path:
+    """Return the folder that a run is copied to; what is there without a whole record is set aside.
+
+    Raises:
+        UserError: if its names are not those of folders, or there is a record of a newer version.
+    """
+    place = run_folder(target, run.task, run.model, run.run_id)
+    with suppress(BrokenFileError):
+        finished(place)
+    return place
 
 
 def _damaged(folder: Path, record: RunRecord) -> list[str]:

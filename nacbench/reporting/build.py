@@ -96,11 +96,19 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
         findings = [judge(claim, found.runs) for claim in read_claims().claims]
-        notes = [*tables[0].notes, *(f"Not counted: {line}." for line in (*broken, *failed))]
+        lines = [_without_paths(line, stores) for line in (*broken, *failed)]
+        notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
     return Report(files, markdown, text, [*warnings, *broken, *failed])
+
+
+def _without_paths(line: str, stores: Sequence[Path]) -> str:
+    """Return a line with paths relative to the stores: paths of this machine do not belong on a page that is shared."""
+    for store in stores:
+        line = line.replace(f"{store.absolute()}/", "")
+    return line
 
 
 def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) -> str:

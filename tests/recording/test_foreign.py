@@ -268,5 +268,5 @@ def test_a_record_in_memory_is_checked_by_the_same_rules() -> None:
         lambda: RunRecord.model_validate(changed("metrics", {})),
     ]
     for check in checks:
-        with pytest.raises(ValueError, match="but its identity says 0|has no accuracy"):
+        with pytest.raises(ValueError, match=r"but its identity says 0|has no accuracy"):
             check()

@@ -15,8 +15,8 @@ Threads = Annotated[int, Field(ge=1, le=2**16)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
-# Without control characters; a name of a folder in a store is such a name
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Names may have any characters: what shows them escapes them. Those of folders in a store may not lead out of it
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 FolderName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=100_000)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]

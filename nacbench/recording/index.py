@@ -108,7 +108,7 @@ def _of_store(store: Path) -> Runs:
                 failures.append(read_failure(f"{folder}/{FAILURE}"))
                 continue
             new = True
-            runs.append(row_of(read_record(f"{folder}/{RECORD}"), folder, size, changed))
+            runs.append(row_of(read_record(f"{folder}/{RECORD}", folder.rpartition("/")[2]), folder, size, changed))
         except UserError as error:
             broken.append(str(error))
     if new or len(runs) != len(known):

@@ -7,7 +7,10 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 from nacbench.code_digest import short_digest
+from nacbench.recording.identity import canonical
 from nacbench.recording.record import RECORD, RunRecord, read_record
 
 
@@ -103,7 +106,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     cost, hardware = record.cost, record.environment.hardware
     versions, processor = record.environment.versions, hardware.processor
     machine = f"{record.precision} on {processor} ({hardware.threads} threads), torch {versions.get('torch', '?')}"
-    metrics = json.dumps(record.metrics)
+    metrics = to_json(record.metrics).decode()
     result = f"{metrics} {record.selection.model_dump_json()} {record.data.model_dump_json()}"
     return Run(
         folder=folder,
@@ -124,7 +127,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         settings=settings,
         metrics=metrics,
         result=short_digest(result.encode()),
-        measured=json.dumps(record.measured),
+        measured=to_json(record.measured).decode(),
         fingerprint=record.data.fingerprint,
         scored=record.scored_examples,
         trained=float(record.data.splits.get("train", math.nan)),
@@ -140,7 +143,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         peak_memory_bytes=cost.peak_memory_bytes,
         machine=machine,
         processor=processor,
-        versions=json.dumps(versions, sort_keys=True),
+        versions=canonical(versions),
         commit=record.environment.git_commit or "",
         attempts=record.attempts,
         finished=record.finished,
@@ -156,4 +159,4 @@ def _settings(identity: dict[str, Any]) -> str:
     if isinstance(trained_on := config.get("trained_on"), dict):
         config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
     rest = {key: value for key, value in identity.items() if key not in ("config", "trained_on")}
-    return json.dumps({**config, **rest}, sort_keys=True)
+    return canonical({**config, **rest}, 1)

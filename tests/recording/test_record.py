@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from nacbench.errors import UserError
-from nacbench.recording.identity import run_id_of
+from nacbench.recording.identity import canonical, run_id_of
 from nacbench.recording.record import RunRecord, read_failure, read_record, schema
 from nacbench.recording.store import read_state
 from nacbench.registry import TASKS
@@ -105,3 +105,9 @@ def test_a_committed_record_names_the_run_that_trained_its_network(name: str) ->
     assert record.trained_on is not None
     assert record.trained_on.run_id == record.identity["trained_on"]
     assert type(resolve(record.identity["config"]).training_task) is TASKS.training(record.trained_on.task)
+
+
+def test_an_identity_is_digested_as_json_with_sorted_keys() -> None:
+    identity = {"b": {"ü\n": [1, 2.5, None, True, "7"], "a": {"z": {}, "y": 1e-7}}, "a": {}, "c": 2**70}
+    for depth in range(4):
+        assert canonical(identity, depth) == json.dumps(identity, sort_keys=True)

@@ -28,9 +28,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Count the records that are read from their files from now on."""
     read: list[Path] = []
 
-    def reading(path: str) -> RunRecord:
+    def reading(path: str, run_id: str) -> RunRecord:
         read.append(Path(path))
-        return read_record(path)
+        return read_record(path, run_id)
 
     monkeypatch.setattr(index, "read_record", reading)
     return read

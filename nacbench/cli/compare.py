@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json, complete_task
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
 NUMBERS = ("value", "half_width", "p", "deviation", "count")
@@ -29,11 +30,9 @@ def compare(
     from nacbench.reporting.comparison import compare as make
 
     found = read_runs(*(out or [Path("runs")]))
-    for line in found.broken:
-        say(f"warning: {line}", err=True)
+    warn(found.broken)
     comparison = make(found, a, b, task, scale)
-    for line in comparison.warnings:
-        say(f"warning: {line}", err=True)
+    warn(comparison.warnings)
     if not as_json:
         say(*comparison.lines())
         return

@@ -7,10 +7,11 @@ import typer
 
 from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.options import DataRoot, Json, data_root_of
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
-    from nacbench.recording.index import Run
+    from nacbench.recording.row import Run
     from nacbench.reporting.paper.claims import Finding
 
 app = typer.Typer(
@@ -119,8 +120,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
     if stores == [RUNS] and not RUNS.is_dir():
         return []
     found = read_runs(*stores)
-    for line in found.broken:
-        say(f"warning: {line}", err=True)
+    warn(found.broken)
     return list(found.runs)
 
 
@@ -129,10 +129,12 @@ def _plan(asked: Asked) -> str:
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import counts
     from nacbench.sweep.plan import make_plan
-    from nacbench.sweep.state import observe
+    from nacbench.sweep.state import Observer
 
     plan = make_plan(read_sweep(asked.sweep), data_root_of(asked.data_root))
-    states = counts(observe(plan.runs, asked.out))
+    observer = Observer(asked.out)
+    states = counts(observer.standings(plan.runs))
+    warn(observer.broken)
     dataless = len(plan.runs) - states.total()
     words = [f"{number} {state}" for state, number in sorted(states.items())]
     listed = ", ".join([*words, *([f"{dataless} without data"] if dataless else [])])

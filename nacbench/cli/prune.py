@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
     from nacbench.running.config import RunConfig
 
+AGAIN = "compute it again with: nacbench prune RUN, in another folder"
+
 
 def prune(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder or id of a run that trained a network.")],
@@ -98,9 +100,10 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
 
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:
+    from nacbench.errors import UserError
     from nacbench.files import write_text
     from nacbench.formats.escape import csv_of
-    from nacbench.recording.index import row_of
+    from nacbench.recording.row import row_of
     from nacbench.reporting.figures.plots import save_figure
     from nacbench.reporting.figures.pruning import draw_pruning
     from nacbench.reporting.series import group
@@ -108,8 +111,8 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
 
     series = group([row_of(record, str(folder), 0, 0)])
     table, figure = pruning_table(series), draw_pruning(series)
-    assert table is not None
-    assert figure is not None
+    if table is None or figure is None:
+        raise UserError(f"{folder / 'record.json'} has no scores or no times by share of modules kept; {AGAIN}")
     to.mkdir(parents=True, exist_ok=True)
     write_text(to / "pruning.md", table.markdown())
     write_text(to / "pruning.csv", csv_of(table.frame))
@@ -120,10 +123,13 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
 
 
 def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
+    from nacbench.errors import UserError
     from nacbench.inspection.trained import SMALLER, save_smaller
     from nacbench.protocols.pruning import kept_modules
 
-    ranking = record.details["test"]["ranking"]
+    ranking = record.details.get("test", {}).get("ranking")
+    if not isinstance(ranking, list) or sorted(ranking, key=str) != sorted(range(len(ranking)), key=str):
+        raise UserError(f"the record of run {record.run_id} has no ranking of the modules; {AGAIN}")
     modules = kept_modules(ranking, keep)
     save_smaller(trained, modules, to)
     say(

@@ -9,6 +9,7 @@ import typer
 
 from nacbench.cli.shared.interruption import GO_ON, interruption_explained
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recor
     if count is not None and count < 1:
         raise UserError(f"--runs {count}: give a number of at least 1")
     found, broken = find_runs(names, Path("runs"))
-    for line in broken:
-        say(f"warning: {line}", err=True)
+    warn(broken)
     chosen = found if count is None else draw(found, count, seed)
     return [Recorded(Path(run.folder), run.record()) for run in chosen], len(found)
 
@@ -117,7 +117,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
     from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
-    where = check_device(device or str(record.environment.hardware.get("device", "auto")))
+    where = check_device(device or record.environment.hardware.device)
     return Execution(
         device=where,
         workers=default_workers(where),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_text
 
 
@@ -27,7 +28,6 @@ def report(
 
     built = build_report(runs, out, mixed=mixed, html=html)
     say_text(built.text)
-    for warning in built.warnings:
-        say(f"warning: {warning}", err=True)
+    warn(built.warnings)
     for path in built.files:
         say(str(path))

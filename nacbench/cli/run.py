@@ -150,7 +150,7 @@ def _summary(outcome: "Outcome") -> list[str]:
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"
     cost = record.cost
-    machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
+    machine = f"{record.precision} on {record.environment.hardware.processor}"
     took = (
         f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network was trained by {record.trained_on.task} "
         f"run {record.trained_on.run_id}"

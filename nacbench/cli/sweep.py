@@ -9,6 +9,7 @@ import typer
 from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
+from nacbench.cli.shared.warnings import warn
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -55,10 +56,12 @@ def plan(
     """Print what submit would start, what is done, which data is missing, and an estimate of the time (a dry run)."""
     from nacbench.formats.text import duration
     from nacbench.sweep.control import counts, estimate
-    from nacbench.sweep.state import observe
+    from nacbench.sweep.state import Observer
 
     planned, place = _plan(asked)
-    standings = observe(planned.runs, place.store)
+    observer = Observer(place.store)
+    standings = observer.standings(planned.runs)
+    warn(observer.broken)
     if as_json:
         say_json(_as_json(planned, standings))
         return
@@ -143,12 +146,13 @@ def status(
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     note_failures(planned, place, observer, standings)
+    warn(observer.broken)
     if as_json:
         say_json(_as_json(planned, standings))
         return
     _print_states(planned, standings)
     if observer.is_silent:
-        say("warning: Slurm does not answer; states come from files alone", err=True)
+        warn(["Slurm does not answer; states come from files alone"])
     for run in planned.runs:
         standing = standings.get(run.key)
         if standing and standing.state not in ("done", "planned", "skipped", "no data"):
@@ -243,7 +247,7 @@ def _submit(
     if not allow_missing:
         require_data(planned)
     try:
-        submitted = submit_runs(planned, place, say, also=also, retry=retry)
+        submitted = submit_runs(planned, place, say, also=also, retry=retry, warn=warn)
     except KeyboardInterrupt:
         say("stopped; running runs have saved checkpoints: submit again to resume", err=True)
         raise typer.Exit(130) from None

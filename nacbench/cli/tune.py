@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def tune(
 
     found = read_runs(*stores)
     outcome = tuning_of(found.runs)
-    for line in [*found.broken, *outcome.left_out]:
-        say(f"warning: {line}", err=True)
+    warn([*found.broken, *outcome.left_out])
     if as_json:
         rows = [
             {

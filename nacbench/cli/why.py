@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
 
 def _side(name: str, store: Path, data_root: Path) -> Side:
     """Read a run's folder, the run with this id, or a configuration file with the current data, code and libraries."""
-    from nacbench.errors import BrokenFileError, UserError
+    from nacbench.errors import UserError
     from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.running.config import read_yaml, resolve
@@ -94,17 +95,18 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
         folder = locate(name, store)
     except UserError as error:
         raise UserError(f"{error}, and it is not a configuration file (.yaml)") from None
-    state = read_state(folder)
-    if "identity" not in state:
-        raise UserError(f"{folder} is not a run's folder: its state.json is missing or broken")
-    identity = Identity.model_validate(state["identity"])
-    run_id = folder.resolve().name  # not computed: an older run's id was made with older names of fields
     try:
         record = finished(folder)
-    except BrokenFileError:  # the identity in state.json can still be compared
+    except UserError as error:  # the identity in state.json can still be compared
+        warn([str(error)])
         record = None
-    if record is None:
-        return Side(run_id, identity)
-    environment = record.environment.model_dump()
-    settings = {"threads": environment["hardware"].get("threads"), **environment.get("settings", {})}
-    return Side(run_id, identity, environment["versions"], flatten(settings))
+    if record is not None:
+        environment = record.environment
+        settings = {"threads": environment.hardware.threads, **environment.settings}
+        identity = Identity.model_validate(record.identity)
+        return Side(record.run_id, identity, environment.versions, flatten(settings))
+    state = read_state(folder)
+    if state is None:
+        raise UserError(f"{folder} is not a run's folder: it has no record, and its state.json is missing or broken")
+    # The name, not the digest: an older run's id was made with older names of fields
+    return Side(folder.resolve().name, Identity.model_validate(state.identity))

@@ -24,10 +24,12 @@ def differing_surroundings(first: Environment, second: Environment) -> list[tupl
 
 def in_words(differing: list[tuple[str, str, str]]) -> str:
     """Return differences of `differing_surroundings` in one line: ``threads differ (1, 2)``."""
-    return ", ".join(f"{name} differ ({ours}, {theirs})" for name, ours, theirs in differing)
+    return ", ".join(
+        f"{name} {'differ' if name.endswith('s') else 'differs'} ({ours}, {theirs})" for name, ours, theirs in differing
+    )
 
 
 def _surroundings(environment: Environment) -> dict[str, str]:
     """Return hardware, settings and library versions as text by name: ``cpu``, ``threads``, ``torch`` …"""
     content = environment.model_dump(exclude={"hardware", "versions", "settings", *CODE})
-    return flatten({**environment.hardware, **content, **environment.settings, **environment.versions})
+    return flatten({**environment.hardware.model_dump(), **content, **environment.settings, **environment.versions})

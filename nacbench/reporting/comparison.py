@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
-from nacbench.recording.index import Run, Runs
+from nacbench.recording.index import Runs
+from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
 from nacbench.recording.surroundings import differing_surroundings, in_words
 from nacbench.reporting.series import Series, group

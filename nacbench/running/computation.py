@@ -17,8 +17,29 @@ from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
-from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, TrainedOn
-from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, tidy, write_state
+from nacbench.recording.record import (
+    FAILURE,
+    RECORD,
+    Cost,
+    Data,
+    Environment,
+    Hardware,
+    RunRecord,
+    Selection,
+    TrainedOn,
+)
+from nacbench.recording.store import (
+    CONFIG,
+    LASTING,
+    LOG,
+    PREDICTIONS,
+    SCORES,
+    WEIGHTS,
+    State,
+    read_state,
+    tidy,
+    write_state,
+)
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted, stop_on_signals
@@ -240,8 +261,8 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     _refuse_changed_data(base, job.data_root, trained.record.data.fingerprint)
     net = build_network(base, live.spec, config.model_plugin, config.seed)
     weights, meta = load_tensors(trained.folder / WEIGHTS)
-    if meta["run_id"] != trained.record.run_id:  # for example a file that was copied by hand
-        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
+    if (owner := meta.get("run_id")) != trained.record.run_id:  # for example a file that was copied by hand
+        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {owner}; delete {trained.folder}")
     made_with = trained.record.environment.versions
     take_weights(net, part(weights, "model"), keep_head=task.keep_head, made_with=made_with)
     net.to(job.accelerator.device).eval()
@@ -296,8 +317,9 @@ def _begin_attempt(job: Job) -> str:
     Returns:
         The time of the first attempt, ISO 8601 in UTC.
     """
-    started = str(read_state(job.folder).get("started", utc_now()))
-    write_state(job.folder, {"started": started, "identity": job.identity.as_dict()})
+    before = read_state(job.folder)
+    started = (before and before.started) or utc_now()
+    write_state(job.folder, State(started=started, identity=job.identity.as_dict()))
     write_text(job.folder / CONFIG, job.config.as_yaml())
     (job.folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt: the run has not failed while it runs
     return started
@@ -332,7 +354,7 @@ def _environment(job: Job, done: Done) -> Environment:
     python, system = python_and_platform()
     commit, dirty = git_state()
     return Environment(
-        hardware=describe(job.settings.device),
+        hardware=Hardware(**describe(job.settings.device)),
         processes=job.accelerator.num_processes,
         compiled=job.settings.compile,
         cuda_graphs=bool(done.trainer and done.trainer.captured),

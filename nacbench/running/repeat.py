@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 from nacbench.files import resolved, utc_now
 from nacbench.formats.dotted import leaves
-from nacbench.machine.cores import MOST_THREADS, default_threads
-from nacbench.recording.index import Run, read_runs
+from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
+from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
 from nacbench.recording.surroundings import MISSING, differing_surroundings
 from nacbench.running.config import RunConfig, resolve
@@ -107,7 +107,7 @@ def find_runs(names: Sequence[str], store: Path) -> tuple[list[Run], list[str]]:
         broken += found.broken
         runs |= {Path(run.folder).resolve(): run for run in found.runs}
     if not runs:
-        raise UserError(broken[0] if broken else f"no finished run in {', '.join(names)}")
+        raise nothing_finished(broken, names)
     return list(runs.values()), broken
 
 
@@ -200,7 +200,7 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
         def with_its_threads() -> Execution:
-            return replace(execution(record), threads=_threads_of(record))
+            return replace(execution(record), threads=record.environment.hardware.threads)
 
         return runner.run(config, store=out, data_root=data_root, execution=with_its_threads)
 
@@ -220,12 +220,6 @@ def _trained_on(one: Recorded) -> RunRecord | None:
         return finished(run_folder(one.store, trained_on.task, one.record.model, trained_on.run_id))
     except UserError:
         return None
-
-
-def _threads_of(record: RunRecord) -> int:
-    """Return the threads a run was recorded with, which decide how sums are rounded; the default if that is broken."""
-    count = record.environment.hardware.get("threads")
-    return count if isinstance(count, int) and 0 < count <= MOST_THREADS else default_threads()
 
 
 def _numbers(record: RunRecord) -> dict[str, Any]:

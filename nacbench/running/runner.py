@@ -14,7 +14,7 @@ from nacbench.machine.settings import check_settings, given_settings
 from nacbench.plugin_files import plugin_line
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import FAILURE, RECORD, RunRecord
-from nacbench.recording.store import finished, run_folder, set_aside, tidy
+from nacbench.recording.store import finished, last_set_aside, refuse_links, run_folder, set_aside, tidy
 from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, in_one_line, leave_failure
@@ -94,6 +94,7 @@ def run(
     before = (
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
+    refuse_links(folder)
     if force:
         with hold(folder):  # lock: no other process may compute the run while its folder is moved
             set_aside(folder)
@@ -127,6 +128,8 @@ def _finished_since(job: Job) -> Outcome | None:
     except BrokenFileError as error:
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
         return None
+    if record is None and (kept := last_set_aside(job.folder)):
+        job.say(f"{kept} holds the last finished record of this run, which was set aside; computing it again")
     return Outcome(record, job.folder, True, job.config) if record else None
 
 

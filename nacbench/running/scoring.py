@@ -12,16 +12,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
 
 from nacbench.contracts.given_scores import checked_evaluation
 from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
 from nacbench.files import whole_file
+from nacbench.formats.reading import checked, parse_json
 
 if TYPE_CHECKING:
     from torch import nn
 
 META = b"nacbench"
+
+
+class _About(BaseModel):
+    """Metadata of a stored evaluation, as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    run_id: str
+    metrics: dict[str, float]
+    details: dict[str, Any]
+    measured: dict[str, float] = {}
 
 
 def score_splits(
@@ -89,15 +102,13 @@ def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
     """Read a file of `write_evaluation`; None if it is missing, broken, or of another run."""
     try:
         table = pq.read_table(path)
-        meta = json.loads((table.schema.metadata or {})[META])
+        about = checked(parse_json((table.schema.metadata or {})[META], path), _About, path)
+        predictions = {name: _column(table.column(name)) for name in table.column_names}
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
-    if meta.get("run_id") != run_id:
+    if about.run_id != run_id:
         return None
-    predictions = {name: _column(table.column(name)) for name in table.column_names}
-    return Evaluation(
-        metrics=meta["metrics"], predictions=predictions, details=meta["details"], measured=meta.get("measured", {})
-    )
+    return Evaluation(metrics=about.metrics, predictions=predictions, details=about.details, measured=about.measured)
 
 
 def write_predictions(path: Path, scored: Mapping[str, Evaluation]) -> None:

@@ -13,8 +13,9 @@ from nacbench.machine import slurm
 from nacbench.machine.ending import end_processes
 from nacbench.owner import Process, machine
 from nacbench.recording.claim import claim_count, last_claimant
-from nacbench.recording.index import Run, read_runs
+from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import RECORD, Cause
+from nacbench.recording.row import Run
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
@@ -41,7 +42,13 @@ class Place:
 
 
 def submit(
-    plan: Plan, place: Place, say: Say, *, also: Collection[State] = (), retry: Collection[Cause] = ()
+    plan: Plan,
+    place: Place,
+    say: Say,
+    *,
+    also: Collection[State] = (),
+    retry: Collection[Cause] = (),
+    warn: Callable[[Sequence[str]], None] = lambda lines: None,
 ) -> Submitted:
     """Start all runs of a plan that are missing: not done, queued, running, failed or cancelled.
 
@@ -51,6 +58,7 @@ def submit(
         say: called with lines of progress.
         also: other states whose runs are started.
         retry: causes of failure whose runs are started again; their earlier failures are kept.
+        warn: called with a line for each file of a run that cannot be read.
 
     Raises:
         UserError: if Slurm does not answer or refuses.
@@ -60,6 +68,7 @@ def submit(
         _release_held(observer, say)  # these jobs are live, so they are not submitted again below
         _remove_leftovers(observer)
         standings = observer.standings(plan.runs)
+        warn(observer.broken)
         if any(standing.state == "unknown" for standing in standings.values()):
             # no answer does not mean no job: submitting now could start a second copy of a running one
             raise UserError("Slurm does not answer, so running jobs are not known; nothing was submitted")
@@ -286,7 +295,7 @@ class Estimate:
 
 def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
     """Estimate each run by the median time of finished runs of the same task, model, size and scale."""
-    known = _durations(read_runs(place.store).runs) if place.store.is_dir() else {}
+    known = _durations(look_at_runs(place.store).runs) if place.store.is_dir() else {}
     seconds, unknown = 0.0, 0
     for run in plan.doable:
         if standings[run.key].state in ("done", "skipped", "no data"):

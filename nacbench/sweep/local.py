@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.files import append_to
 from nacbench.machine.cores import granted_cores
 from nacbench.machine.ending import end_processes
 from nacbench.machine.worker import worker_environment
@@ -183,7 +184,7 @@ def _how(code: int) -> str:
 
 
 def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict[str, str]) -> _Started:
-    with log.open("ab") as output:
+    with append_to(log) as output:
         started = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "nacbench.sweep.job", str(file), str(index)],
             stdout=output,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from nacbench.files import append_to
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import console, say
 from nacbench.formats.text import duration
@@ -49,7 +50,7 @@ class Progress:
 
     def say(self, text: str, *, bar_shows_it: bool = False) -> None:
         """Write one line to the log, and to the stream unless ``bar_shows_it`` and a progress bar is shown."""
-        with self._log.open("a", encoding="utf-8") as file:
+        with append_to(self._log) as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {visible(text)}\n")
         if self._bar:
             if not bar_shows_it:

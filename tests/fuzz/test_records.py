@@ -124,7 +124,7 @@ def test_curves(content: bytes, place: Path) -> None:
     shutil.rmtree(place)
     folder = write_run(place, made_record(seed=1))
     (folder / "curve.jsonl").write_bytes(content)
-    read_or_refused(lambda: curve_rows(group(read_runs(place).runs)), place)
+    read_or_refused(lambda: curve_rows(group(read_runs(place).runs), []), place)
 
 
 @fuzz(data=st.data())

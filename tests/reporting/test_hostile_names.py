@@ -14,7 +14,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from nacbench.formats.escape import csv_of, figure_text, visible
-from nacbench.recording.index import row_of
+from nacbench.recording.row import row_of
 from nacbench.reporting.figures.figures import draw_cost, draw_scores
 from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
 from nacbench.reporting.page.page import render_page
@@ -118,7 +118,7 @@ def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:
         folder = write_run(tmp_path / str(number), made_record())
         row = row_of(made_record(), str(folder), 1, 1)
         rows.append(row._replace(run_id=str(number), model=name, series=str(number)))
-    figure = draw_curves(curve_rows(group(rows)))
+    figure = draw_curves(curve_rows(group(rows), []))
     save_figure(figure, tmp_path / "curves")
     legends = [legend for axes in figure.axes if (legend := axes.get_legend())]
     labels = [text.get_text() for legend in legends for text in legend.get_texts()]

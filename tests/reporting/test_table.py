@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from nacbench.recording.index import read_runs, row_of
+from nacbench.recording.index import read_runs
 from nacbench.recording.record import Failure, RunRecord
+from nacbench.recording.row import row_of
 from nacbench.registry import MODELS
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table

@@ -200,7 +200,7 @@ def test_a_run_computes_with_the_threads_that_it_is_given_and_records_settings(
         record = run(config("transformer"), store=tmp_path, data_root=tmp_path, execution=lambda: settings).record
     finally:
         torch.set_default_dtype(torch.float32)
-    assert record.environment.hardware["threads"] == 3
+    assert record.environment.hardware.threads == 3
     assert record.environment.settings["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert torch.get_num_threads() == before
     assert {tensor.dtype for name, tensor in tensors_of(tmp_path).items() if name.endswith("weight")} == {torch.float32}

@@ -5,15 +5,17 @@ Colours are safe for colour-blind readers, and a model has the same colour in al
 
 from __future__ import annotations
 
-import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.errors import UserError
 from nacbench.files import whole_file
 from nacbench.formats.escape import figure_text
+from nacbench.recording.curve import read_curve
 from nacbench.recording.store import CURVE
 from nacbench.reporting.series import Series
 
@@ -49,31 +51,37 @@ def styled() -> Iterator[None]:
         yield
 
 
-def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
-    """Return the learning curves of all runs in long form; runs without a readable ``curve.jsonl`` are left out."""
+def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
+    """Return the learning curves of all runs in long form; runs without a ``curve.jsonl`` are left out.
+
+    Args:
+        series: all runs.
+        broken: a line is added for each curve that cannot be read.
+    """
     import pandas as pd
 
     rows = []
     for item in series:
         for run in item.runs:
+            path = Path(run.folder) / CURVE
             try:
-                lines = (Path(run.folder) / CURVE).read_text(encoding="utf-8").splitlines()
-                points = [json.loads(line) for line in lines]
-            except (OSError, ValueError):
+                points = read_curve(path) if os.path.lexists(path) else []
+            except UserError as error:
+                broken.append(str(error))
                 continue
-            for point in points:
-                is_loss = point["split"] == "train"
-                rows.append(
-                    {
-                        "task": run.task,
-                        "model": run.model,
-                        "series": item.label,
-                        "seed": run.seed,
-                        "epoch": point["epoch"],
-                        "panel": "training loss" if is_loss else f"validation {run.metric}",
-                        "value": point["loss"] if is_loss else point[run.metric],
-                    }
-                )
+            rows += [
+                {
+                    "task": run.task,
+                    "model": run.model,
+                    "series": item.label,
+                    "seed": run.seed,
+                    "epoch": point.epoch,
+                    "panel": "training loss" if point.split == "train" else f"validation {run.metric}",
+                    "value": value,
+                }
+                for point in points
+                if (value := point.value(run.metric)) is not None
+            ]
     return pd.DataFrame(rows)
 
 

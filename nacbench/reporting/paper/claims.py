@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series, group
 from nacbench.statistics import Difference, seeds_needed
 

@@ -19,11 +19,12 @@ from nacbench.data.live import Classification
 from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RunRecord, read_failure, read_record
-from nacbench.recording.store import run_folder
+from nacbench.recording.store import run_folder, set_aside
 from nacbench.registry import MODELS
 from nacbench.running.config import RunConfig, parse_setting, read_yaml, resolve
 from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
+from tests.made import made_record, write_run
 
 SETTINGS = [
     "training.epochs=6",
@@ -249,7 +250,37 @@ def test_force_computes_again_and_sets_the_old_run_aside(outcome: Outcome, tmp_p
     assert not again.was_finished
     assert again.record.metrics == outcome.record.metrics
     aside = again.folder.parent / ".replaced" / f"{again.folder.name}-1" / "record.json"
-    assert read_record(aside).finished == outcome.record.finished
+    assert read_record(aside, again.record.run_id).finished == outcome.record.finished
+
+
+def test_a_run_whose_record_was_set_aside_says_where_it_is(outcome: Outcome, tmp_path: Path) -> None:
+    """As after ``--force`` that was killed."""
+    shutil.copytree(outcome.folder.parents[2], tmp_path / "store")
+    folder = run_folder(tmp_path / "store", "digits", "nac", outcome.folder.name)
+    set_aside(folder)
+    assert execute(config(), tmp_path / "store").record.metrics == outcome.record.metrics
+    aside = folder.parent / ".replaced" / f"{folder.name}-1"
+    assert f"{aside} holds the last finished record of this run" in (folder / "log.txt").read_text()
+
+
+def test_the_record_of_another_run_is_set_aside_and_its_own_computed(outcome: Outcome, tmp_path: Path) -> None:
+    wrong = made_record()
+    folder = run_folder(tmp_path, "digits", "nac", outcome.folder.name)
+    write_run(tmp_path, wrong).rename(folder)
+    again = execute(config(), tmp_path)
+    assert not again.was_finished
+    assert again.record.metrics == outcome.record.metrics
+    assert (folder / "record.json.broken-1").exists()
+
+
+def test_a_run_writes_through_no_planted_link(outcome: Outcome, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", run_folder(tmp_path, "digits", "nac", outcome.folder.name)
+    victim.write_text("mine")
+    folder.mkdir(parents=True)
+    (folder / "log.txt").symlink_to(victim)
+    with pytest.raises(UserError, match=r"log\.txt is a link"):
+        execute(config(), tmp_path)
+    assert victim.read_text() == "mine"
 
 
 def test_an_unsupported_task_leaves_a_reason_and_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_a_job_number_that_is_none_is_left_out(tmp_path: Path, number: str) -> N
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    content = {"tasks": "digits", "models": "nac", "scale": "smoke", "seeds": 3}
+    content = {"tasks": "digits", "models": "nac", "scale": "smoke", "seeds": [0, 1, 2]}
     return make_plan(parse_sweep(content, Path("small.yaml")), tmp_path_factory.mktemp("data"))
 
 

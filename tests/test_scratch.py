@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -198,14 +199,14 @@ def test_a_killed_command_leaves_nothing_once_it_has_succeeded(
             assert "exist" in str(error) or "already" in str(error)
 
     folder, work = prepared("whole")
-    calls = killed_at(0, lambda: work(), folder / "out")
+    calls = killed_at(0, work, folder / "out")
     assert calls >= 5
     left = 0
     for number in range(1, calls + 1, stride):
         folder, work = prepared(f"killed-{number}")
-        killed_at(number, lambda work=work: work(), folder / "out")
+        killed_at(number, work, folder / "out")
         left += bool(list((folder / "out").rglob("*.tmp")))
-        killed_at(0, lambda work=work: tolerant(work), folder / "out")
+        killed_at(0, partial(tolerant, work), folder / "out")
         assert [str(path.relative_to(folder)) for path in folder.rglob("*.tmp")] == []
         assert any(path.is_file() for path in (folder / "out").rglob("*"))
     assert left  # some kills came in the middle indeed

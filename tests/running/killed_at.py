@@ -14,6 +14,7 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,16 @@ def main(folder: Path, first: int, stride: int) -> None:
     wrong = {}
     for number in range(first, calls + 1, stride):
         store = folder / f"killed-{number}"
-        killed_at(number, lambda store=store: compute(store), store)
+        killed_at(number, partial(compute, store), store)
         problem = half_done(store.joinpath(*place))
-        killed_at(0, lambda store=store: compute(store), store)
+        killed_at(0, partial(compute, store), store)
         problem = problem or differing(content(store.joinpath(*place)), wanted)
         if problem:
             wrong[number] = problem
     print(json.dumps({"calls": calls, "wrong": wrong}))  # noqa: T201
 
 
-def killed_at(number: int, work: Callable[[], None], store: Path) -> int:
+def killed_at(number: int, work: Callable[[], object], store: Path) -> int:
     """Do some work in a fork that is killed at its ``number``-th call on a file of the store; 0: it is not killed.
 
     Returns:

@@ -12,6 +12,7 @@ import sys
 LIBRARIES = (
     "PIL",
     "accelerate",
+    "datasets",
     "huggingface_hub",
     "jinja2",
     "markupsafe",

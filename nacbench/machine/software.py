@@ -17,6 +17,7 @@ LIBRARIES = (
     "accelerate",
     "perceiver-pytorch",
     "torch-geometric",
+    "datasets",
     "pyarrow",
     "numpy",
     "pillow",

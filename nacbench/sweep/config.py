@@ -75,7 +75,7 @@ class Block(_Part):
                 raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
         return settings
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """Return the number of runs without making them, so that a grid that is too large is refused at once."""
         return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
 
@@ -137,7 +137,7 @@ class SweepConfig(_Part):
     def _some_runs(self) -> Self:
         if not self.blocks:
             raise ValueError("no runs: give tasks and models, or include blocks that have them")
-        if (count := sum(map(len, self.blocks))) > self.max_runs:
+        if (count := sum(block.count() for block in self.blocks)) > self.max_runs:
             raise ValueError(_too_many(count, "runs"))
         return self
 

@@ -16,10 +16,11 @@ from nacbench.recording.claim import claim_count, last_claimant
 from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import RECORD, Cause
 from nacbench.recording.row import Run
+from nacbench.sweep.crew import forget_dead_crews
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
-from nacbench.sweep.submission import Submission, sole_submitter
+from nacbench.sweep.submission import Submission, folder_of_submissions, sole_submitter
 
 Say = Callable[[str], None]
 
@@ -265,7 +266,8 @@ def _release_held(observer: Observer, say: Say) -> None:
 
 
 def _remove_leftovers(observer: Observer) -> None:
-    """Remove half-written pickles of submitit whose jobs are over; submitit never removes them."""
+    """Remove half-written pickles of submitit whose jobs are over, and what killed local submitters left."""
+    forget_dead_crews(folder_of_submissions(observer.store))
     live = {job.comment for job in observer.jobs.values() if job.is_live}
     for submission in observer.submissions:
         if submission.token not in live and not observer.is_silent:

@@ -83,3 +83,11 @@ def read_crews(folder: Path) -> dict[str, Crew]:
             if crew.machine == machine():
                 found[path.stem] = crew
     return found
+
+
+def forget_dead_crews(folder: Path) -> None:
+    """Remove the files of local submissions whose processes have all ended; a killed submitter leaves its own."""
+    for token, crew in read_crews(folder).items():
+        if not any(member.process.lives() for member in (crew.submitter, *crew.workers.values())):
+            with suppress(OSError):
+                (folder / f"{token}{ENDING}").unlink(missing_ok=True)

@@ -48,7 +48,7 @@ SUBMISSION = Submission(
     data_root="data",
     plugins=(),
     profile=Profile(),
-    runs=(SubmittedRun(key="digits/nac/abc", config={"task": "digits", "model": "nac"}),),
+    runs=(SubmittedRun(key="digits/nac/0123456789ab", config={"task": "digits", "model": "nac"}),),
 ).model_dump(mode="json")
 CURVE = """{"step": 5, "epoch": 0.5, "split": "train", "loss": 0.4, "lr": 0.001}
 {"step": 10, "epoch": 1, "split": "validation", "accuracy": 0.4}

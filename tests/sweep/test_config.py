@@ -103,6 +103,10 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
             r"so many are meant, pass --max-runs 10001 \(or write max_runs: 10001 in the file\)",
         ),
         ({"seeds": "0..4", "max_runs": 4}, r"mine.yaml: seeds = '0\.\.4': 5 seeds would take"),
+        (
+            {"axes": {f"training.a{n}": [*range(100)] for n in range(10)}},
+            "00,000,000,000,000 runs, but a sweep",
+        ),
         ({"max_runs": 0}, "max_runs = 0"),
         ({"max_runs": True}, "max_runs = True"),
         ({"max_runs": "many"}, "max_runs = 'many'"),

@@ -1,5 +1,7 @@
 """Sweeps on this machine: order, failures, interruption, and what status and logs tell of them."""
 
+import errno
+import fcntl
 import json
 import signal
 import subprocess
@@ -21,12 +23,12 @@ from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
 from nacbench.recording.record import read_failure
 from nacbench.registry import MODELS, TASKS
-from nacbench.sweep import local, state
+from nacbench.sweep import local
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, estimate, submit
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.state import observe
-from nacbench.sweep.submission import submissions
+from nacbench.sweep.submission import sole_submitter, submissions
 
 from ..conftest import REPOSITORY
 from ..recording.test_claim import leave_claim
@@ -317,7 +319,7 @@ def test_cancel_does_not_end_a_process_that_has_the_number_of_a_dead_worker(
         for born in (f"{space} {int(ticks) - 1}", ""):
             leave_claim(folder, replace(this_life(), pid=own.pid, born=born, submission=token))
             assert is_held(folder) is False
-            monkeypatch.setattr(state, "is_held", lambda folder: True)
+            monkeypatch.setattr("nacbench.sweep.state.is_held", lambda folder: True)
             cancel(planned, place)
             monkeypatch.undo()
             assert bystander.poll() is None
@@ -331,6 +333,47 @@ def test_a_run_of_another_machine_is_not_said_to_be_cancelled(place: Place) -> N
     cancelled = cancel(planned, place)
     assert cancelled.runs == []
     assert "it runs on another machine (n7, process 5); cancel it there" in cancelled.left[0]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_one_submitter_waits_for_another_with_and_without_locks(
+    place: Place, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    def no_locks(*words: object) -> None:
+        raise OSError(errno.ENOSYS, "no locks")
+
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    order: list[str] = []
+
+    def second() -> None:
+        with sole_submitter(place.store):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with sole_submitter(place.store):
+            waiting = pool.submit(second)
+            time.sleep(0.5)
+            order.append("first")
+        waiting.result(10)
+    assert order == ["first", "second"]
+    with sole_submitter(place.store):  # claims do not pile up
+        assert len(list(place.store.rglob("claims/*.json"))) == 1
+
+
+def test_a_killed_submitter_leaves_workers_that_are_known_and_a_file_that_goes(place: Place, tmp_path: Path) -> None:
+    slow = {"task.pause": 0.3, "training.epochs": 9}
+    words = write(place, tmp_path, set=slow, seeds=[0, 1], profile={"executor": "local"})
+    process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
+    planned = plan(place, set=slow, seeds=[0, 1], profile={"executor": "local"})
+    wait_for(lambda: states(planned, place) == ["running", "queued"])
+    process.kill()
+    process.wait()
+    assert states(planned, place) == ["running", "planned"]
+    assert len(cancel(planned, place).runs) == 1
+    assert list(place.store.rglob("*.local"))
+    assert submit(plan(place, seeds=[2]), place, print).done == 1
+    assert not list(place.store.rglob("*.local"))
 
 
 @pytest.mark.parametrize(

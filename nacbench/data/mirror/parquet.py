@@ -13,9 +13,12 @@ from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import checked, parse_json
 
 if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 ROWS = 1000  # that are in memory at a time
+AGAIN = "delete it and fetch or copy it again"
 POINTER = b"version https://git-lfs"
 
 
@@ -60,7 +63,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         if not parquet.metadata.num_rows:
             raise BrokenFileError(f"{file} has no rows; fetch or copy it again")
         for batch in parquet.iter_batches(ROWS, columns=list(columns)):
-            yield from batch.to_pylist()
+            yield from _dataset(batch, file).to_list()
 
 
 def count_rows(file: Path) -> int:
@@ -88,13 +91,35 @@ def class_names(file: Path, column: str) -> list[str] | None:
     return names
 
 
+def _dataset(batch: pa.RecordBatch, file: Path) -> datasets.Dataset:
+    """Return rows as the hub means them, with images as they are stored: encoded, and not decoded yet."""
+    import datasets
+    import pyarrow as pa
+
+    with _understood(file):
+        rows = datasets.Dataset(datasets.table.InMemoryTable(pa.Table.from_batches([batch])))
+        for column, feature in rows.features.items():
+            if isinstance(feature, datasets.Image):
+                rows = rows.cast_column(column, datasets.Image(decode=False))
+    return rows
+
+
+@contextmanager
+def _understood(file: Path) -> Iterator[None]:
+    """Turn whatever the library raises for metadata that the hub did not write so into one line."""
+    try:
+        yield
+    except Exception as error:  # KeyError, TypeError, AttributeError and more: the library uses metadata unchecked
+        reason = f"{type(error).__name__}: {error}"
+        raise BrokenFileError(f"the hub's metadata in {file} cannot be understood ({reason}); {AGAIN}") from error
+
+
 @contextmanager
 def _opened(file: Path) -> Iterator[pq.ParquetFile]:
     """Yield an open Parquet file; turn errors of the library in the block into one line."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    again = "delete it and fetch or copy it again"
     try:
         with pq.ParquetFile(file) as parquet:
             yield parquet
@@ -104,7 +129,7 @@ def _opened(file: Path) -> Iterator[pq.ParquetFile]:
                 f"{file} is a pointer of git-lfs, not the data; get the data with: git lfs pull"
             ) from None
         first_line = str(error).partition("\n")[0]
-        raise BrokenFileError(f"{file} cannot be read: {first_line}; {again}") from error
+        raise BrokenFileError(f"{file} cannot be read: {first_line}; {AGAIN}") from error
 
 
 def _is_pointer(file: Path) -> bool:

@@ -172,7 +172,7 @@ def features(label: object) -> str:
         (features({"names": "cat"}), "column 'label', is not a valid Column"),
         (features({"names": list(range(10))}), "column 'label', is not a valid Column"),
         (features({"names": ["cat"] * 10}), "has a class twice"),
-        (features({"names": ["cat", "dog"]}), "label .* is not one of 2 classes"),
+        (features({"names": ["cat", "dog"], "_type": "ClassLabel"}), "label .* is not one of 2 classes"),
     ],
 )
 def test_wrong_metadata_is_one_line(root: Path, metadata: str, message: str) -> None:
@@ -182,7 +182,9 @@ def test_wrong_metadata_is_one_line(root: Path, metadata: str, message: str) -> 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("metadata", ["{}", json.dumps({"info": {}}), features([{"_type": "Value"}]), features({})])
+@pytest.mark.parametrize(
+    "metadata", ["{}", json.dumps({"info": {}}), features([{"_type": "Value", "dtype": "int64"}]), features({})]
+)
 def test_metadata_without_class_names_is_fine(root: Path, metadata: str) -> None:
     for file in (TRAIN, TEST):
         with_metadata(metadata)(root / file)

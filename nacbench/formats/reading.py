@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from nacbench.errors import BrokenFileError, UserError, first_problem, shown
 
@@ -43,7 +44,7 @@ def read_bytes(path: Path | str, *, largest: int = LARGEST) -> bytes:
     return content
 
 
-def open_regular(path: Path | str) -> BinaryIO:
+def open_regular(path: Path | str) -> BufferedReader:
     """Open a regular file for reading; raises as `read_bytes`. A pipe or a device could be read for ever."""
     try:
         # O_NONBLOCK: opening a pipe would otherwise wait for a process that writes to it

@@ -24,7 +24,7 @@ def refuse_doubled(runs: Iterable[Run]) -> None:
     """
     by_id: dict[str, Run] = {}
     by_seed: dict[tuple[str, int], Run] = {}
-    cases = []
+    cases: list[str] = []
     for run in runs:
         other = by_id.setdefault(run.run_id, run)
         if other is not run:

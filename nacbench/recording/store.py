@@ -5,7 +5,7 @@ The files are the only state: there is no database that could disagree with them
 
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -14,15 +14,15 @@ from nacbench.files import digest_of, write_json
 from nacbench.formats.reading import open_regular, parse_json, read_bytes
 from nacbench.recording.bounded import Time
 from nacbench.recording.identity import RecordedIdentity
-from nacbench.recording.record import RECORD, File, RunRecord, read_record
+from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
 LOG = "log.txt"
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
 REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
-LASTING: tuple[str, ...] = get_args(File)  # files that stay beside a record, which holds their digests
-CONFIG, CURVE, PREDICTIONS, WEIGHTS = LASTING
+LASTING = FILES  # files that stay beside a record, which holds their digests
+CONFIG, CURVE, PREDICTIONS, WEIGHTS = FILES
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:

@@ -9,7 +9,6 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.files import append_to, digest_of
-from nacbench.recording import walk
 from nacbench.recording.index import look_at_runs, read_runs
 from nacbench.recording.store import finished, refuse_links, set_aside
 from nacbench.recording.transfer import merge, pack
@@ -109,7 +108,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied", path)
         return listing(path)
 
-    monkeypatch.setattr(walk.os, "scandir", scandir)
+    monkeypatch.setattr("os.scandir", scandir)
     found = read_runs(tmp_path)
     assert len(found.runs) == 1
     assert found.broken == [f"{closed} cannot be looked into: Permission denied"]

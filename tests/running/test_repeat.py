@@ -98,8 +98,8 @@ def test_each_run_uses_the_threads_of_its_own_record(store: Path, tmp_path: Path
     finally:
         torch.set_num_threads(before)
     assert one.again is not None
-    assert one.again.environment.hardware["threads"] == 1
-    assert recorded(tmp_path / "new", "digits").record.environment.hardware["threads"] == 3
+    assert one.again.environment.hardware.threads == 1
+    assert recorded(tmp_path / "new", "digits").record.environment.hardware.threads == 3
 
 
 @pytest.mark.parametrize("threads", [None, 0, "many", 10**9])

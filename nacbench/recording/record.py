@@ -6,6 +6,7 @@ that the fields agree with each other, and that the run id is the digest of the 
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -39,7 +40,8 @@ RECORD = "record.json"
 FAILURE = "failure.json"
 
 # Files that stay beside a record, which holds their digests; a record that names others is not one of ours
-File = Literal["config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors"]
+FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
+File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others

@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -17,15 +17,15 @@ from nacbench.formats.reading import open_regular, parse_json, read_bytes
 from nacbench.recording.bounded import Time
 from nacbench.recording.claim import HEARTBEAT
 from nacbench.recording.identity import RecordedIdentity
-from nacbench.recording.record import RECORD, File, RunRecord, read_record
+from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
 LOG = "log.txt"
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
 REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
-LASTING: tuple[File, ...] = get_args(File)  # files that stay beside a record, which holds their digests
-CONFIG, CURVE, PREDICTIONS, WEIGHTS = LASTING
+LASTING = FILES  # files that stay beside a record, which holds their digests
+CONFIG, CURVE, PREDICTIONS, WEIGHTS = FILES
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:

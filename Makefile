@@ -68,7 +68,7 @@ test-report: $(VENV)/.installed-dev
 	NACBENCH_TEST_TOOLS=1 $(BIN)/python -m pytest -m "browser or latex"
 
 fuzz: $(VENV)/.installed-dev
-	NACBENCH_FUZZ=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz tests/running/test_killed.py \
+	NACBENCH_FUZZ=1600 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz tests/running/test_killed.py \
 		--numprocesses 2 --dist worksteal
 
 test-gpu: $(VENV)/.installed-dev

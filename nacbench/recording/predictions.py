@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nacbench.errors import BrokenFileError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import digest_of, whole_file, write_json
+from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.record import RECORD
 from nacbench.recording.store import PREDICTIONS, damage
@@ -48,8 +49,6 @@ def compare_predictions(first: Path, digest: str | None, second: Path) -> Agreem
         digest: SHA-256 of that file according to the record.
         second: predictions of the repeated run.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not second.exists():
         return Agreement("absent", note="there are no new ones")
@@ -60,10 +59,12 @@ def compare_predictions(first: Path, digest: str | None, second: Path) -> Agreem
     if problem := damage(first, digest):
         return Agreement("damaged", note=problem)
     try:
-        old = pq.read_table(first)
-    except (OSError, pa.ArrowException):
-        return Agreement("damaged", note=f"{first} cannot be read as Parquet")
-    new = pq.read_table(second)
+        with opened_parquet(first) as parquet:
+            old = parquet.read()
+    except UserError as error:
+        return Agreement("damaged", note=str(error))
+    with opened_parquet(second) as parquet:
+        new = parquet.read()
     left_out = _left_out(old.schema.metadata)
     if left_out.get("sha256") == again:
         return Agreement("same", note="by the whole file's SHA-256")
@@ -80,17 +81,13 @@ def leave_logits_out(folder: Path) -> None:
     Raises:
         BrokenFileError: if the predictions are not a Parquet file.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = folder / PREDICTIONS
     if not path.exists():
         return
-    try:
-        names = pq.read_schema(path).names
-        table = pq.read_table(path, columns=[name for name in names if name != LOGITS])
-    except pa.ArrowException as error:
-        raise BrokenFileError(f"{path} is not a whole Parquet file: {error}") from None
+    with opened_parquet(path) as parquet:
+        names = parquet.schema_arrow.names
+        table = parquet.read(columns=[name for name in names if name != LOGITS])
     if LEFT_OUT in (table.schema.metadata or {}):  # already without logits
         return
     about = {"columns": [name for name in names if name == LOGITS], "sha256": digest_of(path)}

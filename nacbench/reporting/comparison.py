@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
+from nacbench.formats.parquet import opened_parquet
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
+ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
 NOT_SCORED = ("train", "validation", "clean")  # splits that do not count in the main metric
 
 
@@ -203,9 +205,6 @@ def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
     Return None with a warning if the file is missing, changed or broken; None without a warning if the run recorded
     no predictions, or they are not of classes.
     """
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path, digest = Path(run.folder) / PREDICTIONS, run.record().files.get(PREDICTIONS)
     if digest is None and not path.exists():
@@ -214,10 +213,11 @@ def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
         warnings.append(f"{_named(run)} is not compared on examples: {problem}")
         return None
     try:
-        names = [n for n in pq.read_schema(path).names if n in ("split", "index", "label", "prediction", "episode")]
-        table = pd.read_parquet(path, columns=names)
-    except (OSError, pa.ArrowException, ValueError):
-        warnings.append(f"{_named(run)} is not compared on examples: {path} cannot be read as Parquet")
+        with opened_parquet(path) as parquet:
+            names = [name for name in parquet.schema_arrow.names if name in ANSWERS]
+            table = parquet.read(columns=names).to_pandas()
+    except UserError as error:
+        warnings.append(f"{_named(run)} is not compared on examples: {error}")
         return None
     if not {"split", "index", "label", "prediction"} <= set(names):
         return None

@@ -18,6 +18,7 @@ from nacbench.contracts.given_scores import checked_evaluation
 from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
 from nacbench.files import whole_file
+from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ def write_evaluation(path: Path, evaluation: Evaluation, run_id: str) -> None:
 def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
     """Read a file of `write_evaluation`; None if it is missing, broken, or of another run."""
     try:
-        table = pq.read_table(path)
-        about = checked(parse_json((table.schema.metadata or {})[META], path), _About, path)
-        predictions = {name: _column(table.column(name)) for name in table.column_names}
-    except (OSError, KeyError, ValueError, pa.ArrowException):
+        with opened_parquet(path) as parquet:
+            table = parquet.read()
+            about = checked(parse_json((table.schema.metadata or {})[META], path), _About, path)
+            predictions = {name: _column(table.column(name)) for name in table.column_names}
+    except UserError:
         return None
     if about.run_id != run_id:
         return None

@@ -88,24 +88,22 @@ def damaged(draw: st.DrawFn, valid: Sequence[bytes]) -> bytes:
     return bytes(content)
 
 
-_value = st.sampled_from(VALUES).map(deepcopy)  # a later change must not change the list of values
-
-
 @st.composite
 def altered(draw: st.DrawFn, valid: Sequence[Any]) -> bytes:
     """Return one of some JSON values as text after up to three of its parts were replaced, removed or added."""
     tree = json.loads(json.dumps(draw(st.sampled_from(valid))))
     for _ in range(draw(st.integers(1, 3))):
         box, key = draw(st.sampled_from(list(_places(tree)) or [([tree], 0)]))
+        value = deepcopy(draw(st.sampled_from(VALUES)))  # later edits may be inside it
         match draw(st.sampled_from(("replace", "remove", "add"))):
             case "replace":
-                box[key] = draw(_value)
+                box[key] = value
             case "remove":
                 del box[key]
             case _ if isinstance(box, dict):
-                box[draw(st.sampled_from(("extra", "", "__class__", *box)))] = draw(st.sampled_from(VALUES))
+                box[draw(st.sampled_from(("extra", "", "__class__", *box)))] = value
             case _:
-                box.append(draw(_value))
+                box.append(value)
     return json.dumps(tree).encode(errors="surrogatepass")
 
 

@@ -20,7 +20,7 @@ SLOW = [
 ]
 # Few inputs in the usual suite, the same each time; very many new ones by `make fuzz`
 QUICK = settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
-MANY = settings(max_examples=2500, deadline=None, suppress_health_check=SLOW, print_blob=True)
+MANY = settings(max_examples=FUZZING or 1, deadline=None, suppress_health_check=SLOW, print_blob=True)
 MOST_SECONDS = 1.0  # of this process's own time, so that a busy machine does not matter
 LONGEST_LINE = 4000
 

@@ -107,7 +107,7 @@ def test_a_record_without_a_digest_gets_none(tmp_path: Path) -> None:
 def test_predictions_that_are_not_parquet_are_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path, made_record())
     (folder / "predictions.parquet").write_text("no")
-    with pytest.raises(BrokenFileError, match=r"predictions\.parquet is not a whole Parquet file"):
+    with pytest.raises(BrokenFileError, match=r"predictions\.parquet cannot be read as Parquet"):
         leave_logits_out(folder)
 
 
@@ -171,7 +171,8 @@ def test_a_file_with_another_digest_than_the_record_s_is_damaged(tmp_path: Path)
     old.write_text("no")
     for digest in (None, digest_of(old)):
         found = compare_predictions(old, digest, new)
-        assert (found.state, found.note) == ("damaged", f"{old} cannot be read as Parquet")
+        assert found.state == "damaged"
+        assert found.note.startswith(f"{old} cannot be read as Parquet: ")
     old.unlink()
     old.mkdir()
     found = compare_predictions(old, None, new)

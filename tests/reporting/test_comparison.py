@@ -153,7 +153,7 @@ def test_broken_predictions_are_a_warning_and_absent_ones_are_not(tmp_path: Path
     (folder / "predictions.parquet").write_text("broken")
     assert compared(tmp_path).examples == []
     (warning,) = compared(tmp_path).warnings
-    assert warning.endswith("predictions.parquet cannot be read as Parquet")
+    assert "predictions.parquet cannot be read as Parquet: " in warning
 
 
 def test_a_small_p_is_a_bound(tmp_path: Path) -> None:

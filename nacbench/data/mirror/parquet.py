@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.errors import BrokenFileError
+from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 ROWS = 1000  # that are in memory at a time
 AGAIN = "delete it and fetch or copy it again"
-POINTER = b"version https://git-lfs"
 
 
 class Column(BaseModel):
@@ -52,7 +51,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     Raises:
         BrokenFileError: if it is no Parquet file, is damaged or empty, or lacks a column.
     """
-    with _opened(file) as parquet:
+    with opened_parquet(file, AGAIN) as parquet:
         names = parquet.schema_arrow.names
         for column in columns:
             if names.count(column) != 1:
@@ -68,7 +67,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def count_rows(file: Path) -> int:
     """Return the number of rows in a Parquet file; raises as `read_rows`."""
-    with _opened(file) as parquet:
+    with opened_parquet(file, AGAIN) as parquet:
         return int(parquet.metadata.num_rows)
 
 
@@ -78,7 +77,7 @@ def class_names(file: Path, column: str) -> list[str] | None:
     Raises:
         BrokenFileError: if it is no Parquet file, or its metadata is not as the hub writes it.
     """
-    with _opened(file) as parquet:
+    with opened_parquet(file, AGAIN) as parquet:
         content = (parquet.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
     where = f"the hub's metadata in {file}"
     features = checked(parse_json(content, where), HubMetadata, where).info.features
@@ -112,26 +111,3 @@ def _understood(file: Path) -> Iterator[None]:
     except Exception as error:  # KeyError, TypeError, AttributeError and more: the library uses metadata unchecked
         reason = f"{type(error).__name__}: {error}"
         raise BrokenFileError(f"the hub's metadata in {file} cannot be understood ({reason}); {AGAIN}") from error
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[pq.ParquetFile]:
-    """Yield an open Parquet file; turn errors of the library in the block into one line."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file) as parquet:
-            yield parquet
-    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
-        if file.is_file() and _is_pointer(file):
-            raise BrokenFileError(
-                f"{file} is a pointer of git-lfs, not the data; get the data with: git lfs pull"
-            ) from None
-        first_line = str(error).partition("\n")[0]
-        raise BrokenFileError(f"{file} cannot be read: {first_line}; {AGAIN}") from error
-
-
-def _is_pointer(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(len(POINTER)) == POINTER

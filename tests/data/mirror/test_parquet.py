@@ -115,7 +115,7 @@ def test_a_wrong_cell_is_one_line_that_names_it(root: Path, file: str, change: C
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 119705255\n"
 DAMAGED_FILES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a pointer of git-lfs": (lambda content: POINTER, r"is a pointer of git-lfs, not the data.*git lfs pull"),
-    "cut short": (lambda content: content[: len(content) // 2], "cannot be read: .*delete it and fetch"),
+    "cut short": (lambda content: content[: len(content) // 2], "cannot be read as Parquet: .*delete it and fetch"),
     "a page": (lambda content: b"<html>404</html>" * 9, "cannot be read"),
     "empty": (lambda content: b"", "cannot be read"),
     "zeros in its data": (

@@ -177,8 +177,9 @@ def test_why_lists_only_differing_fields(tmp_path: Path) -> None:
 
 def test_why_names_the_libraries_and_threads_that_differ(tmp_path: Path) -> None:
     record = made_record()
+    hardware = record.environment.hardware.model_copy(update={"threads": 1})
     machine = record.environment.model_copy(
-        update={"versions": {"nacbench": "0.1.0", "torch": "2.16.0"}, "hardware": {"threads": 1}}
+        update={"versions": {"nacbench": "0.1.0", "torch": "2.16.0"}, "hardware": hardware}
     )
     a = write_run(tmp_path / "here", record)
     b = write_run(tmp_path / "there", record.model_copy(update={"environment": machine}))

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nacbench.cli import app
+from nacbench.recording.identity import run_id_of
 from tests.made import made_record, write_run
 
 RUN = ["run", "--task", "digits", "--model", "vit", "--scale", "smoke", "--precision", "fp32", "--quiet"]
@@ -45,13 +46,19 @@ def records(store: Path) -> list[Path]:
     return sorted(store.rglob("record.json"), key=lambda path: int(json.loads(path.read_text())["seed"]))
 
 
-def change(record: Path, *path: str, to: Any) -> None:
+def change(record: Path, *path: str, to: Any) -> Path:
+    """Change fields of a record on disk; with another identity it is another run, in another folder."""
     content = json.loads(record.read_text())
     part = content
     for key in path[:-1]:
         part = part[key]
     part[path[-1]] = to
-    record.write_text(json.dumps(content))
+    folder = record.parent
+    if path[0] == "identity":
+        content["run_id"] = run_id_of(content["identity"])
+        folder = folder.rename(folder.with_name(content["run_id"]))
+    (folder / "record.json").write_text(json.dumps(content))
+    return folder / "record.json"
 
 
 def rows(text: str) -> list[list[str]]:
@@ -112,7 +119,7 @@ def test_damaged_predictions_fail_and_missing_ones_do_not(store: Path) -> None:
 
 def test_a_record_with_more_threads_than_cores_has_a_note(store: Path) -> None:
     first = records(store)[0]
-    change(first, "environment", "hardware", "threads", to=10**9)
+    change(first, "environment", "hardware", "threads", to=2**16)
     done = invoke("repeat", first.parent, "--quiet")
     assert "another number of threads splits sums differently" in done.stdout
 
@@ -188,13 +195,13 @@ def test_a_user_error_of_the_process_exits_with_2_without_traceback(tmp_path: Pa
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: no finished run in {tmp_path}\n"
+    assert done.stderr.startswith(f"error: no finished run in {tmp_path}; make one with: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_ctrl_c_exits_as_for_run(store: Path, tmp_path: Path, kept: bool) -> None:
-    record = records(store)[0]
-    change(record, "identity", "config", "training", "epochs", to=10_000)
+    record = change(records(store)[0], "identity", "config", "training", "epochs", to=10_000)
     scratch, new = tmp_path / "scratch", tmp_path / "new"
     scratch.mkdir()
     command = [sys.executable, "-m", "nacbench", "repeat", str(record.parent), *(["--out", str(new)] if kept else [])]

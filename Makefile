@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help bench demo docs test test-gpu test-report test-slurm lint clean
+.PHONY: help bench demo docs fuzz test test-gpu test-report test-slurm lint clean
 
 help:
 	@echo "make demo         install, train NAC, Perceiver IO and ViT on real digits, write a report (2 minutes after the install)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint         run ruff and mypy only"
 	@echo "make test-slurm   run the tests that need Slurm, on a cluster started on this machine (Debian)"
 	@echo "make test-report  run the tests that need Chromium and LaTeX; installs both if they are missing (Debian)"
+	@echo "make fuzz         try every reader of files with 50,000 damaged inputs, and kill a run at every call (10 minutes)"
 	@echo "make test-gpu     run the tests that need an NVIDIA GPU"
 	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores)"
 	@echo "make docs         build the documentation site: docs/_build/html/index.html"
@@ -65,6 +66,10 @@ test-report: $(VENV)/.installed-dev
 	which chromium chromedriver pdflatex >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium chromium-driver texlive-latex-recommended >/dev/null)
 	NACBENCH_TEST_TOOLS=1 $(BIN)/python -m pytest -m "browser or latex"
+
+fuzz: $(VENV)/.installed-dev
+	NACBENCH_FUZZ=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz tests/running/test_killed.py \
+		--numprocesses 2 --dist worksteal
 
 test-gpu: $(VENV)/.installed-dev
 	$(BIN)/python -c 'import sys, torch; sys.exit(0 if torch.cuda.is_available() else "torch finds no NVIDIA GPU")'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model, Operations, product
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:

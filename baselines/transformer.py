@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from nacbench.contracts.model import Model, Operations, product
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:

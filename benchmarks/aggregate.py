@@ -23,14 +23,21 @@ def write_records(store: Path, first: int, last: int) -> None:
 
     A series has ``SEEDS`` seeds; series of the same task and model differ in their learning rate.
     """
-    template = json.loads(next(TEMPLATE.rglob("record.json")).read_text(encoding="utf-8"))
+    from nacbench.recording.identity import run_id_of
+    from nacbench.recording.record import read_record
+
+    path = next(path for path in sorted(TEMPLATE.rglob("record.json")) if path.parts[-4] == "digits")
+    template = read_record(path).model_dump(mode="json")
     for number in range(first, last):
         series, seed = divmod(number, SEEDS)
         task, model = TASKS[series % len(TASKS)], MODELS[series // len(TASKS) % len(MODELS)]
-        record = {**template, "run_id": f"{number:012x}", "task": task, "model": model, "seed": seed, "scale": "mini"}
+        record = {**template, "task": task, "model": model, "seed": seed, "scale": "mini"}
         config = {**template["identity"]["config"], "seed": seed, "scale": "mini"}
+        config["task"] = {**config["task"], "name": task}
+        config["model"] = {**config["model"], "name": model}
         config["training"] = {**config["training"], "lr": 1e-6 * (series + 1)}
         record["identity"] = {**template["identity"], "config": config}
+        record["run_id"] = run_id_of(record["identity"])
         record["metrics"] = {"test": {template["metric"]: 0.5 + (number * 7919 % 1000) / 2500}}
         folder = store / task / model / record["run_id"]
         folder.mkdir(parents=True)

@@ -9,7 +9,8 @@ TYPE_CHECKING = False  # type checkers take the name for typing.TYPE_CHECKING, w
 if TYPE_CHECKING:
     from nacbench.api import load, records, report, run
     from nacbench.contracts.model import Model, Operations, Prunable, product
-    from nacbench.contracts.plugin import Count, Plugin
+    from nacbench.contracts.numbers import Count
+    from nacbench.contracts.plugin import Plugin
     from nacbench.contracts.protocol import Protocol
     from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
     from nacbench.contracts.spec import Batch, TaskSpec, Tokens
@@ -85,7 +86,7 @@ _PUBLIC: dict[str, str] = {
     "SCALES": "nacbench.contracts.task",
     "Settings": "nacbench.contracts.recipe",
     "Recipe": "nacbench.contracts.recipe",
-    "Count": "nacbench.contracts.plugin",
+    "Count": "nacbench.contracts.numbers",
     "Positive": "nacbench.contracts.recipe",
     "Fraction": "nacbench.contracts.recipe",
     # base classes of tasks, with their recipes

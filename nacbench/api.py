@@ -34,6 +34,7 @@ def run(
     data_root: PathLike | None = None,
     device: str = "auto",
     workers: int | None = None,
+    threads: int | None = None,
     checkpoint_seconds: float = 60.0,
     cuda_graphs: bool = True,
     compile: bool = False,
@@ -58,6 +59,8 @@ def run(
         data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: processes that prepare batches; None for 0 on a CPU and up to 8 with a GPU.
+        threads: threads to compute with; another number changes last digits. None for ``OMP_NUM_THREADS`` or, if that
+            is not set, the cores that are granted.
         checkpoint_seconds: seconds between checkpoints.
         cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
         compile: use torch.compile.
@@ -85,6 +88,7 @@ def run(
         data_root=data_root,
         device=device,
         workers=workers,
+        threads=threads,
         checkpoint_seconds=checkpoint_seconds,
         cuda_graphs=cuda_graphs,
         compile=compile,
@@ -101,6 +105,7 @@ def run_layers(
     data_root: PathLike | None,
     device: str,
     workers: int | None,
+    threads: int | None,
     checkpoint_seconds: float,
     cuda_graphs: bool,
     compile: bool,
@@ -125,11 +130,13 @@ def run_layers(
     where = check_device(device)
 
     def execution() -> Execution:  # called only if there is something to compute, since it imports torch
+        from nacbench.machine.cores import default_threads
         from nacbench.training.execution import Execution, default_workers
 
         return Execution(
             device=where,
             workers=workers if workers is not None else default_workers(where),
+            threads=threads if threads is not None else default_threads(),
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile,

@@ -11,11 +11,25 @@ if TYPE_CHECKING:
 
 
 class UserError(ValueError):
-    """An error that the user can fix. The command line prints its message without traceback and exits with 2."""
+    """An error that the user can fix. The command line prints its message without traceback and exits with 2.
+
+    The message is always one line: a library's reason that is part of it can have several.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(line.strip() for line in str(message).splitlines()))
 
 
 class RunSkippedError(UserError):
     """The model does not support the task; the message is the reason that tables show."""
+
+
+class DivergedError(UserError):
+    """A loss, a weight or a score of a network has become infinite or NaN."""
+
+
+class RunFailedError(UserError):
+    """The code of a run, most likely that of a plug-in, has raised something; failure.json has its traceback."""
 
 
 class BrokenFileError(UserError):
@@ -39,7 +53,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     known = sorted(known)
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return UserError(f"unknown {kind} {name!r}; {hint}")
+    return UserError(f"unknown {kind} {shown(name)}; {hint}")
 
 
 def first_problem(error: ValidationError, prefix: str) -> str:

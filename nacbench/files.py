@@ -1,15 +1,18 @@
-"""Atomic file writes: write to a temporary file, fsync, then rename; also for folders. SHA-256 digests of files."""
+"""Atomic file writes: write to a temporary file, fsync, then rename; also for folders. Appending, SHA-256 digests."""
 
 import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from nacbench.errors import UserError
+from nacbench.formats.reading import open_regular
 from nacbench.locking import place_first
 from nacbench.scratch import scratch_folder, scratch_name
 
@@ -23,6 +26,11 @@ def sync(descriptor: int) -> None:
     except OSError as error:
         if error.errno not in NO_FSYNC:
             raise
+
+
+def resolved(path: Path) -> Path:
+    """Return an absolute path without symbolic links; a loop of links is kept as it is, for the system to refuse."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop before Python 3.13
 
 
 def sync_folder(folder: Path) -> None:
@@ -83,9 +91,35 @@ def write_json(path: Path, content: Any, *, first_wins: bool = False) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal digits."""
-    with path.open("rb") as stream:
+    """Return the SHA-256 of a regular file's content in hexadecimal digits.
+
+    Raises:
+        UserError: if it cannot be opened, or is a folder, a pipe or a device.
+    """
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def append_to(path: Path) -> TextIO:
+    """Open a UTF-8 text file for appending; it is created if necessary.
+
+    Raises:
+        UserError: if it is a link, a pipe, or anything else but a regular file: a link in a folder from elsewhere could
+            lead to any file of the user's.
+        OSError: from the file system.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe would otherwise wait for a process that reads from it
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):  # a link, a pipe without a reader, a folder
+            raise UserError(f"{path} is not a regular file but a link, a pipe or a folder; remove it") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UserError(f"{path} is not a regular file; remove it")
+    return os.fdopen(descriptor, "a", encoding="utf-8")
 
 
 def set_file_aside(path: Path) -> Path:

@@ -4,14 +4,18 @@ import hashlib
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nacbench.code_digest import OwnCode, forgotten_on_error, imported_by, is_installed, names_imported_by, place_of
 from nacbench.errors import UserError
+from nacbench.machine.software import distribution_of
+from nacbench.machine.worker import PACKAGE
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
 
+MODULE = "nacbench_plugin_"  # names of plug-in files' modules start with it
 _FOLDERS: list[Path] = []  # folders of the plug-in files that were loaded
 
 
@@ -38,8 +42,8 @@ def load_plugin_file(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
     # With a digest of the path, since two files of one name in different folders must be two modules
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    module_name = f"nacbench_plugin_{path.stem.replace('.', '_')}_{place}"
+    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    module_name = f"{MODULE}{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in file {path} is not a Python file")
@@ -89,6 +93,23 @@ def plugin_folders() -> tuple[Path, ...]:
     except OSError:  # it was deleted
         return tuple(_FOLDERS)
     return (*_FOLDERS, working) if {"", str(working)} & set(sys.path) else tuple(_FOLDERS)
+
+
+def plugin_line(error: BaseException) -> str | None:
+    """Return the innermost line of a plug-in that an exception passed through, as ``mine.py, line 12``, or None."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = Path(frame.f_code.co_filename)
+        if _is_of_a_plugin(file, str(frame.f_globals.get("__name__", ""))):
+            found = f"{file.name}, line {line}"
+    return found
+
+
+def _is_of_a_plugin(file: Path, module: str) -> bool:
+    if module == "nacbench" or module.startswith("nacbench.") or file.is_relative_to(PACKAGE):
+        return False
+    beside = any(file.is_relative_to(folder) for folder in _FOLDERS) and not is_installed(file.parent)
+    return beside or module.startswith(MODULE) or distribution_of(module.partition(".")[0]) is not None
 
 
 def _make_importable(file: Path) -> None:

@@ -55,11 +55,13 @@ class Digits(ImageTask):
     }
 
     def arrays(self, data_root: Path) -> Arrays:
-        from importlib.metadata import version
+        from importlib.metadata import distribution
 
         from nacbench.data.mirror.cache import cached_arrays
 
-        return cached_arrays("digits", f"scikit-learn {version('scikit-learn')}", _load)
+        library = distribution("scikit-learn")
+        folder = Path(str(library.locate_file("sklearn/datasets/data")))
+        return cached_arrays("digits", f"scikit-learn {library.version}", _load, folder)
 
 
 def _load() -> dict[str, np.ndarray]:

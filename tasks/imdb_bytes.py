@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.task import DataFiles
 from nacbench.data.array_task import whole_labels
@@ -81,7 +81,8 @@ class ImdbBytes(SequenceTask):
         return (self.dataset,)
 
     def arrays(self, data_root: Path) -> Arrays:
-        whole = cached_arrays("imdb-bytes", self.dataset.stamp(data_root), lambda: self._encode(data_root))
+        folder = self.dataset.require(data_root)
+        whole = cached_arrays("imdb-bytes", "", lambda: self._encode(data_root), folder)
         cut = {name: a[:, : self.max_bytes] if name.endswith("symbols") else a for name, a in whole.arrays.items()}
         return Arrays(cut, whole.fingerprint)
 
@@ -89,18 +90,18 @@ class ImdbBytes(SequenceTask):
         import numpy as np
 
         arrays: dict[str, np.ndarray] = {}
-        for split, rows in self.dataset.load(data_root).items():
-            missing = {"text", "label"} - set(rows.column_names)
-            if missing:
-                raise UserError(f"{self.dataset.name}, split {split}, in {data_root} has no column {missing.pop()!r}")
-            symbols = np.zeros((len(rows), LONGEST), dtype=np.uint8)
-            for row, text in enumerate(rows["text"]):
+        for split in self.dataset.splits:
+            symbols = np.zeros((self.dataset.count(data_root, split), LONGEST), dtype=np.uint8)
+            stored = []
+            rows = self.dataset.rows(data_root, split, ("text", "label"))
+            for number, (where, (text, label)) in enumerate(rows):
                 if not isinstance(text, str):
-                    raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: row {row} has no text")
+                    raise UserError(f"{where} has no text")
                 content = text.encode(errors="replace").replace(b"\0", b" ")[:LONGEST]
-                symbols[row, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+                symbols[number, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+                stored.append(label)
             try:
-                labels = whole_labels(rows["label"], self.classes)
+                labels = whole_labels(stored, self.classes)
             except ValueError as error:
                 raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: {error}") from error
             arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}

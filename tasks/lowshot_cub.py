@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.protocols.recipe import AdaptRecipe

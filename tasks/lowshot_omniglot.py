@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.task import DataFiles, ScoredTask, Task
 from nacbench.protocols.lowshot import LowShot, LowShotTask
 from nacbench.protocols.recipe import AdaptRecipe

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 from nacbench.data.points.recipe import PointAugment, PointRecipe
 from nacbench.data.points.task import PointTask
 

@@ -5,18 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-# The same tests of readers run with a few inputs each time, and with very many by `make fuzz`, which sets this
-FUZZING = "NACBENCH_FUZZ" in os.environ
-SLOW = [
-    HealthCheck.too_slow,
-    HealthCheck.function_scoped_fixture,
-    HealthCheck.data_too_large,
-    HealthCheck.large_base_example,
-]
-settings.register_profile("quick", max_examples=30, deadline=None, derandomize=True, suppress_health_check=SLOW)
-settings.register_profile("fuzz", max_examples=2500, deadline=None, suppress_health_check=SLOW, print_blob=True)
+FUZZING = "NACBENCH_FUZZ" in os.environ  # set by `make fuzz`: tests that try samples try very many, or all
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MIRROR = REPOSITORY.parent / "shared" / "data"

@@ -1,10 +1,14 @@
 """Made records, failures and run folders, for tests that need results but no training."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
+
+TRAINED = "0123456789ab"  # id of the run that trained the network of a made run of an evaluation task
 
 
 def made_record(**changes: Any) -> RunRecord:
@@ -37,14 +41,18 @@ def made_record(**changes: Any) -> RunRecord:
         "training": {"epochs": 2, "lr": given["lr"], "augment": {"flip": False}},
     }
     code = {"engine": given["engine"], "task": "t1", "model": "m1"}
-    named = "-".join(str(given[key]) for key in ("task", "model", "size", "scale", "seed", "lr", "engine"))
+    identity: dict[str, Any] = {"config": config, "task_version": 1, "data": "f1", "code": code}
+    if given["trained_on"]:
+        shared = {key: config[key] for key in ("model", "scale", "seed", "precision", "training")}
+        config["trained_on"] = {**shared, "task": {"name": given["trained_on"], "patch": 1}}
+        identity["trained_on"] = TRAINED
     return RunRecord.model_validate(
         {
-            "run_id": named.replace("/", "_"),
+            "run_id": run_id_of(identity),
             **{key: given[key] for key in ("task", "model", "size", "scale", "seed")},
             "precision": "bf16",
             "protocol": given["protocol"],
-            "trained_on": {"task": given["trained_on"], "run_id": "trained-run"} if given["trained_on"] else None,
+            "trained_on": {"task": given["trained_on"], "run_id": TRAINED} if given["trained_on"] else None,
             "metric": "accuracy",
             "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},
@@ -76,7 +84,7 @@ def made_record(**changes: Any) -> RunRecord:
                 "git_commit": None,
                 "git_dirty": None,
             },
-            "identity": {"config": config, "task_version": 1, "data": "f1", "code": code},
+            "identity": identity,
             "attempts": 1,
             "started": "2026-11-23T09:00:00+00:00",
             "finished": "2026-11-23T09:02:00+00:00",
@@ -88,7 +96,7 @@ def made_failure(**changes: Any) -> Failure:
     """A reason why there is no record."""
     given = {
         "status": "skipped",
-        "run_id": "skipped-run",
+        "run_id": "000000000bad",
         "task": "digits",
         "model": "vit",
         "size": "mini",
@@ -110,6 +118,21 @@ def write_run(store: Path, record: RunRecord, *, curve: bool = True) -> Path:
         losses = [{"step": s, "epoch": s / 10, "split": "train", "loss": 2 / s, "lr": 1e-3} for s in (5, 10, 15, 20)]
         scores = [{"step": s, "epoch": s // 10, "split": "validation", "accuracy": 0.04 * s} for s in (10, 20)]
         (folder / "curve.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses + scores))
+    return folder
+
+
+def folder_of(store: Path, **changes: Any) -> Path:
+    """The folder of the made run with these changes."""
+    record = made_record(**changes)
+    return store / record.task / record.model / record.run_id
+
+
+def write_content(store: Path, content: Mapping[str, Any]) -> Path:
+    """The folder of a record that is given as JSON; its id becomes the digest of its identity."""
+    run_id = run_id_of(content["identity"])
+    folder = store / "any" / "run" / run_id
+    folder.mkdir(parents=True)
+    (folder / RECORD).write_text(json.dumps({**content, "run_id": run_id}))
     return folder
 
 

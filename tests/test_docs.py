@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from nacbench.cli import app
+from nacbench.formats.yaml_text import parse_yaml
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import CAUSES, schema
 from nacbench.registry import MODELS, TASKS
@@ -158,7 +158,7 @@ def test_make_s_targets_exist() -> None:
 
 
 def test_sweeps_in_the_pages_are_sweeps() -> None:
-    found = [yaml.safe_load(content) for _, content in blocks("yaml")]
+    found = [parse_yaml(content, "the page") for _, content in blocks("yaml")]
     sweeps = [content for content in found if "tasks" in content]
     assert len(sweeps) >= 2
     try:

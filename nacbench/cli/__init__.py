@@ -4,9 +4,15 @@ Commands import torch, pandas and matplotlib inside functions only, so that ``--
 """
 
 import sys
-from typing import NoReturn
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from types import TracebackType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from nacbench.cli import (
     check,
@@ -28,10 +34,36 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
-from nacbench.errors import UserError
+from nacbench.formats.escape import visible
+from nacbench.formats.terminal import say, say_text
+
+
+class Commands(TyperGroup):
+    """Commands whose usage errors are escaped: they repeat words, which the shell may have made of file names."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        with _escaped():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _escaped():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escaped() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)  # only typer's own errors have one
+        if isinstance(message, str):
+            error.message = visible(message, keep="\n\t")  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
     name="nacbench",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -45,7 +77,7 @@ def _version(show: bool) -> None:
     if show:
         from nacbench import __version__
 
-        typer.echo(f"nacbench {__version__}")
+        say(f"nacbench {__version__}")
         raise typer.Exit
 
 
@@ -80,25 +112,39 @@ app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:
-    """Run the command line; print a `UserError` as one line on standard error and exit with code 2.
+    """Run the command line; print an error that the user can fix as one line on standard error and exit with code 2.
 
-    Errors of the file system, such as a folder that is not writable, are treated in the same way here, once, so that
-    no command has to check before it writes.
+    This is the one place for errors of the file system, a lack of memory and whatever a plug-in raises, too, its
+    ``exit()`` included, so that no command has to check before it writes or allocates.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        refusals.check_words(sys.argv)
         app()
-    except UserError as error:
-        _refuse(str(error))
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except OSError as error:
-        reason = refusals.explained(error)
-        if reason is None:
+    except (Exception, SystemExit) as error:
+        reason = refusals.explained(error) or _raised_by_plugin(error)
+        if not reason:
             raise
-        _refuse(reason)
+        say(f"error: {reason}", err=True)
+        sys.exit(2)
+    finally:
+        sys.excepthook = _show_bug  # here, as typer sets its own when it starts
 
 
-def _refuse(reason: str) -> NoReturn:
-    print(f"error: {reason}", file=sys.stderr)  # noqa: T201
-    sys.exit(2)
+def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    """Print a traceback as Python would, but escaped: the message may have foreign text."""
+    say_text("".join(traceback.format_exception(kind, error, place)).rstrip(), err=True)
+
+
+def _raised_by_plugin(error: BaseException) -> str | None:
+    """Return one line for an exception that passed through a plug-in's code; None for others, which may be our bugs."""
+    if "nacbench.registry" not in sys.modules:  # nothing has been loaded, and --help must not wait for these imports
+        return None
+    from nacbench.plugin_files import plugin_line
+    from nacbench.running.failures import in_one_line
+
+    return plugin_line(error) and f"{in_one_line(error)}; nacbench check NAME shows the traceback of a plug-in"

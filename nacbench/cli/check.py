@@ -6,6 +6,7 @@ import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
+from nacbench.formats.terminal import say, say_text
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -22,10 +23,15 @@ def check(
 
     load_plugins(plugin)
     failed = 0
+    traces: dict[str, str] = {}
     for result in check_plugin(name, data_root_of(data_root)):
         failed += result.problem is not None
         mark = "ok  " if result.problem is None else "FAIL"
-        typer.echo(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
+        say(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
+        if result.trace:
+            traces.setdefault(result.problem or "", result.trace)  # one of each: a plug-in fails many checks alike
+    for trace in traces.values():
+        say_text(f"\n{trace}", err=True)
     if failed:
-        typer.echo(f"{counted(failed, 'check')} failed", err=True)
+        say(f"{counted(failed, 'check')} failed", err=True)
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
     from nacbench.inspection.trained import TrainedRun
@@ -17,7 +18,7 @@ def circuit(
         str | None, typer.Option(metavar="SENTENCE", help="Draw the circuit that is generated from this sentence.")
     ] = None,
     sentences: Annotated[
-        int, typer.Option(metavar="N", help="Draw a map of the circuits of up to N test sentences.")
+        int, typer.Option(metavar="N", min=0, max=100_000, help="Draw a map of the circuits of up to N test sentences.")
     ] = 0,
     check: Annotated[
         bool,
@@ -58,7 +59,7 @@ def circuit(
     if condition is not None:
         links = links_for(loaded, condition, data_root_of(data_root))
         if unknown := unknown_words(loaded, condition, data_root_of(data_root)):
-            typer.echo(f"warning: words that are not in the task's vocabulary: {', '.join(unknown)}", err=True)
+            say(f"warning: words that are not in the task's vocabulary: {', '.join(unknown)}", err=True)
         title = f"{title}: “{condition}”"
     else:
         links = learned_links(loaded)
@@ -70,12 +71,12 @@ def circuit(
         nx.write_graphml(circuit_graph(links.processor, links.readout), aside)
     degrees = links.degrees
     files += _draw_attention(loaded, data_root_of(data_root), condition, to, title)
-    typer.echo(
+    say(
         f"{len(degrees)} modules, prior {links.prior}: expected degree {degrees.mean():.1f} "
         f"({degrees.min():.1f} to {degrees.max():.1f})"
     )
     if condition is None:
-        typer.echo(_fit(loaded))
+        say_text(_fit(loaded))
     _tell([*files, to / "circuit.graphml"])
 
 
@@ -110,11 +111,11 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     pairs = read_pairs(paraphrases) if paraphrases else made_pairs(150)
     found = check(run, data_root, pairs)
     for name, near in (("links", found.links), ("codes", found.codes)):
-        typer.echo(
+        say(
             f"{name}: the circuit of a paraphrase is nearer than that of another sentence in {100 * near.share:.1f} % "
             f"(95 % interval {100 * near.low:.1f} to {100 * near.high:.1f} %, {near.sentences} sentences; chance: 50 %)"
         )
-    typer.echo(
+    say(
         f"accuracy on {found.examples:,} examples: {100 * found.accuracy:.1f} % with their sentences, "
         f"{100 * found.shuffled:.1f} % with those of other examples"
     )
@@ -136,4 +137,4 @@ def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to
 
 def _tell(files: list[Path]) -> None:
     for file in files:
-        typer.echo(str(file))
+        say(str(file))

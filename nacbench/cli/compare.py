@@ -1,12 +1,13 @@
 """``nacbench compare``: compare two models or runs on a task, with paired tests."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nacbench.cli.shared.options import Json, complete_task
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say, say_json
 
 NUMBERS = ("value", "half_width", "p", "deviation", "count")
 
@@ -29,13 +30,11 @@ def compare(
     from nacbench.reporting.comparison import compare as make
 
     found = read_runs(*(out or [Path("runs")]))
-    for line in found.broken:
-        typer.echo(f"warning: {line}", err=True)
+    warn(found.broken)
     comparison = make(found, a, b, task, scale)
-    for line in comparison.warnings:
-        typer.echo(f"warning: {line}", err=True)
+    warn(comparison.warnings)
     if not as_json:
-        typer.echo("\n".join(comparison.lines()))
+        say(*comparison.lines())
         return
     difference = comparison.difference
     content: dict[str, Any] = {
@@ -49,7 +48,7 @@ def compare(
         "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
         "verdict": comparison.verdict,
     }
-    typer.echo(json.dumps(content, indent=2))
+    say_json(content)
 
 
 def _number(value: float) -> float | None:

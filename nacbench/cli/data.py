@@ -3,7 +3,6 @@
 Data is fetched by a command of its own, as nodes of a cluster often have no network.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,11 @@ import typer
 from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.errors import UserError
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nacbench.contracts.task import AnyTask, DataFiles
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, import, verify and list data sets.")
@@ -28,6 +30,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="An option of the task, such as task.data=lra; can be given again."
     ),
 ]
+MaybeTasks = Annotated[
+    list[str] | None, typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")
+]
+Cache = Annotated[bool, typer.Option("--cache", help="Also compare decoded copies with their fingerprints.")]
 GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of `verify`
 
 
@@ -54,7 +60,7 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
         else:
             rows += _rows(name, tasks, root)
     if as_json:
-        typer.echo(json.dumps({"data_root": str(root), "data": rows, "broken": broken}, indent=2))
+        say_json({"data_root": str(root), "data": rows, "broken": broken})
         return
     shown = [
         [
@@ -67,9 +73,9 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
         for row in rows
     ]
     print_table(["task", "files", "place", "state", "on disk"], shown, right={4})
-    typer.echo(f"Places are in {root}. How to get missing data: nacbench data where TASK")
+    say(f"Places are in {root}. How to get missing data: nacbench data where TASK")
     for reason in broken.values():
-        typer.echo(f"warning: {reason}", err=True)
+        say(f"warning: {reason}", err=True)
 
 
 @app.command()
@@ -86,34 +92,66 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
             _fetch(name, files, root)
         task.prepare(root)
         if not all_files:
-            typer.echo(f"{name}: {NOTHING_TO_FETCH}")
-        typer.echo(f"{name}: ready, fingerprint {task.fingerprint(root)}")
+            say(f"{name}: {NOTHING_TO_FETCH}")
+        say(f"{name}: ready, fingerprint {task.fingerprint(root)}")
 
 
 @app.command()
-def verify(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = None, plugin: Plugins = None) -> None:
+def verify(
+    tasks: MaybeTasks = None,
+    cache: Cache = False,
+    data_root: DataRoot = None,
+    settings: Settings = None,
+    plugin: Plugins = None,
+) -> None:
     """Check the data of tasks against the SHA-256 checksums that were recorded when it was fetched or imported.
+
+    With --cache, compare all decoded copies in the cache with their fingerprints, too, and remove broken ones.
 
     The exit code is 1 if anything is damaged or changed, otherwise 2 if anything is missing.
     """
     load_plugins(plugin)
     root = data_root_of(data_root)
-    chosen = _chosen(tasks, settings)
+    if not (tasks or cache):
+        raise UserError("name a task, or say --cache to check the decoded copies of all")
+    codes = {*_verified_copies()} if cache else set()
+    codes |= _verified_files(_chosen(tasks or [], settings), root)
+    if codes - {GOOD}:
+        raise typer.Exit(WRONG if WRONG in codes else MISSING)
+
+
+def _verified_copies() -> "Iterator[int]":
+    """Print a line for each decoded copy, and yield its exit code."""
+    from nacbench.cli.shared.tables import counted
+    from nacbench.data.mirror.cache import compared_copies
+    from nacbench.data.mirror.places import cache_folder
+
+    count = 0
+    for folder, wrong in compared_copies():
+        count += 1
+        if wrong:
+            say(f"error: cache: {wrong}; removed, it is made again when it is needed", err=True)
+            yield WRONG
+        else:
+            say(f"cache: {folder.name}: as it was made")
+    say(f"cache: compared {counted(count, 'folder')} in {cache_folder()}")
+
+
+def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
+    """Print a line for the files of each task, and return the exit codes."""
     outcomes: list[tuple[DataFiles, tuple[str, int]]] = []
     for name, task in chosen.items():
         if not task.data_files():
-            typer.echo(f"{name}: {NOTHING_TO_FETCH}")
+            say(f"{name}: {NOTHING_TO_FETCH}")
         for files in task.data_files():
             known = [outcome for other, outcome in outcomes if other == files]  # checksums of shared files: once
             outcomes.append((files, known[0] if known else _verified(files, root)))
             text, code = outcomes[-1][1]
             if code == GOOD:
-                typer.echo(f"{name}: {files}: {text}")
+                say(f"{name}: {files}: {text}")
             else:
-                typer.echo(f"error: {name}: {for_task(text, name)}", err=True)
-    codes = {code for _, (_, code) in outcomes}
-    if codes - {GOOD}:
-        raise typer.Exit(WRONG if WRONG in codes else MISSING)
+                say(f"error: {name}: {for_task(text, name)}", err=True)
+    return {code for _, (_, code) in outcomes}
 
 
 @app.command("import")
@@ -142,7 +180,7 @@ def import_(
         except UserError as error:
             refusals.append(str(error))
         else:
-            typer.echo(f"{task}: {files} is now in {files.place(root)}")
+            say(f"{task}: {files} is now in {files.place(root)}")
             return
     raise UserError("; ".join(dict.fromkeys(refusals)))
 
@@ -154,14 +192,14 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     root = data_root_of(data_root)
     all_files = needed(with_trained_on(task, settings or ()).values())
     if not all_files:
-        typer.echo(f"{task}: {NOTHING_TO_FETCH}")
+        say(f"{task}: {NOTHING_TO_FETCH}")
     for files in all_files:
         missing = files.missing(root)
-        typer.echo(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
+        say(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
         for pattern in getattr(files, "needs", ()):
-            typer.echo(f"  {pattern}")
+            say(f"  {pattern}")
         if missing:
-            typer.echo(f"  {for_task(missing, task)}")
+            say(f"  {for_task(missing, task)}")
 
 
 def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":
@@ -176,9 +214,9 @@ def _fetch(name: str, files: "DataFiles", root: Path) -> None:
     """Fetch files of a task unless they are there."""
     place = files.place(root)
     if files.missing(root) is None:
-        typer.echo(f"{name}: {files} is there already, in {place}")
+        say(f"{name}: {files} is there already, in {place}")
         return
-    typer.echo(f"{name}: fetching {files} into {place}")
+    say(f"{name}: fetching {files} into {place}")
     try:
         files.fetch(root)
     except UserError as error:

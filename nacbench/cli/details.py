@@ -1,16 +1,14 @@
 """``nacbench tasks NAME``: print one task's metadata, options, recipes and data."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from nacbench.cli.shared.needs import NOTHING_TO_FETCH, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.tables import print_table
 from nacbench.formats.dotted import flatten
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.task import AnyTask
@@ -37,15 +35,15 @@ def print_task(name: str, data_root: Path, as_json: bool) -> None:
     """
     about = about_task(name, data_root)
     if as_json:
-        typer.echo(json.dumps(about, indent=2))
+        say_json(about)
         return
     for key in ("name", *FACTS, "origin"):
         value = about[key]
-        typer.echo(f"{key.replace('_', ' '):<13}{'—' if value is None else value}")
+        say(f"{key.replace('_', ' '):<13}{'—' if value is None else value}")
     for row in about["data"]:
-        typer.echo(f"{'data':<13}{row['place']} ({row['state']})")
+        say(f"{'data':<13}{row['place']} ({row['state']})")
     if not about["data"]:
-        typer.echo(f"{'data':<13}{about['missing'] or NOTHING_TO_FETCH}")
+        say(f"{'data':<13}{about['missing'] or NOTHING_TO_FETCH}")
     _print_by_scale("option: --set task.…", about["options"], about["presets"], about["scales"])
     _print_by_scale("setting: --set training.…", None, about["recipes"], about["scales"])
 

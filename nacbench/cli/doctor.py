@@ -1,6 +1,6 @@
 """``nacbench doctor``: check libraries, CPU, GPU, data, disks and Slurm, with advice on problems."""
 
-import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import typer
 
 from nacbench.cli.shared.options import DataRoot, Json
 from nacbench.cli.shared.refusals import standing
+from nacbench.formats.terminal import say, say_json
 
 NEEDED = ("torch", "torchvision", "accelerate", "datasets", "submitit", "torch-geometric", "perceiver-pytorch")
 
@@ -38,15 +39,16 @@ def doctor(
             findings.append(finding)
             if not as_json:
                 advice = f"\n{'':>9}{finding.advice}" if finding.advice else ""
-                typer.echo(f"{finding.level:<8} {finding.subject}: {finding.found}{advice}")
+                say(f"{finding.level:<8} {finding.subject}: {finding.found}{advice}")
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        say_json([asdict(finding) for finding in findings])
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
 
 
 def _checks(out: Path, data_root: Path) -> list[Callable[[], Iterator[Finding]]]:
-    return [_versions, _processor, _graphics, lambda: _data(data_root), lambda: _disk(out), lambda: _store(out), _slurm]
+    own = [_versions, _processor, _environment, _graphics]
+    return [*own, lambda: _data(data_root), lambda: _disk(out), lambda: _store(out), _slurm]
 
 
 def _versions() -> Iterator[Finding]:
@@ -75,18 +77,36 @@ def _installed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _processor() -> Iterator[Finding]:
-    import os
-
+    from nacbench.machine.cores import granted_cores
     from nacbench.machine.hardware import cpu_flags, cpu_name
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = f"{granted_cores()} of {os.cpu_count()} cores granted"
     flags = cpu_flags()
     fast = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    yield Finding("CPU", "ok", f"{cpu_name()}, {cores} cores, {', '.join(fast) or 'no AVX2 or AVX-512 found'}")
+    yield Finding("CPU", "ok", f"{cpu_name()}, {cores}, {', '.join(fast) or 'no AVX2 or AVX-512 found'}")
     if flags & {"avx512_bf16", "amx_bf16", "bf16"}:
         yield Finding("bf16 on the CPU", "ok", "native; --precision auto uses it")
     else:
         yield Finding("bf16 on the CPU", "warning", "not native", "--precision auto uses fp32 here")
+
+
+def _environment() -> Iterator[Finding]:
+    from nacbench.errors import UserError
+    from nacbench.machine.cores import default_threads
+    from nacbench.machine.launcher import check_launch
+    from nacbench.machine.settings import recorded, refused
+
+    try:
+        yield Finding("threads", "ok", f"{default_threads()} by default; choose with --threads")
+        processes = check_launch()
+        yield Finding("processes", "ok", f"{processes}, by what a launcher has set" if processes > 1 else "one")
+    except UserError as error:
+        yield Finding("environment", "error", str(error))
+    for line in refused():
+        yield Finding("environment", "error", line)
+    found = ", ".join(f"{name}={value}" for name, value in recorded().items())
+    if found:
+        yield Finding("environment", "warning", found, "these can change last digits; they are put into the record")
 
 
 def _graphics() -> Iterator[Finding]:
@@ -130,12 +150,13 @@ def _disk(out: Path) -> Iterator[Finding]:
     import shutil
 
     from nacbench.data.mirror.places import cache_folder
+    from nacbench.files import resolved
 
     for subject, folder, way_out in (
         ("disk for runs", out, "name another folder with --out"),
         ("disk for the cache", cache_folder(), "name another folder with NACBENCH_CACHE"),
     ):
-        place = standing(folder.resolve())
+        place = standing(resolved(folder))
         refused = _refused(place)
         if refused:
             yield Finding(subject, "error", f"cannot write in {place}: {refused}", way_out)

@@ -1,6 +1,5 @@
 """``nacbench tasks`` and ``nacbench models``: list registered tasks and models."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.errors import UserError
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
@@ -37,7 +37,7 @@ def tasks(
         return
     rows, broken = _task_rows(root)
     if as_json:
-        typer.echo(json.dumps({"tasks": rows, "protocols": list(PROTOCOLS.entries()), "broken": broken}, indent=2))
+        say_json({"tasks": rows, "protocols": list(PROTOCOLS.entries()), "broken": broken})
         return
     shown = [
         [
@@ -55,9 +55,9 @@ def tasks(
     head = ["task", "modality", "protocol", "trained on", "classes", "scales", "origin", "data"]
     print_table(head, shown, right={4})
     if not all(row["ready"] for row in rows):
-        typer.echo("How to get missing data: nacbench data where TASK. Details of a task: nacbench tasks NAME")
+        say("How to get missing data: nacbench data where TASK. Details of a task: nacbench tasks NAME")
     made = ", ".join(f"X-{ending}" for ending in PROTOCOLS.entries())
-    typer.echo(f"Not listed, made by protocols for each task X they apply to: {made}.")
+    say(f"Not listed, made by protocols for each task X they apply to: {made}.")
     _print_broken(broken)
 
 
@@ -142,7 +142,7 @@ def models(
         for name, cls in loaded.items()
     ]
     if as_json:
-        typer.echo(json.dumps({"models": rows, "broken": broken}, indent=2))
+        say_json({"models": rows, "broken": broken})
         return
     sizes_known = list(dict.fromkeys(size for row in rows for size in row["parameters"]))
     shown = [
@@ -150,7 +150,7 @@ def models(
         for row in rows
     ]
     print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
-    typer.echo(f"Parameters, tokenizer included, for {task_class.title}.")
+    say(f"Parameters, tokenizer included, for {task_class.title}.")
     _print_broken(broken)
 
 
@@ -188,4 +188,4 @@ def _millions(count: int | str | None) -> str:
 
 def _print_broken(broken: dict[str, str]) -> None:
     for reason in broken.values():
-        typer.echo(f"warning: {reason}", err=True)
+        say(f"warning: {reason}", err=True)

@@ -1,6 +1,5 @@
 """``nacbench paper`` and ``nacbench claims``: reproduce the paper's tables and judge its claims from runs."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,9 +7,11 @@ import typer
 
 from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.options import DataRoot, Json, data_root_of
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
-    from nacbench.recording.index import Run
+    from nacbench.recording.row import Run
     from nacbench.reporting.paper.claims import Finding
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ def paper(context: typer.Context) -> None:
 
     tables = read_published().tables
     print_table(["table", "what", "suite"], [[name, table.title, table.suite] for name, table in tables.items()])
-    typer.echo("Build a table: nacbench paper table NAME. Judge the paper's claims: nacbench claims")
+    say("Build a table: nacbench paper table NAME. Judge the paper's claims: nacbench claims")
 
 
 @app.command()
@@ -47,6 +48,7 @@ def table(
     from nacbench.contracts.task import SCALES
     from nacbench.errors import unknown
     from nacbench.files import write_text
+    from nacbench.formats.escape import csv_of
     from nacbench.reporting.paper.tables import build, paper_table
     from nacbench.sweep.config import read_sweep
 
@@ -56,16 +58,17 @@ def table(
     stores = out or [RUNS]
     runs = _runs(stores)
     if scale == "paper":
-        typer.echo(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
+        say(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
     built = build(name, runs, tasks, scale)
     for number, own in enumerate((built.main, *built.special)):
-        typer.echo(f"\n## {own.title}\n\n{own.text()}" if number else f"\n{own.text()}")
+        say("", *([f"## {own.title}", ""] if number else []))
+        say_text(own.text())
         if to is not None:
             stem = name if not number else f"{name}-{own.name}"
             write_text(to / f"{stem}.md", own.markdown())
             write_text(to / f"{stem}.tex", own.latex())
-            write_text(to / f"{stem}.csv", own.frame.to_csv(index=False))
+            write_text(to / f"{stem}.csv", csv_of(own.frame))
 
 
 def claims(
@@ -83,13 +86,13 @@ def claims(
     runs = _runs(stores or [RUNS])
     findings = [judge(claim, runs) for claim in content.claims]
     if as_json:
-        typer.echo(json.dumps({"source": content.source, "claims": [_as_json(own) for own in findings]}, indent=2))
+        say_json({"source": content.source, "claims": [_as_json(own) for own in findings]})
         return
     rows = [[own.claim.name, own.verdict, own.effect or "—", own.scale or "—", own.why] for own in findings]
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)
     for own in findings:
-        typer.echo(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
-    typer.echo(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
+        say(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
+    say(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
 
 
 def _as_json(finding: "Finding") -> dict[str, Any]:
@@ -117,8 +120,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
     if stores == [RUNS] and not RUNS.is_dir():
         return []
     found = read_runs(*stores)
-    for line in found.broken:
-        typer.echo(f"warning: {line}", err=True)
+    warn(found.broken)
     return list(found.runs)
 
 
@@ -127,10 +129,12 @@ def _plan(asked: Asked) -> str:
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import counts
     from nacbench.sweep.plan import make_plan
-    from nacbench.sweep.state import observe
+    from nacbench.sweep.state import Observer
 
     plan = make_plan(read_sweep(asked.sweep), data_root_of(asked.data_root))
-    states = counts(observe(plan.runs, asked.out))
+    observer = Observer(asked.out)
+    states = counts(observer.standings(plan.runs))
+    warn(observer.broken)
     dataless = len(plan.runs) - states.total()
     words = [f"{number} {state}" for state, number in sorted(states.items())]
     listed = ", ".join([*words, *([f"{dataless} without data"] if dataless else [])])

@@ -1,7 +1,6 @@
 """``nacbench profile``: measure a model's parameters, operations, time, memory and energy; size a baseline to NAC."""
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ from nacbench.cli.shared.options import (
 )
 from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError, unknown
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
@@ -39,7 +39,7 @@ def profile(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for nacbench run; can be given again.")
     ] = None,
     batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, as in 1,32.")] = "1,32",
-    seconds: Annotated[float, typer.Option(min=0, help="How long each pass is repeated, in seconds.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0, max=1e5, help="How long each pass is repeated, in seconds.")] = 3.0,
     match: Annotated[
         str | None,
         typer.Option(
@@ -57,11 +57,17 @@ def profile(
     With --match, a baseline gets the same number of parameters or operations as NAC, or the same time for a forward
     pass; the options for nacbench run are printed.
     """
+    import torch
+
+    from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
     from nacbench.machine.memory import keep_freed_memory
+    from nacbench.machine.settings import check_settings
     from nacbench.running.config import parse_setting, resolve
 
     load_plugins(plugin)
+    check_settings()
+    torch.set_num_threads(default_threads())  # as runs do, which measure the same
     sizes, where = _batch_sizes(batch_sizes), check_device(device)
     if where == "cpu":
         keep_freed_memory()  # as training does; otherwise allocation is slower here than in a run
@@ -86,7 +92,7 @@ def _batch_sizes(text: str) -> list[int]:
     except ValueError:
         sizes = [0]
     if min(sizes) < 1:
-        raise UserError(f"--batch-sizes {text}: give whole numbers of at least 1, separated by commas, as in 1,32")
+        raise UserError(f"--batch-sizes {text:.60}: give whole numbers of at least 1, separated by commas, as in 1,32")
     return sizes
 
 
@@ -162,7 +168,7 @@ def _tell_match(match: dict[str, Any]) -> None:
     names = {"params": "parameters", "flops": "operations", "latency": "time for a forward pass"}
     options = " ".join(f"--set model.{name}={value}" for name, value in match["options"].items())
     short = "" if match["within_2_percent"] else "; no depth and width come within 2 %"
-    typer.echo(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
+    say(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
 
 
 def _describe(
@@ -193,7 +199,7 @@ def _describe(
         passes.append(measured)
     report["passes"] = [dataclasses.asdict(item) for item in passes]
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        say_json(report)
     else:
         _print_passes(passes)
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
     from nacbench.running.config import RunConfig
+
+AGAIN = "compute it again with: nacbench prune RUN, in another folder"
 
 
 def prune(
@@ -52,7 +55,7 @@ def prune(
     where, folder = check_device(device), locate(run, out)
     trained = load_run(folder)
     config = pruning_config(trained.config, order, shares)
-    if keep is not None and round(keep * 1000) < 1:
+    if keep is not None and not keep > 0.0005:  # written so that NaN is refused, too
         raise UserError(f"--keep {keep:g}: give a share of at least 0.001")
     store = folder.parents[2]
     outcome = runner.run(
@@ -97,8 +100,10 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
 
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:
+    from nacbench.errors import UserError
     from nacbench.files import write_text
-    from nacbench.recording.index import row_of
+    from nacbench.formats.escape import csv_of
+    from nacbench.recording.row import row_of
     from nacbench.reporting.figures.plots import save_figure
     from nacbench.reporting.figures.pruning import draw_pruning
     from nacbench.reporting.series import group
@@ -106,25 +111,28 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
 
     series = group([row_of(record, str(folder), 0, 0)])
     table, figure = pruning_table(series), draw_pruning(series)
-    assert table is not None
-    assert figure is not None
+    if table is None or figure is None:
+        raise UserError(f"{folder / 'record.json'} has no scores or no times by share of modules kept; {AGAIN}")
     to.mkdir(parents=True, exist_ok=True)
     write_text(to / "pruning.md", table.markdown())
-    write_text(to / "pruning.csv", table.frame.to_csv(index=False))
+    write_text(to / "pruning.csv", csv_of(table.frame))
     files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figure, to / "pruning")]
-    typer.echo(table.text())
+    say_text(table.text())
     for file in files:
-        typer.echo(str(file))
+        say(str(file))
 
 
 def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
+    from nacbench.errors import UserError
     from nacbench.inspection.trained import SMALLER, save_smaller
     from nacbench.protocols.pruning import kept_modules
 
-    ranking = record.details["test"]["ranking"]
+    ranking = record.details.get("test", {}).get("ranking")
+    if not isinstance(ranking, list) or sorted(ranking, key=str) != sorted(range(len(ranking)), key=str):
+        raise UserError(f"the record of run {record.run_id} has no ranking of the modules; {AGAIN}")
     modules = kept_modules(ranking, keep)
     save_smaller(trained, modules, to)
-    typer.echo(
+    say(
         f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; "
-        f"load it with nacbench.inspection.trained.load_smaller('{to}')"
+        f"load it with nacbench.inspection.trained.load_smaller({str(to)!r})"
     )

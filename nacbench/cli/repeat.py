@@ -1,6 +1,5 @@
 """``nacbench repeat``: reproduce recorded runs and compare every number."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,8 @@ import typer
 
 from nacbench.cli.shared.interruption import GO_ON, interruption_explained
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
@@ -52,7 +53,7 @@ def repeat(
     chosen, of = _chosen(runs, count, seed)
     root, done = data_root_of(data_root), []
     if count is not None and not as_json:
-        typer.echo(f"{len(chosen)} of {of} runs, drawn with seed {seed}")
+        say(f"{len(chosen)} of {of} runs, drawn with seed {seed}")
     with (
         _folder(out, chosen, runs) as place,
         interruption_explained(GO_ON if out else "with --out, finished runs are kept"),
@@ -63,12 +64,12 @@ def repeat(
         for number, one in enumerate(again, 1):
             done.append(one)
             if not quiet:
-                typer.echo(f"[{number}/{len(chosen)}] {one.recorded.title}: {_verdict(one)}", err=True)
+                say(f"[{number}/{len(chosen)}] {one.recorded.title}: {_verdict(one)}", err=True)
     _refuse_if_nothing_was_done(done)
     if as_json:
         drawing = {"seed": seed if count is not None else None, "of": of}
         content = {"same": all(one.same for one in done), **drawing, "runs": [_plain(one) for one in done]}
-        typer.echo(json.dumps(content, indent=2))
+        say_json(content)
     else:
         _print(done)
     if not all(one.same for one in done):
@@ -86,8 +87,7 @@ def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recor
     if count is not None and count < 1:
         raise UserError(f"--runs {count}: give a number of at least 1")
     found, broken = find_runs(names, Path("runs"))
-    for line in broken:
-        typer.echo(f"warning: {line}", err=True)
+    warn(broken)
     chosen = found if count is None else draw(found, count, seed)
     return [Recorded(Path(run.folder), run.record()) for run in chosen], len(found)
 
@@ -117,7 +117,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
     from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
-    where = check_device(device or str(record.environment.hardware.get("device", "auto")))
+    where = check_device(device or record.environment.hardware.device)
     return Execution(
         device=where,
         workers=default_workers(where),
@@ -146,7 +146,7 @@ def _print(done: "Sequence[Repetition]") -> None:
     for one in done:
         _print_differences(one)
     same = sum(one.same for one in done)
-    typer.echo(f"{same} of {len(done)} runs gave the same numbers, digit for digit.")
+    say(f"{same} of {len(done)} runs gave the same numbers, digit for digit.")
 
 
 def _row(one: "Repetition") -> list[str]:
@@ -204,7 +204,7 @@ def _print_differences(one: "Repetition") -> None:
     from nacbench.formats.dotted import as_text
 
     if one.again is None:
-        typer.echo(f"{one.recorded.title} was not computed: {one.reason}\n")
+        say(f"{one.recorded.title} was not computed: {one.reason}", "")
         return
     changes = _changes(one)
     rows = [
@@ -219,7 +219,7 @@ def _print_differences(one: "Repetition") -> None:
     if rows:
         print_table([one.recorded.title, "recorded", "now", "difference"], rows)
     for note in _notes(one):
-        typer.echo(f"  {note}")
+        say(f"  {note}")
 
 
 def _notes(one: "Repetition") -> list[str]:

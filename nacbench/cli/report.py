@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say, say_text
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of runs, such as runs/.")],
@@ -24,8 +27,7 @@ def report(
     from nacbench.reporting.build import build_report
 
     built = build_report(runs, out, mixed=mixed, html=html)
-    typer.echo(built.text)
-    for warning in built.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    say_text(built.text)
+    warn(built.warnings)
     for path in built.files:
-        typer.echo(str(path))
+        say(str(path))

@@ -7,6 +7,7 @@ import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
@@ -73,8 +74,18 @@ def run(
             rich_help_panel=HOW,
         ),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Threads to compute with; another number changes last digits.  "
+            "[dim]\\[default: OMP_NUM_THREADS, or the cores that are granted][/dim]",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds between checkpoints.", rich_help_panel=HOW)
+        float, typer.Option(min=0, max=1e9, help="Seconds between checkpoints.", rich_help_panel=HOW)
     ] = 60.0,
     cuda_graphs: Annotated[
         bool,
@@ -118,6 +129,7 @@ def run(
             data_root=data_root,
             device=device,
             workers=workers,
+            threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile_,
@@ -125,7 +137,7 @@ def run(
             quiet=quiet,
         )
     for line in _summary(outcome):
-        typer.echo(line)
+        say(line)
 
 
 def _named(section: str, name: str | None) -> dict[str, Any]:
@@ -138,7 +150,7 @@ def _summary(outcome: "Outcome") -> list[str]:
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"
     cost = record.cost
-    machine = f"{record.precision} on {record.environment.hardware['gpu'] or record.environment.hardware['cpu']}"
+    machine = f"{record.precision} on {record.environment.hardware.processor}"
     took = (
         f"scored in {duration(cost.evaluate_seconds)}, {machine}; its network was trained by {record.trained_on.task} "
         f"run {record.trained_on.run_id}"

@@ -1,12 +1,10 @@
 """``nacbench schema``: print the JSON Schema of a run's record."""
 
-import json
-
-import typer
+from nacbench.formats.terminal import say_json
 
 
 def schema() -> None:
     """Print the JSON Schema of record.json."""
     from nacbench.recording import record
 
-    typer.echo(json.dumps(record.schema(), indent=2))
+    say_json(record.schema())

@@ -1,6 +1,5 @@
 """``nacbench sweep``: plan, submit and watch many runs, on this machine or on a Slurm cluster."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,9 @@ import typer
 from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
+from nacbench.cli.shared.warnings import warn
 from nacbench.errors import UserError
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
@@ -55,32 +56,32 @@ def plan(
     """Print what submit would start, what is done, which data is missing, and an estimate of the time (a dry run)."""
     from nacbench.formats.text import duration
     from nacbench.sweep.control import counts, estimate
-    from nacbench.sweep.state import observe
+    from nacbench.sweep.state import Observer
 
     planned, place = _plan(asked)
-    standings = observe(planned.runs, place.store)
+    observer = Observer(place.store)
+    standings = observer.standings(planned.runs)
+    warn(observer.broken)
     if as_json:
-        typer.echo(json.dumps(_as_json(planned, standings), indent=2))
+        say_json(_as_json(planned, standings))
         return
     wanted = sum(run.is_wanted for run in planned.runs)
     extra = len(planned.runs) - wanted
-    typer.echo(
-        f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that train their networks' if extra else ''}"
-    )
+    say(f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that train their networks' if extra else ''}")
     _print_states(planned, standings)
     missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
     for problem, number in missing.items():
-        typer.echo(f"no data for {counted(number, 'run')}: {problem}")
+        say(f"no data for {counted(number, 'run')}: {problem}")
     skipped = {(run.config.model.name, run.config.task.name, run.problem) for run in planned.runs if run.is_unsuited}
     for model, task, reason in sorted(skipped, key=str):
-        typer.echo(f"skipped: {model} cannot do {task}: {reason}")
+        say(f"skipped: {model} cannot do {task}: {reason}")
     ahead = estimate(planned, place, standings)
     if ahead.seconds:
-        typer.echo(f"about {duration(ahead.seconds)} of computing left, estimated from finished runs")
+        say(f"about {duration(ahead.seconds)} of computing left, estimated from finished runs")
     if ahead.unknown:
-        typer.echo(f"no estimate for {counted(ahead.unknown, 'run')}: no similar run is done in {place.store}")
+        say(f"no estimate for {counted(ahead.unknown, 'run')}: no similar run is done in {place.store}")
     if counts(standings)["planned"] + counts(standings)["lost"]:
-        typer.echo(f"start them with: {asked.command('submit')}")
+        say(f"start them with: {asked.command('submit')}")
 
 
 @app.command()
@@ -113,7 +114,8 @@ def retry(
     failed: Annotated[
         str,
         typer.Option(
-            metavar="CAUSES", help="Causes of failure: error, oom, disk, timeout, node, attempts; separated by commas."
+            metavar="CAUSES",
+            help="Causes of failure: error, diverged, oom, disk, timeout, node, attempts; separated by commas.",
         ),
     ] = "error,oom,disk,timeout,node,attempts",
     asked: Asked,
@@ -144,25 +146,26 @@ def status(
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     note_failures(planned, place, observer, standings)
+    warn(observer.broken)
     if as_json:
-        typer.echo(json.dumps(_as_json(planned, standings), indent=2))
+        say_json(_as_json(planned, standings))
         return
     _print_states(planned, standings)
     if observer.is_silent:
-        typer.echo("warning: Slurm does not answer; states come from files alone", err=True)
+        warn(["Slurm does not answer; states come from files alone"])
     for run in planned.runs:
         standing = standings.get(run.key)
         if standing and standing.state not in ("done", "planned", "skipped", "no data"):
             cause = f" ({standing.cause})" if standing.cause else ""
             attempts = f", attempt {standing.attempts}" if standing.attempts > 1 else ""
-            typer.echo(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
+            say(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
     by_state = Counter(standing.state for standing in standings.values())
     if by_state["failed"]:
-        typer.echo(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
+        say(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
     if by_state["lost"] or by_state["planned"]:
-        typer.echo(f"start missing runs with: {asked.command('submit')}")
+        say(f"start missing runs with: {asked.command('submit')}")
     if by_state["cancelled"]:
-        typer.echo(f"resume cancelled runs with: {asked.command('resume')}")
+        say(f"resume cancelled runs with: {asked.command('resume')}")
 
 
 @app.command()
@@ -170,7 +173,7 @@ def status(
 def logs(
     *,
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or its first characters.")] = None,
-    lines: Annotated[int, typer.Option(min=1, help="Lines from the end of each file.")] = 20,
+    lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="Lines from the end of each file.")] = 20,
     asked: Asked,
 ) -> None:
     """Print traceback and last log lines of one run, or of all failed and lost runs."""
@@ -184,7 +187,7 @@ def logs(
         raise UserError(f"sweep {planned.sweep.name!r} has no run {run!r}; {asked.command('status')} --json lists them")
     chosen = named or [r for r in planned.runs if r.run_id and standings[r.key].state in ("failed", "lost")]
     if not chosen:
-        typer.echo("no run has failed")
+        say("no run has failed")
     for one in chosen:
         _print_logs(observer, one, place.store, lines)
 
@@ -202,14 +205,14 @@ def cancel(*, asked: Asked) -> None:
     planned, place = _plan(asked)
     cancelled = cancel_runs(planned, place)
     for line in cancelled.left:
-        typer.echo(f"not cancelled: {line}", err=True)
+        say(f"not cancelled: {line}", err=True)
     if cancelled.killed:
-        typer.echo(f"killed {counted(cancelled.killed, 'run')} that did not end within {PATIENCE_SECONDS:.0f} s")
+        say(f"killed {counted(cancelled.killed, 'run')} that did not end within {PATIENCE_SECONDS:.0f} s")
     if cancelled.runs:
-        typer.echo(f"cancelled {counted(len(cancelled.runs), 'run')}")
-        typer.echo(f"resume them with: {asked.command('resume')}")
+        say(f"cancelled {counted(len(cancelled.runs), 'run')}")
+        say(f"resume them with: {asked.command('resume')}")
     elif not cancelled.left:
-        typer.echo("no run is queued or running")
+        say("no run is queued or running")
     if cancelled.left:
         raise typer.Exit(1)
 
@@ -244,25 +247,25 @@ def _submit(
     if not allow_missing:
         require_data(planned)
     try:
-        submitted = submit_runs(planned, place, typer.echo, also=also, retry=retry)
+        submitted = submit_runs(planned, place, say, also=also, retry=retry, warn=warn)
     except KeyboardInterrupt:
-        typer.echo("stopped; running runs have saved checkpoints: submit again to resume", err=True)
+        say("stopped; running runs have saved checkpoints: submit again to resume", err=True)
         raise typer.Exit(130) from None
     _tell(asked, planned, submitted)
 
 
 def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
     if not submitted.started:
-        typer.echo("no run is missing; nothing was started")
+        say("no run is missing; nothing was started")
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))
-        typer.echo(f"{planned.sweep.name}: {counted(submitted.started, 'run')} submitted to Slurm (jobs {jobs})")
-        typer.echo(f"see their states with: {asked.command('status')}")
+        say(f"{planned.sweep.name}: {counted(submitted.started, 'run')} submitted to Slurm (jobs {jobs})")
+        say(f"see their states with: {asked.command('status')}")
         return
-    typer.echo(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")
+    say(f"{planned.sweep.name}: {submitted.done} of {submitted.started} runs done")
     if submitted.done < submitted.started:
-        typer.echo(f"logs of failed runs: {asked.command('logs')}", err=True)
+        say(f"logs of failed runs: {asked.command('logs')}", err=True)
         raise typer.Exit(1)
 
 
@@ -287,17 +290,22 @@ def _print_logs(observer: Any, run: Any, store: Path, lines: int) -> None:
     from nacbench.sweep.lost import failure_of
 
     folder = run.folder(store)
-    typer.echo(f"== {run.title}  {folder}")
+    say(f"== {run.title}  {folder}")
     failure = failure_of(folder)
     if failure:
-        typer.echo(f"{failure.status} ({failure.cause}), attempt {failure.attempts}, {failure.when}: {failure.reason}")
+        say(f"{failure.status} ({failure.cause}), attempt {failure.attempts}, {failure.when}: {failure.reason}")
         if failure.traceback:
-            typer.echo(failure.traceback.rstrip())
+            say(*_indented(failure.traceback.rstrip().split("\n")))
     for path in [folder / LOG, *observer.job_logs(run.key)]:
         content = tail(path, lines)
         if content:
-            typer.echo(f"-- {path}")
-            typer.echo("\n".join(content))
+            say(f"-- {path}")
+            say(*_indented(content))
+
+
+def _indented(lines: list[str]) -> list[str]:
+    """Return lines of others so that none can pass for one of ours."""
+    return [f"  {line}" for line in lines]
 
 
 def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.tables import counted, size_text
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.recording.transfer import Merged
@@ -36,10 +38,10 @@ def pack(
     """Write all finished runs into one archive, to copy them to another machine."""
     from nacbench.recording.transfer import pack as make
 
-    count = make(stores, out, weights=weights, logits=logits)
-    typer.echo(
-        f"{counted(count, 'run')} in {out} ({size_text(out.stat().st_size)}); add them elsewhere with: nacbench unpack"
-    )
+    packed = make(stores, out, weights=weights, logits=logits)
+    warn(packed.broken)
+    size = size_text(out.stat().st_size)
+    say(f"{counted(packed.copied, 'run')} in {out} ({size}); add them elsewhere with: nacbench unpack")
 
 
 def unpack(
@@ -54,7 +56,6 @@ def unpack(
 
 
 def _tell(merged: "Merged", into: Path) -> None:
-    for line in merged.broken:
-        typer.echo(f"warning: {line}", err=True)
+    warn(merged.broken)
     there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
-    typer.echo(f"{counted(merged.copied, 'run')} copied into {into}{there}")
+    say(f"{counted(merged.copied, 'run')} copied into {into}{there}")

@@ -1,6 +1,5 @@
 """``nacbench tune``: choose hyper-parameters by validation score from finished tuning runs."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.sweep.tuning import TuningResult
@@ -31,8 +32,7 @@ def tune(
 
     found = read_runs(*stores)
     outcome = tuning_of(found.runs)
-    for line in [*found.broken, *outcome.left_out]:
-        typer.echo(f"warning: {line}", err=True)
+    warn([*found.broken, *outcome.left_out])
     if as_json:
         rows = [
             {
@@ -43,18 +43,16 @@ def tune(
             }
             for one in outcome.tuned
         ]
-        typer.echo(json.dumps(rows, indent=2))
+        say_json(rows)
     else:
         _print(outcome)
     if to is not None:
         command = " ".join(["nacbench tune", *(str(store) for store in stores), "--to", str(to)])
         write_text(to, choices_file(outcome, command))
-        typer.echo(
-            f"{len(outcome.tuned)} choices written to {to}; use them in a sweep with the key choices", err=as_json
-        )
+        say(f"{len(outcome.tuned)} choices written to {to}; use them in a sweep with the key choices", err=as_json)
     if not as_json and any(one.at_the_edge for one in outcome.tuned):
         some = label(next(one for one in outcome.tuned if one.at_the_edge).best.settings)
-        typer.echo(f"† at the edge of the values tried ({some} …): a wider range may have better ones")
+        say(f"† at the edge of the values tried ({some} …): a wider range may have better ones")
 
 
 def _print(outcome: "TuningResult") -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.warnings import warn
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.running.identity import Identity
@@ -45,16 +47,16 @@ def why(
     load_plugins(plugin)
     root = data_root_of(data_root)
     ours, theirs = _side(a, out, root), _side(b, out, root)
-    typer.echo(f"A {ours.run_id}  {a}")
-    typer.echo(f"B {theirs.run_id}  {b}")
+    say(f"A {ours.run_id}  {a}")
+    say(f"B {theirs.run_id}  {b}")
     differences = ours.identity.differences(theirs.identity)
     if differences:
         _echo_rows([("", "A", "B"), *differences])
     else:
-        typer.echo("The same run: configuration, data and code are equal.")
+        say("The same run: configuration, data and code are equal.")
     besides = [*_differing(ours.versions, theirs.versions), *_differing(ours.settings, theirs.settings)]
     if besides:
-        typer.echo("Not part of the id, but can change the last digits:")
+        say("Not part of the id, but can change the last digits:")
         _echo_rows(besides)
 
 
@@ -71,12 +73,12 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
     rows = list(rows)
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _side(name: str, store: Path, data_root: Path) -> Side:
     """Read a run's folder, the run with this id, or a configuration file with the current data, code and libraries."""
-    from nacbench.errors import BrokenFileError, UserError
+    from nacbench.errors import UserError
     from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.running.config import read_yaml, resolve
@@ -93,17 +95,18 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
         folder = locate(name, store)
     except UserError as error:
         raise UserError(f"{error}, and it is not a configuration file (.yaml)") from None
-    state = read_state(folder)
-    if "identity" not in state:
-        raise UserError(f"{folder} is not a run's folder: its state.json is missing or broken")
-    identity = Identity.model_validate(state["identity"])
-    run_id = folder.resolve().name  # not computed: an older run's id was made with older names of fields
     try:
         record = finished(folder)
-    except BrokenFileError:  # the identity in state.json can still be compared
+    except UserError as error:  # the identity in state.json can still be compared
+        warn([str(error)])
         record = None
-    if record is None:
-        return Side(run_id, identity)
-    environment = record.environment.model_dump()
-    settings = {"threads": environment["hardware"].get("threads"), **environment.get("settings", {})}
-    return Side(run_id, identity, environment["versions"], flatten(settings))
+    if record is not None:
+        environment = record.environment
+        settings = {"threads": environment.hardware.threads, **environment.settings}
+        identity = Identity.model_validate(record.identity)
+        return Side(record.run_id, identity, environment.versions, flatten(settings))
+    state = read_state(folder)
+    if state is None:
+        raise UserError(f"{folder} is not a run's folder: it has no record, and its state.json is missing or broken")
+    # The name, not the digest: an older run's id was made with older names of fields
+    return Side(folder.resolve().name, Identity.model_validate(state.identity))

@@ -1,5 +1,6 @@
 """Conformance checks of plug-ins: for built-in ones in the tests, for others by ``nacbench check NAME``."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from nacbench.conformance.reference import ReferenceImages
 from nacbench.conformance.task_checks import EVALUATION_TASK_CHECKS, TASK_CHECKS, checks_of
 from nacbench.errors import UserError, unknown
 from nacbench.registry import MODELS, TASKS
+from nacbench.running.failures import in_one_line
 
 __all__ = [
     "EVALUATION_TASK_CHECKS",
@@ -30,11 +32,13 @@ class Result:
         kind: ``task`` or ``model``.
         check: the requirement, as a sentence without a full stop.
         problem: how the plug-in violates it; None if the check passed.
+        trace: traceback of what the plug-in's code raised; None if it raised nothing.
     """
 
     kind: str
     check: str
     problem: str | None
+    trace: str | None = None
 
 
 def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
@@ -56,11 +60,13 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
 
 def _results(kind: str, checks: list[tuple[str | None, Callable[[], None]]]) -> Iterator[Result]:
     for title, check in checks:
+        problem = trace = None
         try:
             check()
-            problem = None
-        except Exception as error:  # a plug-in's code can raise anything, and the other checks still run
-            problem = (
-                str(error) if isinstance(error, AssertionError | UserError) else f"{type(error).__name__}: {error}"
-            )
-        yield Result(kind, (title or "").strip().rstrip("."), problem)
+        except AssertionError as error:
+            problem = str(error)
+        except UserError as error:
+            problem = in_one_line(error)
+        except (Exception, SystemExit) as error:  # a plug-in's code can raise anything, and the other checks still run
+            problem, trace = in_one_line(error), traceback.format_exc()
+        yield Result(kind, (title or "").strip().rstrip("."), problem, trace)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.conformance.fields import check_fields
 from nacbench.conformance.reference import ReferenceImages
+from nacbench.contracts.given import check_logits, checked_module, checked_reason
 from nacbench.contracts.model import Model
 from nacbench.contracts.spec import TaskSpec
 from nacbench.running.config import SIZE_OF_SCALE
@@ -35,7 +36,7 @@ def model_gives_logits(cls: type[Model]) -> None:
     for spec, net, inputs in _nets(cls):
         for mode in (True, False):
             logits = net.train(mode)(**inputs)
-            assert logits.shape == (3, spec.classes), f"{spec.modality}: logits are {tuple(logits.shape)}"
+            check_logits(net, logits, 3, spec.classes)
             assert torch.isfinite(logits).all(), f"{spec.modality}: logits are not finite"
 
 
@@ -129,8 +130,7 @@ def model_says_what_it_cannot(cls: type[Model]) -> None:
     model = cls.configured("model", "tiny", {})
     assert _specs(cls), "it supports neither images nor sequences of tokens"
     for spec in (_image_spec(), SEQUENCE, CONDITIONED):
-        reason = model.unsupported(spec)
-        assert reason is None or (isinstance(reason, str) and reason), f"unsupported() gave {reason!r}"
+        checked_reason(model, "unsupported", model.unsupported(spec))
 
 
 def _image_spec() -> TaskSpec:
@@ -147,7 +147,9 @@ def _build(cls: type[Model], spec: TaskSpec) -> "nn.Module":
     import torch
 
     torch.manual_seed(0)
-    return cls.configured("model", "tiny", {}).build(spec)
+    model = cls.configured("model", "tiny", {})
+    net: nn.Module = checked_module(model, "build", model.build(spec))
+    return net
 
 
 def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Tensor]]]":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.conformance.fields import check_fields
 from nacbench.conformance.reference import ReferenceModel
+from nacbench.contracts.given import check_loss, check_tokens, checked_fingerprint, checked_live, checked_module
+from nacbench.contracts.given_scores import checked_evaluation, checked_numbers
 from nacbench.contracts.model import Model, spec_for
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, LiveTask, ScoredTask, Task
@@ -39,21 +41,13 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
     import torch
 
     task, live = _live(cls, data_root)
-    given = task.tokenizer()(**live.train_batches(4, 0)[0].inputs)
+    tokenizer = checked_module(task, "tokenizer", task.tokenizer())
+    given = tokenizer(**live.train_batches(4, 0)[0].inputs)
     spec = live.spec
-    pairs = [("tokens", given.tokens, given.mask, spec.max_tokens)]
-    assert (given.condition is not None) == (spec.condition_tokens > 0), (
-        "the spec and the tokenizer disagree on a condition"
-    )
-    if given.condition is not None:
-        pairs.append(("condition", given.condition, given.condition_mask, spec.condition_tokens))
-    for name, tokens, mask, most in pairs:
-        assert tokens.shape[0] == 4 and tokens.shape[1] <= most and tokens.shape[2] == spec.token_dim, (
-            f"{name}: {tuple(tokens.shape)}, the spec says at most 4×{most}×{spec.token_dim}"
-        )
-        boolean = mask is None or (mask.dtype == torch.bool and mask.shape == tokens.shape[:2])
-        assert boolean, f"the mask of the {name} is not boolean B×V"
-        assert torch.isfinite(tokens).all(), f"{name}: not finite"
+    check_tokens(tokenizer, given, spec)
+    assert len(given.tokens) == 4, f"there are {len(given.tokens)} examples of tokens for a batch of 4"
+    for name, tokens in (("tokens", given.tokens), ("condition", given.condition)):
+        assert tokens is None or torch.isfinite(tokens).all(), f"{name}: not finite"
     assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
 
 
@@ -97,24 +91,22 @@ def task_evaluates(cls: type[AnyTask], data_root: Path) -> None:
         for split, size in live.split_sizes.items():
             if split == "train":
                 continue
-            outcome, other = live.evaluate(net, split, 64), live.evaluate(net, split, 7)
+            outcome, other = (
+                checked_evaluation(live, split, live.evaluate(net, split, size), cls.metric, net) for size in (64, 7)
+            )
             metrics[split] = outcome.metrics
-            assert cls.metric in outcome.metrics, f"the metric {cls.metric} is not among {sorted(outcome.metrics)}"
             index = np.asarray(outcome.predictions["index"])
             assert np.array_equal(index, np.arange(size)), f"{split}: predictions do not cover the split in order"
             labels = [np.asarray(o.predictions["label"]) for o in (outcome, other)]
             assert np.array_equal(labels[0], labels[1]), f"{split}: labels depend on the batch size"
-            assert np.isfinite(list(outcome.metrics.values())).all(), f"{split}: a metric is not finite"
-    headline = task.headline(metrics)
-    assert cls.metric in headline, f"the headline {sorted(headline)} lacks the metric {cls.metric}"
+    headline = checked_numbers(f"{cls.__name__}.headline()", "metrics", task.headline(metrics), [cls.metric])
     line = task.score_line({**metrics, "test": headline}, live.split_sizes)
     assert line and "\n" not in line, f"score_line() gives {line!r}, and should give one line"
 
 
 def task_tests(cls: type[Task], data_root: Path) -> None:
-    """It has a test split."""
-    _, live = _live(cls, data_root)
-    assert "test" in live.split_sizes, f"its splits are {', '.join(live.split_sizes)}"
+    """It has a train and a test split."""
+    _live(cls, data_root)
 
 
 def task_takes_a_trained_network(cls: type[EvaluationTask], data_root: Path) -> None:
@@ -142,15 +134,17 @@ def task_loss_is_usable(cls: type[Task], data_root: Path) -> None:
     task, live = _live(cls, data_root)
     net = _network(task, live.spec, ReferenceModel())
     loss = live.loss(net, live.train_batches(4, 0)[0])
-    assert loss.dim() == 0 and torch.isfinite(loss), f"the loss is {loss!r}"
+    check_loss(live, loss)
+    assert torch.isfinite(loss), f"the loss is {loss!r}"
     loss.backward()
     assert any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in net.parameters()), "no gradient arrives"
 
 
 def task_fingerprint_is_stable(cls: type[AnyTask], data_root: Path) -> None:
     """Its fingerprint is the same in a second call."""
-    first, second = (cls.configured("task", "smoke", {}).fingerprint(data_root) for _ in range(2))
-    assert first == second and first, f"{first!r}, then {second!r}"
+    tasks = [cls.configured("task", "smoke", {}) for _ in range(2)]
+    first, second = (checked_fingerprint(task, task.fingerprint(data_root)) for task in tasks)
+    assert first == second, f"{first!r}, then {second!r}"
 
 
 def _check_data(task: AnyTask, data_root: Path) -> None:
@@ -162,7 +156,7 @@ def _live(cls: type[Task], data_root: Path) -> tuple[Task, LiveTask]:
     """Return a task, and the same task with its data opened."""
     task = cls.configured("task", "smoke", {})
     _check_data(task, data_root)
-    return task, task.build(data_root, task.recipes["smoke"])
+    return task, checked_live(task, "build", task.build(data_root, task.recipes["smoke"]), trains=True)
 
 
 def _scored(cls: type[AnyTask], data_root: Path) -> "tuple[AnyTask, ScoredTask, Network]":
@@ -174,7 +168,7 @@ def _scored(cls: type[AnyTask], data_root: Path) -> "tuple[AnyTask, ScoredTask, 
     task, trained = cls.configured("task", "smoke", {}), TASKS.training(cls.trained_on).configured("task", "smoke", {})
     for one in (task, trained):
         _check_data(one, data_root)
-    live = task.build_on(trained, data_root, task.recipes["smoke"])
+    live = checked_live(task, "build_on", task.build_on(trained, data_root, task.recipes["smoke"]), trains=False)
     return task, live, _network(trained, live.spec, _suited(task, trained.spec()))
 
 

@@ -1,16 +1,13 @@
 """Base class of plug-ins: a frozen dataclass whose fields are its complete configuration, checked by pydantic."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nacbench.errors import UserError, first_problem, shown, unknown
-
-# Types of options. Strict: pydantic would otherwise accept "3" and 3.0 for an integer.
-Count = Annotated[int, Field(gt=0, strict=True)]
-Limit = Annotated[int, Field(ge=0, strict=True)]  # 0: no limit
 
 T = TypeVar("T")
 
@@ -53,9 +50,12 @@ class Plugin:
                 raise unknown(f"option of {prefix}", key, names)
         values = {**cls.presets.get(preset, {}), **options}
         try:
-            return _checker(cls).validate_python(values)
+            # As JSON, where strict types still take a list for a tuple: YAML has no tuples
+            return _checker(cls).validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
             raise UserError(first_problem(error, prefix)) from None
+        except TypeError as error:  # from json
+            raise UserError(f"{prefix}: options are numbers, text, lists and mappings: {error}") from None
 
     @classmethod
     def wrong_fact(cls) -> str | None:

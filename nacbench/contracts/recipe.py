@@ -1,11 +1,14 @@
 """Training hyper-parameters. A task prescribes one recipe per scale, which is the same for all models."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from nacbench.contracts.numbers import Count, Decay, Fraction
+
+__all__ = ["Fraction", "Positive", "Recipe", "Selection", "Settings"]
+
+Positive = Count
 Selection = Literal["last", "best-validation"]
 
 
@@ -30,11 +33,11 @@ class Recipe(Settings):
     lr_end: float = Field(1e-5, ge=0, description="learning rate at the end of the cosine schedule")
     warmup_epochs: float = Field(0, ge=0, description="epochs of linear warm-up, included in epochs")
     weight_decay: float = Field(0.05, ge=0, description="of AdamW; none on vectors, biases, signatures, position grids")
-    beta1: Fraction = Field(0.9, description="first-moment decay of AdamW")
-    beta2: Fraction = Field(0.999, description="second-moment decay of AdamW")
+    beta1: Decay = Field(0.9, description="first-moment decay of AdamW")
+    beta2: Decay = Field(0.999, description="second-moment decay of AdamW")
     clip_norm: float = Field(1.0, ge=0, description="clip the global gradient norm to this; 0: no clipping")
     label_smoothing: Fraction = Field(0.0, description="probability mass spread over all classes")
-    ema: Fraction = Field(0.0, description="decay of the moving average of weights, which is then evaluated; 0: off")
+    ema: Decay = Field(0.0, description="decay of the moving average of weights, which is then evaluated; 0: off")
     selection: Selection = Field(
         "last", description="checkpoint to evaluate: the last, or the best on the validation split"
     )

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nacbench.contracts.plugin import Limit
+from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays
+from nacbench.contracts.numbers import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale, Task
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +57,13 @@ class ArrayTask(Task):
         """Return the conversion from stored arrays to the tokenizer's inputs."""
         raise UserError(f"{type(self).__name__} must define preparation(recipe, spec)")
 
+    def forms(self) -> Mapping[str, Form | None]:
+        """Return what each of ``inputs`` must hold; None if nothing is known of it."""
+        return dict.fromkeys(self.inputs)
+
     def fingerprint(self, data_root: Path) -> str:
-        return self.arrays(data_root).fingerprint
+        fingerprint: str = checked_arrays(self, self.arrays(data_root)).fingerprint
+        return fingerprint
 
     def splits(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Split]:
         """Return the examples in use, by split."""
@@ -79,14 +85,15 @@ class ArrayTask(Task):
     def build(self, data_root: Path, recipe: Recipe) -> Classification:
         from nacbench.data.live import Classification
 
-        arrays = self.arrays(data_root).arrays
+        arrays = checked_arrays(self, self.arrays(data_root)).arrays
+        spec = self.found_spec(arrays)
+        check_arrays(self, arrays, self.forms(), spec.classes)
         splits = self.splits(arrays)
         if recipe.selection == "best-validation" and "validation" not in splits:
             raise UserError(
                 "training.selection = 'best-validation' needs a validation split; "
                 "hold some examples out with --set task.validation_examples=5000, or select 'last'"
             )
-        spec = self.found_spec(arrays)
         preparation = self.preparation(recipe, spec)
         return Classification(spec, splits, recipe, preparation, self.shortages(arrays), **self.sampling(recipe))
 
@@ -127,10 +134,17 @@ def whole_labels(values: Any, classes: int) -> np.ndarray:
 
     # Checked before the cast, which would wrap a wrong label into the range
     labels = np.asarray(values)
-    if not np.issubdtype(labels.dtype, np.integer):  # text, or a column with gaps
-        wrong = next((v for v in labels.tolist() if not isinstance(v, int)), labels.dtype)
-        raise ValueError(f"label {wrong!r} is not a whole number; labels are 0 to {classes - 1}")
-    outside = labels[(labels < 0) | (labels >= classes)]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):  # text, lists, or a column with gaps
+        strange = [(n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)] or [(0, labels[0])]
+        # One missing label (None, or NaN, which differs from itself) turns all numbers into floats: name that one
+        number, wrong = next(((n, v) for n, v in strange if v is None or v != v), strange[0])
+        raise ValueError(
+            f"label {shown(wrong)} is not a whole number; labels are 0 to {classes - 1} (example {number})"
+        )
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
-        raise ValueError(f"label {outside[0]} is not one of {classes} classes; labels are 0 to {classes - 1}")
+        wrong = labels[outside[0]]
+        raise ValueError(
+            f"label {wrong} is not one of {classes} classes; labels are 0 to {classes - 1} (example {outside[0]})"
+        )
     return labels.astype(np.int16)

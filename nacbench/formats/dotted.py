@@ -4,18 +4,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
+
+DEEPEST = 50  # parts of a key
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
     """Return ``{"training": {"lr": 3e-4}}`` for the dotted key ``training.lr`` and its value.
 
     Raises:
-        UserError: if the key has an empty part.
+        UserError: if the key has an empty part, or more parts than any setting has.
     """
     parts = [part.strip() for part in key.split(".")]
     if not all(parts):
-        raise UserError(f"setting {key!r} has an empty part between dots; write it as in training.lr")
+        raise UserError(f"setting {shown(key)} has an empty part between dots; write it as in training.lr")
+    if len(parts) > DEEPEST:
+        raise UserError(f"setting {shown(key)} has more than {DEEPEST} parts between dots; write it as in training.lr")
     for part in reversed(parts):
         value = {part: value}
     assert isinstance(value, dict)

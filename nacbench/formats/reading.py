@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -29,23 +30,34 @@ def read_bytes(path: Path | str, *, largest: int = LARGEST) -> bytes:
         BrokenFileError: if it is a folder, a device or a pipe, or larger; the message names the file.
         UserError: if it cannot be opened or read. A missing file counts as this.
     """
-    try:
-        # O_NONBLOCK: opening a pipe would otherwise wait for a process that writes to it
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise BrokenFileError(f"{path} is not a regular file")
-            content = stream.read(largest + 1)
-    except OSError as error:
-        if os.path.isdir(path):  # noqa: PTH112 (os.fdopen refuses a folder)
-            raise BrokenFileError(f"{path} is a folder, not a file") from None
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"cannot read {shown(str(path))}: {error}") from None  # a name with a NUL
+    with open_regular(path) as stream:
+        try:
+            # By its size, as a buffer for the largest file takes longer than most files; some in /proc say 0
+            size = min(os.fstat(stream.fileno()).st_size, largest)
+            content = stream.read(size + 1)
+            if len(content) > size:
+                content += stream.read(largest + 1 - len(content))
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from None
     if len(content) > largest:
         raise BrokenFileError(f"{path} has more than {largest:,} bytes, too many for a file of this kind")
     return content
+
+
+def open_regular(path: Path | str) -> BufferedReader:
+    """Open a regular file for reading; raises as `read_bytes`. A pipe or a device could be read for ever."""
+    try:
+        # O_NONBLOCK: opening a pipe would otherwise wait for a process that writes to it
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"cannot read {shown(str(path))}: {error}") from None  # a name with a NUL
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise BrokenFileError(f"{path} is {'a folder, not a file' if stat.S_ISDIR(mode) else 'not a regular file'}")
+    return os.fdopen(descriptor, "rb")
 
 
 def read_text(path: Path | str, *, largest: int = LARGEST) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.sequences.task import SequenceTask
 from nacbench.errors import UserError
+from nacbench.formats.escape import figure_text
 from nacbench.inspection.links import circuit_of, spelled_sentences, words_for
 from nacbench.inspection.trained import TrainedRun
 
@@ -30,7 +31,7 @@ class Shown:
         kind: ``image``, ``points`` or ``text``.
         content: an image height×width×channels in [0, 1], points V×3, or pieces of text, one per token.
         grid: rows and columns of an image's tokens; None for the other kinds.
-        title: label, prediction, and the sentence if there is one.
+        title: label, prediction, and the sentence if there is one; escaped for a figure.
     """
 
     kind: Literal["image", "points", "text"]
@@ -124,7 +125,8 @@ def _titles(
         return titles
     assert isinstance(run.task, ArrayTask)
     said = spelled_sentences(inputs["sentences"].numpy(), run.task.arrays(data_root).arrays["vocabulary"])
-    return [f"{textwrap.fill(text, 24)}\n{title}" for text, title in zip(said, titles, strict=True)]
+    told = [textwrap.fill(figure_text(text, 200), 24) for text in said]
+    return [f"{text}\n{title}" for text, title in zip(told, titles, strict=True)]
 
 
 def one_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:

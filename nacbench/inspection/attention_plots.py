@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.plots import styled
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def draw_reading(reading: Reading, title: str) -> Figure:
                 if row == 0:
                     axes.set_title(name, loc="left", fontsize=8)
             axes_of[0].set_ylabel(shown.title, fontsize=7)
-        figure.suptitle(title)
+        figure.suptitle(figure_text(title, 120))
     return figure
 
 
@@ -76,7 +77,7 @@ def draw_flow(reading: Reading, title: str) -> Figure:
         axes.set_yticks([])
         axes.invert_yaxis()
         axes.set_ylabel("modules, largest share first")
-        axes.set_title(title, loc="left")
+        axes.set_title(figure_text(title, 80), loc="left")
         sns.despine(ax=axes, left=True)
     return figure
 
@@ -148,7 +149,8 @@ def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
             break
         shade = float(weight) / top
         axes.add_patch(Rectangle((column, line), len(piece), 1, color=(1, 0.55, 0.1), alpha=0.85 * shade, linewidth=0))
-        for offset, letter in enumerate(piece):  # one by one, so that letters stay inside their token's rectangle
+        # one by one, so that letters stay inside their token's rectangle
+        for offset, letter in enumerate(map(figure_text, piece)):
             axes.text(
                 column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=5.5, ha="center", va="center"
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.plots import styled
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray 
         _draw_graph(graph_axes, processor, readout, community)
         _draw_degrees(degree_axes, processor, target)
         _draw_matrix(figure, matrix_axes, processor, community)
-        figure.suptitle(title)
+        figure.suptitle(figure_text(title, 120))
     return figure
 
 
@@ -103,10 +104,12 @@ def draw_map(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
         for number, name in enumerate(names):
             own = points[[group == name for group in groups]]
             marker = "os^Dv<>"[number % 7]
-            axes.scatter(own[:, 0], own[:, 1], s=12, color=colours[number], marker=marker, label=name, linewidths=0)
+            axes.scatter(
+                own[:, 0], own[:, 1], s=12, color=colours[number], marker=marker, label=figure_text(name), linewidths=0
+            )
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(title, loc="left")
+        axes.set_title(figure_text(title), loc="left")
         axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
         sns.despine(ax=axes, left=True, bottom=True)
     return figure

@@ -1,6 +1,5 @@
 """Hardware detection: CPU, GPU, device and precision; without importing torch where possible."""
 
-import os
 import platform
 import resource
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nacbench.errors import UserError
+from nacbench.machine.cores import granted_cores
 
 
 @cache
@@ -80,6 +80,5 @@ def describe(device: str) -> dict[str, Any]:
     import torch
 
     gpu = torch.cuda.get_device_name() if device == "cuda" else None
-    # the affinity mask counts what Slurm or a container grants, os.cpu_count() the whole machine; macOS has no mask
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"device": device, "cpu": cpu_name(), "cores": cores, "threads": torch.get_num_threads(), "gpu": gpu}
+    threads = torch.get_num_threads()
+    return {"device": device, "cpu": cpu_name(), "cores": granted_cores(), "threads": threads, "gpu": gpu}

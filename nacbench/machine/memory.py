@@ -1,10 +1,19 @@
-"""Memory allocator settings: make glibc keep freed memory for the next training step (mallopt)."""
+"""Memory: recognise a lack of it; make glibc keep freed memory for the next training step (mallopt)."""
 
 import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameter numbers from glibc's <malloc.h>
 LARGEST = 2**31 - 1  # mallopt takes a C int
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception means that memory, of the machine or of a GPU, was not enough."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch
+        return True
+    # torch's errors on a CPU; the last two are of sizes that are no 64-bit numbers
+    signs = ("allocate memory", "not enough memory", "size calculation overflowed", "Overflow when unpacking long")
+    return isinstance(error, RuntimeError | TypeError) and any(sign in str(error) for sign in signs)
 
 
 def keep_freed_memory() -> bool:

@@ -18,6 +18,7 @@ LIBRARIES = (
     "perceiver-pytorch",
     "torch-geometric",
     "datasets",
+    "pyarrow",
     "numpy",
     "pillow",
     "scikit-learn",

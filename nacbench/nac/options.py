@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nacbench.contracts.model import Model
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count
 
 Prior = Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"]
 

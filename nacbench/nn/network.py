@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.given import check_logits, check_tokens, checked_module
 from nacbench.contracts.model import Model, spec_for
 from nacbench.contracts.spec import TaskSpec, Tokens
 from nacbench.contracts.task import Task
@@ -31,18 +32,35 @@ class Network(nn.Module):
         conditional: whether the core takes the condition as separate arguments; otherwise the condition's tokens are
             appended to the others.
         head: names of the parameters whose shape depends on the number of classes.
+        spec: of the task; if given, tokens and logits are checked against it in every pass. Only types and shapes are,
+            so that this costs nothing.
     """
 
-    def __init__(self, tokenizer: nn.Module, core: nn.Module, *, conditional: bool = False, head: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        tokenizer: nn.Module,
+        core: nn.Module,
+        *,
+        conditional: bool = False,
+        head: tuple[str, ...] = (),
+        spec: TaskSpec | None = None,
+    ) -> None:
         super().__init__()
+        self.spec = spec
         self.tokenizer = tokenizer
         self.core = core
         self.conditional = conditional
         self.head = head
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Return logits B×classes for the inputs of the task's tokenizer."""
+        """Return logits B×classes for the inputs of the task's tokenizer.
+
+        Raises:
+            UserError: if tokenizer or core give something else than the spec says.
+        """
         tokens: Tokens = self.tokenizer(**inputs)
+        if self.spec is not None and not isinstance(self.tokenizer, RawImage):
+            check_tokens(self.tokenizer, tokens, self.spec)
         return self.read(tokens)
 
     def read(self, tokens: Tokens) -> Tensor:
@@ -53,11 +71,13 @@ class Network(nn.Module):
             logits = self.core(*tokens)
         else:
             logits = self.core(*join(tokens))
+        if self.spec is not None:
+            check_logits(self.core, logits, len(tokens.tokens), self.spec.classes)
         return logits
 
     def with_core(self, core: nn.Module) -> "Network":
         """Return a network with another core that shares this one's tokenizer (not a copy)."""
-        return Network(self.tokenizer, core, conditional=self.conditional, head=self.head)
+        return Network(self.tokenizer, core, conditional=self.conditional, head=self.head, spec=self.spec)
 
     @property
     def capturable(self) -> bool:
@@ -95,11 +115,11 @@ def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Networ
     told = spec_for(model, spec)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(seed, "tokenizer"))
-        tokenizer = task.tokenizer() if model.reads == "tokens" else RawImage()
+        tokenizer = checked_module(task, "tokenizer", task.tokenizer()) if model.reads == "tokens" else RawImage()
         # A seed of its own, so that the core's weights do not depend on how many numbers the tokenizer drew
         torch.default_generator.manual_seed(seed_for(seed, "core"))
-        core = model.build(told)
-    return Network(tokenizer, core, conditional=model.conditional, head=head_parameters(model, told))
+        core = checked_module(model, "build", model.build(told))
+    return Network(tokenizer, core, conditional=model.conditional, head=head_parameters(model, told), spec=spec)
 
 
 def head_parameters(model: Model, spec: TaskSpec) -> tuple[str, ...]:

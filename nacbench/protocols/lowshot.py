@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count, Seed
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Evaluation, EvaluationTask, Metrics
 from nacbench.protocols.recipe import AdaptRecipe
@@ -51,7 +49,7 @@ class LowShotTask(EvaluationTask):
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16, 32)
     ways: Count = 10
     queries: Count = 15
-    episode_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    episode_seed: Seed = 0
 
     def __post_init__(self) -> None:
         if not self.shots or len(set(self.shots)) < len(self.shots):
@@ -167,10 +165,12 @@ class LowShot:
         )
 
     def _accuracy(self, net: Network, episode: Episode, rate: float) -> float:
-        """Return the accuracy on a search episode for one learning rate."""
+        """Return the accuracy on a search episode for one learning rate; 0 if the network diverges with it."""
         import torch
 
         logits = self._score(net, self._search, episode, rate)
+        if not torch.isfinite(logits).all():  # their largest has no meaning, and could be the right one by chance
+            return 0.0
         labels = torch.arange(len(episode.classes)).repeat_interleave(episode.query.shape[1])
         return float((logits.argmax(-1) == labels).float().mean())
 

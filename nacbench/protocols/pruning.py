@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.numbers import Count, Seed
 from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import TaskSpec
@@ -78,7 +78,7 @@ class PrunedTask(SameDataTask):
 
     shares: tuple[Share, ...] = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05)
     order: Order = "degree"
-    order_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    order_seed: Seed = 0
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.03
     choice_examples: Count = 2000
 

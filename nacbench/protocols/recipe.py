@@ -16,7 +16,7 @@ class AdaptRecipe(Settings):
     rates: tuple[Rate, ...] = Field(
         min_length=1, strict=False, description="learning rates to try; the best on the search episodes is used"
     )
-    episodes: int = Field(gt=1, description="scored episodes per number of shots")
+    episodes: Positive = Field(gt=1, description="scored episodes per number of shots")
     search_episodes: Positive = Field(description="episodes for choosing the learning rate; never scored")
     weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
     clip_norm: float = Field(1.0, gt=0, description="clip the global gradient norm to this")

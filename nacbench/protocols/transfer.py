@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays
 from nacbench.contracts.task import ScoredTask, Task
 from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
@@ -42,14 +43,16 @@ class TransferTask(LowShotTask):
         return [f"{found} of {self.classes} classes"] if found < self.classes else []
 
     def fingerprint(self, data_root: Path) -> str:
-        return self.arrays(data_root).fingerprint
+        fingerprint: str = checked_arrays(self, self.arrays(data_root)).fingerprint
+        return fingerprint
 
     def build_on(self, trained: Task, data_root: Path, settings: AdaptRecipe) -> ScoredTask:
         from nacbench.data.live import Split
         from nacbench.protocols.episodes import EpisodePool
 
         assert isinstance(trained, ImageTask)
-        arrays = self.arrays(data_root).arrays
+        arrays = checked_arrays(self, self.arrays(data_root)).arrays
+        check_arrays(self, arrays, {"images": Form("u", (None, None, None), size=1)}, self.classes)
         train, test = (Split({"images": arrays[f"{s}_images"]}, arrays[f"{s}_labels"]) for s in ("train", "test"))
         options = (self.ways, self.queries, self.episode_seed)
         theirs = trained.arrays(data_root).arrays

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from nacbench.errors import UserError
 from nacbench.files import sync, sync_folder, utc_now, write_json
@@ -31,18 +31,14 @@ from nacbench.locking import place_first, try_lock
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
 from nacbench.owner import machine
+from nacbench.recording.bounded import Count, Part, Seconds, Time
 from nacbench.scratch import scratch_name
 
 CLAIMS = "claims"
+CLAIM_FILE = re.compile(r"([0-9]{6})\.json")  # other files are no claims, such as the copies of tools that sync folders
 HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 300.0  # a heartbeat older than this means dead, for a process that can be checked in no other way
-
-
-Number = Annotated[int, Field(ge=0, lt=2**53)]
-Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-_NAME = re.compile(r"[0-9]{6,9}\.json")  # anything else in the folder is no claim, such as a copy by a sync tool
 
 
 class BusyError(UserError):
@@ -70,11 +66,11 @@ class Claimant:
     locked: bool = True
 
 
-class _ClaimFile(BaseModel):
-    """A claim file as JSON."""
+class _ClaimFile(Part):
+    """Content of a claim file as JSON."""
 
     life: Life
-    since: str
+    since: Time
     locked: bool = True
 
     @field_validator("life")
@@ -86,15 +82,15 @@ class _ClaimFile(BaseModel):
 
 
 class _Heartbeat(BaseModel):
-    """A heartbeat file as JSON; later versions may add facts."""
+    """Content of ``heartbeat.json``: times in seconds since 1970, and the progress, if the run has told any."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)  # later versions may add facts
 
-    claim: Number
-    time: Moment
-    progress_time: Moment | None = None
-    step: Number | None = None
-    steps: Number | None = None
+    claim: Count
+    time: Seconds
+    progress_time: Seconds = 0.0
+    step: Count = 0
+    steps: Count = 0
 
 
 class Claim:
@@ -212,7 +208,7 @@ def forget_claims(claim: Claim) -> None:
 def read_heartbeat(folder: Path) -> dict[str, Any] | None:
     """Return the last heartbeat of a run, or None if there is none or it cannot be read."""
     try:
-        return read_json(folder / HEARTBEAT, _Heartbeat).model_dump(exclude_none=True)
+        return read_json(folder / HEARTBEAT, _Heartbeat).model_dump(exclude_unset=True)
     except UserError:
         return None
 
@@ -365,7 +361,7 @@ def _numbers(folder: Path) -> list[int]:
         names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (called before every write; Path objects would be slower)
     except OSError:
         return []
-    return [int(name.removesuffix(".json")) for name in names if _NAME.fullmatch(name)]
+    return [int(found[1]) for name in names if (found := CLAIM_FILE.fullmatch(name))]
 
 
 def _last_number(folder: Path) -> int:

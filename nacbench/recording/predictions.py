@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nacbench.errors import BrokenFileError
 from nacbench.files import digest_of, whole_file, write_json
+from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.record import RECORD
 from nacbench.recording.store import PREDICTIONS, damage
 
@@ -118,7 +119,7 @@ def _write_small(table: Any, path: Path) -> None:
 def _renew_digest(record: Path, digest: str) -> None:
     """Replace the digest of the predictions in a record, if it has one, and leave the rest unchanged."""
     # On the JSON rather than by RunRecord: a record of schema 1 must not be upgraded on disk by this
-    content = json.loads(record.read_text(encoding="utf-8"))
+    content = parse_json(read_bytes(record), record)
     if PREDICTIONS in content.get("files", {}):
         content["files"][PREDICTIONS] = digest
         write_json(record, content)
@@ -127,8 +128,8 @@ def _renew_digest(record: Path, digest: str) -> None:
 def _left_out(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     """Return what `leave_logits_out` noted in a file's metadata; empty for a complete file."""
     try:
-        about = json.loads((metadata or {})[LEFT_OUT])
-    except (KeyError, ValueError):
+        about = parse_json((metadata or {})[LEFT_OUT], "the metadata")
+    except (KeyError, BrokenFileError):
         return {}
     return about if isinstance(about, dict) else {}
 

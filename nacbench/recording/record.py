@@ -1,107 +1,150 @@
 """RunRecord, the result of a finished run (``record.json``), and Failure (``failure.json``). Done means: has a record.
 
-Both are read with validation; earlier schemas are upgraded on reading.
+Both may have been written by others, so they are checked where they are read, and nowhere else: keys, types and bounds,
+that the fields agree with each other, and that the run id is the digest of the identity. Earlier schemas are upgraded.
 """
 
 import json
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nacbench.errors import BrokenFileError, UserError, first_problem
+from nacbench.formats.reading import parse_json, read_bytes
+from nacbench.recording.bounded import (
+    Classes,
+    Count,
+    FolderName,
+    Integer,
+    Name,
+    Number,
+    Part,
+    Positive,
+    RunId,
+    Seconds,
+    Seed,
+    Sha256,
+    Text,
+    Threads,
+    Time,
+)
+from nacbench.recording.identity import RecordedIdentity, run_id_of
 from nacbench.recording.upgrade import upgraded
 
 SCHEMA_VERSION: Literal[2] = 2
 RECORD = "record.json"
 FAILURE = "failure.json"
 
+# Files that stay beside a record, which holds their digests; a record that names others is not one of ours
+FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
+File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
-Kind = TypeVar("Kind", bound=BaseModel)
+PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
+PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
+
+Kind = TypeVar("Kind", "RunRecord", "Failure")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Selection(_Part):
+class Selection(Part):
     """Checkpoint selection: which weights are evaluated. The test split is read once, with these weights."""
 
     rule: Literal["last", "best-validation"]
-    step: int = Field(description="optimiser step of the selected weights")
+    step: Count = Field(description="optimiser step of the selected weights")
     averaged: bool = Field(description="whether they are the exponential moving average of weights")
-    validation: float | None = Field(description="main metric on the validation split at that step, if selected by it")
+    validation: Number | None = Field(description="main metric on the validation split at that step, if selected by it")
 
 
-class TrainedOn(_Part):
+class TrainedOn(Part):
     """The run that trained the network."""
 
-    task: str
-    run_id: str
+    task: FolderName
+    run_id: RunId
 
 
-class Data(_Part):
+class Data(Part):
     """Data that the run was trained and evaluated on."""
 
-    fingerprint: str = Field(description="digest of the data set's decoded content")
-    splits: dict[str, int] = Field(description="number of examples used, by split")
-    classes: int
-    modality: str
-    notes: list[str] = Field(description="caveats on the data that a reader of the score must know")
-    partial: list[str] = Field(
+    fingerprint: Name = Field(description="digest of the data set's decoded content")
+    splits: dict[Name, Count] = Field(description="number of examples used, by split")
+    classes: Classes
+    modality: Name
+    notes: list[Text] = Field(description="caveats on the data that a reader of the score must know")
+    partial: list[Text] = Field(
         [], description="what was missing of the data set, which makes another, mostly easier task"
     )
 
 
-class Cost(_Part):
+class Cost(Part):
     """Cost of the run: parameters, operations, time, memory."""
 
-    parameters: int = Field(description="trainable parameters, including the task's tokenizer")
-    core_parameters: int = Field(description="trainable parameters of the model alone")
-    forward_flops: int = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
-    flops_input: dict[str, list[int]] = Field(description="shapes of the inputs that FLOPs were counted with")
-    train_seconds: float = Field(description="seconds in training steps, including data loading, over all attempts")
-    evaluate_seconds: float = Field(description="seconds in evaluations")
-    total_seconds: float = Field(description="wall-clock seconds of the last attempt")
-    examples_per_second: float | None = Field(
+    parameters: Count = Field(description="trainable parameters, including the task's tokenizer")
+    core_parameters: Count = Field(description="trainable parameters of the model alone")
+    forward_flops: Count = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
+    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs that FLOPs were counted with")
+    train_seconds: Seconds = Field(description="seconds in training steps, including data loading, over all attempts")
+    evaluate_seconds: Seconds = Field(description="seconds in evaluations")
+    total_seconds: Seconds = Field(description="wall-clock seconds of the last attempt")
+    examples_per_second: Seconds | None = Field(
         description="training examples per second of train_seconds; null if not trained"
     )
-    peak_memory_bytes: int = Field(description="peak memory: of the process (CPU), or allocated by torch (GPU)")
+    peak_memory_bytes: Count = Field(description="peak memory: of the process (CPU), or allocated by torch (GPU)")
 
 
-class Environment(_Part):
+class Hardware(Part):
+    """Hardware of the main process."""
+
+    device: Name = Field(description="cpu or cuda")
+    cpu: Text = Field(description="the processor's model name")
+    cores: Count | None = Field(None, description="cores that the process could use")
+    threads: Threads = Field(description="torch's threads")
+    gpu: Text | None = Field(None, description="the GPU's name, if the run used one")
+
+    @property
+    def processor(self) -> str:
+        """Name of the GPU, or of the CPU for a run without one."""
+        return self.gpu or self.cpu
+
+
+class Environment(Part):
     """Hardware and software that the run was computed with."""
 
-    hardware: dict[str, Any]
-    processes: int
+    hardware: Hardware
+    processes: Positive
     compiled: bool
     cuda_graphs: bool = Field(False, description="whether training steps were launched as CUDA graphs")
-    python: str
-    platform: str
-    versions: dict[str, str]
-    git_commit: str | None = Field(description="git commit of nacbench's checkout, if it ran from one")
+    python: Name
+    platform: Text
+    versions: dict[Name, Name]
+    settings: dict[Name, Text | Integer | Number | bool] = Field(
+        {}, description="settings of libraries that change numbers and are not in the id"
+    )
+    git_commit: Name | None = Field(description="git commit of nacbench's checkout, if it ran from one")
     git_dirty: bool | None
 
 
-class RunRecord(_Part):
+class RunRecord(Part):
     """Record of a finished run. Field names are stable within a schema version."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
-    run_id: str
-    task: str
-    model: str
-    size: str
-    scale: str
-    seed: int
-    precision: str
-    protocol: str = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
+    run_id: RunId
+    task: FolderName
+    model: FolderName
+    size: Name
+    scale: Name
+    seed: Seed
+    precision: Name
+    protocol: Name = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
     trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
-    metric: str = Field(description="name of the main metric; larger is better")
-    metrics: dict[str, dict[str, float]] = Field(
+    metric: Name = Field(description="name of the main metric; larger is better")
+    metrics: dict[Name, dict[Name, Number]] = Field(
         description="metrics by split and name; test holds those of the whole task"
     )
-    details: dict[str, dict[str, Any]] = Field({}, description="facts about the evaluation, by split")
-    measured: dict[str, dict[str, float]] = Field(
+    details: dict[Name, dict[Name, Any]] = Field({}, description="facts about the evaluation, by split")
+    measured: dict[Name, dict[Name, Number]] = Field(
         {}, description="costs measured on this machine, by split and name; unlike metrics not reproducible"
     )
     selection: Selection
@@ -109,10 +152,49 @@ class RunRecord(_Part):
     cost: Cost
     environment: Environment
     identity: dict[str, Any] = Field(description="everything that the metrics depend on; run_id is its digest")
-    files: dict[str, str] = Field({}, description="SHA-256 of the files beside the record, by name")
-    attempts: int = Field(description="number of times that the run was started")
-    started: str = Field(description="start of the first attempt, ISO 8601 in UTC")
-    finished: str = Field(description="end of the run, ISO 8601 in UTC")
+    files: dict[File, Sha256] = Field({}, description="SHA-256 of the files beside the record, by name")
+    attempts: Count = Field(description="number of times that the run was started")
+    started: Time = Field(description="start of the first attempt, ISO 8601 in UTC")
+    finished: Time = Field(description="end of the run, ISO 8601 in UTC")
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_ranges(cls, metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for split, numbers in metrics.items():
+            for name, value in numbers.items():
+                if not 0 <= value <= 1 and (name in PROPORTIONS or name.startswith(PROPORTIONS_OF)):
+                    raise ValueError(f"{name} of {split} is {value:g}; it lies between 0 and 1")
+        return metrics
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "RunRecord":
+        if self.metric not in self.metrics.get("test", {}):
+            raise ValueError(f"metrics.test has no {self.metric}, its main metric")
+        if not self.scored_examples:
+            raise ValueError("data.splits has no examples that were scored")
+        try:
+            identity = RecordedIdentity.model_validate(self.identity, strict=True)
+        except ValidationError as error:
+            raise ValueError(first_problem(error, "identity")) from None
+        for name, ours, theirs in self._said_twice(identity):
+            if ours != theirs:
+                raise ValueError(f"{name} is {ours}, but its identity says {theirs}")
+        return self
+
+    def _said_twice(self, identity: RecordedIdentity) -> tuple[tuple[str, Any, Any], ...]:
+        """Return what the record says outside its identity, too: name, value, and the value in the identity."""
+        config, before, trained_on = identity.config, identity.config.trained_on, self.trained_on
+        return (
+            ("task", self.task, config.task.name),
+            ("model", self.model, config.model.name),
+            ("size", self.size, config.model.size),
+            ("scale", self.scale, config.scale),
+            ("seed", self.seed, config.seed),
+            ("precision", self.precision, config.precision),
+            ("data.fingerprint", self.data.fingerprint, identity.data),
+            ("trained_on.run_id", trained_on and trained_on.run_id, identity.trained_on),
+            ("trained_on.task", trained_on and trained_on.task, before and before.task.name),
+        )
 
     @property
     def score(self) -> float:
@@ -133,68 +215,111 @@ class RunRecord(_Part):
         return sum(count for name, count in splits.items() if name not in ("train", "validation"))
 
 
-Cause = Literal["error", "oom", "disk", "timeout", "node", "attempts"]
+Cause = Literal["error", "diverged", "oom", "disk", "timeout", "node", "attempts"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
-class Failure(_Part):
+class Failure(Part):
     """Why a run has no record (``failure.json`` in the run's folder)."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["failed", "skipped", "cancelled"]
     cause: Cause = Field("error", description="kind of error, for status failed")
-    run_id: str
-    task: str
-    model: str
-    size: str
-    scale: str
-    seed: int
-    reason: str
-    traceback: str | None = None
-    log: list[str] = Field([], description="last lines of the run's log")
-    attempts: int = Field(0, description="number of times that the run was started")
-    when: str
+    run_id: RunId
+    task: FolderName
+    model: FolderName
+    size: Name
+    scale: Name
+    seed: Seed
+    reason: Annotated[str, Field(max_length=10**6)]
+    traceback: Annotated[str, Field(max_length=10**7)] | None = None
+    log: list[Annotated[str, Field(max_length=10**6)]] = Field([], description="last lines of the run's log")
+    attempts: Count = Field(0, description="number of times that the run was started")
+    when: Time
 
 
-def read_record(path: Path) -> RunRecord:
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_record(path: Path | str, run_id: str | None = None) -> RunRecord:
     """Read a ``record.json``.
 
+    Args:
+        path: the file.
+        run_id: the run that it has to be of; by default the one whose folder it is in, by the folder's name.
+
     Raises:
-        BrokenFileError: if it is not a complete, valid record; the message names the file.
+        BrokenFileError: if it is not a complete, valid record of this run; the message names the file.
         UserError: if it cannot be opened, or a newer version wrote it.
     """
-    return _read(path, RunRecord)
+    return _of_run(_read(path, RunRecord), path, run_id)
 
 
-def read_failure(path: Path) -> Failure:
+def read_failure(path: Path | str) -> Failure:
     """Read a ``failure.json``; raises as `read_record`."""
-    return _read(path, Failure)
+    return _of_run(_read(path, Failure), path, None)
 
 
-def _read(path: Path, kind: type[Kind]) -> Kind:
+def _of_run(found: Kind, path: Path | str, run_id: str | None) -> Kind:
+    # abspath: the name by which the folder was found, which for a link is not that of its target
+    wanted = run_id or os.path.basename(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH119, PTH120
+    if found.run_id != wanted:
+        where = f"{path} is the {_noun(type(found))} of run {found.run_id}"
+        raise BrokenFileError(f"{where}, in a folder called {wanted!r}; a run's folder has the name of its id")
+    return found
+
+
+def _noun(kind: type[RunRecord | Failure]) -> str:
+    return "record" if kind is RunRecord else "failure"
+
+
+def _read(path: Path | str, kind: type[Kind]) -> Kind:
+    text = read_bytes(path)
+    # pydantic reads NaN, which JSON does not have; such a file is read the slow way, which refuses it
+    if b"NaN" not in text and b"Infinity" not in text:
+        try:
+            found = kind.model_validate_json(text, strict=True)
+        except ValidationError:  # an earlier schema, or broken; only then parse twice, as reports read 100,000 records
+            pass
+        else:
+            _check_id(found, path)
+            return found
+    return _read_slowly(path, text, kind)
+
+
+def _read_slowly(path: Path | str, text: bytes, kind: type[Kind]) -> Kind:
+    what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError:  # an earlier schema, or broken; only then parse twice, as reports read 100,000 records
-        return _read_slowly(path, text, kind)
-
-
-def _read_slowly(path: Path, text: bytes, kind: type[Kind]) -> Kind:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        raise BrokenFileError(f"{path} is not JSON") from None
+        content = parse_json(text, "it")
+    except BrokenFileError as error:
+        raise BrokenFileError(f"{what}: {error}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
+    written: Mapping[str, Any] = content if isinstance(content, dict) else {}
     try:
-        return kind.model_validate(upgraded(content) if version == 1 else content)
+        # As JSON, not as Python values: one set of rules, and the same bound on nesting
+        found = kind.model_validate_json(json.dumps(upgraded(written) if version == 1 else content), strict=True)
     except ValidationError as error:
-        problem = first_problem(error, "")
-        raise BrokenFileError(f"{path} is not a {kind.__name__} of schema {SCHEMA_VERSION}: {problem}") from None
+        raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
+    _check_id(found, path, written.get("identity"))
+    return found
+
+
+def _check_id(found: RunRecord | Failure, path: Path | str, written: Any = None) -> None:
+    """Check that a record's id is the digest of its identity.
+
+    Args:
+        found: the record; failures have no identity.
+        path: its file.
+        written: the identity with the names of its schema, if they may be others than those of this one.
+    """
+    if not isinstance(found, RunRecord):
+        return
+    digest = run_id_of(written or found.identity)
+    if digest != found.run_id:
+        what = f"{path} is not a {_noun(RunRecord)} of schema {SCHEMA_VERSION}"
+        raise BrokenFileError(f"{what}: its run_id is {found.run_id}, but the digest of its identity is {digest}")
 
 
 def schema() -> dict[str, Any]:

@@ -4,26 +4,28 @@ The files are the only state: there is no database that could disagree with them
 """
 
 import contextlib
-import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
 from nacbench.errors import UserError
 from nacbench.files import digest_of, write_json
+from nacbench.formats.reading import open_regular, parse_json, read_bytes
+from nacbench.recording.bounded import Time
 from nacbench.recording.claim import HEARTBEAT
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.identity import RecordedIdentity
+from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
-CONFIG = "config.yaml"
 LOG = "log.txt"
-PREDICTIONS = "predictions.parquet"
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
-WEIGHTS = "checkpoint/model.safetensors"
-CURVE = "curve.jsonl"
-LASTING = (CONFIG, CURVE, PREDICTIONS, WEIGHTS)  # files that stay beside a record, which holds their digests
+REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
+LASTING = FILES  # files that stay beside a record, which holds their digests
+CONFIG, CURVE, PREDICTIONS, WEIGHTS = FILES
 
 
 def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
@@ -58,11 +60,43 @@ def finished(folder: Path) -> RunRecord | None:
     """Return the record of a finished run, or None if the run is not finished.
 
     Raises:
-        BrokenFileError: if the record is broken; `nacbench.running.runner.run` sets it aside and computes again.
-        UserError: if a newer version wrote it.
+        BrokenFileError: if the record is broken, or of another run than the folder's name says;
+            `nacbench.running.runner.run` sets it aside and computes again.
+        UserError: if it cannot be read, or a newer version wrote it.
     """
     path = folder / RECORD
-    return read_record(path) if path.exists() else None
+    return read_record(path) if os.path.lexists(path) else None
+
+
+def last_set_aside(folder: Path) -> Path | None:
+    """Return the folder of the last finished run that `set_aside` moved away from a run's folder, or None."""
+    numbered = {
+        int(number): place
+        for place in (folder.parent / REPLACED).glob(f"{folder.name}-*")
+        if (number := place.name.removeprefix(f"{folder.name}-")).isdecimal() and len(number) < 6
+    }
+    places = [numbered[number] for number in sorted(numbered, reverse=True)]
+    return next((place for place in places if _holds_record_of(place, folder.name)), None)
+
+
+def _holds_record_of(place: Path, run_id: str) -> bool:
+    try:
+        return bool(read_record(place / RECORD, run_id))
+    except UserError:
+        return False
+
+
+def refuse_links(folder: Path) -> None:
+    """Check that a run's folder, which may itself be a link, contains no links.
+
+    What a run writes would go where they lead, and copies of the run would lack what they lead to.
+
+    Raises:
+        UserError: if it does; the message names the first.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise UserError(f"{path} is a link, and what the run writes would go where it leads; remove it")
 
 
 def damage(path: Path, digest: str | None) -> str | None:
@@ -72,10 +106,12 @@ def damage(path: Path, digest: str | None) -> str | None:
         path: the file.
         digest: its SHA-256 according to the record; None accepts any content.
     """
+    if not os.path.lexists(path):
+        return f"{path} is missing"
     try:
         changed = digest_of(path) != digest and digest is not None
-    except FileNotFoundError:
-        return f"{path} is missing"
+    except UserError as error:
+        return str(error)
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
     return f"{path} is damaged or changed: its SHA-256 is not the one in the record" if changed else None
@@ -90,12 +126,12 @@ def set_aside(folder: Path) -> None:
     if not folder.exists():
         return
     for number in range(1, 10_000):
-        place = folder.parent / ".replaced" / f"{folder.name}-{number}"
+        place = folder.parent / REPLACED / f"{folder.name}-{number}"
         if not place.exists():
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
             return
-    raise UserError(f"{folder.parent / '.replaced'} holds too many copies of {folder.name}; delete some of them")
+    raise UserError(f"{folder.parent / REPLACED} holds too many copies of {folder.name}; delete some of them")
 
 
 def tidy(folder: Path) -> None:
@@ -114,23 +150,44 @@ def tidy(folder: Path) -> None:
 def tail(path: Path, lines: int = 20) -> list[str]:
     """Return the last lines of a text file; none if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - 200 * lines))  # a log can be long: read only its end, at 200 bytes a line
             return stream.read().decode(errors="replace").splitlines()[-lines:]
-    except OSError:
+    except (OSError, UserError):
         return []
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """Return the content of a run's ``state.json``; empty if it is missing or broken."""
+class State(BaseModel):
+    """Content of a run's ``state.json``, which is written when the run starts.
+
+    Attributes:
+        started: start of the first attempt, ISO 8601 in UTC.
+        identity: the run's identity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    started: Time | None = None
+    identity: dict[str, Any]
+
+    @field_validator("identity")
+    @classmethod
+    def _check_shape(cls, identity: dict[str, Any]) -> dict[str, Any]:
+        RecordedIdentity.model_validate(identity, strict=True)
+        return identity
+
+
+def read_state(folder: Path) -> State | None:
+    """Return the content of a run's ``state.json``; None if it is missing or broken."""
+    path = folder / STATE
     try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return upgraded_state(state) if isinstance(state, dict) else {}
+        content = parse_json(read_bytes(path), path)
+        return State.model_validate(upgraded_state(content) if isinstance(content, dict) else content)
+    except (UserError, ValidationError):
+        return None
 
 
-def write_state(folder: Path, state: dict[str, Any]) -> None:
+def write_state(folder: Path, state: State) -> None:
     """Replace a run's ``state.json`` atomically."""
-    write_json(folder / STATE, state)
+    write_json(folder / STATE, state.model_dump())

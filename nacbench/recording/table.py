@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.formats.dotted import leaves
-from nacbench.recording.index import Run
+from nacbench.recording.bounded import LARGEST_INT
+from nacbench.recording.row import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,10 @@ def typed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
 
 def _dtype(values: Iterable[Any]) -> str:
     """Return the pandas dtype of a column: a nullable one, so that integers with missing values stay integers."""
-    kinds = {type(value) for value in values if value is not None}
+    values = [value for value in values if value is not None]
+    kinds = {type(value) for value in values}
+    if int in kinds and any(isinstance(value, int) and abs(value) > LARGEST_INT for value in values):
+        return "object"
     if kinds <= {int, float} and kinds != {int}:
         return "float64"  # also for a column without values
     names: dict[frozenset[type], str] = {

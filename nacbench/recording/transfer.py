@@ -5,20 +5,22 @@ from __future__ import annotations
 import shutil
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import fill_folder, whole_file
-from nacbench.recording.index import Run, read_runs
+from nacbench.recording.doubled import refuse_doubled
+from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 from nacbench.scratch import remove_orphans, scratch_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine
-COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be equal in two records of one run
 
 
 @dataclass(frozen=True)
@@ -51,39 +53,36 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     Raises:
         UserError: if two records of one run differ, a file is damaged, or a store does not exist.
     """
-    found = read_runs(*stores)
-    first_of: dict[str, Run] = {}
+    theirs = look_at_runs(*stores)
+    ours = look_at_runs(target) if target.is_dir() else Runs([])
+    broken = [*theirs.broken, *ours.broken]
+    try:
+        refuse_doubled([*ours.runs, *theirs.runs])
+    except UserError as error:
+        raise UserError(f"{error}; nothing was copied") from None
+    known = {run.run_id for run in ours.runs}
     todo: list[tuple[Path, Path]] = []
-    conflicts: list[str] = []
     damaged: list[str] = []
-    there = 0
-    for store in stores:
-        for run in read_runs(store).runs:
-            place = run_folder(target, run.task, run.model, run.run_id)
-            other = first_of.setdefault(run.run_id, run)
-            known = Path(other.folder) if other is not run else place
-            record = run.record()
-            known_record = _record_in(known)
-            if known_record is None:
-                damaged += _damaged(Path(run.folder), record)
-                todo.append((Path(run.folder), place))
-            elif _differs(record, known_record):
-                conflicts.append(f"{run.task} · {run.model} · seed {run.seed} ({run.folder} and {known})")
-            else:
-                there += 1
-    if conflicts:
-        raise UserError(
-            f"the same run has different numbers in two places: {'; '.join(conflicts)}; remove the wrong one of each; "
-            "nothing was copied"
-        )
+    for run in theirs.runs:
+        if run.run_id in known:
+            continue
+        known.add(run.run_id)
+        folder = Path(run.folder)
+        try:
+            place = _place_for(run, target)
+        except UserError as error:
+            broken.append(f"{error}; {folder} was not copied")
+            continue
+        damaged += _damaged(folder, run.record())
+        todo.append((folder, place))
     if damaged:
         raise UserError(f"{'; '.join(damaged)}; nothing was copied")
     for folder, place in todo:
         _copy(folder, place, weights=weights, logits=logits)
-    return Merged(len(todo), there, found.broken)
+    return Merged(len(todo), len(theirs.runs) - len(todo), broken)
 
 
-def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> int:
+def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> Merged:
     """Write all finished runs of some stores into one archive (``.tar.gz``); the same runs give the same bytes.
 
     Args:
@@ -93,7 +92,7 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
         logits: as for `merge`.
 
     Returns:
-        The number of runs in the archive.
+        What was copied into the archive.
 
     Raises:
         UserError: as `merge`; or if there is no finished run, the archive exists, or its name has another ending.
@@ -107,10 +106,10 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
     with scratch_folder(archive) as scratch:
         merged = merge(stores, scratch, weights=weights, logits=logits)
         if not merged.copied:
-            raise UserError(f"no finished run in {', '.join(map(str, stores))}")
+            raise nothing_finished(merged.broken, stores)
         with whole_file(archive, first_wins=True) as aside:
             _write_tar(scratch, aside)
-    return merged.copied
+    return merged
 
 
 def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
@@ -131,27 +130,33 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
         unpack(archive, scratch)
         merged = merge([scratch], target)
     if not merged.copied + merged.there:
-        raise UserError(f"{archive} holds no finished runs")
+        raise nothing_finished(merged.broken, [archive])
     return merged
 
 
-def _record_in(folder: Path) -> RunRecord | None:
-    """Return the record in a run's folder, or None if it is missing or broken."""
-    try:
-        return finished(folder)
-    except BrokenFileError:
-        return None
+def _place_for(run: Run, target: Path) -> Path:
+    """Return the folder that a run is copied to; what is there without a whole record is set aside.
 
-
-def _differs(first: RunRecord, second: RunRecord) -> bool:
-    return any(getattr(first, name) != getattr(second, name) for name in COMPARED)
+    Raises:
+        UserError: if its names are not those of folders, or there is a record of a newer version.
+    """
+    place = run_folder(target, run.task, run.model, run.run_id)
+    with suppress(BrokenFileError):
+        finished(place)
+    return place
 
 
 def _damaged(folder: Path, record: RunRecord) -> list[str]:
     """Return a sentence for each file that does not match the record. Weights may be missing: copies can omit them."""
     needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
-    found = [damage(folder / name, record.files[name]) for name in needed]
+    found = [_damage(folder / name, record.files[name]) for name in needed]
     return [problem for problem in found if problem]
+
+
+def _damage(path: Path, digest: str) -> str | None:
+    if path.is_symlink() or (path.parent.is_symlink() and path.parent.name == Path(WEIGHTS).parent.name):
+        return f"{path} is reached by a link, and links in a run's folder are not copied"
+    return damage(path, digest)
 
 
 def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
@@ -165,10 +170,10 @@ def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
             if passing or path.is_symlink() or not path.is_file() or (str(inside) == WEIGHTS and not weights):
                 continue
             (aside / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, aside / inside)
+            shutil.copyfile(path, aside / inside, follow_symlinks=False)
         if not logits:
             leave_logits_out(aside)
-        read_record(aside / RECORD)
+        read_record(aside / RECORD, place.name)
 
     set_aside(place)
     fill_folder(place, fill)

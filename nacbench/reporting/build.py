@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.files import write_text
-from nacbench.recording.index import read_runs
+from nacbench.formats.escape import csv_of
+from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
 from nacbench.reporting.figures.pruning import draw_pruning
@@ -61,8 +62,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     """
     found = read_runs(*stores)
     if not found.runs:
-        named = ", ".join(str(store) for store in stores)
-        raise UserError(f"no finished run in {named}; make one with: nacbench run --task digits --model nac")
+        raise nothing_finished(found.broken, stores)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -86,21 +86,30 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     write_text(files[0], markdown)
     write_text(files[1], "\n".join(table.latex() for table in tables))
     for file, table in zip(files[2:], tables, strict=True):
-        write_text(file, table.frame.to_csv(index=False))
+        write_text(file, csv_of(table.frame))
     pictures = []
+    broken = list(found.broken)
     for name, (caption, draw) in FIGURES.items():
-        figure = draw(series)
+        figure = draw(series, broken)
         if figure is not None:
             files += save_figure(figure, out / name)
             pictures.append(Picture(caption, out / f"{name}.png"))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
         findings = [judge(claim, found.runs) for claim in read_claims().claims]
-        notes = [*tables[0].notes, *(f"Not counted: {line}." for line in (*found.broken, *failed))]
+        lines = [_without_paths(line, stores) for line in (*broken, *failed)]
+        notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, text, [*warnings, *found.broken, *failed])
+    return Report(files, markdown, text, [*warnings, *broken, *failed])
+
+
+def _without_paths(line: str, stores: Sequence[Path]) -> str:
+    """Return a line with paths relative to the stores: paths of this machine do not belong on a page that is shared."""
+    for store in stores:
+        line = line.replace(f"{store.absolute()}/", "")
+    return line
 
 
 def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) -> str:
@@ -108,18 +117,29 @@ def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) ->
     return "\n".join([shown(tables[0]), *(f"## {table.title}\n\n{shown(table)}" for table in tables[1:])])
 
 
-def _draw_curves(series: Sequence[Series]) -> "Figure | None":
-    rows = curve_rows(series)
+def _draw_curves(series: Sequence[Series], broken: list[str]) -> "Figure | None":
+    rows = curve_rows(series, broken)
     return draw_curves(rows) if len(rows) else None
 
 
-FIGURES: Mapping[str, tuple[str, Callable[[Sequence[Series]], "Figure | None"]]] = {
-    "scores": ("Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples", draw_scores),
-    "cost": ("Scores against the operations of a forward pass", draw_cost),
-    "shots": ("Accuracy after adapting to few examples a class", draw_shots),
-    "corruptions": ("Error under each corruption", draw_corruptions),
-    "sizes": ("Scores against the number of modules or latents", draw_sizes),
-    "pruning": ("Accuracy with fewer modules, and the speed-up that was measured", draw_pruning),
+# Draws a figure of all series, or None if they have nothing to show; adds a line for each file that cannot be read
+Draw = Callable[[Sequence[Series], list[str]], "Figure | None"]
+
+
+def _of_rows(draw: "Callable[[Sequence[Series]], Figure | None]") -> Draw:
+    return lambda series, broken: draw(series)
+
+
+FIGURES: Mapping[str, tuple[str, Draw]] = {
+    "scores": (
+        "Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples",
+        _of_rows(draw_scores),
+    ),
+    "cost": ("Scores against the operations of a forward pass", _of_rows(draw_cost)),
+    "shots": ("Accuracy after adapting to few examples a class", _of_rows(draw_shots)),
+    "corruptions": ("Error under each corruption", _of_rows(draw_corruptions)),
+    "sizes": ("Scores against the number of modules or latents", _of_rows(draw_sizes)),
+    "pruning": ("Accuracy with fewer modules, and the speed-up that was measured", _of_rows(draw_pruning)),
     "curves": ("Learning curves", _draw_curves),
 }
 

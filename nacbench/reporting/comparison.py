@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
-from nacbench.recording.index import Run, Runs
+from nacbench.recording.index import Runs
+from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
+from nacbench.recording.surroundings import differing_surroundings, in_words
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 NOT_SCORED = ("train", "validation", "clean")  # splits that do not count in the main metric
 
 
@@ -131,7 +134,17 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     pairs = {run.seed: run for run in theirs.runs}
     warnings: list[str] = []
     found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
+    warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings)
+
+
+def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
+    """Return one line for all that differs around runs of the same seed and can change last digits, or nothing."""
+    differing: dict[tuple[str, str, str], None] = {}
+    for ours, theirs in pairs:
+        rows = differing_surroundings(ours.record().environment, theirs.record().environment)
+        differing |= dict.fromkeys(row for row in rows if row[0] not in NO_ROUNDING)
+    return [f"{in_words(list(differing))}: last digits can differ by that alone"] if differing else []
 
 
 def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 
 
 def mixtures(runs: Iterable[Run]) -> list[str]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from nacbench.formats.dotted import as_text, leaves
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places

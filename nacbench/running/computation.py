@@ -8,14 +8,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.contracts.task import Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
-from nacbench.errors import BrokenFileError
+from nacbench.contracts.given import checked_live, named
+from nacbench.contracts.given_scores import checked_numbers
+from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
+from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
-from nacbench.recording.record import FAILURE, RECORD, Cost, Data, Environment, RunRecord, Selection, TrainedOn
-from nacbench.recording.store import CONFIG, LASTING, LOG, PREDICTIONS, SCORES, WEIGHTS, read_state, tidy, write_state
+from nacbench.recording.record import (
+    FAILURE,
+    RECORD,
+    Cost,
+    Data,
+    Environment,
+    Hardware,
+    RunRecord,
+    Selection,
+    TrainedOn,
+)
+from nacbench.recording.store import (
+    CONFIG,
+    LASTING,
+    LOG,
+    PREDICTIONS,
+    SCORES,
+    WEIGHTS,
+    State,
+    read_state,
+    tidy,
+    write_state,
+)
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted, stop_on_signals
@@ -61,6 +85,10 @@ class Job:
         Progress(self.title, 0, self.folder / LOG, show=self.settings.show_progress).say(text)
 
 
+class HelperDoneError(SystemExit):
+    """Ends a process that has helped the main one to train; only that one evaluates and writes."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """The finished run that trained the network: its record and folder."""
@@ -75,11 +103,13 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     Args:
         job: the run.
         trained: the run that trained the network; None to train it here.
-        claim: claim on the run's folder; None in all processes but the main one. These end with `SystemExit`.
+        claim: claim on the run's folder; None in all processes but the main one. These end with `HelperDoneError`.
 
     Raises:
         TakenOverError: if another process has taken the run over.
         Interrupted: if a signal asked to stop; a checkpoint is saved.
+        UserError: if the task or the model gives something else than it should.
+        DivergedError: if a loss, a weight or a score is not finite.
     """
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
@@ -90,7 +120,9 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     task = config.task_plugin
     metrics = {split: dict(evaluation.metrics) for split, evaluation in scored.items()}
     measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
-    as_a_whole = dict(task.measured_headline(metrics, measured))
+    where = named(task)
+    headline = checked_numbers(f"{where}.headline()", "metrics", task.headline(metrics), [task.metric])
+    as_a_whole = checked_numbers(f"{where}.measured_headline()", "measured", task.measured_headline(metrics, measured))
     record = RunRecord(
         run_id=job.identity.run_id,
         task=config.task.name,
@@ -102,7 +134,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         protocol=task.protocol,
         trained_on=trained and TrainedOn(task=trained.record.task, run_id=trained.record.run_id),
         metric=task.metric,
-        metrics={**metrics, "test": dict(task.headline(metrics))},
+        metrics={**metrics, "test": headline},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
         measured={**measured, "test": as_a_whole} if as_a_whole else measured,
         selection=done.selection,
@@ -167,7 +199,8 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     config, accelerator = job.config, job.accelerator
     task = config.training_task
     recipe: Any = config.training
-    live = task.build(job.data_root, recipe)
+    live = checked_live(task, "build", task.build(job.data_root, recipe), trains=True)
+    _refuse_changed_data(task, job.data_root, job.identity.data)
     net = build_network(task, live.spec, config.model_plugin, config.seed)
     trainer = Trainer(
         task=live,
@@ -190,13 +223,22 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         progress.close()
     if not accelerator.is_main_process:
         accelerator.wait_for_everyone()  # until the main process has written the record
-        raise SystemExit(0)
+        raise HelperDoneError(0)
     assert claim is not None
     started = time.monotonic()
     scored = _score(job, live, best, claim)
     trainer.status.evaluate_seconds += time.monotonic() - started
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
     return Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
+
+
+def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:
+    """Raise a UserError if data has changed between the run's identification and the reading of its examples.
+
+    Another run may have been trained in between, for days; its examples would count under the old fingerprint.
+    """
+    if task.fingerprint(data_root) != expected:
+        raise UserError(f"the data of {task.title} in {data_root} has changed since this run began; start it again")
 
 
 def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
@@ -210,15 +252,17 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     from nacbench.training.progress import Progress
 
     if claim is None:  # nothing is trained, so one process does all the work
-        raise SystemExit(0)
+        raise HelperDoneError(0)
     config = job.config
     task, base = config.task_plugin, config.training_task
     assert isinstance(task, EvaluationTask) and config.trained_on is not None  # ensured by `resolve`
-    live = task.build_on(base, job.data_root, config.training)
+    live = checked_live(task, "build_on", task.build_on(base, job.data_root, config.training), trains=False)
+    _refuse_changed_data(task, job.data_root, job.identity.data)
+    _refuse_changed_data(base, job.data_root, trained.record.data.fingerprint)
     net = build_network(base, live.spec, config.model_plugin, config.seed)
     weights, meta = load_tensors(trained.folder / WEIGHTS)
-    if meta["run_id"] != trained.record.run_id:  # for example a file that was copied by hand
-        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {meta['run_id']}; delete {trained.folder}")
+    if (owner := meta.get("run_id")) != trained.record.run_id:  # for example a file that was copied by hand
+        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {owner}; delete {trained.folder}")
     made_with = trained.record.environment.versions
     take_weights(net, part(weights, "model"), keep_head=task.keep_head, made_with=made_with)
     net.to(job.accelerator.device).eval()
@@ -248,7 +292,13 @@ def _score(
 
     with job.accelerator.autocast():
         scored = score_splits(
-            live, net, job.config.training.batch_size, job.folder / SCORES, job.identity.run_id, before_each
+            live,
+            net,
+            job.config.training.batch_size,
+            job.folder / SCORES,
+            job.identity.run_id,
+            job.config.task_plugin.metric,
+            before_each,
         )
     claim.check()
     write_predictions(job.folder / PREDICTIONS, scored)
@@ -267,8 +317,9 @@ def _begin_attempt(job: Job) -> str:
     Returns:
         The time of the first attempt, ISO 8601 in UTC.
     """
-    started = str(read_state(job.folder).get("started", utc_now()))
-    write_state(job.folder, {"started": started, "identity": job.identity.as_dict()})
+    before = read_state(job.folder)
+    started = (before and before.started) or utc_now()
+    write_state(job.folder, State(started=started, identity=job.identity.as_dict()))
     write_text(job.folder / CONFIG, job.config.as_yaml())
     (job.folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt: the run has not failed while it runs
     return started
@@ -303,13 +354,14 @@ def _environment(job: Job, done: Done) -> Environment:
     python, system = python_and_platform()
     commit, dirty = git_state()
     return Environment(
-        hardware=describe(job.settings.device),
+        hardware=Hardware(**describe(job.settings.device)),
         processes=job.accelerator.num_processes,
         compiled=job.settings.compile,
         cuda_graphs=bool(done.trainer and done.trainer.captured),
         python=python,
         platform=system,
         versions=library_versions(),
+        settings=recorded(),
         git_commit=commit,
         git_dirty=dirty,
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,10 +18,12 @@ from pydantic import (
 )
 
 from nacbench.contracts.model import Model
+from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
-from nacbench.errors import UserError, first_problem, unknown
+from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import nested
+from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
 from nacbench.registry import MODELS, TASKS
@@ -75,7 +76,7 @@ class RunConfig(BaseModel):
     task: PluginChoice
     model: ModelChoice
     scale: Scale
-    seed: int = Field(ge=0, strict=True)
+    seed: Seed
     precision: Precision
     training: SerializeAsAny[Settings]
     trained_on: "RunConfig | None" = None
@@ -120,7 +121,7 @@ class RunConfig(BaseModel):
 
     def as_yaml(self) -> str:
         """Return the configuration as YAML, for ``nacbench run --config``."""
-        return yaml.safe_dump(self.as_dict(), sort_keys=False)
+        return as_yaml(self.as_dict())
 
 
 @functools.cache
@@ -320,85 +321,21 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """Parse ``training.lr=3e-4`` to ``{"training": {"lr": 0.0003}}``. The value is YAML, but ``3e-4`` is a number.
+    """Parse ``training.lr=3e-4`` to ``{"training": {"lr": 0.0003}}``. The value is YAML.
 
     Raises:
         UserError: if there is no ``=``, or the value is not YAML.
     """
     key, equals, raw = text.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
-        raise UserError(f"--set {text!r}: write it as KEY=VALUE, for example --set training.lr=3e-4")
-    try:
-        value = _parsed(raw)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {text!r}: {raw!r} is not a value that YAML can read: {_reason(error)}") from None
-    return nested(key, _numbers(value))
+        raise UserError(f"--set {shown(text)}: write it as KEY=VALUE, for example --set training.lr=3e-4")
+    return nested(key, parse_yaml(raw, f"--set {shown(text)}: {shown(raw)}"))
 
 
-def _number(value: Any) -> Any:
-    """Return a text such as ``3e-4`` as a number: YAML 1.1 requires a dot in floats and reads it as text."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with an error for duplicate keys, of which PyYAML silently takes the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        # Checked while composing, when merge keys (<<) are not expanded yet: overriding a merged key is allowed
-        node = super().compose_mapping_node(anchor)
-        lines: dict[str, int] = {}
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in lines:
-                problem = f"key {key.value!r} is given a second time, after line {lines[key.value]}; keep one of them"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            lines[key.value] = key.start_mark.line + 1
-        return node
-
-
-def _parsed(text: str) -> Any:
-    return yaml.load(text, _Loader)  # noqa: S506 (a subclass of SafeLoader)
-
-
-def _reason(error: yaml.YAMLError) -> str:
-    """Return the reason of a YAML error in one line, without PyYAML's excerpt of the file."""
-    return getattr(error, "problem", None) or str(error).splitlines()[0]
-
-
-def read_yaml(path: Path, keys: Iterable[str] = FIELDS) -> dict[str, Any]:
-    """Read the mapping in a YAML file.
-
-    Args:
-        path: the file.
-        keys: allowed keys, for the error message if the file is not a mapping.
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read the settings in a YAML file.
 
     Raises:
         UserError: if the file cannot be read, is not YAML, or is not a mapping.
     """
-    try:
-        content = _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UserError(f"cannot read {path}: {reason}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path} is not valid YAML{place}: {_reason(error)}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(keys)}")
-    return {str(key): _numbers(value) for key, value in content.items()}
-
-
-def _numbers(value: Any) -> Any:
-    """Apply `_number` to all values in nested mappings and lists."""
-    if isinstance(value, dict):
-        return {str(key): _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return _number(value)
+    return read_mapping(path, FIELDS)

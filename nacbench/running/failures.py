@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from nacbench.errors import DivergedError, UserError
 from nacbench.files import utc_now, write_json
+from nacbench.machine.memory import is_out_of_memory
+from nacbench.plugin_files import plugin_line
 from nacbench.recording.record import FAILURE, Cause, Failure
 from nacbench.recording.store import LOG, tail
 
@@ -16,13 +19,27 @@ if TYPE_CHECKING:
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Return the kind of failure of an exception: out of memory, disk full, or another error."""
-    # By name, for torch.OutOfMemoryError without importing torch
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    """Return the kind of failure of an exception: diverged, out of memory, disk full, or another error."""
+    if isinstance(error, DivergedError):
+        return "diverged"
+    if is_out_of_memory(error):
         return "oom"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk"
     return "error"
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return an exception as one line: a `UserError`'s message, or what was raised and where in a plug-in."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    place = plugin_line(error)
+    where = f" ({place})" if place else ""
+    if isinstance(error, SystemExit):
+        code = "" if error.code is None else repr(error.code)
+        return f"the plug-in called exit({code}){where}; it must return or raise an error"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {text}' if text else ''}{where}"
 
 
 def leave_failure(

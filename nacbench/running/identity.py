@@ -1,13 +1,12 @@
 """Identity of a run, whose digest is the run id: configuration, data fingerprint and code digests."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nacbench.code_digest import short_digest
 from nacbench.formats.dotted import flatten
+from nacbench.recording.identity import run_id_of
 from nacbench.registry import MODELS
 from nacbench.running.config import RunConfig
 from nacbench.running.plugin_code import engine_digest, plugin_digest, task_digest
@@ -36,7 +35,7 @@ class Identity(BaseModel):
     @property
     def run_id(self) -> str:
         """Digest of the identity, twelve hexadecimal digits."""
-        return short_digest(json.dumps(self.as_dict(), sort_keys=True).encode())
+        return run_id_of(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for the record."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
-from nacbench.files import utc_now
-from nacbench.formats.dotted import flatten, leaves
-from nacbench.recording.index import Run, read_runs
+from nacbench.files import resolved, utc_now
+from nacbench.formats.dotted import leaves
+from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
-from nacbench.recording.record import Environment, RunRecord
+from nacbench.recording.record import RunRecord
+from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
+from nacbench.recording.surroundings import MISSING, differing_surroundings
 from nacbench.running.config import RunConfig, resolve
 from nacbench.running.identity import Identity
 from nacbench.seeds import seed_for
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
-MISSING = "—"  # shown for a value that only one of two records has
-MOST_THREADS = 1024  # limit on the number of threads in a record, which may be broken
 NOTHING = Agreement("absent")
-CODE = ("git_commit", "git_dirty")  # not compared: the code digests in the identity are more precise
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def find_runs(names: Sequence[str], store: Path) -> tuple[list[Run], list[str]]:
         broken += found.broken
         runs |= {Path(run.folder).resolve(): run for run in found.runs}
     if not runs:
-        raise UserError(broken[0] if broken else f"no finished run in {', '.join(names)}")
+        raise nothing_finished(broken, names)
     return list(runs.values()), broken
 
 
@@ -132,7 +130,7 @@ def refuse_inside(out: Path, runs: Sequence[Recorded], names: Sequence[str]) -> 
     Raises:
         UserError: if it is.
     """
-    place = out.resolve()
+    place = resolved(out)
     for folder in (*{one.store for one in runs}, *(Path(name).resolve() for name in names if Path(name).is_dir())):
         if place.is_relative_to(folder):
             raise UserError(f"--out {out} lies in {folder}, among the runs that are repeated; name another folder")
@@ -179,7 +177,7 @@ def compare(recorded: Recorded, again: RunRecord, folder: Path, *, earlier: bool
             recorded.folder / PREDICTIONS, recorded.record.files.get(PREDICTIONS), folder / PREDICTIONS
         ),
         identity=_identity(recorded.record).differences(_identity(again)),
-        surroundings=_differences(recorded.record.environment, again.environment),
+        surroundings=differing_surroundings(recorded.record.environment, again.environment),
         earlier=earlier,
     )
 
@@ -201,8 +199,10 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
     from nacbench.running import runner
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
-        with _threads(record.environment.hardware.get("threads")):
-            return runner.run(config, store=out, data_root=data_root, execution=lambda: execution(record))
+        def with_its_threads() -> Execution:
+            return replace(execution(record), threads=record.environment.hardware.threads)
+
+        return runner.run(config, store=out, data_root=data_root, execution=with_its_threads)
 
     config = resolve(one.record.identity["config"])
     trained = _trained_on(one)
@@ -222,22 +222,6 @@ def _trained_on(one: Recorded) -> RunRecord | None:
         return None
 
 
-@contextmanager
-def _threads(count: Any) -> Iterator[None]:
-    """Set torch's number of threads while inside: it decides how sums are split, and so how they are rounded."""
-    import torch
-
-    before = torch.get_num_threads()
-    wanted = count if isinstance(count, int) and 0 < count <= MOST_THREADS else before
-    if wanted != before:
-        torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        if wanted != before:
-            torch.set_num_threads(before)
-
-
 def _numbers(record: RunRecord) -> dict[str, Any]:
     """Return the values that must be equal: all metrics, and which weights were selected."""
     return leaves({**record.metrics, "selection": record.selection.model_dump()})
@@ -245,18 +229,3 @@ def _numbers(record: RunRecord) -> dict[str, Any]:
 
 def _identity(record: RunRecord) -> Identity:
     return Identity.model_validate(record.identity)
-
-
-def _differences(recorded: Environment, now: Environment) -> list[tuple[str, str, str]]:
-    first, second = _surroundings(recorded), _surroundings(now)
-    return [
-        (name, first.get(name, MISSING), second.get(name, MISSING))
-        for name in dict.fromkeys([*first, *second])
-        if first.get(name, MISSING) != second.get(name, MISSING)
-    ]
-
-
-def _surroundings(environment: Environment) -> dict[str, str]:
-    """Return hardware and library versions as text by name: ``cpu``, ``threads``, ``torch`` …"""
-    content = environment.model_dump(exclude={"hardware", "versions", *CODE})
-    return flatten({**environment.hardware, **content, **environment.versions})

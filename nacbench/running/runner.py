@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.given import checked_fingerprint, checked_reason, checked_spec
 from nacbench.contracts.task import EvaluationTask
-from nacbench.errors import BrokenFileError, RunSkippedError, UserError
+from nacbench.errors import BrokenFileError, RunFailedError, RunSkippedError, UserError
 from nacbench.files import set_file_aside
+from nacbench.machine.settings import check_settings, given_settings
+from nacbench.plugin_files import plugin_line
 from nacbench.recording.claim import Claim, TakenOverError, hold
-from nacbench.recording.record import RECORD, RunRecord
-from nacbench.recording.store import finished, run_folder, set_aside, tidy
-from nacbench.running.computation import Job, Trained, compute
+from nacbench.recording.record import FAILURE, RECORD, RunRecord
+from nacbench.recording.store import finished, last_set_aside, refuse_links, run_folder, set_aside, tidy
+from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
-from nacbench.running.failures import cause_of, leave_failure
+from nacbench.running.failures import cause_of, in_one_line, leave_failure
 from nacbench.running.identity import Identity
 from nacbench.training.interrupt import Interrupted
 
@@ -43,12 +46,12 @@ def identify(config: RunConfig, data_root: Path) -> Identity:
     """Return the identity of a configuration on the existing data. Missing data is downloaded first.
 
     Raises:
-        UserError: if the data is missing and cannot be downloaded.
+        UserError: if the data is missing and cannot be downloaded, or the task gives no fingerprint.
     """
     trained_on = identify(config.trained_on, data_root) if config.trained_on else None
     task = config.task_plugin
     task.prepare(data_root)
-    return Identity.of(config, task.fingerprint(data_root), trained_on)
+    return Identity.of(config, checked_fingerprint(task, task.fingerprint(data_root)), trained_on)
 
 
 def run(
@@ -74,7 +77,8 @@ def run(
     Raises:
         RunSkippedError: if the model does not support the task.
         BusyError: if another process computes the run.
-        UserError: if data is missing or a setting is invalid.
+        UserError: if data is missing, a setting is invalid, or a variable is set that would change numbers.
+        RunFailedError: if the code of the task or model raises something, or calls ``exit()``; its cause is that.
         Interrupted: if a signal asked to stop; the same call resumes the run.
     """
     identity = identify(config, data_root)
@@ -90,20 +94,23 @@ def run(
     before = (
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
+    refuse_links(folder)
     if force:
         with hold(folder):  # lock: no other process may compute the run while its folder is moved
             set_aside(folder)
     # Only now, so that a finished run is returned without importing torch and Accelerate
     settings = execution()
+    check_settings()
     from nacbench.training.execution import make_accelerator
 
     accelerator = make_accelerator(settings.device, config.precision)
     job = Job(config, identity, folder, data_root, settings, accelerator)
     trained = Trained(before.record, before.folder) if before else None
-    if not accelerator.is_main_process:  # all processes train, only the main process holds the lock and writes
-        return Outcome(compute(job, trained, None), folder, False, config)
-    with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
-        return _compute_or_say_why_not(job, trained, claim)
+    with given_settings(settings.threads):
+        if not accelerator.is_main_process:  # all processes train, only the main process holds the lock and writes
+            return _compute_or_say_why_not(job, trained, None)
+        with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
+            return _finished_since(job) or _compute_or_say_why_not(job, trained, claim)
 
 
 def _whole_record(folder: Path) -> RunRecord | None:
@@ -114,44 +121,60 @@ def _whole_record(folder: Path) -> RunRecord | None:
         return None
 
 
-def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim) -> Outcome:
-    """Compute a run whose lock is held; on an error, write ``failure.json`` and raise it again."""
-    # Again, under the lock: another process may have finished the run since the first look
+def _finished_since(job: Job) -> Outcome | None:
+    """Return the outcome if another process finished the run before this one got the lock; set a broken one aside."""
     try:
         record = finished(job.folder)
-        if record:
-            return Outcome(record, job.folder, True, job.config)
     except BrokenFileError as error:
         job.say(f"{error}: set aside as {set_file_aside(job.folder / RECORD).name}, computing the run again")
+        return None
+    if record is None and (kept := last_set_aside(job.folder)):
+        job.say(f"{kept} holds the last finished record of this run, which was set aside; computing it again")
+    return Outcome(record, job.folder, True, job.config) if record else None
+
+
+def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim | None) -> Outcome:
+    """Compute a run; on an error, write ``failure.json`` and raise one that is one line.
+
+    Args:
+        job: the run.
+        trained: the run that trained the network; None to train it here.
+        claim: claim on the run's folder; None in all processes but the main one.
+    """
     try:
         return Outcome(compute(job, trained, claim), job.folder, False, job.config)
-    except (
-        TakenOverError,
-        Interrupted,
-        KeyboardInterrupt,
-        SystemExit,
-    ):  # no failures: the run goes on later, or elsewhere
-        raise
-    except Exception as error:
-        claim.check()  # a process that was taken over must not mark its successor's run as failed
-        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        leave_failure(
-            job.folder,
-            job.config,
-            job.identity.run_id,
-            "failed",
-            reason,
-            cause=cause_of(error),
-            trace=traceback.format_exc(),
-            attempts=claim.number,
-        )
-        raise
+    except (TakenOverError, Interrupted, KeyboardInterrupt, HelperDoneError):
+        raise  # no failures: the run goes on later, or elsewhere
+    except BaseException as error:  # a plug-in can raise anything; its exit() would look like success
+        if claim:
+            claim.check()  # a process that was taken over must not mark its successor's run as failed
+        # Of several processes the first to fail names the cause; the others only lose their connection to it
+        if job.accelerator.num_processes == 1 or not (job.folder / FAILURE).exists():
+            leave_failure(
+                job.folder,
+                job.config,
+                job.identity.run_id,
+                "failed",
+                in_one_line(error),
+                cause=cause_of(error),
+                trace=traceback.format_exc(),
+                attempts=claim.number if claim else 0,
+            )
+        # The command line explains errors of the file system, unless they are a plug-in's own
+        if isinstance(error, UserError) or (isinstance(error, OSError) and plugin_line(error) is None):
+            raise
+        raise RunFailedError(
+            f"{job.title}: {in_one_line(error)}; the traceback is in {job.folder / FAILURE}"
+        ) from error
 
 
 def unsupported(config: RunConfig) -> str | None:
     """Return why the model does not support the task, in a few words, or None."""
     from nacbench.contracts.model import spec_for
 
-    task, model, spec = config.task_plugin, config.model_plugin, config.training_task.spec()
-    reason = model.unsupported(spec_for(model, spec))
-    return reason or (task.unsuited(model, spec) if isinstance(task, EvaluationTask) else None)
+    task, model, training = config.task_plugin, config.model_plugin, config.training_task
+    spec = checked_spec(training, training.spec())
+    reason = checked_reason(model, "unsupported", model.unsupported(spec_for(model, spec)))
+    if reason is None and isinstance(task, EvaluationTask):
+        reason = checked_reason(task, "unsuited", task.unsuited(model, spec))
+    return reason

@@ -12,15 +12,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
 
+from nacbench.contracts.given_scores import checked_evaluation
 from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
 from nacbench.files import whole_file
+from nacbench.formats.reading import checked, parse_json
 
 if TYPE_CHECKING:
     from torch import nn
 
 META = b"nacbench"
+
+
+class _About(BaseModel):
+    """Metadata of a stored evaluation, as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    run_id: str
+    metrics: dict[str, float]
+    details: dict[str, Any]
+    measured: dict[str, float] = {}
 
 
 def score_splits(
@@ -29,6 +43,7 @@ def score_splits(
     batch_size: int,
     folder: Path,
     run_id: str,
+    metric: str,
     before_each: Callable[[int, str], None] = lambda done, split: None,
 ) -> dict[str, Evaluation]:
     """Evaluate a network on every split except the training split.
@@ -42,7 +57,12 @@ def score_splits(
         batch_size: examples per batch.
         folder: folder of stored evaluations; splits with one are not evaluated again.
         run_id: id of the run, stored in these files; a file of another run is ignored.
+        metric: the main metric, which every split must have.
         before_each: called with the number of finished splits and the name of the next; may raise to stop.
+
+    Raises:
+        UserError: if the task gives something else than an `Evaluation` of finite numbers.
+        DivergedError: if that is because the network's outputs or weights are not finite.
     """
     import torch
 
@@ -56,7 +76,8 @@ def score_splits(
         if evaluation is None:
             started = time.monotonic()
             with torch.no_grad():
-                scored = task.evaluate(net, split, batch_size)
+                given = task.evaluate(net, split, batch_size)
+            scored = checked_evaluation(task, split, given, metric, net)
             evaluation = Evaluation(
                 metrics=scored.metrics,
                 predictions=scored.predictions,
@@ -81,15 +102,13 @@ def read_evaluation(path: Path, run_id: str) -> Evaluation | None:
     """Read a file of `write_evaluation`; None if it is missing, broken, or of another run."""
     try:
         table = pq.read_table(path)
-        meta = json.loads((table.schema.metadata or {})[META])
+        about = checked(parse_json((table.schema.metadata or {})[META], path), _About, path)
+        predictions = {name: _column(table.column(name)) for name in table.column_names}
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
-    if meta.get("run_id") != run_id:
+    if about.run_id != run_id:
         return None
-    predictions = {name: _column(table.column(name)) for name in table.column_names}
-    return Evaluation(
-        metrics=meta["metrics"], predictions=predictions, details=meta["details"], measured=meta.get("measured", {})
-    )
+    return Evaluation(metrics=about.metrics, predictions=predictions, details=about.details, measured=about.measured)
 
 
 def write_predictions(path: Path, scored: Mapping[str, Evaluation]) -> None:

@@ -19,9 +19,11 @@ from pydantic import (
     model_validator,
 )
 
+from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import nested
-from nacbench.running.config import RunConfig, merge, read_yaml, resolve
+from nacbench.formats.yaml_text import read_mapping
+from nacbench.running.config import RunConfig, merge, resolve
 from nacbench.sweep.profile import Profile
 
 Values = dict[str, Any]
@@ -40,7 +42,7 @@ class Block(_Part):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     scale: str = "mini"
     precision: str = "auto"
     axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
@@ -62,6 +64,16 @@ class Block(_Part):
         if not isinstance(axes, Mapping):
             return axes
         return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
+
+    @field_validator("set")
+    @classmethod
+    def _without_own_keys(cls, settings: Values) -> Values:
+        """Refuse settings that have keys of their own here, which would win without a word."""
+        for key in ("task", "model", "scale", "seed", "precision"):
+            value = _nested(settings).get(key, {})
+            if not isinstance(value, Mapping) or "name" in value:
+                raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
+        return settings
 
     def count(self) -> int:
         """Return the number of runs without making them, so that a grid that is too large is refused at once."""
@@ -222,7 +234,7 @@ def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
         if name not in suites():
             raise unknown("suite", name, suites())
         path = Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
-    content = read_yaml(path, KEYS)
+    content = read_mapping(path, KEYS)
     return parse_sweep(content if max_runs is None else {**content, "max_runs": max_runs}, path)
 
 
@@ -274,7 +286,7 @@ def read_choices(path: Path) -> list[Values]:
     Raises:
         UserError: if there is no such file, or it has no such list.
     """
-    content = read_yaml(path, ["choices"])
+    content = read_mapping(path, ["choices"])
     if not isinstance(content.get("choices"), list):
         raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
     chosen: list[Values] = content["choices"]

@@ -13,8 +13,9 @@ from nacbench.machine import slurm
 from nacbench.machine.ending import end_processes
 from nacbench.owner import Process, machine
 from nacbench.recording.claim import claim_count, last_claimant
-from nacbench.recording.index import Run, read_runs
+from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import RECORD, Cause
+from nacbench.recording.row import Run
 from nacbench.sweep.crew import forget_dead_crews
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
@@ -42,7 +43,13 @@ class Place:
 
 
 def submit(
-    plan: Plan, place: Place, say: Say, *, also: Collection[State] = (), retry: Collection[Cause] = ()
+    plan: Plan,
+    place: Place,
+    say: Say,
+    *,
+    also: Collection[State] = (),
+    retry: Collection[Cause] = (),
+    warn: Callable[[Sequence[str]], None] = lambda lines: None,
 ) -> Submitted:
     """Start all runs of a plan that are missing: not done, queued, running, failed or cancelled.
 
@@ -52,6 +59,7 @@ def submit(
         say: called with lines of progress.
         also: other states whose runs are started.
         retry: causes of failure whose runs are started again; their earlier failures are kept.
+        warn: called with a line for each file of a run that cannot be read.
 
     Raises:
         UserError: if Slurm does not answer or refuses.
@@ -61,6 +69,7 @@ def submit(
         _release_held(observer, say)  # these jobs are live, so they are not submitted again below
         _remove_leftovers(observer)
         standings = observer.standings(plan.runs)
+        warn(observer.broken)
         if any(standing.state == "unknown" for standing in standings.values()):
             # no answer does not mean no job: submitting now could start a second copy of a running one
             raise UserError("Slurm does not answer, so running jobs are not known; nothing was submitted")
@@ -239,6 +248,7 @@ def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[
 
 _WORDS: dict[Cause, str] = {
     "error": "an error",
+    "diverged": "diverged",
     "oom": "out of memory",
     "disk": "disk full",
     "timeout": "the time limit was reached",
@@ -287,7 +297,7 @@ class Estimate:
 
 def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
     """Estimate each run by the median time of finished runs of the same task, model, size and scale."""
-    known = _durations(read_runs(place.store).runs) if place.store.is_dir() else {}
+    known = _durations(look_at_runs(place.store).runs) if place.store.is_dir() else {}
     seconds, unknown = 0.0, 0
     for run in plan.doable:
         if standings[run.key].state in ("done", "skipped", "no data"):

@@ -9,11 +9,13 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
+from nacbench.formats.terminal import say, say_text
 from nacbench.machine.process import TOKEN
 
 if TYPE_CHECKING:
@@ -76,8 +78,6 @@ def carry_out(file: Path, index: int, *, when_warned: Callable[..., Any] | None 
 
     submission = read_submission(file)
     os.environ[TOKEN] = submission.token  # becomes part of the claim, which tells a requeued job from another one
-    with contextlib.suppress(KeyError):
-        os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_PER_TASK"])
     load_plugin_files(submission.plugins)
     return _carry_out(submission, index, when_warned)
 
@@ -86,7 +86,9 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     from nacbench.errors import RunSkippedError
     from nacbench.recording.claim import BusyError, TakenOverError
     from nacbench.running import runner
+    from nacbench.running.computation import HelperDoneError
     from nacbench.running.config import resolve
+    from nacbench.running.failures import in_one_line
     from nacbench.sweep.lost import is_cancelled
     from nacbench.training.interrupt import Interrupted
 
@@ -95,7 +97,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     try:
         config = resolve(run.config)
         if is_cancelled(folder):  # after the submitter's look, before this process was known to cancel
-            _say("cancelled")
+            say("cancelled", err=True)
             return NOT_NOW
         if _is_given_up(submission, folder, config):
             return FAILED
@@ -107,19 +109,25 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
             execution=lambda: _execution(submission),
         )
     except Interrupted as interruption:
-        _say(f"{interruption}; its state is saved")
+        say(f"{interruption}; its state is saved", err=True)
         if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
             when_warned(signal.SIGUSR2, None)  # requeues the job and exits
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
-        _say(str(error))
+        say(str(error), err=True)
         return NOT_NOW
     except RunSkippedError as error:
-        _say(str(error))
+        say(str(error), err=True)
         return FAILED
     except UserError as error:
-        _say(str(error))
+        say(str(error), err=True)
         _leave(folder, run.config, str(error))
+        return FAILED
+    except HelperDoneError:
+        raise
+    except (Exception, SystemExit) as error:  # of a plug-in, before its run could be claimed
+        say_text(traceback.format_exc(), err=True)
+        _leave(folder, run.config, in_one_line(error))
         return FAILED
     return DONE
 
@@ -154,7 +162,7 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
         return False
     reason = f"given up after {attempts} attempts that did not finish; see its log and Slurm's"
     leave_failure(folder, config, folder.name, "failed", reason, cause="attempts", attempts=attempts)
-    _say(reason)
+    say(reason, err=True)
     return True
 
 
@@ -170,6 +178,7 @@ def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
 
 
 def _execution(submission: "Submission") -> Any:
+    from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
@@ -177,6 +186,7 @@ def _execution(submission: "Submission") -> Any:
     device = check_device(profile.device)
     return Execution(
         device=device,
+        threads=profile.threads or default_threads(),
         workers=profile.workers if profile.workers is not None else default_workers(device),
         checkpoint_seconds=profile.checkpoint_seconds,
         heartbeat_seconds=profile.heartbeat_seconds,
@@ -187,7 +197,7 @@ def _execution(submission: "Submission") -> Any:
 
 def _join_processes() -> None:
     """Set the environment of torch.distributed and accelerate if the job has several processes."""
-    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+    if os.environ.get("SLURM_NTASKS", "1") != "1":
         from submitit.helpers import TorchDistributedEnvironment
 
         # accelerate selects the GPU by local rank; if CUDA_VISIBLE_DEVICES had one GPU, rank 1 would find no GPU 1
@@ -206,10 +216,6 @@ def _remove_submitit_s_leftovers() -> None:
         paths = JobEnvironment().paths
         for path in (paths.result_pickle, paths.submitted_pickle):
             path.with_suffix(path.suffix + ".save_tmp").unlink(missing_ok=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacbench.files import append_to
+from nacbench.machine.cores import granted_cores
 from nacbench.machine.ending import end_processes
 from nacbench.machine.worker import worker_environment
 from nacbench.owner import Process, process, this_process
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
+from nacbench.running.failures import in_one_line
 from nacbench.sweep.crew import ENDED, CrewFile
 from nacbench.sweep.job import DONE, carry_out
 from nacbench.sweep.lost import is_cancelled
@@ -69,7 +72,7 @@ def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
     try:
         code = carry_out(file, index)
     except (Exception, SystemExit) as error:
-        say(f"{run.title}: failed: {type(error).__name__}: {error}")
+        say(f"{run.title}: failed: {in_one_line(error)}")
         return 1
     say(f"{run.title}: {'done' if code == DONE else 'not done'}")
     return code
@@ -84,7 +87,7 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     logs = submission.jobs_folder()
     logs.mkdir(parents=True, exist_ok=True)
     profile = submission.profile
-    threads = profile.threads or max(1, (os.cpu_count() or 1) // profile.processes)
+    threads = profile.threads or max(1, granted_cores() // profile.processes)
     environment = {**os.environ, **worker_environment(), "OMP_NUM_THREADS": str(threads)}
     crew = _Crew(file, runs, say)
     try:
@@ -181,7 +184,7 @@ def _how(code: int) -> str:
 
 
 def _start(file: Path, index: int, run: PlannedRun, log: Path, environment: dict[str, str]) -> _Started:
-    with log.open("ab") as output:
+    with append_to(log) as output:
         started = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "nacbench.sweep.job", str(file), str(index)],
             stdout=output,

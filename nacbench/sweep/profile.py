@@ -1,15 +1,19 @@
 """Executor profiles in YAML: local processes or Slurm jobs, with their resources and time limit."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nacbench.errors import UserError, first_problem
-from nacbench.running.config import read_yaml
+from nacbench.contracts.numbers import Count, Limit, Seconds, Workers
+from nacbench.errors import UserError, first_problem, shown
+from nacbench.formats.yaml_text import read_mapping
 
 BUILT_IN = ("local", "debug")
+MINUTES_OF = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
+LONGEST = 366 * 24 * 60  # minutes of a time limit; more is taken for a typing mistake
 
 
 class Profile(BaseModel):
@@ -19,22 +23,22 @@ class Profile(BaseModel):
     ``slurm``: jobs of a cluster; ``time`` is required.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     executor: Literal["local", "debug", "slurm"] = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints")
-    heartbeat_seconds: float = Field(30.0, gt=0, description="seconds between heartbeats")
-    max_attempts: int = Field(
-        20, ge=1, description="starts of one run before it is given up; nacbench sweep retry allows as many again"
+    checkpoint_seconds: Seconds = Field(60.0, description="seconds between checkpoints")
+    heartbeat_seconds: Seconds = Field(30.0, gt=0, description="seconds between heartbeats")
+    max_attempts: Count = Field(
+        20, description="starts of one run before it is given up; nacbench sweep retry allows as many again"
     )
-    workers: int | None = Field(None, ge=0, description="processes that prepare batches, as for nacbench run")
+    workers: Workers | None = Field(None, description="processes that prepare batches, as for nacbench run")
     cuda_graphs: bool = Field(True, description="run steps as CUDA graphs, on one GPU, if the model allows it")
     compile: bool = Field(False, description="use torch.compile")
     # local
-    processes: int = Field(1, ge=1, description="local: runs at a time")
-    threads: int | None = Field(
-        None, ge=1, description="local: threads of each run; by default cores divided by processes"
+    processes: Count = Field(1, description="local: runs at a time")
+    threads: Count | None = Field(
+        None, description="threads of each run; by default the cores that are granted, for local divided by processes"
     )
     # slurm
     partition: str | None = None
@@ -42,15 +46,17 @@ class Profile(BaseModel):
     qos: str | None = None
     constraint: str | None = None
     time: str | int | None = Field(None, description="time limit of a job: minutes, or as 12h, 90min, 2d, 1-12:00:00")
-    nodes: int = Field(1, ge=1, description="per run; more than one trains on all of them together")
-    gpus: int = Field(0, ge=0, description="per node; one process each")
-    tasks: int | None = Field(None, ge=1, description="processes per node; by default one for each GPU")
-    cpus: int = Field(2, ge=1, description="per process")
-    memory_gb: float | None = Field(None, gt=0, description="per node, in GiB")
-    array_parallelism: int = Field(256, ge=1, description="jobs of one array that run at a time")
-    signal_seconds: int = Field(90, ge=1, description="seconds from Slurm's warning to the time limit")
+    nodes: Count = Field(1, description="per run; more than one trains on all of them together")
+    gpus: Limit = Field(0, description="per node; one process each")
+    tasks: Count | None = Field(None, description="processes per node; by default one for each GPU")
+    cpus: Count = Field(2, description="per process")
+    memory_gb: float | None = Field(None, gt=0, le=2**20, description="per node, in GiB")
+    array_parallelism: Count = Field(256, description="jobs of one array that run at a time")
+    signal_seconds: int = Field(90, ge=1, le=65535, description="seconds from Slurm's warning to the time limit")
     requeue: bool = Field(True, description="let Slurm requeue jobs after preemption or a node failure")
-    setup: tuple[str, ...] = Field((), description="shell lines before the run: modules, environment variables")
+    setup: tuple[str, ...] = Field(
+        (), strict=False, description="shell lines before the run: modules, environment variables"
+    )
     extra: dict[str, str | int | bool] = Field({}, description="any other sbatch option, such as mail-user")
 
     @model_validator(mode="after")
@@ -99,7 +105,7 @@ class Profile(BaseModel):
         places = [folder / form for folder in (Path(), near or Path()) for form in (name, f"slurm/{name}.yaml")]
         for place in places:
             if place.is_file():
-                return _validated(read_yaml(place, cls.model_fields), str(place))
+                return _validated(read_mapping(place, cls.model_fields), str(place))
         raise UserError(
             f"no profile {name!r}; name a YAML file such as slurm/cpu.yaml (copy one from the project's slurm folder "
             f"and write your cluster's partition and account into it), or one of {', '.join(BUILT_IN)}"
@@ -109,27 +115,22 @@ class Profile(BaseModel):
 def minutes(time: str | int) -> int:
     """Return a time limit in minutes, given as minutes, ``12h``, ``90min``, ``2d``, or Slurm's ``1-12:00:00``.
 
+    Slurm's other forms are ``hours:minutes:seconds``, ``minutes:seconds``, ``days-hours`` and ``days-hours:minutes``.
+
     Raises:
-        ValueError: if it has none of these forms, or is less than a minute.
+        ValueError: if it has none of these forms, or is less than a minute or more than a year.
     """
     text = str(time).strip()
-    units = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
     whole = -1.0
-    for unit, factor in units.items():
-        number = text.removesuffix(unit).strip()
-        if number != text and number.replace(".", "", 1).isdigit():
-            whole = float(number) * factor
-            break
-    else:
-        days, dash, clock = text.rpartition("-")
-        parts = clock.split(":")
-        if text.isdigit():
-            whole = float(text)
-        elif len(parts) in (1, 2, 3) and all(part.isdigit() for part in (*parts, *([days] if dash else []))):
-            places = [*map(int, parts), 0, 0][:3] if dash else [*[0] * (3 - len(parts)), *map(int, parts)]
-            whole = 24 * 60 * int(days or 0) + 60 * places[0] + places[1] + places[2] / 60
-    if whole < 1:
-        raise ValueError(f"time = {time!r}: write minutes, 12h, 90min, 2d or 1-12:00:00, a minute at least")
+    if number := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(min|m|h|d)", text):
+        whole = float(number[1]) * MINUTES_OF[number[2]]
+    elif clock := re.fullmatch(r"(?:([0-9]+)-)?([0-9]+(?::[0-9]+){0,2})", text):
+        parts = [float(part) for part in clock[2].split(":")]
+        starts_with_hours = clock[1] or len(parts) == 3
+        hours, minute, second = [*([] if starts_with_hours else [0.0]), *parts, 0.0, 0.0][:3]
+        whole = 24 * 60 * float(clock[1] or 0) + 60 * hours + minute + second / 60
+    if not 1 <= whole <= LONGEST:
+        raise ValueError(f"time = {shown(time)}: write minutes, 12h, 90min, 2d or 1-12:00:00, from a minute to a year")
     return round(whole)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nacbench.errors import BrokenFileError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
 from nacbench.owner import Process
 from nacbench.recording.claim import (
@@ -25,12 +25,12 @@ from nacbench.recording.claim import (
     seconds_since_beat,
 )
 from nacbench.recording.index import read_runs
-from nacbench.recording.record import RECORD, Cause
+from nacbench.recording.record import FAILURE, RECORD, Cause, Failure, read_failure
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
-from nacbench.sweep.lost import cause_by_slurm, failure_of, is_cancelled
+from nacbench.sweep.lost import cause_by_slurm, is_cancelled
 from nacbench.sweep.plan import PlannedRun
-from nacbench.sweep.submission import Submission, folder_of_submissions, submissions
+from nacbench.sweep.submission import Submission, folder_of_submissions, read_submissions
 
 State = Literal[
     "done", "running", "queued", "preempted", "planned", "lost", "cancelled", "failed", "skipped", "no data", "unknown"
@@ -97,12 +97,13 @@ class Observer:
 
     Attributes:
         jobs: jobs in the queue by the key of their run.
+        broken: one line for each submission, record or failure that cannot be read.
         is_silent: whether Slurm was asked and did not answer, which does not mean that no job is in the queue.
     """
 
     def __init__(self, store: Path, *, ask_slurm: bool = True) -> None:
         self.store = store
-        self.submissions = submissions(store)
+        self.submissions, self.broken = read_submissions(store)
         self.is_silent = False
         queued = self._queue() if ask_slurm else {}
         self.jobs = dict(_jobs_by_key(self.submissions, queued))
@@ -160,21 +161,36 @@ class Observer:
         try:
             if finished(folder):
                 return Standing(state="done", attempts=attempts)
-        except BrokenFileError:
+        except BrokenFileError as error:
+            self._name_broken(error)
             detail = f"its {RECORD} is broken; it will be set aside"
             return self._live(run, folder, attempts) or Standing(state="lost", detail=detail, attempts=attempts)
+        except UserError as error:
+            self._name_broken(error)
+            return Standing(state="unknown", detail=f"its {RECORD} cannot be read", attempts=attempts)
         if run.problem:
             return Standing(state="skipped" if run.is_unsuited else "no data", detail=run.problem)
         live = self._live(run, folder, attempts)
         if live:
             return live
-        failure = failure_of(folder)
+        failure = self._failure_of(folder)
         if failure:
             cause = failure.cause if failure.status == "failed" else None
             return Standing(state=failure.status, detail=failure.reason, cause=cause, attempts=attempts)
         if self.is_silent and self._past_jobs(run.key):
             return Standing(state="unknown", detail="Slurm does not answer", attempts=attempts)
         return None
+
+    def _failure_of(self, folder: Path) -> Failure | None:
+        try:
+            return read_failure(folder / FAILURE) if os.path.lexists(folder / FAILURE) else None
+        except UserError as error:
+            self._name_broken(error)
+            return None
+
+    def _name_broken(self, error: UserError) -> None:
+        if str(error) not in self.broken:
+            self.broken.append(str(error))
 
     def _live(self, run: PlannedRun, folder: Path, attempts: int) -> Standing | None:
         """Return the state of a run that is queued or running, by the queue, its lock or its heartbeat; else None."""

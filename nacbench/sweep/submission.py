@@ -6,6 +6,7 @@ so it must be on disk before sbatch is called.
 
 import getpass
 import json
+import re
 import socket
 import time
 import uuid
@@ -13,12 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from nacbench.errors import BrokenFileError, first_problem
-from nacbench.files import utc_now, write_text
+from nacbench.errors import BrokenFileError, UserError
+from nacbench.files import resolved, utc_now, write_text
+from nacbench.formats.reading import read_json, read_text
+from nacbench.formats.terminal import say
+from nacbench.recording.bounded import Name, Text, Time
 from nacbench.recording.claim import BusyError, forget_claims, hold
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
@@ -26,6 +30,7 @@ from nacbench.sweep.profile import Profile
 SWEEPS = ".sweeps"  # in a store; no report looks into folders whose names start with a dot
 SUBMISSIONS = "submissions"
 WAIT_SECONDS = 0.2  # between looks at a submission lock that another process holds
+JOB_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class SubmittedRun(BaseModel):
@@ -33,7 +38,7 @@ class SubmittedRun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: str
+    key: Annotated[str, Field(pattern=r"^[^/\x00-\x1f]+/[^/\x00-\x1f]+/[0-9a-f]{12}$")]
     config: dict[str, Any]
 
 
@@ -55,14 +60,14 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token: str
-    sweep: str
-    when: str
-    user: str
-    host: str
-    store: str
-    data_root: str
-    plugins: tuple[str, ...]
+    token: Annotated[str, Field(pattern=r"^nacbench-[0-9a-f]{32}$")]
+    sweep: Name
+    when: Time
+    user: Name
+    host: Name
+    store: Text
+    data_root: Text
+    plugins: tuple[Text, ...]
     profile: Profile
     runs: tuple[SubmittedRun, ...]
 
@@ -82,8 +87,8 @@ class Submission(BaseModel):
             when=utc_now(),
             user=getpass.getuser(),
             host=socket.gethostname(),
-            store=str(store.resolve()),
-            data_root=str(data_root.resolve()),
+            store=str(resolved(store)),
+            data_root=str(resolved(data_root)),
             plugins=tuple(str(Path(file).resolve()) for file in plugins),
             profile=runs[0].profile,
             runs=tuple(SubmittedRun(key=run.key, config=run.config.as_dict()) for run in runs),
@@ -110,9 +115,9 @@ class Submission(BaseModel):
     def job_number(self) -> str | None:
         """Return the job number, or None if the submitter was killed before it wrote it down."""
         if self._job is None:
-            with suppress(OSError):
-                path = folder_of_submissions(Path(self.store)) / f"{self.token}.job"
-                self._job = path.read_text(encoding="utf-8").strip() or None
+            with suppress(UserError):
+                number = read_text(folder_of_submissions(Path(self.store)) / f"{self.token}.job").strip()
+                self._job = number if JOB_NUMBER.fullmatch(number) else None
         return self._job
 
     def job_of(self, index: int) -> str | None:
@@ -125,30 +130,33 @@ def read_submission(path: Path) -> Submission:
     """Read a submission file.
 
     Raises:
-        BrokenFileError: if it cannot be read or is not a submission.
+        BrokenFileError: if it is not a submission, or that of another file's name.
+        UserError: if it cannot be read.
     """
-    try:
-        return Submission.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BrokenFileError(f"cannot read {path}: {error.strerror}") from None
-    except ValidationError as error:
-        raise BrokenFileError(f"{path} is not a submission: {first_problem(error, '')}") from None
-    except ValueError:
-        raise BrokenFileError(f"{path} is not JSON") from None
+    submission = read_json(path, Submission)
+    if path.name != f"{submission.token}.json":
+        raise BrokenFileError(f"{path} is a copy of submission {submission.token}; only the file of that name counts")
+    return submission
 
 
 @cache  # submission files never change, and status reads all of them
-def _read_once(path: Path) -> Submission | None:
+def _read_once(path: Path) -> Submission | str:
     try:
         return read_submission(path)
-    except BrokenFileError:
-        return None
+    except UserError as error:
+        return str(error)
 
 
 def submissions(store: Path) -> list[Submission]:
-    """Return all submissions of a store, the oldest first; broken files are left out."""
-    found = (_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json")))
-    return sorted((submission for submission in found if submission), key=lambda submission: submission.when)
+    """Return all submissions of a store, the oldest first."""
+    return read_submissions(store)[0]
+
+
+def read_submissions(store: Path) -> tuple[list[Submission], list[str]]:
+    """Return all submissions of a store, the oldest first, and a line for each file that is none."""
+    found = [_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json"))]
+    whole = sorted((one for one in found if isinstance(one, Submission)), key=lambda submission: submission.when)
+    return whole, [one for one in found if isinstance(one, str)]
 
 
 @contextmanager
@@ -157,8 +165,6 @@ def sole_submitter(store: Path) -> Iterator[None]:
 
     Without it, two submitters that look at the queue at the same time would both start the missing runs.
     """
-    import sys
-
     place = store / SWEEPS / "submitter"
     with ExitStack() as stack:
         said = False
@@ -168,7 +174,7 @@ def sole_submitter(store: Path) -> Iterator[None]:
                 break
             except BusyError:
                 if not said:
-                    print(f"waiting for another process that submits to {store}", file=sys.stderr)  # noqa: T201
+                    say(f"waiting for another process that submits to {store}", err=True)
                 said = True
                 time.sleep(WAIT_SECONDS)
         forget_claims(claim)

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import yaml
-
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
-from nacbench.recording.index import Run
+from nacbench.formats.yaml_text import as_yaml
+from nacbench.recording.row import Run
 from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"
@@ -75,9 +74,10 @@ class Tuned:
         """Settings whose best value is the smallest or largest of three or more that were tried."""
         names = []
         for name, value in self.best.settings.items():
-            values = {tried.settings[name] for tried in self.tried}
-            numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-            if numbers and len(values) > 2 and value in (min(values), max(values)):
+            values = [tried.settings[name] for tried in self.tried if name in tried.settings]
+            if not all(_is_number(one) for one in values):
+                continue
+            if len(set(values)) > 2 and value in (min(values), max(values)):
                 names.append(name)
         return names
 
@@ -134,7 +134,16 @@ def _tried(runs: Sequence[Run]) -> list[Tried]:
         )
         for some in by_settings.values()
     ]
-    return sorted(found, key=lambda tried: [(isinstance(v, str), v) for v in tried.settings.values()])
+    return sorted(found, key=lambda tried: [_order(value) for value in tried.settings.values()])
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+    """Return a key that sorts numbers by size, before everything else by its text."""
+    return (False, value, "") if _is_number(value) else (True, 0.0, as_text(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _settings(run: Run) -> dict[str, Any]:
@@ -143,7 +152,9 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 def _epochs(runs: Sequence[Run]) -> int:
-    return max(int(json.loads(run.settings)["training"]["epochs"]) for run in runs)
+    """Return the most epochs of a run; 0 if no recipe counts in epochs."""
+    found = [json.loads(run.settings)["training"].get("epochs") for run in runs]
+    return max((epochs for epochs in found if isinstance(epochs, int)), default=0)
 
 
 def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> TuningResult:
@@ -191,7 +202,7 @@ def choices_file(outcome: TuningResult, written_by: str) -> str:
         for one in outcome.tuned
     ]
     head = f"# Written by: {written_by}\n# tried: scores on validation examples; test examples were not read.\n"
-    return head + str(yaml.safe_dump({"choices": choices}, sort_keys=False, width=160))
+    return head + as_yaml({"choices": choices}, width=160)
 
 
 def label(settings: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from nacbench.errors import BrokenFileError
 from nacbench.files import write_bytes
+from nacbench.formats.reading import parse_json
 
 CHECKSUM = "crc32"
 
@@ -36,10 +37,12 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            meta = json.loads(metadata["nacbench"])
+            meta = parse_json(metadata["nacbench"], "its metadata")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, KeyError, BrokenFileError) as error:
         raise BrokenFileError(f"checkpoint {path} cannot be read ({type(error).__name__}: {error})") from error
+    if not isinstance(meta, dict):
+        raise BrokenFileError(f"checkpoint {path} was not written by nacbench: its metadata is not a mapping")
     expected = meta.pop(CHECKSUM, metadata.get(CHECKSUM))  # files of nacbench before schema 2 have an entry of its own
     if expected is not None and str(expected) != str(_checksum(tensors)):
         raise BrokenFileError(f"checkpoint {path} is damaged: its tensors do not match its checksum")

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nacbench.files import write_text
+from nacbench.files import append_to, write_text
+from nacbench.formats.reading import read_text
 
 
 class Curve:
@@ -18,12 +19,12 @@ class Curve:
 
     def __init__(self, path: Path, keep: int = 0) -> None:
         self.path = path
-        lines = path.read_text(encoding="utf-8").splitlines()[:keep] if keep and path.exists() else []
+        lines = read_text(path).splitlines()[:keep] if keep and path.exists() else []
         self.rows = len(lines)
         write_text(path, "".join(f"{line}\n" for line in lines))
         # Keep the file open: a stale copy of this run on another node then still appends to the file replaced above,
         # not to this one
-        self._file = path.open("a", encoding="utf-8")
+        self._file = append_to(path)
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row."""

@@ -1,12 +1,23 @@
 """Execution settings of a run: device, workers, checkpoint interval, CUDA graphs, compile; and the Accelerator."""
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
+from pydantic import BaseModel, ValidationError
 
+from nacbench.contracts.numbers import Seconds, Workers
+from nacbench.errors import UserError, first_problem
+from nacbench.machine.cores import default_threads, granted_cores
+from nacbench.machine.launcher import check_launch, waiting_explained
 from nacbench.machine.memory import keep_freed_memory
+
+
+class _Numbers(BaseModel):
+    workers: Workers
+    checkpoint_seconds: Seconds
+    heartbeat_seconds: Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +29,8 @@ class Execution:
 
     Attributes:
         device: ``cpu`` or ``cuda``.
+        threads: threads to compute with, torch's, MKL's and OpenMP's; by default `default_threads`. Another number
+            rounds sums differently, so that last digits differ.
         workers: number of data-loader processes; 0: batches are prepared in the training process.
         checkpoint_seconds: time between checkpoints in seconds; 0: after every step.
         heartbeat_seconds: time between heartbeats in seconds.
@@ -25,9 +38,13 @@ class Execution:
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``.
         show_progress: report progress on standard error.
+
+    Raises:
+        UserError: if a number is out of its range.
     """
 
     device: str = "cpu"
+    threads: int = field(default_factory=default_threads)
     workers: int = 0
     checkpoint_seconds: float = 60.0
     heartbeat_seconds: float = 30.0
@@ -35,18 +52,35 @@ class Execution:
     compile: bool = False
     show_progress: bool = True
 
+    def __post_init__(self) -> None:
+        try:
+            _Numbers(
+                workers=self.workers,
+                checkpoint_seconds=self.checkpoint_seconds,
+                heartbeat_seconds=self.heartbeat_seconds,
+            )
+        except ValidationError as error:
+            raise UserError(first_problem(error, "")) from None
+
 
 def default_workers(device: str) -> int:
     """Return the default number of data-loader processes: up to 8 on a GPU, 0 on a CPU (training needs the cores)."""
-    return min(8, os.cpu_count() or 1) if device == "cuda" else 0
+    return min(8, granted_cores()) if device == "cuda" else 0
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return an ``Accelerator`` for one run: device, precision (``fp32`` or ``bf16``) and processes."""
+    """Return an ``Accelerator`` for one run: device, precision (``fp32`` or ``bf16``) and processes.
+
+    Raises:
+        UserError: if variables of a launcher are left over in the environment; see `check_launch`.
+    """
+    processes = check_launch()
     if device == "cpu":
         keep_freed_memory()
     alone = not (PartialState._shared_state and PartialState().num_processes > 1)
     # Accelerate keeps its settings in process-wide singletons, so that a second run in this process would get the first
     # one's precision. With several processes the process group must survive the reset.
     AcceleratorState._reset_state(reset_partial_state=alone)
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+    # `accelerate launch` sets ACCELERATE_USE_CPU, which would go before the argument
+    with waiting_explained(processes), patch_environment(accelerate_use_cpu=device == "cpu"):
+        return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -21,10 +21,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from nacbench.contracts.given import check_loss
+from nacbench.contracts.given_scores import SMALLER, checked_evaluation, has_finite_weights
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch
 from nacbench.contracts.task import LiveTask
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import BrokenFileError, DivergedError, UserError
 from nacbench.files import set_file_aside
 from nacbench.nn.cuda_graphs import GraphedPass, seed_draws
 from nacbench.nn.kernels import kernels_with_gradients
@@ -44,10 +46,6 @@ from nacbench.training.optim import AveragedWeights, learning_rate, make_optimiz
 from nacbench.training.progress import Progress
 
 LOGS_PER_RUN = 200  # training rows in a learning curve; each one synchronises with the GPU
-
-
-class DivergedError(RuntimeError):
-    """The training loss is infinite or NaN."""
 
 
 @dataclass(kw_only=True)
@@ -129,7 +127,7 @@ class Trainer:
 
         Raises:
             Interrupted: if a signal asked to stop; the checkpoint is saved.
-            DivergedError: if the loss is not finite.
+            DivergedError: if a loss, a validation score or a weight is not finite.
         """
         self._resume(progress)
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
@@ -216,7 +214,9 @@ class Trainer:
             auxiliary: include the model's own loss (see `_auxiliary_loss`).
         """
         with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
-            loss = self.task.loss(self._forward, piece) / parts
+            loss = self.task.loss(self._forward, piece)
+            check_loss(self.task, loss)
+            loss = loss / parts
             own = self._auxiliary_loss() if auxiliary else None
             if own is not None:
                 loss = loss + own / parts
@@ -245,6 +245,8 @@ class Trainer:
         """
         own = getattr(self.net, "auxiliary_loss", None)
         auxiliary: Tensor | None = own() if own else None
+        if auxiliary is not None:
+            check_loss(getattr(self.net, "core", self.net), auxiliary, "auxiliary_loss")
         return auxiliary
 
     def _upcoming(self) -> Iterator[Batch]:
@@ -285,8 +287,8 @@ class Trainer:
         loss = status.loss_sum / status.loss_count
         if not math.isfinite(loss):
             raise DivergedError(
-                f"the training loss is {loss} at step {status.step} of {self.total_steps} (learning rate {rate:g}); "
-                "try a smaller training.lr"
+                f"the network has diverged: the training loss is {loss} at step {status.step} of {self.total_steps} "
+                f"(learning rate {rate:g}); {SMALLER}"
             )
         status.loss_sum, status.loss_count = 0.0, 0
         epoch = status.step / len(self._batches)
@@ -336,10 +338,16 @@ class Trainer:
         self.status.evaluate_seconds += time.monotonic() - started
 
     def evaluate(self, net: nn.Module, split: str) -> dict[str, float]:
-        """Return the metrics of a network on a split; the network is left in evaluation mode."""
+        """Return the metrics of a network on a split; the network is left in evaluation mode.
+
+        Raises:
+            DivergedError: if a metric is not finite: NaN is not greater than the best score, nor would any score be
+                greater than NaN.
+        """
         net.eval()
         with torch.inference_mode(), self.accelerator.autocast():
-            return dict(self.task.evaluate(net, split, self.recipe.batch_size).metrics)
+            given = self.task.evaluate(net, split, self.recipe.batch_size)
+        return dict(checked_evaluation(self.task, split, given, self.metric, net).metrics)
 
     def _save(self) -> None:
         if not self._is_main:
@@ -384,6 +392,9 @@ class Trainer:
         net = self._evaluated
         if self.recipe.selection == "best-validation":
             load_module(net, "model", load_tensors(self._best)[0])
+        # The last step comes after the last loss, and scores of broken weights can be finite
+        if not has_finite_weights(net):
+            raise DivergedError(f"the network has diverged: its trained weights are not all finite; {SMALLER}")
         return net.eval()
 
     def selection(self) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from nacbench.files import append_to
+from nacbench.formats.escape import visible
+from nacbench.formats.terminal import console, say
 from nacbench.formats.text import duration
 
 PLAIN_SECONDS = 30.0  # between two plain progress lines
@@ -47,13 +50,13 @@ class Progress:
 
     def say(self, text: str, *, bar_shows_it: bool = False) -> None:
         """Write one line to the log, and to the stream unless ``bar_shows_it`` and a progress bar is shown."""
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        with append_to(self._log) as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {visible(text)}\n")
         if self._bar:
             if not bar_shows_it:
                 self._bar.line(f"{self._title}: {text}")
         elif self._show:
-            print(f"{self._title}: {text}", file=self._stream, flush=True)
+            say(f"{self._title}: {text}", stream=self._stream)
 
     def close(self) -> None:
         """Remove the progress bar."""
@@ -72,7 +75,6 @@ class _Bar:
     """A rich progress bar on standard error."""
 
     def __init__(self, title: str, total: int) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
         from rich.table import Column
@@ -84,16 +86,16 @@ class _Bar:
             TimeElapsedColumn(table_column=Column(min_width=7)),
             TimeRemainingColumn(table_column=Column(min_width=7)),
             TextColumn("{task.fields[facts]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=Console(stderr=True),
+            console=console(err=True),
         )
         self._progress.start()
-        self._task = self._progress.add_task(title, total=total, facts="")
+        self._task = self._progress.add_task(visible(title), total=total, facts="")
 
     def update(self, done: int, facts: str) -> None:
-        self._progress.update(self._task, completed=done, facts=facts)
+        self._progress.update(self._task, completed=done, facts=visible(facts))
 
     def line(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(visible(text))
 
     def close(self) -> None:
         self._progress.stop()

@@ -1,6 +1,7 @@
 """``nacbench data`` and ``nacbench tasks NAME`` as a user meets them, on made tasks with made files."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -228,7 +229,35 @@ def test_verify_names_the_first_wrong_file_and_checks_all(
     done = invoke("data", "verify", "miniature-shifted", *options)
     assert done.exit_code == 1
     assert "is damaged or changed" in done.stderr
-    assert "cannot be read" in done.stderr
+    assert "is not a valid Manifest" in done.stderr
+
+
+def test_verify_compares_the_decoded_copies(
+    root: Path, made_files: Path, plugins: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path / "cache"))
+    options = ["--data-root", root, *plugins]
+    said("data", "import", "miniature", made_files, *options)
+    said("data", "fetch", "miniature", "digits", *options)
+    shown = said("data", "verify", "--cache", *options).splitlines()
+    assert [line.partition("-")[0] for line in shown[:2]] == ["cache: digits", "cache: made"]
+    assert shown[2] == f"cache: compared 2 folders in {tmp_path / 'cache'}"
+    (altered,) = (tmp_path / "cache/arrays").glob("made--miniature-*")
+    with (altered / "train_labels.npy").open("r+b") as stream:
+        stream.seek(-1, os.SEEK_END)
+        stream.write(b"\7")
+    done = invoke("data", "verify", "miniature", "--cache", *options)
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: cache: the content of {altered} does not have its fingerprint")
+    assert line.endswith("removed, it is made again when it is needed")
+    assert "miniature: huggingface.co/datasets/made/miniature: 2 files checked" in done.stdout
+    assert not altered.exists()
+    said("data", "verify", "--cache", *options)
+
+
+def test_verify_needs_something_to_check(root: Path) -> None:
+    assert "name a task, or say --cache" in complaint("data", "verify", "--data-root", root)
 
 
 def test_damaged_data_beside_missing_data_exits_with_1(

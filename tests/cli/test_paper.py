@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from nacbench.cli import app
 from nacbench.errors import UserError
-from tests.made import made_record, write_run
+from tests.made import folder_of, made_record, write_run
 
 
 def invoke(*words: object) -> Result:
@@ -78,12 +78,12 @@ def test_compare_prints_the_conclusion(store: Path) -> None:
 
 
 def test_compare_warns_of_damaged_predictions(store: Path) -> None:
-    (record,) = store.glob("listops/nac/*-0-*/record.json")
+    record = folder_of(store, task="listops") / "record.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "files": {"predictions.parquet": "0" * 64}}))
     done = invoke("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["examples"] == []
-    assert done.stderr.startswith("warning: run listops-nac-mini-mini-0-0.001-e1 (nac, seed 0) is not compared on")
+    assert done.stderr.startswith(f"warning: run {record.parent.name} (nac, seed 0) is not compared on")
     assert done.stderr.endswith("predictions.parquet is missing\n")
 
 

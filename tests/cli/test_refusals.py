@@ -96,6 +96,23 @@ def of_system(number: int, *names: object) -> OSError:
         (of_system(errno.ENOSPC, "folder/new"), "cannot use folder: No space left on device; make room, or"),
         (of_system(errno.ENOSPC), "No space left on device; make room, or"),
         (of_system(errno.EDQUOT), "Disk quota exceeded; make room, or"),
+        (
+            of_system(errno.ENOENT, "folder/file"),
+            "cannot use folder/file: No such file or directory; name another place",
+        ),
+        (of_system(errno.ELOOP, "loop/runs"), "cannot use loop: Too many levels of symbolic links; these links lead"),
+        (of_system(errno.ENAMETOOLONG, "n" * 300), f"cannot use {'n' * 199}…: File name too long; name a place with"),
+        (of_system(errno.EFBIG), "File too large; raise the limit on the size of files (ulimit -f), or"),
+        (of_system(errno.EMFILE), "Too many open files; raise the limit on open files (ulimit -n)"),
+        (of_system(errno.EMFILE, os.__file__), "Too many open files; raise the limit on open files (ulimit -n)"),
+        (of_system(errno.ENOMEM), "Cannot allocate memory; free memory, or use another machine"),
+        (of_system(errno.EAGAIN), "Resource temporarily unavailable; this machine or your limit (ulimit -u)"),
+        (
+            of_system(errno.EIO, "folder"),
+            "cannot use folder: Input/output error; the disk or its server fails: try again",
+        ),
+        (of_system(errno.ESTALE, b"folder"), "cannot use folder: Stale file handle; the file server lost this place"),
+        (of_system(errno.ENODEV, "folder"), "cannot use folder: No such device; name another place"),
     ],
 )
 def test_an_error_of_the_file_system_names_the_existing_path(
@@ -109,6 +126,7 @@ def test_an_error_of_the_file_system_names_the_existing_path(
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "broken-link").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
     monkeypatch.setattr(cli, "app", lambda: fail(error))
     assert leave([], monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -119,8 +137,8 @@ def test_an_error_of_the_file_system_names_the_existing_path(
     "error",
     [
         of_system(errno.EPERM),  # such as of a signal
-        of_system(errno.ENOENT, "folder/file"),
-        of_system(errno.EEXIST, "folder"),
+        of_system(errno.ENOENT, cli.__file__),  # of the installed code
+        of_system(errno.EACCES, os.__file__),
         of_system(errno.EACCES, 3),  # an open file's number
         OSError("made up"),
     ],
@@ -136,5 +154,112 @@ def test_errors_that_may_be_bugs_keep_their_traceback(
     assert raised.value is error
 
 
-def fail(error: OSError) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 8.00 PiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4398046511104 bytes."),
+        RuntimeError("Storage size calculation overflowed with sizes=[2147483648, 2147483648]"),
+    ],
+)
+def test_a_lack_of_memory_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    assert leave([], monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: not enough memory ({type(error).__name__}): use smaller options or batches")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("made up"), TypeError("made up"), RecursionError("too deep")])
+def test_other_errors_keep_their_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    with pytest.raises(type(error)) as raised:
+        cli.main()
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("options", [["model.width=1048576"], ["model.ffn_mult=1048576", "model.depth=1000"]])
+def test_a_network_that_no_memory_can_hold_is_one_line(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = [word for option in options for word in ("--set", option)]
+    assert leave([*RUN, "--out", str(tmp_path), "--quiet", *settings], monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: not enough memory")
+
+
+LONG = "n" * 300
+
+
+REFUSED = ("loop", "loop/runs", "a", LONG, "a/" * 3000, "/proc", "/proc/none", "/dev/null/runs")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        *((RUN, place) for place in REFUSED),
+        (["sweep", "submit", "smoke"], "loop"),
+        (["data", "fetch", "cifar10"], "loop"),
+        (["data", "fetch", "cifar10"], LONG),
+    ],
+    ids=lambda value: value[:12] if isinstance(value, str) else value[0],
+)
+def test_a_place_that_the_system_refuses_is_one_line(
+    words: list[str], place: str, there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(there)
+    (there / "loop").symlink_to("loop")
+    (there / "a").symlink_to("b")
+    (there / "b").symlink_to("a")
+    option = "--data-root" if words[0] == "data" else "--out"
+    assert leave([*words, option, place], monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: cannot ")
+
+
+def in_shell(line: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """A line of shell, in which NACBENCH stands for the command."""
+    words = line.replace("NACBENCH", f"{sys.executable} -m nacbench")
+    return subprocess.run(["sh", "-c", words], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("words", ["tasks", "report ../runs", " ".join(RUN)])
+def test_a_deleted_working_folder_is_one_line(words: str, there: Path) -> None:
+    done = in_shell(f"mkdir gone && cd gone && rmdir ../gone && NACBENCH {words}", there)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: cannot use the working folder: No such file or directory; change to one that exists (cd)\n"
+    )
+
+
+def test_a_limit_on_the_size_of_files_is_one_line(there: Path) -> None:
+    done = in_shell(f"ulimit -f 1; NACBENCH {' '.join(RUN)} --quiet --out new", there)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "File too large; raise the limit on the size of files (ulimit -f)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_full_standard_output_is_one_line(there: Path) -> None:
+    done = in_shell("NACBENCH tasks > /dev/full", there)
+    assert done.returncode == 2
+    assert done.stderr == "error: No space left on device; make room, or name another place\n"
+
+
+@pytest.mark.parametrize("words", [" ".join([*RUN, "--out"]), "report runs --out", "pack", "sweep plan", "why"])
+def test_a_name_that_is_not_utf_8_is_one_line(words: str, there: Path) -> None:
+    done = in_shell(f"NACBENCH {words} \"$(printf 'b\\377')\"", there)
+    assert done.returncode == 2
+    assert done.stderr == "error: 'b\\udcff' is not UTF-8: give it a name in UTF-8, or name another place\n"
+
+
+def test_an_output_that_has_few_characters_gets_escapes(there: Path) -> None:
+    done = in_shell("PYTHONIOENCODING=ascii NACBENCH tasks", there)
+    assert done.returncode == 0
+    assert "digits" in done.stdout
+
+
+def fail(error: Exception) -> None:
     raise error

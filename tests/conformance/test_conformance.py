@@ -115,7 +115,7 @@ def failing(cls: type[Model]) -> set[str]:
     for check in MODEL_CHECKS:
         try:
             check(cls)
-        except AssertionError:
+        except (AssertionError, UserError):
             failed.add(check.__name__)
     return failed
 

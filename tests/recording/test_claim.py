@@ -373,3 +373,45 @@ def test_an_error_that_is_none_of_links_is_raised_as_it_is(tmp_path: Path, monke
     with pytest.raises(PermissionError, match="not yours"), hold(tmp_path):
         pass
     assert list((tmp_path / "claims").iterdir()) == []
+
+
+def test_copies_of_a_claim_are_no_claims(tmp_path: Path) -> None:
+    """Tools that sync folders leave such files."""
+    leave_claim(tmp_path, ELSEWHERE)
+    for name in ("000001 (copy).json", "000002.json~", "2.json", "٠٠٠٠٠٣.json", "0000004.json", ".000005.json"):
+        (tmp_path / "claims" / name).write_text("{}")
+    assert claim_count(tmp_path) == 1
+    assert [claimant.life for claimant in claimants(tmp_path)] == [ELSEWHERE]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"life": {}, "since": "2026"}',
+        '{"claim": "1", "time": 0}',
+        '{"claim": 1, "time": NaN}',
+    ],
+)
+def test_a_broken_claim_or_heartbeat_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims/000001.json").write_text(content)
+    (tmp_path / "heartbeat.json").write_text(content)
+    assert claimants(tmp_path) == []
+    assert claim_count(tmp_path) == 1
+    assert read_heartbeat(tmp_path) is None
+
+
+def test_a_claim_or_heartbeat_that_is_a_pipe_is_none(tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    for name in ("claims/000001.json", "heartbeat.json"):
+        os.mkfifo(tmp_path / name)
+    assert claimants(tmp_path) == []
+    assert read_heartbeat(tmp_path) is None
+
+
+def test_steps_of_a_heartbeat_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "heartbeat.json").write_text('{"claim": 1, "time": 5.0, "step": "many"}')
+    assert read_heartbeat(tmp_path) is None

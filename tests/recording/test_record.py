@@ -8,12 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from nacbench.errors import UserError
-from nacbench.recording.record import RunRecord, TrainedOn, read_failure, read_record, schema
-from nacbench.recording.store import read_state, write_state
+from nacbench.recording.identity import canonical, run_id_of
+from nacbench.recording.record import RunRecord, read_failure, read_record, schema
+from nacbench.recording.store import read_state
 from nacbench.registry import TASKS
 from nacbench.running.config import resolve
 from tests.conftest import REPOSITORY
-from tests.made import made_failure, made_record, write_failure, write_run
+from tests.made import TRAINED, made_failure, made_record, write_failure, write_run
 
 
 def test_a_record_is_read_back_as_written(tmp_path: Path) -> None:
@@ -45,9 +46,9 @@ def test_an_unknown_field_is_refused(change: dict[str, Any]) -> None:
     [
         (b'{"schema_version": 2, "run_id": "a', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b'{"accuracy": 0.9}', "is not a RunRecord of schema 2: run_id"),
-        (b"[]", "is not a RunRecord of schema 2"),
-        (b'{"schema_version": 2}', "is not a RunRecord of schema 2: run_id: field required$"),
+        (b'{"accuracy": 0.9}', "is not a record of schema 2: run_id"),
+        (b"[]", "is not a record of schema 2"),
+        (b'{"schema_version": 2}', "is not a record of schema 2: run_id: field required$"),
         (b"", "is not JSON"),
     ],
 )
@@ -76,21 +77,18 @@ def first_schema(record: RunRecord) -> dict[str, Any]:
 
 
 def test_a_record_of_schema_1_is_upgraded_when_read(tmp_path: Path) -> None:
-    record = made_record(task="digits-c")
-    config = {**record.identity["config"], "trained_on": {"task": {"name": "digits"}}}
-    record = record.model_copy(
-        update={
-            "trained_on": TrainedOn(task="digits", run_id="abc"),
-            "identity": {**record.identity, "config": config, "trained_on": "abc"},
-        }
-    )
-    folder = write_run(tmp_path, record)
+    record = made_record(task="digits-c", trained_on="digits")
     old = first_schema(record)
-    assert old["source"]["run_id"] == old["identity"]["source"] == "abc"
+    assert old["source"]["run_id"] == old["identity"]["source"] == TRAINED
+    old["run_id"] = run_id_of(old["identity"])  # not that of the identity with the new names
+    record = record.model_copy(update={"run_id": old["run_id"]})
+    folder = write_run(tmp_path, record)
     (folder / "record.json").write_text(json.dumps(old))
     assert read_record(folder / "record.json") == record
-    write_state(folder, {"identity": old["identity"]})
-    assert read_state(folder)["identity"] == record.identity
+    (folder / "state.json").write_text(json.dumps({"identity": old["identity"]}))
+    state = read_state(folder)
+    assert state is not None
+    assert state.identity == record.identity
 
 
 def test_a_failure_of_schema_1_is_upgraded_when_read(tmp_path: Path) -> None:
@@ -107,3 +105,9 @@ def test_a_committed_record_names_the_run_that_trained_its_network(name: str) ->
     assert record.trained_on is not None
     assert record.trained_on.run_id == record.identity["trained_on"]
     assert type(resolve(record.identity["config"]).training_task) is TASKS.training(record.trained_on.task)
+
+
+def test_an_identity_is_digested_as_json_with_sorted_keys() -> None:
+    identity = {"b": {"ü\n": [1, 2.5, None, True, "7"], "a": {"z": {}, "y": 1e-7}}, "a": {}, "c": 2**70}
+    for depth in range(4):
+        assert canonical(identity, depth) == json.dumps(identity, sort_keys=True)

@@ -36,8 +36,8 @@ def test_a_broken_record_and_a_newer_record_give_different_errors(tmp_path: Path
     assert not isinstance(caught.value, BrokenFileError)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", None])
-def test_a_broken_state_file_is_read_as_empty(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", ["", "{", "[1]", "[" * 100_000, '{"identity": {}}', None])
+def test_a_broken_state_file_is_none(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "state.json").write_text(content)
-    assert read_state(tmp_path) == {}
+    assert read_state(tmp_path) is None

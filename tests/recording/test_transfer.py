@@ -51,7 +51,7 @@ def test_all_finished_runs_are_copied_with_all_files(tmp_path: Path) -> None:
     write_failure(tmp_path / "b", made_failure())
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     assert (merged.copied, merged.there, merged.broken) == (2, 0, [])
-    assert [run.seed for run in read_runs(tmp_path / "all").runs] == [0, 1]
+    assert sorted(run.seed for run in read_runs(tmp_path / "all").runs) == [0, 1]
     place = tmp_path / "all" / folder.relative_to(tmp_path / "a")
     assert {path.name for path in place.iterdir()} == {
         "record.json",
@@ -82,9 +82,7 @@ def test_different_records_of_one_run_are_an_error_and_nothing_is_copied(tmp_pat
     with_record(run_of(other), metrics={"test": {"accuracy": 0.91}})
     before = contents(tmp_path)
     stores = [tmp_path / "a", tmp_path / "b"] if where == "between stores" else [tmp_path / "a"]
-    with pytest.raises(
-        UserError, match=r"different numbers in two places: digits · nac · seed 0 \(.*nothing was copied"
-    ):
+    with pytest.raises(UserError, match=r"digits · nac · seed 0 has different numbers in .* and .*nothing was copied"):
         merge(stores, tmp_path / "all")
     assert contents(tmp_path) == before
 
@@ -122,7 +120,7 @@ def test_broken_records_are_named_and_not_copied(tmp_path: Path) -> None:
 def test_pack_and_unpack_preserve_the_runs(tmp_path: Path) -> None:
     for seed in range(2):
         run_of(tmp_path / "a", seed=seed)
-    assert pack([tmp_path / "a"], tmp_path / "out/runs.tar.gz") == 2
+    assert pack([tmp_path / "a"], tmp_path / "out/runs.tar.gz").copied == 2
     pack([tmp_path / "a"], tmp_path / "again.tar.gz")
     assert (tmp_path / "again.tar.gz").read_bytes() == (tmp_path / "out/runs.tar.gz").read_bytes()
     merge([tmp_path / "a"], tmp_path / "merged")
@@ -218,6 +216,6 @@ def test_names_in_a_record_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
     for hostile in ("../../outside", "/tmp/outside", "..", ""):
         record = json.loads((folder / "record.json").read_text())
         (folder / "record.json").write_text(json.dumps({**record, "task": hostile}))
-        with pytest.raises(UserError, match="is not a valid folder name"):
-            merge([tmp_path / "a"], tmp_path / "all")
+        (line,) = merge([tmp_path / "a"], tmp_path / "all").broken
+        assert "is not a record of schema 2: task" in line
     assert RunRecord.model_validate({**record, "task": "digits"}).task == "digits"

@@ -10,7 +10,7 @@ import pytest
 from nacbench.errors import UserError
 from nacbench.reporting.build import build_report
 from nacbench.reporting.figures.plots import palette
-from tests.made import made_failure, made_record, write_failure, write_run
+from tests.made import folder_of, made_failure, made_record, write_failure, write_run
 
 TABLES = ("table.md", "table.tex", "table.csv", "cost.csv")
 FIGURES = ("scores.png", "scores.pdf", "cost.png", "cost.pdf", "curves.png", "curves.pdf")
@@ -45,11 +45,13 @@ def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
 
 
 def test_broken_records_and_failed_runs_are_warnings(runs: Path, tmp_path: Path) -> None:
-    bad = next(runs.glob("digits/nac/*-0-*")) / "record.json"
+    bad = folder_of(runs, score=0.9) / "record.json"
     bad.write_text("{")
-    write_failure(runs, made_failure(status="failed", run_id="broke", model="nac", seed=7, reason="it broke"))
+    write_failure(runs, made_failure(status="failed", run_id="00000000b40c", model="nac", seed=7, reason="it broke"))
     report = build_report([runs], tmp_path / "report")
-    assert report.warnings == [f"{bad} is not JSON", "digits · nac · seed 7 failed: it broke"]
+    broken, failed = report.warnings
+    assert broken.startswith(f"{bad} is not a record of schema 2: it is not JSON")
+    assert failed == "digits · nac · seed 7 failed: it broke"
     assert "91.50 ± " in report.markdown
 
 

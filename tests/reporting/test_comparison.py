@@ -12,7 +12,7 @@ from nacbench.files import digest_of
 from nacbench.recording.index import read_runs
 from nacbench.reporting.comparison import Comparison, compare
 from nacbench.statistics import mcnemar
-from tests.made import made_record, write_run
+from tests.made import folder_of, made_record, write_run
 
 
 def write(store: Path, model: str, scores: list[float], *, first_seed: int = 0, **changes: object) -> None:
@@ -23,7 +23,7 @@ def write(store: Path, model: str, scores: list[float], *, first_seed: int = 0, 
 
 def predict(store: Path, model: str, right: np.ndarray, splits: list[str], **columns: np.ndarray) -> None:
     """Predictions of a model's run with seed 0: whether each answer is right."""
-    (folder,) = (store / "digits" / model).glob("*-0-*")
+    folder = folder_of(store, model=model)
     labels = np.zeros(len(right), dtype=np.int32)
     frame = {"split": splits, "index": np.arange(len(right)), "label": labels, "prediction": 1 - right}
     pd.DataFrame({**frame, **columns}).to_parquet(folder / "predictions.parquet")
@@ -50,6 +50,16 @@ def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:
     verdict = compared(tmp_path).verdict
     assert verdict.startswith("No difference between nac (mini) and vit (mini) is shown: it lies between -")
     assert "does not show that they are equal: 3 seeds with this spread find a difference of " in verdict
+
+
+def test_what_differs_around_two_runs_is_a_warning(tmp_path: Path) -> None:
+    for model, threads, settings in (("nac", 1, {}), ("vit", 2, {"MKL_CBWR": "COMPATIBLE"})):
+        record = made_record(model=model)
+        hardware = record.environment.hardware.model_copy(update={"threads": threads, "cores": threads})
+        environment = record.environment.model_copy(update={"hardware": hardware, "settings": settings})
+        write_run(tmp_path, record.model_copy(update={"environment": environment}))
+    (line,) = (line for line in compared(tmp_path).warnings if "threads differ (" in line)
+    assert line == "threads differ (1, 2), MKL_CBWR differs (—, COMPATIBLE): last digits can differ by that alone"
 
 
 def test_one_shared_seed_or_none_gives_no_conclusion(tmp_path: Path) -> None:
@@ -102,7 +112,7 @@ def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
     predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10, label=np.arange(10))
     assert compared(tmp_path).examples == []
     assert compared(tmp_path).warnings == [
-        "run digits-nac-mini-mini-0-0.001-e1 (nac, seed 0) and run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) "
+        f"run {made_record(model='nac').run_id} (nac, seed 0) and run {made_record(model='vit').run_id} (vit, seed 0) "
         "were evaluated on different examples"
     ]
 
@@ -123,7 +133,7 @@ def recorded(store: Path) -> Path:
 def test_changed_predictions_are_not_compared(tmp_path: Path) -> None:
     path = recorded(tmp_path)
     assert (len(compared(tmp_path).examples), compared(tmp_path).warnings) == (1, [])
-    left_out = "run digits-vit-mini-mini-0-0.001-e1 (vit, seed 0) is not compared on examples: "
+    left_out = f"run {path.parent.name} (vit, seed 0) is not compared on examples: "
     predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10)
     changed = compared(tmp_path)
     assert changed.examples == []
@@ -139,7 +149,7 @@ def test_broken_predictions_are_a_warning_and_absent_ones_are_not(tmp_path: Path
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     assert compared(tmp_path).warnings == []  # nothing was recorded
-    (folder,) = (tmp_path / "digits" / "vit").glob("*-0-*")
+    folder = folder_of(tmp_path, model="vit")
     (folder / "predictions.parquet").write_text("broken")
     assert compared(tmp_path).examples == []
     (warning,) = compared(tmp_path).warnings

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nacbench.recording.index import row_of
 from nacbench.recording.record import RunRecord
+from nacbench.recording.row import row_of
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.reporting.figures.plots import palette
 from nacbench.reporting.series import Series, group

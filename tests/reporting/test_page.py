@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from nacbench.recording.row import row_of
 from nacbench.reporting.build import build_report
-from tests.made import made_failure, made_record, write_failure, write_run
+from nacbench.reporting.page.page import render_page
+from nacbench.reporting.series import group
+from tests.made import made_failure, made_record, write_content, write_failure, write_run
 
 Chrome = Any  # selenium is imported by the tests that need it, and half typed
 
 HOSTILE = '<img src=x onerror="document.title=1">&\'"</script><script>document.title="owned"</script>'
+NAME = HOSTILE.replace("/", "")  # names of tasks and models are names of folders
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless=new",
@@ -40,11 +44,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(store, made_record(model="perceiver-io", seed=seed, score=0.95 + seed / 900))
     write_run(store, made_record(task="listops", score=0.5))
     write_run(store, made_record(task="listops", model="vit", score=0.4))
-    record = made_record(task="hostile", score=0.1)
-    config = {**record.identity["config"], "note": HOSTILE}
-    hostile = {"task": HOSTILE, "model": HOSTILE, "identity": {**record.identity, "config": config}}
-    place = write_run(store, record)
-    (place / "record.json").write_text(json.dumps({**record.model_dump(mode="json"), **hostile}))
+    hostile = made_record(task=NAME, model=NAME, score=0.1).model_dump(mode="json")
+    hostile["identity"]["config"]["training"]["note"] = HOSTILE
+    write_content(store, hostile)
     write_failure(store, made_failure(status="failed", model="vit", reason=HOSTILE))
     build_report([store], folder / "report", html=True)
     return folder / "report" / "index.html"
@@ -64,12 +66,12 @@ def test_names_are_escaped(page: Path) -> None:
     assert text.count("<script") == 2  # the data and our own
     assert "&lt;img src=x onerror=" in text
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
-    assert any(row["filter"]["task"] == HOSTILE for row in data["rows"])
+    assert any(row["filter"]["task"] == NAME for row in data["rows"])
 
 
 def test_the_page_has_no_paths_of_the_machine(page: Path) -> None:
     assert "/tmp/" not in page.read_text()
-    assert "digits/nac/digits-nac-mini-mini-0" in page.read_text()
+    assert f"digits/nac/{made_record().run_id}" in page.read_text()
 
 
 def test_what_is_significantly_best_is_strong(page: Path) -> None:
@@ -176,7 +178,7 @@ def test_a_row_opens_by_keyboard_and_shows_its_runs(shown: Chrome) -> None:
     row.send_keys("\ue007")  # enter
     assert row.get_attribute("aria-expanded") == "true"
     details = find(shown, f"#{row.get_attribute('aria-controls')}")
-    assert "perceiver-io-mini-mini-2" in details.text
+    assert made_record(model="perceiver-io", seed=2).run_id in details.text
     assert '"depth": 3' in details.text
     row.send_keys("\ue007")
     assert not details.is_displayed()
@@ -217,3 +219,19 @@ def test_shown_rows_can_be_downloaded(shown: Chrome, tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     assert lines[0].startswith('"task","scale","model","test score (%)"')
     assert [line.split(",")[2] for line in lines[1:]] == ['"nac (mini)"', '"vit (mini)"']
+
+
+@pytest.mark.browser
+def test_a_downloaded_csv_has_no_formula(chrome: Chrome, tmp_path: Path) -> None:
+    row = row_of(made_record(), "made", 1, 1)._replace(task="-1", model="=1+1", score=-0.5)
+    file = tmp_path / "index.html"
+    file.write_text(render_page(group([row]), [], [], [], [], []))
+    chrome.get(file.as_uri())
+    chrome.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    find(chrome, '[data-download="csv"]').click()
+    for _ in range(50):
+        if (tmp_path / "leaderboard.csv").exists():
+            break
+        chrome.execute_async_script("setTimeout(arguments[0], 100)")
+    cells = (tmp_path / "leaderboard.csv").read_text().splitlines()[1].split(",")
+    assert cells[:4] == ['"-1"', '"mini"', '"\'=1+1 (mini)"', '"-0.5"']

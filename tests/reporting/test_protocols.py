@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nacbench.recording.index import row_of
 from nacbench.recording.record import RunRecord
+from nacbench.recording.row import row_of
 from nacbench.reporting.build import build_report
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.protocols import shift_table, shots_table

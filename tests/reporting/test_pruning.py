@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from nacbench.recording.index import row_of
 from nacbench.recording.record import RunRecord
+from nacbench.recording.row import row_of
 from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.pruning import loss_of, pruning_table, shares_of

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from nacbench.recording.index import read_runs, row_of
+from nacbench.recording.index import read_runs
 from nacbench.recording.record import Failure, RunRecord
+from nacbench.recording.row import row_of
 from nacbench.registry import MODELS
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
@@ -111,8 +112,10 @@ def test_a_terminal_s_table_is_the_markdown_without_its_escapes() -> None:
 def test_hostile_names_are_escaped() -> None:
     table = table_of([made_record(task="a|b<script>&_%$#{}~^\\")])
     assert table.text().splitlines()[2].startswith("| a|b<script>&_%$#{}~^\\ |")
-    assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&_%$#{}~^\\\\ |")
-    escaped = r"a|b<script>\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert table.markdown().splitlines()[2].startswith("| a\\|b&lt;script>&\\_%\\$#{}\\~^\\\\ |")
+    escaped = (
+        r"a\textbar{}b\textless{}script\textgreater{}\&\_\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
     assert escaped in table.latex()
 
 

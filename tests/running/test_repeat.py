@@ -11,6 +11,7 @@ import torch
 
 from nacbench.errors import UserError
 from nacbench.files import digest_of
+from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import read_record
 from nacbench.running.config import resolve
 from nacbench.running.repeat import Recorded, Repetition, draw, find_runs, refuse_inside, repeat_runs
@@ -54,14 +55,18 @@ def recorded(store: Path, task: str) -> Recorded:
 
 
 def change(one: Recorded, *path: str, to: Any) -> Recorded:
-    """Change fields of a record on disk."""
+    """Change fields of a record on disk; with another identity it is another run."""
     content = json.loads((one.folder / "record.json").read_text())
     part = content
     for key in path[:-1]:
         part = part[key]
     part[path[-1]] = to
-    (one.folder / "record.json").write_text(json.dumps(content))
-    return Recorded(one.folder, read_record(one.folder / "record.json"))
+    folder = one.folder
+    if path[0] == "identity":
+        content["run_id"] = run_id_of(content["identity"])
+        folder = folder.rename(folder.with_name(content["run_id"]))
+    (folder / "record.json").write_text(json.dumps(content))
+    return Recorded(folder, read_record(folder / "record.json"))
 
 
 def again(*runs: Recorded, out: Path) -> list[Repetition]:
@@ -98,13 +103,12 @@ def test_each_run_uses_the_threads_of_its_own_record(store: Path, tmp_path: Path
     finally:
         torch.set_num_threads(before)
     assert one.again is not None
-    assert one.again.environment.hardware["threads"] == 1
-    assert recorded(tmp_path / "new", "digits").record.environment.hardware["threads"] == 3
+    assert one.again.environment.hardware.threads == 1
+    assert recorded(tmp_path / "new", "digits").record.environment.hardware.threads == 3
 
 
-@pytest.mark.parametrize("threads", [None, 0, "many", 10**9])
-def test_an_invalid_number_of_threads_is_reported_and_not_used(store: Path, tmp_path: Path, threads: Any) -> None:
-    (one,) = again(change(recorded(store, "digits"), "environment", "hardware", "threads", to=threads), out=tmp_path)
+def test_a_very_large_number_of_threads_is_reported_and_not_used(store: Path, tmp_path: Path) -> None:
+    (one,) = again(change(recorded(store, "digits"), "environment", "hardware", "threads", to=2**16), out=tmp_path)
     ((name, _, now),) = one.surroundings
     assert (name, now) == ("threads", str(torch.get_num_threads()))
 
@@ -171,11 +175,6 @@ def test_a_run_that_fails_does_not_stop_the_others(store: Path, tmp_path: Path) 
     assert isinstance(done[0].error, UserError)
 
 
-def test_an_invalid_configuration_in_a_record_is_reported_in_one_line(store: Path, tmp_path: Path) -> None:
-    (one,) = again(change(recorded(store, "digits"), "identity", to={}), out=tmp_path / "new")
-    assert (one.again, one.reason) == (None, "KeyError: 'config'")
-
-
 # -- which runs --------------------------------------------------------------------------------------------------------
 
 
@@ -192,9 +191,9 @@ def test_drawn_runs_depend_only_on_seed_and_ids(tmp_path: Path) -> None:
 
 def test_runs_are_found_by_folder_and_id_without_duplicates(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", made_record())
-    write_run(tmp_path / "runs", made_record(seed=1).model_copy(update={"run_id": "abc123"}))
+    second = write_run(tmp_path / "runs", made_record(seed=1))
     (write_run(tmp_path / "broken", made_record()) / "record.json").write_text("{")
-    names = [str(folder), str(tmp_path / "runs"), "abc1", str(tmp_path / "broken")]
+    names = [str(folder), str(tmp_path / "runs"), second.name[:6], str(tmp_path / "broken")]
     runs, broken = find_runs(names, tmp_path / "runs")
     assert sorted(run.seed for run in runs) == [0, 1]
     assert len(broken) == 1 and "is not JSON" in broken[0]

@@ -16,14 +16,15 @@ import torch
 from safetensors.torch import load_file
 
 from nacbench.data.live import Classification
-from nacbench.errors import RunSkippedError, UserError
+from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import RunRecord, read_failure, read_record
-from nacbench.recording.store import run_folder
+from nacbench.recording.store import run_folder, set_aside
 from nacbench.registry import MODELS
 from nacbench.running.config import RunConfig, parse_setting, read_yaml, resolve
 from nacbench.running.runner import Outcome, run
 from nacbench.training.execution import Execution
+from tests.made import made_record, write_run
 
 SETTINGS = [
     "training.epochs=6",
@@ -189,6 +190,37 @@ def test_the_record_has_cost_and_environment(outcome: Outcome) -> None:
     assert resolve(record.identity["config"]) == config()
 
 
+def test_a_run_computes_with_the_threads_that_it_is_given_and_records_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)  # as another library in a notebook could
+    try:
+        settings = Execution(show_progress=False, threads=3)
+        record = run(config("transformer"), store=tmp_path, data_root=tmp_path, execution=lambda: settings).record
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert record.environment.hardware.threads == 3
+    assert record.environment.settings["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert torch.get_num_threads() == before
+    assert {tensor.dtype for name, tensor in tensors_of(tmp_path).items() if name.endswith("weight")} == {torch.float32}
+
+
+def tensors_of(out: Path) -> dict[str, torch.Tensor]:
+    (file,) = out.rglob("model.safetensors")
+    return load_file(file)
+
+
+def test_a_variable_that_would_change_numbers_stops_a_run_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+    with pytest.raises(UserError, match="ONEDNN_DEFAULT_FPMATH_MODE=BF16 is set, which changes numbers"):
+        execute(config(), tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_the_configuration_of_a_run_gives_the_same_run(outcome: Outcome) -> None:
     again = execute(resolve(read_yaml(outcome.folder / "config.yaml")), outcome.folder.parents[2])
     assert again.was_finished
@@ -218,7 +250,37 @@ def test_force_computes_again_and_sets_the_old_run_aside(outcome: Outcome, tmp_p
     assert not again.was_finished
     assert again.record.metrics == outcome.record.metrics
     aside = again.folder.parent / ".replaced" / f"{again.folder.name}-1" / "record.json"
-    assert read_record(aside).finished == outcome.record.finished
+    assert read_record(aside, again.record.run_id).finished == outcome.record.finished
+
+
+def test_a_run_whose_record_was_set_aside_says_where_it_is(outcome: Outcome, tmp_path: Path) -> None:
+    """As after ``--force`` that was killed."""
+    shutil.copytree(outcome.folder.parents[2], tmp_path / "store")
+    folder = run_folder(tmp_path / "store", "digits", "nac", outcome.folder.name)
+    set_aside(folder)
+    assert execute(config(), tmp_path / "store").record.metrics == outcome.record.metrics
+    aside = folder.parent / ".replaced" / f"{folder.name}-1"
+    assert f"{aside} holds the last finished record of this run" in (folder / "log.txt").read_text()
+
+
+def test_the_record_of_another_run_is_set_aside_and_its_own_computed(outcome: Outcome, tmp_path: Path) -> None:
+    wrong = made_record()
+    folder = run_folder(tmp_path, "digits", "nac", outcome.folder.name)
+    write_run(tmp_path, wrong).rename(folder)
+    again = execute(config(), tmp_path)
+    assert not again.was_finished
+    assert again.record.metrics == outcome.record.metrics
+    assert (folder / "record.json.broken-1").exists()
+
+
+def test_a_run_writes_through_no_planted_link(outcome: Outcome, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", run_folder(tmp_path, "digits", "nac", outcome.folder.name)
+    victim.write_text("mine")
+    folder.mkdir(parents=True)
+    (folder / "log.txt").symlink_to(victim)
+    with pytest.raises(UserError, match=r"log\.txt is a link"):
+        execute(config(), tmp_path)
+    assert victim.read_text() == "mine"
 
 
 def test_an_unsupported_task_leaves_a_reason_and_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,12 +292,20 @@ def test_an_unsupported_task_leaves_a_reason_and_no_record(tmp_path: Path, monke
     assert not list(tmp_path.rglob("record.json"))
 
 
+def test_data_that_changes_before_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter(["0" * 16, "1" * 16])
+    monkeypatch.setattr(type(config().task_plugin), "fingerprint", lambda self, data_root: next(found))
+    with pytest.raises(UserError, match=r"the data of Digits in .* has changed since this run began; start it again"):
+        execute(config(), tmp_path)
+    assert not list(tmp_path.rglob("record.json"))
+
+
 def test_an_error_leaves_a_failure_file_that_the_next_success_removes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Classification, "loss", lambda self, net, batch: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(RunFailedError, match="ZeroDivisionError: division by zero; the traceback is in"):
             execute(config(), tmp_path)
     (path,) = tmp_path.rglob("failure.json")
     failure = read_failure(path)

@@ -39,7 +39,7 @@ class Counting:
 
 def test_every_split_except_train_is_evaluated_once(tmp_path: Path) -> None:
     task = Counting()
-    scored = score_splits(task, nn.Identity(), 8, tmp_path, "run1")
+    scored = score_splits(task, nn.Identity(), 8, tmp_path, "run1", "accuracy")
     assert task.scored == list(scored) == ["clean", "ood/fog-1", "ood/fog-2"]
 
 
@@ -51,8 +51,8 @@ def test_finished_splits_are_not_evaluated_again_after_an_interruption(tmp_path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        score_splits(task, nn.Identity(), 8, tmp_path, "run1", stop_at_the_last)
-    again = score_splits(task, nn.Identity(), 8, tmp_path, "run1")
+        score_splits(task, nn.Identity(), 8, tmp_path, "run1", "accuracy", stop_at_the_last)
+    again = score_splits(task, nn.Identity(), 8, tmp_path, "run1", "accuracy")
     assert task.scored == ["clean", "ood/fog-1", "ood/fog-2"]
     assert [evaluation.metrics["accuracy"] for evaluation in again.values()] == [1.1, 2.1, 3.1]
     np.testing.assert_array_equal(again["clean"].predictions["logits"], np.arange(6).reshape(3, 2))
@@ -73,7 +73,7 @@ def test_a_broken_or_foreign_evaluation_is_computed_again(tmp_path: Path, damage
 
 
 def test_the_predictions_name_the_split_of_every_row(tmp_path: Path) -> None:
-    scored = score_splits(Counting(), nn.Identity(), 8, tmp_path / "scores", "run1")
+    scored = score_splits(Counting(), nn.Identity(), 8, tmp_path / "scores", "run1", "accuracy")
     write_predictions(tmp_path / "p.parquet", scored)
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column("split").to_pylist() == ["clean"] * 3 + ["ood/fog-1"] * 3 + ["ood/fog-2"] * 3

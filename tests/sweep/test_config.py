@@ -1,5 +1,6 @@
 """Sweep files: what they expand to, and that slips of the pen are found."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,18 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ),
         ({"choices": [{"when": {"task": "digitz"}, "use": {"seed": 8}}]}, "choices: when .*digitz.* matches no run"),
         ({"profile": {"time": "xx"}}, "time = 'xx': write minutes, 12h"),
+        ({"profile": {"time": True}}, r"profile\.time.* = True"),
+        ({"profile": {"cpus": True}}, r"profile\.cpus = True: input should be a valid integer"),
+        ({"profile": {"cpus": 10**9}}, r"profile\.cpus = 1000000000: input should be less than"),
+        ({"profile": {"workers": 257}}, r"profile\.workers = 257: input should be less than"),
+        ({"profile": {"memory_gb": math.inf}}, r"profile\.memory_gb = inf: input should be a finite number"),
+        ({"profile": {"requeue": "yes"}}, r"profile\.requeue = 'yes': input should be a valid boolean"),
+        ({"seeds": True}, r"seeds\.0 = True: input should be a valid integer"),
+        ({"seeds": 2**63}, r"seeds\.0 = 9223372036854775808: input should be less than"),
+        ({"seeds": "0..9999999999999999999"}, r"seeds\.0 = '0\.\.9999999999999999999'"),
+        ({"set": {"seed": 3}}, "seed does not belong here; a sweep has a key of its own for it"),
+        ({"set": {"task": {"name": "cifar10"}}}, "task does not belong here"),
+        ({"set": {"model.name": "nac"}}, "model does not belong here"),
         (
             {"resources": [{"when": {"seed": 0}, "use": {"time": "xx"}}]},
             "resources: use: time = 'xx': write minutes",
@@ -222,13 +235,29 @@ def test_a_profile_is_found_beside_the_sweep_that_names_it(tmp_path: Path) -> No
         ("2d", 2880),
         ("1-12:00:00", 2160),
         ("0:30:00", 30),
+        ("12:00:00", 720),
+        ("4:00:00", 240),
+        ("90:00", 90),
+        ("2-12", 3600),
+        ("1-00:30", 1470),
+        ("366d", 527040),
     ],
 )
 def test_time_limits_in_all_forms(text: str | int, expected: int) -> None:
     assert minutes(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks"])
+def test_a_time_limit_in_a_file_needs_no_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text("executor: slurm\ntime: 12:00:00\n")
+    profile = Profile.read(str(file))
+    assert minutes(profile.time or 0) == 720
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks", "367d", "9" * 5000, "²h", "1e3", "0:30", "1-2-3", "1:", "4h:00"],
+)
 def test_invalid_time_limits_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write minutes, 12h"):
         minutes(text)

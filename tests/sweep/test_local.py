@@ -23,6 +23,7 @@ from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
 from nacbench.recording.record import read_failure
 from nacbench.registry import MODELS, TASKS
+from nacbench.sweep import local
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, estimate, submit
 from nacbench.sweep.plan import Plan, make_plan
@@ -101,6 +102,24 @@ def test_runs_that_train_come_first_and_once(place: Place) -> None:
     assert submit(planned, place, said.append).done == 2
     assert [line.split(" · ")[0] for line in said] == ["[1/2] digits", "[2/2] digits-c"]
     assert "left" in said[0]
+
+
+@pytest.mark.parametrize(("profile", "threads"), [({"processes": 2}, 3), ({"processes": 9}, 1), ({"threads": 5}, 5)])
+def test_a_worker_gets_its_share_of_the_cores_that_are_granted(
+    place: Place, monkeypatch: pytest.MonkeyPatch, profile: dict[str, int], threads: int
+) -> None:
+    monkeypatch.setattr(local, "granted_cores", lambda: 6)
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    given = []
+
+    def start(*arguments: Any) -> None:
+        given.append(arguments[-1]["OMP_NUM_THREADS"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "_start", start)
+    with pytest.raises(KeyboardInterrupt):
+        submit(plan(place, profile={"executor": "local", **profile}), place, print)
+    assert given == [str(threads)]
 
 
 def test_a_run_whose_network_fails_is_left_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.errors import UserError
-from nacbench.recording.index import Run, row_of
+from nacbench.recording.row import Run, row_of
 from nacbench.sweep.config import parse_sweep, read_choices
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.tuning import choices_file, tuning_of

@@ -15,13 +15,13 @@ from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 from nacbench.conformance import ReferenceImages
 from nacbench.contracts.spec import Batch
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
-from nacbench.errors import UserError
+from nacbench.errors import DivergedError, UserError
 from nacbench.nn.network import build_network
 from nacbench.registry import MODELS
 from nacbench.training.checkpoint import load_tensors, save_tensors
 from nacbench.training.execution import Execution, make_accelerator
 from nacbench.training.interrupt import Interrupted, StopRequest
-from nacbench.training.loop import DivergedError, Trainer
+from nacbench.training.loop import Trainer
 from nacbench.training.progress import Progress
 
 RECIPE = ImageRecipe(

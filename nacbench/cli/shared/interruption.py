@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
+from nacbench.formats.terminal import say
+
 GO_ON = "its state is saved: run the same command again to resume"
 
 
@@ -20,5 +22,5 @@ def interruption_explained(then: str = GO_ON) -> Iterator[None]:
     try:
         yield
     except Interrupted as interruption:
-        typer.echo(f"{interruption}; {then}", err=True)
+        say(f"{interruption}; {then}", err=True)
         raise typer.Exit(128 + interruption.signal_number) from None

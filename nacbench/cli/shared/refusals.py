@@ -1,42 +1,91 @@
-"""Turn an OSError, such as a full disk, into one line that names the path and the way out."""
+"""Turn an error of the user's or of the system, such as a full disk, into one line that names the way out."""
 
 import errno
 import os
+import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
+
+from nacbench.errors import UserError, shown
+from nacbench.machine.memory import is_out_of_memory
 
 FULL = "make room, or name another place"
 DENIED = "name another place, or get the right to use this one"
 NO_FOLDER = "this must be a folder: name another place, or move the file away"
 NO_FILE = "this must be a file: name another place"
+ELSEWHERE = "name another place"
 WAYS_OUT = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
     errno.EACCES: DENIED,
     errno.EPERM: DENIED,
-    errno.EROFS: "name another place",
     errno.ENOTDIR: NO_FOLDER,
     errno.EEXIST: NO_FOLDER,
     errno.EISDIR: NO_FILE,
+    errno.ELOOP: "these links lead back to themselves: correct them, or name another place",
+    errno.ENAMETOOLONG: "name a place with a shorter path",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or name a place on another file system",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "this machine has too many open files: close some, or use another machine",
+    errno.ENOMEM: "free memory, or use another machine",
+    errno.EAGAIN: "this machine or your limit (ulimit -u) allows no more processes or locks: end some",
+    errno.EIO: "the disk or its server fails: try again, or name another place",
+    errno.ESTALE: "the file server lost this place: try again, or mount it again",
+    errno.EROFS: ELSEWHERE,
 }
+# An open file is written without its name, and these are of the system whatever the code does
+NAMELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO}
+NAMELESS |= {errno.ESTALE, errno.EROFS}
+CODE = [Path(__file__).parents[2], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))]
 
 
-def explained(error: OSError) -> str | None:
-    """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed.
+def check_words(words: Sequence[str]) -> None:
+    """Check that the working folder exists, and that the words of the command line are UTF-8.
 
-    Errors without a file name are taken for bugs, except a full disk: a write to an open file does not name it.
+    Both are refused before hours of computing: pyarrow, for one, takes no path that is not UTF-8.
+
+    Raises:
+        UserError: if the folder does not exist.
+        UnicodeEncodeError: if a word is not UTF-8.
     """
-    way_out = WAYS_OUT.get(error.errno or 0)
-    named = error.filename2 or error.filename  # os.rename sets filename2 to the destination
-    if way_out is FULL and not isinstance(named, str | os.PathLike):
-        return f"{error.strerror}; {way_out}"
-    if way_out is None or not isinstance(named, str | os.PathLike):
-        return None
-    place = standing(Path(named))
-    if way_out is NO_FOLDER and place.is_dir():  # the folder is fine: the code must have used it wrongly
-        return None
-    return f"cannot use {place}: {error.strerror}; {way_out}"
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)") from None
+    for word in words:
+        word.encode()
+
+
+def explained(error: BaseException) -> str | None:
+    """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if is_out_of_memory(error):
+        return f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine"
+    # Python decodes names that are not UTF-8 to these characters
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
+    return None
 
 
 def standing(path: Path) -> Path:
     """Return the path or its nearest existing parent, which is what refused to be used. Broken links count."""
     return next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+
+
+def _of_system(error: OSError) -> str | None:
+    """Return one line, or None for a bug.
+
+    An error with a path is of the place that the user named, unless the path is one of the installed code.
+    """
+    number = error.errno or 0
+    reason = f"{error.strerror or error}"
+    way_out = WAYS_OUT.get(number, ELSEWHERE)
+    named = error.filename2 or error.filename  # os.rename sets filename2 to the destination
+    path = Path(os.fsdecode(named)) if isinstance(named, str | bytes | os.PathLike) else None
+    if path is None or any(path.absolute().is_relative_to(folder) for folder in CODE):
+        return f"{reason}; {way_out}" if number in NAMELESS else None
+    place = str(path if number in (errno.ENOENT, errno.ENAMETOOLONG) else standing(path))
+    return f"cannot use {place if len(place) <= 200 else place[:199] + '…'}: {reason}; {way_out}"

@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+from nacbench.formats.escape import plain_cell
+from nacbench.formats.terminal import console
+
 WIDTH = 160  # characters, if the output is not a terminal: rich would cut tables to 80
 
 
@@ -14,18 +17,17 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
         right: indices from 0 of the columns that are aligned to the right.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(head):
-        table.add_column(title, justify="right" if index in right else "left", overflow="fold")
+        table.add_column(plain_cell(title), justify="right" if index in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    console.print(table)
+        table.add_row(*map(plain_cell, row))
+    out = console()
+    if not out.is_terminal:
+        out.width = WIDTH
+    out.print(table)
 
 
 def counted(number: int, what: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nacbench.data.images.image_files import read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
-from nacbench.errors import UserError
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.errors import UserError, shown
+from nacbench.formats.reading import read_text
 
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")
 
@@ -24,12 +25,14 @@ def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
     Raises:
         UserError: if a list or an image is missing or broken; names the file and the line.
     """
-    stamp = stamp_of(folder / name for name in LISTS)
-    return cached_arrays(f"cub-{shape[1]}", stamp, lambda: _decode(folder, shape))
+    return cached_arrays("cub", f"{shape}", lambda: _decode(folder, shape), folder)
 
 
 def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarray]:
     names, labels, training = (_read_list(folder / name) for name in LISTS)
+    for name in names.values():
+        if name.startswith("/") or ".." in name.split("/"):
+            raise UserError(f"{folder / LISTS[0]}: {shown(name)} is not the name of an image in {folder / 'images'}")
     arrays: dict[str, np.ndarray] = {}
     for split, flag in (("train", "1"), ("test", "0")):
         ids = [number for number in names if training.get(number) == flag]
@@ -45,14 +48,10 @@ def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarra
 def _read_list(path: Path) -> dict[str, str]:
     """Read the lines ``<number> <value>`` of a list."""
     rows: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}; delete it and fetch the data set again") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         parts = line.split()
-        if len(parts) != 2:
-            raise UserError(f"{path}, line {number}: {line!r} is not '<number> <value>'")
+        if len(parts) != 2 or parts[0] in rows:
+            raise UserError(f"{path}, line {number}: {shown(line)} is not '<number> <value>' of another number")
         rows[parts[0]] = parts[1]
     return rows
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nacbench.data.images.image_files import image_bytes
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
-from nacbench.errors import UserError
+from nacbench.data.images.image_files import image_bytes, opened_image
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.parquet import read_rows
+from nacbench.errors import UserError, shown
 
 PARQUET = "images_background_small.parquet"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
@@ -29,15 +31,15 @@ def read_omniglot(folder: Path) -> Arrays:
     Raises:
         UserError: if there are fewer than four alphabets, or an image is broken.
     """
-    file = folder / PARQUET
-    stamps = [file] if file.exists() else sorted(folder.glob("images_background*/*"))
-    return cached_arrays("omniglot", stamp_of(stamps), lambda: _decode(folder))
+    return cached_arrays("omniglot", "", lambda: _decode(folder), folder)
 
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:
     drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
     for alphabet, character, drawer, image in _drawings(folder):
-        drawings.setdefault((alphabet, character), {})[drawer] = image
+        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
+        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
+            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
     alphabets = sorted({alphabet for alphabet, _ in drawings})
     if len(alphabets) < 4:
         raise UserError(
@@ -83,19 +85,12 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
     """Yield alphabet, character, drawer (from 1) and image of every drawing, sorted by the first three."""
     file = folder / PARQUET
     if file.exists():
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            rows = pq.read_table(file, columns=["alphabet", "character", "drawer", "image"]).to_pylist()
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise UserError(f"{file} cannot be read: {error}; delete it and fetch omniglot again") from error
+        rows = list(read_rows(file, [*COLUMNS, "image"]))
         for number, row in enumerate(rows):
             wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
             if wrong:
-                raise UserError(
-                    f"{file}, row {number}: {wrong[0]} is {row[wrong[0]]!r}, not of type {COLUMNS[wrong[0]].__name__}"
-                )
+                kind = COLUMNS[wrong[0]].__name__
+                raise UserError(f"{file}, row {number}: {wrong[0]} is {shown(row[wrong[0]])}, not of type {kind}")
         rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
         for row in rows:
             where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"
@@ -106,18 +101,22 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
                 _image(io.BytesIO(image_bytes(row["image"], where)), where),
             )
         return
-    # In the original folders the position of a file among its character's is the drawer's number
     for place in sorted(folder.glob("images_background*/*/character*")):
-        for number, path in enumerate(sorted(place.glob("*.png")), start=1):
-            yield place.parent.name, place.name, number, _image(path, str(path))
+        for drawer, path in sorted((_drawer(path), path) for path in place.glob("[!.]*.png")):
+            yield place.parent.name, place.name, drawer, _image(path, str(path))
+
+
+def _drawer(path: Path) -> int:
+    """Return the drawer's number in the name of an original file, ``<character>_<drawer>.png``."""
+    number = path.stem.rpartition("_")[2]
+    if not re.fullmatch(r"[0-9]{1,4}", number):
+        raise UserError(f"{path}: the name does not end with the drawer's number, as 0001_01.png does; remove it")
+    return int(number)
 
 
 def _image(file: Any, where: str) -> np.ndarray:
     from PIL import Image
 
-    try:
-        with Image.open(file) as image:
-            small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"image {where} cannot be read: {error}; delete it and fetch omniglot again") from error
+    with opened_image(file, where) as image:
+        small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     return 255 - np.asarray(small, dtype=np.uint8)[None]  # the originals have black ink on white

@@ -16,13 +16,15 @@ class ImageAugment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    crop_padding: int = Field(0, ge=0, description="pixels of padding before a random crop to the original size")
+    crop_padding: int = Field(
+        0, ge=0, le=1024, description="pixels of padding before a random crop to the original size"
+    )
     resized_crop: Fraction = Field(
         0.0, description="random resized crop: smallest share of the image's area to keep; 0: off"
     )
     flip: bool = Field(False, description="flip each image horizontally with probability 1/2")
     randaugment: float = Field(0, ge=0, le=30, description="mean magnitude of RandAugment's two operations; 0: off")
-    randaugment_std: float = Field(0, ge=0, description="standard deviation of that magnitude")
+    randaugment_std: float = Field(0, ge=0, le=30, description="standard deviation of that magnitude")
     color_jitter: Fraction = Field(0.0, description="largest relative change of brightness, contrast and saturation")
     erasing: Fraction = Field(0.0, description="probability of erasing a random rectangle")
     images_per_draw: Positive = Field(
@@ -30,8 +32,8 @@ class ImageAugment(BaseModel):
         description="images that share one draw of RandAugment, jitter and erasing; larger is faster, but less varied",
     )
     repeats: Positive = Field(1, description="augmented copies of each example in a batch; an epoch has fewer examples")
-    mixup: float = Field(0, ge=0, description="alpha of mixup; 0: off")
-    cutmix: float = Field(0, ge=0, description="alpha of cutmix; 0: off")
+    mixup: float = Field(0, ge=0, le=1000, description="alpha of mixup; 0: off")
+    cutmix: float = Field(0, ge=0, le=1000, description="alpha of cutmix; 0: off")
     cutmix_probability: Fraction = Field(0.5, description="probability of cutmix rather than mixup, if both are on")
 
 

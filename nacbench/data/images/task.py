@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.given_arrays import Form
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask, whole_labels
@@ -62,6 +63,9 @@ class ImageTask(ArrayTask):
             image_shape=self.shape,
         )
 
+    def forms(self) -> Mapping[str, Form | None]:
+        return {**super().forms(), "images": Form("u", self.shape, size=1)}
+
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer
 
@@ -97,44 +101,42 @@ class HubImageTask(ImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.mirror.cache import cached_arrays
 
-        name = self.dataset.name.replace("/", "--")
-        return cached_arrays(name, self.dataset.stamp(data_root), lambda: self._decode(data_root))
+        folder = self.dataset.require(data_root)
+        stamp = f"{self.shape} {self.image_column} {self.label_column}"
+        return cached_arrays(self.dataset.name.replace("/", "--"), stamp, lambda: self._decode(data_root), folder)
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
         import numpy as np
 
         arrays: dict[str, np.ndarray] = {}
         known: list[str] | None = None
-        for split, rows in self.dataset.load(data_root).items():
+        for split in self.dataset.splits:
             names = self.dataset.class_names(data_root, split, self.label_column)
             known = known or names
+            images, stored = self._decode_split(data_root, split)
             try:
-                images, stored = self._decode_split(rows.with_format("numpy"))
                 labels = renumbered(whole_labels(stored, len(names or range(self.classes))), names, known)
-            except (ValueError, KeyError, OSError) as error:
-                reason = f"it has no column {error}" if isinstance(error, KeyError) else error
+            except ValueError as error:
                 raise UserError(
-                    f"{self.dataset.name}, split {split}, in {data_root} cannot be decoded: {reason}; "
-                    f"expected images of {self.shape[2]}×{self.shape[1]} pixels in {self.image_column!r} "
-                    f"and labels in {self.label_column!r}"
+                    f"{self.dataset.name}, split {split}, in {data_root} cannot be decoded: {error}"
                 ) from error
             arrays |= {f"{split}_images": images, f"{split}_labels": labels}
         if self.some_classes and known:
             arrays[CLASS_NAMES] = np.array([name.encode() for name in known])
         return arrays
 
-    def _decode_split(self, rows: Any) -> tuple[np.ndarray, list[Any]]:
+    def _decode_split(self, data_root: Path, split: str) -> tuple[np.ndarray, list[Any]]:
         """Return images (uint8, N×C×H×W) and unchecked labels."""
         import numpy as np
 
-        images = np.empty((len(rows), *self.shape), dtype=np.uint8)
+        from nacbench.data.images.image_files import read_exact_image
+
+        images = np.empty((self.dataset.count(data_root, split), *self.shape), dtype=np.uint8)
         labels: list[Any] = []
-        first = 0
-        for part in rows.iter(1000):  # in parts, so that memory holds the whole split only once
-            last = first + len(part[self.label_column])
-            images[first:last] = np.stack([_channels_first(image, self.shape[0]) for image in part[self.image_column]])
-            labels += np.asarray(part[self.label_column]).tolist()
-            first = last
+        rows = self.dataset.rows(data_root, split, (self.image_column, self.label_column))
+        for number, (where, (image, label)) in enumerate(rows):
+            images[number] = read_exact_image(image, self.shape, where)
+            labels.append(label)
         return images, labels
 
 
@@ -161,11 +163,3 @@ def renumbered(labels: np.ndarray, names: list[str] | None, known: list[str] | N
         raise ValueError(f"its class {strangers[0]!r} is not among the training split's")
     position = {name: number for number, name in enumerate(known)}
     return np.array([position.get(name, -1) for name in names], dtype=np.int16)[labels]
-
-
-def _channels_first(image: np.ndarray, channels: int) -> np.ndarray:
-    """Return an image H×W or H×W×C as C×H×W; a grey image is repeated for all channels."""
-    import numpy as np
-
-    grid = image if image.ndim == 3 else image[..., None]
-    return np.broadcast_to(grid, (*grid.shape[:2], channels)).transpose(2, 0, 1)

@@ -1,6 +1,6 @@
 """Public archives (zip, tar): download, check the SHA-256, and unpack into the mirror."""
 
-import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import BaseModel, ConfigDict
+
 from nacbench.code_digest import short_digest
 from nacbench.data.mirror.data_files import FolderFiles
 from nacbench.data.mirror.intake import move_content, opened
-from nacbench.data.mirror.manifest import CHUNK, sum_of
+from nacbench.data.mirror.manifest import CHUNK, SHA256, sum_of
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.files import utc_now, write_json
+from nacbench.formats.reading import read_json
+
+
+class FirstUse(BaseModel):
+    """Content of ``.NAME.sha256.json``: the archive that was trusted on first use."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    url: str
+    sha256: SHA256
+    date: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +116,11 @@ class ArchiveFiles(FolderFiles):
         )
 
         def fill(aside: Path) -> None:
-            with opened(file, self.place(data_root)) as content:
+            with opened(file, self.place(data_root), self._refuse_incomplete) as content:
                 move_content(self._located(content, file), aside)
             if expected is None:  # after the content was found to be complete: a wrong file must not be trusted
-                write_json(self._trust_file(data_root), {"url": self.url, "sha256": found, "date": utc_now()})
+                first = FirstUse(url=self.url, sha256=found, date=utc_now())
+                write_json(self._trust_file(data_root), first.model_dump())
 
         self._appear(data_root, fill, sha256=found, basis=basis)
 
@@ -121,13 +135,13 @@ class ArchiveFiles(FolderFiles):
             UserError: if the file with it cannot be read.
         """
         file = self._trust_file(data_root)
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            return str(content["sha256"]) if content["url"] == self.url else None
-        except FileNotFoundError:
+        if not os.path.lexists(file):
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{file} cannot be read ({error}); delete it to trust the next download") from error
+        try:
+            first = read_json(file, FirstUse)
+        except UserError as error:
+            raise UserError(f"{error}; delete it to trust the next download") from error
+        return first.sha256 if first.url == self.url else None
 
     def _unexpected(self, data_root: Path, archive: str | Path, found: str, expected: str) -> UserError:
         if self.sha256:

@@ -1,26 +1,38 @@
-"""Cache of decoded arrays on disk, written atomically and opened as memory maps."""
+"""Cache of decoded arrays on disk: written atomically, compared with its fingerprint, opened as memory maps."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nacbench.code_digest import code_digest, imported_by, short_digest
+from pydantic import BaseModel, ConfigDict, Field
+
+from nacbench.code_digest import code_digest, imported_by
+from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
-from nacbench.errors import UserError
+from nacbench.data.mirror.stamp import stamp_of
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.files import fill_folder, write_json
+from nacbench.formats.reading import read_json
 from nacbench.scratch import scratch_name
 
 if TYPE_CHECKING:
     import numpy as np
 
 META = "meta.json"
+UNPACKED = "unpacked"  # folder of unpacked archives in the cache; see `nacbench.data.mirror.packed`
+KEY_DIGITS = 12  # of the key that are part of the folder's name
+SETTLED = 2 * 10**9  # nanoseconds; file systems tell times only so exactly
+
+_compared: set[tuple[object, ...]] = set()  # states of copies that this process has compared with their fingerprint
 
 
 @dataclass(frozen=True)
@@ -31,41 +43,95 @@ class Arrays:
     fingerprint: str
 
 
-def cached_arrays(name: str, stamp: str, make: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
+class DecodedCopy(BaseModel):
+    """Content of ``meta.json``.
+
+    Attributes:
+        key: digest of all that the arrays were made from.
+        arrays: their names, each of a file ``NAME.npy``.
+        fingerprint: of their names and content.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    arrays: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]]
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+def cached_arrays(
+    name: str, stamp: str, make: Callable[[], Mapping[str, np.ndarray]], folder: Path | None = None
+) -> Arrays:
     """Return arrays from the cache; make and store them first if they are missing or broken.
+
+    They are compared with their fingerprint when a process opens them for the first time, and again if a file of theirs
+    has changed since: about a second per gigabyte.
 
     Args:
         name: of the data set, for readers of the cache folder.
-        stamp: text that changes when the data files do, such as their names, sizes and times, or the parameters of
-            generated data.
+        stamp: text with the parameters that the arrays depend on, such as their shape or a seed.
         make: reads or generates the arrays. The digest of its code, and of the modules it imports, is part of the key,
             so that changed code makes the arrays again.
+        folder: the folder that ``make`` reads from; None if it reads no files. The arrays are made again if any file in
+            it has changed (`nacbench.data.mirror.stamp.stamp_of`).
 
     Raises:
-        UserError: if the cache folder is not writable.
+        UserError: if the cache folder is not writable, or a file changes while the arrays are made.
     """
-    source = [Path(make.__code__.co_filename)]
-    code = code_digest([*source, *imported_by(source)])
-    folder = cache_folder() / "arrays" / f"{name}-{short_digest(f'{stamp} {code}'.encode())}"
-    found = _open(folder)
+    key = _key(stamp, make, folder)
+    place = cache_folder() / "arrays" / f"{_plain(name)}-{key[:KEY_DIGITS]}"
+    found = _open(place, key)
     if found is None:
-        with _written_to(folder):
-            _remove_broken(folder)
+        with _written_to(place):
+            _remove_broken(place)
         arrays = make()
-        with _written_to(folder):  # if several processes made it, the first one wins
-            fill_folder(folder, lambda aside: _save(arrays, aside))
-        found = _open(folder)
-        assert found is not None, f"{folder} cannot be read right after it was written"
+        if _key(stamp, make, folder) != key:
+            raise UserError(f"a file in {folder} has changed while it was read; start again when nothing writes to it")
+        with _written_to(place):  # if several processes made it, the first one wins
+            fill_folder(place, lambda aside: _save(arrays, aside, key))
+        found = _open(place, key)
+        assert found is not None, f"{place} cannot be read right after it was written"
     return found
 
 
-def stamp_of(paths: Iterable[Path]) -> str:
-    """Return names, sizes and modification times of files or folders, which change if one of them does.
+def compared_copies() -> Iterator[tuple[Path, str | None]]:
+    """Compare every copy in the cache with its fingerprint or manifest: yield its folder, and what is wrong or None.
 
-    Times of folders change when files are added or removed. Content is not read, as data sets are large.
+    These are decoded arrays, and unpacked archives. A broken one is removed; it is made again when it is needed.
     """
-    found = ((path.resolve(), path.stat()) for path in paths)
-    return "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in found)
+    _compared.clear()
+    for folder in _folders_in(cache_folder() / "arrays"):
+        try:
+            _read(folder)
+        except UserError as error:
+            with _written_to(folder):
+                _remove_broken(folder)
+            yield folder, str(error)
+        else:
+            yield folder, None
+    for folder in _folders_in(cache_folder() / UNPACKED):
+        if is_intact(folder):
+            yield folder, None
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            yield folder, f"the files in {folder} are not those of its manifest"
+
+
+def _folders_in(place: Path) -> list[Path]:
+    """Return the folders in a folder, sorted; hidden ones are of a process that writes them now, or was killed."""
+    return sorted(path for path in place.glob("[!.]*") if path.is_dir())
+
+
+def _key(stamp: str, make: Callable[[], Mapping[str, np.ndarray]], folder: Path | None) -> str:
+    source = [Path(make.__code__.co_filename)]
+    code = code_digest([*source, *imported_by(source)])
+    parts = (stamp, stamp_of(folder) if folder else "", code)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _plain(name: str) -> str:
+    """Return a name that is one part of a path: it may come from a plug-in."""
+    return re.sub(r"[^\w.-]+", "-", name)[:100]
 
 
 @contextlib.contextmanager
@@ -89,9 +155,9 @@ def _remove_broken(folder: Path) -> None:
         folder.rename(aside)
     except FileNotFoundError:
         return
-    if _open(aside) is not None:
-        with contextlib.suppress(OSError):  # another process has written it again
-            aside.rename(folder)
+    with contextlib.suppress(UserError, OSError):  # OSError: another process has written it again
+        _read(aside, named=folder.name)
+        aside.rename(folder)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -107,21 +173,57 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _save(arrays: Mapping[str, np.ndarray], folder: Path) -> None:
+def _save(arrays: Mapping[str, np.ndarray], folder: Path, key: str) -> None:
     import numpy as np
 
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    write_json(folder / META, {"arrays": sorted(arrays), "fingerprint": fingerprint(arrays)})
+    meta = DecodedCopy(key=key, arrays=sorted(arrays), fingerprint=fingerprint(arrays))
+    write_json(folder / META, meta.model_dump())
 
 
-def _open(folder: Path) -> Arrays | None:
-    """Open the arrays in a folder, or return None if it is missing or broken."""
+def _open(folder: Path, key: str) -> Arrays | None:
+    """Open the arrays in a folder, or return None if it is missing, broken, or was made from something else."""
+    try:
+        found, made_from = _read(folder)
+    except UserError:
+        return None
+    return found if made_from == key else None
+
+
+def _read(folder: Path, named: str | None = None) -> tuple[Arrays, str]:
+    """Open the arrays in a folder, and compare them with their fingerprint; return them with their key.
+
+    Args:
+        folder: of the arrays.
+        named: the folder's name, which has the first digits of the key; by default as it is.
+
+    Raises:
+        UserError: if it is missing or broken.
+    """
     import numpy as np
 
+    meta = read_json(folder / META, DecodedCopy)
+    if not (named or folder.name).endswith(f"-{meta.key[:KEY_DIGITS]}"):
+        raise BrokenFileError(f"{folder} has the content of another copy")
+    files = {name: folder / f"{name}.npy" for name in meta.arrays}
     try:
-        meta = json.loads((folder / META).read_text())
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in meta["arrays"]}
-        return Arrays(arrays, meta["fingerprint"])
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
+        states = tuple(_state(file) for file in files.values())
+        arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
+    except (OSError, ValueError, EOFError, OverflowError) as error:
+        raise BrokenFileError(f"{folder} cannot be read: {error}") from None
+    state = (str(folder), meta.fingerprint, states)
+    if state not in _compared:
+        if fingerprint(arrays) != meta.fingerprint:
+            raise BrokenFileError(f"the content of {folder} does not have its fingerprint, {meta.fingerprint}")
+        if all(time.time_ns() - changed > SETTLED for *_, changed in states):
+            _compared.add(state)
+    return Arrays(arrays, meta.fingerprint), meta.key
+
+
+def _state(file: Path) -> tuple[int, int, int, int]:
+    """Return inode, size and times of a file, which change if its content does."""
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise BrokenFileError(f"{file} is not a regular file")
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

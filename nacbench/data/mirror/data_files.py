@@ -5,6 +5,7 @@ Every kind implements `nacbench.contracts.task.DataFiles`. The other kinds are
 `nacbench.data.mirror.packed.PackedFiles`.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,11 +94,17 @@ class MirrorFiles(ABC):
         return next((need for need in self.needs if next(folder.glob(need), None) is None), None)
 
     def _import(self, data_root: Path, path: Path) -> None:
-        with opened(path, self.place(data_root)) as given:
+        with opened(path, self.place(data_root), self._refuse_incomplete) as given:
             self._take(data_root, self._located(given, path), path)
 
     def _located(self, folder: Path, named: Path) -> Path:
         return located(folder, named, self._inside(), self.lacking)
+
+    def _refuse_incomplete(self, archive: Path, names: Sequence[str]) -> None:
+        """Raise a UserError if an archive lacks needed files by the names in it: large ones are unpacked for hours."""
+        unmet = [lacking_by_name(names, place, self.needs) for place in (*self._inside(), "")]
+        if None not in unmet:
+            raise UserError(f"{archive} is not complete; it lacks {unmet[0]}")
 
     def _inside(self) -> Sequence[str]:
         """Return paths in a folder or archive at which the data may be."""
@@ -130,6 +137,21 @@ class MirrorFiles(ABC):
     @abstractmethod
     def _take(self, data_root: Path, found: Path, path: Path) -> None:
         """Copy the files of `found`, which is `path` or a folder in it, into their folder in the mirror."""
+
+
+def lacking_by_name(names: Sequence[str], place: str, needs: Sequence[str]) -> str | None:
+    """Return the first needed path or pattern that no name in a folder matches, or None.
+
+    Args:
+        names: paths of files.
+        place: path of the folder; empty for the top.
+        needs: paths and patterns relative to the folder, in which ``*`` stands for part of a name.
+    """
+    for need in needs:
+        path = re.escape(f"{place}/{need}" if place else need).replace(r"\*", "[^/]*")
+        if not any(map(re.compile(rf"(\./)?{path}(/.*)?").fullmatch, names)):
+            return need
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

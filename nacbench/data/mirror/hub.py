@@ -1,23 +1,18 @@
 """Data sets of the Hugging Face hub, in a local mirror of the same layout; only ``HubFiles.fetch`` uses the network."""
 
-import json
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nacbench.data.mirror.cache import stamp_of
 from nacbench.data.mirror.data_files import MirrorFiles
 from nacbench.data.mirror.intake import copy_files
 from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_manifest
-from nacbench.data.mirror.places import cache_folder
+from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
 from nacbench.scratch import scratch_folder
-
-if TYPE_CHECKING:
-    from datasets import DatasetDict
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 
@@ -50,27 +45,18 @@ class HubFiles(MirrorFiles):
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
         """Return the class names of a label column in a split's own files; None if they have none.
 
-        The library ``datasets`` takes the names of one split for all, even if the others have different ones.
+        Each split counts by its own names: those of another may differ.
 
         Raises:
             UserError: if the split's files have different names, or one is not a Parquet file.
         """
         found: list[str] | None = None
         for number, file in enumerate(self.split_files(data_root, split)):
-            names = (_features(file).get(column) or {}).get("names")
+            names = class_names(file, column)
             if number and names != found:
                 raise UserError(f"{file} has other class names than the files of its split before it")
             found = names
         return found
-
-    def stamp(self, data_root: Path) -> str:
-        """Return text that changes when a file does; see ``stamp_of``.
-
-        Raises:
-            UserError: if a file is missing.
-        """
-        self.require(data_root)
-        return stamp_of(file for split in self.splits for file in self.split_files(data_root, split))
 
     def lacking(self, folder: Path) -> str | None:
         """Return the pattern of the first split that lacks files; names such as ``-00000-of-00003`` tell how many."""
@@ -150,41 +136,22 @@ class HubFiles(MirrorFiles):
         place.mkdir(parents=True, exist_ok=True)
         before = read_manifest(place)
         files = {**(before.files if before else {}), **manifest.files}
-        write_manifest(place, replace(manifest, files=files))
+        write_manifest(place, manifest.model_copy(update={"files": files}))
         for name in manifest.files:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).replace(place / name)
 
-    def load(self, data_root: Path) -> "DatasetDict":
-        """Open all splits with the library ``datasets``.
+    def count(self, data_root: Path, split: str) -> int:
+        """Return the number of rows of a split; raises as `rows`."""
+        return sum(count_rows(file) for file in self.split_files(data_root, split))
+
+    def rows(self, data_root: Path, split: str, columns: Sequence[str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield the values of some columns in each row of a split, and the row's place (file and number) for errors.
 
         Raises:
-            UserError: if a file is missing or broken.
+            UserError: if a file is missing or broken, or lacks a column.
         """
         self.require(data_root)
-        import datasets
-
-        datasets.disable_progress_bars()
-        files = {split: [str(file) for file in self.split_files(data_root, split)] for split in self.splits}
-        for file in (own for split in self.splits for own in self.split_files(data_root, split)):
-            _features(file)  # raises an error that names the broken file; the library's error does not
-        try:
-            return datasets.load_dataset("parquet", data_files=files, cache_dir=str(cache_folder() / "arrow"))
-        except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
-            raise UserError(
-                f"{self.name} in {data_root} cannot be read ({error.__cause__ or error}); "
-                f"delete {self.place(data_root)} and fetch it again"
-            ) from error
-
-
-def _features(file: Path) -> dict[str, Any]:
-    """Return the hub's metadata of each column from the footer of a Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        head = pq.read_schema(file).metadata or {}
-        features = json.loads(head.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read: {error}; delete it and fetch it again") from error
-    return features if isinstance(features, dict) else {}
+        for file in self.split_files(data_root, split):
+            for number, row in enumerate(read_rows(file, columns)):
+                yield f"{file}, row {number}", tuple(row[column] for column in columns)

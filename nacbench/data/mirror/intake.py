@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nacbench.data.mirror.manifest import progress
-from nacbench.data.mirror.unpack import unpack
+from nacbench.data.mirror.unpack import Check, unpack
 from nacbench.errors import UserError
 from nacbench.scratch import is_scratch_of, scratch_folder
 
@@ -62,17 +62,18 @@ def located(folder: Path, named: Path, inside: Sequence[str], lacking: Callable[
 
 
 @contextmanager
-def opened(path: Path, place: Path) -> Iterator[Path]:
+def opened(path: Path, place: Path, check: Check) -> Iterator[Path]:
     """Yield a folder as it is, or a temporary folder with the content of an archive, unpacked beside ``place``.
 
     Raises:
-        UserError: if there is no such file or folder, or an archive cannot be unpacked.
+        UserError: if there is no such file or folder, or an archive cannot be unpacked, or ``check`` refuses it by the
+            names in it.
     """
     if path.is_dir():
         yield path
     elif path.is_file():
         with scratch_folder(place) as aside:
-            unpack(path, aside)
+            unpack(path, aside, check)
             yield aside
     else:
         raise UserError(f"no such file or folder: {path}")

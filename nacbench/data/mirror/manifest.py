@@ -1,31 +1,47 @@
 """Manifest of a data set's folder (``.nacbench.json``): URL, date, and size and SHA-256 of each file."""
 
 import hashlib
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nacbench.errors import UserError
 from nacbench.files import utc_now, write_json
+from nacbench.formats.escape import visible
+from nacbench.formats.reading import read_json
+from nacbench.formats.terminal import console
 
 MANIFEST = ".nacbench.json"
+LARGEST_MANIFEST = 2**30  # bytes; that of ImageNet's 1.3 million files has about 250 MB
 CHUNK = 2**20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sum:
+def _inside(name: str) -> str:
+    """Refuse a name that is no path of a file in the folder: manifests may come with data from elsewhere."""
+    if PurePosixPath(name).is_absolute() or ".." in name.split("/") or "\0" in name or not name:
+        raise ValueError("not a path inside the folder")
+    return name
+
+
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class Sum(BaseModel):
     """A file's size in bytes and its SHA-256."""
 
-    size: int
-    sha256: str
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    size: Annotated[int, Field(ge=0, lt=2**63)]
+    sha256: SHA256
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Manifest(BaseModel):
     """Content of ``.nacbench.json``.
 
     Attributes:
@@ -36,11 +52,13 @@ class Manifest:
         files: size and checksum by path inside the folder.
     """
 
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
     url: str
-    sha256: str | None
+    sha256: SHA256 | None
     basis: str
     date: str
-    files: Mapping[str, Sum]
+    files: dict[Inside, Sum]
 
     @property
     def size(self) -> int:
@@ -60,25 +78,22 @@ def make_manifest(
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest into its folder."""
-    write_json(folder / MANIFEST, asdict(manifest))
+    write_json(folder / MANIFEST, manifest.model_dump())
 
 
 def read_manifest(folder: Path) -> Manifest | None:
     """Read the folder's manifest; return None if it has none.
 
     Raises:
-        UserError: if it cannot be read.
+        UserError: if it cannot be read, or is not as `write_manifest` writes it.
     """
     file = folder / MANIFEST
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        files = {name: Sum(size=int(own["size"]), sha256=str(own["sha256"])) for name, own in content["files"].items()}
-        known = {key: content[key] for key in ("url", "sha256", "basis", "date")}
-        return Manifest(**known, files=files)
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{file} cannot be read ({error}); delete {folder} and fetch it again") from error
+    try:
+        return read_json(file, Manifest, largest=LARGEST_MANIFEST)
+    except UserError as error:
+        raise UserError(f"{error}; delete {folder} and fetch it again") from error
 
 
 def check_files(folder: Path, name: str, again: str) -> str:
@@ -104,6 +119,17 @@ def check_files(folder: Path, name: str, again: str) -> str:
     unknown = [path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files]
     others = f"; not in the manifest: {_counted(len(unknown))}, such as {min(unknown)}" if unknown else ""
     return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){others}"
+
+
+def is_intact(folder: Path) -> bool:
+    """Return whether a folder has exactly the files of its manifest, unchanged."""
+    try:
+        manifest = read_manifest(folder)
+    except UserError:
+        return False
+    if manifest is None or {str(path.relative_to(folder)) for path in files_in(folder)} != set(manifest.files):
+        return False
+    return not any(_wrong(folder / name, own, lambda _: None) for name, own in manifest.files.items())
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -133,12 +159,11 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task(title, total=total)
+    with Progress(*columns, console=console(err=True), transient=True) as bar:
+        row = bar.add_task(visible(title), total=total)
         yield lambda count: bar.advance(row, count)
 
 

@@ -1,12 +1,13 @@
 """Archives that may stay packed in the mirror; their content is then unpacked into the cache."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.code_digest import short_digest
 from nacbench.data.mirror.archive import ArchiveFiles
-from nacbench.data.mirror.cache import stamp_of
-from nacbench.data.mirror.manifest import sum_of
+from nacbench.data.mirror.cache import UNPACKED
+from nacbench.data.mirror.manifest import is_intact, make_manifest, sum_of, write_manifest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
@@ -45,16 +46,23 @@ class PackedFiles(ArchiveFiles):
         if not self._is_packed(data_root):
             return super().require(data_root)
         file = self._file(data_root)
-        folder = cache_folder() / "unpacked" / f"{self.name}-{short_digest(stamp_of([file]).encode())}"
-        if not folder.is_dir():
-            found = sum_of(file).sha256 if self.sha256 else None
-            if found != self.sha256:
-                raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
-            fill_folder(folder, lambda aside: unpack(file, aside))
+        found = sum_of(file).sha256
+        if self.sha256 and found != self.sha256:
+            raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
+        folder = cache_folder() / UNPACKED / f"{self.name}-{short_digest(found.encode())}"
+        if folder.exists() and not is_intact(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            fill_folder(folder, lambda aside: self._unpack_all(file, aside))
         unmet = self.lacking(folder / self.inside)
         if unmet:
             raise self._wrong(data_root, f"has nothing that matches {self.inside}/{unmet}")
         return folder / self.inside
+
+    def _unpack_all(self, file: Path, aside: Path) -> None:
+        unpack(file, aside)
+        basis = "taken when the archive was unpacked"
+        write_manifest(aside, make_manifest(aside, url=self.url, sha256=self.sha256, basis=basis))
 
     def _is_packed(self, data_root: Path) -> bool:
         """Return whether only the packed file is there."""

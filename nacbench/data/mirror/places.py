@@ -10,9 +10,17 @@ def cache_folder() -> Path:
     """Return the folder of derived files, which can be deleted at any time.
 
     It is ``NACBENCH_CACHE`` or, if that is not set, ``nacbench`` in the user's cache folder.
+
+    Raises:
+        UserError: if neither that is set nor the user has a home folder.
     """
     base = os.environ.get("NACBENCH_CACHE")
-    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nacbench"
+    if base:
+        return Path(base)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nacbench"
+    except RuntimeError:  # from pathlib
+        raise UserError("this user has no home folder: name a folder for the cache with NACBENCH_CACHE") from None
 
 
 def default_data_root() -> Path:

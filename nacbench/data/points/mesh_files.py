@@ -24,18 +24,17 @@ def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
     Raises:
         UserError: if a class lacks a split, or a mesh is broken; names the folder or file.
     """
-    files = mesh_files(folder)
-    stamp = "\n".join(f"{path} {path.stat().st_size}" for own in files.values() for path, _ in own)
-    classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
 
     def sample() -> Mapping[str, np.ndarray]:
+        files = mesh_files(folder)
+        classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
         arrays = {CLASS_NAMES: np.array([class_name.encode() for class_name in classes])}
         for split, own in files.items():
             arrays[f"{split}_points"] = np.stack([_cloud(name, folder, path, points) for path, _ in own])
             arrays[f"{split}_labels"] = np.array([label for _, label in own], dtype=np.int16)
         return arrays
 
-    return cached_arrays(f"{name}-{points}", stamp, sample)
+    return cached_arrays(name, f"{name} {points} points", sample, folder)
 
 
 def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:

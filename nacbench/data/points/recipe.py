@@ -12,8 +12,10 @@ class PointAugment(BaseModel):
 
     turn: Fraction = Field(0.0, description="largest rotation about the vertical axis, as a share of a half turn")
     scale: float = Field(0, ge=0, lt=1, description="largest relative change of size, each axis on its own")
-    shift: float = Field(0, ge=0, description="largest shift along each axis")
-    jitter: float = Field(0, ge=0, description="standard deviation of the noise on every point, cut at five times it")
+    shift: float = Field(0, ge=0, le=1000, description="largest shift along each axis")
+    jitter: float = Field(
+        0, ge=0, le=1000, description="standard deviation of the noise on every point, cut at five times it"
+    )
 
 
 class PointRecipe(Recipe):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.given_arrays import Form
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale
 from nacbench.data.array_task import ArrayTask
@@ -52,6 +53,9 @@ class PointTask(ArrayTask):
         return TaskSpec(
             modality="points", classes=self.classes, max_tokens=self.points, token_dim=3 * (2 * self.bands + 1)
         )
+
+    def forms(self) -> Mapping[str, Form | None]:
+        return {**super().forms(), "points": Form("f", (None, 3))}
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.points.tokenizer import PointTokenizer

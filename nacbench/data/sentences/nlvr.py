@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.images.image_files import image_bytes, read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.mirror.parquet import read_rows
 from nacbench.data.sentences.task import encode_sentences
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 
 COLUMNS = ("identifier", "sentence", "label", "image")
 HELD_OUT = 10  # without a training split, every tenth sentence of the validation split is held out
@@ -31,22 +32,22 @@ def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_wo
     Raises:
         UserError: if a file is broken.
     """
-    files = {s: folder / f"{s}.parquet" for s in ("train", "validation", "test") if (folder / f"{s}.parquet").exists()}
-    stamp = stamp_of(files.values())
 
     def decode() -> Mapping[str, np.ndarray]:
-        rows = {split: _rows(file) for split, file in files.items()}
+        files = {split: folder / f"{split}.parquet" for split in ("train", "validation", "test")}
+        rows = {split: _rows(file) for split, file in files.items() if file.exists()}
         own = "train" in rows
         if not own:
             rows["train"], rows["validation"] = hold_out_sentences(rows["validation"])
+            files["train"] = files["validation"]
         arrays: dict[str, np.ndarray] = {"has_train_split": np.array(own)}
         for split, some in rows.items():
-            arrays[f"{split}_images"] = np.stack([row_image(row, files.get(split, folder), shape) for row in some])
+            arrays[f"{split}_images"] = np.stack([row_image(row, files[split], shape) for row in some])
             arrays[f"{split}_labels"] = np.array([row["label"] for row in some], dtype=np.int16)
         sentences = {split: [row["sentence"] for row in some] for split, some in rows.items()}
         return arrays | encode_sentences(sentences, vocabulary, max_words)
 
-    return cached_arrays(f"nlvr-{shape[1]}", f"{stamp} {vocabulary} {max_words}", decode)
+    return cached_arrays("nlvr", f"{shape} {vocabulary} {max_words}", decode, folder)
 
 
 def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
@@ -73,25 +74,13 @@ def _sentence_id(row: Mapping[str, Any]) -> str:
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{file} cannot be read: {error}; copy it again") from error
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise UserError(f"{file} has no column {missing[0]!r}; it has: {', '.join(table.column_names)}")
-    rows: list[dict[str, Any]] = table.select(COLUMNS).to_pylist()
-    if not rows:
-        raise UserError(f"{file} has no rows; copy it again")
+    rows = list(read_rows(file, COLUMNS))
     for number, row in enumerate(rows):
         if row["label"] not in (0, 1):
-            raise UserError(f"{file}: the label of {row['identifier']} is {row['label']!r}, not 0 or 1")
+            raise UserError(f"{file}, row {number}: the label is {shown(row['label'])}, not 0 or 1")
         for column in ("identifier", "sentence"):
             if not isinstance(row[column], str):
-                raise UserError(f"{file}, row {number}: {column} is {row[column]!r}, not text")
+                raise UserError(f"{file}, row {number}: {column} is {shown(row[column])}, not text")
     return rows
 
 

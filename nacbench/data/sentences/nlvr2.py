@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from nacbench.data.images.image_files import read_image
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.sentences.task import encode_sentences
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
+from nacbench.formats.reading import parse_json, read_bytes
 
 FOLDERS = {"train": "train", "validation": "dev", "test": "test1"}
+LARGEST = 2**30  # bytes of a file of examples
 LABELS = {"False": 0, "True": 1}
 
 
@@ -30,7 +32,6 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
         UserError: if a line or a photograph is missing or broken.
     """
     files = {split: folder / "data" / f"{name}.json" for split, name in FOLDERS.items()}
-    stamp = stamp_of(files.values())
     half = (shape[0], shape[1], shape[2] // 2)
 
     def decode() -> Mapping[str, np.ndarray]:
@@ -49,7 +50,7 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
         sentences = {split: [example["sentence"] for example in own] for split, own in examples.items()}
         return arrays | encode_sentences(sentences, vocabulary, max_words)
 
-    return cached_arrays(f"nlvr2-{shape[1]}", f"{stamp} {vocabulary} {max_words}", decode)
+    return cached_arrays("nlvr2", f"{shape} {vocabulary} {max_words}", decode, folder)
 
 
 def read_examples(file: Path) -> list[dict[str, Any]]:
@@ -59,23 +60,16 @@ def read_examples(file: Path) -> list[dict[str, Any]]:
         UserError: if the file or a line is broken; names the file, the line and the reason.
     """
     examples = []
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}; copy it again") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_bytes(file, largest=LARGEST).splitlines(), start=1):
         where = f"{file}, line {number}"
-        try:
-            example = json.loads(line)
-        except ValueError as error:  # includes JSONDecodeError and UnicodeDecodeError
-            raise UserError(f"{where} is not JSON: {error}") from error
+        example = parse_json(line, where)
         if not isinstance(example, dict):
-            raise UserError(f"{where} is {example!r:.60}, not a JSON object")
+            raise UserError(f"{where} is {shown(example)}, not a JSON object")
         missing = [key for key in ("identifier", "sentence", "label") if not isinstance(example.get(key), str)]
         if missing:
             raise UserError(f"{where} has no text under {missing[0]!r}")
         if example["label"] not in LABELS:
-            raise UserError(f"{where}: label {example['label']!r} is neither 'True' nor 'False'")
+            raise UserError(f"{where}: label {shown(example['label'])} is neither 'True' nor 'False'")
         examples.append(example)
     if not examples:
         raise UserError(f"{file} has no examples; copy it again")
@@ -92,11 +86,13 @@ def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
         UserError: if identifier or directory cannot be part of such a path.
     """
     name = example["identifier"].rpartition("-")[0]
-    if "/" in name or not name:  # a path from a file must not lead out of the data set's folder
-        raise UserError(f"{place}: identifier {example['identifier']!r} is not of the form split-set-pair-sentence")
+    if not re.fullmatch(r"[\w.-]{1,200}", name):  # a path from a file must not lead out of the data set's folder
+        raise UserError(
+            f"{place}: identifier {shown(example['identifier'])} is not of the form split-set-pair-sentence"
+        )
     directory = example.get("directory")
     if directory is None:
         return place / name
-    if not str(directory).isdecimal():
-        raise UserError(f"{place}: directory {directory!r} of {example['identifier']} is not a number")
+    if not re.fullmatch(r"[0-9]{1,6}", str(directory)):
+        raise UserError(f"{place}: directory {shown(directory)} of {example['identifier']} is not a number")
     return place / str(int(directory)) / name

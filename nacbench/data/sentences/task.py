@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.spec import TaskSpec
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.images.task import ImageTask
@@ -55,6 +56,9 @@ class SentenceImageTask(ImageTask):
 
     def spec(self) -> TaskSpec:
         return dataclasses.replace(super().spec(), modality=self.modality, condition_tokens=self.max_words)
+
+    def forms(self) -> Mapping[str, Form | None]:
+        return {**super().forms(), "sentences": Form("iu", (None,), self.vocabulary)}
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
-
+from nacbench.contracts.numbers import Seed
 from nacbench.contracts.task import DataFiles
-from nacbench.data.mirror.cache import Arrays, cached_arrays, stamp_of
+from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
 
@@ -50,7 +49,7 @@ class ListOpsTask(SequenceTask):
     shorter_than: ClassVar[int]
 
     data: Literal["generated", "lra"] = "generated"
-    data_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    data_seed: Seed = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,7 +99,6 @@ class ListOpsTask(SequenceTask):
         from nacbench.data.sequences.listops import read_tsv
 
         folder = LRA.require(data_root)
-        stamp = stamp_of(folder / name for name in LRA_FILES.values())
 
         def read() -> Mapping[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
@@ -109,4 +107,4 @@ class ListOpsTask(SequenceTask):
                 arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
             return arrays
 
-        return cached_arrays("listops-lra", stamp, read)
+        return cached_arrays("listops-lra", f"{self.longest()}", read, folder)

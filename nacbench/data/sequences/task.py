@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nacbench.contracts.plugin import Count
+from nacbench.contracts.given_arrays import Form
+from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.data.array_task import ArrayTask
 from nacbench.errors import UserError
@@ -54,6 +56,9 @@ class SequenceTask(ArrayTask):
             max_tokens=-(-self.longest() // self.stride),  # rounded up
             token_dim=2 * self.width + self.position_dim,
         )
+
+    def forms(self) -> Mapping[str, Form | None]:
+        return {**super().forms(), "symbols": Form("iu", (None,), self.vocabulary)}
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.sequences.tokenizer import SymbolTokenizer

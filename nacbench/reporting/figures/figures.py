@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import grid_of, stacked
 from nacbench.reporting.figures.plots import palette, styled
 from nacbench.reporting.series import Series, by_cell
@@ -46,7 +47,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
             axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_title(title, loc="left")
-            axes.set_xlabel(f"{rows[0].first.metric} (%)" if axes in last else "")
+            axes.set_xlabel(figure_text(f"{rows[0].first.metric} (%)") if axes in last else "")
             axes.grid(axis="x", linewidth=0.4)
             bare(axes)
     return figure
@@ -72,7 +73,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
         axes.set_ylim(per_cents(axes.get_ylim(), 0))
         axes.set_xlabel("GFLOPs of a forward pass")
         axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-        axes.set_ylabel(f"{rows[0].first.metric} (%)")
+        axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
         _plain_ticks(axes)
 
     panels = panels_of(item for item in series if item.is_trained_here)
@@ -131,7 +132,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
                 fmt=".0f",
                 annot_kws={"fontsize": 6},
                 cbar_kws={"label": "error (%)"},
-                xticklabels=["clean", *(name.replace("_", " ") for name in names)],
+                xticklabels=["clean", *(figure_text(name.replace("_", " "), 24) for name in names)],
                 yticklabels=[short_label(item) for item in rows],
                 vmin=0,
                 linewidths=0.5,
@@ -151,7 +152,9 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
             own = sorted((item for item in rows if item.first.model == model), key=_workspace)
             largest = own[-1].mean(lambda run: run.evaluate_seconds).value
             points = [(_workspace(item), 100 * item.score.value) for item in own]
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, color=colours[model], label=model)
+            axes.plot(
+                *zip(*points, strict=True), marker="o", markersize=4, color=colours[model], label=figure_text(model)
+            )
             for item, point in zip(own, points, strict=True):
                 faster = largest / max(item.mean(lambda run: run.evaluate_seconds).value, 1e-9)
                 axes.annotate(f"{faster:.1f}×", point, (0, 5), textcoords="offset points", ha="center", fontsize=7)
@@ -160,7 +163,7 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
         axes.xaxis.set_major_formatter("{x:.0f}")
         axes.margins(y=0.2)
         axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
-        axes.set_ylabel(f"{rows[0].first.metric} (%)")
+        axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
         axes.legend(frameon=False, fontsize=7)
 
     panels = []
@@ -187,14 +190,14 @@ def _draw_grid(
 
 
 def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
-    """Return title and series of each task and scale, at most ``MOST_PANELS``."""
-    return [(f"{task}, {scale}", rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
+    """Return title, escaped for a figure, and series of each task and scale, at most ``MOST_PANELS``."""
+    return [(figure_text(f"{task}, {scale}"), rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
 
 
 def short_label(item: Series) -> str:
-    """Return model and differing settings in at most 48 characters, which fit beside an axis."""
+    """Return model and differing settings, escaped for a figure, in at most 48 characters, which fit beside an axis."""
     settings = [f"{name.rpartition('.')[2]}={value}" for name, value in item.differing.items()]
-    return ", ".join([item.first.model, *settings])[:48]
+    return figure_text(", ".join([item.first.model, *settings]), 48)
 
 
 def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:

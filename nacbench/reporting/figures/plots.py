@@ -5,13 +5,17 @@ Colours are safe for colour-blind readers, and a model has the same colour in al
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.errors import UserError
 from nacbench.files import whole_file
+from nacbench.formats.escape import figure_text
+from nacbench.recording.curve import read_curve
 from nacbench.recording.store import CURVE
 from nacbench.reporting.series import Series
 
@@ -47,31 +51,37 @@ def styled() -> Iterator[None]:
         yield
 
 
-def curve_rows(series: Sequence[Series]) -> pd.DataFrame:
-    """Return the learning curves of all runs in long form; runs without a readable ``curve.jsonl`` are left out."""
+def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
+    """Return the learning curves of all runs in long form; runs without a ``curve.jsonl`` are left out.
+
+    Args:
+        series: all runs.
+        broken: a line is added for each curve that cannot be read.
+    """
     import pandas as pd
 
     rows = []
     for item in series:
         for run in item.runs:
+            path = Path(run.folder) / CURVE
             try:
-                lines = (Path(run.folder) / CURVE).read_text(encoding="utf-8").splitlines()
-                points = [json.loads(line) for line in lines]
-            except (OSError, ValueError):
+                points = read_curve(path) if os.path.lexists(path) else []
+            except UserError as error:
+                broken.append(str(error))
                 continue
-            for point in points:
-                is_loss = point["split"] == "train"
-                rows.append(
-                    {
-                        "task": run.task,
-                        "model": run.model,
-                        "series": item.label,
-                        "seed": run.seed,
-                        "epoch": point["epoch"],
-                        "panel": "training loss" if is_loss else f"validation {run.metric}",
-                        "value": point["loss"] if is_loss else point[run.metric],
-                    }
-                )
+            rows += [
+                {
+                    "task": run.task,
+                    "model": run.model,
+                    "series": item.label,
+                    "seed": run.seed,
+                    "epoch": point.epoch,
+                    "panel": "training loss" if point.split == "train" else f"validation {run.metric}",
+                    "value": value,
+                }
+                for point in points
+                if (value := point.value(run.metric)) is not None
+            ]
     return pd.DataFrame(rows)
 
 
@@ -85,6 +95,9 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
     tasks = list(dict.fromkeys(rows["task"]))
     panels = {task: list(dict.fromkeys(rows.loc[rows["task"] == task, "panel"])) for task in tasks}
     columns = max(len(names) for names in panels.values())
+    # seaborn sees numbers in place of names, which it would leave out of the legend if they begin with an underscore
+    shown = {name: str(number) for number, name in enumerate(dict.fromkeys(rows["series"]))}
+    rows = rows.assign(series=rows["series"].map(shown))
     with styled():
         figure = Figure(figsize=(3.4 * columns + 1.5, 2.6 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False)
@@ -92,8 +105,8 @@ def draw_curves(rows: pd.DataFrame) -> Figure:
             for column, panel in enumerate(panels[task]):
                 axes = grid[row][column]
                 _draw_panel(axes, rows[(rows["task"] == task) & (rows["panel"] == panel)])
-                axes.set_title(task)
-            _place_legend(grid[row], len(panels[task]))
+                axes.set_title(figure_text(task, 40))
+            _place_legend(grid[row], len(panels[task]), shown)
     return figure
 
 
@@ -114,13 +127,15 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
         linewidth=1.2,
         ax=axes,
     )
-    axes.set_ylabel(part["panel"].iloc[0])
+    axes.set_ylabel(figure_text(part["panel"].iloc[0], 40))
     sns.despine(ax=axes)
 
 
-def _place_legend(row: Sequence[Any], used: int) -> None:
+def _place_legend(row: Sequence[Any], used: int, shown: Mapping[str, str]) -> None:
     """Put one legend for a row of panels into its first empty panel, or to the right of the row."""
-    handles, labels = row[0].get_legend_handles_labels()
+    handles, numbers = row[0].get_legend_handles_labels()
+    names = {number: figure_text(name, 80) for name, number in shown.items()}
+    labels = [names[number] for number in numbers]
     for axes in row[:used]:
         axes.get_legend().remove()
     for axes in row[used:]:
@@ -138,7 +153,9 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     metadata: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
     for ending, extra in metadata.items():
         path = stem.with_suffix(ending)
-        with whole_file(path) as aside:
+        with whole_file(path) as aside, warnings.catch_warnings():
+            # names may be in any script; the font draws a box for a letter that it does not have
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
             figure.savefig(aside, format=ending[1:], dpi=200, metadata=extra)
         paths.append(path)
     return paths

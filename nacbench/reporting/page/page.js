@@ -75,7 +75,9 @@ function fill(cell, row) {
 
 function download(kind) {
   const visible = bodies.map((body) => Number(body.dataset.row)).filter((_, position) => !bodies[position].hidden);
-  const quote = (value) => `"${String(value === null ? "" : value).replaceAll('"', '""')}"`;
+  // As in our own CSV files: a spreadsheet must not take text for a formula, and numbers stay numbers.
+  const guarded = (value) => (typeof value === "string" && /^'* *[=+\-@\uff0b\uff0d\uff1d\uff20]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
+  const quote = (value) => `"${String(value === null ? "" : guarded(value)).replaceAll('"', '""')}"`;
   const csv = () => [data.columns, ...visible.map((number) => data.rows[number].sort)].map((line) => line.map(quote).join(",")).join("\n");
   const text = kind === "csv" ? csv() : JSON.stringify(visible.map((number) => data.rows[number]), null, 2);
   const link = document.createElement("a");

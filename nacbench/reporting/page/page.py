@@ -1,7 +1,8 @@
 """Render a report as one HTML file that needs no network: leaderboard, tables, figures, claims, and details of runs.
 
-Records may come from anyone, so their text is not trusted: the template escapes it, the script sets text only (no
-HTML), and the page's Content-Security-Policy allows only its own style and script, by hash.
+Records may come from anyone, so their text is not trusted: characters that are not visible are shown as escapes, the
+template escapes HTML, the script sets text only (no HTML), and the page's Content-Security-Policy allows only its own
+style and script, by hash.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nacbench import __version__
+from nacbench.formats.escape import all_visible, script_json, visible
 from nacbench.reporting.paper.claims import Finding, read_claims
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
@@ -69,7 +71,7 @@ def render_page(
         for item in series
     ]
     page: str = (
-        Environment(autoescape=True, keep_trailing_newline=True)
+        Environment(autoescape=True, keep_trailing_newline=True, finalize=_visible)
         .from_string(template)
         .render(
             title=title,
@@ -89,7 +91,7 @@ def render_page(
             claims_source=f"Claims: {read_claims().source}." if findings else "",
             notes=notes,
             warnings=warnings,
-            data=Markup(_embedded(data)),  # noqa: S704 (escaped by _embedded)
+            data=Markup(script_json(all_visible(data))),  # noqa: S704 (escaped by script_json)
             style=Markup(style),  # noqa: S704 (our own file)
             script=Markup(script),  # noqa: S704 (our own file)
             style_hash=_hash(style),
@@ -144,9 +146,9 @@ def _choices(series: Sequence[Series]) -> dict[str, list[str]]:
     }
 
 
-def _embedded(data: Any) -> str:
-    """Return JSON in which no text can end the script element around it."""
-    return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _visible(value: Any) -> Any:
+    """Return what the template shows of a value, before it is escaped as HTML; our own markup stays as it is."""
+    return visible(value) if type(value) is str else value
 
 
 def _hash(text: str) -> str:

@@ -10,11 +10,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.formats.dotted import flatten
-from nacbench.recording.index import Run
+from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series, group
 from nacbench.statistics import Difference, seeds_needed
 
@@ -124,9 +124,8 @@ class Finding:
 @cache
 def read_claims() -> Claims:
     """Read claims.yaml."""
-    return Claims.model_validate(
-        yaml.safe_load(files("nacbench.reporting.paper").joinpath("claims.yaml").read_text("utf-8"))
-    )
+    text = files("nacbench.reporting.paper").joinpath("claims.yaml").read_text("utf-8")
+    return Claims.model_validate(parse_yaml(text, "claims.yaml"))
 
 
 def judge(claim: Claim, runs: Sequence[Run]) -> Finding:

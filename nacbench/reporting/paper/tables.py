@@ -9,12 +9,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.errors import unknown
 from nacbench.formats.dotted import flatten
-from nacbench.recording.index import Run
+from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.cost import cost_table
@@ -85,7 +85,7 @@ class Built:
 def read_published() -> Published:
     """Read published.yaml."""
     text = files("nacbench.reporting.paper").joinpath("published.yaml").read_text("utf-8")
-    return Published.model_validate(yaml.safe_load(text))
+    return Published.model_validate(parse_yaml(text, "published.yaml"))
 
 
 def paper_table(name: str) -> PaperTable:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nacbench.errors import UserError
-from nacbench.recording.index import Run
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent

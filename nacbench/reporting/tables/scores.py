@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.recording.index import Run
 from nacbench.recording.record import Failure
+from nacbench.recording.row import Run
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, identified_failure, named, named_failure

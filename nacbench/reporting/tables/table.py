@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nacbench.formats.escape import latex_cell, latex_comment, markdown_cell, markdown_line, plain_cell
 from nacbench.statistics import Mean
 
 if TYPE_CHECKING:
@@ -45,20 +47,20 @@ class Table:
 
     def markdown(self) -> str:
         """Return Markdown with aligned columns, readable as plain text, and the notes."""
-        return self._lined_up(_markdown, "  ")  # two spaces are a line break in Markdown
+        return self._lined_up(markdown_cell, markdown_line, "  ")  # two spaces are a line break in Markdown
 
     def text(self) -> str:
-        """Return the same for a terminal, without escapes."""
-        return self._lined_up(_line, "")
+        """Return the same for a terminal, without the escapes of Markdown."""
+        return self._lined_up(plain_cell, plain_cell, "")
 
-    def _lined_up(self, escape: Callable[[str], str], end: str) -> str:
+    def _lined_up(self, escape: Callable[[str], str], escape_line: Callable[[str], str], end: str) -> str:
         body = self._cells(escape, "**{}**")
-        heads = [column.head for column in self.columns]
-        widths = [max(len(line[i]) for line in [heads, *body]) for i in range(len(heads))]
+        heads = [escape(column.head) for column in self.columns]
+        widths = [max(_width(line[i]) for line in [heads, *body]) for i in range(len(heads))]
 
         def line(row: Sequence[str]) -> str:
             padded = [
-                cell.rjust(width) if column.number else cell.ljust(width)
+                _padded(cell, width, to_the_right=column.number)
                 for column, cell, width in zip(self.columns, row, widths, strict=True)
             ]
             return f"| {' | '.join(padded)} |"
@@ -68,22 +70,22 @@ class Table:
             for column, width in zip(self.columns, widths, strict=True)
         ]
         lines = [line(heads), line(rule), *(line(row) for row in body)]
-        return "\n".join([*lines, "", *(f"{escape(note)}{end}" for note in self.notes)]).rstrip() + "\n"
+        return "\n".join([*lines, "", *(f"{escape_line(note)}{end}" for note in self.notes)]).rstrip() + "\n"
 
     def latex(self) -> str:
         """Return a booktabs table, with the notes as comments below; it needs ``\\usepackage{booktabs}``."""
         alignment = "".join("r" if column.number else "l" for column in self.columns)
         lines = [
-            f"% {_latex(self.title)}; needs \\usepackage{{booktabs}}",
+            f"% {latex_comment(self.title)}; needs \\usepackage{{booktabs}}",
             f"\\begin{{tabular}}{{{alignment}}}",
             "\\toprule",
-            " & ".join(_latex(column.head) for column in self.columns) + r" \\",
+            " & ".join(latex_cell(column.head) for column in self.columns) + r" \\",
             "\\midrule",
-            *(" & ".join(row) + r" \\" for row in self._cells(_latex, r"\textbf{{{}}}")),
+            *(" & ".join(row) + r" \\" for row in self._cells(latex_cell, r"\textbf{{{}}}")),
             "\\bottomrule",
             "\\end{tabular}",
             "",
-            *(f"% {_latex(note)}" for note in self.notes),
+            *(f"% {latex_comment(note)}" for note in self.notes),
         ]
         return "\n".join(lines) + "\n"
 
@@ -104,33 +106,13 @@ def percent(mean: Mean) -> str:
     return value if math.isnan(mean.half_width) else f"{value} ± {100 * mean.half_width:.2f}"
 
 
-def _markdown(text: str) -> str:
-    """Escape text for a cell of a Markdown table."""
-    return _line(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))
+def _padded(text: str, width: int, *, to_the_right: bool) -> str:
+    space = " " * (width - _width(text))
+    return f"{space}{text}" if to_the_right else f"{text}{space}"
 
 
-def _line(text: str) -> str:
-    return text.replace("\n", " ")
-
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "—": "---",
-    "·": r"$\cdot$",
-    "\n": " ",
-}
-
-
-def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+def _width(text: str) -> int:
+    """Return the columns of a terminal that text takes: Chinese characters, say, take two each, accents none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)

@@ -111,7 +111,7 @@ def test_without_published_checksum_the_first_one_is_trusted(site: Site, root: P
 )
 def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site: Site, root: Path, cache: Path) -> None:
     data_files = served(site, content, known=False)
-    with pytest.raises(UserError, match=r"neither a zip nor a tar|cannot be unpacked|is not complete"):
+    with pytest.raises(UserError, match=r"neither a zip nor a tar|is (a )?truncated|is not complete"):
         data_files.fetch(root)
     assert left_over(root, cache) == []
     site.files["/shapes"] = zipped(MESHES)
@@ -165,6 +165,18 @@ def fetched(site: Site, root: Path) -> ArchiveFiles:
     return data_files
 
 
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"url": 1}', json.dumps({"url": "u", "sha256": "0", "date": ""}), "[" * 100_000]
+)
+def test_a_broken_checksum_of_the_first_archive_is_named(content: str, site: Site, root: Path) -> None:
+    data_files = served(site, zipped(MESHES), known=False)
+    root.mkdir()
+    (root / ".shapes.sha256.json").write_text(content)
+    with pytest.raises(UserError, match=r"\.shapes\.sha256\.json is not .*; delete it to trust the next") as caught:
+        data_files.fetch(root)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_flipped_byte_is_found_and_named(fetched: ArchiveFiles, root: Path) -> None:
     file = fetched.place(root) / "b/test/b_1.off"
     content = bytearray(file.read_bytes())
@@ -199,8 +211,33 @@ def test_missing_files_cannot_be_verified(root: Path) -> None:
         LOCAL.verify(root)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"files": {"a": 1}})])
-def test_a_broken_manifest_is_named(content: str, fetched: ArchiveFiles, root: Path) -> None:
-    (fetched.place(root) / MANIFEST).write_text(content)
-    with pytest.raises(UserError, match=r"\.nacbench\.json cannot be read"):
+def manifest_with(**changes: object) -> str:
+    """A manifest with some other fields."""
+    files = {"a/train/a_0.off": {"size": 1, "sha256": "0" * 64}}
+    whole = {"url": "https://made.up", "sha256": None, "basis": "made up", "date": "2026-11-28", "files": files}
+    return json.dumps({**whole, **changes})
+
+
+BROKEN_MANIFESTS = {
+    "empty": "",
+    "no fields": "{}",
+    "a list": "[]",
+    "brackets": "[" * 100_000,
+    "an unknown field": manifest_with(note="hello"),
+    "another type": manifest_with(url=7),
+    "a number for a file": manifest_with(files={"a": 1}),
+    "a negative size": manifest_with(files={"a": {"size": -1, "sha256": "0" * 64}}),
+    "a size that is true": manifest_with(files={"a": {"size": True, "sha256": "0" * 64}}),
+    "a short checksum": manifest_with(files={"a": {"size": 1, "sha256": "0"}}),
+    "a file above": manifest_with(files={"../a": {"size": 1, "sha256": "0" * 64}}),
+    "an absolute file": manifest_with(files={"/dev/zero": {"size": 1, "sha256": "0" * 64}}),
+    "a NUL": manifest_with(files={"a\0b": {"size": 1, "sha256": "0" * 64}}),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_MANIFESTS)
+def test_a_broken_manifest_is_named(kind: str, fetched: ArchiveFiles, root: Path) -> None:
+    (fetched.place(root) / MANIFEST).write_text(BROKEN_MANIFESTS[kind])
+    with pytest.raises(UserError, match=r"\.nacbench\.json is not .*; delete .* and fetch it again") as caught:
         fetched.verify(root)
+    assert "\n" not in str(caught.value)

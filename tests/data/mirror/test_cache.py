@@ -1,6 +1,9 @@
 """Decoded arrays on disk: made once, opened lazily, made again where they cannot be read."""
 
 import hashlib
+import json
+import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nacbench.data.mirror.cache import META, Arrays, _remove_broken, cached_arrays, fingerprint
+from nacbench.data.mirror import cache as module
+from nacbench.data.mirror.cache import META, Arrays, _remove_broken, cached_arrays, compared_copies, fingerprint
 from nacbench.errors import UserError
 
 
@@ -109,6 +113,119 @@ def test_broken_arrays_are_made_again(cache: Path, damage: Callable[[Path], None
     damage(the_folder(cache) / name)
     assert_holds(cached_arrays("mini", "v1", example), example())
     assert_holds(cached_arrays("mini", "v1", refuse), example())
+
+
+def alter(path: Path) -> None:
+    """Change the last byte, and put the old mtime back."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", ["train_images.npy", "train_labels.npy"])
+def test_altered_arrays_are_made_again(cache: Path, name: str) -> None:
+    cached_arrays("mini", "v1", example)
+    alter(the_folder(cache) / name)
+    assert_holds(cached_arrays("mini", "v1", example), example())
+    assert_holds(cached_arrays("mini", "v1", refuse), example())
+
+
+def test_arrays_are_compared_once_in_a_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached_arrays("mini", "v1", example)
+    monkeypatch.setattr(module, "SETTLED", 0)
+    cached_arrays("mini", "v1", refuse)
+    monkeypatch.delattr(module, "fingerprint")
+    cached_arrays("mini", "v1", refuse)
+    monkeypatch.undo()
+
+
+def test_the_arrays_of_another_stamp_are_not_used(cache: Path) -> None:
+    cached_arrays("mini", "v1", example)
+    first = the_folder(cache)
+    cached_arrays("mini", "v2", lambda: example(seed=1))
+    second = next(folder for folder in first.parent.iterdir() if folder != first)
+    for file in second.iterdir():
+        shutil.copy(file, first)
+    assert_holds(cached_arrays("mini", "v1", example), example())
+
+
+def change_meta(folder: Path, **changes: object) -> None:
+    """Write other fields into the description of a copy."""
+    file = folder / META
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def to_objects(folder: Path) -> None:
+    """Put an array of Python objects in the place of the labels."""
+    np.save(folder / "train_labels.npy", np.array([{}], dtype=object), allow_pickle=True)
+
+
+def to_link(folder: Path) -> None:
+    """Put a link in the place of the labels."""
+    (folder / "train_labels.npy").rename(folder.parent.parent / "labels.npy")
+    (folder / "train_labels.npy").symlink_to(folder.parent.parent / "labels.npy")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: change_meta(folder, arrays=["../../labels"]),
+        lambda folder: change_meta(folder, arrays=["train_labels"]),
+        lambda folder: change_meta(folder, arrays=7),
+        lambda folder: change_meta(folder, fingerprint="0" * 16),
+        lambda folder: change_meta(folder, fingerprint=0),
+        lambda folder: change_meta(folder, key="0" * 64),
+        lambda folder: change_meta(folder, note="more"),
+        lambda folder: (folder / META).write_text("[" * 100_000),
+        to_objects,
+        to_link,
+    ],
+    ids=["path", "less", "number", "other", "type", "key", "more", "brackets", "objects", "link"],
+)
+def test_nothing_in_a_copy_is_believed(cache: Path, damage: Callable[[Path], object]) -> None:
+    first = cached_arrays("mini", "v1", example)
+    damage(the_folder(cache))
+    again = cached_arrays("mini", "v1", example)
+    assert_holds(again, example())
+    assert again.fingerprint == first.fingerprint
+
+
+def test_a_name_cannot_lead_out_of_the_cache(cache: Path) -> None:
+    cached_arrays("../../mini images", "v1", example)
+    assert the_folder(cache).name.startswith("..-..-mini-images-")
+
+
+def test_files_that_change_while_they_are_read_are_an_error(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+
+    def make() -> Mapping[str, np.ndarray]:
+        (tmp_path / "set/late.txt").write_text("a file more")
+        return example()
+
+    with pytest.raises(UserError, match=r"a file in .*set has changed while it was read; start again"):
+        cached_arrays("mini", "v1", make, tmp_path / "set")
+    assert not (cache / "arrays").exists()
+
+
+def test_every_copy_is_compared_and_broken_ones_are_removed(cache: Path) -> None:
+    for stamp in ("v1", "v2", "v3"):
+        cached_arrays("mini", stamp, example)
+    whole, altered, cut = sorted((cache / "arrays").iterdir())
+    alter(altered / "train_images.npy")
+    cut_short(cut / META)
+    found = dict(compared_copies())
+    assert found[whole] is None
+    assert f"the content of {altered} does not have its fingerprint" in str(found[altered])
+    assert "is not JSON" in str(found[cut])
+    assert list((cache / "arrays").iterdir()) == [whole]
+
+
+def test_empty_arrays_are_kept() -> None:
+    nothing = {"x": np.zeros((0, 3), dtype=np.uint8), "y": np.array(True)}
+    assert_holds(cached_arrays("mini", "v1", lambda: nothing), nothing)
+    assert_holds(cached_arrays("mini", "v1", lambda: nothing), nothing)
 
 
 def test_the_loser_of_a_race_uses_what_the_winner_made(cache: Path) -> None:

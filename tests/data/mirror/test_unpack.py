@@ -3,13 +3,19 @@
 import gzip
 import io
 import tarfile
+import time
 import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from nacbench.data.mirror.unpack import _Guard, unpack
 from nacbench.errors import UserError
-from tests.data.mirror.archives import MESHES, Site, left_over, served, tarred, zipped
+from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, tarred, zipped
+
+Packer = Callable[[Mapping[str, bytes]], bytes]
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -36,6 +42,22 @@ def zip_member(name: str, mode: int) -> bytes:
     return stream.getvalue()
 
 
+def large_header() -> bytes:
+    """A tar whose last member has a comment of 100,000 letters."""
+    stream = io.BytesIO(tarred(MESHES, ""))
+    with tarfile.open(fileobj=stream, mode="a:", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("Shapes/commented")
+        member.pax_headers = {"comment": "c" * 100_000}
+        archive.addfile(member)
+    return stream.getvalue()
+
+
+def many_members() -> bytes:
+    """A tar of 60,000 empty files, in about 400 kB; each of its names occurs twelve times."""
+    headers = b"".join(tarfile.TarInfo(f"{number:x}").tobuf(tarfile.USTAR_FORMAT) for number in range(5000))
+    return gzip.compress(12 * headers + bytes(1024), 6)
+
+
 UNSAFE = {
     "zip, above": (zipped(MESHES | {"../evil": b"x"}), "'../evil' would lie outside"),
     "zip, above from below": (zipped(MESHES | {"Shapes/../../evil": b"x"}), "'Shapes/../../evil' would lie outside"),
@@ -44,6 +66,10 @@ UNSAFE = {
     "zip, drive": (zipped(MESHES | {"C:evil": b"x"}), "'C:evil' would lie outside"),
     "zip, link": (zip_member("Shapes/link", 0o120777), "'Shapes/link' is a link"),
     "zip, device": (zip_member("Shapes/null", 0o020666), "'Shapes/null' is a device"),
+    "zip, long name": (zipped(MESHES | {"Shapes/" + "n" * 2000: b"x"}), "has 2,007 characters"),
+    "tar, long name": (tarred(MESHES | {"Shapes/" + "n" * 2000: b"x"}), "has 2,007 characters"),
+    "tar, very long name": (tarred(MESHES | {"n" * 100_000: b"x"}), "a header in it has 100,"),
+    "tar, large header": (large_header(), "a header in it has 100,"),
     "zip, bomb": (zipped(MESHES | {"Shapes/bomb": bytes(2**23)}), "'Shapes/bomb' it unpacks to more than 200 times"),
     "tar, above": (tarred(MESHES | {"../evil": b"x"}), "'../evil' would lie outside"),
     "tar, absolute": (tarred(MESHES | {"/tmp/evil": b"x"}), "'/tmp/evil' would lie outside"),
@@ -82,3 +108,74 @@ def test_a_tar_truncated_between_members_is_refused(compression: str, site: Site
     with pytest.raises(UserError, match="brought is truncated: the two empty blocks"):
         served(site, whole, known=False).bring(root, tmp_path / "brought")
     assert not (root / "shapes").exists()
+
+
+def test_many_members_are_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "many.tar.gz").write_bytes(many_members())
+    assert (tmp_path / "many.tar.gz").stat().st_size < 600_000
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"many\.tar\.gz is not safe to unpack: it has more than .* members"):
+        unpack(tmp_path / "many.tar.gz", tmp_path)
+    assert time.monotonic() - started < 3
+    assert [path.name for path in tmp_path.iterdir()] == ["many.tar.gz"]
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_an_unsafe_member_at_the_end_leaves_nothing_of_those_before_it(pack: Packer, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(pack(MESHES | {"z/../../evil": b"x"}))
+    (tmp_path / "into").mkdir()
+    with pytest.raises(UserError, match="would lie outside the folder"):
+        unpack(tmp_path / "archive", tmp_path / "into")
+    assert not any((tmp_path / "into").iterdir())
+
+
+def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(tarred(MESHES))
+    with pytest.raises(UserError, match="its member 'a' has -1 bytes"):
+        _Guard(tmp_path / "archive").admit("a", None, -1)
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_an_archive_of_other_data_is_refused_by_its_names(
+    pack: Packer, site: Site, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(tarfile.TarFile, "extract")
+    monkeypatch.delattr(zipfile.ZipFile, "extract")
+    (tmp_path / "brought").write_bytes(pack({"Shapes/readme": b"x", "Shapes/a/train/a_0.off": b"x"}))
+    with pytest.raises(UserError, match=r"brought is not complete; it lacks \*/test/\*\.off"):
+        served(site, b"", known=False).bring(root, tmp_path / "brought")
+
+
+TRUNCATED = {
+    "zip": (zipped(MESHES)[:-30], "is a truncated zip archive"),
+    "tar": (tarred(MESHES, "")[:5000], "unexpected end of data|is truncated"),
+    "tar.gz": (tarred(MESHES)[:-30], "is truncated"),
+    "tar.bz2": (tarred(MESHES, "bz2")[:-30], "is truncated"),
+    "tar.xz": (tarred(MESHES, "xz")[:-100], "is truncated"),
+    "tar.gz, at its start": (tarred(MESHES)[:20], "is compressed, but .* is truncated|is truncated"),
+}
+
+
+@pytest.mark.parametrize("kind", TRUNCATED)
+def test_a_truncated_archive_is_called_so(kind: str, tmp_path: Path) -> None:
+    content, complaint = TRUNCATED[kind]
+    (tmp_path / "archive").write_bytes(content)
+    (tmp_path / "into").mkdir()
+    with pytest.raises(UserError, match=complaint):
+        unpack(tmp_path / "archive", tmp_path / "into")
+    assert not any((tmp_path / "into").iterdir())
+
+
+def test_a_zip_with_two_names_for_a_member_is_one_line(tmp_path: Path) -> None:
+    content = zipped({"é.off": b"x"}).replace("é".encode(), b"\xff\xff", 1)  # the list at the end has the right one
+    (tmp_path / "archive").write_bytes(content)
+    with pytest.raises(UserError, match="archive cannot be unpacked: 'utf-8' codec"):
+        unpack(tmp_path / "archive", tmp_path)
+
+
+@pytest.mark.parametrize("pack", [partial(tarred, compression=""), tarred, partial(tarred, compression="xz"), zipped])
+def test_everything_is_unpacked(pack: Packer, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(pack(MESHES))
+    (tmp_path / "into").mkdir()
+    unpack(tmp_path / "archive", tmp_path / "into")
+    assert files_of(tmp_path / "into") == MESHES

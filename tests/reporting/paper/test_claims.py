@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nacbench.recording.index import Run, row_of
+from nacbench.recording.row import Run, row_of
 from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Finding, Trade, judge, read_claims
 from tests.made import made_record

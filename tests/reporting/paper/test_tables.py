@@ -3,7 +3,7 @@
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.recording.index import Run, row_of
+from nacbench.recording.row import Run, row_of
 from nacbench.reporting.paper.tables import build, paper_table, read_published
 from nacbench.reporting.tables.table import Table
 from nacbench.sweep.config import suites

@@ -1,0 +1,56 @@
+"""Learning curves as reports read them: the rows of ``curve.jsonl``, checked."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from nacbench.errors import BrokenFileError, first_problem
+from nacbench.formats.reading import read_text
+from nacbench.recording.bounded import Count, Number, Seconds
+
+
+class Point(BaseModel):
+    """A row of a curve: training loss since the last row, or the metrics on the validation split.
+
+    Attributes:
+        step: optimiser steps so far.
+        epoch: passes over the training examples so far.
+        split: ``train`` or ``validation``.
+        loss: mean training loss in nats; None for a row of ``validation``, which has its metrics by name instead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, strict=True)
+    __pydantic_extra__: dict[str, Number]
+
+    step: Count
+    epoch: Seconds
+    split: Literal["train", "validation"]
+    loss: Number | None = None
+
+    @model_validator(mode="after")
+    def _check_loss(self) -> "Point":
+        if self.split == "train" and self.loss is None:
+            raise ValueError("a row of train has no loss")
+        return self
+
+    def value(self, metric: str) -> float | None:
+        """Return the training loss, or a metric on the validation split; None if the row lacks it."""
+        return self.loss if self.split == "train" else (self.model_extra or {}).get(metric)
+
+
+def read_curve(path: Path) -> list[Point]:
+    """Read a ``curve.jsonl``.
+
+    Raises:
+        BrokenFileError: if it is not a curve; the message names file and line.
+        UserError: if it cannot be read. A missing file counts as this.
+    """
+    points = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        try:
+            points.append(Point.model_validate_json(line))
+        except ValidationError as error:
+            why = first_problem(error, "")
+            raise BrokenFileError(f"{path} is not a learning curve: line {number}: {why}") from None
+    return points

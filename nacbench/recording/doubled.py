@@ -1,0 +1,86 @@
+"""Refuse stores with two numbers for one run or seed; name runs whose only number was set aside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from nacbench.errors import UserError
+from nacbench.recording.record import RunRecord
+from nacbench.recording.row import Run
+from nacbench.recording.store import last_set_aside
+from nacbench.recording.surroundings import differing_surroundings, in_words
+
+COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be equal in two records of one run
+SHOWN = 5  # cases that one message names
+
+
+def refuse_doubled(runs: Iterable[Run]) -> None:
+    """Check that there is one number for each run, and one run for each seed of a series.
+
+    Raises:
+        UserError: if a run has different numbers in two places, or two runs differ in nothing but the run that their
+            network was trained in; the message names both folders.
+    """
+    by_id: dict[str, Run] = {}
+    by_seed: dict[tuple[str, int], Run] = {}
+    cases: list[str] = []
+    for run in runs:
+        other = by_id.setdefault(run.run_id, run)
+        if other is not run:
+            cases += _numbers_differ(other, run)
+            continue
+        same = by_seed.setdefault((run.series, run.seed), run)
+        if same is not run:
+            cases.append(
+                f"{_named(run)} has two runs with the same settings: {same.folder}, which scores the network of run "
+                f"{same.trained_on}, and {run.folder}, which scores that of run {run.trained_on}"
+            )
+    if cases:
+        more = f"; and {len(cases) - SHOWN} more" if len(cases) > SHOWN else ""
+        raise UserError(f"{'; '.join(cases[:SHOWN])}{more}; keep one of each, and move the others elsewhere")
+
+
+def _numbers_differ(first: Run, second: Run) -> Iterator[str]:
+    if first.result == second.result:
+        return
+    one, other = first.record(), second.record()
+    if not same_numbers(one, other):
+        why = in_words(differing_surroundings(one.environment, other.environment)) or "in the same environment"
+        yield f"{_named(first)} has different numbers in {first.folder} and {second.folder} ({why})"
+
+
+def _named(run: Run) -> str:
+    return f"{run.task} · {run.model} · seed {run.seed}"
+
+
+def same_numbers(one: RunRecord, other: RunRecord) -> bool:
+    """Return whether two records of a run agree."""
+    return all(getattr(one, name) == getattr(other, name) for name in COMPARED)
+
+
+def only_set_aside(replaced: Iterable[str], finished: Collection[str]) -> Iterator[str]:
+    """Yield a line for each run of which only an earlier record is left, since it was set aside.
+
+    Args:
+        replaced: folders called ``.replaced``.
+        finished: folders of finished runs.
+    """
+    for place in replaced:
+        try:
+            names = sorted({name.rpartition("-")[0] for name in os.listdir(place)})  # noqa: PTH208 (plain strings)
+        except OSError:
+            names = []
+        for name in names:
+            folder = Path(place).parent / name
+            if str(folder) not in finished and (kept := last_set_aside(folder)):
+                yield set_aside_notice(kept, folder)
+
+
+def set_aside_notice(kept: Path, folder: Path) -> str:
+    """Return where the last finished record of a run is, which ``--force`` set aside, and what to do."""
+    return (
+        f"{kept} holds the last finished record of run {folder.name}, which was set aside to be computed again and has "
+        f"no record now; finish it with `nacbench run`, or move that folder back to {folder}"
+    )

@@ -1,0 +1,162 @@
+"""Row of the index: what tables, figures and comparisons need of a finished run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from nacbench.code_digest import short_digest
+from nacbench.recording.identity import canonical
+from nacbench.recording.record import RECORD, RunRecord, read_record
+
+
+class Run(NamedTuple):
+    """One row of the index: what tables and figures need of a finished run.
+
+    For fields that are not listed see `nacbench.recording.record.RunRecord`.
+
+    Attributes:
+        folder: folder of the run.
+        size, changed: size in bytes and modification time in nanoseconds of ``record.json``.
+        trained_on: id of the run that trained the network; empty if it is this one.
+        series: digest of ``settings``; the runs of a series differ only in their seed.
+        settings: JSON of the identity without the seed and what follows from it.
+        metrics, measured: JSON by split.
+        result: digest of metrics, selection and data, which are equal in two records of a run.
+        scored: number of examples behind the score.
+        trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
+        partial, notes: sentences, joined by semicolons.
+        machine: precision, processor, threads and torch version, as one text.
+        versions: JSON of library versions.
+    """
+
+    folder: str
+    size: int
+    changed: int
+    run_id: str
+    task: str
+    model: str
+    model_size: str
+    scale: str
+    seed: int
+    precision: str
+    protocol: str
+    trained_on: str
+    metric: str
+    score: float
+    series: str
+    settings: str
+    metrics: str
+    result: str
+    measured: str
+    fingerprint: str
+    scored: int
+    trained: float
+    partial: str
+    notes: str
+    selection: str
+    parameters: int
+    forward_flops: int
+    train_seconds: float
+    examples_per_second: float
+    evaluate_seconds: float
+    total_seconds: float
+    peak_memory_bytes: int
+    machine: str
+    processor: str
+    versions: str
+    commit: str
+    attempts: int
+    finished: str
+
+    @property
+    def task_label(self) -> str:
+        """Name of the task, marked if the data set was incomplete."""
+        return f"{self.task} (part)" if self.partial else self.task
+
+    def all_metrics(self) -> dict[str, dict[str, float]]:
+        """Return all metrics by split and name."""
+        found: dict[str, dict[str, float]] = json.loads(self.metrics)
+        return found
+
+    def numbers(self, split: str = "test") -> dict[str, float]:
+        """Return a split's metrics and measurements by name."""
+        measured: dict[str, dict[str, float]] = json.loads(self.measured)
+        return {**self.all_metrics().get(split, {}), **measured.get(split, {})}
+
+    def record(self) -> RunRecord:
+        """Read the complete record from its file."""
+        return read_record(Path(self.folder) / RECORD)
+
+
+def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
+    """Return the row of a record.
+
+    Args:
+        record: the record.
+        folder: folder that it lies in.
+        size: size of its file in bytes.
+        changed: modification time of its file in nanoseconds.
+    """
+    settings = _settings(record.identity)
+    cost, hardware = record.cost, record.environment.hardware
+    versions, processor = record.environment.versions, hardware.processor
+    machine = f"{record.precision} on {processor} ({hardware.threads} threads), torch {versions.get('torch', '?')}"
+    metrics = to_json(record.metrics).decode()
+    result = f"{metrics} {record.selection.model_dump_json()} {record.data.model_dump_json()}"
+    return Run(
+        folder=folder,
+        size=size,
+        changed=changed,
+        run_id=record.run_id,
+        task=record.task,
+        model=record.model,
+        model_size=record.size,
+        scale=record.scale,
+        seed=record.seed,
+        precision=record.precision,
+        protocol=record.protocol,
+        trained_on=record.trained_on.run_id if record.trained_on else "",
+        metric=record.metric,
+        score=record.score,
+        series=short_digest(settings.encode()),
+        settings=settings,
+        metrics=metrics,
+        result=short_digest(result.encode()),
+        measured=to_json(record.measured).decode(),
+        fingerprint=record.data.fingerprint,
+        scored=record.scored_examples,
+        trained=float(record.data.splits.get("train", math.nan)),
+        partial="; ".join(record.data.partial),
+        notes="; ".join(record.data.notes),
+        selection=record.selection.rule,
+        parameters=cost.parameters,
+        forward_flops=cost.forward_flops,
+        train_seconds=cost.train_seconds,
+        examples_per_second=math.nan if cost.examples_per_second is None else cost.examples_per_second,
+        evaluate_seconds=cost.evaluate_seconds,
+        total_seconds=cost.total_seconds,
+        peak_memory_bytes=cost.peak_memory_bytes,
+        machine=machine,
+        processor=processor,
+        versions=canonical(versions),
+        commit=record.environment.git_commit or "",
+        attempts=record.attempts,
+        finished=record.finished,
+    )
+
+
+SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
+
+
+def _settings(identity: dict[str, Any]) -> str:
+    """Return a run's settings as JSON: its identity without the seed, the training run's id, and repeated settings."""
+    config = {key: value for key, value in identity["config"].items() if key != "seed"}
+    if isinstance(trained_on := config.get("trained_on"), dict):
+        config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
+    rest = {key: value for key, value in identity.items() if key not in ("config", "trained_on")}
+    return canonical({**config, **rest}, 1)

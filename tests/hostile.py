@@ -1,0 +1,38 @@
+"""Names that mean something to one of our readers. All are harmless to outside software."""
+
+NAMES = (
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "good\rbad",
+    "two\nlines",
+    "nul\x00 bell\x07 back\x08 delete\x7f",
+    "c1 \x9b31m next\x85",
+    "turned \u202egpj.exe\u202c \u2066apart\u2069",
+    "zero\u200bwidth\ufeff \u2028line\u2029",
+    "filler\u3164 braille\u2800 variation\ufe0f",
+    "bytes\udcff\udc80",
+    "a|b `code` *bold* _slanted_ [link](there) ~~gone~~",
+    "<b>x</b> <img src=x onerror=y> </script> &lt;&copy;",
+    "\"quoted\" 'single' \\backslash \\| \\$",
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1+1",
+    "'=1+1",
+    " =1+1",
+    "$x^2_3$ $\\frac{1}{0}$ \\$",
+    "_hidden",
+    "# heading",
+    "1. first",
+    "- item",
+    "---",
+    "> said",
+    "[bold]x[/bold] :smile: [/]",
+    "*[1cm] & more -- 100 % #1 {x} ~ ^",
+    "日本語 Ωμ ąđ 🚀 ü ﬁ",
+    "; echo hello $(echo x) `echo y`",
+    "x" * 2000,
+)
+# Without letters that have a lone half of a pair: JSON and records do not take them, names of files do.
+IN_RECORDS = tuple(name for name in NAMES if "\udcff" not in name)

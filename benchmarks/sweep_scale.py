@@ -67,7 +67,8 @@ def finish(plan: Plan, store: Path) -> None:
     from nacbench.recording.record import read_record
     from nacbench.running.identity import Identity
 
-    template = read_record(next(TEMPLATE.rglob("record.json"))).model_dump(mode="json")  # in this version's schema
+    made = next(TEMPLATE.glob("*/digits/nac/*/record.json"))
+    template = read_record(made).model_dump(mode="json")  # in this version's schema
     for run in plan.runs:
         config = run.config.as_dict()
         identity = Identity.of(run.config, template["data"]["fingerprint"]).as_dict()

@@ -24,7 +24,7 @@ from nacbench.recording.claim import (
     read_heartbeat,
     seconds_since_beat,
 )
-from nacbench.recording.index import read_runs
+from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import FAILURE, RECORD, Cause, Failure, read_failure
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
@@ -140,8 +140,8 @@ class Observer:
         """Return the number of attempts of all finished runs by key, from the index, which knows what was checked."""
         if not self.store.is_dir():
             return {}
-        finished_runs = ((run, Path(run.folder)) for run in read_runs(self.store).runs)
-        return {f"{run.task}/{run.model}/{folder.name}": run.attempts for run, folder in finished_runs}
+        within = f"{os.path.abspath(self.store)}/"  # noqa: PTH100 (as the index does; a run elsewhere is another one)
+        return {run.folder.removeprefix(within): run.attempts for run in look_at_runs(self.store).runs}
 
     def _queue(self) -> dict[str, QueuedJob]:
         users = {s.user for s in self.submissions if s.profile.executor == "slurm"}

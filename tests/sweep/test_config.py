@@ -289,7 +289,7 @@ def test_runs_that_differ_in_their_seed_are_as_if_each_were_resolved() -> None:
 
 
 def test_a_seed_that_is_none_is_named_though_others_are_good() -> None:
-    with pytest.raises(UserError, match=r"seed -1: seed = -1"):
+    with pytest.raises(UserError, match=r"seeds\.1 = -1: input should be greater"):
         parse_sweep({"tasks": "digits", "models": "vit", "seeds": [0, -1]}, Path("mine.yaml")).expand()
 
 

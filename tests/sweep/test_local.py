@@ -464,3 +464,15 @@ def test_broken_submission_files_are_ignored(place: Place) -> None:
     (place.store / ".sweeps" / "submissions" / "nacbench-x.json").write_text("{")
     assert len(submissions(place.store)) == 1
     assert {path.name for path in place.store.iterdir()} == {".sweeps", "sleepy"}
+
+
+def test_states_of_a_large_sweep_come_from_the_index(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(plan(place, seeds=[0, 1]), place, print)
+    three = plan(place, seeds=[0, 1, 2])
+    one_by_one = observe(three.runs, place.store)
+    monkeypatch.setattr("nacbench.sweep.state.MANY", 2)
+    assert observe(three.runs, place.store) == one_by_one
+    done, moved = (run.folder(place.store) for run in three.runs[:2])
+    moved.rename(moved.with_name(f"{moved.name}-copy"))  # no longer where the run would be
+    (done / "record.json").write_text("{")
+    assert states(three, place) == ["lost", "planned", "planned"]

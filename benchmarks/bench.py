@@ -26,7 +26,7 @@ import torch
 from common import Row, device
 
 from nacbench.data.mirror.places import default_data_root
-from nacbench.files import utc_now, write_json, write_text
+from nacbench.filesystem.files import utc_now, write_json, write_text
 from nacbench.machine.hardware import describe
 from nacbench.machine.memory import keep_freed_memory
 from nacbench.machine.software import git_state, library_versions

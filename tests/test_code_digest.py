@@ -351,7 +351,7 @@ def render(place: Path, code: str) -> str:
 
 
 def test_what_lies_where_nothing_decides_a_number_counts_by_its_name_alone() -> None:
-    code = "from nacbench.files import write_json\nwrite_json(x)"
+    code = "from nacbench.filesystem.files import write_json\nwrite_json(x)"
     assert render(ROOT / "tasks" / "made.py", code) == "Expr(value=Call(func=<own write_json >,args=[Name('x'),],),)"
 
 

@@ -38,7 +38,7 @@ def circuit(
     """Draw a circuit: its graph, the degrees of its modules beside the prior's, its link probabilities, the tokens that
     modules attend to, and the attention flow from tokens to the prediction. Write the graph as GraphML, too."""
     load_plugins(plugin)
-    from nacbench.files import whole_file
+    from nacbench.filesystem.files import whole_file
     from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit, draw_map
     from nacbench.inspection.links import configurations, learned_links, links_for, unknown_words
     from nacbench.inspection.trained import load_run
@@ -101,7 +101,7 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     import dataclasses
 
     from nacbench.errors import UserError
-    from nacbench.files import write_json
+    from nacbench.filesystem.files import write_json
     from nacbench.inspection.sentences import check, made_pairs, read_pairs
 
     if paraphrases is None and run.record.task != "nlvr-synthetic":

@@ -150,7 +150,7 @@ def _disk(out: Path) -> Iterator[Finding]:
     import shutil
 
     from nacbench.data.mirror.places import cache_folder
-    from nacbench.files import resolved
+    from nacbench.filesystem.files import resolved
 
     for subject, folder, way_out in (
         ("disk for runs", out, "name another folder with --out"),
@@ -203,9 +203,9 @@ def _lacking(place: Path) -> dict[str, str] | str:
     """Return what a file system lacks, each with what that means; or, as text, why no run can be kept in the folder."""
     import os
 
-    from nacbench.files import NO_FSYNC
-    from nacbench.locking import try_lock
-    from nacbench.scratch import scratch_folder
+    from nacbench.filesystem.files import NO_FSYNC
+    from nacbench.filesystem.locking import try_lock
+    from nacbench.filesystem.scratch import scratch_folder
 
     found = {}
     try:

@@ -47,7 +47,7 @@ def table(
     """Build one of the paper's tables from the finished runs, and say how many of its runs are missing."""
     from nacbench.contracts.task import SCALES
     from nacbench.errors import unknown
-    from nacbench.files import write_text
+    from nacbench.filesystem.files import write_text
     from nacbench.formats.escape import csv_of
     from nacbench.reporting.paper.tables import build, paper_table
     from nacbench.sweep.config import read_sweep

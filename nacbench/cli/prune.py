@@ -101,7 +101,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
 
 def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     from nacbench.errors import UserError
-    from nacbench.files import write_text
+    from nacbench.filesystem.files import write_text
     from nacbench.formats.escape import csv_of
     from nacbench.recording.row import row_of
     from nacbench.reporting.figures.plots import save_figure

@@ -98,8 +98,8 @@ def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Ite
     from tempfile import gettempdir
 
     from nacbench.errors import UserError
+    from nacbench.filesystem.scratch import scratch_folder
     from nacbench.running.repeat import refuse_inside
-    from nacbench.scratch import scratch_folder
 
     if out is None:
         with scratch_folder(Path(gettempdir()) / "nacbench-repeat") as scratch:

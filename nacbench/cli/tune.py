@@ -26,7 +26,7 @@ def tune(
 
     X-tuning is a task for every task X that trains a network; it does not read the test examples.
     """
-    from nacbench.files import write_text
+    from nacbench.filesystem.files import write_text
     from nacbench.recording.index import read_runs
     from nacbench.sweep.tuning import choices_file, label, tuning_of
 

@@ -1,1 +1,1 @@
-"""Small formats: reading files that others may have written, dotted keys, and text for people."""
+"""Small formats: files that others may have written, dotted keys, and text escaped for each reader."""

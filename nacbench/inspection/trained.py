@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.task import Task
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import write_text
+from nacbench.filesystem.files import write_text
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import CONFIG, WEIGHTS, finished
 from nacbench.running.config import RunConfig, read_yaml, resolve

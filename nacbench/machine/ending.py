@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from nacbench.owner import Process, leads_a_session, session_of
+from nacbench.filesystem.owner import Process, leads_a_session, session_of
 
 PATIENCE_SECONDS = 30.0  # from SIGTERM to SIGKILL, for a step and a checkpoint
 KILL_SECONDS = 5.0  # within which the system removes a killed process, unless it waits for a disk

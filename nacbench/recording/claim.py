@@ -25,14 +25,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from nacbench.errors import UserError
-from nacbench.files import sync, sync_folder, utc_now, write_json
+from nacbench.filesystem.files import sync, sync_folder, utc_now, write_json
+from nacbench.filesystem.locking import place_first, try_lock
+from nacbench.filesystem.owner import machine
+from nacbench.filesystem.scratch import scratch_name
 from nacbench.formats.reading import read_json
-from nacbench.locking import place_first, try_lock
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
-from nacbench.owner import machine
 from nacbench.recording.bounded import Count, Part, Seconds, Time
-from nacbench.scratch import scratch_name
 
 CLAIMS = "claims"
 CLAIM_FILE = re.compile(r"([0-9]{6})\.json")  # other files are no claims, such as the copies of tools that sync folders

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.files import resolved, whole_file
+from nacbench.filesystem.files import resolved, whole_file
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
 from nacbench.recording.record import FAILURE, RECORD, Failure, read_failure, read_record
 from nacbench.recording.row import Run, row_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import digest_of, whole_file, write_json
+from nacbench.filesystem.files import digest_of, whole_file, write_json
 from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.record import RECORD

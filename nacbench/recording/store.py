@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from nacbench.errors import UserError
-from nacbench.files import digest_of, write_json
+from nacbench.filesystem.files import digest_of, write_json
 from nacbench.formats.reading import open_regular, parse_json, read_bytes
 from nacbench.recording.bounded import Time
 from nacbench.recording.claim import HEARTBEAT

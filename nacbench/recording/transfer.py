@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import fill_folder, whole_file
+from nacbench.filesystem.files import fill_folder, whole_file
+from nacbench.filesystem.scratch import remove_orphans, scratch_folder
 from nacbench.recording.doubled import refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
-from nacbench.scratch import remove_orphans, scratch_folder
 
 Unpack = Callable[[Path, Path], None]
 PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
-from nacbench.files import write_text
+from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes

@@ -12,7 +12,7 @@ from nacbench.contracts.given import checked_live, named
 from nacbench.contracts.given_scores import checked_numbers
 from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import digest_of, utc_now, write_json, write_text
+from nacbench.filesystem.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nacbench.errors import DivergedError, UserError
-from nacbench.files import utc_now, write_json
+from nacbench.filesystem.files import utc_now, write_json
 from nacbench.machine.memory import is_out_of_memory
 from nacbench.plugin_files import plugin_line
 from nacbench.recording.record import FAILURE, Cause, Failure

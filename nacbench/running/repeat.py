@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
-from nacbench.files import resolved, utc_now
+from nacbench.filesystem.files import resolved, utc_now
 from nacbench.formats.dotted import leaves
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nacbench.contracts.given import checked_fingerprint, checked_reason, checked_spec
 from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunFailedError, RunSkippedError, UserError
-from nacbench.files import set_file_aside
+from nacbench.filesystem.files import set_file_aside
 from nacbench.machine.settings import check_settings, given_settings
 from nacbench.plugin_files import plugin_line
 from nacbench.recording.claim import Claim, TakenOverError, hold

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from nacbench.contracts.given_scores import checked_evaluation
 from nacbench.contracts.task import Evaluation, ScoredTask
 from nacbench.errors import UserError
-from nacbench.files import whole_file
+from nacbench.filesystem.files import whole_file
 from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import median
 
 from nacbench.errors import UserError
+from nacbench.filesystem.owner import Process, machine
 from nacbench.machine import slurm
 from nacbench.machine.ending import end_processes
-from nacbench.owner import Process, machine
 from nacbench.recording.claim import claim_count, last_claimant
 from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import RECORD, Cause

@@ -8,16 +8,16 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.errors import UserError
-from nacbench.files import write_json
+from nacbench.filesystem.files import write_json
+from nacbench.filesystem.owner import Process, machine, this_process
 from nacbench.formats.reading import read_json
-from nacbench.owner import Process, machine, this_process
 
 ENDED = "nacbench: this process ended before its run was done"  # start of the last line in such a worker's log
 ENDING = ".local"  # beside the submission file, with its name
 
 
 class Member(BaseModel):
-    """A process in the file; see `nacbench.owner.Process`."""
+    """A process in the file; see `nacbench.filesystem.owner.Process`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +34,7 @@ class Crew(BaseModel):
     """Processes of a local submission.
 
     Attributes:
-        machine: where they run; see `nacbench.owner.machine`.
+        machine: where they run; see `nacbench.filesystem.owner.machine`.
         submitter: the process that starts the workers.
         workers: by the index of their run in the submission.
         waiting: indices of runs that have not been started.

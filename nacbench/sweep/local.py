@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench.files import append_to
+from nacbench.filesystem.files import append_to
+from nacbench.filesystem.owner import Process, process, this_process
 from nacbench.machine.cores import granted_cores
 from nacbench.machine.ending import end_processes
 from nacbench.machine.worker import worker_environment
-from nacbench.owner import Process, process, this_process
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import tail
 from nacbench.running.failures import in_one_line

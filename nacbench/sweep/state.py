@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nacbench.errors import BrokenFileError, UserError
+from nacbench.filesystem.owner import Process
 from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
-from nacbench.owner import Process
 from nacbench.recording.claim import (
     STALE_SECONDS,
     claim_count,

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import resolved, utc_now, write_text
+from nacbench.filesystem.files import resolved, utc_now, write_text
 from nacbench.formats.reading import read_json, read_text
 from nacbench.formats.terminal import say
 from nacbench.recording.bounded import Name, Text, Time

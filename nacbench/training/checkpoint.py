@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nacbench.errors import BrokenFileError
-from nacbench.files import write_bytes
+from nacbench.filesystem.files import write_bytes
 from nacbench.formats.reading import parse_json
 
 CHECKSUM = "crc32"

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nacbench.files import append_to, write_text
+from nacbench.filesystem.files import append_to, write_text
 from nacbench.formats.reading import read_text
 
 

@@ -27,7 +27,7 @@ from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch
 from nacbench.contracts.task import LiveTask
 from nacbench.errors import BrokenFileError, DivergedError, UserError
-from nacbench.files import set_file_aside
+from nacbench.filesystem.files import set_file_aside
 from nacbench.nn.cuda_graphs import GraphedPass, seed_draws
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.seeds import seed_for

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from nacbench.files import append_to
+from nacbench.filesystem.files import append_to
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import console, say
 from nacbench.formats.text import duration

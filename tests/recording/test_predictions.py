@@ -12,7 +12,7 @@ import pytest
 
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import BrokenFileError
-from nacbench.files import digest_of
+from nacbench.filesystem.files import digest_of
 from nacbench.recording.predictions import compare_predictions, leave_logits_out
 from nacbench.recording.record import read_record
 from nacbench.running.scoring import write_predictions

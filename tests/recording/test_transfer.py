@@ -13,7 +13,7 @@ import pytest
 from nacbench.contracts.task import Evaluation
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
-from nacbench.files import digest_of
+from nacbench.filesystem.files import digest_of
 from nacbench.recording.index import read_runs
 from nacbench.recording.record import RunRecord
 from nacbench.recording.transfer import merge, pack, unpack_into

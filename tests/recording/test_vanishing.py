@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.files import append_to, digest_of
+from nacbench.filesystem.files import append_to, digest_of
 from nacbench.recording.index import look_at_runs, read_runs
 from nacbench.recording.store import finished, refuse_links, set_aside
 from nacbench.recording.transfer import merge, pack

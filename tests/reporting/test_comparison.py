@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.files import digest_of
+from nacbench.filesystem.files import digest_of
 from nacbench.recording.index import read_runs
 from nacbench.reporting.comparison import Comparison, compare
 from nacbench.statistics import mcnemar

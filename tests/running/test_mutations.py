@@ -44,10 +44,7 @@ RUNS = {
 # What a run imports, and why it decides no number.
 DECIDES_NOTHING = {
     "nacbench.errors": "errors and their texts",
-    "nacbench.owner": "says which process has something",
-    "nacbench.locking": "says whose turn it is to write",
-    "nacbench.scratch": "names files that are not finished yet",
-    "nacbench.files": "writes files whole; what is in them comes from elsewhere",
+    "nacbench.filesystem": "writes files whole; what is in them comes from elsewhere",
     "nacbench.formats": "reads files, and makes the configuration, which is in the id as a whole; words for people",
     "nacbench.code_digest": "makes ids: what it changes is an id",
     "nacbench.code_meaning": "makes ids: what it changes is an id",

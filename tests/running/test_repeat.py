@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nacbench.errors import UserError
-from nacbench.files import digest_of
+from nacbench.filesystem.files import digest_of
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import read_record
 from nacbench.running.config import resolve

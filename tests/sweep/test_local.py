@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nacbench import owner
+from nacbench.filesystem import owner
 from nacbench.machine import ending
 from nacbench.machine.process import Life, this_life
 from nacbench.plugin_files import load_plugin_file

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.code_digest import ROOT
 from nacbench.data.mirror.places import cache_folder
-from nacbench.files import write_json
+from nacbench.filesystem.files import write_json
 from nacbench.running.plugin_code import all_files
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from nacbench.data.mirror.intake import move_content, opened
 from nacbench.data.mirror.manifest import CHUNK, SHA256, sum_of
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.files import utc_now, write_json
+from nacbench.filesystem.files import utc_now, write_json
 from nacbench.formats.reading import read_json
 
 

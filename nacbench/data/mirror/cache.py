@@ -20,9 +20,9 @@ from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.files import fill_folder, write_json
+from nacbench.filesystem.files import fill_folder, write_json
+from nacbench.filesystem.scratch import scratch_name
 from nacbench.formats.reading import read_json
-from nacbench.scratch import scratch_name
 
 if TYPE_CHECKING:
     import numpy as np

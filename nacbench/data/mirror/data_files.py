@@ -15,7 +15,7 @@ from typing import ClassVar
 from nacbench.data.mirror.intake import copy_files, located, opened, sole_filler, visible_files
 from nacbench.data.mirror.manifest import check_files, make_manifest, write_manifest
 from nacbench.errors import UserError
-from nacbench.files import fill_folder
+from nacbench.filesystem.files import fill_folder
 
 ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 

@@ -12,7 +12,7 @@ from nacbench.data.mirror.intake import copy_files
 from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_manifest
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
-from nacbench.scratch import scratch_folder
+from nacbench.filesystem.scratch import scratch_folder
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 

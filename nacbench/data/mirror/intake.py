@@ -9,7 +9,7 @@ from pathlib import Path
 from nacbench.data.mirror.manifest import progress
 from nacbench.data.mirror.unpack import Check, unpack
 from nacbench.errors import UserError
-from nacbench.scratch import is_scratch_of, scratch_folder
+from nacbench.filesystem.scratch import is_scratch_of, scratch_folder
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def _linked(file: Path, copy: Path) -> bool:
 
 
 def _asides(place: Path) -> list[Path]:
-    """Return temporary folders of `nacbench.files.fill_folder` and `scratch_folder` beside a folder."""
+    """Return temporary folders of `nacbench.filesystem.files.fill_folder` and `scratch_folder` beside a folder."""
     return [p for p in place.parent.iterdir() if is_scratch_of(place, p)]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nacbench.errors import UserError
-from nacbench.files import utc_now, write_json
+from nacbench.filesystem.files import utc_now, write_json
 from nacbench.formats.escape import visible
 from nacbench.formats.reading import read_json
 from nacbench.formats.terminal import console

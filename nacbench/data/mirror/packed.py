@@ -11,7 +11,7 @@ from nacbench.data.mirror.manifest import is_intact, make_manifest, sum_of, writ
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
-from nacbench.files import fill_folder
+from nacbench.filesystem.files import fill_folder
 
 
 @dataclass(frozen=True, kw_only=True)

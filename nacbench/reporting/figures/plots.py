@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.errors import UserError
-from nacbench.files import whole_file
+from nacbench.filesystem.files import whole_file
 from nacbench.formats.escape import figure_text
 from nacbench.recording.curve import read_curve
 from nacbench.recording.store import CURVE

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nacbench import scratch
 from nacbench.errors import UserError
-from nacbench.scratch import is_scratch_of, remove_orphans, scratch_folder, scratch_name
+from nacbench.filesystem import scratch
+from nacbench.filesystem.scratch import is_scratch_of, remove_orphans, scratch_folder, scratch_name
 from tests.data.mirror.archives import LOCAL
 from tests.recording.test_transfer import run_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from nacbench.scratch import scratch_folder, scratch_name
+from nacbench.filesystem.scratch import scratch_folder, scratch_name
 with scratch_folder(Path(sys.argv[1]) / "things") as aside:
     (aside / "half").write_text("half")
     scratch_name(Path(sys.argv[1]) / "note.txt").write_text("half")
@@ -150,7 +150,7 @@ def importing(folder: Path) -> Callable[[], object]:
 
 
 def filling(folder: Path) -> Callable[[], object]:
-    from nacbench.files import fill_folder
+    from nacbench.filesystem.files import fill_folder
 
     def fill(aside: Path) -> None:
         for name in "ab":
@@ -161,7 +161,7 @@ def filling(folder: Path) -> Callable[[], object]:
 
 
 def writing(folder: Path) -> Callable[[], object]:
-    from nacbench.files import write_json
+    from nacbench.filesystem.files import write_json
 
     return lambda: write_json(folder / "out" / "note.json", {"a": 1}, first_wins=True)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nacbench.errors import UserError
+from nacbench.filesystem.locking import place_first
+from nacbench.filesystem.scratch import scratch_folder, scratch_name
 from nacbench.formats.reading import open_regular
-from nacbench.locking import place_first
-from nacbench.scratch import scratch_folder, scratch_name
 
 NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # a file system that cannot; see doctor
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.files import fill_folder, whole_file, write_bytes, write_json, write_text
+from nacbench.filesystem.files import fill_folder, whole_file, write_bytes, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -44,7 +44,7 @@ def test_failed_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
     path = tmp_path / "record.json"
     path.write_text("old")
-    monkeypatch.setattr("nacbench.files.os.replace", fail)
+    monkeypatch.setattr("nacbench.filesystem.files.os.replace", fail)
     with pytest.raises(OSError, match="no rename today"):
         write_text(path, "new")
     assert path.read_text() == "old"
@@ -74,7 +74,7 @@ def test_the_first_wins_without_hard_links(tmp_path: Path, monkeypatch: pytest.M
     def no_links(source: Path, target: Path) -> None:
         raise OSError(getattr(errno, code), "no hard links")
 
-    monkeypatch.setattr("nacbench.locking.os.link", no_links)
+    monkeypatch.setattr("nacbench.filesystem.locking.os.link", no_links)
     test_first_wins_refuses_the_second_writer(tmp_path)
 
 
@@ -82,8 +82,8 @@ def test_a_full_disk_leaves_no_empty_file_without_hard_links(tmp_path: Path, mon
     def refuse(source: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr("nacbench.locking.os.link", refuse)
-    monkeypatch.setattr("nacbench.locking.os.replace", refuse)
+    monkeypatch.setattr("nacbench.filesystem.locking.os.link", refuse)
+    monkeypatch.setattr("nacbench.filesystem.locking.os.replace", refuse)
     with pytest.raises(OSError, match="no space left"):
         write_text(tmp_path / "record.json", "new", first_wins=True)
     assert names(tmp_path) == []
@@ -94,7 +94,7 @@ def test_files_are_written_where_fsync_is_not_known(tmp_path: Path, monkeypatch:
     def no_fsync(descriptor: int) -> None:
         raise OSError(getattr(errno, code), "no fsync")
 
-    monkeypatch.setattr("nacbench.files.os.fsync", no_fsync)
+    monkeypatch.setattr("nacbench.filesystem.files.os.fsync", no_fsync)
     write_text(tmp_path / "note.txt", "kept")
     assert (tmp_path / "note.txt").read_text() == "kept"
 
@@ -103,7 +103,7 @@ def test_an_error_of_fsync_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def broken(descriptor: int) -> None:
         raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr("nacbench.files.os.fsync", broken)
+    monkeypatch.setattr("nacbench.filesystem.files.os.fsync", broken)
     with pytest.raises(OSError, match="input/output error"):
         write_text(tmp_path / "note.txt", "lost")
     assert names(tmp_path) == []

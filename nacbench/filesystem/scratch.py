@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nacbench.owner import Process, digest_of_machine, this_process
+from nacbench.filesystem.owner import Process, digest_of_machine, this_process
 
 OURS = re.compile(r"\.(.*)\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{0,20})-[0-9a-f]{6}\.tmp", re.DOTALL)
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0  # scratch of another machine that is older than this has no owner any more

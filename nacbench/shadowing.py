@@ -24,6 +24,7 @@ LIBRARIES = (
     "pooch",
     "pyarrow",
     "pydantic",
+    "pydantic_core",
     "pynvml",
     "rich",
     "safetensors",

@@ -20,7 +20,7 @@ class Life:
         job: Slurm job id, ``123`` or ``123_7``; empty outside Slurm.
         restart: how often the job was requeued before.
         submission: token of the submission that started the process; empty for a run by hand.
-        born: when the process started, as `nacbench.filesystem.owner.Process` says it; empty in claims of older versions.
+        born: when the process started (`nacbench.filesystem.owner.Process`); empty in claims of older versions.
     """
 
     host: str

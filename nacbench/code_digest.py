@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from nacbench.code_meaning import MARK, Meaning, meaning_of
-from nacbench.errors import UserError
+from nacbench.errors import UserError, told
 
 ROOT = Path(__file__).parent
 
@@ -185,7 +185,7 @@ def _read(file: Path) -> Meaning:
     try:
         return meaning_of(_content(file))
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
-        raise UserError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise UserError(f"{file} cannot be loaded: {told(error).replace('<unknown>, ', '')}") from error
 
 
 @cache

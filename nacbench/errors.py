@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+
+MOST_TOLD = 1000  # characters of an exception's text: a plug-in's can have a whole array in it
 
 
 class UserError(ValueError):
@@ -42,6 +45,21 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
+def told(error: BaseException) -> str:
+    """Return an exception as ``KeyError: 'a'``: one line of bounded length, whatever its ``__str__`` does."""
+    try:
+        # pydantic's own text has many lines, and a link
+        text = first_problem(error, error.title) if _is_of_pydantic(error) else " ".join(str(error).split())
+    except Exception as other:  # of a plug-in's own class
+        text = f"its text cannot be made ({type(other).__name__})"
+    text = text if len(text) <= MOST_TOLD else f"{text[: MOST_TOLD - 1]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_of_pydantic(error: BaseException) -> TypeGuard[ValidationError]:
+    return type(error).__module__.startswith("pydantic") and type(error).__name__ == "ValidationError"
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for an unknown name, with the most similar known name or, if none is similar, all of them.
 
@@ -64,6 +82,8 @@ def first_problem(error: ValidationError, prefix: str) -> str:
     if not problem["loc"]:
         return message if message.startswith(prefix) else f"{prefix}: {message}"
     message = f"{message[0].lower()}{message[1:]}"
+    for pythons, ours in (("tuple", "list"), ("dictionary", "mapping")):
+        message = message.replace(f"a valid {pythons}", f"a {ours}")
     if problem["type"] == "missing":  # here "input" is the whole section that lacks the key, not a value
         return f"{key}: {message}"
     if problem["type"] == "too_short":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nacbench.code_digest import OwnCode, forgotten_on_error, imported_by, is_installed, names_imported_by, place_of
-from nacbench.errors import UserError
+from nacbench.errors import UserError, told
 from nacbench.machine.software import distribution_of
 from nacbench.machine.worker import PACKAGE
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
@@ -55,8 +55,10 @@ def load_plugin_file(path: Path) -> None:
             sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
             try:
                 spec.loader.exec_module(module)
-            except (Exception, SystemExit) as error:
-                raise UserError(f"plug-in file {path} cannot be loaded: {type(error).__name__}: {error}") from error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plug-in can raise anything; its exit() would look like success
+                raise UserError(f"plug-in file {path} cannot be loaded: {told(error)}") from error
         added = [registry.add_file(path, module) for registry in (TASKS, MODELS, PROTOCOLS)]
         if not any(added):
             raise UserError(

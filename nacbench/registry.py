@@ -17,7 +17,7 @@ from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.task import AnyTask, EvaluationTask, Task
-from nacbench.errors import UserError, unknown
+from nacbench.errors import UserError, told, unknown
 
 P = TypeVar("P", bound=Plugin)
 
@@ -81,12 +81,10 @@ class Registry(Generic[P]):
             raise unknown(self.kind, name, self.names(name) or self.entries())
         try:
             cls = entry.load()
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:  # a plug-in can raise anything; its exit() would look like success
-            raise UserError(
-                f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {type(error).__name__}: {error}"
-            ) from error
+        except BaseException as error:  # a plug-in can raise anything; its exit() would look like success
+            raise UserError(f"{self.kind} {name!r} ({entry.origin}) cannot be loaded: {told(error)}") from error
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise UserError(f"{self.kind} {name!r} ({entry.origin}) is not a subclass of {self._base.__name__}")
         wrong = cls.wrong_fact()

@@ -87,6 +87,13 @@ def test_the_same_plugin_file_can_be_loaded_twice(tmp_path: Path) -> None:
         ),
         ("wrong.py", "class Half(", r"wrong.py cannot be loaded: SyntaxError: '\(' was never closed"),
         ("failing.py", "1 / 0", "failing.py cannot be loaded: ZeroDivisionError: division by zero"),
+        ("abrupt.py", "raise GeneratorExit", "abrupt.py cannot be loaded: GeneratorExit$"),
+        (
+            "nameless.py",
+            "class Odd(BaseException):\n    def __str__(self):\n        return None\nraise Odd",
+            "nameless.py cannot be loaded: Odd: its text cannot be made",
+        ),
+        ("wordy.py", "raise ValueError('x' * 10**6)", "wordy.py cannot be loaded: ValueError: x{900,1000}…$"),
         ("notes.txt", TASK, "notes.txt is not a Python file"),
     ],
 )

@@ -18,6 +18,7 @@ from nacbench.contracts.task import AnyTask, EvaluationTask
 from nacbench.errors import UserError
 from nacbench.plugin_files import load_plugin_file
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
+from nacbench.running.config import resolve
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """
@@ -204,11 +205,16 @@ def test_a_broken_plugin_is_reported_by_name_and_the_rest_loads(tasks_folder: Pa
     assert list(broken) == ["broken-one"]
 
 
+PRESETS = "class Coins sets presets = {}, which does not map names to values of options"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ("    recipes = {}\n", "", "class Coins does not set recipes"),
         ('modality = "image"', "modality = 3", "class Coins sets modality = 3, which is no str"),
+        ("classes = 2", "classes = 2; presets = []", PRESETS.format("[]")),
+        ("classes = 2", "classes = 2; presets = {'smoke': 3}", PRESETS.format("{'smoke': 3}")),
         ("classes = 2", 'classes = "2"', "class Coins sets classes = '2', which is no int"),
         ("(Task):", "(EvaluationTask):", "class Coins does not set protocol"),
         ("(Task):\n", '(EvaluationTask):\n    protocol = "toss"\n', "class Coins does not set trained_on"),
@@ -250,6 +256,31 @@ def test_a_plugin_that_leaves_by_exit_is_an_error(tmp_path: Path) -> None:
     load_plugin_file(write(tmp_path / "halves.py", leaving))
     with pytest.raises(UserError, match=r"task 'digits-halves' .* cannot be loaded: SystemExit: 0"):
         TASKS.get("digits-halves")
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            "    presets = {'tiny': {'eyes': 6}}",
+            "unknown option of model in the preset 'tiny' of Guess 'eyes'; there are: ",
+        ),
+        (
+            "    def options(self): return {'eyes': {6}}",
+            r"Guess\.options\(\) gives \{'eyes': \{6\}\}, and should give numbers,",
+        ),
+        ("    def options(self): return {'odds': 1 / 3 * float('nan')}", r"Guess\.options\(\) gives \{'odds': nan\}"),
+        ("    def options(self): return {6: 'eyes'}", r"Guess\.options\(\) .*, and should give names mapped to values"),
+        (
+            "    def options(self): return None",
+            r"Guess\.options\(\) gives None, and should give names mapped to values",
+        ),
+    ],
+)
+def test_options_that_no_record_can_hold_are_refused_in_one_line(tmp_path: Path, lines: str, reason: str) -> None:
+    load_plugin_file(write(tmp_path / "guess.py", f"{MODEL}{lines}\n"))
+    with pytest.raises(UserError, match=reason):
+        resolve({"task": "digits", "model": "guess", "scale": "smoke"})
 
 
 def test_an_installed_package_adds_a_task_by_entry_point(site: Path) -> None:

@@ -3,10 +3,11 @@
 Commands import torch, pandas and matplotlib inside functions only, so that ``--help`` and shell completion are fast.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from types import TracebackType
 from typing import Any
@@ -117,6 +118,7 @@ def main() -> None:
     This is the one place for errors of the file system, a lack of memory and whatever a plug-in raises, too, its
     ``exit()`` included, so that no command has to check before it writes or allocates.
     """
+    _open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):  # a character that the output cannot have is no reason to stop
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -125,14 +127,28 @@ def main() -> None:
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plug-in can raise anything
         reason = refusals.explained(error) or _raised_by_plugin(error)
         if not reason:
             raise
-        say(f"error: {reason}", err=True)
+        with suppress(OSError):  # a full disk under standard error: the exit code still counts
+            say(f"error: {reason}", err=True)
         sys.exit(2)
     finally:
         sys.excepthook = _show_bug  # here, as typer sets its own when it starts
+
+
+def _open_closed_streams() -> None:
+    """Discard what would go to standard streams that are closed, as under some job managers.
+
+    Python has None for such a stream, and the next file that is opened would take its number, and get the text of
+    libraries that write to it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 (until the process ends)
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -87,7 +88,7 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
     for name, task in _chosen(tasks, settings).items():
-        all_files = task.data_files()
+        all_files = checked_data_files(task, task.data_files())
         for files in all_files:
             _fetch(name, files, root)
         task.prepare(root)
@@ -141,9 +142,10 @@ def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
     """Print a line for the files of each task, and return the exit codes."""
     outcomes: list[tuple[DataFiles, tuple[str, int]]] = []
     for name, task in chosen.items():
-        if not task.data_files():
+        all_files = checked_data_files(task, task.data_files())
+        if not all_files:
             say(f"{name}: {NOTHING_TO_FETCH}")
-        for files in task.data_files():
+        for files in all_files:
             known = [outcome for other, outcome in outcomes if other == files]  # checksums of shared files: once
             outcomes.append((files, known[0] if known else _verified(files, root)))
             text, code = outcomes[-1][1]

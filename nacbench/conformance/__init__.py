@@ -45,8 +45,10 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
     """Run all checks of the task, the model, or both of this name, and yield the results.
 
     Raises:
-        UserError: if there is no task or model of this name.
+        UserError: if there is no task or model of this name, or Python leaves assertions out, which the checks are.
     """
+    if not __debug__:
+        raise UserError("Python leaves out what the checks consist of: unset PYTHONOPTIMIZE, or do not use python -O")
     is_task, is_model = TASKS.find(name), MODELS.find(name)
     if not (is_task or is_model):
         raise unknown("task or model", name, [*TASKS.names(name), *MODELS.names()])
@@ -67,6 +69,8 @@ def _results(kind: str, checks: list[tuple[str | None, Callable[[], None]]]) -> 
             problem = str(error)
         except UserError as error:
             problem = in_one_line(error)
-        except (Exception, SystemExit) as error:  # a plug-in's code can raise anything, and the other checks still run
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plug-in's code can raise anything, and the other checks still run
             problem, trace = in_one_line(error), traceback.format_exc()
         yield Result(kind, (title or "").strip().rstrip("."), problem, trace)

@@ -7,6 +7,7 @@ what is expected. These look at types and shapes only; `nacbench.contracts.given
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from nacbench.errors import UserError, shown
 if TYPE_CHECKING:
     import numpy as np
 
+LONGEST_FINGERPRINT = 200  # characters, as of `nacbench.recording.bounded.Name`
+
 # -- before anything is computed ---------------------------------------------------------------------------------------
 
 
@@ -24,10 +27,13 @@ def checked_fingerprint(owner: object, given: Any) -> str:
     """Return what ``fingerprint()`` gave.
 
     Raises:
-        UserError: if it is no text, or empty.
+        UserError: if it is no text, empty, or longer than a record's names may be.
     """
-    if not (isinstance(given, str) and given):
-        raise UserError(f"{named(owner)}.fingerprint() gives {shown(given)}, and should give text that is not empty")
+    if not (isinstance(given, str) and 1 <= len(given) <= LONGEST_FINGERPRINT):
+        raise UserError(
+            f"{named(owner)}.fingerprint() gives {shown(given)}, and should give text of 1 to {LONGEST_FINGERPRINT} "
+            "characters, such as a digest"
+        )
     return given
 
 
@@ -40,10 +46,23 @@ def checked_spec(owner: object, given: Any, method: str = "spec()") -> TaskSpec:
     where = f"{named(owner)}.{method}"
     if not isinstance(given, TaskSpec):
         raise UserError(f"{where} gives {shown(given)}, and should give a TaskSpec")
+    if not (isinstance(given.modality, str) and given.modality):
+        raise UserError(f"{where} gives modality = {shown(given.modality)}, and should give text that is not empty")
     for name, least in (("classes", 2), ("max_tokens", 1), ("token_dim", 1), ("condition_tokens", 0)):
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"{where} gives {name} = {shown(value)}, and should give a whole number from {least} on")
+    return given
+
+
+def checked_data_files(owner: object, given: Any) -> Sequence[Any]:
+    """Return what ``data_files()`` gave.
+
+    Raises:
+        UserError: if it is no sequence of `nacbench.contracts.task.DataFiles`.
+    """
+    if not isinstance(given, Sequence) or not all(hasattr(files, "missing") for files in given):
+        raise UserError(f"{named(owner)}.data_files() gives {shown(given)}, and should give a list of DataFiles")
     return given
 
 
@@ -56,6 +75,22 @@ def checked_reason(owner: object, method: str, given: Any) -> str | None:
     if given is not None and not (isinstance(given, str) and given):
         raise UserError(f"{named(owner)}.{method}() gives {shown(given)}, and should give None or a reason as text")
     return given
+
+
+def checked_options(owner: object, given: Any) -> dict[str, Any]:
+    """Return what ``options()`` gave.
+
+    Raises:
+        UserError: if it is no mapping from names to values that JSON has: a run's id is made from them.
+    """
+    try:
+        if isinstance(given, dict) and all(isinstance(name, str) for name in given):
+            json.dumps(given, allow_nan=False)
+            return given
+        reason = "names mapped to values"
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = f"numbers, text, lists and mappings ({error})"
+    raise UserError(f"{named(owner)}.options() gives {shown(given)}, and should give {reason}")
 
 
 def checked_module(owner: object, method: str, given: Any) -> Any:

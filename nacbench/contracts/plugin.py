@@ -48,7 +48,11 @@ class Plugin:
         for key in options:
             if key not in names:
                 raise unknown(f"option of {prefix}", key, names)
-        values = {**cls.presets.get(preset, {}), **options}
+        own = cls.presets.get(preset, {})
+        for key in own:
+            if key not in names:
+                raise unknown(f"option of {prefix} in the preset {preset!r} of {cls.__name__}", key, names)
+        values = {**own, **options}
         try:
             # As JSON, where strict types still take a list for a tuple: YAML has no tuples
             return _checker(cls).validate_json(json.dumps(values), strict=True)
@@ -74,6 +78,8 @@ class Plugin:
             for kind in (str, int, bool):
                 if str(declared.type).endswith(f"ClassVar[{kind.__name__}]") and not isinstance(value, kind):
                     return f"sets {name} = {shown(value)}, which is no {kind.__name__}"
+        if not (isinstance(cls.presets, Mapping) and all(isinstance(own, Mapping) for own in cls.presets.values())):
+            return f"sets presets = {shown(cls.presets)}, which does not map names to values of options"
         return None
 
     def options(self) -> dict[str, Any]:

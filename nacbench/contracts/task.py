@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
+from nacbench.contracts.given import checked_data_files
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.spec import Batch, TaskSpec
@@ -165,7 +166,8 @@ class AnyTask(Plugin):
 
     def missing(self, data_root: Path) -> str | None:
         """Return None if all data exists, otherwise one line: what is missing, and how to get it."""
-        return next(filter(None, (files.missing(data_root) for files in self.data_files())), None)
+        needed = checked_data_files(self, self.data_files())
+        return next(filter(None, (files.missing(data_root) for files in needed)), None)
 
     def prepare(self, data_root: Path) -> None:
         """Download the data that is missing. This is the only method that may use the internet.
@@ -173,7 +175,7 @@ class AnyTask(Plugin):
         Raises:
             UserError: if something cannot be downloaded; the message names the command or file that helps.
         """
-        for files in self.data_files():
+        for files in checked_data_files(self, self.data_files()):
             if files.missing(data_root):
                 files.fetch(data_root)
 

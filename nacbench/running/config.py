@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from nacbench.contracts.given import checked_options
 from nacbench.contracts.model import Model
 from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Settings
@@ -182,8 +183,8 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     precision = given.get("precision", "auto")
     try:
         config = RunConfig(
-            task=PluginChoice(name=task_name, options=task.options()),
-            model=ModelChoice(name=model_name, size=size, options=model.options()),
+            task=PluginChoice(name=task_name, options=checked_options(task, task.options())),
+            model=ModelChoice(name=model_name, size=size, options=checked_options(model, model.options())),
             scale=scale,
             seed=given.get("seed", 0),
             precision=best_precision() if precision == "auto" else precision,
@@ -225,6 +226,8 @@ def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")
     base = task.recipes[scale]
+    if not isinstance(base, Settings):
+        raise UserError(f"task {task.title} has the recipe {shown(base)} for scale {scale!r}, which is no Recipe")
     if not isinstance(overrides, Mapping):
         raise UserError(f"training = {overrides!r}: this is a section; set one of its fields, as in training.lr=3e-4")
     for path in _leaves(overrides):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nacbench.errors import DivergedError, UserError
+from nacbench.errors import DivergedError, UserError, told
 from nacbench.filesystem.files import utc_now, write_json
 from nacbench.machine.memory import is_out_of_memory
 from nacbench.plugin_files import plugin_line
@@ -38,8 +38,7 @@ def in_one_line(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         code = "" if error.code is None else repr(error.code)
         return f"the plug-in called exit({code}){where}; it must return or raise an error"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{f': {text}' if text else ''}{where}"
+    return f"{told(error)}{where}"
 
 
 def leave_failure(

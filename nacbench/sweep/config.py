@@ -21,7 +21,7 @@ from pydantic import (
 
 from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import nested
+from nacbench.formats.dotted import leaves, nested
 from nacbench.formats.yaml_text import read_mapping
 from nacbench.running.config import RunConfig, merge, resolve
 from nacbench.sweep.profile import Profile
@@ -357,9 +357,14 @@ def _nested(settings: Mapping[str, Any]) -> Values:
     """Turn ``{"training.lr": 1e-3}`` into ``{"training": {"lr": 1e-3}}``.
 
     Raises:
-        UserError: if a key is not a setting's name.
+        UserError: if a key is not a setting's name, or two keys give one setting: it is unclear which one counts.
     """
-    return functools.reduce(merge, (nested(key, value) for key, value in settings.items()), {})
+    trees = [nested(key, value) for key, value in settings.items()]
+    names = [name for tree in trees for name in leaves(tree)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"setting {twice!r} is given twice; remove one")
+    return functools.reduce(merge, trees, {})
 
 
 class _Resolver:

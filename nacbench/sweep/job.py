@@ -123,9 +123,9 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
         say(str(error), err=True)
         _leave(folder, run.config, str(error))
         return FAILED
-    except HelperDoneError:
+    except (HelperDoneError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # of a plug-in, before its run could be claimed
+    except BaseException as error:  # of a plug-in, before its run could be claimed
         say_text(traceback.format_exc(), err=True)
         _leave(folder, run.config, in_one_line(error))
         return FAILED

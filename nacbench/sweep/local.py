@@ -71,7 +71,9 @@ def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
     """Compute a run and return its exit code; errors are in its failure.json and do not stop the other runs."""
     try:
         code = carry_out(file, index)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plug-in can raise anything
         say(f"{run.title}: failed: {in_one_line(error)}")
         return 1
     say(f"{run.title}: {'done' if code == DONE else 'not done'}")

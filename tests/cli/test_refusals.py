@@ -248,6 +248,34 @@ def test_a_full_standard_output_is_one_line(there: Path) -> None:
     assert done.stderr == "error: No space left on device; make room, or name another place\n"
 
 
+def test_a_full_standard_error_leaves_the_exit_code(there: Path) -> None:
+    assert in_shell("NACBENCH run --task nope --model vit 2> /dev/full", there).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("tasks >&-", 0), ("tasks <&- >&- 2>&-", 0), ("run --task nope --model vit 2>&-", 2)]
+)
+def test_closed_standard_streams_change_no_exit_code(words: str, code: int, there: Path) -> None:
+    done = in_shell(f"NACBENCH {words}", there)
+    assert done.returncode == code
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["report", ""], "the word after 'report'"),
+        ([*RUN, "--out", ""], "the word after '--out'"),
+        ([*RUN, "--out="], "--out="),
+    ],
+)
+def test_an_empty_word_is_not_the_working_folder(
+    words: list[str], place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(words, monkeypatch) == 2
+    assert capsys.readouterr().err == f"error: {place} is empty; is a variable of the shell not set?\n"
+
+
 @pytest.mark.parametrize("words", [" ".join([*RUN, "--out"]), "report runs --out", "pack", "sweep plan", "why"])
 def test_a_name_that_is_not_utf_8_is_one_line(words: str, there: Path) -> None:
     done = in_shell(f"NACBENCH {words} \"$(printf 'b\\377')\"", there)

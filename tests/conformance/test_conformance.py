@@ -1,5 +1,7 @@
 """Conformance checks: all built-in tasks and models pass, and plug-ins that violate the interface fail."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,16 @@ def test_check_reports_each_result_by_name() -> None:
     results = list(check_plugin("nac", Path()))
     assert len(results) == len(MODEL_CHECKS)
     assert all(result.kind == "model" and result.problem is None for result in results)
+
+
+def test_without_assertions_nothing_is_said_to_pass() -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "nacbench", "check", "digits"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: Python leaves out what the checks consist of: unset PYTHONOPTIMIZE, or do not use python -O\n"
+    )
 
 
 def test_check_of_an_unknown_name_suggests_one() -> None:

@@ -204,7 +204,7 @@ def test_the_error_for_an_unknown_name_suggests_the_most_similar_one(setting: st
         ("training.selection=best", "training.selection = 'best': input should be 'last' or 'best-validation'"),
         ("training.augment.crop_padding=-1", "training.augment.crop_padding = -1: input should be greater than"),
         ("training=5", "training = 5: this is a section"),
-        ("training.augment=5", "training.augment = 5: input should be a valid dictionary"),
+        ("training.augment=5", "training.augment = 5: input should be a mapping"),
         ("task.patch=0", "task.patch = 0: input should be greater than 0"),
         ("task.patch=3", "task.patch = 3: twice the patch must divide"),
         ("model.depth=2.5", "model.depth = 2.5: input should be a valid integer"),

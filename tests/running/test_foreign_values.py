@@ -101,6 +101,22 @@ TASKS_THAT_GIVE_WRONG = {
         r"Mine\.fingerprint\(\) gives 7",
     ),
     "an empty fingerprint": ("def fingerprint(self, data_root):\n    return ''", r"Mine\.fingerprint\(\) gives ''"),
+    "a fingerprint that no record can hold": (
+        "def fingerprint(self, data_root):\n    return 'a' * 201",
+        r"Mine\.fingerprint\(\) gives 'a{50,}…, and should give text of 1 to 200 characters",
+    ),
+    "data files that are none": (
+        "def data_files(self):\n    return 3",
+        r"Mine\.data_files\(\) gives 3, and should give a list of DataFiles",
+    ),
+    "a modality that is a number": (
+        "def spec(self):\n    return TaskSpec(modality=3, classes=3, max_tokens=16, token_dim=12)",
+        r"Mine\.spec\(\) gives modality = 3, and should give text that is not empty",
+    ),
+    "a recipe that is none": (
+        "recipes = {'smoke': 'three epochs'}",
+        r"has the recipe 'three epochs' for scale 'smoke', which is no Recipe",
+    ),
     "a spec of None": ("def spec(self):\n    return None", r"Mine\.spec\(\) gives None, and should give a TaskSpec"),
     "a spec without classes": (
         "def spec(self):\n    return TaskSpec(modality='image', classes=1, max_tokens=4, token_dim=8)",

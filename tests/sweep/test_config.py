@@ -147,6 +147,7 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
             {"resources": [{"when": {"seed": 0}, "use": {"time": "xx"}}]},
             "resources: use: time = 'xx': write minutes",
         ),
+        ({"set": {"training": {"lr": 1.0}, "training.lr": 2.0}}, r"setting 'training\.lr' is given twice; remove one"),
         ({"name": "../x"}, "name"),
     ],
 )
@@ -289,7 +290,7 @@ def test_runs_that_differ_in_their_seed_are_as_if_each_were_resolved() -> None:
 
 
 def test_a_seed_that_is_none_is_named_though_others_are_good() -> None:
-    with pytest.raises(UserError, match=r"seeds\.1 = -1: input should be greater"):
+    with pytest.raises(UserError, match=r"mine.yaml: seeds\.1 = -1"):
         parse_sweep({"tasks": "digits", "models": "vit", "seeds": [0, -1]}, Path("mine.yaml")).expand()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
     """Return the data files of these tasks without duplicates."""
     found: list[DataFiles] = []
     for task in tasks:
-        found += [files for files in task.data_files() if files not in found]
+        found += [files for files in checked_data_files(task, task.data_files()) if files not in found]
     return found
 
 

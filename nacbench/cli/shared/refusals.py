@@ -4,6 +4,7 @@ import errno
 import os
 import sysconfig
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from nacbench.errors import UserError, shown
@@ -40,19 +41,23 @@ CODE = [Path(__file__).parents[2], *(Path(sysconfig.get_path(name)) for name in 
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Check that the working folder exists, and that the words of the command line are UTF-8.
+    """Check that the working folder exists, and that the words of the command line are UTF-8 and not empty.
 
-    Both are refused before hours of computing: pyarrow, for one, takes no path that is not UTF-8.
+    All are refused before hours of computing: pyarrow, for one, takes no path that is not UTF-8, and an empty path,
+    as of a shell's variable that is not set, would be the working folder.
 
     Raises:
-        UserError: if the folder does not exist.
+        UserError: if the folder does not exist, or a word or the value of an option is empty.
         UnicodeEncodeError: if a word is not UTF-8.
     """
     try:
         Path.cwd()
     except OSError as error:
         raise UserError(f"cannot use the working folder: {error.strerror}; change to one that exists (cd)") from None
-    for word in words:
+    for before, word in pairwise(words):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            place = word or f"the word after {shown(before)}"
+            raise UserError(f"{place} is empty; is a variable of the shell not set?")
         word.encode()
 
 

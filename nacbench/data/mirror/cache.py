@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.code_digest import code_digest, imported_by
+from nacbench.contracts.given import kind_of
 from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import BrokenFileError, UserError, shown
 from nacbench.filesystem.files import fill_folder, write_json
 from nacbench.filesystem.scratch import scratch_name
 from nacbench.formats.reading import read_json
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 META = "meta.json"
+NAME = "[A-Za-z_][A-Za-z0-9_]{0,99}"  # of an array, and of its file
 UNPACKED = "unpacked"  # folder of unpacked archives in the cache; see `nacbench.data.mirror.packed`
 KEY_DIGITS = 12  # of the key that are part of the folder's name
 SETTLED = 2 * 10**9  # nanoseconds; file systems tell times only so exactly
@@ -55,7 +57,7 @@ class DecodedCopy(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    arrays: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]]
+    arrays: list[Annotated[str, Field(pattern=f"^{NAME}$")]]
     fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -84,7 +86,7 @@ def cached_arrays(
     if found is None:
         with _written_to(place):
             _remove_broken(place)
-        arrays = make()
+        arrays = _checked(make.__qualname__, make())
         if _key(stamp, make, folder) != key:
             raise UserError(f"a file in {folder} has changed while it was read; start again when nothing writes to it")
         with _written_to(place):  # if several processes made it, the first one wins
@@ -127,6 +129,27 @@ def _key(stamp: str, make: Callable[[], Mapping[str, np.ndarray]], folder: Path 
     code = code_digest([*source, *imported_by(source)])
     parts = (stamp, stamp_of(folder) if folder else "", code)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _checked(maker: str, arrays: Any) -> Mapping[str, np.ndarray]:
+    """Return what was made, if NumPy's files can hold it; raises UserError if not."""
+    import numpy as np
+
+    if not isinstance(arrays, Mapping):
+        raise UserError(f"{maker}() gives {kind_of(arrays)}, and should give NumPy arrays by name")
+    for name, array in arrays.items():
+        if not (isinstance(name, str) and re.fullmatch(NAME, name)):  # it becomes the name of a file
+            raise UserError(
+                f"{maker}() gives an array called {shown(name)}; use letters, digits and underscores, "
+                "as in train_labels"
+            )
+        plain = isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
+        if not plain or array.dtype.kind not in "biufcSU" or not array.dtype.isnative:
+            raise UserError(
+                f"{maker}() gives {kind_of(array)} as {name}, and should give a NumPy array of numbers or text, "
+                "in the byte order of this machine"
+            )
+    return arrays
 
 
 def _plain(name: str) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +196,24 @@ def test_nothing_in_a_copy_is_believed(cache: Path, damage: Callable[[Path], obj
 def test_a_name_cannot_lead_out_of_the_cache(cache: Path) -> None:
     cached_arrays("../../mini images", "v1", example)
     assert the_folder(cache).name.startswith("..-..-mini-images-")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ({"../numbers": np.zeros(3)}, r"gives an array called '\.\./numbers'; use letters, digits and underscores"),
+        ({3: np.zeros(3)}, r"gives an array called 3; use letters"),
+        ({"numbers": [1, 2]}, r"gives a list as numbers, and should give a NumPy array of numbers or text"),
+        ({"numbers": np.zeros(3, dtype=object)}, r"gives an array object 3 as numbers"),
+        ({"numbers": np.zeros(3, dtype=">f4")}, r"gives an array >f4 3 as numbers.* in the byte order of this machine"),
+        ({"numbers": np.ma.masked_less(np.arange(3), 1)}, r"gives an array int64 3 as numbers"),
+        (None, r"gives None, and should give NumPy arrays by name"),
+    ],
+)
+def test_what_the_cache_cannot_hold_is_named_and_nothing_is_written(cache: Path, made: Any, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        cached_arrays("dice", "1", lambda: made)
+    assert not list(cache.rglob("*.npy"))
 
 
 def test_files_that_change_while_they_are_read_are_an_error(cache: Path, tmp_path: Path) -> None:

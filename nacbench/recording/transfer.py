@@ -149,7 +149,7 @@ def _place_for(run: Run, target: Path) -> Path:
 def _damaged(folder: Path, record: RunRecord) -> list[str]:
     """Return a sentence for each file that does not match the record. Weights may be missing: copies can omit them."""
     needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
-    found = [_damage(folder / name, record.files[name]) for name in needed]
+    found = [_damage(folder / name, record.files.get(name)) for name in (RECORD, *needed)]
     return [problem for problem in found if problem]
 
 

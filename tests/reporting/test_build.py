@@ -70,7 +70,7 @@ def test_the_curve_of_another_run_is_not_drawn(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", wanted.model_copy(update={"files": {"curve.jsonl": "0" * 64}}))
     report = build_report([tmp_path / "runs"], tmp_path / "report")
     assert report.warnings == [
-        f"the curve of run {wanted.run_id} is not drawn: {folder / 'curve.jsonl'} is damaged or changed: its SHA-256 is "
+        f"the curve of run {wanted.run_id} is not drawn: {folder}/curve.jsonl is damaged or changed: its SHA-256 is "
         "not the one in the record"
     ]
     assert "curves.png" not in [path.name for path in report.files]

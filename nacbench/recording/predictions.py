@@ -89,7 +89,7 @@ def leave_logits_out(folder: Path) -> None:
     try:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in names if name != LOGITS])
-    except pa.ArrowException as error:
+    except (OSError, pa.ArrowException) as error:
         raise BrokenFileError(f"{path} is not a whole Parquet file: {error}") from None
     if LEFT_OUT in (table.schema.metadata or {}):  # already without logits
         return

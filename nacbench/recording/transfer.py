@@ -153,7 +153,7 @@ def _damaged(folder: Path, record: RunRecord) -> list[str]:
     return [problem for problem in found if problem]
 
 
-def _damage(path: Path, digest: str) -> str | None:
+def _damage(path: Path, digest: str | None) -> str | None:
     if path.is_symlink() or (path.parent.is_symlink() and path.parent.name == Path(WEIGHTS).parent.name):
         return f"{path} is reached by a link, and links in a run's folder are not copied"
     return damage(path, digest)

@@ -103,7 +103,7 @@ def altered(draw: st.DrawFn, valid: Sequence[Any]) -> bytes:
             case "remove":
                 del box[key]
             case _ if isinstance(box, dict):
-                box[draw(st.sampled_from(("extra", "", "__class__", *box)))] = draw(st.sampled_from(VALUES))
+                box[draw(st.sampled_from(("extra", "", "__class__", *box)))] = deepcopy(draw(st.sampled_from(VALUES)))
             case _:
                 box.append(draw(_value))
     return json.dumps(tree).encode(errors="surrogatepass")

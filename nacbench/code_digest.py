@@ -29,6 +29,7 @@ ENGINE = (
     "running/runner.py",
     "running/computation.py",
     "running/scoring.py",
+    "running/weights.py",
     "seeds.py",
     "statistics.py",
 )

@@ -79,7 +79,8 @@ def parse_json(content: bytes | str, where: object) -> Any:
         BrokenFileError: if it is not such JSON; the message starts with the place.
     """
     try:
-        return json.loads(content, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+        text = content.decode() if isinstance(content, bytes) else content  # json.loads would guess UTF-16, too
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
     except RecursionError:
         raise BrokenFileError(f"{where} is not JSON of ours: it is nested too deeply") from None
     except ValueError as error:  # also UnicodeDecodeError, JSONDecodeError, and integers of thousands of digits

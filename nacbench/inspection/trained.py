@@ -13,6 +13,7 @@ from nacbench.filesystem.files import write_text
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import CONFIG, WEIGHTS, finished
 from nacbench.running.config import RunConfig, read_yaml, resolve
+from nacbench.running.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +37,10 @@ def load_run(folder: Path | str) -> TrainedRun:
     """Load a run's final network, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: if the folder has no finished run, the run has no weights, or it used another run's network.
+        UserError: if the folder has no finished run, its weights are missing or not those that the run wrote, or it
+            used another run's network.
     """
     from nacbench.nn.network import take_weights
-    from nacbench.training.checkpoint import load_tensors, part
 
     folder = Path(folder)
     record = finished(folder)
@@ -51,7 +52,7 @@ def load_run(folder: Path | str) -> TrainedRun:
         raise UserError(f"{folder / WEIGHTS} is missing: the run was copied without its weights; copy them, too")
     config = resolve(record.identity["config"])
     net = untrained(config, record.data.classes)
-    weights = part(load_tensors(folder / WEIGHTS)[0], "model")
+    weights = weights_of(folder, record)
     take_weights(net, weights, keep_head=True, made_with=record.environment.versions)
     return TrainedRun(record, config, config.training_task, net.eval())
 

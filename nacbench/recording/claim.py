@@ -29,7 +29,7 @@ from nacbench.filesystem.files import sync, sync_folder, utc_now, write_json
 from nacbench.filesystem.locking import place_first, try_lock
 from nacbench.filesystem.owner import machine
 from nacbench.filesystem.scratch import scratch_name
-from nacbench.formats.reading import read_json
+from nacbench.formats.reading import open_regular, read_json
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
 from nacbench.recording.bounded import Count, Part, Seconds, Time
@@ -338,13 +338,10 @@ def _remove_leftovers(folder: Path) -> None:
 def _is_free(path: Path) -> bool | None:
     """Whether nobody holds a lock on a claim file; None if the file system has no locks."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+        with open_regular(path) as file:  # a pipe of this name would be opened for ever
+            return try_lock(file.fileno(), shared=True)  # shared: two processes that test do not block each other
+    except UserError:
         return True
-    try:
-        return try_lock(descriptor, shared=True)  # shared: two processes that test do not block each other
-    finally:
-        os.close(descriptor)
 
 
 def _read(folder: Path, number: int) -> Claimant | None:

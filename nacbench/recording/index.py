@@ -1,7 +1,8 @@
 """Index of finished runs: one row per run with what tables need, cached as Parquet.
 
 Reading a hundred thousand records takes seconds, so the rows are cached in one Parquet file per store, in the user's
-cache; a store itself is never written to. A record is read again if its size or modification time has changed.
+cache; a store itself is never written to. A record is read again if its size or the time of its last change differs.
+The cached file has its own digest in its name, so that a damaged one is not believed.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.filesystem.files import resolved, whole_file
+from nacbench.filesystem.files import digest_of, resolved, write_bytes
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
 from nacbench.recording.record import FAILURE, RECORD, Failure, read_failure, read_record
 from nacbench.recording.row import Run, row_of
@@ -120,8 +122,17 @@ def _of_store(store: Path) -> Runs:
 # -- cache -----------------------------------------------------------------------------------------------------------
 
 
-def _index_file(store: Path) -> Path:
-    return cache_folder() / "index" / f"{short_digest(os.fsencode(resolved(store)))}-{_version()}.parquet"
+def _cached_files(store: Path, version: str) -> list[Path]:
+    """Return the cached files of a store; more than one if two processes wrote it at the same time."""
+    return sorted(_cache().glob(f"{_name(store)}-{version}-*.parquet"))
+
+
+def _cache() -> Path:
+    return cache_folder() / "index"
+
+
+def _name(store: Path) -> str:
+    return short_digest(os.fsencode(resolved(store)))
 
 
 @cache
@@ -140,14 +151,16 @@ def _remembered(store: Path) -> Iterable[Run]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        table = pq.read_table(_index_file(store), columns=list(Run._fields), read_dictionary=list(_texts()))
-    except (OSError, pa.ArrowException):
-        return []
-    if any(table.column(name).null_count for name in table.column_names):
-        return []  # not a file of ours
-    columns = [_values(table.column(name)) for name in Run._fields]
-    return map(Run._make, zip(*columns, strict=True))
+    for path in _cached_files(store, _version()):
+        try:
+            if digest_of(path) != path.stem.rpartition("-")[2]:
+                continue
+            table = pq.read_table(path, columns=list(Run._fields), read_dictionary=list(_texts()))
+        except (OSError, UserError, pa.ArrowException):
+            continue
+        columns = [_values(table.column(name)) for name in Run._fields]
+        return map(Run._make, zip(*columns, strict=True))
+    return []
 
 
 def _values(column: Any) -> list[Any]:
@@ -174,13 +187,13 @@ def _remember(store: Path, runs: Sequence[Run]) -> None:
     kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in get_type_hints(Run).items() if name in Run._fields])
     columns = zip(*runs, strict=True) if runs else ([] for _ in Run._fields)
-    path = _index_file(store)
     try:
         arrays = [pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*.parquet"):
+        written = pa.BufferOutputStream()
+        pq.write_table(pa.table(arrays, schema), written, compression="zstd")
+        content = written.getvalue().to_pybytes()
+        for old in _cached_files(store, "*"):
             old.unlink(missing_ok=True)
-        with whole_file(path) as aside:
-            pq.write_table(pa.table(arrays, schema), aside, compression="zstd")
+        write_bytes(_cache() / f"{_name(store)}-{_version()}-{sha256(content).hexdigest()}.parquet", content)
     except (OSError, UnicodeEncodeError):  # the latter for a folder whose name is not UTF-8
         return

@@ -275,31 +275,18 @@ def _noun(kind: type[RunRecord | Failure]) -> str:
 
 def _read(path: Path | str, kind: type[Kind]) -> Kind:
     text = read_bytes(path)
-    # pydantic reads NaN, which JSON does not have; such a file is read the slow way, which refuses it
-    if b"NaN" not in text and b"Infinity" not in text:
-        try:
-            found = kind.model_validate_json(text, strict=True)
-        except ValidationError:  # an earlier schema, or broken; only then parse twice, as reports read 100,000 records
-            pass
-        else:
-            _check_id(found, path)
-            return found
-    return _read_slowly(path, text, kind)
-
-
-def _read_slowly(path: Path | str, text: bytes, kind: type[Kind]) -> Kind:
     what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
     try:
-        content = parse_json(text, "it")
+        content = parse_json(text, "it")  # pydantic takes NaN, and the last of two values of a key
     except BrokenFileError as error:
         raise BrokenFileError(f"{what}: {error}") from None
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    written: Mapping[str, Any] = content if isinstance(content, dict) else {}
+    version = written.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
-    written: Mapping[str, Any] = content if isinstance(content, dict) else {}
     try:
-        # As JSON, not as Python values: one set of rules, and the same bound on nesting
-        found = kind.model_validate_json(json.dumps(upgraded(written) if version == 1 else content), strict=True)
+        # As JSON, not as Python values: one set of rules, and a bound on nesting
+        found = kind.model_validate_json(json.dumps(upgraded(written)) if version == 1 else text, strict=True)
     except ValidationError as error:
         raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
     _check_id(found, path, written.get("identity"))

@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
     Attributes:
         folder: folder of the run.
-        size, changed: size in bytes and modification time in nanoseconds of ``record.json``.
+        size, changed: size in bytes and time of the last change (ctime) in nanoseconds of ``record.json``.
         trained_on: id of the run that trained the network; empty if it is this one.
         series: digest of ``settings``; the runs of a series differ only in their seed.
         settings: JSON of the identity without the seed and what follows from it.
@@ -100,7 +100,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         record: the record.
         folder: folder that it lies in.
         size: size of its file in bytes.
-        changed: modification time of its file in nanoseconds.
+        changed: time of the last change (ctime) of its file in nanoseconds.
     """
     settings = _settings(record.identity)
     cost, hardware = record.cost, record.environment.hardware

@@ -149,11 +149,11 @@ def _place_for(run: Run, target: Path) -> Path:
 def _damaged(folder: Path, record: RunRecord) -> list[str]:
     """Return a sentence for each file that does not match the record. Weights may be missing: copies can omit them."""
     needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
-    found = [_damage(folder / name, record.files[name]) for name in needed]
+    found = [_damage(folder / name, record.files.get(name)) for name in (RECORD, *needed)]
     return [problem for problem in found if problem]
 
 
-def _damage(path: Path, digest: str) -> str | None:
+def _damage(path: Path, digest: str | None) -> str | None:
     if path.is_symlink() or (path.parent.is_symlink() and path.parent.name == Path(WEIGHTS).parent.name):
         return f"{path} is reached by a link, and links in a run's folder are not copied"
     return damage(path, digest)

@@ -10,7 +10,7 @@ from nacbench.recording.store import REPLACED
 
 
 class Found(NamedTuple):
-    """A record or failure: its folder, its name, its size in bytes, and its modification time in nanoseconds."""
+    """A record or failure: its folder, its name, its size in bytes, and the time of its last change in nanoseconds."""
 
     folder: str
     name: str
@@ -73,7 +73,8 @@ class Walk:
             except OSError as error:
                 self.problems.append(f"{folder}/{name} cannot be read: {error.strerror}")
                 continue
-            return Found(folder, name, found.st_size, found.st_mtime_ns)
+            # ctime: an editor, `cp -p` and archives can set mtime to what it was before the content changed
+            return Found(folder, name, found.st_size, found.st_ctime_ns)
         return None
 
     def _folders_in(self, folder: str) -> list[str]:

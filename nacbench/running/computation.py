@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.contracts.given import checked_live, named
 from nacbench.contracts.given_scores import checked_numbers
 from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
@@ -42,6 +42,7 @@ from nacbench.recording.store import (
 )
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
+from nacbench.running.weights import weights_of
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
@@ -248,7 +249,6 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
         BrokenFileError: if the weights are not those of that run.
     """
     from nacbench.nn.network import build_network, take_weights
-    from nacbench.training.checkpoint import load_tensors, part
     from nacbench.training.progress import Progress
 
     if claim is None:  # nothing is trained, so one process does all the work
@@ -260,11 +260,8 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     _refuse_changed_data(task, job.data_root, job.identity.data)
     _refuse_changed_data(base, job.data_root, trained.record.data.fingerprint)
     net = build_network(base, live.spec, config.model_plugin, config.seed)
-    weights, meta = load_tensors(trained.folder / WEIGHTS)
-    if (owner := meta.get("run_id")) != trained.record.run_id:  # for example a file that was copied by hand
-        raise BrokenFileError(f"{trained.folder / WEIGHTS} belongs to run {owner}; delete {trained.folder}")
-    made_with = trained.record.environment.versions
-    take_weights(net, part(weights, "model"), keep_head=task.keep_head, made_with=made_with)
+    weights = weights_of(trained.folder, trained.record)
+    take_weights(net, weights, keep_head=task.keep_head, made_with=trained.record.environment.versions)
     net.to(job.accelerator.device).eval()
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 

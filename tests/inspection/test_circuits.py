@@ -1,6 +1,7 @@
 """Looking at a finished run's circuit: what is drawn is what the network computes with."""
 
 import math
+import shutil
 from pathlib import Path
 
 import networkx as nx
@@ -20,6 +21,7 @@ from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.recording.store import locate
 from nacbench.running.config import resolve
 from nacbench.running.runner import run
+from nacbench.training.checkpoint import load_tensors, save_tensors
 from nacbench.training.execution import Execution
 
 from ..conftest import REPOSITORY
@@ -47,6 +49,17 @@ def digits(store: Path) -> Path:
 @pytest.fixture(scope="module")
 def sentences(store: Path) -> Path:
     return finished_run(store, "nlvr-synthetic")
+
+
+def test_weights_that_the_run_did_not_write_are_refused(digits: Path, tmp_path: Path) -> None:
+    """Even if they fit, and name the run: a figure would show another network than the one that was scored."""
+    copy = tmp_path / digits.name
+    shutil.copytree(digits, copy)
+    weights = copy / "checkpoint" / "model.safetensors"
+    tensors, meta = load_tensors(weights)
+    save_tensors(weights, {name: -tensor for name, tensor in tensors.items()}, meta)
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged or changed: .*; copy it again, or delete "):
+        load_run(copy)
 
 
 def test_links_are_the_network_s_link_probabilities(digits: Path) -> None:

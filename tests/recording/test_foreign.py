@@ -116,6 +116,12 @@ BYTES: Mapping[str, bytes] = {
     "1e999": json.dumps(changed("cost.train_seconds", 123456789)).encode().replace(b"123456789", b"1e999"),
     "not UTF-8": b'{"schema_version": "\xff"}',
     "half a surrogate": json.dumps(changed("details", {"test": {"a": "x"}})).encode().replace(b'"x"', rb'"\ud800"'),
+    "a score twice": json.dumps(changed("attempts", 1))
+    .encode()
+    .replace(b'"accuracy": 0.9', b'"accuracy": 0.9, "accuracy": 1'),
+    "a metric twice": json.dumps(changed("attempts", 1)).encode().replace(b'"metric"', b'"metric": "nll", "metric"'),
+    "UTF-16": json.dumps(changed("attempts", 1)).encode("utf-16"),
+    "a byte-order mark": json.dumps(changed("attempts", 1)).encode("utf-8-sig"),
     "empty": b"",
     "cut": json.dumps(changed("attempts", 1)).encode()[:-100],
     "a list": b"[]",
@@ -207,6 +213,16 @@ def test_broken_records_do_not_stop_a_merge_or_an_archive(tmp_path: Path) -> Non
     assert (merged.copied, len(merged.broken)) == (1, 2)
     packed = pack([tmp_path / "a"], tmp_path / "runs.tar.gz")
     assert (packed.copied, len(packed.broken)) == (1, 1)
+
+
+def test_a_record_that_is_a_link_is_named_and_nothing_is_copied(tmp_path: Path) -> None:
+    record = write_run(tmp_path / "a", made_record()) / "record.json"
+    record.rename(tmp_path / "elsewhere.json")
+    record.symlink_to(tmp_path / "elsewhere.json")
+    assert len(read_runs(tmp_path / "a").runs) == 1
+    with pytest.raises(UserError, match=r"a/digits/nac/\w+/record\.json is reached by a link, and links .* are not"):
+        merge([tmp_path / "a"], tmp_path / "b")
+    assert not (tmp_path / "b").exists()
 
 
 # -- failures and curves -----------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nacbench.errors import UserError
@@ -102,6 +104,27 @@ def test_a_changed_record_is_read_again_and_a_removed_one_is_dropped(
     file.unlink()
     assert seeds(read_runs(tmp_path)) == [0]
     assert seeds(read_runs(tmp_path)) == [0]
+
+
+def test_a_record_is_read_again_although_its_size_and_modification_time_are_the_old_ones(tmp_path: Path) -> None:
+    """As after `cp -p`, unpacking an archive, or an editor that restores times."""
+    file = write_run(tmp_path, made_record(score=0.75)) / "record.json"
+    assert [run.score for run in read_runs(tmp_path).runs] == [0.75]
+    before = file.stat()
+    file.write_text(file.read_text().replace("0.75", "0.25"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert [run.score for run in read_runs(tmp_path).runs] == [0.25]
+
+
+def test_an_index_with_another_number_is_not_believed(tmp_path: Path, cache: Path) -> None:
+    write_run(tmp_path, made_record(score=0.75))
+    first = read_runs(tmp_path)
+    (file,) = (cache / "index").iterdir()
+    table = pq.read_table(file)
+    position = table.column_names.index("score")
+    pq.write_table(table.set_column(position, "score", pa.array([0.25])), file)
+    assert read_runs(tmp_path) == first
 
 
 @pytest.mark.parametrize("damage", ["", "no Parquet"])

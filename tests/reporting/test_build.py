@@ -65,6 +65,17 @@ def test_a_run_without_a_readable_curve_is_still_in_the_table(tmp_path: Path, cu
     assert [path.name for path in report.files] == [*TABLES, "scores.png", "scores.pdf"]
 
 
+def test_the_curve_of_another_run_is_not_drawn(tmp_path: Path) -> None:
+    wanted = made_record()
+    folder = write_run(tmp_path / "runs", wanted.model_copy(update={"files": {"curve.jsonl": "0" * 64}}))
+    report = build_report([tmp_path / "runs"], tmp_path / "report")
+    assert report.warnings == [
+        f"the curve of run {wanted.run_id} is not drawn: {folder}/curve.jsonl is damaged or changed: its SHA-256 is "
+        "not the one in the record"
+    ]
+    assert "curves.png" not in [path.name for path in report.files]
+
+
 def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     with pytest.raises(UserError, match=r"no finished run in .*; make one with: nacbench run"):

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import whole_file
 from nacbench.formats.escape import figure_text
 from nacbench.recording.curve import read_curve
-from nacbench.recording.store import CURVE
+from nacbench.recording.store import CURVE, damage
 from nacbench.reporting.series import Series
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
 
     Args:
         series: all runs.
-        broken: a line is added for each curve that cannot be read.
+        broken: a line is added for each curve that cannot be read or is not the one that the run wrote.
     """
     import pandas as pd
 
@@ -64,10 +64,14 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
     for item in series:
         for run in item.runs:
             path = Path(run.folder) / CURVE
+            if not os.path.lexists(path):
+                continue
             try:
-                points = read_curve(path) if os.path.lexists(path) else []
+                if problem := damage(path, run.record().files.get(CURVE)):
+                    raise BrokenFileError(problem)
+                points = read_curve(path)
             except UserError as error:
-                broken.append(str(error))
+                broken.append(f"the curve of run {run.run_id} is not drawn: {error}")
                 continue
             rows += [
                 {

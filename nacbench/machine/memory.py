@@ -16,6 +16,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | TypeError) and any(sign in str(error) for sign in signs)
 
 
+def out_of_memory_line(error: BaseException) -> str:
+    """Return one line on an exception of which `is_out_of_memory` is true, with the way out."""
+    return f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine"
+
+
 def keep_freed_memory() -> bool:
     """Make the C library keep freed memory instead of returning it to the system.
 

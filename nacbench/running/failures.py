@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nacbench.errors import DivergedError, UserError, told
 from nacbench.filesystem.files import utc_now, write_json
-from nacbench.machine.memory import is_out_of_memory
+from nacbench.machine.memory import is_out_of_memory, out_of_memory_line
 from nacbench.plugin_files import plugin_line
 from nacbench.recording.record import FAILURE, Cause, Failure
 from nacbench.recording.store import LOG, tail
@@ -33,6 +33,8 @@ def in_one_line(error: BaseException) -> str:
     """Return an exception as one line: a `UserError`'s message, or what was raised and where in a plug-in."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
+    if is_out_of_memory(error):
+        return out_of_memory_line(error)
     place = plugin_line(error)
     where = f" ({place})" if place else ""
     if isinstance(error, SystemExit):

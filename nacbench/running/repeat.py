@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.errors import UserError
 from nacbench.filesystem.files import resolved, utc_now
 from nacbench.formats.dotted import leaves
+from nacbench.machine.cores import MOST_THREADS, default_threads
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
@@ -200,7 +201,7 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
 
     def do(config: RunConfig, record: RunRecord) -> Outcome:
         def with_its_threads() -> Execution:
-            return replace(execution(record), threads=record.environment.hardware.threads)
+            return replace(execution(record), threads=_threads_of(record))
 
         return runner.run(config, store=out, data_root=data_root, execution=with_its_threads)
 
@@ -220,6 +221,12 @@ def _trained_on(one: Recorded) -> RunRecord | None:
         return finished(run_folder(one.store, trained_on.task, one.record.model, trained_on.run_id))
     except UserError:
         return None
+
+
+def _threads_of(record: RunRecord) -> int:
+    """Return the threads of a recorded run, which decide how sums are rounded; the default if they cannot be used."""
+    count = record.environment.hardware.threads
+    return count if count <= MOST_THREADS else default_threads()
 
 
 def _numbers(record: RunRecord) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from nacbench.recording.record import FAILURE
 from nacbench.sweep.config import read_sweep
 from nacbench.sweep.plan import make_plan
 from tests.hostile import IN_RECORDS
-from tests.made import made_failure, made_record, write_run
+from tests.made import made_failure, made_record, write_content
 
 EVIL = "\x1b[31mred\rover\x9b\u202e\u2028\nerror: forged $x$ [bold]x[/bold]"
 SHOWN = "\\x1b[31mred\\rover\\x9b\\u202e\\u2028"
@@ -32,12 +32,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             content = record.model_dump(mode="json")
             content["environment"]["hardware"]["cpu"] = EVIL
             content["environment"]["versions"]["torch"] = f"{EVIL}{model}"
-            content["identity"]["config"]["note"] = EVIL + model
-            folder = write_run(store, record)
-            (folder / "record.json").write_text(json.dumps(content))
+            content["identity"]["config"]["model"]["note"] = EVIL + model
+            folder = write_content(store, content)
             (folder / "state.json").write_text(json.dumps({"attempts": 1, "identity": content["identity"]}))
     broken = store / "digits" / "nac" / f"broken{FOLDER}"
-    broken.mkdir()
+    broken.mkdir(parents=True)
     (broken / "record.json").write_text(json.dumps({"task": EVIL}))
     sweep = place / f"sweep{FOLDER}.yaml"
     sweep.write_text(yaml.safe_dump({"name": "s", "scale": "smoke", "tasks": ["digits"], "models": ["nac"]}))

@@ -159,7 +159,7 @@ def test_what_differs_between_the_machines_of_two_numbers_is_named(tmp_path: Pat
         merge(stores, tmp_path / "all")
     for part in (
         "threads differ (2, 1)",
-        "torch differs (2.15.0, 2.14)",
+        'torch differs (2.15.0, "2.14")',
         "tf32 differs (—, true)",
     ):
         assert part in str(caught.value)

@@ -410,7 +410,7 @@ def test_a_worker_that_dies_during_imports_is_reported(
     assert (standing.state, standing.detail) == ("lost", how)
     assert how in nacbench("status", *write(place, tmp_path, profile={"executor": "local", "threads": 1})).stdout
     told = nacbench("logs", *write(place, tmp_path, profile={"executor": "local", "threads": 1})).stdout
-    assert "ImportError: broken on purpose\nnacbench: this process ended before its run was done (exit 1)" in told
+    assert "ImportError: broken on purpose\n  nacbench: this process ended before its run was done (exit 1)" in told
     monkeypatch.undo()
     assert submit(planned, place, said.append).done == 1
 

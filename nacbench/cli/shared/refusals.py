@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from nacbench.errors import UserError, shown
-from nacbench.machine.memory import is_out_of_memory
+from nacbench.machine.memory import is_out_of_memory, out_of_memory_line
 
 FULL = "make room, or name another place"
 DENIED = "name another place, or get the right to use this one"
@@ -68,7 +68,7 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _of_system(error)
     if is_out_of_memory(error):
-        return f"not enough memory ({type(error).__name__}): use smaller options or batches, or another machine"
+        return out_of_memory_line(error)
     # Python decodes names that are not UTF-8 to these characters
     if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
         return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"

@@ -42,16 +42,19 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 nitpicky = True
 OTHERS = (
-    "(accelerate|ast|collections|contextlib|importlib|networkx|nn|np|numpy|nx|os|pathlib|pd|pydantic|pydantic_core|"
+    "(accelerate|ast|collections|contextlib|importlib|io|networkx|nn|np|numpy|nx|os|pathlib|pd|pq|pydantic|pydantic_core|"
     "tempfile|torch|torchvision|types|typing|v2)"
 )
 nitpick_ignore_regex = [
     # Python's and other libraries' types: their inventories of names are on the network, which a build must not need
     ("py:.*", rf"{OTHERS}\..*"),
     # the same as some annotations name them
-    ("py:(class|obj)", "Accelerator|AveragedModel|DatasetDict|NoneType|Path|Tensor"),
+    ("py:(class|exc|obj)", "Accelerator|AveragedModel|Console|Image|NoneType|Path|Tensor|ValidationError"),
     # aliases and type variables of our own, which nobody looks up
-    ("py:class", r"Cause|Pair|PathLike|Prior|nacbench\.registry\.P|nacbench\.statistics\.Key"),
+    (
+        "py:class",
+        r"Cause|Pair|PathLike|Prior|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
+    ),
 ]
 
 # the pages

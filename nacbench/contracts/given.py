@@ -41,7 +41,7 @@ def checked_spec(owner: object, given: Any, method: str = "spec()") -> TaskSpec:
     """Return what ``spec()`` gave.
 
     Raises:
-        UserError: if it is no `TaskSpec`, or one of its numbers is out of range.
+        UserError: if it is no ``TaskSpec``, or one of its numbers is out of range.
     """
     where = f"{named(owner)}.{method}"
     if not isinstance(given, TaskSpec):
@@ -150,7 +150,7 @@ def check_tokens(owner: object, given: Any, spec: TaskSpec) -> None:
     """Check the output of a task's tokenizer against the task's spec.
 
     Raises:
-        UserError: if it is no `Tokens`, or tokens, mask or condition have another type or shape.
+        UserError: if it is no ``Tokens``, or tokens, mask or condition have another type or shape.
     """
     where = f"{named(owner)}.forward()"
     if not isinstance(given, Tokens):

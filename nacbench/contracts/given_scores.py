@@ -29,7 +29,7 @@ def checked_evaluation(live: ScoredTask, split: str, given: Any, metric: str | N
         net: the network, to tell one that has diverged from a task that computes wrongly.
 
     Raises:
-        UserError: if it is no `Evaluation`, or part of it has another type or length.
+        UserError: if it is no ``Evaluation``, or part of it has another type or length.
         DivergedError: if a metric is not finite because the network's outputs or weights are not.
     """
     import numpy as np

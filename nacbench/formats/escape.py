@@ -3,7 +3,7 @@
 Names, notes, reasons and paths come from records, file names and logs, so none of them is trusted. Every function
 makes characters visible that a reader cannot see or that control it (`visible`), and then quotes what has a meaning in
 the reader's own language. Ordinary names stay as they are. HTML is escaped by the page's template, and words of a shell
-by `shlex`.
+by ``shlex``.
 """
 
 import json

@@ -37,7 +37,7 @@ def say_json(data: Any) -> None:
 def console(*, err: bool = False) -> "Console":
     """Return rich's console for tables and progress bars, which takes no text for markup.
 
-    rich's own codes for colours must pass, so what is printed there has to be made `visible` before.
+    rich's own codes for colours must pass, so what is printed there has to be made ``visible`` before.
     """
     from rich.console import Console
 

@@ -33,7 +33,7 @@ def default_threads(environ: Mapping[str, str] = os.environ) -> int:
     """Return the threads that a run computes with by default: ``OMP_NUM_THREADS`` if it is set, else the granted cores.
 
     Raises:
-        UserError: if ``OMP_NUM_THREADS`` is not a whole number from 1 to `MOST_THREADS`.
+        UserError: if ``OMP_NUM_THREADS`` is not a whole number from 1 to ``MOST_THREADS``.
     """
     text = environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list: one number per level of nesting
     if not text:

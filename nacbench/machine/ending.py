@@ -21,7 +21,7 @@ def end_processes(processes: Sequence[Process], seconds: float | None = None) ->
 
     Args:
         processes: of this machine.
-        seconds: by default `PATIENCE_SECONDS`.
+        seconds: by default ``PATIENCE_SECONDS``.
 
     Returns:
         For each: ended by itself, killed, or left, as it is another user's or hangs in the system.

@@ -1,6 +1,6 @@
 """Settings that change numbers but not a run's id: those of libraries, from the environment or from Python.
 
-Each is given explicitly by every run, refused, or recorded. `VARIABLES` and `GIVEN` are the whole list;
+Each is given explicitly by every run, refused, or recorded. ``VARIABLES`` and ``GIVEN`` are the whole list;
 docs/reproducing.md shows it, and a test compares the two.
 """
 
@@ -33,7 +33,7 @@ class Variable:
             change numbers, so that no run starts. ``recorded``: it can change last digits, as another processor can.
             ``harmless``: it changes no number.
         what: what it decides, in a few words.
-        off: values, in lower case, with which a refused one has no effect, besides `OFF`.
+        off: values, in lower case, with which a refused one has no effect, besides ``OFF``.
     """
 
     pattern: str
@@ -170,14 +170,14 @@ class Given:
         what: what it decides.
         value: what runs compute with; torch's default.
         get: returns the current value, given the module torch.
-        set: sets it, given torch and the value.
+        apply: sets it, given torch and the value.
     """
 
     name: str
     what: str
     value: Any
     get: Callable[[Any], Any]
-    set: Callable[[Any, Any], None]
+    apply: Callable[[Any, Any], None]
 
 
 def _attribute(path: str, what: str, value: Any) -> Given:
@@ -242,7 +242,7 @@ GIVEN = (
 
 @contextmanager
 def given_settings(threads: int) -> Iterator[None]:
-    """Compute with the settings in `GIVEN` and this many threads inside the block; put back what was before.
+    """Compute with the settings in ``GIVEN`` and this many threads inside the block; put back what was before.
 
     The number of threads decides how sums are split, and so how they are rounded.
 
@@ -263,5 +263,5 @@ def given_settings(threads: int) -> Iterator[None]:
 def _set_all(torch: ModuleType, values: list[tuple[Given, Any]], threads: int) -> None:
     for given, value in values:
         if given.get(torch) != value:
-            given.set(torch, value)
+            given.apply(torch, value)
     torch.set_num_threads(threads)  # also if it is that already: this tells MKL, too

@@ -12,7 +12,7 @@ from nacbench.code_digest import short_digest
 from nacbench.recording.bounded import Count, FolderName, Name, Part, RunId, Seed
 
 
-class _Choice(BaseModel):
+class Choice(BaseModel):
     """A plug-in's name, with any options."""
 
     model_config = ConfigDict(extra="ignore")
@@ -20,15 +20,17 @@ class _Choice(BaseModel):
     name: FolderName
 
 
-class _SizedChoice(_Choice):
+class SizedChoice(Choice):
+    """A model's name and size, with any options."""
+
     size: Name
 
 
 class RecordedConfig(Part):
     """What every configuration (`nacbench.running.config.RunConfig`) has, whatever its plug-ins' options are."""
 
-    task: _Choice
-    model: _SizedChoice
+    task: Choice
+    model: SizedChoice
     scale: Name
     seed: Seed
     precision: Name
@@ -56,7 +58,7 @@ def run_id_of(identity: Mapping[str, Any]) -> str:
 
 
 def canonical(value: Any, depth: int = 0) -> str:
-    """Return plain data as `json.dumps` does with sorted keys.
+    """Return plain data as ``json.dumps`` does with sorted keys.
 
     Args:
         value: plain data.

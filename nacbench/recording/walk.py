@@ -30,10 +30,10 @@ class Walk:
         replaced: folders called ``.replaced``, with runs that were set aside.
     """
 
-    problems: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    _links: list[str] = field(default_factory=list)
-    _roots: dict[str, str] = field(default_factory=dict)  # real path → path by which it was found
+    problems: list[str] = field(default_factory=list, init=False)
+    replaced: list[str] = field(default_factory=list, init=False)
+    _links: list[str] = field(default_factory=list, init=False)
+    _roots: dict[str, str] = field(default_factory=dict, init=False)  # real path → path by which it was found
 
     def below(self, top: str) -> Iterator[Found]:
         """Yield what lies below a folder, given by its absolute path."""

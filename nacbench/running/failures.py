@@ -30,7 +30,7 @@ def cause_of(error: BaseException) -> Cause:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return an exception as one line: a `UserError`'s message, or what was raised and where in a plug-in."""
+    """Return an exception as one line: a ``UserError``'s message, or what was raised and where in a plug-in."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
     if is_out_of_memory(error):

@@ -62,7 +62,7 @@ def score_splits(
         before_each: called with the number of finished splits and the name of the next; may raise to stop.
 
     Raises:
-        UserError: if the task gives something else than an `Evaluation` of finite numbers.
+        UserError: if the task gives something else than an ``Evaluation`` of finite numbers.
         DivergedError: if that is because the network's outputs or weights are not finite.
     """
     import torch

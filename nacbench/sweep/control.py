@@ -171,7 +171,7 @@ def cancel(plan: Plan, place: Place) -> Cancelled:
     """Cancel queued and running runs, and write that down, so that submit does not start them until resume.
 
     Processes of this machine get SIGTERM, save checkpoints and exit; those that do not are killed after
-    `nacbench.machine.ending.PATIENCE_SECONDS`. Runs that no sweep started, and those of other machines, go on.
+    ``PATIENCE_SECONDS``. Runs that no sweep started, and those of other machines, go on.
 
     Raises:
         UserError: if Slurm does not answer.

@@ -29,8 +29,8 @@ class Execution:
 
     Attributes:
         device: ``cpu`` or ``cuda``.
-        threads: threads to compute with, torch's, MKL's and OpenMP's; by default `default_threads`. Another number
-            rounds sums differently, so that last digits differ.
+        threads: threads to compute with, torch's, MKL's and OpenMP's; by default
+            `nacbench.machine.cores.default_threads`. Another number rounds sums differently: last digits differ.
         workers: number of data-loader processes; 0: batches are prepared in the training process.
         checkpoint_seconds: time between checkpoints in seconds; 0: after every step.
         heartbeat_seconds: time between heartbeats in seconds.
@@ -72,7 +72,7 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     """Return an ``Accelerator`` for one run: device, precision (``fp32`` or ``bf16``) and processes.
 
     Raises:
-        UserError: if variables of a launcher are left over in the environment; see `check_launch`.
+        UserError: if variables of a launcher are left over; see `nacbench.machine.launcher.check_launch`.
     """
     processes = check_launch()
     if device == "cpu":

@@ -105,7 +105,7 @@ def test_settings_in_python_are_given_and_put_back() -> None:
     threads = torch.get_num_threads()
     try:
         for given in GIVEN:
-            given.set(torch, other[given.value])
+            given.apply(torch, other[given.value])
         changed = [given.get(torch) for given in GIVEN]
         assert changed == [other[given.value] for given in GIVEN]
         with given_settings(3):
@@ -115,7 +115,7 @@ def test_settings_in_python_are_given_and_put_back() -> None:
         assert torch.get_num_threads() == threads
     finally:
         for given, value in zip(GIVEN, before, strict=True):
-            given.set(torch, value)
+            given.apply(torch, value)
 
 
 def test_torch_s_own_defaults_are_what_is_given() -> None:

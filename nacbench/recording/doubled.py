@@ -16,8 +16,12 @@ COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be e
 SHOWN = 5  # cases that one message names
 
 
-def refuse_doubled(runs: Iterable[Run]) -> None:
+def refuse_doubled(runs: Iterable[Run], misplaced: Iterable[Run] = ()) -> None:
     """Check that there is one number for each run, and one run for each seed of a series.
+
+    Args:
+        runs: finished runs, with all their copies.
+        misplaced: records that do not count, as their folders are not called by their run's id.
 
     Raises:
         UserError: if a run has different numbers in two places, or two runs differ in nothing but the run that their
@@ -37,6 +41,9 @@ def refuse_doubled(runs: Iterable[Run]) -> None:
                 f"{_named(run)} has two runs with the same settings: {same.folder}, which scores the network of run "
                 f"{same.trained_on}, and {run.folder}, which scores that of run {run.trained_on}"
             )
+    for copy in misplaced:
+        if copy.run_id in by_id:
+            cases += _numbers_differ(by_id[copy.run_id], copy)
     if cases:
         more = f"; and {len(cases) - SHOWN} more" if len(cases) > SHOWN else ""
         raise UserError(f"{'; '.join(cases[:SHOWN])}{more}; keep one of each, and move the others elsewhere")

@@ -11,7 +11,7 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, resolved, write_bytes
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
-from nacbench.recording.record import FAILURE, RECORD, Failure, read_failure, read_record
+from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordError, read_failure, read_record
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.walk import Walk
 
@@ -36,11 +36,17 @@ class Runs:
         failures: failures of runs without a record.
         broken: one line for each file or folder that cannot be read, and for each run of which only an earlier
             record is left, which was set aside.
+        misplaced: records in folders that are not called by their run's id, such as copies. They do not count, but if
+            a run has other numbers in one of them, nobody knows which are right.
     """
 
     runs: Sequence[Run]
     failures: Sequence[Failure] = ()
     broken: Sequence[str] = field(default_factory=list)
+    misplaced: Sequence[Run] = ()
+
+
+FOUND = tuple(part.name for part in fields(Runs))
 
 
 def read_runs(*stores: Path) -> Runs:
@@ -51,7 +57,7 @@ def read_runs(*stores: Path) -> Runs:
             series with the same seed.
     """
     found = look_at_runs(*stores)
-    refuse_doubled(found.runs)
+    refuse_doubled(found.runs, found.misplaced)
     first_of = {run.run_id: run for run in reversed(found.runs)}
     return Runs([run for run in found.runs if first_of[run.run_id] is run], found.failures, found.broken)
 
@@ -64,7 +70,7 @@ def look_at_runs(*stores: Path) -> Runs:
     """
     with _without_collections():
         found = [_of_store(store) for store in stores]
-    return Runs(*([one for own in found for one in getattr(own, name)] for name in ("runs", "failures", "broken")))
+    return Runs(*([one for own in found for one in getattr(own, name)] for name in FOUND))
 
 
 def nothing_finished(broken: Sequence[str], places: Iterable[Path | str]) -> UserError:
@@ -99,6 +105,7 @@ def _of_store(store: Path) -> Runs:
     runs: list[Run] = []
     failures: list[Failure] = []
     broken: list[str] = []
+    misplaced: list[Run] = []
     new = False
     for folder, name, size, changed in found:
         run = known.get(folder)
@@ -113,10 +120,12 @@ def _of_store(store: Path) -> Runs:
             runs.append(row_of(read_record(f"{folder}/{RECORD}", folder.rpartition("/")[2]), folder, size, changed))
         except UserError as error:
             broken.append(str(error))
+            if isinstance(error, MisplacedRecordError):
+                misplaced.append(row_of(error.record, folder, size, changed))
     if new or len(runs) != len(known):
         _remember(store, runs)
     broken += [*walk.problems, *only_set_aside(walk.replaced, {run.folder for run in runs})]
-    return Runs(runs, failures, broken)
+    return Runs(runs, failures, broken, misplaced)
 
 
 # -- cache -----------------------------------------------------------------------------------------------------------

@@ -238,6 +238,18 @@ class Failure(Part):
     when: Time
 
 
+class MisplacedRecordError(BrokenFileError):
+    """A valid record lies in a folder that is not called by its run's id, such as a copy of a run's folder.
+
+    Attributes:
+        record: the record.
+    """
+
+    def __init__(self, message: str, record: RunRecord) -> None:
+        super().__init__(message)
+        self.record = record
+
+
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +277,8 @@ def _of_run(found: Kind, path: Path | str, run_id: str | None) -> Kind:
     wanted = run_id or os.path.basename(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH119, PTH120
     if found.run_id != wanted:
         where = f"{path} is the {_noun(type(found))} of run {found.run_id}"
-        raise BrokenFileError(f"{where}, in a folder called {wanted!r}; a run's folder has the name of its id")
+        message = f"{where}, in a folder called {wanted!r}; a run's folder has the name of its id"
+        raise MisplacedRecordError(message, found) if isinstance(found, RunRecord) else BrokenFileError(message)
     return found
 
 

@@ -90,7 +90,7 @@ class Run(NamedTuple):
 
     def record(self) -> RunRecord:
         """Read the complete record from its file."""
-        return read_record(Path(self.folder) / RECORD)
+        return read_record(Path(self.folder) / RECORD, self.run_id)
 
 
 def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:

@@ -22,6 +22,8 @@ from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
 LOG = "log.txt"
+# files of a run in progress, which it is resumed from; a broken one that was set aside has another name, and stays
+RESUMED_FROM = (HEARTBEAT, "checkpoint/last.safetensors", "checkpoint/best.safetensors")
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
 REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
 LASTING = FILES  # files that stay beside a record, which holds their digests
@@ -141,10 +143,8 @@ def tidy(folder: Path) -> None:
     """
     with contextlib.suppress(OSError):  # a store that is only read, for example
         shutil.rmtree(folder / SCORES, ignore_errors=True)
-        checkpoints = (folder / WEIGHTS).parent.glob("*")
-        for path in (folder / HEARTBEAT, *checkpoints, *folder.rglob(".*.tmp")):
-            if path != folder / WEIGHTS:
-                path.unlink(missing_ok=True)
+        for path in (*(folder / name for name in RESUMED_FROM), *folder.rglob(".*.tmp")):
+            path.unlink(missing_ok=True)
 
 
 def tail(path: Path, lines: int = 20) -> list[str]:

@@ -57,7 +57,7 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     ours = look_at_runs(target) if target.is_dir() else Runs([])
     broken = [*theirs.broken, *ours.broken]
     try:
-        refuse_doubled([*ours.runs, *theirs.runs])
+        refuse_doubled([*ours.runs, *theirs.runs], [*ours.misplaced, *theirs.misplaced])
     except UserError as error:
         raise UserError(f"{error}; nothing was copied") from None
     known = {run.run_id for run in ours.runs}

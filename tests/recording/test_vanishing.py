@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -166,18 +167,38 @@ def test_what_differs_between_the_machines_of_two_numbers_is_named(tmp_path: Pat
     assert str(caught.value).endswith("nothing was copied")
 
 
-def test_a_copy_beside_a_run_is_named(tmp_path: Path) -> None:
-    """What a file manager makes of a run: it may have other numbers, and its name is not an id."""
-    folder = write_run(tmp_path, made_record())
+def copied(folder: Path) -> Path:
+    """What a file manager makes of a run: its name is not an id."""
     copy = folder.with_name(f"{folder.name}-copy")
-    write_run(tmp_path / "scratch", made_record()).rename(copy)
-    with_score(copy, 0.7)
+    shutil.copytree(folder, copy)
+    return copy
+
+
+def test_a_copy_beside_a_run_is_named_and_counts_once(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, made_record())
+    copy = copied(folder)
     for store in (tmp_path, tmp_path / "digits"):
         found = read_runs(store)
         assert [run.score for run in found.runs] == [0.9]
         assert f"{copy / 'record.json'} is the record of run {folder.name}" in found.broken[0]
     merged = merge([tmp_path], tmp_path.parent / f"{tmp_path.name}-all")
     assert (merged.copied, len(merged.broken)) == (1, 1)
+
+
+def test_a_copy_beside_a_run_with_other_numbers_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, made_record())
+    copy = copied(folder)
+    with_score(copy, 0.7)
+    for reads in (
+        lambda: read_runs(tmp_path),
+        lambda: build_report([tmp_path], tmp_path / "out"),
+        lambda: merge([tmp_path], tmp_path / "all"),
+        lambda: pack([tmp_path], tmp_path / "runs.tar.gz"),
+    ):
+        with pytest.raises(UserError, match="has different numbers in") as refusal:
+            reads()
+        assert str(folder) in str(refusal.value)
+        assert str(copy) in str(refusal.value)
 
 
 def test_two_runs_of_one_series_and_seed_are_refused_with_both_paths(tmp_path: Path) -> None:

@@ -44,7 +44,11 @@ def test_exception_fails_only_its_own_run(sweep: Make, tmp_path: Path) -> None:
     it.until_states("done", "failed")
     ((key, standing),) = [(k, s) for k, s in it.standings().items() if s.state == "failed"]
     failure = read_failure(it.store / key / "failure.json")
-    assert (standing.cause, failure.cause, failure.reason) == ("error", "error", "RuntimeError: made to fail")
+    assert (standing.cause, failure.cause, failure.reason) == (
+        "error",
+        "error",
+        "RuntimeError: made to fail (sleepy.py, line 71)",
+    )
     assert failure.traceback is not None
     assert "in _fail" in failure.traceback
     assert it.submit().started == 0

@@ -267,9 +267,9 @@ def read_record(path: Path | str, run_id: str | None = None) -> RunRecord:
     return _of_run(_read(path, RunRecord), path, run_id)
 
 
-def read_failure(path: Path | str) -> Failure:
-    """Read a ``failure.json``; raises as `read_record`."""
-    return _of_run(_read(path, Failure), path, None)
+def read_failure(path: Path | str, run_id: str | None = None) -> Failure:
+    """Read a ``failure.json``; arguments and errors are those of `read_record`."""
+    return _of_run(_read(path, Failure), path, run_id)
 
 
 def _of_run(found: Kind, path: Path | str, run_id: str | None) -> Kind:

@@ -55,7 +55,7 @@ def test_exception_fails_only_its_own_run(sweep: Make, tmp_path: Path) -> None:
     assert it.submit(retry=["oom"]).started == 0
     assert it.submit(retry=["error"]).started == 1
     it.finish()
-    assert read_failure(it.store / key / "failures" / "001.json") == failure
+    assert read_failure(it.store / key / "failures" / "001.json", failure.run_id) == failure
 
 
 def test_killed_run_is_lost_and_resumes_when_submitted_again(sweep: Make, tmp_path: Path) -> None:

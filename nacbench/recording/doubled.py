@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nacbench.errors import UserError
@@ -16,7 +16,7 @@ COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be e
 SHOWN = 5  # cases that one message names
 
 
-def refuse_doubled(runs: Iterable[Run], misplaced: Iterable[Run] = ()) -> None:
+def refuse_doubled(runs: Sequence[Run], misplaced: Sequence[Run] = ()) -> None:
     """Check that there is one number for each run, and one run for each seed of a series.
 
     Args:
@@ -27,6 +27,9 @@ def refuse_doubled(runs: Iterable[Run], misplaced: Iterable[Run] = ()) -> None:
         UserError: if a run has different numbers in two places, or two runs differ in nothing but the run that their
             network was trained in; the message names both folders.
     """
+    ids, seeds = {run.run_id for run in runs}, {(run.series, run.seed) for run in runs}
+    if len(runs) == len(ids) == len(seeds) and not misplaced:  # as usual, and 100,000 runs take long one by one
+        return
     by_id: dict[str, Run] = {}
     by_seed: dict[tuple[str, int], Run] = {}
     cases: list[str] = []

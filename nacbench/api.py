@@ -76,11 +76,12 @@ def run(
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
     from nacbench.formats.dotted import nested
-    from nacbench.running.config import read_yaml
+    from nacbench.running.config import read_yaml, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
+    refuse_given_twice(layers)
     return run_layers(
         [read_yaml(Path(config)), *layers] if config else layers,
         plugins,

@@ -113,17 +113,18 @@ def run(
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
     from nacbench.api import run_layers
-    from nacbench.running.config import parse_setting, read_yaml
+    from nacbench.running.config import parse_setting, read_yaml, refuse_given_twice
 
     given = {
         **_named("task", task),
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
     }
-    layers = [read_yaml(config)] if config else []
+    own = [given, *(parse_setting(text) for text in settings or [])]
+    refuse_given_twice(own)
     with interruption_explained():
         outcome = run_layers(
-            [*layers, given, *(parse_setting(text) for text in settings or [])],
+            [read_yaml(config), *own] if config else own,
             plugin or [],
             out=out,
             data_root=data_root,

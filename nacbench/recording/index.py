@@ -43,7 +43,7 @@ class Runs:
     runs: Sequence[Run]
     failures: Sequence[Failure] = ()
     broken: Sequence[str] = field(default_factory=list)
-    misplaced: Sequence[Run] = ()
+    misplaced: Sequence[Run] = field(default_factory=list)
 
 
 FOUND = tuple(part.name for part in fields(Runs))

@@ -3,19 +3,12 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.store import REPLACED
 
-
-class Found(NamedTuple):
-    """A record or failure: its folder, its name, its size in bytes, and the time of its last change in nanoseconds."""
-
-    folder: str
-    name: str
-    size: int
-    changed: int
+# a record or failure: its folder, its name, its size in bytes, and the time of its last change in nanoseconds
+Found = tuple[str, str, int, int]
 
 
 @dataclass
@@ -58,11 +51,16 @@ class Walk:
             folder = stack.pop()
             if len(self._roots) > 1 and folder != top and real + folder.removeprefix(top) in self._roots:
                 continue  # this root is above another one, which has been looked into
-            found = self._file_in(folder)
-            if found:
-                yield found
-            else:
-                stack += self._folders_in(folder)
+            try:
+                found = os.stat(f"{folder}/{RECORD}")  # noqa: PTH116
+            except OSError:
+                other = self._file_in(folder)
+                if other:
+                    yield other
+                else:
+                    stack += self._folders_in(folder)
+            else:  # here, and as a tuple, as there may be 100,000
+                yield folder, RECORD, found.st_size, found.st_ctime_ns
 
     def _file_in(self, folder: str) -> Found | None:
         for name in (RECORD, FAILURE):
@@ -74,7 +72,7 @@ class Walk:
                 self.problems.append(f"{folder}/{name} cannot be read: {error.strerror}")
                 continue
             # ctime: an editor, `cp -p` and archives can set mtime to what it was before the content changed
-            return Found(folder, name, found.st_size, found.st_ctime_ns)
+            return folder, name, found.st_size, found.st_ctime_ns
         return None
 
     def _folders_in(self, folder: str) -> list[str]:

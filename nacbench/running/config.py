@@ -23,7 +23,7 @@ from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import nested
+from nacbench.formats.dotted import leaves, nested
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -163,6 +163,22 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     if given.get("trained_on"):
         raise UserError(f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network")
     return config
+
+
+def refuse_given_twice(layers: Iterable[Mapping[str, Any]]) -> None:
+    """Check that no two of some layers give different values for one setting; `resolve` would take the last one.
+
+    Layers that may override each other, such as a file and the command line, must not be among them.
+
+    Raises:
+        UserError: if two do; the message has both values.
+    """
+    given: dict[str, Any] = {}
+    for layer in map(_named, layers):
+        for key, value in leaves(layer).items():
+            if given.setdefault(key, value) != value:
+                both = f"as {shown(given[key])} and as {shown(value)}"
+                raise UserError(f"{key.removesuffix('.name')} is given twice, {both}; keep one of them")
 
 
 def _named(layer: Mapping[str, Any]) -> dict[str, Any]:

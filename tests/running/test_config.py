@@ -15,7 +15,7 @@ from nacbench.contracts.task import SCALES
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import Precision, RunConfig, merge, parse_setting, read_yaml, resolve
+from nacbench.running.config import Precision, RunConfig, merge, parse_setting, read_yaml, refuse_given_twice, resolve
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
@@ -258,6 +258,21 @@ def test_a_scale_that_a_task_has_no_recipe_for_is_an_error(monkeypatch: pytest.M
     monkeypatch.setattr(digits, "recipes", {"smoke": digits.recipes["smoke"]})
     with pytest.raises(UserError, match="task Digits has no recipe for scale 'paper'; it has: smoke"):
         resolve(BASE, {"scale": "paper"})
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([{"model": "nac"}, {"model": {"name": "vit"}}], "model is given twice, as 'nac' and as 'vit'"),
+        ([{"scale": "smoke"}, {"scale": "mini"}], "scale is given twice, as 'smoke' and as 'mini'"),
+        ([{"seed": 1}, {"seed": 2}], "seed is given twice, as 1 and as 2; keep one of them"),
+        ([{"training": {"lr": 1e-3}}, {"training": {"lr": 2e-3}}], "training.lr is given twice"),
+    ],
+)
+def test_one_setting_with_two_values_is_refused(layers: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        refuse_given_twice(layers)
+    refuse_given_twice([layers[0], layers[0], {"training": {"epochs": 3}}])
 
 
 @pytest.mark.parametrize("setting", ["model.name=nac", "model.size=mini", "task.name=cifar10", "scale=mini"])

@@ -29,7 +29,7 @@ from nacbench.sweep.profile import Profile
 Values = dict[str, Any]
 
 MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
-MOST_RUNS = 1_000_000  # a plan of so many needs 10 GB of memory
+MOST_RUNS = 1_000_000  # a plan of a million needs 10 GB of memory
 SECONDS_TO_PLAN = 0.0003  # one run, as benchmarks/sweep_scale.py measures it; for the message that asks
 
 

@@ -1,4 +1,4 @@
-"""Numbers of the execution settings are checked where they are taken, for the command line and Python alike."""
+"""Numbers of the execution settings are checked where they are taken, for the command line and for Python."""
 
 from typing import Any
 

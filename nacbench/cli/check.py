@@ -29,7 +29,7 @@ def check(
         mark = "ok  " if result.problem is None else "FAIL"
         say(f"{mark}  {result.kind} {name}: {result.check}" + (f": {result.problem}" if result.problem else ""))
         if result.trace:
-            traces.setdefault(result.problem or "", result.trace)  # one of each: one mistake in a plug-in can fail many checks
+            traces.setdefault(result.problem or "", result.trace)  # one mistake can fail many checks
     for trace in traces.values():
         say_text(f"\n{trace}", err=True)
     if failed:

@@ -56,12 +56,13 @@ def read_runs(*stores: Path) -> Runs:
         UserError: if a folder does not exist, a run has different numbers in two places, or there are two runs of one
             series with the same seed.
     """
-    found = look_at_runs(*stores)
-    refuse_doubled(found.runs, found.misplaced)
-    first_of = {run.run_id: run for run in reversed(found.runs)}
-    if len(first_of) == len(found.runs):
-        return found
-    return Runs([run for run in found.runs if first_of[run.run_id] is run], found.failures, found.broken)
+    with _without_collections():
+        found = look_at_runs(*stores)
+        refuse_doubled(found.runs, found.misplaced)
+        first_of = {run.run_id: run for run in reversed(found.runs)}
+        if len(first_of) == len(found.runs):
+            return found
+        return Runs([run for run in found.runs if first_of[run.run_id] is run], found.failures, found.broken)
 
 
 def look_at_runs(*stores: Path) -> Runs:

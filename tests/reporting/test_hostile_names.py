@@ -117,7 +117,7 @@ def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:
     for number, name in enumerate(names):
         folder = write_run(tmp_path / str(number), made_record())
         row = row_of(made_record(), str(folder), 1, 1)
-        rows.append(row._replace(run_id=str(number), model=name, series=str(number)))
+        rows.append(row._replace(model=name, series=str(number)))
     figure = draw_curves(curve_rows(group(rows), []))
     save_figure(figure, tmp_path / "curves")
     legends = [legend for axes in figure.axes if (legend := axes.get_legend())]

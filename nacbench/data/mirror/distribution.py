@@ -22,6 +22,8 @@ ALL = "all"
 def _relative(pattern: str) -> str:
     if pattern.startswith("/") or ".." in pattern.split("/") or not pattern:
         raise ValueError("not a path inside a copy")
+    if pattern.split("/")[-1] == "**":
+        raise ValueError("a pattern ends with the name of a file or of a folder, whose files are all taken")
     return pattern
 
 

@@ -56,7 +56,7 @@ class Checker:
         value = row.values[name]
         if kind == "image":
             content = value if isinstance(value, bytes) else _png(value, row.where)
-            check_image(content, row.where)
+            check_image(content, row.where, self._table.size)
             return {"bytes": content, "path": row.name or None}
         if kind == "text":
             return value

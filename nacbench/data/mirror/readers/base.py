@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nacbench.data.mirror.found import Content, FoundCopy
 
 Column = Literal["image", "class", "text"]
+Sides = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]  # width and height in pixels
 Strict = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
@@ -21,6 +22,7 @@ class Table(BaseModel):
         splits: pattern of the Parquet files of each split.
         columns: what each column holds: an image, the name of a class, or text.
         classes: names of the classes in their order, or only how many there are; None if it has no classes.
+        size: width and height of every image in pixels; None if they differ.
         synonyms: other names of classes.
         full: published number of examples of each split.
     """
@@ -30,6 +32,7 @@ class Table(BaseModel):
     splits: dict[str, str] = {}
     columns: dict[str, Column] = {}
     classes: list[str] | Annotated[int, Field(gt=0)] | None = None
+    size: Sides | None = None
     synonyms: dict[str, str] = {}
     full: dict[str, Annotated[int, Field(gt=0)]] = {}
 

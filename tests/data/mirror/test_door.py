@@ -35,6 +35,11 @@ TINY = {
     "sorted, without them": tiny_imagenet.sorted_by_class(""),
 }
 COPIES = {"cifar10": CIFAR10, "cifar100": CIFAR100, "tiny-imagenet": TINY}
+FOLDERS = {
+    "cifar10": cifar.folders(TEN),
+    "cifar100": cifar.folders(HUNDRED),
+    "cifar100, nested": cifar.folders(HUNDRED, lambda label: f"group {label // 5}/"),
+}
 FORMS = [(task, form) for task, forms in COPIES.items() for form in forms]
 PACKED: dict[str, Callable[[Mapping[str, bytes]], bytes]] = {
     ".zip": zipped,
@@ -80,6 +85,15 @@ def test_a_folder_is_recognised_and_has_the_right_labels(task: str, form: str, r
         wrong = [pair for pair in zip(shown, labels, strict=True) if pair[0] != pair[1]]
         assert len(wrong) <= (task == "tiny-imagenet" and split == "train"), wrong  # its grey image has no colour
         assert len(set(labels)) > 2
+
+
+@pytest.mark.parametrize("form", FOLDERS)
+def test_folders_of_images_have_the_right_labels(form: str, root: Path, tmp_path: Path) -> None:
+    task = form.partition(",")[0]
+    imported(task, root, write_files(tmp_path / "mine", FOLDERS[form]))
+    for split in ("train", "test"):
+        arrays = arrays_of(task, root)
+        assert [class_of(image) for image in arrays[f"{split}_images"]] == arrays[f"{split}_labels"].tolist()
 
 
 @pytest.mark.parametrize("task", COPIES)

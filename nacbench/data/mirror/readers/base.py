@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,6 +59,6 @@ class Reader(BaseModel, ABC):
             UserError: if a file is damaged; also while rows are read. The message names file and line or row.
         """
 
-    def roles(self) -> Mapping[str, str]:
-        """Return the roles of files that the parameters speak of, with what names them, for checks of distributions."""
-        return {}
+    def roles(self) -> set[str]:
+        """Return the roles of files that the parameters speak of; the distribution must have them."""
+        return set()

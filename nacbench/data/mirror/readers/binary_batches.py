@@ -35,6 +35,9 @@ class BinaryBatches(Reader):
     names: str
     size: Sides = [32, 32]
 
+    def roles(self) -> set[str]:
+        return {self.names, *(role for roles in self.splits.values() for role in roles)}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         names = read_text(copy.only(self.names).file).split()
         rows = {

@@ -39,6 +39,9 @@ class PickledBatches(Reader):
     names: str
     size: Sides = [32, 32]
 
+    def roles(self) -> set[str]:
+        return {self.meta, *(role for roles in self.splits.values() for role in roles)}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         meta = copy.only(self.meta)
         names = _list_of(_read(meta), self.names, str, meta)

@@ -65,7 +65,12 @@ def check_image(content: bytes, where: str, size: Sequence[int] | None = None) -
         raise BrokenFileError(f"{where} is damaged, or is no image of a known format; copy it again") from None
     except Exception as error:  # besides OSError, Pillow's decoders raise whatever the format's code does
         raise BrokenFileError(f"{where} cannot be read as an image: {error}; copy it again") from error
-    if size and found != tuple(size):
+    check_size(found, where, size)
+
+
+def check_size(found: Sequence[int], where: str, size: Sequence[int] | None) -> None:
+    """Raise a BrokenFileError if an image's width and height are not those that a data set's images have, if known."""
+    if size and tuple(found) != tuple(size):
         raise BrokenFileError(
             f"{where}: the image has {found[0]}×{found[1]} pixels, and the data set's have {size[0]}×{size[1]}; take "
             "a copy that nobody has resized"

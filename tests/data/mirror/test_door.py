@@ -197,3 +197,25 @@ def test_an_image_that_no_list_has_is_named(root: Path, tmp_path: Path) -> None:
     shutil.copy(top / "images/val_1.JPEG", top / "images/val_99.JPEG")
     with pytest.raises(UserError, match=r"images/val_99.JPEG is not in .*val_annotations.txt"):
         imported("tiny-imagenet", root, mine)
+
+
+INNER = {
+    "is a truncated zip archive": zipped(CIFAR10["python"])[:-50],
+    "is a pointer of git-lfs, not the data": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "is a web page, not the data": b"<!doctype html><title>Sign in</title>",
+}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("told", INNER)
+def test_a_damaged_archive_is_named(told: str, inside: bool, root: Path, tmp_path: Path) -> None:
+    write_files(tmp_path / "mine", {"cifar.zip": INNER[told]})
+    with pytest.raises(UserError, match=f"{tmp_path}/mine/cifar.zip {told}"):
+        imported("cifar10", root, tmp_path / "mine" / ("" if inside else "cifar.zip"))
+    assert list(root.rglob("*")) == []
+
+
+def test_a_file_that_is_no_archive_is_named(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("CIFAR-10 is on the other disk")
+    with pytest.raises(UserError, match=r"notes.txt is neither a zip nor a tar archive"):
+        imported("cifar10", root, tmp_path / "notes.txt")

@@ -147,9 +147,9 @@ class _Unpickler(pickle._Unpickler):
     def load_counted_bytes(self) -> None:
         """Read a bytearray; the library's own method makes one as long as the file says before it reads."""
         size = int.from_bytes(self.read(8), "little")
-        self.append(self.read(min(size, LARGEST)))
+        self.append(self.read(min(size, LARGEST)))  # type: ignore[attr-defined]
 
-    dispatch[pickle.BYTEARRAY8[0]] = load_counted_bytes
+    dispatch[pickle.BYTEARRAY8[0]] = load_counted_bytes  # type: ignore[assignment]
 
     def find_class(self, module: str, name: str) -> Any:
         known = {

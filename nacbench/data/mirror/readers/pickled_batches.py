@@ -146,7 +146,7 @@ class _Unpickler(pickle._Unpickler):
 
     def load_counted_bytes(self) -> None:
         """Read a bytearray; the library's own method makes one as long as the file says before it reads."""
-        size = int.from_bytes(self.read(8), "little")
+        size = int.from_bytes(self.read(8), "little")  # type: ignore[attr-defined]
         self.append(self.read(min(size, LARGEST)))  # type: ignore[attr-defined]
 
     dispatch[pickle.BYTEARRAY8[0]] = load_counted_bytes  # type: ignore[assignment]

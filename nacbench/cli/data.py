@@ -128,13 +128,15 @@ def _verified_copies() -> "Iterator[int]":
     from nacbench.data.mirror.places import cache_folder
 
     count = 0
-    for folder, wrong in compared_copies():
+    for copy in compared_copies():
         count += 1
-        if wrong:
-            say(f"error: cache: {wrong}; removed, it is made again when it is needed", err=True)
+        if copy.wrong:
+            say(f"error: cache: {copy.wrong}; removed, it is made again when it is needed", err=True)
             yield WRONG
+        elif copy.is_old:
+            say(f"cache: {copy.folder.name}: of an earlier version of nacbench, which nothing reads; removed")
         else:
-            say(f"cache: {folder.name}: as it was made")
+            say(f"cache: {copy.folder.name}: as it was made")
     say(f"cache: compared {counted(count, 'folder')} in {cache_folder()}")
 
 

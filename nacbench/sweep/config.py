@@ -58,6 +58,16 @@ class Block(_Part):
             return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
         return [value] if isinstance(value, str | int | float) else value
 
+    @field_validator("tasks", "models", "seeds", "axes")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        """Refuse a value that is given twice, as there would be one run of it, and probably another one is meant."""
+        for name, values in value.items() if isinstance(value, Mapping) else [("", value)]:
+            for number, one in enumerate(values):
+                if any(one == other and type(one) is type(other) for other in values[:number]):
+                    raise ValueError(f"{name + ': ' if name else ''}{one!r} is given twice")
+        return value
+
     @field_validator("axes", mode="before")
     @classmethod
     def _with_lists(cls, axes: Any) -> Any:
@@ -227,7 +237,10 @@ def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
 
     Raises:
         UserError: if there is no such file or suite, or the file is not a sweep; the message names the key.
+            Also if ``max_runs`` is more than a sweep may have.
     """
+    if max_runs is not None and max_runs > MOST_RUNS:
+        raise UserError(f"--max-runs {max_runs}: a sweep has {MOST_RUNS:,} runs at most; make several sweeps")
     path = Path(name)
     looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     if not looks_like_file and not path.is_file():

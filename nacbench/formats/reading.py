@@ -68,12 +68,13 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
         raise BrokenFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
 
 
-def parse_json(content: bytes | str, where: object) -> Any:
+def parse_json(content: bytes | str, where: object, *, unicode_only: bool = False) -> Any:
     """Parse JSON strictly: UTF-8, no NaN or infinity, no key twice in an object, no nesting beyond 200 levels.
 
     Args:
         content: the text.
         where: the place it comes from, for errors.
+        unicode_only: also refuse halves of surrogate pairs, by which Python writes names of files that are not UTF-8.
 
     Raises:
         BrokenFileError: if it is not such JSON; the message starts with the place.
@@ -91,7 +92,10 @@ def parse_json(content: bytes | str, where: object) -> Any:
             if _surely_has_each_key_once(text, value):
                 return value
         # Slower, but sees a key that occurs twice, and has the clearer messages
-        return json.loads(text.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+        value = json.loads(text.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+        if unicode_only:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except ValueError as error:  # also UnicodeError, JSONDecodeError, and integers of thousands of digits
         raise BrokenFileError(f"{where} is not JSON: {error}") from None
 

@@ -287,7 +287,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     text = read_bytes(path)
     what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
     try:
-        content = parse_json(text, "it")
+        content = parse_json(text, "it", unicode_only=True)  # pyarrow cannot write others
     except BrokenFileError as error:
         raise BrokenFileError(f"{what}: {error}") from None
     written: Mapping[str, Any] = content if isinstance(content, dict) else {}

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from nacbench.data.mirror import cache as module
-from nacbench.data.mirror.cache import META, Arrays, Compared, _remove_broken, cached_arrays, compared_copies, fingerprint
+from nacbench.data.mirror.cache import (
+    META,
+    Arrays,
+    Compared,
+    _remove_broken,
+    cached_arrays,
+    compared_copies,
+    fingerprint,
+)
 from nacbench.errors import UserError
 
 

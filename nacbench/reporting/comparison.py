@@ -78,6 +78,11 @@ class Comparison:
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
+        if math.isnan(difference.p):
+            return (
+                f"All {difference.count} shared seeds of {a} and {b} differ by {100 * difference.value:+.2f} points: "
+                "without a spread nothing can be tested, and there is no conclusion."
+            )
         low, high = (100 * end for end in difference.interval)
         if difference.p < LEVEL:
             better, worse = (a, b) if difference.value > 0 else (b, a)

@@ -57,7 +57,12 @@ class Series:
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        return self.mean(lambda run: run.score)
+        return t_interval([run.score for run in self.runs], floor=self.grain)
+
+    @cached_property
+    def grain(self) -> float:
+        """Step of the score: one of the examples that it is a share of; 0 if it is no share."""
+        return max(run.grain for run in self.runs)
 
     @cached_property
     def train_seconds(self) -> float:
@@ -84,7 +89,8 @@ class Series:
         pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
         if not pairs:
             return None
-        return paired_difference([ours for ours, _ in pairs], [their for _, their in pairs])
+        floor = max(self.grain, other.grain)
+        return paired_difference([ours for ours, _ in pairs], [their for _, their in pairs], floor=floor)
 
 
 def group(runs: Iterable[Run]) -> list[Series]:

@@ -31,8 +31,8 @@ class MirrorFiles(ABC):
     Attributes:
         name: path of the folder in the mirror.
         needs: paths and glob patterns, each of which must match something in that folder.
-        forms: name of the file in ``distributions`` that lists the forms in which users have the data; empty for data
-            that is only taken as the mirror has it.
+        forms: name of the file in ``distributions`` that lists the forms in which users have the data, or path of a
+            plug-in's own YAML file; empty for data that is only taken as the mirror has it.
         again: how to get damaged files again, for messages.
         links: how an import takes files: see `nacbench.data.mirror.door.Wish`.
     """

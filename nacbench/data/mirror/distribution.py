@@ -90,12 +90,12 @@ class DataSet(BaseModel):
 
 @cache
 def data_set(name: str) -> DataSet:
-    """Return a data set of the suite by the name of its file in ``distributions``.
+    """Return a data set by the name of its file in ``distributions``, or by the path of a plug-in's own YAML file.
 
     Raises:
         BrokenFileError: if the file is not as `DataSet` describes it.
     """
-    return read_data_set(FOLDER / f"{name}.yaml")
+    return read_data_set(Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml")
 
 
 def read_data_set(file: Path) -> DataSet:

@@ -29,11 +29,18 @@ def plant(names: Iterable[str]) -> Tree:
             continue
         place = tree
         for folder in folders:
-            inner = place.get(folder) or {}  # None is a file whose name a folder has, too
-            place[folder] = inner
-            place = inner
+            place = _folder(place, folder)
         place.setdefault(last, None)
     return tree
+
+
+def _folder(place: Tree, name: str) -> Tree:
+    """Return a folder's entries; it is made if there is none, or only a file of that name."""
+    inner = place.get(name)
+    if inner is None:
+        place[name] = made = Tree()
+        return made
+    return inner
 
 
 def at(tree: Tree, path: str) -> Tree | None:

@@ -11,7 +11,7 @@ from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
 from nacbench.data.mirror.readers.base import Column, Reader, Table
 from nacbench.data.mirror.readers.pixels import label_of
-from nacbench.data.mirror.shards import same_part
+from nacbench.data.mirror.shards import two_generations
 from nacbench.errors import BrokenFileError, shown
 from nacbench.filesystem.files import digest_of
 
@@ -175,7 +175,7 @@ def _as_they_are(splits: Mapping[str, Sequence[Member]], table: Table) -> list[F
 def _refuse_twice(members: Sequence[Member]) -> None:
     """Raise a BrokenFileError if two files of a split have the same content: its examples would count twice."""
     shown = {member.name: member.shown for member in members}
-    if twice := same_part(list(shown)):
+    if twice := two_generations(list(shown)):
         first, second = (shown[name] for name in twice)
         raise BrokenFileError(f"{first} and {second} are two generations of one file; remove one")
     sizes: dict[int, list[Member]] = {}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from nacbench.data.images.corruptions.portions import SEVERITIES
 from nacbench.data.images.checked_files import checked_digests
+from nacbench.data.images.corruptions.portions import SEVERITIES
 from nacbench.data.images.image_files import ImageFiles, class_folders, image_names
 from nacbench.data.images.reading import exact
 from nacbench.data.live import Split

@@ -19,6 +19,7 @@ from nacbench.cli import app
 from nacbench.data.mirror.manifest import MANIFEST
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
+from tests.data.copies.cifar import png
 
 HUB_TASK = """
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def test_fetch_takes_the_data_of_the_task_that_trains_first(
     assert "miniature-shifted: https://made.up/shifted.zip is there already" in done.stdout
     assert "photos cannot be fetched automatically; ask the makers" in str(done.exception)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     shown = said("data", "fetch", "miniature-shifted", "--data-root", root, *plugins)
     assert f"miniature-shifted: ready, fingerprint {'f' * 16}" in shown
 
@@ -212,7 +213,7 @@ def test_verify_names_the_first_wrong_file_and_checks_all(
     for path in (made_files, archive):
         said("data", "import", "miniature-shifted", path, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     shown = said("data", "verify", "digits", "miniature-shifted", *options).splitlines()
     assert len(shown) == 4
     assert "miniature: huggingface.co/datasets/made/miniature: 2 files checked: checksums match" in shown[1]
@@ -287,13 +288,16 @@ def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) 
 def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
-    assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
+    assert complaint("data", "import", "miniature", tmp_path / "empty", *options) == (
+        f"{tmp_path / 'empty'} has no file of any of the 6 forms of made/miniature that are taken; "
+        "'nacbench data where miniature' lists them"
+    )
     assert "no such file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
     said("data", "import", "miniature-shifted", archive, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
-    assert "it lacks data/train-*.parquet" in refused  # the only thing that is still missing
+    assert "forms of made/miniature that are taken" in refused  # the only thing that is still missing
     assert not list(root.glob(".*.tmp"))
 
 
@@ -314,7 +318,7 @@ def test_import_of_complete_data_is_refused_with_its_places(
     for path in (made_files, archive):
         said("data", "import", "miniature-shifted", path, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
     assert refused.startswith("miniature-shifted: all its data is there already, in ")
     assert all(str(root / name) in refused for name in ("photos", "shifted", "made/miniature"))

@@ -17,6 +17,7 @@ from nacbench.data.mirror.manifest import check_files, make_manifest, read_manif
 from nacbench.errors import UserError
 from nacbench.filesystem.files import fill_folder
 from nacbench.filesystem.scratch import scratch_folder
+from nacbench.formats.terminal import say as tell
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.distribution import DataSet, Distribution
@@ -87,7 +88,7 @@ class MirrorFiles(ABC):
             if self.missing(data_root) is not None:  # checked again, now with the lock
                 self._download(data_root)
 
-    def bring(self, data_root: Path, *paths: Path, link: bool = False, say: Callable[[str], None] = print) -> None:
+    def bring(self, data_root: Path, *paths: Path, link: bool = False, say: Callable[[str], None] = tell) -> None:
         """Import the data from folders, archives and files of a user; the user's files are not changed.
 
         What the mirror has already stays, so that parts that are imported one after another add up.

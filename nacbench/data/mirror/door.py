@@ -89,14 +89,14 @@ def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
         return f"{where} is not complete; {given.unreadable[0]}"
     if nearest is None:
         return f"no copy of {wish.known.title} can be imported"
+    forms = len(wish.known.distributions)
+    if forms > 1 and not nearest.met:
+        known = f"of the {forms} forms of {wish.known.title} that are taken"
+        return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
     base = given.shown(nearest.base)
     inside = f", in its folder {base.removeprefix(f'{where}/')}," if nearest.met and base != where else ""
-    forms = len(wish.known.distributions)
-    near = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if nearest.met else ""
-    if not nearest.met:
-        near = f"; 'nacbench data where TASK' lists the {forms} forms that are taken"
-    near = near if forms > 1 else ""
-    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{near}"
+    form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
+    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{form}"
 
 
 def _materialised(given: Given, match: Match) -> FoundCopy:

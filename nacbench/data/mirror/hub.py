@@ -91,7 +91,7 @@ class HubFiles(MirrorFiles):
     def _own_forms(self) -> "list[Distribution]":
         from nacbench.data.mirror.hub_forms import hub_forms
 
-        return hub_forms(self.name, self.splits)
+        return hub_forms(self.name, self.revision, self.splits)
 
     def _download(self, data_root: Path) -> None:
         place = self.place(data_root)

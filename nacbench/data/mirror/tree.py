@@ -94,11 +94,11 @@ def _matching(tree: Tree, parts: list[str], path: str) -> Iterator[str]:
             yield from _matching(inner, parts, joined(path, name))
         return
     for name in _named(tree, first):
-        inner = tree[name]
+        entry = tree[name]
         if not rest:
             yield joined(path, name)
-        elif inner is not None:
-            yield from _matching(inner, rest, joined(path, name))
+        elif entry is not None:
+            yield from _matching(entry, rest, joined(path, name))
 
 
 def _named(tree: Tree, part: str) -> Iterable[str]:

@@ -68,4 +68,4 @@ class GeometricShapes(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.points.mesh_files import mesh_arrays
 
-        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self.stored)
+        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nacbench.data.live import Classification, Preparation, Split
     from nacbench.data.mirror.cache import Arrays
 
+ALL_LABELS = "_all_labels"  # of a split of which the other arrays have only the examples in use
 CLASS_NAMES = "class_names"  # array of the classes that were found, for data sets of which a copy may lack some
 
 
@@ -53,6 +54,26 @@ class ArrayTask(Task):
         ``class_names`` lists the classes that were found, if some may be missing.
         """
         raise UserError(f"{type(self).__name__} must define arrays(data_root)")
+
+    def limit(self, split: str) -> int:
+        """Return how many examples of a split are used at most, evenly spaced; 0: all.
+
+        It is for readers that make or decode these alone. All are needed to hold some out.
+        """
+        if self.validation_examples:
+            return 0
+        return {"train": self.train_examples, "test": self.test_examples}.get(split, 0)
+
+    def in_use(self, split: str, size: int) -> np.ndarray:
+        """Return the positions of the examples in use among ``size`` of a split, ascending; see `limit`."""
+        from nacbench.data.sampling import evenly_spaced
+
+        return evenly_spaced(size, self.limit(split) or size)
+
+    def use_stamp(self) -> str:
+        """Return what the stamp of arrays must hold that have the examples in use alone."""
+        limits = {split: self.limit(split) for split in ("train", "test")}
+        return f" {limits}" if any(limits.values()) else ""
 
     def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
         """Return the conversion from stored arrays to the tokenizer's inputs."""
@@ -130,9 +151,10 @@ def differences(
     import numpy as np
 
     # labels that occur, not class names: a file may list classes of which it has no example
-    found = [("classes", len(np.unique(arrays["train_labels"])), classes)]
+    labels = {split: arrays.get(f"{split}{ALL_LABELS}", arrays[f"{split}_labels"]) for split in {"train", *sizes}}
+    found = [("classes", len(np.unique(labels["train"])), classes)]
     if found[0][1] == classes:
-        found = [(f"{split} {example_name}", len(arrays[f"{split}_labels"]), size) for split, size in sizes.items()]
+        found = [(f"{split} {example_name}", len(labels[split]), size) for split, size in sizes.items()]
     lines = [amounts(some, whole, what) for what, some, whole in found if some != whole]
     return lines + unreadable_lines(arrays)
 

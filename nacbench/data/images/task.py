@@ -12,7 +12,7 @@ from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
-from nacbench.data.array_task import CLASS_NAMES, ArrayTask
+from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES, ArrayTask
 from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
@@ -106,7 +106,7 @@ class HubImageTask(ImageTask):
         from nacbench.data.mirror.cache import cached_arrays
 
         folder = self.dataset.require(data_root)
-        stamp = f"{self.shape} {self.image_column} {self.label_column}{skip_stamp()}"
+        stamp = f"{self.shape} {self.image_column} {self.label_column}{skip_stamp()}{self.use_stamp()}"
         return cached_arrays(self.dataset.name.replace("/", "--"), stamp, lambda: self._decode(data_root), folder)
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
@@ -121,23 +121,30 @@ class HubImageTask(ImageTask):
         where = f"{self.dataset.name} in {data_root}"
         labels, known = numbered_by_name(given, where, self.classes, self.makers_order)
         for split, own in labels.items():
-            arrays |= {f"{split}_labels": own[kept[split]]} | left_out(split, kept[split])
+            there = self.in_use(split, len(own))
+            arrays |= {f"{split}_labels": own[there][kept[split]]} | left_out(split, kept[split])
+            if len(there) < len(own):
+                arrays[f"{split}{ALL_LABELS}"] = own
         if self.some_classes and known:
             arrays[CLASS_NAMES] = np.array([name.encode() for name in known])
         return arrays
 
     def _decode_split(self, data_root: Path, split: str) -> tuple[np.ndarray, list[Any], np.ndarray]:
-        """Return images (uint8, M×C×H×W), unchecked labels of all N examples, and which of these have an image, N."""
+        """Return images of a split, uint8 M×C×H×W, its unchecked labels, and which examples in use can be read."""
         numbers: list[Any] = []
 
-        def cells() -> Iterator[tuple[str, Any]]:
-            for where, (image, label) in self.dataset.rows(data_root, split, (self.image_column, self.label_column)):
-                numbers.append(label)
-                yield where, image
+        there = self.in_use(split, self.dataset.count(data_root, split))
+        used = set(there.tolist())
 
-        count = self.dataset.count(data_root, split)
+        def cells() -> Iterator[tuple[str, Any]]:
+            rows = self.dataset.rows(data_root, split, (self.image_column, self.label_column))
+            for number, (where, (image, label)) in enumerate(rows):
+                numbers.append(label)
+                if number in used:
+                    yield where, image
+
         read = partial(exact_in_cell, shape=self.shape)
-        images, kept = read_all(read, cells(), count, self.shape, f"{self.dataset.name}, {split}")
+        images, kept = read_all(read, cells(), len(there), self.shape, f"{self.dataset.name}, {split}")
         return images, numbers, kept
 
 

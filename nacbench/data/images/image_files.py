@@ -48,6 +48,21 @@ def read_image(
         return _channels_first(fit(image, (width, height), Image.Resampling.BICUBIC))
 
 
+def read_whole_image(file: IO[bytes], channels: int, name: str) -> np.ndarray:
+    """Read an image in its own size, as uint8 channels×height×width.
+
+    Args:
+        file: open binary file.
+        channels: 1 or 3.
+        name: name of the image in errors.
+
+    Raises:
+        UserError: if the image is truncated, damaged or of an unknown format.
+    """
+    with opened_image(file, name) as opened:
+        return _channels_first(opened.convert("L" if channels == 1 else "RGB"))
+
+
 def read_exact_image(cell: Any, shape: tuple[int, int, int], where: str) -> np.ndarray:
     """Read the image in a cell of a Parquet file as uint8 channels×height×width, which must have that size.
 
@@ -115,12 +130,19 @@ class ImageFiles:
         images = [self._read(name, digest) for name, digest in chosen]
         return np.stack(images) if images else np.empty((0, *self.image_shape), dtype=np.uint8)
 
-    def _read(self, name: bytes, digest: np.ndarray) -> np.ndarray:
+    def whole(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Return images in the sizes of their files, each uint8 channels×height×width."""
+        chosen = zip(self.names[indices], self.digests[indices], strict=True)
+        return [self._read(name, digest, whole=True) for name, digest in chosen]
+
+    def _read(self, name: bytes, digest: np.ndarray, *, whole: bool = False) -> np.ndarray:
         path = self.folder / os.fsdecode(name)
         content = read_bytes(path)
         # The fingerprint covers the digests: other content would be scored under the fingerprint of what was listed
         if hashlib.sha256(content).digest() != digest.tobytes():
             raise UserError(f"image {path} has changed since the run began; start it again")
+        if whole:
+            return read_whole_image(io.BytesIO(content), self.image_shape[0], str(path))
         return read_image(io.BytesIO(content), self.image_shape, str(path))
 
 

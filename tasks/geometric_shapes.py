@@ -50,6 +50,7 @@ class GeometricShapes(PointTask):
             lr=1e-3,
             warmup_epochs=1,
             ema=0.998,
+            ema_warmup=True,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.05, jitter=0.005),
         ),
         "paper": PointRecipe(
@@ -57,7 +58,8 @@ class GeometricShapes(PointTask):
             batch_size=128,
             lr=5e-4,
             warmup_epochs=5,
-            ema=0.9999,
+            ema=0.998,
+            ema_warmup=True,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.1, jitter=0.01),
         ),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from nacbench.contracts.numbers import Count
-from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.recipe import Origin, Recipe
 from nacbench.contracts.task import DataFiles
 from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.mirror.cache import Arrays, cached_arrays
@@ -60,9 +60,15 @@ class ImdbBytes(SequenceTask):
     }
     recipes = {
         "smoke": Recipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": Recipe(epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998),
-        "paper": Recipe(epochs=40, batch_size=32, lr=3e-4, warmup_epochs=2, label_smoothing=0.1, ema=0.9999),
+        "mini": Recipe(
+            epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998, ema_warmup=True
+        ),
+        "paper": Recipe(epochs=32, batch_size=16, lr=3e-4, lr_start=0, lr_end=0, warmup_epochs=3.2),
     }
+    origin = Origin(
+        "ours",
+        "epochs, batch, decay and schedule of Gu et al. 2022, arXiv 2111.00396 (S4), but not its rate of 0.01",
+    )
 
     max_bytes: Count = LONGEST
 

@@ -30,8 +30,8 @@ class Nlvr(SentenceImageTask):
     provenance = "lil.nlp.cornell.edu/nlvr, one ordering of each picture, as Parquet"
     full_sizes = {"train": 12_410, "validation": 989, "test": 990}
     shape = (3, 48, 192)
-    mean = (0.78, 0.78, 0.78)
-    std = (0.22, 0.22, 0.24)
+    mean = (0.704, 0.721, 0.705)
+    std = (0.219, 0.187, 0.218)
     vocabulary = 256
     max_words = 32
     presets = {
@@ -41,14 +41,17 @@ class Nlvr(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": ImageRecipe(epochs=12, batch_size=32, lr=1e-3, warmup_epochs=1, label_smoothing=0.1, ema=0.998),
+        "mini": ImageRecipe(
+            epochs=12, batch_size=32, lr=1e-3, warmup_epochs=1, label_smoothing=0.1, ema=0.998, ema_warmup=True
+        ),
         "paper": ImageRecipe(
             epochs=200,
             batch_size=128,
             lr=5e-4,
             warmup_epochs=5,
             label_smoothing=0.1,
-            ema=0.9999,
+            ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=2),
         ),
     }

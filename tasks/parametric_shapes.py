@@ -38,10 +38,24 @@ class ParametricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=3, batch_size=32, lr=1e-3, warmup_epochs=0.5, label_smoothing=0.1, ema=0.998, augment=TURNED
+            epochs=3,
+            batch_size=32,
+            lr=1e-3,
+            warmup_epochs=0.5,
+            label_smoothing=0.1,
+            ema=0.998,
+            ema_warmup=True,
+            augment=TURNED,
         ),
         "paper": PointRecipe(
-            epochs=200, batch_size=128, lr=5e-4, warmup_epochs=5, label_smoothing=0.1, ema=0.9999, augment=TURNED
+            epochs=200,
+            batch_size=128,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.998,
+            ema_warmup=True,
+            augment=TURNED,
         ),
     }
 

@@ -98,6 +98,7 @@ class TinyImagenetR(ShiftedTask):
     citation = "Hendrycks et al. 2021, The Many Faces of Robustness, arXiv 2006.16241"
     provenance = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
     trained_on = "tiny-imagenet"
+    origin = TinyImagenet.origin
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     archive = ArchiveFiles(
         name="imagenet-r",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from nacbench.contracts.given import checked_data_files
 from nacbench.contracts.plugin import Plugin
-from nacbench.contracts.recipe import Settings
+from nacbench.contracts.recipe import Origin, Settings
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.errors import UserError
 from nacbench.statistics import wilson_interval
@@ -154,6 +154,7 @@ class AnyTask(Plugin):
         provenance: where the data comes from, for readers.
         recipes: settings by scale: a training recipe, or the settings of an evaluation.
         sizes: names of models' sizes by scale; a model has the first of them that is among its ``presets``.
+        origin: where the settings of scale ``paper`` come from; tables, docs and records say so.
         protocol: kind of evaluation, in one word; reports group tasks by it.
     """
 
@@ -167,6 +168,7 @@ class AnyTask(Plugin):
     provenance: ClassVar[str]
     recipes: ClassVar[Mapping[Scale, Settings]]
     sizes: ClassVar[Mapping[Scale, Sequence[str]]] = SIZES
+    origin: ClassVar[Origin] = Origin("ours")
     protocol: ClassVar[str]
 
     def data_files(self) -> Sequence[DataFiles]:

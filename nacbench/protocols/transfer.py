@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from nacbench.data.live import Inputs, Preparation
+    from nacbench.data.live import Inputs, Preparation, Stored
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -78,13 +78,13 @@ class Fitted:
         self._own = own
         self._shape = shape
 
-    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+    def train(self, inputs: Stored, labels: Tensor) -> tuple[Inputs, Tensor]:
         return self._own.train(self._fit(inputs), labels)
 
-    def plain(self, inputs: Inputs, first: int) -> Inputs:
+    def plain(self, inputs: Stored, first: int) -> Inputs:
         return self._own.plain(self._fit(inputs), first)
 
-    def _fit(self, inputs: Inputs) -> Inputs:
+    def _fit(self, inputs: Stored) -> Stored:
         from torchvision.transforms.v2 import functional
 
         images = inputs["images"]

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.recipe import BEST_TEST
+from nacbench.contracts.recipe import Selection as Rule
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.bounded import (
@@ -48,10 +50,25 @@ PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
 Kind = TypeVar("Kind", "RunRecord", "Failure")
 
 
-class Selection(Part):
-    """Checkpoint selection: which weights are evaluated. The test split is read once, with these weights."""
+def marked_task(task: str, is_partial: bool, rule: str) -> str:
+    """Return the name of a task as tables show it.
 
-    rule: Literal["last", "best-validation"]
+    Args:
+        task: its name.
+        is_partial: whether the data set was incomplete.
+        rule: of the selection; weights that the test images chose have other, too high scores.
+    """
+    marks = [*(["part"] if is_partial else []), *(["epoch chosen on test"] if rule == BEST_TEST else [])]
+    return f"{task} ({', '.join(marks)})" if marks else task
+
+
+class Selection(Part):
+    """Checkpoint selection: which weights are evaluated.
+
+    The test split is read once, with these weights; but for the rule "best-test, as published", which chose them by it.
+    """
+
+    rule: Rule
     step: Count = Field(description="optimiser step of the selected weights")
     averaged: bool = Field(description="whether they are the exponential moving average of weights")
     validation: Number | None = Field(description="main metric on the validation split at that step, if selected by it")
@@ -207,8 +224,8 @@ class RunRecord(OfRun):
 
     @property
     def task_label(self) -> str:
-        """Name of the task, marked if the data set was incomplete."""
-        return f"{self.task} (part)" if self.data.partial else self.task
+        """Name of the task, with the marks of its data and of the selection."""
+        return marked_task(self.task, bool(self.data.partial), self.selection.rule)
 
     @property
     def scored_examples(self) -> int:

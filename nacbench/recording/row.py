@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from nacbench.code_digest import short_digest
 from nacbench.recording.identity import canonical
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.record import RECORD, RunRecord, marked_task, read_record
 
 
 class Run(NamedTuple):
@@ -75,8 +75,8 @@ class Run(NamedTuple):
 
     @property
     def task_label(self) -> str:
-        """Name of the task, marked if the data set was incomplete."""
-        return f"{self.task} (part)" if self.partial else self.task
+        """Name of the task, with the marks of its data and of the selection."""
+        return marked_task(self.task, bool(self.partial), self.selection)
 
     @property
     def grain(self) -> float:

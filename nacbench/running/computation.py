@@ -42,6 +42,7 @@ from nacbench.recording.store import (
 )
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
+from nacbench.running.settings_note import note_on_settings
 from nacbench.running.weights import weights_of
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
@@ -144,7 +145,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
             splits=dict(live.split_sizes),
             classes=live.spec.classes,
             modality=live.spec.modality,
-            notes=list(live.notes),
+            notes=[*live.notes, *note_on_settings(config)],
             partial=list(live.partial),
         ),
         cost=_cost(job, done, time.monotonic() - begun),

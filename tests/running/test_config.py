@@ -201,7 +201,10 @@ def test_the_error_for_an_unknown_name_suggests_the_most_similar_one(setting: st
         ("training.beta1=1", "training.beta1 = 1: input should be less than 1"),
         ("training.beta2=1", "training.beta2 = 1: input should be less than 1"),
         ("training.ema=1", "training.ema = 1: input should be less than 1"),
-        ("training.selection=best", "training.selection = 'best': input should be 'last' or 'best-validation'"),
+        (
+            "training.selection=best",
+            "training.selection = 'best': input should be 'last', 'best-validation' or 'best-test, as published'",
+        ),
         ("training.augment.crop_padding=-1", "training.augment.crop_padding = -1: input should be greater than"),
         ("training=5", "training = 5: this is a section"),
         ("training.augment=5", "training.augment = 5: input should be a mapping"),

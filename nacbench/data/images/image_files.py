@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ import numpy as np
 
 from nacbench.data.class_order import class_order
 from nacbench.data.images.checked_files import checked_digests
-from nacbench.data.images.reading import Shape, file_content, fitted, read_image
+from nacbench.data.images.decoder import decoded
+from nacbench.data.images.reading import Shape, channels_first, file_content, fitted, read_image
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError
 
@@ -45,20 +46,26 @@ class ImageFiles:
         return len(self.names)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
-        chosen = zip(self.names[indices], self.digests[indices], strict=True)
-        images = [self._read(name, digest) for name, digest in chosen]
+        images = [self._decode(content, path) for content, path in self._contents(indices)]
         return np.stack(images) if images else np.empty((0, *self.image_shape), dtype=np.uint8)
 
-    def _read(self, name: bytes, digest: np.ndarray) -> np.ndarray:
-        path = self.folder / os.fsdecode(name)
-        content = file_content(path)
-        # The fingerprint covers the digests: other content would be scored under the fingerprint of what was listed
-        if hashlib.sha256(content).digest() != digest.tobytes():
-            raise UserError(
-                f"image {path} has changed since the run began; put its former content back, and the same command "
-                "goes on with the run"
-            )
-        return self._decode(content, path)
+    def whole(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Return images in the sizes of their files, each uint8 channels×height×width."""
+        channels = self.image_shape[0]
+        return [channels_first(decoded(content, str(path), channels)) for content, path in self._contents(indices)]
+
+    def _contents(self, indices: np.ndarray) -> Iterator[tuple[bytes, Path]]:
+        """Yield the content of image files, which must be as it was when they were listed, and their paths."""
+        for name, digest in zip(self.names[indices], self.digests[indices], strict=True):
+            path = self.folder / os.fsdecode(name)
+            content = file_content(path)
+            # The fingerprint covers the digests: other content would be scored under the fingerprint of what was listed
+            if hashlib.sha256(content).digest() != digest.tobytes():
+                raise UserError(
+                    f"image {path} has changed since the run began; put its former content back, and the same command "
+                    "goes on with the run"
+                )
+            yield content, path
 
     def _decode(self, content: bytes, path: Path) -> np.ndarray:
         return fitted(content, self.image_shape, str(path))

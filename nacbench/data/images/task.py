@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nacbench.contracts.given_arrays import Form
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Limit
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
 from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES, ArrayTask
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from nacbench.data.live import Preparation
     from nacbench.data.mirror.cache import Arrays
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTask(ArrayTask):
@@ -34,6 +37,9 @@ class ImageTask(ArrayTask):
         patch: side of a patch in pixels. The tokenizer halves the grid once more, so a token covers 2·patch pixels.
         stem_width: channels of the tokenizer's stem; T = 2·stem_width + position_dim.
         position_dim: learned position channels per token.
+        normalisation: ``own``, mean and deviation of the data's training images, or ``imagenet``, those of ImageNet.
+        test_resize: shorter side in pixels that images get for scoring, before the centre is cropped; 0: images are
+            scored as they are, or fitted to the shape if their files have other sizes.
         shape: channels, height and width of the images.
         mean, std: per channel over the training images, with pixels scaled to [0, 1].
     """
@@ -48,8 +54,17 @@ class ImageTask(ArrayTask):
     patch: Count = 4
     stem_width: Count = 96
     position_dim: Count = 64
+    normalisation: Literal["own", "imagenet"] = "own"
+    test_resize: Limit = 0
 
     def __post_init__(self) -> None:
+        if self.normalisation == "imagenet" and self.shape[0] != len(IMAGENET_MEAN):
+            raise ValueError("task.normalisation = 'imagenet' is for colour images, and these are grey")
+        if 0 < self.test_resize < max(self.shape[1:]):
+            raise ValueError(
+                f"task.test_resize = {self.test_resize}: it must be at least {max(self.shape[1:])}, the side of the "
+                "crop, or 0"
+            )
         if any(side % (2 * self.patch) for side in self.shape[1:]):
             sides = "×".join(str(side) for side in self.shape[1:])
             raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the sides of {sides} pixels")
@@ -76,7 +91,10 @@ class ImageTask(ArrayTask):
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
         from nacbench.data.images.augment import ImagePreparation
 
-        return ImagePreparation(recipe.augment, self.mean, self.std, spec.classes)
+        imagenet = self.normalisation == "imagenet"
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if imagenet else (self.mean, self.std)
+        _, height, width = self.shape
+        return ImagePreparation(recipe.augment, mean, std, spec.classes, (height, width), self.test_resize)
 
     def sampling(self, recipe: ImageRecipe) -> dict[str, int]:
         return {"repeats": recipe.augment.repeats}

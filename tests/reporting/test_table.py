@@ -79,7 +79,7 @@ def test_a_single_seed_has_no_interval() -> None:
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
     rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
-    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—")
+    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—", "—")
     assert len(rows) == 4
 
 
@@ -227,7 +227,7 @@ def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> No
 
 def test_the_cost_table_has_runs_that_trained() -> None:
     table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
-    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
+    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
     assert table is not None
     assert {row[0] for row in table.rows} == {"cifar10", "digits"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.numbers import Count
@@ -32,6 +32,8 @@ class ImageTask(ArrayTask):
         patch: side of a patch in pixels. The tokenizer halves the grid once more, so a token covers 2·patch pixels.
         stem_width: channels of the tokenizer's stem; T = 2·stem_width + position_dim.
         position_dim: learned position channels per token.
+        tokenizer_start: start of the tokenizer's weights, as published or ours for short trainings (see
+            `nacbench.data.images.tokenizer.ImageTokenizer`).
         shape: channels, height and width of the images.
         mean, std: per channel over the training images, with pixels scaled to [0, 1].
     """
@@ -46,6 +48,7 @@ class ImageTask(ArrayTask):
     patch: Count = 4
     stem_width: Count = 96
     position_dim: Count = 64
+    tokenizer_start: Literal["ours", "published"] = "ours"
 
     def __post_init__(self) -> None:
         if any(side % (2 * self.patch) for side in self.shape[1:]):
@@ -69,7 +72,7 @@ class ImageTask(ArrayTask):
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer
 
-        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
+        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim, self.tokenizer_start)
 
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
         from nacbench.data.images.augment import ImagePreparation

@@ -289,6 +289,20 @@ def test_a_model_with_several_variants_has_a_note() -> None:
     assert set(table.frame["task"]) == {"cifar10", "digits"}
 
 
+def test_the_usual_size_is_shown_of_two_and_older_records_count_though_options_are_new() -> None:
+    def run(size: str, score: float) -> RunRecord:
+        record = made_record(task="tiny-imagenet", model="perceiver-io", size=size, scale="paper", score=score)
+        model = MODELS.get("perceiver-io").configured("model", size, {}).options()
+        del model["query_decays"]  # which models have got since
+        config = {**record.identity["config"], "model": {"name": "perceiver-io", "size": size, **model}}
+        return record.model_copy(update={"identity": {**record.identity, "config": config}})
+
+    table = side_by_side(group_of([run("matched", 0.6), run("published", 0.5), made_record(model="vit")]))
+    assert table is not None
+    column = [head.head for head in table.columns].index("perceiver-io")
+    assert {row[0]: row[column] for row in table.rows} == {"digits": "—", "tiny-imagenet": "50.00"}
+
+
 def test_the_variant_with_default_options_is_shown() -> None:
     def run(seed: int, score: float, **options: Any) -> RunRecord:
         record = made_record(seed=seed, score=score)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
+from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
 from nacbench.data.mirror.hub import HubFiles
 
 
@@ -24,6 +25,7 @@ class TinyImagenet(HubImageTask):
         splits={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )
     some_classes = True
+    makers_order = TINY_IMAGENET_CLASSES
     full_sizes = {"train": 100_000, "test": 10_000}
     shape = (3, 64, 64)
     mean = (0.4802, 0.4481, 0.3975)

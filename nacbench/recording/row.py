@@ -150,7 +150,8 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
-SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
+# Settings that a run has in common with the run it is trained_on
+SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
 def _settings(identity: dict[str, Any]) -> str:

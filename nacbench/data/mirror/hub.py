@@ -14,7 +14,7 @@ from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
 from nacbench.filesystem.scratch import scratch_folder
 
-SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-[0-9a-f]{8,64})?\.parquet$")  # the hub used to add a hash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,17 @@ class HubFiles(MirrorFiles):
         return f"huggingface.co/datasets/{self.name}"
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
-        """Return the files of a split, sorted."""
-        return sorted(self.place(data_root).glob(self.splits[split]))
+        """Return the files of a split, sorted.
+
+        Raises:
+            UserError: if there are two generations of them, so that each example would count twice.
+        """
+        files = sorted(self.place(data_root).glob(self.splits[split]))
+        clash = two_generations(files)
+        if clash:
+            older, newer = sorted(clash, key=lambda file: file.stat().st_mtime)
+            raise UserError(f"{older} and {newer} have the same examples of split {split}; remove one of them")
+        return files
 
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
         """Return the class names of a label column in a split's own files; None if they have none.
@@ -63,7 +72,8 @@ class HubFiles(MirrorFiles):
         for pattern in self.needs:
             shards = sorted(folder.glob(pattern))
             match = SHARD.search(shards[0].name) if shards else None
-            if not shards or (match and len(shards) != int(match[2])):
+            numbers = {int(shard[1]) for file in shards if (shard := SHARD.search(file.name))}
+            if not shards or (match and numbers != set(range(int(match[2]))) and not two_generations(shards)):
                 return pattern
         return None
 
@@ -155,3 +165,19 @@ class HubFiles(MirrorFiles):
         for file in self.split_files(data_root, split):
             for number, row in enumerate(read_rows(file, columns)):
                 yield f"{file}, row {number}", tuple(row[column] for column in columns)
+
+
+def two_generations(files: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Return two files of a split that cannot belong together, or None.
+
+    The names of those that do, such as ``train-00001-of-00003``, have one total and different numbers. Other names say
+    nothing, but not beside such ones.
+    """
+    shards = [(file, SHARD.search(file.name)) for file in files]
+    for number, (file, shard) in enumerate(shards):
+        for other, earlier in shards[:number]:
+            if shard is None and earlier is None:
+                continue
+            if shard is None or earlier is None or shard[2] != earlier[2] or shard[1] == earlier[1]:
+                return other, file
+    return None

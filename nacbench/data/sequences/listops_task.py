@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nacbench.contracts.numbers import Seed
 from nacbench.contracts.task import DataFiles
+from nacbench.data.array_task import differences
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
@@ -24,6 +25,7 @@ LRA = LocalFiles(
     terms="Apache-2.0",
 )
 LRA_SHORTER_THAN = 2000
+LRA_SIZES = {"train": 96_000, "validation": 2000, "test": 2000}
 LRA_FILES = {"train": "basic_train.tsv", "validation": "basic_val.tsv", "test": "basic_test.tsv"}
 
 
@@ -76,6 +78,9 @@ class ListOpsTask(SequenceTask):
         limits = {"longer_than": self.longer_than, "shorter_than": self.shorter_than}
         stamp = f"{limits} {dict(self.counts)} {self.data_seed} {self.version}"
         return cached_arrays(f"listops-{self.shorter_than - 1}", stamp, self._generate)
+
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        return differences(arrays, self.classes, LRA_SIZES) if self.data == "lra" else []
 
     def _generate(self) -> Mapping[str, np.ndarray]:
         """Generate all splits as one set of distinct expressions, so that no expression is in two splits."""

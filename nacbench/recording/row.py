@@ -78,6 +78,11 @@ class Run(NamedTuple):
         """Name of the task, marked if the data set was incomplete."""
         return f"{self.task} (part)" if self.partial else self.task
 
+    @property
+    def grain(self) -> float:
+        """Step of the score: one of the examples that an accuracy is a share of; 0 for other metrics."""
+        return 1 / self.scored if self.metric == "accuracy" else 0.0
+
     def all_metrics(self) -> dict[str, dict[str, float]]:
         """Return all metrics by split and name."""
         found: dict[str, dict[str, float]] = json.loads(self.metrics)

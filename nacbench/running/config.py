@@ -27,10 +27,9 @@ from nacbench.formats.dotted import leaves, nested
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
-from nacbench.registry import MODELS, TASKS
+from nacbench.registry import MODELS, TASKS, usual_size
 
 Precision = Literal["fp32", "bf16"]
-SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
 FIELDS = ("task", "model", "scale", "seed", "precision", "skip_unreadable", "training", "trained_on")
 # Settings that a run has in common with the run it is trained_on
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
@@ -196,8 +195,8 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
-    size, model_options = _take(model_options, "size", SIZE_OF_SCALE[scale])
     model_class = MODELS.get(model_name)
+    size, model_options = _take(model_options, "size", usual_size(type(task), scale, model_class))
     if model_class.presets and size not in model_class.presets:
         raise unknown(f"size of model {model_name!r}", size, model_class.presets)
     model = model_class.configured("model", size, model_options)

@@ -299,10 +299,10 @@ def test_the_variant_with_default_options_is_shown() -> None:
     ways = [run(seed, score, module_dropout=drop) for seed in range(2) for score, drop in ((0.7, 0.5), (0.6, 0.0))]
     table = side_by_side(group_of([*ways, made_record(task="cifar10", model="vit")]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.00"]
+    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.90"]
     other = side_by_side(group_of([*ways, run(0, 0.5, depth=2), made_record(task="cifar10", model="vit")]))
     assert other is not None
-    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.00"]
+    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.90"]
 
 
 def test_bold_is_as_in_the_table_of_scores() -> None:

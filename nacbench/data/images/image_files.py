@@ -58,6 +58,9 @@ class ImageFiles:
                 f"image {path} has changed since the run began; put its former content back, and the same command "
                 "goes on with the run"
             )
+        return self._decode(content, path)
+
+    def _decode(self, content: bytes, path: Path) -> np.ndarray:
         return fitted(content, self.image_shape, str(path))
 
 

@@ -10,6 +10,7 @@ from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, compl
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.recording.record import RunRecord
     from nacbench.running.runner import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
@@ -171,7 +172,18 @@ def _summary(outcome: "Outcome") -> list[str]:
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
         f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
+        *(f"  {text}" for text in _floors(record)),
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
+
+
+def _floors(record: "RunRecord") -> list[str]:
+    """Return what the score has to be compared with: guessing, the most frequent label, a network of one answer."""
+    answers = record.answers
+    if answers is None:
+        return []
+    floors = f"chance {100 * answers.chance:.2f} %, always the most frequent class {100 * answers.majority:.2f} %"
+    told = "; the predictions are constant: all are the same class" if answers.constant else ""
+    return [f"floors: {floors}{told}"]

@@ -53,6 +53,8 @@ def product(rows: int, inner: int, columns: int) -> int:
 class Model(Plugin):
     """Base class of models: options as fields, named sizes as ``presets``, and `build` for the network.
 
+    A model whose name begins with ``floor-`` learns nothing deep: in reports, other models must exceed its score.
+
     All models get the same tokens from the task's tokenizer, so that the comparison is between cores and not between
     stems. A model that needs the raw image sets ``reads``.
 
@@ -108,6 +110,9 @@ class Model(Plugin):
           ``auxiliary_loss()`` is not captured and may branch.
         - ``adaptable``: a mapping from a group's name to prefixes of parameter names. Besides all weights and the last
           layer, low-shot adaptation can fine-tune such a group (NAC: ``circuit``).
+        - ``learn(tokens, mask, target)``: looks at a training batch before its step, without gradients, and may change
+          buffers; for what is counted and not descended to, such as a mean. ``target`` is as in
+          `nacbench.contracts.spec.Batch`. Such a network is not ``capturable``.
         - the methods of `Prunable`, if modules can be removed after training.
         """
         raise UserError(f"{type(self).__name__} must define build(spec)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,8 @@ class Renditions:
         from nacbench.data.live import score
 
         logits, labels = score(net, self._splits[split], self._preparation, batch_size)
-        return classification_scores(masked(logits, self._logits), labels)
+        scored = classification_scores(masked(logits, self._logits), labels)
+        return dataclasses.replace(scored, details={"options": len(self._logits)})
 
 
 def masked(logits: Tensor, kept: np.ndarray) -> Tensor:

@@ -44,6 +44,7 @@ FAILURE = "failure.json"
 FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
 File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
+UNSCORED = ("train", "validation", "clean")  # splits that do not count in a main score
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
 
@@ -92,6 +93,38 @@ class Data(Part):
     partial: list[Text] = Field(
         [], description="what was missing of the data set, which makes another, mostly easier task"
     )
+
+
+class Answers(Part):
+    """What was asked and answered over the scored examples; what needs no network to be reached follows from it.
+
+    Scored examples are those of the test split, or else of all splits but ``train``, ``validation`` and ``clean``.
+    """
+
+    options: Positive = Field(description="answers to choose from: the number of classes, unless the task allows fewer")
+    labels: list[Count] = Field(min_length=1, description="number of scored examples by class")
+    given: list[Count] = Field(min_length=1, description="number of predictions by class")
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "Answers":
+        if len(self.labels) != len(self.given) or not 0 < sum(self.labels) == sum(self.given):
+            raise ValueError("answers: labels and given must count the same examples, by the same classes")
+        return self
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing uniformly among the options."""
+        return 1 / self.options
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always giving the most frequent label of the scored examples."""
+        return max(self.labels) / sum(self.labels)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all predictions are the same class, as those of a network that has learned nothing."""
+        return max(self.given) == sum(self.given)
 
 
 class Cost(Part):
@@ -173,6 +206,9 @@ class RunRecord(OfRun):
     details: dict[Name, dict[Name, Any]] = Field({}, description="facts about the evaluation, by split")
     measured: dict[Name, dict[Name, Number]] = Field(
         {}, description="costs measured on this machine, by split and name; unlike metrics not reproducible"
+    )
+    answers: Answers | None = Field(
+        None, description="labels and predictions by class, and so chance and majority; null if the task has none"
     )
     selection: Selection
     data: Data

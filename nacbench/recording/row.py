@@ -26,6 +26,8 @@ class Run(NamedTuple):
         series: digest of ``settings``; the runs of a series differ only in their seed.
         settings: JSON of the identity without the seed and what follows from it.
         metrics, measured: JSON by split.
+        chance, majority: accuracy of guessing, and of always giving the most frequent label; NaN where unknown.
+        constant: 1 if all predictions are the same class, otherwise 0.
         result: digest of metrics, selection and data, which are equal in two records of a run.
         scored: number of examples behind the score.
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
@@ -51,6 +53,9 @@ class Run(NamedTuple):
     series: str
     settings: str
     metrics: str
+    chance: float
+    majority: float
+    constant: int
     result: str
     measured: str
     fingerprint: str
@@ -132,6 +137,9 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         series=short_digest(settings.encode()),
         settings=settings,
         metrics=metrics,
+        chance=record.answers.chance if record.answers else _guessing(record),
+        majority=record.answers.majority if record.answers else math.nan,
+        constant=int(record.answers is not None and record.answers.constant),
         result=short_digest(result.encode()),
         measured=to_json(record.measured).decode(),
         fingerprint=record.data.fingerprint,
@@ -155,6 +163,12 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         attempts=record.attempts,
         finished=record.finished,
     )
+
+
+def _guessing(record: RunRecord) -> float:
+    """Return the accuracy of guessing among all classes, for records that do not count their answers."""
+    known = record.metric == "accuracy" and record.data.classes > 0
+    return 1 / record.data.classes if known else math.nan
 
 
 # Settings that a run has in common with the run it is trained_on

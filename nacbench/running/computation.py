@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_live, named
 from nacbench.contracts.given_scores import checked_numbers
-from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.contracts.task import (
+    ACCURACY,
+    AnyTask,
+    Evaluation,
+    EvaluationTask,
+    LiveTask,
+    ScoredTask,
+    ScoresAnotherNetwork,
+)
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
@@ -113,6 +121,8 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         UserError: if the task or the model gives something else than it should.
         DivergedError: if a loss, a weight or a score is not finite.
     """
+    from nacbench.running.scoring import answers_of
+
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
@@ -139,6 +149,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         metrics={**metrics, "test": headline},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
         measured={**measured, "test": as_a_whole} if as_a_whole else measured,
+        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY else None,
         selection=done.selection,
         data=Data(
             fingerprint=job.identity.data,

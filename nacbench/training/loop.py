@@ -204,6 +204,9 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         losses = []
+        learn: Any = getattr(self.net, "learn", None)
+        if learn is not None:  # from the whole batch, so that all processes count the same
+            learn(batch.to(accelerator.device))
         for micro in range(parts):
             share = micro * accelerator.num_processes + accelerator.process_index
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)

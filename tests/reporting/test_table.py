@@ -175,7 +175,7 @@ def test_the_interval_of_a_single_seed_is_over_episodes(tmp_path: Path) -> None:
 
 def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
-    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53", "2")]
+    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53 ‡", "2")]
 
 
 def test_a_table_without_runs_is_left_out() -> None:
@@ -274,10 +274,11 @@ def test_a_row_is_a_task_and_a_column_a_model() -> None:
     vit = [made_record(model="vit", task="cifar10", score=0.6), made_record(model="vit", score=0.3)]
     table = side_by_side(group_of([*RECORDS, *vit]))
     assert table is not None
-    assert [column.head for column in table.columns] == ["task", "scale", "test examples", "nac", "vit", "perceiver-io"]
+    numbers = ["test examples", "chance", "most frequent class"]
+    assert [column.head for column in table.columns] == ["task", "scale", *numbers, "nac", "vit", "perceiver-io"]
     assert table.rows == [
-        ("cifar10", "mini", "1,000", "50.00", "60.00", "—"),
-        ("digits", "mini", "1,000", "92.00 ± 4.97", "30.00", "95.33 ± 1.43"),
+        ("cifar10", "mini", "1,000", "10.00", "—", "50.00", "60.00", "—"),
+        ("digits", "mini", "1,000", "10.00", "—", "92.00 ± 4.97", "30.00", "95.33 ± 1.43"),
     ]
     assert len(table.frame) == 5
 
@@ -285,7 +286,7 @@ def test_a_row_is_a_task_and_a_column_a_model() -> None:
 def test_a_model_with_several_variants_has_a_note() -> None:
     table = side_by_side(group_of([*RECORDS, made_record(lr=0.5)]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["50.00", "several"]
+    assert [row[5] for row in table.rows] == ["50.00", "several"]
     assert set(table.frame["task"]) == {"cifar10", "digits"}
 
 
@@ -313,10 +314,10 @@ def test_the_variant_with_default_options_is_shown() -> None:
     ways = [run(seed, score, module_dropout=drop) for seed in range(2) for score, drop in ((0.7, 0.5), (0.6, 0.0))]
     table = side_by_side(group_of([*ways, made_record(task="cifar10", model="vit")]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.90"]
+    assert [row[5] for row in table.rows] == ["—", "60.00 ± 0.90"]
     other = side_by_side(group_of([*ways, run(0, 0.5, depth=2), made_record(task="cifar10", model="vit")]))
     assert other is not None
-    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.90"]
+    assert [row[5] for row in other.rows] == ["—", "60.00 ± 0.90"]
 
 
 def test_bold_is_as_in_the_table_of_scores() -> None:
@@ -329,7 +330,7 @@ def test_bold_is_as_in_the_table_of_scores() -> None:
     ]
     table = side_by_side(group_of(runs))
     assert table is not None
-    assert table.bold == {(0, 3), (1, 3)}
+    assert table.bold == {(0, 5), (1, 5)}
 
 
 def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, INTERVAL, NAMED, SEEDS, flops_cells, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
@@ -51,6 +52,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     rows, numbers = [], []
+    floors = Floors(series)
     pruned = [item for item in series if shares_of(item)]
     for item in pruned:
         chosen = Counter(run.numbers()["kept"] for run in item.runs)
@@ -62,7 +64,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
                 (
                     *named(item),
                     f"{kept:g}" + ("†" if kept / 100 in chosen else " "),
-                    percent(score),
+                    floors.marked(item, score),
                     percent(lost),
                     _shown(found["speedup"], "{:.1f} ×"),
                     _shown(found["examples_per_second"], "{:,.0f}"),
@@ -88,7 +90,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, f"Measured in {'; '.join(machines)}."]
+    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
     return Table("pruning", "Fewer modules", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

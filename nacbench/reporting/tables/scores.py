@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
+from nacbench.reporting.floors import Floors, constant
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.rows import (
@@ -21,7 +23,7 @@ from nacbench.reporting.tables.rows import (
     named,
     named_failure,
 )
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,16 +48,24 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
         warnings: notes that the table begins with.
     """
     winners = {id(item) for item in best(series)}
-    rows = [(score_cells(item), id(item) in winners) for item in series]
+    floors = Floors(series)
+    rows = [(score_cells(item, floors), id(item) in winners) for item in series]
     rows += [(_skipped_cells(failure), False) for failure in _skipped(failures)]
     rows.sort(key=lambda row: row[0][:2])
     bold = frozenset((number, SCORE) for number, (_, wins) in enumerate(rows) if wins)
-    notes = [*(f"Warning: {text}." for text in warnings), *_footnotes(series), *([RULE] if bold else [])]
-    frame = _frame(series, failures, winners)
+    notes = [
+        *(f"Warning: {text}." for text in warnings),
+        *_footnotes(series),
+        *floors.notes(series),
+        *([RULE] if bold else []),
+    ]
+    frame = _frame(series, failures, winners, floors)
     return Table("table", "Scores", COLUMNS, [cells for cells, _ in rows], notes, frame, bold)
 
 
-def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int]) -> pd.DataFrame:
+def _frame(
+    series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int], floors: Floors
+) -> pd.DataFrame:
     """Return the rows as unformatted numbers: fractions, counts, bytes and seconds."""
     import pandas as pd
 
@@ -68,6 +78,10 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "metric": first.metric,
                 "mean": score.value,
                 "half_width_95": score.half_width,
+                "chance": first.chance,
+                "most_frequent_class": first.majority,
+                "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
+                "constant": sum(run.constant for run in item.runs),
                 "significantly_best": id(item) in winners,
                 "test_examples": first.scored,
                 "train_examples": first.trained,
@@ -91,14 +105,14 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
     return [cells[key] for key in sorted(cells)]
 
 
-def score_cells(item: Series) -> tuple[str, ...]:
+def score_cells(item: Series, floors: Floors) -> tuple[str, ...]:
     """Return the cells of a row as text."""
     from nacbench.formats.text import duration
 
     first = item.first
     return (
         *named(item),
-        percent(item.score),
+        floors.marked(item) + constant(item),
         str(len(item.runs)),
         f"{first.parameters:,}",
         *flops_cells(first.forward_flops, first.flops_batch),

@@ -53,6 +53,7 @@ class Imagenet(ImageTask):
     }
     files = LocalFiles(
         name="imagenet",
+        forms="imagenet",
         needs=("train/*/*", "val/*/*"),
         how="get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar with an account, and unpack them into "
         "train/<class>/ and val/<class>/",

@@ -19,6 +19,7 @@ class Table(BaseModel):
 
     Attributes:
         splits: pattern of the Parquet files of each split.
+        folders: instead of Parquet files the folder of each split, with a folder for each class; "" is the top.
         columns: what each column holds: an image, the name of a class, or text.
         classes: names of the classes in their order, or only how many there are; None if it has no classes.
         synonyms: other names of classes.
@@ -28,6 +29,7 @@ class Table(BaseModel):
     model_config = Strict
 
     splits: dict[str, str] = {}
+    folders: dict[str, str] = {}
     columns: dict[str, Column] = {}
     classes: list[str] | Annotated[int, Field(gt=0)] | None = None
     synonyms: dict[str, str] = {}

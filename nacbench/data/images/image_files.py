@@ -121,6 +121,9 @@ class ImageFiles:
         # The fingerprint covers the digests: other content would be scored under the fingerprint of what was listed
         if hashlib.sha256(content).digest() != digest.tobytes():
             raise UserError(f"image {path} has changed since the run began; start it again")
+        return self._decode(content, path)
+
+    def _decode(self, content: bytes, path: Path) -> np.ndarray:
         return read_image(io.BytesIO(content), self.image_shape, str(path))
 
 

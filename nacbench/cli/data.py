@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
+from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, importable, needed, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
@@ -175,7 +175,7 @@ def import_(
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
     # reversed: the named task's own files before those of the task that trains its network
-    all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
+    all_files = importable(reversed(with_trained_on(task, settings or ()).values()))
     if not all_files:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
     refusals: list[str] = []
@@ -205,7 +205,7 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    all_files = needed(with_trained_on(task, settings or ()).values())
+    all_files = importable(with_trained_on(task, settings or ()).values())
     if not all_files:
         say(f"{task}: {NOTHING_TO_FETCH}")
     for files in all_files:

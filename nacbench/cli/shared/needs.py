@@ -58,9 +58,18 @@ def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTa
 
 def needed(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
     """Return the data files of these tasks without duplicates."""
+    return _distinct((task, task.data_files()) for task in tasks)
+
+
+def importable(tasks: Iterable["AnyTask"]) -> list["DataFiles"]:
+    """Return the data files that these tasks need under any options, without duplicates."""
+    return _distinct((task, task.importable()) for task in tasks)
+
+
+def _distinct(given: Iterable[tuple["AnyTask", Any]]) -> list["DataFiles"]:
     found: list[DataFiles] = []
-    for task in tasks:
-        found += [files for files in checked_data_files(task, task.data_files()) if files not in found]
+    for task, own in given:
+        found += [files for files in checked_data_files(task, own) if files not in found]
     return found
 
 

@@ -168,16 +168,15 @@ def _rows_taken(
     total = sum(member.file.stat().st_size for members in copy.members.values() for member in members)
     with progress(f"reading {copy.shown}", total) as done:
         for split, rows in content.rows.items():
-            folder = table.folders.get(split)
-            target = table.splits[split].replace("*", "00000-of-00001") if folder is None else folder
+            target = table.target(split)
             checked = checker.checked(rows, split, done)
             if content.files or (target and is_there(target)):
                 counts[split] = sum(1 for _ in checked)
-            elif folder is None:
-                counts[split] = write_split(made / target, checked, table, classes or ())
-            else:
-                counts[split], more = write_images(checked, folder, table, made)
+            elif table.folders:
+                counts[split], more = write_images(checked, target, table, made)
                 files += more
+            else:
+                counts[split] = write_split(made / target, checked, table, classes or ())
             if not counts[split]:
                 raise BrokenFileError(f"{copy.shown} has no examples of split {split}")
     _check_classes(checker.seen, table, copy)

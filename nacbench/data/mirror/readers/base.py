@@ -40,6 +40,12 @@ class Table(BaseModel):
         """The names of the classes in their order, if they are known before a copy is read."""
         return self.classes if isinstance(self.classes, list) else None
 
+    def target(self, split: str) -> str:
+        """Return the path in the mirror of the file or folder that a split is written to."""
+        if self.folders:
+            return self.folders[split]
+        return self.splits.get(split, "").replace("*", "00000-of-00001")
+
     def column(self, kind: Column) -> str:
         """Return the name of the first column of a kind, which there must be."""
         return next(name for name, own in self.columns.items() if own == kind)

@@ -170,10 +170,6 @@ class AnyTask(Plugin):
         """Return the files that the task needs; none if it generates its data."""
         return ()
 
-    def importable(self) -> Sequence[DataFiles]:
-        """Return the files that the task needs under any of its options: all of them can be imported."""
-        return self.data_files()
-
     def missing(self, data_root: Path) -> str | None:
         """Return None if all data exists, otherwise one line: what is missing, and how to get it."""
         needed = checked_data_files(self, self.data_files())

@@ -76,9 +76,6 @@ class PublishedCorruptionsTask(CorruptedTask):
     def data_files(self) -> Sequence[DataFiles]:
         return (*super().data_files(), *((self.files,) if self.data == "published" else ()))
 
-    def importable(self) -> Sequence[DataFiles]:
-        return (*super().data_files(), self.files)
-
     def fingerprint(self, data_root: Path) -> str:
         from nacbench.data.images.corruptions.published import VERSION
 

@@ -31,6 +31,9 @@ class CorruptedArrays(Reader):
     labels: str = "labels"
     shape: Annotated[list[Size], Field(min_length=3, max_length=3)]
 
+    def roles(self) -> set[str]:
+        return {self.labels}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         labels = self._labels(copy.only(self.labels), table)
         files = []

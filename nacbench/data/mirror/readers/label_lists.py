@@ -80,6 +80,10 @@ class LabelList(BaseModel):
     match: str = r"(?s).+"
     classes: ClassNumbers | None = None
 
+    def roles(self) -> set[str]:
+        """Return the roles of files that are read."""
+        return {self.role, *([self.classes.role] if self.classes else [])}
+
     def labels(self, copy: FoundCopy) -> dict[str, str]:
         """Return the class by what `key` returns for an image.
 

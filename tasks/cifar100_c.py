@@ -19,6 +19,7 @@ class Cifar100C(PublishedCorruptionsTask):
     layout = "arrays"
     files = ArchiveFiles(
         name="cifar-100-c",
+        forms="cifar100_c",
         url="https://zenodo.org/records/3555552/files/CIFAR-100-C.tar",
         sha256=None,
         inside="CIFAR-100-C",

@@ -19,6 +19,7 @@ class Cifar10C(PublishedCorruptionsTask):
     layout = "arrays"
     files = ArchiveFiles(
         name="cifar-10-c",
+        forms="cifar10_c",
         url="https://zenodo.org/records/2535967/files/CIFAR-10-C.tar",
         sha256=None,
         inside="CIFAR-10-C",

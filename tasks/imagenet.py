@@ -57,6 +57,7 @@ class Imagenet(ImageTask):
     origin = AUTHORS
     files = LocalFiles(
         name="imagenet",
+        forms="imagenet",
         needs=("train/*/*", "val/*/*"),
         how="get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar with an account, and unpack them into "
         "train/<class>/ and val/<class>/",

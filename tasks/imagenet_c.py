@@ -23,6 +23,7 @@ class ImagenetC(PublishedCorruptionsTask):
     reference = ALEXNET
     files = LocalFiles(
         name="imagenet-c",
+        forms="imagenet_c",
         needs=file_names("{}/5/*/*"),
         how="get noise.tar, blur.tar, weather.tar and digital.tar, and unpack them side by side, so that there is "
         "gaussian_noise/1/<class>/",

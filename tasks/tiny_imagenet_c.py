@@ -21,6 +21,7 @@ class TinyImagenetC(PublishedCorruptionsTask):
     layout = "folders"
     files = ArchiveFiles(
         name="tiny-imagenet-c",
+        forms="tiny_imagenet_c",
         url="https://zenodo.org/records/2536630/files/Tiny-ImageNet-C.tar",
         sha256=None,
         inside="Tiny-ImageNet-C",

@@ -122,7 +122,7 @@ def _rows(member: Member, sources: _Sources, classes: Sequence[str] | None, tabl
         for own, kind in table.columns.items():
             value = row[sources.columns[own]]
             if kind == "image":
-                values[own], name = _image(value, where)
+                values[own], name = image_of(value, where)
             elif kind == "class":
                 values[own] = _class(value, sources.names or classes, where)
             elif isinstance(value, str):
@@ -132,7 +132,7 @@ def _rows(member: Member, sources: _Sources, classes: Sequence[str] | None, tabl
         yield Row(where, values, name, sum(len(value) for value in values.values()))
 
 
-def _image(value: Any, where: str) -> tuple[bytes | np.ndarray, str]:
+def image_of(value: Any, where: str) -> tuple[bytes | np.ndarray, str]:
     """Return bytes or pixels of an image, and its file's name."""
     name = value.get("path") if isinstance(value, dict) else None
     content = value.get("bytes") if isinstance(value, dict) else value

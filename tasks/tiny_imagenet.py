@@ -20,6 +20,7 @@ class TinyImagenet(HubImageTask):
     provenance = "huggingface.co/datasets/zh-plus/tiny-imagenet"
     dataset = HubFiles(
         name="zh-plus/tiny-imagenet",
+        forms="tiny_imagenet",
         revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",
         splits={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )

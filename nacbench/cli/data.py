@@ -35,6 +35,7 @@ MaybeTasks = Annotated[
     list[str] | None, typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")
 ]
 Cache = Annotated[bool, typer.Option("--cache", help="Also compare decoded copies with their fingerprints.")]
+Link = Annotated[bool, typer.Option("--link", help="Make links to files that are taken as they are, not copies.")]
 GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of `verify`
 
 
@@ -161,32 +162,42 @@ def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
 @app.command("import")
 def import_(
     task: OneTask,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive or a folder.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Folders, archives and files.")],
+    link: Link = False,
     data_root: DataRoot = None,
     settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
-    """Copy data that you downloaded yourself into the mirror, all or nothing; your own files are not changed."""
+    """Take data that you have into the mirror, all or nothing; your own files are not changed.
+
+    It is recognised by the names of its files. The forms that are taken are listed by: nacbench data where TASK
+    """
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
     # reversed: the named task's own files before those of the task that trains its network
     all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
     if not all_files:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    wanting = [files for files in all_files if files.missing(root)]
-    if not wanting:
+    refusals: list[str] = []
+    taken = [files for files in all_files if _brought(task, files, root, paths, link, refusals)]
+    if taken:
+        return
+    if not any(files.missing(root) for files in all_files):
         places = " and ".join(str(files.place(root)) for files in all_files)
         raise UserError(f"{task}: all its data is there already, in {places}; to replace it, remove it first")
-    refusals = []
-    for files in wanting:
-        try:
-            files.bring(root, path)
-        except UserError as error:
-            refusals.append(str(error))
-        else:
-            say(f"{task}: {files} is now in {files.place(root)}")
-            return
     raise UserError("; ".join(dict.fromkeys(refusals)))
+
+
+def _brought(task: str, files: "DataFiles", root: Path, paths: list[Path], link: bool, refusals: list[str]) -> bool:
+    """Import files of a task if the paths have them; otherwise add the reason to ``refusals``."""
+    try:
+        files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task)}"))
+    except UserError as error:
+        if files.missing(root):  # a data set that is there says nothing of what another one lacks
+            refusals.append(for_task(str(error), task))
+        return False
+    say(f"{task}: {files} is now in {files.place(root)}")
+    return True
 
 
 @app.command()
@@ -202,8 +213,17 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
         say(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
         for pattern in getattr(files, "needs", ()):
             say(f"  {pattern}")
+        for title in _forms(files):
+            say(f"  taken: {title}")
         if missing:
             say(f"  {for_task(missing, task)}")
+
+
+def _forms(files: "DataFiles") -> list[str]:
+    """Return the forms in which an import takes these files."""
+    from nacbench.data.mirror.data_files import MirrorFiles
+
+    return [own.title for own in files.data_set().distributions] if isinstance(files, MirrorFiles) else []
 
 
 def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":

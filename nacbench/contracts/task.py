@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -121,8 +121,14 @@ class DataFiles(Protocol):
             UserError: if a checksum does not match.
         """
 
-    def bring(self, data_root: Path, path: Path) -> None:
-        """Import the files from a file or folder that the user downloaded.
+    def bring(self, data_root: Path, *paths: Path, link: bool, say: Callable[[str], None]) -> None:
+        """Import the files from folders, archives or files that the user has.
+
+        Args:
+            data_root: the mirror of data sets.
+            paths: what the user has.
+            link: make links to files instead of copies.
+            say: called with each line that tells the user what was found.
 
         Raises:
             UserError: if it does not hold the expected files.

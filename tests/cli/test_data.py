@@ -216,7 +216,7 @@ def test_verify_names_the_first_wrong_file_and_checks_all(
     shown = said("data", "verify", "digits", "miniature-shifted", *options).splitlines()
     assert len(shown) == 4
     assert "miniature: huggingface.co/datasets/made/miniature: 2 files checked: checksums match" in shown[1]
-    assert "trusted on first use" in shown[2]
+    assert "imported from" in shown[2]
     assert "1 file, no checksums known" in shown[3]
     (root / "shifted/b.bin").write_bytes(b"1234568")
     done = invoke("data", "verify", "miniature-shifted", "digits", *options)

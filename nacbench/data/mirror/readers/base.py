@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -59,3 +60,8 @@ class Reader(BaseModel, ABC):
     def roles(self) -> Mapping[str, str]:
         """Return the roles of files that the parameters speak of, with what names them, for checks of distributions."""
         return {}
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key by which names are sorted with the numbers in them as numbers: ``2_x`` comes before ``10_x``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]

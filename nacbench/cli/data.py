@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
+from nacbench.cli.shared.needs import (
+    NOTHING_TO_FETCH,
+    for_task,
+    needed,
+    other_choices,
+    what_is_missing,
+    with_trained_on,
+)
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
@@ -174,30 +181,56 @@ def import_(
     """
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
-    # reversed: the named task's own files before those of the task that trains its network
-    all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
-    if not all_files:
+    refusals: list[UserError] = []
+    known = list(_importable(task, settings or []))
+    taken = [_brought(task, files, root, paths, link, refusals) for _, files in known]
+    if not known:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    refusals: list[str] = []
-    taken = [files for files in all_files if _brought(task, files, root, paths, link, refusals)]
-    if taken:
+    for setting in sorted({setting for (setting, _), own in zip(known, taken, strict=True) if own and setting}):
+        say(f"{task}: to use it, say: --set {setting}")
+    if any(taken):
         return
-    if not any(files.missing(root) for files in all_files):
-        places = " and ".join(str(files.place(root)) for files in all_files)
+    if not any(files.missing(root) for _, files in known):
+        places = " and ".join(str(files.place(root)) for _, files in known)
         raise UserError(f"{task}: all its data is there already, in {places}; to replace it, remove it first")
-    raise UserError("; ".join(dict.fromkeys(refusals)))
+    raise _joined(task, refusals)
 
 
-def _brought(task: str, files: "DataFiles", root: Path, paths: list[Path], link: bool, refusals: list[str]) -> bool:
+def _importable(task: str, settings: list[str]) -> "Iterator[tuple[str, DataFiles]]":
+    """Yield the data files of a task, each with the setting that makes the task use it, or an empty text.
+
+    These are the named task's own files, then those of the task that trains its network, then those of other choices of
+    the option ``data``.
+    """
+    yielded: list[DataFiles] = []
+    for setting in ["", *other_choices(task, "data", settings)]:
+        given = [*settings, *([setting] if setting else [])]
+        for files in needed(reversed(with_trained_on(task, given).values())):
+            if files not in yielded:
+                yielded.append(files)
+                yield setting, files
+
+
+def _brought(
+    task: str, files: "DataFiles", root: Path, paths: list[Path], link: bool, refusals: list[UserError]
+) -> bool:
     """Import files of a task if the paths have them; otherwise add the reason to ``refusals``."""
     try:
         files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task)}"))
     except UserError as error:
         if files.missing(root):  # a data set that is there says nothing of what another one lacks
-            refusals.append(for_task(str(error), task))
+            refusals.append(error)
         return False
     say(f"{task}: {files} is now in {files.place(root)}")
     return True
+
+
+def _joined(task: str, refusals: list[UserError]) -> UserError:
+    """Return one error for all: damage in a form that was recognised, or else that none was."""
+    from nacbench.data.mirror.recognise import UnknownCopyError
+
+    known = [error for error in refusals if not isinstance(error, UnknownCopyError)] or refusals
+    return UserError("; ".join(dict.fromkeys(for_task(str(error), task) for error in known)))
 
 
 @app.command()

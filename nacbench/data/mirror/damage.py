@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from nacbench.errors import BrokenFileError
@@ -38,11 +39,16 @@ def damage_in(start: bytes, suffix: str) -> str | None:
     return None
 
 
-def check_image(content: bytes, where: str) -> None:
+def check_image(content: bytes, where: str, size: Sequence[int] | None = None) -> None:
     """Read an image's header, and look for its end; it is decoded only if that is not where it belongs.
 
+    Args:
+        content: bytes of the file.
+        where: its place, for messages.
+        size: width and height in pixels that it must have; None for any.
+
     Raises:
-        BrokenFileError: if it is no image, or is cut short; the message starts with the place.
+        BrokenFileError: if it is no image, is cut short, or has another size; the message starts with the place.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -51,6 +57,7 @@ def check_image(content: bytes, where: str) -> None:
         raise BrokenFileError(f"{where} {wrong}")
     try:
         with Image.open(io.BytesIO(content)) as image:
+            found = image.size
             mark = END_MARKS.get(image.format or "")
             if mark and mark not in content[-TAIL:]:  # some photographs have other bytes after their end
                 image.load()
@@ -58,6 +65,16 @@ def check_image(content: bytes, where: str) -> None:
         raise BrokenFileError(f"{where} is damaged, or is no image of a known format; copy it again") from None
     except Exception as error:  # besides OSError, Pillow's decoders raise whatever the format's code does
         raise BrokenFileError(f"{where} cannot be read as an image: {error}; copy it again") from error
+    check_size(found, where, size)
+
+
+def check_size(found: Sequence[int], where: str, size: Sequence[int] | None) -> None:
+    """Raise a BrokenFileError if an image's width and height are not those that a data set's images have, if known."""
+    if size and tuple(found) != tuple(size):
+        raise BrokenFileError(
+            f"{where}: the image has {found[0]}×{found[1]} pixels, and the data set's have {size[0]}×{size[1]}; take "
+            "a copy that nobody has resized"
+        )
 
 
 def check_file(file: Path, where: str) -> int:

@@ -17,6 +17,7 @@ from nacbench.data.mirror.manifest import check_files, make_manifest, read_manif
 from nacbench.errors import UserError
 from nacbench.filesystem.files import fill_folder
 from nacbench.filesystem.scratch import scratch_folder
+from nacbench.formats.terminal import say as tell
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.distribution import DataSet, Distribution
@@ -31,8 +32,8 @@ class MirrorFiles(ABC):
     Attributes:
         name: path of the folder in the mirror.
         needs: paths and glob patterns, each of which must match something in that folder.
-        forms: name of the file in ``distributions`` that lists the forms in which users have the data; empty for data
-            that is only taken as the mirror has it.
+        forms: name of the file in ``distributions`` that lists the forms in which users have the data, or path of a
+            plug-in's own YAML file; empty for data that is only taken as the mirror has it.
         again: how to get damaged files again, for messages.
         links: how an import takes files: see `nacbench.data.mirror.door.Wish`.
     """
@@ -87,7 +88,7 @@ class MirrorFiles(ABC):
             if self.missing(data_root) is not None:  # checked again, now with the lock
                 self._download(data_root)
 
-    def bring(self, data_root: Path, *paths: Path, link: bool = False, say: Callable[[str], None] = print) -> None:
+    def bring(self, data_root: Path, *paths: Path, link: bool = False, say: Callable[[str], None] = tell) -> None:
         """Import the data from folders, archives and files of a user; the user's files are not changed.
 
         What the mirror has already stays, so that parts that are imported one after another add up.

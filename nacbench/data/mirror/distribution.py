@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from nacbench.data.mirror.readers import AnyReader
 from nacbench.data.mirror.readers.base import Strict, Table
@@ -22,6 +22,8 @@ ALL = "all"
 def _relative(pattern: str) -> str:
     if pattern.startswith("/") or ".." in pattern.split("/") or not pattern:
         raise ValueError("not a path inside a copy")
+    if pattern.split("/")[-1] == "**":
+        raise ValueError("a pattern ends with the name of a file or of a folder, whose files are all taken")
     return pattern
 
 
@@ -57,6 +59,13 @@ class Distribution(BaseModel):
     several: bool = False
     reader: AnyReader
 
+    @model_validator(mode="after")
+    def _roles_are_known(self) -> Self:
+        strangers = self.reader.roles() - {*self.needs, *self.may, *self.beside}
+        if strangers:
+            raise ValueError(f"its reader speaks of files of the role {min(strangers)!r}, which has no pattern")
+        return self
+
     def patterns(self, roles: Mapping[str, str | list[str]]) -> dict[str, Sequence[str]]:
         """Return ``needs``, ``may`` or ``beside`` with a list of patterns for each role."""
         return {role: [own] if isinstance(own, str) else own for role, own in roles.items()}
@@ -90,12 +99,12 @@ class DataSet(BaseModel):
 
 @cache
 def data_set(name: str) -> DataSet:
-    """Return a data set of the suite by the name of its file in ``distributions``.
+    """Return a data set by the name of its file in ``distributions``, or by the path of a plug-in's own YAML file.
 
     Raises:
         BrokenFileError: if the file is not as `DataSet` describes it.
     """
-    return read_data_set(FOLDER / f"{name}.yaml")
+    return read_data_set(Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml")
 
 
 def read_data_set(file: Path) -> DataSet:

@@ -14,11 +14,11 @@ from nacbench.data.mirror.found import Content, File, FoundCopy, Member
 from nacbench.data.mirror.given import Given
 from nacbench.data.mirror.manifest import progress
 from nacbench.data.mirror.readers.base import Table
-from nacbench.data.mirror.recognise import Match, Near, recognised
+from nacbench.data.mirror.recognise import Match, Near, UnknownCopyError, recognised
 from nacbench.data.mirror.tree import at
 from nacbench.data.mirror.unpack import what_is_wrong
 from nacbench.data.mirror.written import Checker, write_split
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import BrokenFileError
 
 Say = Callable[[str], None]
 
@@ -75,7 +75,7 @@ def _matches(given: Given, wish: Wish) -> list[Match]:
         matches += more
         nearest = near if near and (nearest is None or near.met > nearest.met) else nearest
     if not matches:
-        raise UserError(_why_not(given, wish, nearest))
+        raise UnknownCopyError(_why_not(given, wish, nearest))
     return matches
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
-from nacbench.data.mirror.shards import lacks_shards
+from nacbench.data.mirror.shards import lacks_shards, same_part
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.filesystem.scratch import scratch_folder
@@ -39,8 +39,16 @@ class HubFiles(MirrorFiles):
         return f"huggingface.co/datasets/{self.name}"
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
-        """Return the files of a split, sorted."""
-        return sorted(self.place(data_root).glob(self.splits[split]))
+        """Return the files of a split, sorted.
+
+        Raises:
+            UserError: if two of them are the same part of it.
+        """
+        files = sorted(self.place(data_root).glob(self.splits[split]))
+        if twice := same_part([file.name for file in files]):
+            where = self.place(data_root)
+            raise UserError(f"{where} has {twice[0]} and {twice[1]}, two generations of one file; remove one")
+        return files
 
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
         """Return the class names of a label column in a split's own files; None if they have none.

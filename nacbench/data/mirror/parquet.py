@@ -1,4 +1,4 @@
-"""Read Parquet files row by row, whoever wrote them; what is wrong is one line that names file and column."""
+"""Read Parquet and Arrow files row by row, whoever wrote them; what is wrong is one line that names file and column."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from nacbench.data.mirror.arrow import ArrowFile, opened_arrow
+from nacbench.data.mirror.damage import damage_at_start
 from nacbench.errors import BrokenFileError
 from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json
@@ -47,18 +49,26 @@ class HubMetadata(BaseModel):
 
 
 @contextmanager
-def opened_table(file: Path, shown: str | None = None) -> Iterator[pq.ParquetFile]:
-    """Yield an open Parquet file; see `nacbench.formats.parquet.opened_parquet`.
+def opened_table(file: Path, shown: str | None = None) -> Iterator[pq.ParquetFile | ArrowFile]:
+    """Yield an open Parquet or Arrow file; see `nacbench.formats.parquet.opened_parquet`.
 
     Args:
         file: the file.
         shown: its path as the user knows it, for messages; by default as it is.
     """
+    wrong = damage_at_start(file)
+    if wrong:
+        raise BrokenFileError(f"{shown or file} {wrong}")
+    opened = opened_arrow if file.suffix == ".arrow" else opened_parquet
     try:
-        with opened_parquet(file, "get it again" if shown else AGAIN) as parquet:
-            yield parquet
+        with opened(file, "get it again" if shown else AGAIN) as table:
+            yield table
     except BrokenFileError as error:
         raise BrokenFileError(str(error).replace(str(file), shown or str(file))) from error
+
+
+def _rows_in(table: pq.ParquetFile | ArrowFile) -> int:
+    return table.num_rows if isinstance(table, ArrowFile) else int(table.metadata.num_rows)
 
 
 def read_rows(file: Path, columns: Sequence[str], shown: str | None = None) -> Iterator[dict[str, Any]]:
@@ -81,7 +91,7 @@ def read_rows(file: Path, columns: Sequence[str], shown: str | None = None) -> I
                     f"{name} has {'two columns' if column in names else 'no column'} {column!r}; it has: "
                     f"{', '.join(names)}"
                 )
-        if not parquet.metadata.num_rows:
+        if not _rows_in(parquet):
             raise BrokenFileError(f"{name} has no rows; fetch or copy it again")
         for batch in parquet.iter_batches(ROWS, columns=list(dict.fromkeys(columns))):
             yield from _dataset(batch, name).to_list()
@@ -90,7 +100,7 @@ def read_rows(file: Path, columns: Sequence[str], shown: str | None = None) -> I
 def count_rows(file: Path) -> int:
     """Return the number of rows in a Parquet file; raises as `read_rows`."""
     with opened_table(file) as parquet:
-        return int(parquet.metadata.num_rows)
+        return _rows_in(parquet)
 
 
 def column_names(file: Path, shown: str | None = None) -> list[str]:

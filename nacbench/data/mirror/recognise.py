@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from nacbench.data.mirror.distribution import ALL, DataSet, Distribution
 from nacbench.data.mirror.shards import SHARD, lacks_shards
 from nacbench.data.mirror.tree import Tree, at, files_below, folders_of, joined, matching
+from nacbench.errors import UserError
+
+
+class UnknownCopyError(UserError):
+    """A copy is none of the forms of a data set that are known, or lacks something of the nearest."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +97,16 @@ def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
         (role, patterns)
         for role, patterns in distribution.patterns(distribution.needs).items()
         if not any(_is_there(place, pattern) for pattern in patterns)
-    ] + [
-        (role, patterns)
-        for role, patterns in distribution.patterns(distribution.beside).items()
-        if not any(_is_there(tree, f"**/{pattern}") for pattern in patterns)
     ]
+    met = len(distribution.needs) - len(lacking)
+    if not lacking:  # only now, as it looks everywhere
+        lacking = [
+            (role, patterns)
+            for role, patterns in distribution.patterns(distribution.beside).items()
+            if not any(_is_there(tree, f"**/{pattern}") for pattern in patterns)
+        ]
     if lacking:
         role, patterns = lacking[0]
-        met = len(distribution.needs) + len(distribution.beside) - len(lacking)
         return Near(distribution, base, met, role, patterns[0])
     roles = {}
     for role, patterns in distribution.patterns({**distribution.needs, **distribution.may}).items():

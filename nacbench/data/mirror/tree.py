@@ -29,11 +29,18 @@ def plant(names: Iterable[str]) -> Tree:
             continue
         place = tree
         for folder in folders:
-            inner = place.get(folder) or {}  # None is a file whose name a folder has, too
-            place[folder] = inner
-            place = inner
+            place = _folder(place, folder)
         place.setdefault(last, None)
     return tree
+
+
+def _folder(place: Tree, name: str) -> Tree:
+    """Return a folder's entries; it is made if there is none, or only a file of that name."""
+    inner = place.get(name)
+    if inner is None:
+        place[name] = made = Tree()
+        return made
+    return inner
 
 
 def at(tree: Tree, path: str) -> Tree | None:
@@ -87,11 +94,11 @@ def _matching(tree: Tree, parts: list[str], path: str) -> Iterator[str]:
             yield from _matching(inner, parts, joined(path, name))
         return
     for name in _named(tree, first):
-        inner = tree[name]
+        entry = tree[name]
         if not rest:
             yield joined(path, name)
-        elif inner is not None:
-            yield from _matching(inner, rest, joined(path, name))
+        elif entry is not None:
+            yield from _matching(entry, rest, joined(path, name))
 
 
 def _named(tree: Tree, part: str) -> Iterable[str]:

@@ -9,7 +9,7 @@ import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.mirror.damage import damage_at_start
@@ -35,6 +35,7 @@ EXTENDED = (
 )
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".gz")
+DRIVE = re.compile(r"[A-Za-z]:")  # of Windows
 STARTS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # of zip, gzip, bzip2 and xz
 
 
@@ -270,12 +271,12 @@ class _Guard:
             size: of its content in bytes, as it is declared.
             start: of its content in the decompressed archive, which counts headers, too.
         """
-        path = PurePosixPath(name.replace("\\", "/"))
+        path = name.replace("\\", "/")
         self._bytes += size
         self._members += 1
         if len(name) > LONGEST_NAME:
             self._refuse(f"the name of a member, {shown(name)}, has {len(name):,} characters")
-        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+        if path.startswith("/") or ".." in path.split("/") or DRIVE.match(name):
             self._refuse(f"its member {shown(name)} would lie outside the folder")
         if size < 0:
             self._refuse(f"its member {shown(name)} has {size:,} bytes")

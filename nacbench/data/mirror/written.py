@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.data.mirror.damage import check_image
+from nacbench.data.mirror.damage import check_image, check_size
 from nacbench.data.mirror.found import Row
 from nacbench.data.mirror.readers.base import Column, Table
 from nacbench.errors import BrokenFileError, shown
@@ -55,9 +55,7 @@ class Checker:
     def _value(self, name: str, kind: Column, row: Row) -> Any:
         value = row.values[name]
         if kind == "image":
-            content = value if isinstance(value, bytes) else _png(value, row.where)
-            check_image(content, row.where)
-            return {"bytes": content, "path": row.name or None}
+            return {"bytes": self._image(value, row.where), "path": row.name or None}
         if kind == "text":
             return value
         number = self._numbers.get(self._table.synonyms.get(str(value), str(value)))
@@ -68,6 +66,13 @@ class Checker:
             )
         self.seen.add(number)
         return number
+
+    def _image(self, value: Any, where: str) -> bytes:
+        if isinstance(value, bytes):
+            check_image(value, where, self._table.size)
+            return value
+        check_size(value.shape[1::-1], where, self._table.size)
+        return _png(value, where)
 
 
 def write_split(file: Path, rows: Iterable[Mapping[str, Any]], table: Table, classes: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 import io
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +125,16 @@ def binary100(made: Examples) -> dict[str, bytes]:
     }
     names = {"fine_label_names.txt": made.names, "coarse_label_names.txt": [f"group_{n}" for n in range(20)]}
     return {**files, **{f"cifar-100-binary/{name}": "\n".join(own).encode() + b"\n" for name, own in names.items()}}
+
+
+def folders(made: Examples, group: Callable[[int], str] = lambda label: "") -> dict[str, bytes]:
+    """Image folders as fast.ai has them; ``group`` gives the folder above that of a class."""
+    return {
+        f"cifar/{'test' if batch == len(made.images) - 1 else 'train'}/{group(label)}{made.names[label]}/"
+        f"{100 * batch + number}_{made.names[label]}.png": png(image)
+        for batch, (images, own) in enumerate(zip(made.images, made.labels, strict=True))
+        for number, (image, label) in enumerate(zip(images, own, strict=True))
+    }
 
 
 def hub(made: Examples, config: str, label: str) -> dict[str, bytes]:

@@ -21,6 +21,9 @@ class FilesAsTheyAre(Reader):
     into: dict[str, str] = {}
     from_part: dict[str, int] = {}
 
+    def roles(self) -> set[str]:
+        return {*self.into, *self.from_part}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         files: dict[tuple[str, str], File] = {}  # a file can have two roles
         for role, members in copy.members.items():

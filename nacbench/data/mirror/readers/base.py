@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nacbench.data.mirror.found import Content, FoundCopy
 
 Column = Literal["image", "class", "text"]
+Sides = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]  # width and height in pixels
 Strict = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
@@ -22,6 +23,7 @@ class Table(BaseModel):
         splits: pattern of the Parquet files of each split.
         columns: what each column holds: an image, the name of a class, or text.
         classes: names of the classes in their order, or only how many there are; None if it has no classes.
+        size: width and height of every image in pixels; None if they differ.
         synonyms: other names of classes.
         full: published number of examples of each split.
     """
@@ -31,6 +33,7 @@ class Table(BaseModel):
     splits: dict[str, str] = {}
     columns: dict[str, Column] = {}
     classes: list[str] | Annotated[int, Field(gt=0)] | None = None
+    size: Sides | None = None
     synonyms: dict[str, str] = {}
     full: dict[str, Annotated[int, Field(gt=0)]] = {}
 
@@ -57,9 +60,9 @@ class Reader(BaseModel, ABC):
             UserError: if a file is damaged; also while rows are read. The message names file and line or row.
         """
 
-    def roles(self) -> Mapping[str, str]:
-        """Return the roles of files that the parameters speak of, with what names them, for checks of distributions."""
-        return {}
+    def roles(self) -> set[str]:
+        """Return the roles of files that the parameters speak of; the distribution must have them."""
+        return set()
 
 
 def by_number(name: str) -> list[tuple[int, str]]:

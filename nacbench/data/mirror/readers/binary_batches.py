@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
+from nacbench.data.mirror.readers.base import Reader, Sides, Table
 from nacbench.data.mirror.readers.pixels import label_of, pixel_rows
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_bytes, read_text
@@ -25,7 +25,7 @@ class BinaryBatches(Reader):
         labels: bytes of labels before each image.
         label: which of them is the label.
         names: role of the text file with the name of a class in each line.
-        size: height and width of the images.
+        size: width and height of the images.
     """
 
     kind: Literal["binary-batches"]
@@ -33,7 +33,10 @@ class BinaryBatches(Reader):
     labels: Annotated[int, Field(ge=1, le=8)] = 1
     label: Annotated[int, Field(ge=0, le=7)] = 0
     names: str
-    size: tuple[int, int] = (32, 32)
+    size: Sides = [32, 32]
+
+    def roles(self) -> set[str]:
+        return {self.names, *(role for roles in self.splits.values() for role in roles)}
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
         names = read_text(copy.only(self.names).file).split()
@@ -44,7 +47,7 @@ class BinaryBatches(Reader):
         return Content(rows=rows, classes=table.class_names or names)
 
     def _rows(self, member: Member, names: Sequence[str], table: Table) -> Iterator[Row]:
-        height, width = self.size
+        width, height = self.size
         record = self.labels + 3 * height * width
         content = read_bytes(member.file, largest=LARGEST)
         if not content or len(content) % record:

@@ -77,6 +77,9 @@ class ImageFolders(Reader):
     kind: Literal["image-folders"]
     splits: dict[str, SplitOfImages]
 
+    def roles(self) -> set[str]:
+        return {*self.splits, *(own.list.role for own in self.splits.values() if own.list)}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         labelled = {split: self._labelled(copy, split) for split in self.splits}
         classes = table.class_names or sorted({label for own in labelled.values() for label, _ in own})

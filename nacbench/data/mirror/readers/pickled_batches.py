@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 
 from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
+from nacbench.data.mirror.readers.base import Reader, Sides, Table
 from nacbench.data.mirror.readers.pixels import label_of, pixel_rows
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_bytes
 
 LARGEST = 2**28  # bytes; CIFAR-100's training file has 155 MB
 MAKERS = ("numpy.core.multiarray", "numpy._core.multiarray")  # modules of the function that makes an array in a pickle
+
+NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 
 
 class PickledBatches(Reader):
@@ -27,7 +29,7 @@ class PickledBatches(Reader):
         labels: key of the labels.
         meta: role of the file with the names of the classes.
         names: key of these names.
-        size: height and width of the images.
+        size: width and height of the images.
     """
 
     kind: Literal["pickled-batches"]
@@ -35,7 +37,10 @@ class PickledBatches(Reader):
     labels: str
     meta: str
     names: str
-    size: tuple[int, int] = (32, 32)
+    size: Sides = [32, 32]
+
+    def roles(self) -> set[str]:
+        return {self.meta, *(role for roles in self.splits.values() for role in roles)}
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
         meta = copy.only(self.meta)
@@ -50,7 +55,7 @@ class PickledBatches(Reader):
         batch = _read(member)
         data = batch.get("data")
         labels = _list_of(batch, self.labels, int, member)
-        height, width = self.size
+        width, height = self.size
         bytes_each = 3 * height * width
         if not isinstance(data, np.ndarray) or data.shape != (len(labels), bytes_each):
             raise BrokenFileError(
@@ -118,6 +123,13 @@ def _new_array(*_: Any) -> _Array:
     return _Array()
 
 
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> _Array:
+    """Stand for the function by which numpy makes an array of a newer pickle."""
+    found = _Array()
+    found.state = None, shape, dtype, order == "F", data
+    return found
+
+
 def _latin1(text: Any, *_: Any) -> bytes:
     """Stand for ``_codecs.encode``, by which Python 3 writes bytes into old pickles."""
     return str(text).encode("latin1")
@@ -129,6 +141,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         known = {
             **{(maker, "_reconstruct"): _new_array for maker in MAKERS},
+            **{(maker, "_frombuffer"): _from_buffer for maker in NUMERIC},
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): _Dtype,
             ("_codecs", "encode"): _latin1,

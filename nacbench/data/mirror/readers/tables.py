@@ -11,6 +11,7 @@ from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
 from nacbench.data.mirror.readers.base import Column, Reader, Table
 from nacbench.data.mirror.readers.pixels import label_of
+from nacbench.data.mirror.shards import same_part
 from nacbench.errors import BrokenFileError, shown
 from nacbench.filesystem.files import digest_of
 
@@ -38,12 +39,18 @@ class Tables(Reader):
         splits = {split: members for split, members in copy.members.items() if split in table.splits}
         for members in splits.values():
             _refuse_twice(members)
+        others = [member for own in splits.values() for member in own if member.file.suffix != ".parquet"]
         if not table.columns:  # nothing is known of the content, as of a plug-in's data set
+            if others:
+                raise BrokenFileError(
+                    f"{others[0].shown} cannot be converted, as it is not known which columns the data set has; write "
+                    "Parquet with to_parquet of the library datasets"
+                )
             return Content(files=_as_they_are(splits, table))
         sources = {member.name: self._sources(member, table) for own in splits.values() for member in own}
         known = [sources[member.name].names for own in splits.values() for member in own]
         classes = table.class_names or next((names for names in known if names), None)
-        own = all(source.is_own(table) for source in sources.values())
+        own = not others and all(source.is_own(table) for source in sources.values())
         rows = {split: self._all_rows(members, sources, classes, table) for split, members in splits.items()}
         if own and ("class" not in table.columns.values() or all(known)):
             return Content(rows=rows, files=_as_they_are(splits, table), classes=classes)
@@ -167,6 +174,10 @@ def _as_they_are(splits: Mapping[str, Sequence[Member]], table: Table) -> list[F
 
 def _refuse_twice(members: Sequence[Member]) -> None:
     """Raise a BrokenFileError if two files of a split have the same content: its examples would count twice."""
+    shown = {member.name: member.shown for member in members}
+    if twice := same_part(list(shown)):
+        first, second = (shown[name] for name in twice)
+        raise BrokenFileError(f"{first} and {second} are two generations of one file; remove one")
     sizes: dict[int, list[Member]] = {}
     for member in members:
         sizes.setdefault(member.file.stat().st_size, []).append(member)

@@ -22,6 +22,9 @@ class TextFolders(Reader):
     kind: Literal["text-folders"]
     splits: dict[str, dict[str, str]]
 
+    def roles(self) -> set[str]:
+        return {role for own in self.splits.values() for role in own.values()}
+
     def content(self, copy: FoundCopy, table: Table) -> Content:
         rows = {split: self._rows(copy, roles, table) for split, roles in self.splits.items()}
         return Content(rows=rows, classes=table.class_names or sorted(set().union(*self.splits.values())))

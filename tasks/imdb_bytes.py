@@ -22,6 +22,24 @@ if TYPE_CHECKING:
 LONGEST = 4000
 
 
+def in_order(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return ``…_symbols`` (N×length) and ``…_labels`` (N) of each split in the order of label and text.
+
+    The hub has the files in the order of the makers' archive, which an unpacked copy does not keep.
+    """
+    import numpy as np
+
+    ordered = dict(arrays)
+    for name in arrays:
+        if name.endswith("_symbols"):
+            split = name.removesuffix("_symbols")
+            symbols, labels = arrays[name], arrays[f"{split}_labels"]
+            texts = symbols.view(f"S{symbols.shape[1]}")[:, 0]
+            order = np.lexsort((texts, labels))
+            ordered |= {name: symbols[order], f"{split}_labels": labels[order]}
+    return ordered
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImdbBytes(SequenceTask):
     """The input is a review's UTF-8 text as bytes, truncated to ``max_bytes``.
@@ -109,21 +127,3 @@ class ImdbBytes(SequenceTask):
                 raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: {error}") from error
             arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
         return arrays
-
-
-def in_order(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Return ``…_symbols`` (N×length) and ``…_labels`` (N) of each split in the order of label and text.
-
-    The hub has the files in the order of the makers' archive, which an unpacked copy does not keep.
-    """
-    import numpy as np
-
-    ordered = dict(arrays)
-    for name in arrays:
-        if name.endswith("_symbols"):
-            split = name.removesuffix("_symbols")
-            symbols, labels = arrays[name], arrays[f"{split}_labels"]
-            texts = symbols.view(f"S{symbols.shape[1]}")[:, 0]
-            order = np.lexsort((texts, labels))
-            ordered |= {name: symbols[order], f"{split}_labels": labels[order]}
-    return ordered

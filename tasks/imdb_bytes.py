@@ -22,17 +22,37 @@ if TYPE_CHECKING:
 LONGEST = 4000
 
 
+def in_order(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return ``…_symbols`` (N×length) and ``…_labels`` (N) of each split in the order of label and text.
+
+    The hub has the files in the order of the makers' archive, which an unpacked copy does not keep.
+    """
+    import numpy as np
+
+    ordered = dict(arrays)
+    for name in arrays:
+        if name.endswith("_symbols"):
+            split = name.removesuffix("_symbols")
+            symbols, labels = arrays[name], arrays[f"{split}_labels"]
+            texts = symbols.view(f"S{symbols.shape[1]}")[:, 0]
+            order = np.lexsort((texts, labels))
+            ordered |= {name: symbols[order], f"{split}_labels": labels[order]}
+    return ordered
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImdbBytes(SequenceTask):
     """The input is a review's UTF-8 text as bytes, truncated to ``max_bytes``.
 
-    Byte 0 marks padding, so a zero byte in a text is replaced by a space.
+    Byte 0 marks padding, so a zero byte in a text is replaced by a space. Reviews are in the order of their labels and
+    texts, the same for all copies.
 
     Attributes:
         max_bytes: largest number of bytes of an input, at most 4,000, the length in Long Range Arena.
     """
 
     title = "IMDb bytes"
+    version = 2
     modality: ClassVar[str] = "text"
     classes = 2
     licence = "not stated by its makers; research use"
@@ -43,6 +63,7 @@ class ImdbBytes(SequenceTask):
     example_name = "reviews"
     dataset = HubFiles(
         name="stanfordnlp/imdb",
+        forms="imdb",
         revision="e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
         splits={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
     )
@@ -88,7 +109,7 @@ class ImdbBytes(SequenceTask):
 
     def arrays(self, data_root: Path) -> Arrays:
         folder = self.dataset.require(data_root)
-        whole = cached_arrays("imdb-bytes", "", lambda: self._encode(data_root), folder)
+        whole = cached_arrays("imdb-bytes", "", lambda: in_order(self._encode(data_root)), folder)
         cut = {name: a[:, : self.max_bytes] if name.endswith("symbols") else a for name, a in whole.arrays.items()}
         return Arrays(cut, whole.fingerprint)
 

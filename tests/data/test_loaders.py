@@ -92,7 +92,7 @@ def test_a_masked_logit_never_wins() -> None:
 def test_imdb_bytes_are_cut_to_length(made_mirror: Path) -> None:
     found = arrays("imdb-bytes", made_mirror, max_bytes=30)
     assert bytes(found["train_symbols"][0]).rstrip(b"\0") == (b"bad " * 5)
-    assert bytes(found["train_symbols"][3]) == (b"good " * 8)[:30]
+    assert bytes(found["train_symbols"][-1]) == (b"good " * 8)[:30]
     assert live("imdb-bytes", made_mirror).partial == ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]
 
 

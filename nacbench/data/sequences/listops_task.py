@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LRA = LocalFiles(
     name="listops-1000",
+    forms="listops",
     needs=("basic_train.tsv", "basic_val.tsv", "basic_test.tsv"),
     how="unpack lra_release.gz and take its folder listops-1000",
     url="https://github.com/google-research/long-range-arena",

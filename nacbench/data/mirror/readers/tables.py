@@ -18,7 +18,7 @@ from nacbench.filesystem.files import digest_of
 # Names that owners of copies give to columns of each kind, after the data set's own
 USUAL: Mapping[Column, Sequence[str]] = {
     "image": ("image", "img", "images", "picture", "photo", "jpg", "jpeg", "png"),
-    "class": ("label", "labels", "fine_label", "fine_labels", "class", "target", "y", "cls", "answer"),
+    "class": ("label", "labels", "fine_label", "fine_labels", "class", "target", "y", "cls", "answer", "sentiment"),
     "text": ("text", "sentence", "review", "content", "txt"),
 }
 

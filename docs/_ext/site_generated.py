@@ -44,9 +44,11 @@ def claims() -> str:
 
 def corruptions() -> str:
     """The names of the corruptions, in one sentence."""
-    from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
+    from nacbench.data.images.corruptions.portions import SEVERITIES
+    from nacbench.data.images.corruptions.published import CORRUPTIONS, EXTRA
 
-    return f"{', '.join(f'`{name}`' for name in CORRUPTIONS)}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}.\n"
+    names, extra = (", ".join(f"`{name}`" for name in some) for some in (CORRUPTIONS, EXTRA))
+    return f"{names}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}. The four extra ones are {extra}.\n"
 
 
 def distributions() -> str:

@@ -4,7 +4,6 @@ Both may have been written by others, so they are checked where they are read, a
 that the fields agree with each other, and that the run id is the digest of the identity. Earlier schemas are upgraded.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.recipe import BEST_TEST
+from nacbench.contracts.recipe import Selection as Rule
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.bounded import (
@@ -43,16 +44,32 @@ FAILURE = "failure.json"
 FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
 File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
+UNSCORED = ("train", "validation", "clean")  # splits that do not count in a main score
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
 
 Kind = TypeVar("Kind", "RunRecord", "Failure")
 
 
-class Selection(Part):
-    """Checkpoint selection: which weights are evaluated. The test split is read once, with these weights."""
+def marked_task(task: str, is_partial: bool, rule: str) -> str:
+    """Return the name of a task as tables show it.
 
-    rule: Literal["last", "best-validation"]
+    Args:
+        task: its name.
+        is_partial: whether the data set was incomplete.
+        rule: of the selection; weights that the test images chose have other, too high scores.
+    """
+    marks = [*(["part"] if is_partial else []), *(["epoch chosen on test"] if rule == BEST_TEST else [])]
+    return f"{task} ({', '.join(marks)})" if marks else task
+
+
+class Selection(Part):
+    """Checkpoint selection: which weights are evaluated.
+
+    The test split is read once, with these weights; but for the rule "best-test, as published", which chose them by it.
+    """
+
+    rule: Rule
     step: Count = Field(description="optimiser step of the selected weights")
     averaged: bool = Field(description="whether they are the exponential moving average of weights")
     validation: Number | None = Field(description="main metric on the validation split at that step, if selected by it")
@@ -78,13 +95,51 @@ class Data(Part):
     )
 
 
+class Answers(Part):
+    """What was asked and answered over the scored examples; what needs no network to be reached follows from it.
+
+    Scored examples are those of the test split, or else of all splits but ``train``, ``validation`` and ``clean``.
+    """
+
+    options: Positive = Field(description="answers to choose from: the number of classes, unless the task allows fewer")
+    labels: list[Count] = Field(min_length=1, description="number of scored examples by class")
+    given: list[Count] = Field(min_length=1, description="number of predictions by class")
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "Answers":
+        if len(self.labels) != len(self.given) or not 0 < sum(self.labels) == sum(self.given):
+            raise ValueError("answers: labels and given must count the same examples, by the same classes")
+        return self
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing uniformly among the options."""
+        return 1 / self.options
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always giving the most frequent label of the scored examples."""
+        return max(self.labels) / sum(self.labels)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all predictions are the same class, as those of a network that has learned nothing."""
+        return max(self.given) == sum(self.given)
+
+
 class Cost(Part):
     """Cost of the run: parameters, operations, time, memory."""
 
     parameters: Count = Field(description="trainable parameters, including the task's tokenizer")
     core_parameters: Count = Field(description="trainable parameters of the model alone")
-    forward_flops: Count = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
-    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs that FLOPs were counted with")
+    forward_flops: Count = Field(
+        description="FLOPs of a forward pass over flops_batch examples, divided by these; a multiply-add is two"
+    )
+    flops_once: Count | None = Field(
+        None, description="FLOPs of a forward pass that do not depend on the number of examples; null if not known"
+    )
+    flops_batch: Positive = Field(1, description="examples of a pass: those of a micro-batch of the run, or one")
+    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs of one example")
     train_seconds: Seconds = Field(description="seconds in training steps, including data loading, over all attempts")
     evaluate_seconds: Seconds = Field(description="seconds in evaluations")
     total_seconds: Seconds = Field(description="wall-clock seconds of the last attempt")
@@ -126,8 +181,8 @@ class Environment(Part):
     git_dirty: bool | None
 
 
-class RunRecord(Part):
-    """Record of a finished run. Field names are stable within a schema version."""
+class OfRun(Part):
+    """What both kinds of file say of their run."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     run_id: RunId
@@ -136,6 +191,11 @@ class RunRecord(Part):
     size: Name
     scale: Name
     seed: Seed
+
+
+class RunRecord(OfRun):
+    """Record of a finished run. Field names are stable within a schema version."""
+
     precision: Name
     protocol: Name = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
     trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
@@ -146,6 +206,9 @@ class RunRecord(Part):
     details: dict[Name, dict[Name, Any]] = Field({}, description="facts about the evaluation, by split")
     measured: dict[Name, dict[Name, Number]] = Field(
         {}, description="costs measured on this machine, by split and name; unlike metrics not reproducible"
+    )
+    answers: Answers | None = Field(
+        None, description="labels and predictions by class, and so chance and majority; null if the task has none"
     )
     selection: Selection
     data: Data
@@ -203,8 +266,8 @@ class RunRecord(Part):
 
     @property
     def task_label(self) -> str:
-        """Name of the task, marked if the data set was incomplete."""
-        return f"{self.task} (part)" if self.data.partial else self.task
+        """Name of the task, with the marks of its data and of the selection."""
+        return marked_task(self.task, bool(self.data.partial), self.selection.rule)
 
     @property
     def scored_examples(self) -> int:
@@ -219,18 +282,11 @@ Cause = Literal["error", "diverged", "oom", "disk", "timeout", "node", "attempts
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
-class Failure(Part):
+class Failure(OfRun):
     """Why a run has no record (``failure.json`` in the run's folder)."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["failed", "skipped", "cancelled"]
     cause: Cause = Field("error", description="kind of error, for status failed")
-    run_id: RunId
-    task: FolderName
-    model: FolderName
-    size: Name
-    scale: Name
-    seed: Seed
     reason: Annotated[str, Field(max_length=10**6)]
     traceback: Annotated[str, Field(max_length=10**7)] | None = None
     log: list[Annotated[str, Field(max_length=10**6)]] = Field([], description="last lines of the run's log")
@@ -290,7 +346,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     text = read_bytes(path)
     what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
     try:
-        content = parse_json(text, "it")  # pydantic takes NaN, and the last of two values of a key
+        content = parse_json(text, "it", unicode_only=True)  # pyarrow cannot write others
     except BrokenFileError as error:
         raise BrokenFileError(f"{what}: {error}") from None
     written: Mapping[str, Any] = content if isinstance(content, dict) else {}
@@ -298,8 +354,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
     try:
-        # As JSON, not as Python values: one set of rules, and a bound on nesting
-        found = kind.model_validate_json(json.dumps(upgraded(written)) if version == 1 else text, strict=True)
+        found = kind.model_validate(upgraded(written) if version == 1 else written, strict=True)
     except ValidationError as error:
         raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
     _check_id(found, path, written.get("identity"))

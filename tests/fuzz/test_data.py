@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nacbench.cli.shared.needs import made_task
-from nacbench.data.images.image_files import read_image
+from nacbench.data.images.reading import read_image
 from nacbench.data.mirror.distribution import data_set
 from nacbench.data.mirror.found import FoundCopy, Member
 from nacbench.data.mirror.manifest import check_files

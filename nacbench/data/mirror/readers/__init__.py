@@ -10,10 +10,26 @@ from pydantic import Field
 
 from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
 from nacbench.data.mirror.readers.binary_batches import BinaryBatches
+from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFolders
 from nacbench.data.mirror.readers.image_folders import ImageFolders
+from nacbench.data.mirror.readers.image_tars import ImageTars
+from nacbench.data.mirror.readers.labelled_lines import LabelledLines
+from nacbench.data.mirror.readers.named_images import NamedImages
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
+from nacbench.data.mirror.readers.text_folders import TextFolders
 
 AnyReader = Annotated[
-    FilesAsTheyAre | BinaryBatches | ImageFolders | PickledBatches | Tables, Field(discriminator="kind")
+    FilesAsTheyAre
+    | BinaryBatches
+    | CorruptedArrays
+    | CorruptedFolders
+    | ImageFolders
+    | ImageTars
+    | LabelledLines
+    | NamedImages
+    | PickledBatches
+    | Tables
+    | TextFolders,
+    Field(discriminator="kind"),
 ]

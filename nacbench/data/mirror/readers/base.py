@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ class Table(BaseModel):
 
     Attributes:
         splits: pattern of the Parquet files of each split.
+        folders: instead of Parquet files the folder of each split, with a folder for each class; "" is the top.
         columns: what each column holds: an image, the name of a class, or text.
         classes: names of the classes in their order, or only how many there are; None if it has no classes.
         size: width and height of every image in pixels; None if they differ.
@@ -30,6 +32,7 @@ class Table(BaseModel):
     model_config = Strict
 
     splits: dict[str, str] = {}
+    folders: dict[str, str] = {}
     columns: dict[str, Column] = {}
     classes: list[str] | Annotated[int, Field(gt=0)] | None = None
     size: Sides | None = None
@@ -40,6 +43,12 @@ class Table(BaseModel):
     def class_names(self) -> Sequence[str] | None:
         """The names of the classes in their order, if they are known before a copy is read."""
         return self.classes if isinstance(self.classes, list) else None
+
+    def target(self, split: str) -> str:
+        """Return the path in the mirror of the file or folder that a split is written to."""
+        if self.folders:
+            return self.folders[split]
+        return self.splits.get(split, "").replace("*", "00000-of-00001")
 
     def column(self, kind: Column) -> str:
         """Return the name of the first column of a kind, which there must be."""
@@ -62,3 +71,8 @@ class Reader(BaseModel, ABC):
     def roles(self) -> set[str]:
         """Return the roles of files that the parameters speak of; the distribution must have them."""
         return set()
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key by which names are sorted with the numbers in them as numbers: ``2_x`` comes before ``10_x``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]

@@ -61,6 +61,8 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
         matches = _matches(given, wish)
         for match in matches:
             wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
+        for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
+            wish.say(f"nothing of {wish.known.title} was found in {path}")
         for match in matches:
             copy = _materialised(given, match)
             _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)

@@ -239,7 +239,7 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     load_plugins(plugin)
     root = data_root_of(data_root)
     known = list(_importable(task, settings or []))
-    if not known:
+    if all(setting for setting, _ in known):
         say(f"{task}: {NOTHING_TO_FETCH}")
     for setting, files in known:
         missing = files.missing(root)

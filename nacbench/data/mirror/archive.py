@@ -18,6 +18,7 @@ from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
 from nacbench.formats.reading import read_json
+from nacbench.formats.terminal import say
 
 
 class FirstUse(BaseModel):
@@ -87,6 +88,7 @@ class ArchiveFiles(FolderFiles):
 
         pooch.get_logger().setLevel("WARNING")
         known = self.sha256 or self._trusted(data_root)
+        say(f"downloading {self.name} ({self.size}) from {self.url} to {self.place(data_root)}", err=True)
         try:
             downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK)
             file = pooch.retrieve(self.url, known, fname="archive", path=folder, downloader=downloader)

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_ma
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
 from nacbench.filesystem.scratch import scratch_folder
+from nacbench.formats.terminal import say
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-[0-9a-f]{8,64})?\.parquet$")  # the hub used to add a hash
 
@@ -114,6 +116,10 @@ class HubFiles(MirrorFiles):
         if not sys.stderr.isatty():
             disable_progress_bars()
         try:
+            info = HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True)
+            wanted = [f for f in info.siblings or () if any(fnmatchcase(f.rfilename, need) for need in self.needs)]
+            size = f"{sum(file.size or 0 for file in wanted) / 1e6:,.1f} MB"
+            say(f"downloading {self.name} ({size}) from the hub to {self.place(data_root)}", err=True)
             snapshot_download(
                 self.name,
                 repo_type="dataset",
@@ -121,7 +127,6 @@ class HubFiles(MirrorFiles):
                 allow_patterns=list(self.needs),
                 local_dir=folder,
             )
-            info = HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True)
         except Exception as error:  # its own, OSError, or of its HTTP library, which differs by version
             way = (
                 f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or a copy of it there with "

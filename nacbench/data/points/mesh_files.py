@@ -15,6 +15,8 @@ from nacbench.data.unreadable import WAY_OUT, UnreadableError, left_out, read_al
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
+FEW = 50  # meshes, each of which takes as long as dozens of images
+
 
 def mesh_arrays(name: str, folder: Path, task: PointTask) -> Arrays:
     """Return ``…_points`` (float32 N×P×3 in the unit ball) and ``…_labels`` of both splits, and ``class_names``.
@@ -36,7 +38,7 @@ def mesh_arrays(name: str, folder: Path, task: PointTask) -> Arrays:
             there = task.in_use(split, len(own))
             read = partial(_cloud, name=name, folder=folder, points=task.stored)
             paths = [own[number][0] for number in there]
-            clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), f"{name}, {split}")
+            clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), f"{name}, {split}", FEW)
             labels = np.array([label for _, label in own], dtype=np.int16)
             arrays |= {f"{split}_points": clouds, f"{split}_labels": labels[there][kept]} | left_out(split, kept)
             if len(there) < len(labels):

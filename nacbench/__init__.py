@@ -155,6 +155,7 @@ __all__ = [
     "LowShotTask",
     "Model",
     "Operations",
+    "Origin",
     "Outcome",
     "Plugin",
     "PointAugment",

@@ -39,9 +39,9 @@ class Difference:
 
     Attributes:
         value: the mean difference, first minus second.
-        half_width: of the confidence interval; NaN for a single pair.
-        p: two-sided p-value of the paired t test; NaN for a single pair.
-        deviation: sample standard deviation of the differences; NaN for a single pair.
+        half_width: of the confidence interval; NaN for a single pair, and without any spread.
+        p: two-sided p-value of the paired t test; NaN likewise.
+        deviation: sample standard deviation of the differences, at least its floor; NaN for a single pair.
         count: number of pairs.
     """
 
@@ -57,16 +57,18 @@ class Difference:
         return self.value - self.half_width, self.value + self.half_width
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> Mean:
+def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float = 0.0) -> Mean:
     """Return the mean and Student's t interval of independent, approximately normal values (Student 1908).
 
     Args:
         values: one per seed, at least one.
         confidence: in (0, 1).
+        floor: least standard deviation. A share of N test examples has steps of 1/N, so that seeds which agree to the
+            last example by chance do not show that there is no spread.
 
     Returns:
-        The mean, with ``half_width`` = t_{n-1} · s / √n, where s is the sample standard deviation with denominator
-        n - 1.
+        The mean, with ``half_width`` = t_{n-1} · max(s, floor) / √n, where s is the sample standard deviation with
+        denominator n - 1.
 
     Raises:
         ValueError: if there are no values.
@@ -77,15 +79,24 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Mean:
     mean = math.fsum(values) / count  # fsum rounds once, so that the order of the seeds does not matter
     if count == 1:
         return Mean(mean, math.nan, 1)
-    return Mean(mean, _t_quantile(count - 1, confidence) * _deviation(values, mean) / math.sqrt(count), count)
+    deviation = max(_deviation(values, mean), floor)
+    return Mean(mean, _t_quantile(count - 1, confidence) * deviation / math.sqrt(count), count)
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Difference:
+def paired_difference(
+    first: Sequence[float], second: Sequence[float], confidence: float = 0.95, floor: float = 0.0
+) -> Difference:
     """Return the mean of paired differences, such as two models' scores with equal seeds (paired t test, Student 1908).
 
     Args:
         first, second: one value per seed, in the same order; at least one each.
         confidence: of the interval, in (0, 1).
+        floor: least standard deviation of the differences, as for `t_interval`. Without it, of tables of 18 pairs of
+            equal models with three seeds, 44 % had a significant difference somewhere after correction; with a floor
+            of one test example at most 5 % have.
+
+    Returns:
+        The difference; without any spread and floor its p and half width are NaN, as nothing can be tested.
 
     Raises:
         ValueError: if the lengths differ or are 0.
@@ -95,13 +106,12 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     if len(first) != len(second):
         raise ValueError(f"paired values need equal lengths, not {len(first)} and {len(second)}")
     differences = [a - b for a, b in zip(first, second, strict=True)]
-    mean = t_interval(differences, confidence)
+    mean = t_interval(differences, confidence, floor)
     if mean.count == 1:
         return Difference(mean.value, math.nan, math.nan, math.nan, 1)
-    deviation = _deviation(differences, mean.value)
+    deviation = max(_deviation(differences, mean.value), floor)
     if deviation == 0:
-        # The limit of the t test: p = 0, or 1 if all differences are 0. SciPy gives 0, NaN or 1e-32 here, by rounding.
-        return Difference(mean.value, 0.0, float(mean.value == 0), 0.0, mean.count)
+        return Difference(mean.value, math.nan, math.nan, 0.0, mean.count)
     statistic = abs(mean.value) * math.sqrt(mean.count) / deviation
     p = 2 * float(stdtr(mean.count - 1, -statistic))
     return Difference(mean.value, mean.half_width, p, deviation, mean.count)

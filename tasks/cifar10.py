@@ -17,6 +17,7 @@ class Cifar10(HubImageTask):
     provenance = "huggingface.co/datasets/uoft-cs/cifar10"
     dataset = HubFiles(
         name="uoft-cs/cifar10",
+        forms="cifar10",
         revision="0b2714987fa478483af9968de7c934580d0bb9a2",
         splits={"train": "plain_text/train-*.parquet", "test": "plain_text/test-*.parquet"},
     )

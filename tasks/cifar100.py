@@ -16,6 +16,7 @@ class Cifar100(HubImageTask):
     provenance = "huggingface.co/datasets/uoft-cs/cifar100, its 100 fine labels"
     dataset = HubFiles(
         name="uoft-cs/cifar100",
+        forms="cifar100",
         revision="aadb3af77e9048adbea6b47c21a81e47dd092ae5",
         splits={"train": "cifar100/train-*.parquet", "test": "cifar100/test-*.parquet"},
     )

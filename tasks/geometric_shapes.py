@@ -25,6 +25,7 @@ class GeometricShapes(PointTask):
     licence = "MIT"
     citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
     provenance = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
+    full_sizes = {"train": 40, "test": 40}
     stored = 16384
     archive = PackedFiles(
         name="geometric_shapes",
@@ -69,4 +70,4 @@ class GeometricShapes(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.points.mesh_files import mesh_arrays
 
-        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self.stored)
+        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self)

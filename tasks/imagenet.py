@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataFiles
+from nacbench.contracts.task import SIZES, DataFiles
 from nacbench.data.images.recipe import AUTHORS, ImageAugment, ImageRecipe
 from nacbench.data.images.task import IMAGENET_MEAN, IMAGENET_STD, ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
@@ -34,6 +34,7 @@ class Imagenet(ImageTask):
     full_sizes = {"train": 1_281_167, "test": 50_000}
     mean = IMAGENET_MEAN
     std = IMAGENET_STD
+    sizes = {**SIZES, "paper": ("chonker", *SIZES["paper"])}
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "patch": 14, "train_examples": 256, "test_examples": 128},
         "mini": {"stem_width": 48, "position_dim": 32, "patch": 14, "train_examples": 50_000, "test_examples": 5000},

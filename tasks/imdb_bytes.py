@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.recipe import Origin, Recipe
 from nacbench.contracts.task import DataFiles
-from nacbench.data.array_task import whole_labels
+from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.sequences.task import SequenceTask
@@ -96,19 +96,18 @@ class ImdbBytes(SequenceTask):
         import numpy as np
 
         arrays: dict[str, np.ndarray] = {}
+        given = {}
         for split in self.dataset.splits:
             symbols = np.zeros((self.dataset.count(data_root, split), LONGEST), dtype=np.uint8)
-            stored = []
+            numbers = []
             rows = self.dataset.rows(data_root, split, ("text", "label"))
             for number, (where, (text, label)) in enumerate(rows):
                 if not isinstance(text, str):
                     raise UserError(f"{where} has no text")
                 content = text.encode(errors="replace").replace(b"\0", b" ")[:LONGEST]
                 symbols[number, : len(content)] = np.frombuffer(content, dtype=np.uint8)
-                stored.append(label)
-            try:
-                labels = whole_labels(stored, self.classes)
-            except ValueError as error:
-                raise UserError(f"{self.dataset.name}, split {split}, in {data_root}: {error}") from error
-            arrays |= {f"{split}_symbols": symbols, f"{split}_labels": labels}
-        return arrays
+                numbers.append(label)
+            arrays[f"{split}_symbols"] = symbols
+            given[split] = GivenLabels(numbers, self.dataset.class_names(data_root, split, "label"))
+        labels, _ = numbered_by_name(given, f"{self.dataset.name} in {data_root}", self.classes)
+        return arrays | {f"{split}_labels": own for split, own in labels.items()}

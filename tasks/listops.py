@@ -14,7 +14,14 @@ class Listops(ListOpsTask):
     longer_than = 500
     shorter_than = 2000
     presets = {
-        "smoke": {"width": 16, "position_dim": 16, "stride": 16, "train_examples": 128, "test_examples": 64},
+        "smoke": {
+            "width": 16,
+            "position_dim": 16,
+            "stride": 16,
+            "pool": 128,
+            "train_examples": 128,
+            "test_examples": 64,
+        },
         "mini": {"width": 32, "position_dim": 32, "stride": 4},
         "paper": {},
     }

@@ -16,7 +16,7 @@ class ListopsShort(ListOpsTask):
     longer_than = 10
     shorter_than = 201
     presets = {
-        "smoke": {"width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
+        "smoke": {"width": 16, "position_dim": 16, "pool": 256, "train_examples": 256, "test_examples": 128},
         "mini": {"width": 32, "position_dim": 32, "stride": 2, "train_examples": 32_000},
         "paper": {},
     }

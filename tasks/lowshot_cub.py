@@ -27,6 +27,7 @@ class LowshotCub(TransferTask):
     citation = "Wah et al. 2011, The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001"
     provenance = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
     trained_on = "tiny-imagenet"
+    full_sizes = {"train": 5994, "test": 5794}
     presets = {
         "smoke": {"shots": (1, 2), "ways": 3, "queries": 2},
         "mini": {"ways": 20, "queries": 8},

@@ -24,6 +24,7 @@ class Nlvr2(SentenceImageTask):
     licence = "CC BY 4.0 (sentences); photographs: their owners', by request"
     citation = "Suhr et al. 2019, A Corpus for Reasoning About Natural Language Grounded in Photographs, ACL"
     provenance = "lil.nlp.cornell.edu/nlvr: its JSON files, and the photographs by request"
+    full_sizes = {"train": 86_373, "validation": 6982, "test": 6967}
     shape = (3, 64, 128)
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)

@@ -26,6 +26,8 @@ class Omniglot(ImageTask):
     licence = "MIT"
     citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
     provenance = "github.com/brendenlake/omniglot, its two small background sets"
+    full_sizes = {"train": 2512, "validation": 314, "test": 314, "search": 520, "novel": 1180}
+    example_name = "drawings"
     shape = (1, 28, 28)
     mean = (0.079,)
     std = (0.233,)

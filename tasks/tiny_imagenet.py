@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from nacbench.data.images.recipe import AUTHORS, ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
+from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
 from nacbench.data.mirror.hub import HubFiles
 
 
@@ -20,11 +21,13 @@ class TinyImagenet(HubImageTask):
     provenance = "huggingface.co/datasets/zh-plus/tiny-imagenet"
     dataset = HubFiles(
         name="zh-plus/tiny-imagenet",
+        forms="tiny_imagenet",
         revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",
         splits={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )
     origin = AUTHORS
     some_classes = True
+    makers_order = TINY_IMAGENET_CLASSES
     full_sizes = {"train": 100_000, "test": 10_000}
     shape = (3, 64, 64)
     mean = (0.4802, 0.4481, 0.3975)

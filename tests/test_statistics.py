@@ -75,14 +75,26 @@ def test_paired_difference_removes_variance_shared_by_seeds() -> None:
 
 
 def test_paired_difference_of_equal_values_and_of_single_pairs() -> None:
-    assert paired_difference([0.5, 0.5], [0.25, 0.25]).p == 0
-    assert paired_difference([0.5, 0.5], [0.5, 0.5]).p == 1
+    for second in ([0.25, 0.25], [0.5, 0.5]):  # without a spread nothing can be tested
+        found = paired_difference([0.5, 0.5], second)
+        assert (found.value, found.deviation) == (0.5 - second[0], 0)
+        assert math.isnan(found.p) and math.isnan(found.half_width)
     single = paired_difference([0.5], [0.25])
     assert (single.value, single.count) == (0.25, 1)
     assert math.isnan(single.p)
     assert math.isnan(single.half_width)
     with pytest.raises(ValueError, match="not 2 and 1"):
         paired_difference([0.5, 0.6], [0.5])
+
+
+def test_a_floor_replaces_a_smaller_spread() -> None:
+    alike = paired_difference([0.5, 0.5, 0.5], [0.4, 0.4, 0.4], floor=0.01)
+    assert alike.p == pytest.approx(2 * stats.t.sf(0.1 * math.sqrt(3) / 0.01, 2))
+    assert alike.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3))
+    assert alike.deviation == 0.01
+    assert t_interval([0.5, 0.5, 0.5], floor=0.01).half_width == pytest.approx(alike.half_width)
+    wide = [0.5, 0.7, 0.9]
+    assert t_interval(wide, floor=0.01) == t_interval(wide)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)

@@ -44,9 +44,41 @@ def claims() -> str:
 
 def corruptions() -> str:
     """The names of the corruptions, in one sentence."""
-    from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
+    from nacbench.data.images.corruptions.portions import SEVERITIES
+    from nacbench.data.images.corruptions.published import CORRUPTIONS, EXTRA
 
-    return f"{', '.join(f'`{name}`' for name in CORRUPTIONS)}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}.\n"
+    names, extra = (", ".join(f"`{name}`" for name in some) for some in (CORRUPTIONS, EXTRA))
+    return f"{names}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}. The four extra ones are {extra}.\n"
+
+
+def distributions() -> str:
+    """The forms in which each data set is imported."""
+    from nacbench.data.mirror.distribution import data_set, data_set_names
+
+    known = [data_set(name) for name in data_set_names()]
+    rows = [
+        [
+            escaped(own.title),
+            escaped(form.title),
+            ", ".join(f"`{first_pattern(form.needs[role])}`" for role in form.needs),
+        ]
+        for own in known
+        for form in own.distributions
+    ]
+    return table(["data set", "form", "recognised by"], rows)
+
+
+def first_pattern(patterns: str | list[str]) -> str:
+    return patterns if isinstance(patterns, str) else patterns[0]
+
+
+def hub_forms() -> str:
+    """The forms of every data set of the hub."""
+    from nacbench.data.mirror.hub_forms import hub_forms as forms
+
+    own = forms("the hub", "REVISION", {"train": "data/train-*.parquet"})
+    rows = [[escaped(form.title.partition(": ")[2]), f"`{first_pattern(form.needs['train'])}`"] for form in own]
+    return table(["form", "recognised, for example, by"], rows)
 
 
 GENERATORS: Mapping[str, Callable[..., str]] = {
@@ -60,6 +92,8 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "suites": suites,
     "claims": claims,
     "corruptions": corruptions,
+    "distributions": distributions,
+    "hub-forms": hub_forms,
     "commands": commands,
     "public": public,
     "modules": modules,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.needs import NOTHING_TO_FETCH, for_task, needed, what_is_missing, with_trained_on
+from nacbench.cli.shared.needs import (
+    NOTHING_TO_FETCH,
+    for_task,
+    needed,
+    other_choices,
+    what_is_missing,
+    with_trained_on,
+)
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
@@ -35,6 +42,7 @@ MaybeTasks = Annotated[
     list[str] | None, typer.Argument(metavar="TASK…", autocompletion=complete_task, help="See: nacbench tasks.")
 ]
 Cache = Annotated[bool, typer.Option("--cache", help="Also compare decoded copies with their fingerprints.")]
+Link = Annotated[bool, typer.Option("--link", help="Make links to files that are taken as they are, not copies.")]
 GOOD, WRONG, MISSING = 0, 1, 2  # exit codes of `verify`
 
 
@@ -128,13 +136,15 @@ def _verified_copies() -> "Iterator[int]":
     from nacbench.data.mirror.places import cache_folder
 
     count = 0
-    for folder, wrong in compared_copies():
+    for copy in compared_copies():
         count += 1
-        if wrong:
-            say(f"error: cache: {wrong}; removed, it is made again when it is needed", err=True)
+        if copy.wrong:
+            say(f"error: cache: {copy.wrong}; removed, it is made again when it is needed", err=True)
             yield WRONG
+        elif copy.is_old:
+            say(f"cache: {copy.folder.name}: of an earlier version of nacbench, which nothing reads; removed")
         else:
-            say(f"cache: {folder.name}: as it was made")
+            say(f"cache: {copy.folder.name}: as it was made")
     say(f"cache: compared {counted(count, 'folder')} in {cache_folder()}")
 
 
@@ -159,32 +169,68 @@ def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
 @app.command("import")
 def import_(
     task: OneTask,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive or a folder.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Folders, archives and files.")],
+    link: Link = False,
     data_root: DataRoot = None,
     settings: Settings = None,
     plugin: Plugins = None,
 ) -> None:
-    """Copy data that you downloaded yourself into the mirror, all or nothing; your own files are not changed."""
+    """Take data that you have into the mirror, all or nothing; your own files are not changed.
+
+    It is recognised by the names of its files. The forms that are taken are listed by: nacbench data where TASK
+    """
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
-    # reversed: the named task's own files before those of the task that trains its network
-    all_files = needed(reversed(with_trained_on(task, settings or ()).values()))
-    if not all_files:
+    refusals: list[UserError] = []
+    known = list(_importable(task, settings or []))
+    taken = [_brought(task, files, root, paths, link, refusals) for _, files in known]
+    if not known:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    wanting = [files for files in all_files if files.missing(root)]
-    if not wanting:
-        places = " and ".join(str(files.place(root)) for files in all_files)
+    for setting in sorted({setting for (setting, _), own in zip(known, taken, strict=True) if own and setting}):
+        say(f"{task}: to use it, say: --set {setting}")
+    if any(taken):
+        return
+    if not any(files.missing(root) for _, files in known):
+        places = " and ".join(str(files.place(root)) for _, files in known)
         raise UserError(f"{task}: all its data is there already, in {places}; to replace it, remove it first")
-    refusals = []
-    for files in wanting:
-        try:
-            files.bring(root, path)
-        except UserError as error:
-            refusals.append(str(error))
-        else:
-            say(f"{task}: {files} is now in {files.place(root)}")
-            return
-    raise UserError("; ".join(dict.fromkeys(refusals)))
+    raise _joined(task, refusals)
+
+
+def _importable(task: str, settings: list[str]) -> "Iterator[tuple[str, DataFiles]]":
+    """Yield the data files of a task, each with the setting that makes the task use it, or an empty text.
+
+    These are the named task's own files, then those of the task that trains its network, then those of other choices of
+    the option ``data``.
+    """
+    yielded: list[DataFiles] = []
+    for setting in ["", *other_choices(task, "data", settings)]:
+        given = [*settings, *([setting] if setting else [])]
+        for files in needed(reversed(with_trained_on(task, given).values())):
+            if files not in yielded:
+                yielded.append(files)
+                yield setting, files
+
+
+def _brought(
+    task: str, files: "DataFiles", root: Path, paths: list[Path], link: bool, refusals: list[UserError]
+) -> bool:
+    """Import files of a task if the paths have them; otherwise add the reason to ``refusals``."""
+    try:
+        files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task)}"))
+    except UserError as error:
+        if files.missing(root):  # a data set that is there says nothing of what another one lacks
+            refusals.append(error)
+        return False
+    say(f"{task}: {files} is now in {files.place(root)}")
+    return True
+
+
+def _joined(task: str, refusals: list[UserError]) -> UserError:
+    """Return one error for all: damage in a form that was recognised, or else that none was."""
+    from nacbench.data.mirror.recognise import UnknownCopyError
+
+    known = [error for error in refusals if not isinstance(error, UnknownCopyError)] or refusals
+    return UserError("; ".join(dict.fromkeys(for_task(str(error), task) for error in known)))
 
 
 @app.command()
@@ -200,8 +246,17 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
         say(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
         for pattern in getattr(files, "needs", ()):
             say(f"  {pattern}")
+        for title in _forms(files):
+            say(f"  taken: {title}")
         if missing:
             say(f"  {for_task(missing, task)}")
+
+
+def _forms(files: "DataFiles") -> list[str]:
+    """Return the forms in which an import takes these files."""
+    from nacbench.data.mirror.data_files import MirrorFiles
+
+    return [own.title for own in files.data_set().distributions] if isinstance(files, MirrorFiles) else []
 
 
 def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":

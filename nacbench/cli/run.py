@@ -47,6 +47,14 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unreadable",
+            help="Leave out examples whose files cannot be read; the record counts them, tables say (part).",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +127,7 @@ def run(
         **_named("task", task),
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
+        **({"skip_unreadable": True} if skip_unreadable else {}),
     }
     own = [given, *(parse_setting(text) for text in settings or [])]
     refuse_given_twice(own)

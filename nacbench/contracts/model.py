@@ -62,7 +62,8 @@ class Model(Plugin):
         conditional: whether the model takes a task's condition (a sentence) separately from the tokens. For any other
             model the condition's tokens are appended to the tokens, and its spec has no ``condition_tokens``.
         presets: sizes by name; ``tiny``, ``mini`` and ``paper`` are used at the scales ``smoke``, ``mini`` and
-            ``paper``.
+            ``paper``. At ``paper`` a size ``published`` comes first, and a task may name others before it (its
+            ``sizes``).
         resized_by: names of the depth option and the width option that ``nacbench profile --match`` may change.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Scale = Literal["smoke", "mini", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "mini", "paper")
-
+# ``published`` is a size that the paper's authors gave to a baseline; NAC's own of Tiny-ImageNet is its ``paper``
+SIZES: Mapping[Scale, tuple[str, ...]] = {"smoke": ("tiny",), "mini": ("mini",), "paper": ("published", "paper")}
 
 ACCURACY = "accuracy"  # the one metric that is a proportion of hits, and so has a binomial confidence interval
 Metrics = Mapping[str, Mapping[str, float]]  # split → metric → value
@@ -121,8 +122,14 @@ class DataFiles(Protocol):
             UserError: if a checksum does not match.
         """
 
-    def bring(self, data_root: Path, path: Path) -> None:
-        """Import the files from a file or folder that the user downloaded.
+    def bring(self, data_root: Path, *paths: Path, link: bool, say: Callable[[str], None]) -> None:
+        """Import the files from folders, archives or files that the user has.
+
+        Args:
+            data_root: the mirror of data sets.
+            paths: what the user has.
+            link: make links to files instead of copies.
+            say: called with each line that tells the user what was found.
 
         Raises:
             UserError: if it does not hold the expected files.
@@ -147,6 +154,7 @@ class AnyTask(Plugin):
         provenance: where the data comes from, for readers.
         recipes: settings by scale: a training recipe, or the settings of an evaluation.
         origin: where the settings of scale ``paper`` come from; tables, docs and records say so.
+        sizes: names of models' sizes by scale; a model has the first of them that is among its ``presets``.
         protocol: kind of evaluation, in one word; reports group tasks by it.
     """
 
@@ -160,6 +168,7 @@ class AnyTask(Plugin):
     provenance: ClassVar[str]
     recipes: ClassVar[Mapping[Scale, Settings]]
     origin: ClassVar[Origin] = Origin("ours")
+    sizes: ClassVar[Mapping[Scale, Sequence[str]]] = SIZES
     protocol: ClassVar[str]
 
     def data_files(self) -> Sequence[DataFiles]:
@@ -201,6 +210,11 @@ class AnyTask(Plugin):
             sizes: number of examples of all splits.
         """
         return score_text("test", self.metric, metrics["test"][self.metric], sizes.get("test"))
+
+
+def scale_of(size: str) -> Scale:
+    """Return the scale whose task options go with a model's size."""
+    return next((scale for scale, sizes in SIZES.items() if size in sizes), "paper")
 
 
 def score_text(split: str, metric: str, value: float, count: int | None = None) -> str:

@@ -14,7 +14,7 @@ from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.contracts.task import Evaluation
 from nacbench.data.classification import classification_loss, classification_scores
-from nacbench.data.sampling import step_indices, steps_per_epoch
+from nacbench.data.sampling import evenly_spaced, step_indices, steps_per_epoch
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
@@ -59,7 +59,7 @@ class Split:
 
     def spread(self, count: int) -> Split:
         """Return a split with at most ``count`` examples, evenly spaced over this one."""
-        return self.part(np.linspace(0, len(self), min(count, len(self)), endpoint=False).astype(np.int64))
+        return self.part(evenly_spaced(len(self), count))
 
     def hold_out(self, count: int) -> tuple[Split, Split]:
         """Split off ``count`` examples, evenly spaced; return the rest and those held out.

@@ -4,7 +4,6 @@ Both may have been written by others, so they are checked where they are read, a
 that the fields agree with each other, and that the run id is the digest of the identity. Earlier schemas are upgraded.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -143,8 +142,8 @@ class Environment(Part):
     git_dirty: bool | None
 
 
-class RunRecord(Part):
-    """Record of a finished run. Field names are stable within a schema version."""
+class OfRun(Part):
+    """What both kinds of file say of their run."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     run_id: RunId
@@ -153,6 +152,11 @@ class RunRecord(Part):
     size: Name
     scale: Name
     seed: Seed
+
+
+class RunRecord(OfRun):
+    """Record of a finished run. Field names are stable within a schema version."""
+
     precision: Name
     protocol: Name = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
     trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
@@ -236,18 +240,11 @@ Cause = Literal["error", "diverged", "oom", "disk", "timeout", "node", "attempts
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
-class Failure(Part):
+class Failure(OfRun):
     """Why a run has no record (``failure.json`` in the run's folder)."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["failed", "skipped", "cancelled"]
     cause: Cause = Field("error", description="kind of error, for status failed")
-    run_id: RunId
-    task: FolderName
-    model: FolderName
-    size: Name
-    scale: Name
-    seed: Seed
     reason: Annotated[str, Field(max_length=10**6)]
     traceback: Annotated[str, Field(max_length=10**7)] | None = None
     log: list[Annotated[str, Field(max_length=10**6)]] = Field([], description="last lines of the run's log")
@@ -307,7 +304,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     text = read_bytes(path)
     what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
     try:
-        content = parse_json(text, "it")  # pydantic takes NaN, and the last of two values of a key
+        content = parse_json(text, "it", unicode_only=True)  # pyarrow cannot write others
     except BrokenFileError as error:
         raise BrokenFileError(f"{what}: {error}") from None
     written: Mapping[str, Any] = content if isinstance(content, dict) else {}
@@ -315,8 +312,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
     try:
-        # As JSON, not as Python values: one set of rules, and a bound on nesting
-        found = kind.model_validate_json(json.dumps(upgraded(written)) if version == 1 else text, strict=True)
+        found = kind.model_validate(upgraded(written) if version == 1 else written, strict=True)
     except ValidationError as error:
         raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
     _check_id(found, path, written.get("identity"))

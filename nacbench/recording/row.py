@@ -78,6 +78,11 @@ class Run(NamedTuple):
         """Name of the task, with the marks of its data and of the selection."""
         return marked_task(self.task, bool(self.partial), self.selection)
 
+    @property
+    def grain(self) -> float:
+        """Step of the score: one of the examples that an accuracy is a share of; 0 for other metrics."""
+        return 1 / self.scored if self.metric == "accuracy" else 0.0
+
     def all_metrics(self) -> dict[str, dict[str, float]]:
         """Return all metrics by split and name."""
         found: dict[str, dict[str, float]] = json.loads(self.metrics)
@@ -150,7 +155,8 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
-SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
+# Settings that a run has in common with the run it is trained_on
+SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
 def _settings(identity: dict[str, Any]) -> str:

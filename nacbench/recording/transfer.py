@@ -53,6 +53,8 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     Raises:
         UserError: if two records of one run differ, a file is damaged, or a store does not exist.
     """
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is not a folder; name a folder of runs, or one to create")
     theirs = look_at_runs(*stores)
     ours = look_at_runs(target) if target.is_dir() else Runs([])
     broken = [*theirs.broken, *ours.broken]
@@ -101,7 +103,7 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
     if archive.exists():
         raise UserError(f"{archive} exists already; name another file")
     if not archive.name.endswith((".tar.gz", ".tgz")):
-        raise UserError(f"{archive}: name a file that ends with .tar.gz")
+        raise UserError(f"{archive}: name a file that ends with .tar.gz or .tgz")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(archive) as scratch:
         merged = merge(stores, scratch, weights=weights, logits=logits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.formats.parquet import opened_parquet
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
@@ -21,6 +21,7 @@ from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
@@ -76,6 +77,11 @@ class Comparison:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
+            )
+        if math.isnan(difference.p):
+            return (
+                f"All {difference.count} shared seeds of {a} and {b} differ by {100 * difference.value:+.2f} points: "
+                "without a spread nothing can be tested, and there is no conclusion."
             )
         low, high = (100 * end for end in difference.interval)
         if difference.p < LEVEL:
@@ -214,15 +220,32 @@ def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
         return None
     try:
         with opened_parquet(path) as parquet:
-            names = [name for name in parquet.schema_arrow.names if name in ANSWERS]
-            table = parquet.read(columns=names).to_pandas()
+            kinds = {field.name: field.type for field in parquet.schema_arrow if field.name in ANSWERS}
+            if not kinds.keys() >= {"split", "index", "label", "prediction"}:
+                return None
+            table = _of_whole_numbers(parquet.read(columns=list(kinds)), path).to_pandas()
     except UserError as error:
         warnings.append(f"{_named(run)} is not compared on examples: {error}")
         return None
-    if not {"split", "index", "label", "prediction"} <= set(names):
-        return None
     scored = table[~table["split"].isin(NOT_SCORED)]
     return scored.set_index(["split", "index"]).sort_index()
+
+
+def _of_whole_numbers(table: pa.Table, path: Path) -> pa.Table:
+    """Return predictions as they are if splits are text and all others whole numbers; raise BrokenFileError if not."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        fits = (
+            (pa.types.is_string(kind) or pa.types.is_large_string(kind))
+            if field.name == "split"
+            else pa.types.is_integer(kind)
+        )
+        if not fits or table.column(field.name).null_count:
+            what = "text" if field.name == "split" else "whole numbers"
+            raise BrokenFileError(f"{path}: the column {field.name} is {field.type}, and should be {what} without gaps")
+    return table
 
 
 def _by_unit(answers: pd.DataFrame) -> np.ndarray:

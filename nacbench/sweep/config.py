@@ -1,107 +1,32 @@
-"""Sweep configuration: a YAML file of grids over tasks, models, seeds and settings, expanded to run configurations."""
+"""Sweep configuration: a YAML file of blocks, rules and choices, expanded to run configurations."""
 
 import functools
-import itertools
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
-from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import leaves, nested
 from nacbench.formats.yaml_text import read_mapping
 from nacbench.running.config import RunConfig, merge, resolve
+from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Part, Values, nested_settings, too_many
 from nacbench.sweep.profile import Profile
 
-Values = dict[str, Any]
 
-MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
-MOST_RUNS = 1_000_000  # a plan of a million needs 10 GB of memory
-SECONDS_TO_PLAN = 0.0003  # one run, as benchmarks/sweep_scale.py measures it; for the message that asks
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Block(_Part):
-    """A grid of runs: every task with every model, seed and combination of the axes."""
-
-    tasks: tuple[str, ...] = Field(min_length=1)
-    models: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
-    scale: str = "mini"
-    precision: str = "auto"
-    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
-        {}, description="settings as for --set, each with its values"
-    )
-    set: Values = Field({}, description="settings as for --set, the same for all runs")
-
-    @field_validator("tasks", "models", "seeds", mode="before")
-    @classmethod
-    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
-        """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
-        if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
-            return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
-        return [value] if isinstance(value, str | int | float) else value
-
-    @field_validator("axes", mode="before")
-    @classmethod
-    def _with_lists(cls, axes: Any) -> Any:
-        if not isinstance(axes, Mapping):
-            return axes
-        return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
-
-    @field_validator("set")
-    @classmethod
-    def _without_own_keys(cls, settings: Values) -> Values:
-        """Refuse settings that have keys of their own here, which would win without a word."""
-        for key in ("task", "model", "scale", "seed", "precision"):
-            value = _nested(settings).get(key, {})
-            if not isinstance(value, Mapping) or "name" in value:
-                raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
-        return settings
-
-    def count(self) -> int:
-        """Return the number of runs without making them, so that a grid that is too large is refused at once."""
-        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
-
-    def runs(self) -> Iterator[Values]:
-        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order."""
-        fixed = _nested(self.set)
-        for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
-            own = {
-                "task": {"name": task},
-                "model": {"name": model},
-                "scale": self.scale,
-                "seed": seed,
-                "precision": self.precision,
-            }
-            for values in itertools.product(*self.axes.values()):
-                yield merge(merge(fixed, own), _nested(dict(zip(self.axes, values, strict=True))))
-
-
-class Rule(_Part):
+class Rule(Part):
     """Resources for some runs: if a run matches ``when``, ``use`` overrides settings of the profile."""
 
     when: Values = Field(min_length=1)
     use: Values = Field(min_length=1)
 
 
-class Choice(_Part):
+class Choice(Part):
     """Settings for some runs: if a run matches ``when``, ``use`` applies, except to settings that its block gives."""
 
     when: Values = Field(min_length=1)
@@ -112,7 +37,7 @@ class Choice(_Part):
 DERIVED = ("blocks", "choices_are_read")  # fields of SweepConfig that are not keys of its file
 
 
-class SweepConfig(_Part):
+class SweepConfig(Part):
     """Content of a sweep's YAML file; for examples see the suites in ``nacbench/sweep/suites``.
 
     The block at the top may be incomplete if ``include`` has blocks; they inherit from it what they do not set.
@@ -138,7 +63,7 @@ class SweepConfig(_Part):
         if not self.blocks:
             raise ValueError("no runs: give tasks and models, or include blocks that have them")
         if (count := sum(block.count() for block in self.blocks)) > self.max_runs:
-            raise ValueError(_too_many(count, "runs"))
+            raise ValueError(too_many(count, "runs"))
         return self
 
     def expand(self) -> list[RunConfig]:
@@ -195,7 +120,7 @@ class SweepConfig(_Part):
     def _chosen_for(self, config: RunConfig, used: set[int]) -> Values:
         matching = _matching(config, _whens(self.choices))
         used |= matching
-        return functools.reduce(merge, [_nested(self.choices[index].use) for index in sorted(matching)], {})
+        return functools.reduce(merge, [nested_settings(self.choices[index].use) for index in sorted(matching)], {})
 
     def profile_of(self, config: RunConfig) -> Profile:
         """Return the profile with the overrides of ``resources`` that match this run."""
@@ -227,7 +152,10 @@ def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
 
     Raises:
         UserError: if there is no such file or suite, or the file is not a sweep; the message names the key.
+            Also if ``max_runs`` is more than a sweep may have.
     """
+    if max_runs is not None and max_runs > MOST_RUNS:
+        raise UserError(f"--max-runs {max_runs}: a sweep has {MOST_RUNS:,} runs at most; make several sweeps")
     path = Path(name)
     looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     if not looks_like_file and not path.is_file():
@@ -314,26 +242,6 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
         raise UserError(f"{path}: {first_problem(error, place)}") from None
 
 
-def _span(first: int, last: int, most: int) -> list[int]:
-    """Return all numbers from first to last, both included; the size is checked before the list is made."""
-    if last < first:
-        raise ValueError(f"the range {first}..{last} is empty; write the smaller number first")
-    if last - first >= most:
-        raise ValueError(_too_many(last - first + 1, "seeds"))
-    return list(range(first, last + 1))
-
-
-def _too_many(count: int, what: str) -> str:
-    """Return the question whether so many runs are meant, with what they would cost."""
-    if count > MOST_RUNS:
-        return f"{count:,} {what}, but a sweep has {MOST_RUNS:,} runs at most; make several sweeps"
-    return (
-        f"{count:,} {what} would take about {count * SECONDS_TO_PLAN:,.0f} s to plan, and, at a minute and 1 MB each, "
-        f"{count / 60:,.0f} core-hours and {count / 1000:,.0f} GB; if so many are meant, pass --max-runs {count} "
-        f"(or write max_runs: {count} in the file)"
-    )
-
-
 def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:
     return [rule.when for rule in rules]
 
@@ -351,20 +259,6 @@ def _with_trained_on(config: RunConfig) -> Iterator[RunConfig]:
     yield config
     if config.trained_on is not None:
         yield from _with_trained_on(config.trained_on)
-
-
-def _nested(settings: Mapping[str, Any]) -> Values:
-    """Turn ``{"training.lr": 1e-3}`` into ``{"training": {"lr": 1e-3}}``.
-
-    Raises:
-        UserError: if a key is not a setting's name, or two keys give one setting: it is unclear which one counts.
-    """
-    trees = [nested(key, value) for key, value in settings.items()]
-    names = [name for tree in trees for name in leaves(tree)]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"setting {twice!r} is given twice; remove one")
-    return functools.reduce(merge, trees, {})
 
 
 class _Resolver:

@@ -157,6 +157,9 @@ class Observer:
     def _from_files(self, run: PlannedRun) -> Standing | None:
         """Return the state of a run that is done, live, or has a failure.json; otherwise None."""
         folder = run.folder(self.store)
+        if folder.exists() and not folder.is_dir():
+            self._name_broken(UserError(f"{folder} is a file, where the folder of a run belongs; remove or rename it"))
+            return Standing(state="unknown", detail="a file has the name of its folder")
         attempts = claim_count(folder)
         try:
             if finished(folder):

@@ -19,6 +19,7 @@ from nacbench.cli import app
 from nacbench.data.mirror.manifest import MANIFEST
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
+from tests.data.copies.cifar import png
 
 HUB_TASK = """
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def test_fetch_takes_the_data_of_the_task_that_trains_first(
     assert "miniature-shifted: https://made.up/shifted.zip is there already" in done.stdout
     assert "photos cannot be fetched automatically; ask the makers" in str(done.exception)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     shown = said("data", "fetch", "miniature-shifted", "--data-root", root, *plugins)
     assert f"miniature-shifted: ready, fingerprint {'f' * 16}" in shown
 
@@ -212,11 +213,11 @@ def test_verify_names_the_first_wrong_file_and_checks_all(
     for path in (made_files, archive):
         said("data", "import", "miniature-shifted", path, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     shown = said("data", "verify", "digits", "miniature-shifted", *options).splitlines()
     assert len(shown) == 4
     assert "miniature: huggingface.co/datasets/made/miniature: 2 files checked: checksums match" in shown[1]
-    assert "trusted on first use" in shown[2]
+    assert "imported from" in shown[2]
     assert "1 file, no checksums known" in shown[3]
     (root / "shifted/b.bin").write_bytes(b"1234568")
     done = invoke("data", "verify", "miniature-shifted", "digits", *options)
@@ -287,13 +288,16 @@ def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) 
 def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
-    assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
+    assert complaint("data", "import", "miniature", tmp_path / "empty", *options) == (
+        f"{tmp_path / 'empty'} has no file of any of the 6 forms of made/miniature that are taken; "
+        "'nacbench data where miniature' lists them"
+    )
     assert "no such file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
     said("data", "import", "miniature-shifted", archive, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
-    assert "it lacks data/train-*.parquet" in refused  # the only thing that is still missing
+    assert "forms of made/miniature that are taken" in refused  # the only thing that is still missing
     assert not list(root.glob(".*.tmp"))
 
 
@@ -314,7 +318,7 @@ def test_import_of_complete_data_is_refused_with_its_places(
     for path in (made_files, archive):
         said("data", "import", "miniature-shifted", path, *options)
     (root / "photos").mkdir()
-    (root / "photos/1.png").write_bytes(b"png")
+    (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
     assert refused.startswith("miniature-shifted: all its data is there already, in ")
     assert all(str(root / name) in refused for name in ("photos", "shifted", "made/miniature"))
@@ -376,3 +380,43 @@ sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+LISTOPS = "Source\tTarget\n( ( ( [MAX 1 ) 2 ) ] )\t2\n" * 3
+
+
+def test_import_finds_the_data_of_other_choices(root: Path, plugins: list[str], tmp_path: Path) -> None:
+    for split in ("train", "val", "test"):
+        (tmp_path / "lra/listops-1000").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"lra/listops-1000/basic_{split}.tsv").write_text(LISTOPS)
+    lines = said("data", "import", "listops", tmp_path / "lra", "--data-root", root).splitlines()
+    assert lines[0].startswith("listops: recognised: ")
+    assert lines[-1] == "listops: to use it, say: --set task.data=lra"
+    assert "(ready)" in said("data", "where", "listops", "--set", "task.data=lra", "--data-root", root)
+
+
+def test_import_takes_all_that_the_paths_have(root: Path, plugins: list[str], archive: Path, made_files: Path) -> None:
+    said("data", "import", "miniature-shifted", archive, made_files, "--data-root", root, *plugins)
+    states = {Path(row["place"]).name: row["state"] for row in listed(root, plugins, "miniature-shifted")}
+    assert states == {"miniature": "ready", "shifted": "ready", "photos": "missing"}
+
+
+def test_damage_of_what_was_recognised_is_told_and_not_what_else_is_missing(
+    root: Path, plugins: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine/data").mkdir(parents=True)
+    for split in ("train", "test"):
+        (tmp_path / f"mine/data/{split}-00000-of-00001.parquet").write_bytes(
+            b"version https://git-lfs.github.com/spec/v1"
+        )
+    refused = complaint("data", "import", "miniature-shifted", tmp_path / "mine", "--data-root", root, *plugins)
+    assert refused == (
+        f"{tmp_path}/mine/data/train-00000-of-00001.parquet is a pointer of git-lfs, not the data; get the data with: "
+        "git lfs pull"
+    )
+
+
+def test_where_lists_the_forms_that_are_taken(root: Path) -> None:
+    shown = said("data", "where", "cifar10", "--data-root", root)
+    assert "  taken: CIFAR-10's python batches, as its makers and torchvision have them" in shown
+    assert "  taken: uoft-cs/cifar10: the hub's branch refs/convert/parquet" in shown

@@ -1,9 +1,12 @@
 """Files that others may have written are read with bounds, and checked against a schema once."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.errors import BrokenFileError, UserError
@@ -28,6 +31,10 @@ def test_a_file_becomes_an_object_of_its_schema(tmp_path: Path) -> None:
         (b'{"claim": 7', "is not JSON"),
         (b'{"claim": NaN}', "NaN is not a number in JSON"),
         (b'{"claim": 1, "claim": 2}', "the key 'claim' occurs twice"),
+        (b'{"claim" :1,"claim" :2}', "the key 'claim' occurs twice"),
+        (b'{"claim": {"a": 1, "a": 2}}', "the key 'a' occurs twice"),
+        (b'[{"a": "\\u0022:", "a": 2}]', "the key 'a' occurs twice"),  # a mark in a string for the one that is lost
+        (b'[{"claim": 1, "clai\\u006d": 2}]', "the key 'claim' occurs twice"),
         (b'{"claim": "7"}', "claim = '7'"),
         (b'{"claim": 7, "more": 1}', "more = 1"),
         (b'{"claim": ' + b"9" * 5000 + b"}", "is not JSON"),
@@ -74,3 +81,27 @@ def test_text_is_utf_8(tmp_path: Path) -> None:
 
 def test_json_may_come_from_elsewhere() -> None:
     assert parse_json("[1, 2.5]", "metadata") == [1, 2.5]
+
+
+TEXTS = st.text(alphabet=st.sampled_from('a":\\u0022, é\n'), max_size=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=VALUES, indent=st.sampled_from([None, 2]), ascii_only=st.booleans())
+def test_json_is_read_as_python_does(value: object, indent: int | None, ascii_only: bool) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    assert parse_json(text, "it") == value == json.loads(text)
+
+
+@given(key=TEXTS, other=VALUES, around=VALUES, blank=st.sampled_from(["", " ", "\n"]))
+def test_a_key_that_occurs_twice_is_seen_whatever_is_around_it(
+    key: str, other: object, around: object, blank: str
+) -> None:
+    name = json.dumps(key)
+    text = f"[{json.dumps(around)}, {{{name}{blank}: 1, {name}{blank}: {json.dumps(other)}}}]"
+    with pytest.raises(BrokenFileError, match="occurs twice"):
+        parse_json(text, "it")

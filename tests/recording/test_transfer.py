@@ -109,6 +109,13 @@ def test_an_unfinished_run_in_the_target_is_set_aside(tmp_path: Path) -> None:
     assert (place.parent / ".replaced" / f"{place.name}-1" / "state.json").exists()
 
 
+def test_runs_are_not_merged_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "all").touch()
+    with pytest.raises(UserError, match="all is not a folder; name a folder of runs, or one to create"):
+        merge([tmp_path / "runs"], tmp_path / "all")
+
+
 def test_broken_records_are_named_and_not_copied(tmp_path: Path) -> None:
     run_of(tmp_path / "a", seed=1)
     (run_of(tmp_path / "a") / "record.json").write_text("{")

@@ -156,6 +156,29 @@ def test_broken_predictions_are_a_warning_and_absent_ones_are_not(tmp_path: Path
     assert "predictions.parquet cannot be read as Parquet: " in warning
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("index", [f"{number}" for number in range(10)]),
+        ("label", [[0]] * 10),
+        ("label", [0.5] * 10),
+        ("prediction", [None, *range(9)]),
+        ("prediction", [{"a": 1}] * 10),
+        ("split", [*range(10)]),
+        ("episode", [b"1"] * 10),
+    ],
+)
+def test_predictions_of_other_types_are_a_warning(tmp_path: Path, name: str, values: list[object]) -> None:
+    write(tmp_path, "nac", [0.90])
+    write(tmp_path, "vit", [0.80])
+    predict(tmp_path, "nac", np.ones(10, int), ["test"] * 10)
+    frame = {"split": ["test"] * 10, "index": [*range(10)], "label": [0] * 10, "prediction": [1] * 10, name: values}
+    pd.DataFrame(frame).to_parquet(folder_of(tmp_path, model="vit") / "predictions.parquet")
+    assert compared(tmp_path).examples == []
+    (warning,) = compared(tmp_path).warnings
+    assert f"predictions.parquet: the column {name} is " in warning and "and should be " in warning
+
+
 def test_a_small_p_is_a_bound(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.9, 0.9001, 0.9002, 0.9])
     write(tmp_path, "vit", [0.5, 0.5, 0.5001, 0.5001])

@@ -149,7 +149,7 @@ def cells_of(table: Table | None) -> list[Any]:
 
 
 def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
-    runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mce=0.2) for seed in range(3)]
+    runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mean_error=0.2) for seed in range(3)]
     table = shift_table(group_of(runs))
     assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.00", "11.00 ± 2.48", "20.00 ± 0.00", "3")]
     assert table is not None
@@ -299,10 +299,10 @@ def test_the_variant_with_default_options_is_shown() -> None:
     ways = [run(seed, score, module_dropout=drop) for seed in range(2) for score, drop in ((0.7, 0.5), (0.6, 0.0))]
     table = side_by_side(group_of([*ways, made_record(task="cifar10", model="vit")]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.00"]
+    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.90"]
     other = side_by_side(group_of([*ways, run(0, 0.5, depth=2), made_record(task="cifar10", model="vit")]))
     assert other is not None
-    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.00"]
+    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.90"]
 
 
 def test_bold_is_as_in_the_table_of_scores() -> None:

@@ -80,7 +80,8 @@ def test_out_of_memory_is_recognised(sweep: Make, tmp_path: Path) -> None:
 
 
 def test_run_that_never_ends_is_given_up(sweep: Make) -> None:
-    it = sweep(task={"fault": "kill"}, profile={"max_attempts": 2})
+    # at the first step: later ones would let each attempt go on from a later checkpoint, until one reaches the end
+    it = sweep(task={"fault": "kill", "fault_step": 1}, profile={"max_attempts": 2})
     for _ in range(2):
         it.submit()
         it.until_states("lost")

@@ -101,6 +101,15 @@ def test_broken_files_of_runs_are_named_and_all_states_are_told(plan: Plan, tmp_
     assert "failure.json is not a failure of schema 2: it is not JSON" in failure
 
 
+def test_a_file_in_the_place_of_a_run_is_named(plan: Plan, tmp_path: Path) -> None:
+    place = plan.runs[0].folder(tmp_path)
+    place.parent.mkdir(parents=True)
+    place.touch()
+    observer = Observer(tmp_path)
+    assert observer.standings(plan.runs)[plan.runs[0].key].state == "unknown"
+    assert observer.broken == [f"{place} is a file, where the folder of a run belongs; remove or rename it"]
+
+
 def test_a_record_of_another_version_or_run_does_not_end_the_status(plan: Plan, tmp_path: Path) -> None:
     for run, content in zip(plan.runs[:2], ('{"schema_version": 3}', '{"schema_version": 2}'), strict=True):
         folder = run_folder(tmp_path, "digits", "nac", str(run.run_id))

@@ -1,8 +1,9 @@
 """Data files that a task needs, including those of the task that trains its network, and what is missing."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
@@ -44,6 +45,24 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
     return options
 
 
+def other_choices(name: str, option: str, settings: Sequence[str]) -> list[str]:
+    """Return settings with the other values of a task's option that has a few to choose from, unless it is set.
+
+    Args:
+        name: of the task.
+        option: the option's name.
+        settings: those that are given, such as ``task.data=lra``.
+    """
+    from nacbench.registry import TASKS
+
+    cls = TASKS.get(name)
+    if option not in {field.name for field in fields(cls)} or option in _options(settings):
+        return []
+    default = getattr(made_task(name, settings), option)
+    choices = get_args(get_type_hints(cls)[option])
+    return [f"task.{option}={choice}" for choice in choices if choice != default]
+
+
 def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTask"]:
     """Return the task by name, preceded by the task that trains its network, if it is an evaluation task."""
     from nacbench.contracts.task import EvaluationTask
@@ -71,6 +90,6 @@ def what_is_missing(tasks: Iterable["AnyTask"], data_root: Path) -> str | None:
 
 def for_task(text: str, name: str) -> str:
     """Return a message of `DataFiles` with TASK in its commands replaced; data files do not know their task."""
-    for verb in ("fetch", "import"):
+    for verb in ("fetch", "import", "where"):
         text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
     return text

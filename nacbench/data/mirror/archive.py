@@ -6,18 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from nacbench.code_digest import short_digest
 from nacbench.data.mirror.data_files import FolderFiles
-from nacbench.data.mirror.intake import move_content, opened
 from nacbench.data.mirror.manifest import CHUNK, SHA256, sum_of
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
+from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.reading import read_json
+
+PUBLISHED = "from an archive with the SHA-256 that its makers publish"
 
 
 class FirstUse(BaseModel):
@@ -47,8 +48,6 @@ class ArchiveFiles(FolderFiles):
     size: str
     inside: str = ""
 
-    uncompared: ClassVar[str] = ", not compared with the archive of their makers"
-
     def __str__(self) -> str:
         return self.url
 
@@ -59,23 +58,22 @@ class ArchiveFiles(FolderFiles):
             f"{self.url} with 'nacbench data import TASK FILE'"
         )
 
-    def _inside(self) -> Sequence[str]:
-        return tuple(filter(None, (self.inside, self.name)))
-
-    def _import(self, data_root: Path, path: Path) -> None:
-        if path.is_file():
-            self._unpack(data_root, path, "when it was imported")
-        else:
-            super()._import(data_root, path)
+    def _basis(self, paths: Sequence[Path]) -> str:
+        if self.sha256 and len(paths) == 1 and paths[0].is_file():
+            if sum_of(paths[0]).sha256 == self.sha256:
+                return PUBLISHED
+            return f"{super()._basis(paths)}, which is not the archive that their makers publish"
+        return super()._basis(paths)
 
     def _download(self, data_root: Path) -> None:
         """Download and unpack the archive; a complete download that was not unpacked yet is used again."""
         place = self.place(data_root)
-        self._refuse_occupied(place)
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise UserError(f"{place} has data in it already; remove it first")
         folder = cache_folder() / ".downloads" / f"{self.name}-{short_digest(str(place).encode())}"
         file = self._retrieve(data_root, folder)
         try:
-            self._unpack(data_root, file, "at the first download")
+            self._unpack(data_root, file)
         except UserError:
             shutil.rmtree(folder, ignore_errors=True)  # otherwise the next fetch would use the same broken file
             raise
@@ -103,26 +101,29 @@ class ArchiveFiles(FolderFiles):
             raise self._unreachable(data_root, self.url, reason, way) from error
         return Path(file)
 
-    def _unpack(self, data_root: Path, file: Path, when: str) -> None:
-        """Check an archive and unpack it into the mirror atomically."""
+    def _unpack(self, data_root: Path, file: Path) -> None:
+        """Check an archive and take its content into the mirror, all or nothing."""
+        from nacbench.data.mirror.door import Wish, take
+
         found = sum_of(file).sha256
         expected = self.sha256 or self._trusted(data_root)
         if expected and expected != found:
             raise self._unexpected(data_root, file, found, expected)
         basis = (
-            "from an archive with the SHA-256 that its makers publish"
+            PUBLISHED
             if self.sha256
-            else f"trusted on first use: the makers publish no checksum, the archive's was taken {when}"
+            else "trusted on first use: the makers publish no checksum, the archive's was taken at the first download"
         )
-
-        def fill(aside: Path) -> None:
-            with opened(file, self.place(data_root), self._refuse_incomplete) as content:
-                move_content(self._located(content, file), aside)
+        place = self.place(data_root)
+        with scratch_folder(place) as aside:
+            scratch, made = aside / "unpacked", aside / "made"
+            scratch.mkdir()
+            made.mkdir()
+            take(Wish(self.data_set(), [file]), scratch, made)
             if expected is None:  # after the content was found to be complete: a wrong file must not be trusted
                 first = FirstUse(url=self.url, sha256=found, date=utc_now())
                 write_json(self._trust_file(data_root), first.model_dump())
-
-        self._appear(data_root, fill, sha256=found, basis=basis)
+            self._put(place, made, basis, sha256=found)
 
     def _trust_file(self, data_root: Path) -> Path:
         place = self.place(data_root)

@@ -22,8 +22,8 @@ from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
 from nacbench.errors import BrokenFileError, UserError, shown
 from nacbench.filesystem.files import fill_folder, write_json
-from nacbench.filesystem.scratch import scratch_name
-from nacbench.formats.reading import read_json
+from nacbench.filesystem.scratch import scratch_folder, scratch_name
+from nacbench.formats.reading import parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,27 +96,82 @@ def cached_arrays(
     return found
 
 
-def compared_copies() -> Iterator[tuple[Path, str | None]]:
-    """Compare every copy in the cache with its fingerprint or manifest: yield its folder, and what is wrong or None.
+def remembered_arrays(name: str, stamp: str) -> dict[str, np.ndarray] | None:
+    """Return what `remember_arrays` has kept last under a name and stamp; None if it is missing or broken."""
+    found = _open(*_memory(name, stamp))
+    return None if found is None else dict(found.arrays)
 
-    These are decoded arrays, and unpacked archives. A broken one is removed; it is made again when it is needed.
+
+def remember_arrays(name: str, stamp: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays in the cache in place of those that were kept before; for what is asked of files again and again.
+
+    Raises:
+        UserError: if the cache folder is not writable.
+    """
+    place, key = _memory(name, stamp)
+    with _written_to(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(place) as before:
+            if place.exists():
+                place.rename(before / "before")
+        fill_folder(place, lambda aside: _save(arrays, aside, key))
+
+
+def _memory(name: str, stamp: str) -> tuple[Path, str]:
+    """Return folder and key of arrays that are kept under a name and a stamp."""
+    key = hashlib.sha256(stamp.encode(errors="surrogateescape")).hexdigest()
+    return cache_folder() / "arrays" / f"{_plain(name)}-{key[:KEY_DIGITS]}", key
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A copy in the cache that was compared with its fingerprint or manifest.
+
+    Attributes:
+        folder: of the copy.
+        wrong: what is wrong with it, or None.
+        is_old: whether an earlier version wrote it, in a form that nothing reads now.
+    """
+
+    folder: Path
+    wrong: str | None = None
+    is_old: bool = False
+
+
+def compared_copies() -> Iterator[Compared]:
+    """Compare every copy in the cache with its fingerprint or manifest.
+
+    These are decoded arrays, and unpacked archives. Broken and old ones are removed; they are made again when they are
+    needed.
     """
     _compared.clear()
     for folder in _folders_in(cache_folder() / "arrays"):
+        if _is_of_earlier_version(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            yield Compared(folder, is_old=True)
+            continue
         try:
             _read(folder)
         except UserError as error:
             with _written_to(folder):
                 _remove_broken(folder)
-            yield folder, str(error)
+            yield Compared(folder, str(error))
         else:
-            yield folder, None
+            yield Compared(folder)
     for folder in _folders_in(cache_folder() / UNPACKED):
         if is_intact(folder):
-            yield folder, None
+            yield Compared(folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-            yield folder, f"the files in {folder} are not those of its manifest"
+            yield Compared(folder, f"the files in {folder} are not those of its manifest")
+
+
+def _is_of_earlier_version(folder: Path) -> bool:
+    try:
+        meta = parse_json(read_bytes(folder / META), folder / META)
+    except UserError:
+        return False
+    return isinstance(meta, dict) and meta.keys() == {"arrays", "fingerprint"}
 
 
 def _folders_in(place: Path) -> list[Path]:

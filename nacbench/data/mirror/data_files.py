@@ -5,17 +5,22 @@ Every kind implements `nacbench.contracts.task.DataFiles`. The other kinds are
 `nacbench.data.mirror.packed.PackedFiles`.
 """
 
-import re
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.data.mirror.intake import copy_files, located, opened, sole_filler, visible_files
-from nacbench.data.mirror.manifest import check_files, make_manifest, write_manifest
+from nacbench.data.mirror.intake import move_content, sole_filler
+from nacbench.data.mirror.manifest import check_files, make_manifest, read_manifest, write_manifest
 from nacbench.errors import UserError
 from nacbench.filesystem.files import fill_folder
+from nacbench.filesystem.scratch import scratch_folder
+from nacbench.formats.terminal import say as tell
+
+if TYPE_CHECKING:
+    from nacbench.data.mirror.distribution import DataSet, Distribution
 
 ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 
@@ -27,13 +32,18 @@ class MirrorFiles(ABC):
     Attributes:
         name: path of the folder in the mirror.
         needs: paths and glob patterns, each of which must match something in that folder.
+        forms: name of the file in ``distributions`` that lists the forms in which users have the data, or path of a
+            plug-in's own YAML file; empty for data that is only taken as the mirror has it.
         again: how to get damaged files again, for messages.
+        links: how an import takes files: see `nacbench.data.mirror.door.Wish`.
     """
 
     name: str
     needs: tuple[str, ...]
+    forms: str = ""
 
     again: ClassVar[str] = "fetch it again with 'nacbench data fetch TASK'"
+    links: ClassVar[str] = "copy"
 
     def place(self, data_root: Path) -> Path:
         """Return the folder of the files in the mirror."""
@@ -74,45 +84,88 @@ class MirrorFiles(ABC):
         Raises:
             UserError: if they cannot be downloaded, or their checksum is not the published one.
         """
-        with sole_filler(self.place(data_root)):
+        with sole_filler(self.place(data_root), data_root):
             if self.missing(data_root) is not None:  # checked again, now with the lock
                 self._download(data_root)
 
-    def bring(self, data_root: Path, path: Path) -> None:
-        """Import the files of a user's folder or archive into the mirror; the user's files are not changed.
+    def bring(self, data_root: Path, *paths: Path, link: bool = False, say: Callable[[str], None] = tell) -> None:
+        """Import the data from folders, archives and files of a user; the user's files are not changed.
+
+        What the mirror has already stays, so that parts that are imported one after another add up.
+
+        Args:
+            data_root: the mirror.
+            paths: hold the data in a form that `data_set` lists, or a part of it.
+            link: make links to files that are taken as they are instead of copies.
+            say: called with each line that tells the user what was found.
 
         Raises:
-            UserError: if something is missing in it, it is not the right archive, or the mirror has data there already.
+            UserError: if they hold no such form, something in it is damaged, or the mirror has all of it already.
         """
         place = self.place(data_root)
-        with sole_filler(place):
-            self._refuse_occupied(place)
-            self._import(data_root, path)
+        with sole_filler(place, data_root):
+            if self.missing(data_root) is None and not self.data_set().adds_up:
+                raise UserError(f"{place} has data in it already; remove it first")
+            self._take(place, paths, "soft" if link else self.links, say)
+        lacks = self.missing(data_root)
+        if lacks:
+            say(f"still missing: {lacks}")
+
+    def data_set(self) -> "DataSet":
+        """Return the forms in which users have the data, and the one that the mirror has."""
+        from nacbench.data.mirror.distribution import DataSet, data_set
+
+        known = data_set(self.forms) if self.forms else DataSet(title=self.name)
+        return known.model_copy(update={"distributions": [*known.distributions, *self._own_forms()]})
 
     def lacking(self, folder: Path) -> str | None:
         """Return the first needed path or pattern that nothing in a folder matches, or None."""
         return next((need for need in self.needs if next(folder.glob(need), None) is None), None)
 
-    def _import(self, data_root: Path, path: Path) -> None:
-        with opened(path, self.place(data_root), self._refuse_incomplete) as given:
-            self._take(data_root, self._located(given, path), path)
+    def _own_forms(self) -> "list[Distribution]":
+        """Return the forms that need no description: that of the mirror itself."""
+        from nacbench.data.mirror.distribution import Distribution
+        from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
 
-    def _located(self, folder: Path, named: Path) -> Path:
-        return located(folder, named, self._inside(), self.lacking)
+        needs: dict[str, str | list[str]] = {need: need for need in self.needs}
+        title = f"{self.name} as this suite's mirror has it"
+        return [Distribution(name="mirror", title=title, needs=needs, may={"others": "*"}, reader=FilesAsTheyAre())]
 
-    def _refuse_incomplete(self, archive: Path, names: Sequence[str]) -> None:
-        """Raise a UserError if an archive lacks needed files by the names in it: large ones are unpacked for hours."""
-        unmet = [lacking_by_name(names, place, self.needs) for place in (*self._inside(), "")]
-        if None not in unmet:
-            raise UserError(f"{archive} is not complete; it lacks {unmet[0]}")
+    def _take(self, place: Path, paths: Sequence[Path], link: str, say: Callable[[str], None]) -> None:
+        """Take a copy of a user's into a folder of the mirror, all or nothing."""
+        from nacbench.data.mirror.door import Wish, take
 
-    def _inside(self) -> Sequence[str]:
-        """Return paths in a folder or archive at which the data may be."""
-        return self.name, Path(self.name).name
+        wish = Wish(self.data_set(), paths, link, say)
+        with scratch_folder(place) as aside:
+            scratch, made = aside / "unpacked", aside / "made"
+            scratch.mkdir()
+            made.mkdir()
+            take(wish, scratch, made, lambda target: os.path.lexists(place / target))
+            if next(made.iterdir(), None) is None:
+                raise UserError(f"{place} has data in it already; remove it first")
+            self._put(place, made, self._basis(paths))
 
-    def _refuse_occupied(self, place: Path) -> None:
-        if self._is_occupied(place):
-            raise UserError(f"{place} has data in it already; remove it first")
+    def _basis(self, paths: Sequence[Path]) -> str:
+        """Return how the checksums of imported files are known."""
+        return f"taken when they were imported from {', '.join(map(str, paths))}"
+
+    def _put(self, place: Path, made: Path, basis: str, sha256: str | None = None) -> None:
+        """Move the files from a scratch folder into the mirror, with a manifest.
+
+        A new folder appears whole. In one that has other files the manifest is written first: if the process is killed
+        between files, `verify` finds the missing ones.
+        """
+        manifest = make_manifest(made, url=self.origin(), sha256=sha256, basis=basis)
+        if not (place.is_dir() and any(place.iterdir())):
+            write_manifest(made, manifest)
+            fill_folder(place, lambda aside: move_content(made, aside))
+            return
+        before = read_manifest(place)
+        files = {**(before.files if before else {}), **manifest.files}
+        write_manifest(place, manifest.model_copy(update={"files": files}))
+        for name in manifest.files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).replace(place / name)
 
     def _unreachable(self, data_root: Path, where: str, reason: str, way: str) -> UserError:
         return UserError(
@@ -123,35 +176,16 @@ class MirrorFiles(ABC):
     # -- implemented by each kind --------------------------------------------------------------------------------------
 
     @abstractmethod
+    def origin(self) -> str:
+        """Return where the files come from, as a URL."""
+
+    @abstractmethod
     def _way(self, data_root: Path) -> str:
         """Return how to get the files, for messages."""
 
     @abstractmethod
-    def _is_occupied(self, place: Path) -> bool:
-        """Return whether the folder has data that an import would overwrite."""
-
-    @abstractmethod
     def _download(self, data_root: Path) -> None:
         """Download the files into their folder in the mirror."""
-
-    @abstractmethod
-    def _take(self, data_root: Path, found: Path, path: Path) -> None:
-        """Copy the files of `found`, which is `path` or a folder in it, into their folder in the mirror."""
-
-
-def lacking_by_name(names: Sequence[str], place: str, needs: Sequence[str]) -> str | None:
-    """Return the first needed path or pattern that no name in a folder matches, or None.
-
-    Args:
-        names: paths of files.
-        place: path of the folder; empty for the top.
-        needs: paths and patterns relative to the folder, in which ``*`` stands for part of a name.
-    """
-    for need in needs:
-        path = re.escape(f"{place}/{need}" if place else need).replace(r"\*", "[^/]*")
-        if not any(map(re.compile(rf"(\./)?{path}(/.*)?").fullmatch, names)):
-            return need
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,32 +195,13 @@ class FolderFiles(MirrorFiles):
     Attributes:
         url: where to get the files.
         terms: of use.
-        shared: whether an import makes hard links to the user's files instead of copies.
-        uncompared: what the manifest says of imported files besides the date.
     """
 
     url: str
     terms: str = ""
 
-    shared: ClassVar[bool] = False
-    uncompared: ClassVar[str] = ""
-
-    def _is_occupied(self, place: Path) -> bool:
-        return place.exists() and (not place.is_dir() or any(place.iterdir()))
-
-    def _take(self, data_root: Path, found: Path, path: Path) -> None:
-        files = visible_files(found)
-        basis = f"taken when they were imported from {path}{self.uncompared}"
-        self._appear(data_root, lambda aside: copy_files(files, found, aside, link=self.shared), basis=basis)
-
-    def _appear(self, data_root: Path, fill: Callable[[Path], None], *, basis: str, sha256: str | None = None) -> None:
-        """Create the folder atomically, with its manifest."""
-
-        def filled(aside: Path) -> None:
-            fill(aside)
-            write_manifest(aside, make_manifest(aside, url=self.url, sha256=sha256, basis=basis))
-
-        fill_folder(self.place(data_root), filled)
+    def origin(self) -> str:
+        return self.url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +218,7 @@ class LocalFiles(FolderFiles):
     how: str
 
     again: ClassVar[str] = "import it again with 'nacbench data import TASK PATH'"
-    shared: ClassVar[bool] = True
+    links: ClassVar[str] = "hard"
 
     def __str__(self) -> str:
         return f"{self.url} (by hand)"

@@ -1,20 +1,20 @@
 """Data sets of the Hugging Face hub, in a local mirror of the same layout; only ``HubFiles.fetch`` uses the network."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.intake import copy_files
-from nacbench.data.mirror.manifest import make_manifest, read_manifest, write_manifest
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
+from nacbench.data.mirror.shards import lacks_shards, two_generations
 from nacbench.errors import UserError
+from nacbench.filesystem.files import digest_of
 from nacbench.filesystem.scratch import scratch_folder
 
-SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
+if TYPE_CHECKING:
+    from nacbench.data.mirror.distribution import DataSet, Distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,16 @@ class HubFiles(MirrorFiles):
         return f"huggingface.co/datasets/{self.name}"
 
     def split_files(self, data_root: Path, split: str) -> list[Path]:
-        """Return the files of a split, sorted."""
-        return sorted(self.place(data_root).glob(self.splits[split]))
+        """Return the files of a split, sorted.
+
+        Raises:
+            UserError: if two of them are the same part of it.
+        """
+        files = sorted(self.place(data_root).glob(self.splits[split]))
+        if twice := two_generations([file.name for file in files]):
+            where = self.place(data_root)
+            raise UserError(f"{where} has {twice[0]} and {twice[1]}, two generations of one file; remove one")
+        return files
 
     def class_names(self, data_root: Path, split: str, column: str) -> list[str] | None:
         """Return the class names of a label column in a split's own files; None if they have none.
@@ -61,9 +69,8 @@ class HubFiles(MirrorFiles):
     def lacking(self, folder: Path) -> str | None:
         """Return the pattern of the first split that lacks files; names such as ``-00000-of-00003`` tell how many."""
         for pattern in self.needs:
-            shards = sorted(folder.glob(pattern))
-            match = SHARD.search(shards[0].name) if shards else None
-            if not shards or (match and len(shards) != int(match[2])):
+            shards = [file.name for file in sorted(folder.glob(pattern))]
+            if not shards or lacks_shards(shards):
                 return pattern
         return None
 
@@ -73,14 +80,18 @@ class HubFiles(MirrorFiles):
             "'nacbench data import TASK FOLDER'"
         )
 
-    def _is_occupied(self, place: Path) -> bool:
-        return bool(self._matching(place))
+    def origin(self) -> str:
+        return f"https://{self}/tree/{self.revision}"
 
-    def _take(self, data_root: Path, found: Path, path: Path) -> None:
-        place = self.place(data_root)
-        with scratch_folder(place) as aside:
-            copy_files(self._matching(found), found, aside)
-            self._put(place, aside, {}, f"taken when they were imported from {path}")
+    def data_set(self) -> "DataSet":
+        known = super().data_set()
+        table = known.table.model_copy(update={"splits": self.splits})
+        return known.model_copy(update={"table": table})
+
+    def _own_forms(self) -> "list[Distribution]":
+        from nacbench.data.mirror.hub_forms import hub_forms
+
+        return hub_forms(self.name, self.revision, self.splits)
 
     def _download(self, data_root: Path) -> None:
         place = self.place(data_root)
@@ -91,7 +102,12 @@ class HubFiles(MirrorFiles):
                 raise UserError(f"{self.name} on the hub, at revision {self.revision}, lacks files of {pattern}")
             known = all(str(file.relative_to(folder)) in published for file in self._matching(folder))
             basis = "as published on the hub" if known else "taken at the download: the hub publishes some of them only"
-            self._put(place, folder, published, basis)
+            self._compare(folder, published)
+            made = folder / ".made"  # without what the hub's library keeps beside the files
+            for file in self._matching(folder):
+                (made / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+                file.rename(made / file.relative_to(folder))
+            self._put(place, made, basis)
 
     def _matching(self, folder: Path) -> list[Path]:
         return [file for pattern in self.needs for file in sorted(folder.glob(pattern))]
@@ -120,26 +136,16 @@ class HubFiles(MirrorFiles):
             raise self._unreachable(data_root, "the hub", type(error).__name__, way) from error
         return {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
 
-    def _put(self, place: Path, folder: Path, published: Mapping[str, str], basis: str) -> None:
-        """Move the files from a scratch folder into the mirror, with a manifest.
-
-        The manifest is written first: if the process is killed between files, `verify` finds the missing ones.
-        """
-        url = f"https://{self}/tree/{self.revision}"
-        manifest = make_manifest(folder, self._matching(folder), url=url, sha256=None, basis=basis)
-        for name, file in manifest.files.items():
-            if published.get(name, file.sha256) != file.sha256:
+    def _compare(self, folder: Path, published: Mapping[str, str]) -> None:
+        """Raise a UserError if a file has another SHA-256 than the hub publishes."""
+        for file in self._matching(folder):
+            name = str(file.relative_to(folder))
+            found = digest_of(file)
+            if published.get(name, found) != found:
                 raise UserError(
-                    f"{self.name}: {name} came with the SHA-256 {file.sha256}, but the hub has {published[name]}; "
+                    f"{self.name}: {name} came with the SHA-256 {found}, but the hub has {published[name]}; "
                     "fetch it again"
                 )
-        place.mkdir(parents=True, exist_ok=True)
-        before = read_manifest(place)
-        files = {**(before.files if before else {}), **manifest.files}
-        write_manifest(place, manifest.model_copy(update={"files": files}))
-        for name in manifest.files:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).replace(place / name)
 
     def count(self, data_root: Path, split: str) -> int:
         """Return the number of rows of a split; raises as `rows`."""

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from nacbench.data.mirror.damage import check_file
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
 from nacbench.formats.escape import visible
@@ -109,8 +110,9 @@ def check_files(folder: Path, name: str, again: str) -> str:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        found = _counted(sum(1 for _ in files_in(folder)))
-        return f"{found}, no checksums known: put there by hand; no needed file is missing"
+        found = sorted(files_in(folder))
+        _check_each(found, name)
+        return f"{_counted(len(found))}, no checksums known: put there by hand; no needed file is missing or damaged"
     with progress(f"checking {name}", manifest.size) as done:
         for path, expected in manifest.files.items():
             wrong = _wrong(folder / path, expected, done)
@@ -119,6 +121,16 @@ def check_files(folder: Path, name: str, again: str) -> str:
     unknown = [path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files]
     others = f"; not in the manifest: {_counted(len(unknown))}, such as {min(unknown)}" if unknown else ""
     return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){others}"
+
+
+def _check_each(files: Sequence[Path], name: str) -> None:
+    """Raise a UserError for the first file that is not what its name says."""
+    try:
+        with progress(f"checking {name}", sum(path.stat().st_size for path in files)) as done:
+            for path in files:
+                done(check_file(path, str(path)))
+    except OSError as error:  # a link to a file that is lost
+        raise UserError(f"cannot read {error.filename}: {error.strerror}; copy it again") from None
 
 
 def is_intact(folder: Path) -> bool:

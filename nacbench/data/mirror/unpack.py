@@ -6,12 +6,16 @@ import re
 import stat
 import struct
 import tarfile
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.data.mirror.damage import damage_at_start
 from nacbench.data.mirror.manifest import progress
 from nacbench.errors import UserError, shown
+from nacbench.formats.reading import open_regular
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
@@ -30,52 +34,115 @@ EXTENDED = (
     tarfile.GNUTYPE_LONGLINK,
 )
 
-Check = Callable[[Path, Sequence[str]], None]
+SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".gz")
+DRIVE = re.compile(r"[A-Za-z]:")  # of Windows
+STARTS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # of zip, gzip, bzip2 and xz
 
 
-def accept_any(archive: Path, names: Sequence[str]) -> None:
-    """Accept an archive whatever its members are called."""
+class Archive(ABC):
+    """A zip or a tar, compressed or not, which is not trusted.
+
+    When it is opened all headers are read and checked, and nothing is written: a compressed tar is decompressed once
+    for that, and once more to unpack it.
+
+    Attributes:
+        names: paths of its members.
+    """
+
+    names: list[str]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def unpack(self, folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
+        """Unpack the members whose names are wanted, by default all, into an existing folder.
+
+        Raises:
+            UserError: if a member is damaged, or the folder cannot be written.
+        """
+        with _told(self.path):
+            self._unpack(folder, wanted)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    @abstractmethod
+    def _unpack(self, folder: Path, wanted: Callable[[str], bool]) -> None:
+        """Unpack members; raise whatever the library raises."""
 
 
-def unpack(archive: Path, folder: Path, check: Check = accept_any) -> None:
-    """Unpack a zip or a tar, compressed or not, into an existing folder.
-
-    All headers are read first: a compressed tar is decompressed twice, the first time without writing anything.
-
-    Args:
-        archive: the archive, which is not trusted.
-        folder: where its members are written.
-        check: called with the archive and the names of its members before anything is written; it raises a UserError to
-            refuse them.
+def open_archive(path: Path) -> Archive:
+    """Open an archive.
 
     Raises:
         UserError: if it is neither zip nor tar, is damaged, has an unsafe member (a link, a device, a path outside the
             folder), or more bytes or members than its own size allows (``MOST_EXPANSION``, ``LEAST_PER_MEMBER``).
     """
+    import zipfile
+
+    with _told(path):
+        tar = _opened_tar(path)  # first, as a tar with a zip inside can look like a zip
+        if tar:
+            return _Tar(path, tar)
+        if zipfile.is_zipfile(path):
+            return _Zip(path)
+        raise UserError(f"{path} {what_is_wrong(path)}")
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into an existing folder.
+
+    Raises:
+        UserError: as `open_archive` and `Archive.unpack`.
+    """
+    opened = open_archive(archive)
+    try:
+        opened.unpack(folder)
+    finally:
+        opened.close()
+
+
+def looks_packed(path: Path) -> bool:
+    """Return whether a file looks like an archive, by its name or its first bytes."""
+    if path.name.lower().endswith(SUFFIXES):
+        return True
+    with open_regular(path) as stream:
+        start = stream.read(512)
+    return start.startswith(STARTS) or start[257:262] == b"ustar"
+
+
+@contextmanager
+def _told(archive: Path) -> Iterator[None]:
+    """Turn what the libraries raise for a damaged archive into one line."""
     import lzma
     import zipfile
     import zlib
 
-    damaged = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError)
     try:
-        tar = _opened_tar(archive)  # first, as a tar with a zip inside can look like a zip
-        if tar:
-            with tar:
-                _unpack_tar(tar, archive, folder, check)
-        elif zipfile.is_zipfile(archive):
-            _unpack_zip(archive, folder, check)
-        else:
-            raise UserError(f"{archive} {_what_is_wrong(archive)}")
+        yield
     except UserError:
         raise
     except EOFError as error:
         raise UserError(f"{archive} is truncated: {error}; get it again") from error
-    except (*damaged, OSError, RuntimeError) as error:  # RuntimeError: encrypted, unknown, or nested without end
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        struct.error,
+        ValueError,
+        OSError,
+        RuntimeError,  # encrypted, unknown, or nested without end
+    ) as error:
         raise UserError(f"{archive} cannot be unpacked: {error}") from error
 
 
-def _what_is_wrong(archive: Path) -> str:
+def what_is_wrong(archive: Path) -> str:
     """Return what a file is that cannot be opened as an archive."""
+    damage = damage_at_start(archive)
+    if damage:
+        return damage
     with archive.open("rb") as stream:
         start = stream.read(8)
     if start.startswith(b"PK\3\4"):
@@ -105,22 +172,37 @@ def _opened_tar(archive: Path) -> tarfile.TarFile | None:
         return None
 
 
-def _unpack_tar(tar: tarfile.TarFile, archive: Path, folder: Path, check: Check) -> None:
-    tar.extraction_filter = getattr(tarfile, "data_filter", None)  # new in Python 3.11.4
-    guard = _Guard(archive)
-    with progress(f"reading {archive.name}", None) as done:
-        for member in tar:
-            guard.admit(member.name, _special_in_tar(member), member.size, member.offset_data)
-            member.pax_headers = {}  # not used any more; of millions of members they would fill the memory
-            done(member.size)
-    if not _has_end(tar):
-        raise UserError(f"{archive} is truncated: the two empty blocks at its end are missing; get it again")
-    members = tar.getmembers()
-    check(archive, [member.name for member in members])
-    with progress(f"unpacking {archive.name}", sum(member.size for member in members)) as done:
-        for member in members:
-            tar.extract(member, folder)
-            done(member.size)
+class _Tar(Archive):
+    def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
+        super().__init__(path)
+        self._tar = tar
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # new in Python 3.11.4
+        try:
+            self._check()
+        except BaseException:
+            tar.close()
+            raise
+
+    def _check(self) -> None:
+        guard = _Guard(self.path)
+        with progress(f"reading {self.path.name}", None) as done:
+            for member in self._tar:
+                guard.admit(member.name, _special_in_tar(member), member.size, member.offset_data)
+                member.pax_headers = {}  # not used any more; of millions of members they would fill the memory
+                done(member.size)
+        if not _has_end(self._tar):
+            raise UserError(f"{self.path} is truncated: the two empty blocks at its end are missing; get it again")
+        self.names = [f"{member.name}/" if member.isdir() else member.name for member in self._tar.getmembers()]
+
+    def _unpack(self, folder: Path, wanted: Callable[[str], bool]) -> None:
+        members = [member for member in self._tar.getmembers() if wanted(member.name)]
+        with progress(f"unpacking {self.path.name}", sum(member.size for member in members)) as done:
+            for member in members:
+                self._tar.extract(member, folder)
+                done(member.size)
+
+    def close(self) -> None:
+        self._tar.close()
 
 
 def _has_end(tar: tarfile.TarFile) -> bool:
@@ -143,19 +225,31 @@ def _end_of_members(tar: tarfile.TarFile) -> int:
     return last.offset_data + -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
-def _unpack_zip(archive: Path, folder: Path, check: Check) -> None:
-    import zipfile
+class _Zip(Archive):
+    def __init__(self, path: Path) -> None:
+        import zipfile
 
-    guard = _Guard(archive)
-    with zipfile.ZipFile(archive) as opened:
-        members = opened.infolist()
-        for member in members:
-            guard.admit(member.filename, _special_in_zip(member), member.file_size)
-        check(archive, [member.filename for member in members])
-        with progress(f"unpacking {archive.name}", sum(member.file_size for member in members)) as done:
+        super().__init__(path)
+        self._zip = zipfile.ZipFile(path)
+        try:
+            guard = _Guard(path)
+            for member in self._zip.infolist():
+                guard.admit(member.filename, _special_in_zip(member), member.file_size)
+                member.filename = member.filename.replace("\\", "/")  # as some programs of Windows write it
+        except BaseException:
+            self._zip.close()
+            raise
+        self.names = [member.filename for member in self._zip.infolist()]
+
+    def _unpack(self, folder: Path, wanted: Callable[[str], bool]) -> None:
+        members = [member for member in self._zip.infolist() if wanted(member.filename)]
+        with progress(f"unpacking {self.path.name}", sum(member.file_size for member in members)) as done:
             for member in members:
-                opened.extract(member, folder)
+                self._zip.extract(member, folder)
                 done(member.file_size)
+
+    def close(self) -> None:
+        self._zip.close()
 
 
 class _Guard:
@@ -177,12 +271,12 @@ class _Guard:
             size: of its content in bytes, as it is declared.
             start: of its content in the decompressed archive, which counts headers, too.
         """
-        path = PurePosixPath(name.replace("\\", "/"))
+        path = name.replace("\\", "/")
         self._bytes += size
         self._members += 1
         if len(name) > LONGEST_NAME:
             self._refuse(f"the name of a member, {shown(name)}, has {len(name):,} characters")
-        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+        if path.startswith("/") or ".." in path.split("/") or DRIVE.match(name):
             self._refuse(f"its member {shown(name)} would lie outside the folder")
         if size < 0:
             self._refuse(f"its member {shown(name)} has {size:,} bytes")

@@ -71,7 +71,7 @@ class ModelNetTask(PointTask):
         from nacbench.data.points.mesh_files import mesh_arrays
 
         folder = self.archive.require(data_root)
-        found = mesh_arrays(self.archive.name, folder, self.stored)
+        found = mesh_arrays(self.archive.name, folder, self)
         if len(found.arrays["class_names"]) > self.classes:
             raise UserError(
                 f"{folder} has {len(found.arrays['class_names'])} classes, {self.title} has "

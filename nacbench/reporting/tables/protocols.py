@@ -17,6 +17,7 @@ from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, n
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
+MCE = "mce_alexnet"  # mean corruption error over AlexNet's
 SHIFT = ("clean_accuracy", "accuracy", "drop")
 SHOTS = re.compile(r"accuracy/(\d+)-shot")
 
@@ -26,8 +27,11 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     rows, numbers = [], []
-    for item in (own for own in series if own.has(*SHIFT)):
-        means = {name: item.metric(name) for name in (*SHIFT, "mce")}
+    shifted = [own for own in series if own.has(*SHIFT)]
+    with_reference = any(own.has(MCE) for own in shifted)
+    shown = (*SHIFT, "mean_error", *((MCE,) if with_reference else ()))
+    for item in shifted:
+        means = {name: item.metric(name) for name in shown}
         texts = [percent(mean) if mean else "—" for mean in means.values()]
         rows.append((*named(item), *texts, str(len(item.runs))))
         columns = identified(item)
@@ -36,11 +40,17 @@ def shift_table(series: Sequence[Series]) -> Table | None:
         numbers.append(columns)
     if not rows:
         return None
-    heads = [Column(head, number=True) for head in ("clean (%)", "shifted (%)", "drop (points)", "mCE (%)")]
+    words = ["clean (%)", "shifted (%)", "drop (points)", "mean error (%)", "mCE over AlexNet (%)"]
+    heads = [Column(head, number=True) for head in words[: len(shown)]]
     notes = [
-        "Both accuracies are of the same network; the drop is their difference. mCE: mean over corruptions of the "
-        f"error, not divided by another network's errors. Every number: {INTERVAL}."
+        "Both accuracies are of the same network; the drop is their difference. Mean error: over corruptions and "
+        f"severities, not divided by another network's errors. Every number: {INTERVAL}."
     ]
+    if with_reference:
+        notes.append(
+            "mCE: mean over corruptions of the error divided by AlexNet's, as published for ImageNet-C (Hendrycks and "
+            "Dietterich 2019); no such errors are published for other data."
+        )
     return Table("shifted", "Shifted data", (*NAMED, *heads, SEEDS), rows, notes, pd.DataFrame(numbers))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.registry import MODELS
-from nacbench.reporting.series import Series, by_cell
+from nacbench.reporting.series import Series, by_cell, of_usual_size
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified
 from nacbench.reporting.tables.table import Column, Table, percent
@@ -20,7 +20,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     """Return the scores of all models on all tasks; None if there are fewer than two tasks or two models.
 
     A model may have several variants on a task, which have rows of their own in the table of scores. A cell shows the
-    only variant, or the only one with the default options of its size; otherwise it says "several".
+    only variant, or the only one with the task's usual size and its default options; otherwise it says "several".
     """
     import pandas as pd
 
@@ -42,8 +42,8 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     heads = (*NAMED[:2], Column("test examples", number=True))  # models have columns here
     notes = [
         f"Accuracy in %, {INTERVAL}; a single seed has none. "
-        "—: not run. If a model has several variants, the cell shows the one with the default options of its size; "
-        "several: not exactly one variant has these. See the scores above.",
+        "—: not run. If a model has several variants, the cell shows the one of the usual size with its default "
+        "options; several: not exactly one variant has these. See the scores above.",
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -64,8 +64,8 @@ def _text(own: Sequence[Series]) -> str:
 
 
 def _shown(own: Sequence[Series]) -> Series | None:
-    """Return the only variant of a model, or the only one with the default options of its size; otherwise None."""
-    usual = own if len(own) == 1 else [item for item in own if _has_own_options(item)]
+    """Return the only variant of a model, or the only one of the usual size with default options; otherwise None."""
+    usual = own if len(own) == 1 else of_usual_size([item for item in own if _has_own_options(item)])
     return usual[0] if len(usual) == 1 else None
 
 
@@ -73,7 +73,7 @@ def _has_own_options(item: Series) -> bool:
     run = item.first
     try:
         model = MODELS.get(run.model).configured("model", run.model_size, {})
-    except UserError:  # the plug-in is not loaded, or its options have changed since
+    except UserError:  # a plug-in is not loaded, or its options have changed since
         return False
     own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
     return bool(json.loads(run.settings).get("model") == own)

@@ -111,7 +111,7 @@ def test_without_published_checksum_the_first_one_is_trusted(site: Site, root: P
 )
 def test_a_wrong_first_download_is_refused_and_not_trusted(content: bytes, site: Site, root: Path, cache: Path) -> None:
     data_files = served(site, content, known=False)
-    with pytest.raises(UserError, match=r"neither a zip nor a tar|is (a )?truncated|is not complete"):
+    with pytest.raises(UserError, match=r"neither a zip nor a tar|is (a )?truncated|is not complete|is a web page"):
         data_files.fetch(root)
     assert left_over(root, cache) == []
     site.files["/shapes"] = zipped(MESHES)

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from nacbench.data.mirror import cache as module
-from nacbench.data.mirror.cache import META, Arrays, _remove_broken, cached_arrays, compared_copies, fingerprint
+from nacbench.data.mirror.cache import (
+    META,
+    Arrays,
+    Compared,
+    _remove_broken,
+    cached_arrays,
+    compared_copies,
+    fingerprint,
+)
 from nacbench.errors import UserError
 
 
@@ -234,11 +242,20 @@ def test_every_copy_is_compared_and_broken_ones_are_removed(cache: Path) -> None
     whole, altered, cut = sorted((cache / "arrays").iterdir())
     alter(altered / "train_images.npy")
     cut_short(cut / META)
-    found = dict(compared_copies())
-    assert found[whole] is None
-    assert f"the content of {altered} does not have its fingerprint" in str(found[altered])
-    assert "is not JSON" in str(found[cut])
+    found = {copy.folder: copy for copy in compared_copies()}
+    assert found[whole] == Compared(whole)
+    assert f"the content of {altered} does not have its fingerprint" in str(found[altered].wrong)
+    assert "is not JSON" in str(found[cut].wrong)
     assert list((cache / "arrays").iterdir()) == [whole]
+
+
+def test_copies_of_an_earlier_version_are_old_and_not_broken(cache: Path) -> None:
+    cached_arrays("mini", "v1", example)
+    meta = the_folder(cache) / META
+    content = json.loads(meta.read_text())
+    meta.write_text(json.dumps({name: content[name] for name in ("arrays", "fingerprint")}))
+    assert list(compared_copies()) == [Compared(meta.parent, is_old=True)]
+    assert not meta.parent.exists()
 
 
 def test_empty_arrays_are_kept() -> None:

@@ -49,11 +49,11 @@ def test_altered_lost_and_added_files_are_unpacked_again(data_files: PackedFiles
 
 def test_verify_names_and_removes_what_was_altered(data_files: PackedFiles, root: Path) -> None:
     mesh = data_files.require(root) / MESH
-    assert [wrong for _, wrong in compared_copies()] == [None]
+    assert [copy.wrong for copy in compared_copies()] == [None]
     mesh.write_bytes(mesh.read_bytes().swapcase())
-    ((folder, wrong),) = compared_copies()
-    assert wrong == f"the files in {folder} are not those of its manifest"
-    assert not folder.exists()
+    (copy,) = compared_copies()
+    assert copy.wrong == f"the files in {copy.folder} are not those of its manifest"
+    assert not copy.folder.exists()
 
 
 def test_another_archive_in_its_place_is_refused(data_files: PackedFiles, root: Path) -> None:

@@ -142,7 +142,7 @@ def test_an_archive_of_other_data_is_refused_by_its_names(
     monkeypatch.delattr(tarfile.TarFile, "extract")
     monkeypatch.delattr(zipfile.ZipFile, "extract")
     (tmp_path / "brought").write_bytes(pack({"Shapes/readme": b"x", "Shapes/a/train/a_0.off": b"x"}))
-    with pytest.raises(UserError, match=r"brought is not complete; it lacks \*/test/\*\.off"):
+    with pytest.raises(UserError, match=r"brought, in its folder Shapes, is not complete; it lacks \*/test/\*\.off"):
         served(site, b"", known=False).bring(root, tmp_path / "brought")
 
 

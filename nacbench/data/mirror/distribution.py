@@ -1,0 +1,121 @@
+"""Distributions of a data set, as data: the forms in which its makers and others give it away, and how each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from nacbench.data.mirror.readers import AnyReader
+from nacbench.data.mirror.readers.base import Strict, Table
+from nacbench.errors import BrokenFileError
+from nacbench.formats.reading import checked, read_text
+from nacbench.formats.yaml_text import parse_yaml
+
+FOLDER = Path(__file__).with_name("distributions")
+ALL = "all"
+
+
+def _relative(pattern: str) -> str:
+    if pattern.startswith("/") or ".." in pattern.split("/") or not pattern:
+        raise ValueError("not a path inside a copy")
+    if pattern.split("/")[-1] == "**":
+        raise ValueError("a pattern ends with the name of a file or of a folder, whose files are all taken")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_relative)]
+Patterns = Annotated[list[Pattern], Field(min_length=1)]
+
+
+class Distribution(BaseModel):
+    """A form of a data set.
+
+    Attributes:
+        name: in one word.
+        title: for readers: which form, whose, and where labels come from.
+        source: where it comes from, as a URL or in words; empty if it comes from many places.
+        needs: patterns of the files of each role, which must be there, relative to one folder at any depth; the first
+            pattern counts that matches something.
+        may: the same for files that may be there.
+        beside: the same for files that must be there, but anywhere.
+        gives: parts of the data set that it has, so that copies of other parts add up; by default the whole.
+        several: take all folders that fit, not only the first.
+        reader: reads it.
+    """
+
+    model_config = Strict
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    source: str = ""
+    needs: dict[str, Pattern | Patterns]
+    may: dict[str, Pattern | Patterns] = {}
+    beside: dict[str, Pattern | Patterns] = {}
+    gives: list[str] = [ALL]
+    several: bool = False
+    reader: AnyReader
+
+    @model_validator(mode="after")
+    def _roles_are_known(self) -> Self:
+        strangers = self.reader.roles() - {*self.needs, *self.may, *self.beside}
+        if strangers:
+            raise ValueError(f"its reader speaks of files of the role {min(strangers)!r}, which has no pattern")
+        return self
+
+    def patterns(self, roles: Mapping[str, str | list[str]]) -> dict[str, Sequence[str]]:
+        """Return ``needs``, ``may`` or ``beside`` with a list of patterns for each role."""
+        return {role: [own] if isinstance(own, str) else own for role, own in roles.items()}
+
+
+class DataSet(BaseModel):
+    """A data set and the forms in which it comes.
+
+    Attributes:
+        title: for readers.
+        table: the form in which the mirror has it, if it is Parquet.
+        distributions: in the order in which they are tried.
+    """
+
+    model_config = Strict
+
+    title: str
+    table: Table = Table()
+    distributions: list[Distribution] = []
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether there are forms of parts of it, so that a copy may add to what the mirror has."""
+        return any(own.gives != [ALL] for own in self.distributions)
+
+    def is_whole(self, parts: set[str]) -> bool:
+        """Return whether these parts are all that the distributions give."""
+        known = {part for own in self.distributions for part in own.gives} - {ALL}
+        return ALL in parts or (bool(known) and known <= parts)
+
+
+@cache
+def data_set(name: str) -> DataSet:
+    """Return a data set by the name of its file in ``distributions``, or by the path of a plug-in's own YAML file.
+
+    Raises:
+        BrokenFileError: if the file is not as `DataSet` describes it.
+    """
+    return read_data_set(Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml")
+
+
+def read_data_set(file: Path) -> DataSet:
+    """Return the data set that a YAML file describes; raises as `data_set`, and UserError if it cannot be read."""
+    found = checked(parse_yaml(read_text(file), file), DataSet, file)
+    names = [own.name for own in found.distributions]
+    if len(set(names)) < len(names):
+        raise BrokenFileError(f"{file} has two distributions of one name")
+    return found
+
+
+def data_set_names() -> list[str]:
+    """Return the names of all data sets of the suite whose forms are described."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "hub")

@@ -1,0 +1,202 @@
+"""The door through which copies of users come into the mirror: recognise, unpack, read, check, and put in place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nacbench.data.mirror.damage import check_file
+from nacbench.data.mirror.distribution import DataSet
+from nacbench.data.mirror.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.given import Given
+from nacbench.data.mirror.manifest import progress
+from nacbench.data.mirror.readers.base import Table
+from nacbench.data.mirror.recognise import Match, Near, UnknownCopyError, recognised
+from nacbench.data.mirror.tree import at
+from nacbench.data.mirror.unpack import what_is_wrong
+from nacbench.data.mirror.written import Checker, write_split
+from nacbench.errors import BrokenFileError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an import should do.
+
+    Attributes:
+        known: the data set.
+        paths: what the user gave.
+        link: how files are taken: ``copy`` them, make ``hard`` links where the file system allows it, or ``soft`` links
+            where it does not allow hard ones.
+        say: called with each line that tells the user what is going on.
+    """
+
+    known: DataSet
+    paths: Sequence[Path]
+    link: str = "copy"
+    say: Say = field(default=lambda line: None)
+
+
+def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] = lambda target: False) -> list[str]:
+    """Take a copy of a data set into a folder, in the form that the mirror has.
+
+    Args:
+        wish: what to take.
+        scratch: an existing folder for what is unpacked.
+        made: an existing folder, in which the files are made.
+        is_there: whether the mirror has a path already; parts that it has are left out.
+
+    Returns:
+        Titles of the distributions that were recognised.
+
+    Raises:
+        UserError: if the paths hold no known distribution, or something in it is damaged.
+    """
+    with Given(wish.paths, scratch) as given:
+        matches = _matches(given, wish)
+        for match in matches:
+            wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
+        for match in matches:
+            copy = _materialised(given, match)
+            _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
+    return [match.distribution.title for match in matches]
+
+
+def _matches(given: Given, wish: Wish) -> list[Match]:
+    """Return the distributions in what was given; archives inside are opened only for parts that nothing else has."""
+    taken: set[str] = set()
+    matches, nearest = recognised(given.tree, wish.known, taken)
+    while not wish.known.is_whole(taken) and given.look_deeper():
+        more, near = recognised(given.tree, wish.known, taken)
+        matches += more
+        nearest = near if near and (nearest is None or near.met > nearest.met) else nearest
+    if not matches:
+        raise UnknownCopyError(_why_not(given, wish, nearest))
+    return matches
+
+
+def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
+    """Return one line on what a copy lacks that was not recognised."""
+    files = [path for path in wish.paths if path.is_file() and at(given.tree, path.name) is None]
+    if files and not (nearest and nearest.met):
+        return f"{files[0]} {what_is_wrong(files[0])}"
+    where = given.shown("")
+    if given.unreadable:
+        return f"{where} is not complete; {given.unreadable[0]}"
+    if nearest is None:
+        return f"no copy of {wish.known.title} can be imported"
+    forms = len(wish.known.distributions)
+    if forms > 1 and not nearest.met:
+        known = f"of the {forms} forms of {wish.known.title} that are taken"
+        return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
+    base = given.shown(nearest.base)
+    inside = f", in its folder {base.removeprefix(f'{where}/')}," if nearest.met and base != where else ""
+    form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
+    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{form}"
+
+
+def _materialised(given: Given, match: Match) -> FoundCopy:
+    """Return a copy with its real files; what is in archives is unpacked."""
+    paths = [path for own in match.roles.values() for path in own]
+    real = dict(zip(paths, given.files(paths), strict=True))
+    prefix = f"{match.base}/" if match.base else ""
+    members = {
+        role: [Member(path.removeprefix(prefix), real[path], given.shown(path)) for path in own]
+        for role, own in match.roles.items()
+    }
+    return FoundCopy(members, given.shown(match.base))
+
+
+def _taken(copy: FoundCopy, content: Content, wish: Wish, made: Path, is_there: Callable[[str], bool]) -> None:
+    table = wish.known.table
+    files = [file for file in content.files if not is_there(file.target)]
+    if content.rows:
+        _check_classes(content, table, copy)
+        counts = _rows_taken(copy, content, table, made, is_there)
+        wish.say(_counted(counts, table))
+    else:
+        _check_files(files)
+    _copied(files, made, wish.link)
+
+
+def _check_classes(content: Content, table: Table, copy: FoundCopy) -> None:
+    found = len(content.classes or ())
+    most = table.classes if isinstance(table.classes, int) else len(table.classes or ())
+    if most and found > most:
+        raise BrokenFileError(f"{copy.shown} has {found:,} classes, and the data set has {most:,}; remove the others")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Classes that occur, and examples by split."""
+
+    classes: int
+    examples: Mapping[str, int]
+
+
+def _rows_taken(copy: FoundCopy, content: Content, table: Table, made: Path, is_there: Callable[[str], bool]) -> Counts:
+    """Check all rows, and write them unless the files that they are in are taken as they are."""
+    classes = table.class_names or content.classes or ()
+    checker = Checker(table, classes)
+    counts = {}
+    total = sum(member.file.stat().st_size for members in copy.members.values() for member in members)
+    with progress(f"reading {copy.shown}", total) as done:
+        for split, rows in content.rows.items():
+            target = table.splits[split].replace("*", "00000-of-00001")
+            checked = checker.checked(rows, split, done)
+            if content.files or is_there(target):
+                counts[split] = sum(1 for _ in checked)
+            else:
+                counts[split] = write_split(made / target, checked, table, classes)
+            if not counts[split]:
+                raise BrokenFileError(f"{copy.shown} has no examples of split {split}")
+    return Counts(len(checker.seen), counts)
+
+
+def _counted(counts: Counts, table: Table) -> str:
+    """Return one line on what was read, and whether it is all of the data set."""
+    splits = " and ".join(f"{count:,} {split}" for split, count in counts.examples.items())
+    classes = f"{counts.classes:,} classes, " if counts.classes else ""
+    found = {split: (counts.examples[split], full) for split, full in table.full.items() if split in counts.examples}
+    lacks = [f"{some:,} of {full:,} {split}" for split, (some, full) in found.items() if some < full]
+    return f"read: {classes}{splits} examples" + (f" (part: {', '.join(lacks)})" if lacks else "")
+
+
+def _check_files(files: Sequence[File]) -> None:
+    """Look at what every file is, and read the header of every image."""
+    with progress("checking", sum(file.member.file.stat().st_size for file in files)) as done:
+        for file in files:
+            done(check_file(file.member.file, file.member.shown))
+
+
+def _copied(files: Sequence[File], made: Path, link: str) -> None:
+    with progress("copying", sum(file.member.file.stat().st_size for file in files)) as done:
+        for file in files:
+            target = made / file.target
+            if target.exists():
+                raise BrokenFileError(f"{file.member.shown} and another file would both be {file.target}; remove one")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _put(file.member.file, target, link, made)
+            done(target.stat().st_size)
+
+
+def _put(source: Path, target: Path, link: str, made: Path) -> None:
+    """Copy a file or link to it; one that was unpacked for this import is moved."""
+    if source.is_relative_to(made.parent) and not source.is_symlink():
+        source.rename(target)
+        return
+    if link != "copy":
+        real = source.resolve()
+        try:
+            os.link(real, target)
+        except OSError:  # another file system, one without hard links, or a file of another user
+            if link == "soft":
+                target.symlink_to(real)
+                return
+        else:
+            return
+    shutil.copyfile(source, target)

@@ -1,0 +1,19 @@
+"""Readers of the forms in which copies of data sets come. A distribution names one, and gives it its parameters.
+
+Each is a pydantic model whose ``kind`` is its name in a distribution's YAML file, and whose ``content`` yields what is
+taken from a copy. To add one, write its module and put it into ``AnyReader``.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
+from nacbench.data.mirror.readers.binary_batches import BinaryBatches
+from nacbench.data.mirror.readers.image_folders import ImageFolders
+from nacbench.data.mirror.readers.pickled_batches import PickledBatches
+from nacbench.data.mirror.readers.tables import Tables
+
+AnyReader = Annotated[
+    FilesAsTheyAre | BinaryBatches | ImageFolders | PickledBatches | Tables, Field(discriminator="kind")
+]

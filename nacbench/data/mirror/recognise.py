@@ -1,0 +1,130 @@
+"""Recognise by its names which distributions a copy has; otherwise the nearest, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nacbench.data.mirror.distribution import ALL, DataSet, Distribution
+from nacbench.data.mirror.shards import SHARD, lacks_shards
+from nacbench.data.mirror.tree import Tree, at, files_below, folders_of, joined, matching
+from nacbench.errors import UserError
+
+
+class UnknownCopyError(UserError):
+    """A copy is none of the forms of a data set that are known, or lacks something of the nearest."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A distribution that was recognised.
+
+    Attributes:
+        distribution: which.
+        base: path of its folder in the tree.
+        roles: paths of its files in the tree, by role, sorted.
+    """
+
+    distribution: Distribution
+    base: str
+    roles: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A distribution that was not recognised.
+
+    Attributes:
+        distribution: which.
+        base: the folder that comes nearest.
+        met: how many of its roles have files there.
+        role, pattern: the first that has none, and what should match.
+    """
+
+    distribution: Distribution
+    base: str
+    met: int
+    role: str
+    pattern: str
+
+
+def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match], Near | None]:
+    """Return the distributions in a tree, and the nearest of those that are not there.
+
+    Distributions are tried in their order. Each must give no part of the data set that one before it gives.
+
+    Args:
+        tree: names of files.
+        known: the data set.
+        taken: parts that are found already; those found now are added.
+    """
+    matches: list[Match] = []
+    nearest: Near | None = None
+    for distribution in known.distributions:
+        if ALL in taken or taken & set(distribution.gives) or (taken and ALL in distribution.gives):
+            continue
+        found, near = _found(tree, distribution)
+        matches += found
+        if found:
+            taken |= set(distribution.gives)
+        elif near and (nearest is None or near.met > nearest.met):
+            nearest = near
+    return matches, nearest
+
+
+def _found(tree: Tree, distribution: Distribution) -> tuple[list[Match], Near | None]:
+    """Return where a distribution is, or else the folder that comes nearest."""
+    matches: list[Match] = []
+    nearest: Near | None = None
+    for base in folders_of(tree):
+        if any(base.startswith(f"{match.base}/") for match in matches):
+            continue
+        tried = _tried(tree, base, distribution)
+        if isinstance(tried, Near):
+            nearest = tried if nearest is None or tried.met > nearest.met else nearest
+        else:
+            matches.append(tried)
+            if not distribution.several:
+                break
+    return matches, nearest
+
+
+def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
+    """Return the match in one folder, or the first thing that it lacks and how much it has."""
+    place = at(tree, base)
+    assert place is not None
+    lacking = [
+        (role, patterns)
+        for role, patterns in distribution.patterns(distribution.needs).items()
+        if not any(_is_there(place, pattern) for pattern in patterns)
+    ]
+    met = len(distribution.needs) - len(lacking)
+    if not lacking:  # only now, as it looks everywhere
+        lacking = [
+            (role, patterns)
+            for role, patterns in distribution.patterns(distribution.beside).items()
+            if not any(_is_there(tree, f"**/{pattern}") for pattern in patterns)
+        ]
+    if lacking:
+        role, patterns = lacking[0]
+        return Near(distribution, base, met, role, patterns[0])
+    roles = {}
+    for role, patterns in distribution.patterns({**distribution.needs, **distribution.may}).items():
+        files = next(filter(None, (list(_files(place, pattern)) for pattern in patterns)), [])
+        roles[role] = [joined(base, path) for path in files]
+    for role, patterns in distribution.patterns(distribution.beside).items():
+        roles[role] = next(filter(None, (list(_files(tree, f"**/{pattern}")) for pattern in patterns)))
+    return Match(distribution, base, roles)
+
+
+def _is_there(place: Tree, pattern: str) -> bool:
+    """Return whether something matches; of files that say how many they are, all must be there."""
+    first = next(matching(place, pattern), None)
+    if first is None:
+        return False
+    return SHARD.search(first) is None or not lacks_shards(list(matching(place, pattern)))
+
+
+def _files(place: Tree, pattern: str) -> Iterator[str]:
+    for path in matching(place, pattern):
+        yield from files_below(place, path)

@@ -1,0 +1,128 @@
+"""A block of a sweep: the grid of tasks, models, seeds and settings, and the bound on how many runs it may have."""
+
+import functools
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from nacbench.contracts.numbers import Seed
+from nacbench.errors import UserError
+from nacbench.formats.dotted import leaves, nested
+from nacbench.running.config import merge
+
+Values = dict[str, Any]
+
+MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
+MOST_RUNS = 1_000_000  # a plan of a million needs 10 GB of memory
+SECONDS_TO_PLAN = 0.0003  # one run, as benchmarks/sweep_scale.py measures it; for the message that asks
+
+
+class Part(BaseModel):
+    """A part of a sweep: it has its known keys and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Block(Part):
+    """A grid of runs: every task with every model, seed and combination of the axes."""
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
+    scale: str = "mini"
+    precision: str = "auto"
+    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
+        {}, description="settings as for --set, each with its values"
+    )
+    set: Values = Field({}, description="settings as for --set, the same for all runs")
+
+    @field_validator("tasks", "models", "seeds", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
+        if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
+            return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
+        return [value] if isinstance(value, str | int | float) else value
+
+    @field_validator("tasks", "models", "seeds", "axes")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        """Refuse a value that is given twice, as there would be one run of it, and probably another one is meant."""
+        for name, values in value.items() if isinstance(value, Mapping) else [("", value)]:
+            for number, one in enumerate(values):
+                if any(one == other and type(one) is type(other) for other in values[:number]):
+                    raise ValueError(f"{name + ': ' if name else ''}{one!r} is given twice")
+        return value
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _with_lists(cls, axes: Any) -> Any:
+        if not isinstance(axes, Mapping):
+            return axes
+        return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
+
+    @field_validator("set")
+    @classmethod
+    def _without_own_keys(cls, settings: Values) -> Values:
+        """Refuse settings that have keys of their own here, which would win without a word."""
+        for key in ("task", "model", "scale", "seed", "precision"):
+            value = nested_settings(settings).get(key, {})
+            if not isinstance(value, Mapping) or "name" in value:
+                raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
+        return settings
+
+    def count(self) -> int:
+        """Return the number of runs without making them, so that a grid that is too large is refused at once."""
+        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
+
+    def runs(self) -> Iterator[Values]:
+        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order."""
+        fixed = nested_settings(self.set)
+        for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
+            own = {
+                "task": {"name": task},
+                "model": {"name": model},
+                "scale": self.scale,
+                "seed": seed,
+                "precision": self.precision,
+            }
+            for values in itertools.product(*self.axes.values()):
+                yield merge(merge(fixed, own), nested_settings(dict(zip(self.axes, values, strict=True))))
+
+
+def nested_settings(settings: Mapping[str, Any]) -> Values:
+    """Turn ``{"training.lr": 1e-3}`` into ``{"training": {"lr": 1e-3}}``.
+
+    Raises:
+        UserError: if a key is not a setting's name, or two keys give one setting: it is unclear which one counts.
+    """
+    trees = [nested(key, value) for key, value in settings.items()]
+    names = [name for tree in trees for name in leaves(tree)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"setting {twice!r} is given twice; remove one")
+    return functools.reduce(merge, trees, {})
+
+
+def _span(first: int, last: int, most: int) -> list[int]:
+    """Return all numbers from first to last, both included; the size is checked before the list is made."""
+    if last < first:
+        raise ValueError(f"the range {first}..{last} is empty; write the smaller number first")
+    if last - first >= most:
+        raise ValueError(too_many(last - first + 1, "seeds"))
+    return list(range(first, last + 1))
+
+
+def too_many(count: int, what: str) -> str:
+    """Return the question whether so many runs are meant, with what they would cost."""
+    if count > MOST_RUNS:
+        return f"{count:,} {what}, but a sweep has {MOST_RUNS:,} runs at most; make several sweeps"
+    return (
+        f"{count:,} {what} would take about {count * SECONDS_TO_PLAN:,.0f} s to plan, and, at a minute and 1 MB each, "
+        f"{count / 60:,.0f} core-hours and {count / 1000:,.0f} GB; if so many are meant, pass --max-runs {count} "
+        f"(or write max_runs: {count} in the file)"
+    )

@@ -1,0 +1,149 @@
+"""Data sets of the hub in all the forms in which libraries and people keep them: same arrays, same fingerprint."""
+
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nacbench.errors import UserError
+from tests.data.copies import cifar
+from tests.data.copies.colours import class_of, write_files
+from tests.data.copies.hub import FORMS, Files, by_pandas, renamed, saved
+from tests.data.mirror.test_door import arrays_of, fingerprint_of, imported
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+MADE = cifar.examples("cifar10", batches=1)
+HUB = cifar.hub(MADE, "plain_text", "label")
+TRAIN, TEST = HUB
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """No progress bars of the library."""
+    datasets.disable_progress_bars()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The fingerprint of the hub's own files."""
+    root = tmp_path_factory.mktemp("mirror")
+    write_files(root / "uoft-cs/cifar10", HUB)
+    return fingerprint_of("cifar10", root)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_arrays(form: str, expected: str, root: Path, tmp_path: Path) -> None:
+    imported("cifar10", root, FORMS[form](HUB, tmp_path))
+    arrays = arrays_of("cifar10", root)
+    assert [class_of(image) for image in arrays["test_images"]] == arrays["test_labels"].tolist() == MADE.labels[1]
+    assert fingerprint_of("cifar10", root) == expected
+
+
+def test_the_hub_s_cache_is_not_linked_to_by_its_digests(root: Path, tmp_path: Path) -> None:
+    imported("cifar10", root, FORMS["the hub's cache"](HUB, tmp_path))
+    assert sorted(p.name for p in (root / "uoft-cs/cifar10/plain_text").iterdir()) == [
+        "test-00000-of-00001.parquet",
+        "train-00000-of-00001.parquet",
+    ]
+
+
+def test_of_several_revisions_in_the_cache_the_suite_s_own_is_taken(expected: str, root: Path, tmp_path: Path) -> None:
+    top = FORMS["the hub's cache"](HUB, tmp_path)
+    other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
+    write_files(top / "snapshots" / ("0" * 40), other)
+    imported("cifar10", root, tmp_path)
+    assert fingerprint_of("cifar10", root) == expected
+
+
+def test_two_generations_of_a_file_are_refused(root: Path, tmp_path: Path) -> None:
+    mine = renamed(HUB, tmp_path)
+    (first,) = mine.glob("test-*")
+    content = first.read_bytes()
+    first.with_name("test-00000-of-00001-ffffffffffffffff.parquet").write_bytes(content)
+    with pytest.raises(UserError, match=r"0a1b2c3d4e5f6071.parquet and .*ffff.parquet are two generations of one file"):
+        imported("cifar10", root, mine)
+    place = write_files(root / "uoft-cs/cifar10", HUB) / "plain_text"
+    (place / "test-00000-of-00001-0a.parquet").write_bytes(content)
+    with pytest.raises(UserError, match="two generations of one file; remove one"):
+        arrays_of("cifar10", root)
+
+
+def test_a_missing_shard_is_named(root: Path, tmp_path: Path) -> None:
+    mine = saved(HUB, tmp_path)
+    (mine / "train/data-00001-of-00002.arrow").unlink()
+    with pytest.raises(UserError, match=r"it lacks train/data-\*.arrow; the nearest form .*save_to_disk"):
+        imported("cifar10", root, mine)
+
+
+def test_a_cut_arrow_file_is_named(root: Path, tmp_path: Path) -> None:
+    file = saved(HUB, tmp_path) / "train/data-00001-of-00002.arrow"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(UserError, match=f"{file} cannot be read as Arrow"):
+        imported("cifar10", root, file.parents[1])
+
+
+DAMAGES = {
+    "a pointer of git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n",
+    "a web page": b"<!DOCTYPE html><html>Sign in</html>",
+    "cannot be read as Parquet": HUB[TRAIN][: len(HUB[TRAIN]) // 2],
+}
+
+
+@pytest.mark.parametrize("told", DAMAGES)
+def test_damage_is_found_at_the_door(told: str, root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", {**HUB, TRAIN: DAMAGES[told]})
+    with pytest.raises(UserError) as caught:
+        imported("cifar10", root, mine)
+    assert str(mine / TRAIN) in str(caught.value)
+    assert told in str(caught.value)
+    assert list(root.rglob("*")) == []
+
+
+def changed(files: Files, name: str, column: str, row: int, value: object) -> Files:
+    """The files with another value in one row."""
+    table = pq.read_table(pa.BufferReader(files[name]))
+    values = table[column].to_pylist()
+    values[row] = value
+    number = table.column_names.index(column)
+    stream = pa.BufferOutputStream()
+    field = table.schema.field(column)
+    pq.write_table(table.set_column(number, field, pa.array(values, field.type)), stream)
+    return {**files, name: stream.getvalue().to_pybytes()}
+
+
+WHOLE = cifar.png(np.zeros((32, 32, 3), np.uint8))
+CASES = [
+    ("img", {"bytes": WHOLE[:-20], "path": "x.png"}, "cannot be read as an image"),
+    ("img", {"bytes": b"", "path": "x.png"}, "is empty"),
+    ("img", {"bytes": None, "path": "x.png"}, "has no bytes of its own"),
+    ("label", 10, "label 10 is not one of 10 classes"),
+    ("label", -1, "label -1 is not one of 10 classes"),
+    ("label", None, "its class is None, neither a number nor a name"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "told"), CASES)
+def test_a_wrong_row_is_named(column: str, value: object, told: str, root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", changed(HUB, TRAIN, column, 5, value))
+    with pytest.raises(UserError, match=f"{mine / TRAIN}, row 5.*{told}"):
+        imported("cifar10", root, mine)
+
+
+def test_more_than_the_data_set_has_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nacbench.data.mirror.distribution import data_set
+
+    monkeypatch.setitem(data_set("cifar10").table.full, "test", 5)
+    with pytest.raises(UserError, match=r"row 5: this is example 6 of split test, and the data set has 5"):
+        imported("cifar10", root, write_files(tmp_path / "mine", HUB))
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(root: Path, tmp_path: Path) -> None:
+    mine = by_pandas(HUB, tmp_path)
+    file = mine / "cifar10_test.parquet"
+    pq.write_table(pq.read_table(file).rename_columns(["pixels", "label"]), file)
+    with pytest.raises(UserError, match=r"cifar10_test.parquet has no column 'img'.*it has: pixels, label"):
+        imported("cifar10", root, mine)

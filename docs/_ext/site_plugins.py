@@ -164,9 +164,11 @@ def model_costs() -> str:
         for size in cls.presets or [usual_size(ReferenceImages, scale, cls) for scale in SCALES]:
             model = cls.configured("model", size, {})
             task = ReferenceImages.configured("task", scale_of(size), {})
-            operations = operations_of(model, task) / 1e6
-            rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", f"{operations:,.1f}"])
-    return table(["model", "size", "parameters", "operations (millions)"], rows, right=[2, 3])
+            operations = operations_of(model, task)
+            millions = [f"{part / 1e6:,.1f}" for part in (operations.example, operations.once)]
+            rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", *millions])
+    head = ["model", "size", "parameters", "operations an example (millions)", "once a batch (millions)"]
+    return table(head, rows, right=[2, 3, 4])
 
 
 def model_reference() -> str:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Floating-point operations (FLOPs) of the matrix products in a forward pass; a multiply-add counts as two.
+    """Floating-point operations (FLOPs) of the matrix products in a pass; a multiply-add counts as two.
 
     Attributes:
-        example: per example of a batch.
-        once: per pass, independent of the batch size.
+        example: of each example of a batch.
+        once: of a pass, however many examples it has (NAC: projections of codes).
         raw: the part of ``example`` whose input does not depend on parameters, so that backward needs no gradient
             with respect to it.
     """
@@ -31,6 +31,10 @@ class Operations:
     def forward(self, batch: int) -> int:
         """Return the operations of a forward pass over ``batch`` examples."""
         return batch * self.example + self.once
+
+    def per_example(self, batch: int) -> int:
+        """Return the operations of a forward pass over ``batch`` examples, divided by these."""
+        return round(self.forward(batch) / batch)
 
     def backward(self, batch: int) -> int:
         """Return the operations of a backward pass over ``batch`` examples.

@@ -99,8 +99,14 @@ class Cost(Part):
 
     parameters: Count = Field(description="trainable parameters, including the task's tokenizer")
     core_parameters: Count = Field(description="trainable parameters of the model alone")
-    forward_flops: Count = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
-    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs that FLOPs were counted with")
+    forward_flops: Count = Field(
+        description="FLOPs of a forward pass over flops_batch examples, divided by these; a multiply-add is two"
+    )
+    flops_once: Count | None = Field(
+        None, description="FLOPs of a forward pass that do not depend on the number of examples; null if not known"
+    )
+    flops_batch: Positive = Field(1, description="examples of a pass: those of a micro-batch of the run, or one")
+    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs of one example")
     train_seconds: Seconds = Field(description="seconds in training steps, including data loading, over all attempts")
     evaluate_seconds: Seconds = Field(description="seconds in evaluations")
     total_seconds: Seconds = Field(description="wall-clock seconds of the last attempt")

@@ -61,6 +61,7 @@ class Run(NamedTuple):
     selection: str
     parameters: int
     forward_flops: int
+    flops_batch: int
     train_seconds: float
     examples_per_second: float
     evaluate_seconds: float
@@ -141,6 +142,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         selection=record.selection.rule,
         parameters=cost.parameters,
         forward_flops=cost.forward_flops,
+        flops_batch=cost.flops_batch,
         train_seconds=cost.train_seconds,
         examples_per_second=math.nan if cost.examples_per_second is None else cost.examples_per_second,
         evaluate_seconds=cost.evaluate_seconds,

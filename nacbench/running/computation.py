@@ -178,6 +178,7 @@ class Done:
         live: the task that the network was evaluated on.
         net: the network whose score and cost are recorded.
         inputs: inputs of one example, to count operations with.
+        batch: examples of a pass.
         scored: evaluation by split.
         selection: which weights were evaluated.
         trainer: None if nothing was trained.
@@ -186,6 +187,7 @@ class Done:
     live: ScoredTask
     net: Network
     inputs: Mapping[str, Tensor]
+    batch: int
     scored: Mapping[str, Evaluation]
     selection: Selection
     trainer: Trainer | None = None
@@ -231,7 +233,9 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     scored = _score(job, live, best, claim)
     trainer.status.evaluate_seconds += time.monotonic() - started
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
-    return Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
+    inputs = _some_inputs(live, recipe.batch_size)
+    batch = recipe.batch_size // (recipe.accumulate * accelerator.num_processes)
+    return Done(live, net, inputs, batch, scored, Selection(**trainer.selection()), trainer)
 
 
 def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:
@@ -279,7 +283,7 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     recipe: Any = config.trained_on.training
     inputs = _some_inputs(base.build(job.data_root, recipe), config.training.batch_size)
     counted = live.scored_network(net) if isinstance(live, ScoresAnotherNetwork) else net
-    return Done(live, counted, inputs, scored, trained.record.selection)
+    return Done(live, counted, inputs, config.training.batch_size, scored, trained.record.selection)
 
 
 def _score(
@@ -327,16 +331,19 @@ def _cost(job: Job, done: Done, seconds: float) -> Cost:
     """Return the cost of the recorded network; ``seconds`` is the wall-clock time of this attempt."""
     import torch
 
-    from nacbench.profiling.counting import count_parameters, forward_flops
+    from nacbench.profiling.counting import count_parameters, forward_operations
 
     inputs = {name: tensor.to(job.accelerator.device) for name, tensor in done.inputs.items()}
     scoring = sum(float(evaluation.details["seconds"]) for evaluation in done.scored.values())
+    operations = forward_operations(done.net, inputs)
     trainer = done.trainer
     train_seconds = trainer.status.train_seconds if trainer else 0.0
     return Cost(
         parameters=count_parameters(done.net),
         core_parameters=count_parameters(done.net.core),
-        forward_flops=forward_flops(done.net, inputs),
+        forward_flops=operations.per_example(done.batch),
+        flops_once=operations.once,
+        flops_batch=done.batch,
         flops_input={name: list(tensor.shape) for name, tensor in inputs.items()},
         train_seconds=round(train_seconds, 3),
         evaluate_seconds=round(trainer.status.evaluate_seconds if trainer else scoring, 3),

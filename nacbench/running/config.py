@@ -237,7 +237,8 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
         raise UserError(f"trained_on.task.name = {task['name']!r}: this task scores networks trained on {task_name!r}")
     own = config.as_dict()
     for key in SHARED:
-        if key in overrides and overrides[key] != own.get(key):
+        # A stored run may lack options that models have got since, so that what it does not name is no change
+        if key in overrides and merge(own, {key: overrides[key]}) != own:
             raise UserError(f"trained_on.{key} = {overrides[key]!r}: both runs have the same {key}; set {key} itself")
     return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
 

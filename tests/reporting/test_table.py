@@ -79,7 +79,7 @@ def test_a_single_seed_has_no_interval() -> None:
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
     rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
-    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—")
+    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—", "—")
     assert len(rows) == 4
 
 
@@ -227,7 +227,7 @@ def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> No
 
 def test_the_cost_table_has_runs_that_trained() -> None:
     table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
-    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
+    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
     assert table is not None
     assert {row[0] for row in table.rows} == {"cifar10", "digits"}
 
@@ -287,6 +287,20 @@ def test_a_model_with_several_variants_has_a_note() -> None:
     assert table is not None
     assert [row[3] for row in table.rows] == ["50.00", "several"]
     assert set(table.frame["task"]) == {"cifar10", "digits"}
+
+
+def test_the_usual_size_is_shown_of_two_and_older_records_count_though_options_are_new() -> None:
+    def run(size: str, score: float) -> RunRecord:
+        record = made_record(task="tiny-imagenet", model="perceiver-io", size=size, scale="paper", score=score)
+        model = MODELS.get("perceiver-io").configured("model", size, {}).options()
+        del model["query_decays"]  # which models have got since
+        config = {**record.identity["config"], "model": {"name": "perceiver-io", "size": size, **model}}
+        return record.model_copy(update={"identity": {**record.identity, "config": config}})
+
+    table = side_by_side(group_of([run("matched", 0.6), run("published", 0.5), made_record(model="vit")]))
+    assert table is not None
+    column = [head.head for head in table.columns].index("perceiver-io")
+    assert {row[0]: row[column] for row in table.rows} == {"digits": "—", "tiny-imagenet": "50.00"}
 
 
 def test_the_variant_with_default_options_is_shown() -> None:

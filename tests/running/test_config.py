@@ -444,6 +444,17 @@ def test_the_old_name_of_trained_on_is_read() -> None:
         resolve({**run, "source": {}, "trained_on": {}})
 
 
+def test_a_stored_run_that_lacks_an_option_that_models_have_got_since_is_read() -> None:
+    new = resolve({"task": "digits-c", "model": "nac", "scale": "smoke", "precision": "fp32"})
+    old = new.as_dict()
+    for section in (old, old["trained_on"]):
+        del section["model"]["signature_start"]
+    assert resolve(old) == new
+    old["trained_on"]["model"]["depth"] = 7
+    with pytest.raises(UserError, match=r"trained_on\.model = .*: both runs have the same model"):
+        resolve(old)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

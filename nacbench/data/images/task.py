@@ -40,6 +40,8 @@ class ImageTask(ArrayTask):
         normalisation: ``own``, mean and deviation of the data's training images, or ``imagenet``, those of ImageNet.
         test_resize: shorter side in pixels that images get for scoring, before the centre is cropped; 0: images are
             scored as they are, or fitted to the shape if their files have other sizes.
+        tokenizer_start: start of the tokenizer's weights, as published or ours for short trainings (see
+            `nacbench.data.images.tokenizer.ImageTokenizer`).
         shape: channels, height and width of the images.
         mean, std: per channel over the training images, with pixels scaled to [0, 1].
     """
@@ -56,6 +58,7 @@ class ImageTask(ArrayTask):
     position_dim: Count = 64
     normalisation: Literal["own", "imagenet"] = "own"
     test_resize: Limit = 0
+    tokenizer_start: Literal["ours", "published"] = "ours"
 
     def __post_init__(self) -> None:
         if self.normalisation == "imagenet" and self.shape[0] != len(IMAGENET_MEAN):
@@ -86,7 +89,7 @@ class ImageTask(ArrayTask):
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer
 
-        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
+        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim, self.tokenizer_start)
 
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
         from nacbench.data.images.augment import ImagePreparation

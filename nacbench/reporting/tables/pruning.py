@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, INTERVAL, NAMED, SEEDS, flops_cells, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -23,7 +23,7 @@ COLUMNS = (
     Column("speed-up", number=True),
     Column("examples/s", number=True),
     Column("one (ms)", number=True),
-    Column("GFLOPs", number=True),
+    *FLOPS,
     Column("memory (MB)", number=True),
     SEEDS,
 )
@@ -41,7 +41,8 @@ NOTE = (
     f"Scores and losses: {INTERVAL}. Lost: share of the score of the whole network. Speed-up: time of a "
     "batch with all modules over the time with these, measured in turn on the same machine; one: time of a "
     "single example; memory: peak of live tensors for a batch. †: chosen by a seed as the smallest share that "
-    "loses less than the tolerance, on examples that are not test examples; its score is the score of the task."
+    "loses less than the tolerance, on examples that are not test examples; its score is the score of the task. "
+    f"{FLOPS_NOTE}"
 )
 
 
@@ -66,7 +67,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
                     _shown(found["speedup"], "{:.1f} ×"),
                     _shown(found["examples_per_second"], "{:,.0f}"),
                     _shown(1e3 * found["single_seconds"], "{:.2f}"),
-                    _shown(found["forward_flops"] / 1e9, "{:.3f}"),
+                    *flops_cells(found["forward_flops"], item.first.flops_batch),
                     _shown(found["peak_tensor_bytes"] / 1e6, "{:.1f}"),
                     str(len(item.runs)),
                 )
@@ -80,6 +81,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
                     "half_width_95": score.half_width,
                     "relative_drop": lost.value,
                     **found,
+                    "flops_batch": item.first.flops_batch,
                     "machine": "; ".join(sorted({run.machine for run in item.runs})),
                 }
             )

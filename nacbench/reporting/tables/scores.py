@@ -9,7 +9,18 @@ from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, identified_failure, named, named_failure
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    INTERVAL,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    identified_failure,
+    named,
+    named_failure,
+)
 from nacbench.reporting.tables.table import Column, Table, percent
 
 if TYPE_CHECKING:
@@ -21,7 +32,7 @@ COLUMNS = (
     Column("test score (%)", number=True),
     SEEDS,
     Column("parameters", number=True),
-    Column("GFLOPs", number=True),
+    *FLOPS,
     Column("training", number=True),
 )
 
@@ -64,6 +75,7 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "precision": first.precision,
                 "parameters": first.parameters,
                 "forward_flops": first.forward_flops,
+                "flops_batch": first.flops_batch,
                 "train_seconds": item.train_seconds,
                 "peak_memory_bytes": max(run.peak_memory_bytes for run in item.runs),
                 "note": first.notes,
@@ -89,7 +101,7 @@ def score_cells(item: Series) -> tuple[str, ...]:
         percent(item.score),
         str(len(item.runs)),
         f"{first.parameters:,}",
-        f"{first.forward_flops / 1e9:.3f}",
+        *flops_cells(first.forward_flops, first.flops_batch),
         duration(item.train_seconds) if item.is_trained_here else "—",
     )
 
@@ -103,19 +115,19 @@ def score_values(item: Series) -> tuple[Any, ...]:
         len(item.runs),
         first.parameters,
         first.forward_flops,
+        first.flops_batch,
         item.train_seconds if item.is_trained_here else None,
     )
 
 
 def _skipped_cells(failure: Failure) -> tuple[str, ...]:
-    return (*named_failure(failure), failure.reason, "0", "—", "—", "—")
+    return (*named_failure(failure), failure.reason, "0", "—", "—", "—", "—")
 
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
     lines = [
         f"Test score: {INTERVAL}; a single seed has none. "
-        "GFLOPs: one example's forward pass, a multiply-add counted as two operations. "
-        "Training: time in training steps, mean over seeds."
+        f"{FLOPS_NOTE} Training: time in training steps, mean over seeds."
     ]
     by_task: dict[str, list[Run]] = {}
     for item in series:

@@ -76,7 +76,9 @@ def _has_own_options(item: Series) -> bool:
     except UserError:  # a plug-in is not loaded, or its options have changed since
         return False
     own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
-    return bool(json.loads(run.settings).get("model") == own)
+    given = json.loads(run.settings).get("model")
+    # An older record does not name options that the model has got since; what it names must be the defaults
+    return isinstance(given, dict) and {**own, **given} == own
 
 
 def _number(item: Series) -> dict[str, Any]:

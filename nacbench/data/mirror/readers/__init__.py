@@ -13,6 +13,7 @@ from nacbench.data.mirror.readers.binary_batches import BinaryBatches
 from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFolders
 from nacbench.data.mirror.readers.image_folders import ImageFolders
 from nacbench.data.mirror.readers.image_tars import ImageTars
+from nacbench.data.mirror.readers.listed_images import ListedImages
 from nacbench.data.mirror.readers.named_images import NamedImages
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
@@ -24,6 +25,7 @@ AnyReader = Annotated[
     | CorruptedFolders
     | ImageFolders
     | ImageTars
+    | ListedImages
     | NamedImages
     | PickledBatches
     | Tables,

@@ -27,6 +27,7 @@ class Omniglot(ImageTask):
     citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
     provenance = "github.com/brendenlake/omniglot, its two small background sets"
     shape = (1, 28, 28)
+    full_sizes = {"train": 2512, "test": 314}
     mean = (0.080,)
     std = (0.210,)
     presets = {
@@ -57,8 +58,9 @@ class Omniglot(ImageTask):
     }
     files = LocalFiles(
         name="omniglot",
+        forms="omniglot",
         needs=("images_background*",),
-        how="unpack images_background_small1.zip and images_background_small2.zip from its folder 'python'",
+        how="get images_background_small1.zip and images_background_small2.zip from its folder 'python'",
         url="https://github.com/brendenlake/omniglot",
         terms="MIT",
     )

@@ -107,7 +107,7 @@ class ArrayTask(Task):
         return dataclasses.replace(self.spec(), classes=found)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """Describe what the data lacks of the whole data set: classes, or else examples; one line each.
+        """Describe what the data lacks of the whole data set, or has beyond it: classes, or else examples; one line each.
 
         Scores on partial data are not comparable with others. Options that limit the examples do not count: they are
         in the configuration.
@@ -116,12 +116,18 @@ class ArrayTask(Task):
 
         # labels that occur, not class names: a file may list classes of which it has no example
         found = len(np.unique(arrays["train_labels"]))
-        if found < self.classes:
-            return [f"{found} of {self.classes} classes"]
+        if found != self.classes:
+            return [_portion(found, self.classes, "classes")]
         sizes = {split: (len(arrays[f"{split}_labels"]), full) for split, full in self.full_sizes.items()}
         return [
-            f"{some:,} of {full:,} {split} {self.example_name}" for split, (some, full) in sizes.items() if some < full
+            _portion(some, full, f"{split} {self.example_name}")
+            for split, (some, full) in sizes.items()
+            if some != full
         ]
+
+
+def _portion(some: int, full: int, what: str) -> str:
+    return f"{some:,} of {full:,} {what}" if some < full else f"{some:,} {what}, more than the data set's {full:,}"
 
 
 def whole_labels(values: Any, classes: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Reader of Omniglot's two small background sets: a Parquet file, or the original folders (Lake et al. 2015)."""
+"""Reader of Omniglot's background sets: a Parquet file, or the original folders (Lake et al. 2015)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from nacbench.data.mirror.parquet import read_rows
 from nacbench.errors import UserError, shown
 
 PARQUET = "images_background_small.parquet"
+SMALL = "images_background_small*"
+LARGE = "images_background"
+EVALUATION = "images_evaluation"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
+Drawings = dict[tuple[str, str], dict[int, np.ndarray]]  # by alphabet and character, then by drawer
 TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
 
 
@@ -28,6 +32,9 @@ def read_omniglot(folder: Path) -> Arrays:
     different drawers of the same characters. One eighth of the alphabets (``search_…``) and the last quarter
     (``novel_…``) are held out for low-shot adaptation.
 
+    The small background sets are read or, where there are none, the large one. Beside that the evaluation set, if it is
+    there, takes the place of the last quarter.
+
     Raises:
         UserError: if there are fewer than four alphabets, or an image is broken.
     """
@@ -35,22 +42,24 @@ def read_omniglot(folder: Path) -> Arrays:
 
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:
-    drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
-    for alphabet, character, drawer, image in _drawings(folder):
-        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
-        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
-            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
+    drawings: Drawings = {}
+    small = (folder / PARQUET).exists() or next(folder.glob(SMALL), None) is not None
+    _collect(drawings, folder, SMALL if small else LARGE)
     alphabets = sorted({alphabet for alphabet, _ in drawings})
     if len(alphabets) < 4:
         raise UserError(
-            f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: fetch omniglot again"
+            f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: import the others, too"
         )
-    novel = max(1, len(alphabets) // 4)
+    if not small:
+        _collect(drawings, folder, EVALUATION)
+    held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
+    last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
+    known = len(alphabets) - last
     parts = {
-        "": alphabets[: -novel - search],
-        "search": alphabets[-novel - search : -novel],
-        "novel": alphabets[-novel:],
+        "": alphabets[: known - search],
+        "search": alphabets[known - search : known],
+        "novel": held_out or alphabets[known:],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():
@@ -60,6 +69,18 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
         else:
             arrays |= _training(characters, drawings)
     return arrays
+
+
+def _collect(drawings: Drawings, folder: Path, sets: str) -> None:
+    """Add the drawings of some sets.
+
+    Raises:
+        UserError: if there are two of one character by one drawer.
+    """
+    for alphabet, character, drawer, image in _drawings(folder, sets):
+        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
+        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
+            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
 
 
 def _training(
@@ -81,10 +102,10 @@ def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray
     return {f"{split}_images": np.stack([image for own in images for image in own]), f"{split}_labels": labels}
 
 
-def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
+def _drawings(folder: Path, sets: str) -> Iterator[tuple[str, str, int, np.ndarray]]:
     """Yield alphabet, character, drawer (from 1) and image of every drawing, sorted by the first three."""
     file = folder / PARQUET
-    if file.exists():
+    if sets == SMALL and file.exists():
         rows = list(read_rows(file, [*COLUMNS, "image"]))
         for number, row in enumerate(rows):
             wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
@@ -101,7 +122,7 @@ def _drawings(folder: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
                 _image(io.BytesIO(image_bytes(row["image"], where)), where),
             )
         return
-    for place in sorted(folder.glob("images_background*/*/character*")):
+    for place in sorted(folder.glob(f"{sets}/*/character*")):
         for drawer, path in sorted((_drawer(path), path) for path in place.glob("[!.]*.png")):
             yield place.parent.name, place.name, drawer, _image(path, str(path))
 

@@ -15,6 +15,8 @@ from nacbench.data.mirror.readers.image_folders import ImageFolders
 from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.data.mirror.readers.listed_images import ListedImages
 from nacbench.data.mirror.readers.named_images import NamedImages
+from nacbench.data.mirror.readers.nlvr import NlvrLines
+from nacbench.data.mirror.readers.nlvr2 import Nlvr2Pictures, Nlvr2Tables, Nlvr2Texts
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
 
@@ -27,6 +29,10 @@ AnyReader = Annotated[
     | ImageTars
     | ListedImages
     | NamedImages
+    | NlvrLines
+    | Nlvr2Pictures
+    | Nlvr2Tables
+    | Nlvr2Texts
     | PickledBatches
     | Tables,
     Field(discriminator="kind"),

@@ -49,7 +49,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
         f"Accuracy in %, {INTERVAL}; a single seed has none. "
-        "—: not run. If a model has several variants, the cell shows the one of the usual size with the default options "
+        "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
         "of model and task; several: not exactly one variant has these. See the scores above.",
         *floors.notes(series)[:1],
         *([RULE] if bold else []),

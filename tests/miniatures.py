@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from nacbench.protocols.published_corruptions import ALEXNET
+
 SHARED = ("n01443537", "n01770393", "n01774750")  # three of the classes of Tiny-ImageNet-R
 OWN = "n01629819"  # of Tiny-ImageNet alone
 CUBE = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -47,10 +49,16 @@ def write_parquet(path: Path, columns: dict[str, Sequence[Any]], features: dict[
 
 
 def labelled_images(
-    path: Path, names: Sequence[str], per_class: int, side: int, columns: tuple[str, str], first: int = 0
+    path: Path,
+    names: Sequence[str],
+    per_class: int,
+    side: int,
+    columns: tuple[str, str],
+    first: int = 0,
+    empty: int = 0,
 ) -> None:
-    """Images and labels as the hub has them; a class has its colour."""
-    labels = [label for label in range(len(names)) for _ in range(per_class)]
+    """Images and labels as the hub has them; a class has its colour, and the first ``empty`` ones have no images."""
+    labels = [label for label in range(empty, len(names)) for _ in range(per_class)]
     images = [
         {"bytes": encoded(_of_class(label, first + number, side)), "path": "made.png"}
         for number, label in enumerate(labels)
@@ -103,6 +111,42 @@ def make_imagenet(root: Path) -> None:
                 mode = {0: "RGB", 1: "L", 2: "CMYK"}.get(number, "RGB")
                 image = picture(100 * label + number, 230 + 10 * number, 240, mode)
                 save(image, root / "imagenet" / split / name / f"{name}_{number}.JPEG")
+
+
+def make_cifar10_c(root: Path, name: str = "cifar-10-c", labels: Sequence[int] = sorted([*range(10)] * 8)) -> None:
+    """The published arrays, of the test images of `make_cifar10` in their order."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    five = np.tile(np.array(labels, dtype=np.uint8), 5)
+    np.save(folder / "labels.npy", five)
+    for number, corruption in enumerate(ALEXNET):
+        rng = np.random.default_rng(number)
+        images = rng.integers(0, 256, (len(five), 32, 32, 3), dtype=np.uint8)
+        np.save(folder / f"{corruption.replace('-', '_')}.npy", images)
+
+
+def make_cifar100_c(root: Path) -> None:
+    make_cifar10_c(root, "cifar-100-c", range(100))
+
+
+def make_tiny_imagenet_c(root: Path, folder: str = "tiny-imagenet-c", per_class: int = 6, side: int = 64) -> None:
+    """The published folders, of as many images of each class as in `make_tiny_imagenet`."""
+    names = [*SHARED, OWN] if side == 64 else SHARED
+    contents = {
+        f"{name}/val_{image}.JPEG": encoded(picture(10 * label + image, side, side), "JPEG")
+        for label, name in enumerate(names)
+        for image in range(per_class)
+    }
+    for corruption in ALEXNET:
+        for severity in range(1, 6):
+            for file, content in contents.items():
+                place = root / folder / corruption.replace("-", "_") / str(severity) / file
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+
+
+def make_imagenet_c(root: Path) -> None:
+    make_tiny_imagenet_c(root, "imagenet-c", per_class=4, side=224)
 
 
 def make_imdb(root: Path) -> None:

@@ -44,9 +44,11 @@ def claims() -> str:
 
 def corruptions() -> str:
     """The names of the corruptions, in one sentence."""
-    from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
+    from nacbench.data.images.corruptions.portions import SEVERITIES
+    from nacbench.data.images.corruptions.published import CORRUPTIONS, EXTRA
 
-    return f"{', '.join(f'`{name}`' for name in CORRUPTIONS)}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}.\n"
+    names, extra = (", ".join(f"`{name}`" for name in some) for some in (CORRUPTIONS, EXTRA))
+    return f"{names}; severities {SEVERITIES[0]} to {SEVERITIES[-1]}. The four extra ones are {extra}.\n"
 
 
 def distributions() -> str:
@@ -74,7 +76,7 @@ def hub_forms() -> str:
     """The forms of every data set of the hub."""
     from nacbench.data.mirror.hub_forms import hub_forms as forms
 
-    own = forms("the hub", {"train": "data/train-*.parquet"})
+    own = forms("the hub", "REVISION", {"train": "data/train-*.parquet"})
     rows = [[escaped(form.title.partition(": ")[2]), f"`{first_pattern(form.needs['train'])}`"] for form in own]
     return table(["form", "recognised, for example, by"], rows)
 

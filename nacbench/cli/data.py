@@ -238,12 +238,13 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    all_files = needed(with_trained_on(task, settings or ()).values())
-    if not all_files:
+    known = list(_importable(task, settings or []))
+    if not known:
         say(f"{task}: {NOTHING_TO_FETCH}")
-    for files in all_files:
+    for setting, files in known:
         missing = files.missing(root)
-        say(f"{files.place(root)}  ({'missing' if missing else 'ready'})")
+        use = f", used with --set {setting}" if setting else ""
+        say(f"{files.place(root)}  ({'missing' if missing else 'ready'}{use})")
         for pattern in getattr(files, "needs", ()):
             say(f"  {pattern}")
         for title in _forms(files):

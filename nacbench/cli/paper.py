@@ -27,7 +27,7 @@ def paper(context: typer.Context) -> None:
     if context.invoked_subcommand:
         return
     from nacbench.cli.shared.tables import print_table
-    from nacbench.reporting.paper.tables import read_published
+    from nacbench.reporting.paper.published import read_published
 
     tables = read_published().tables
     print_table(["table", "what", "suite"], [[name, table.title, table.suite] for name, table in tables.items()])
@@ -49,7 +49,8 @@ def table(
     from nacbench.errors import unknown
     from nacbench.filesystem.files import write_text
     from nacbench.formats.escape import csv_of
-    from nacbench.reporting.paper.tables import build, paper_table
+    from nacbench.reporting.paper.published import paper_table
+    from nacbench.reporting.paper.tables import build
     from nacbench.sweep.config import read_sweep
 
     wanted = paper_table(name)

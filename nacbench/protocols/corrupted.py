@@ -1,19 +1,19 @@
-"""OOD robustness on corrupted test images (as CIFAR-10-C): every corruption at every severity, and mean accuracy.
+"""OOD robustness on corrupted test images: every corruption at every severity, and mean accuracy.
 
-Corruptions and severities follow Hendrycks and Dietterich 2019 (arXiv 1903.12261).
+`CorruptedTask` has the suite's own corruptions, for images of any size; for those of CIFAR-10-C, Tiny-ImageNet-C and so
+on see `nacbench.protocols.published_corruptions`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
-
+from nacbench.contracts.numbers import Limit, Seed
 from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, Evaluation, Metrics, SameDataTask, ScoredTask, Task
 from nacbench.data.images.task import ImageTask
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nacbench.data.live import Preparation, Split
 
 CLEAN = "clean"
+OWN = "the corruptions are nacbench's own: scores compare within the suite, not with published ones"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,10 +36,9 @@ class CorruptedTask(ShiftedTask, SameDataTask):
     """Base class of tasks on corrupted test images; a subclass sets ``trained_on`` and ``trained_class``.
 
     The main metric is the mean accuracy over all corruptions and severities. Further metrics are the accuracy on the
-    same images without corruption, the drop from it, and the mean corruption error (``mce``): the mean over corruptions
-    of the mean error over severities. It is not divided by the errors of AlexNet, as there is none for these image
-    sizes. The corruptions of Hendrycks and Dietterich 2019 (arXiv 1903.12261) are reimplemented, so numbers are
-    comparable within the suite, but not with published ones.
+    same images without corruption, the drop from it, the error of each corruption (its mean over severities), and
+    ``mean_error``: the mean of these errors, which is not divided by those of another network. The corruptions are this
+    suite's own, for images of any size, so numbers are comparable within the suite, but not with published ones.
 
     Attributes:
         examples: number of test images, evenly spaced over the test split; 0: all that the training task is
@@ -51,36 +51,60 @@ class CorruptedTask(ShiftedTask, SameDataTask):
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     presets = {"smoke": {"examples": 32}, "mini": {"examples": 500}, "paper": {}}
 
-    examples: Annotated[int, Field(ge=0, strict=True)] = 0
-    corruption_seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    examples: Limit = 0
+    corruption_seed: Seed = 0
 
     def fingerprint(self, data_root: Path) -> str:
-        from nacbench.data.images.corruptions import VERSION
+        from nacbench.data.images.corruptions.any_size import VERSION
 
-        clean = super().fingerprint(data_root)
-        return hashlib.sha256(f"{clean} corruptions {VERSION}".encode()).hexdigest()[:16]
+        return digest(f"{super().fingerprint(data_root)} corruptions {VERSION}")
 
     def build_on(self, trained: Task, data_root: Path, settings: Settings) -> ScoredTask:
+        from nacbench.data.images.corruptions.any_size import CORRUPTIONS, VERSION, corrupt
+
         assert isinstance(trained, ImageTask)
-        arrays = trained.arrays(data_root).arrays
+        test, found = self.opened(trained, data_root)
+        made = Made(test, corrupt, self.corruption_seed, f"{made_name(trained, data_root)}-own", VERSION)
+        return Corrupted(test=test, names=CORRUPTIONS, images=made.split, notes=(OWN,), **found)
+
+    def opened(self, trained: ImageTask, data_root: Path) -> tuple[Split, dict[str, Any]]:
+        """Return the clean test examples, and what `Corrupted` takes of the training task."""
         live = trained.build(data_root, trained.recipes["paper"])
         test = live.splits["test"]
-        test = test.spread(self.examples) if self.examples else test
-        name = f"corrupted-{trained.title}-{trained.fingerprint(data_root)}"
-        partial = trained_shortages(trained, arrays)
-        return Corrupted(live.spec, test, live.preparation, partial, name, self.corruption_seed)
+        partial = trained_shortages(trained, trained.arrays(data_root).arrays)
+        found = {"spec": live.spec, "preparation": live.preparation, "partial": partial}
+        return test.spread(self.examples) if self.examples else test, found
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """Return mean accuracy, clean accuracy, the drop between them, ``mce``, and the error of each corruption."""
-        from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
+        """Return mean accuracy, clean accuracy, the drop between them, ``mean_error``, and each corruption's error."""
+        from nacbench.data.images.corruptions.any_size import CORRUPTIONS
 
-        clean = metrics[CLEAN]["accuracy"]
-        errors = {
-            f"error/{name}": fmean(1 - metrics[f"ood/{name}-{severity}"]["accuracy"] for severity in SEVERITIES)
-            for name in CORRUPTIONS
-        }
-        mce = fmean(errors.values())
-        return {"accuracy": 1 - mce, "clean_accuracy": clean, "drop": clean - (1 - mce), "mce": mce, **errors}
+        return headline(metrics, CORRUPTIONS)
+
+
+def headline(metrics: Metrics, corruptions: Sequence[str]) -> dict[str, float]:
+    """Return the metrics of `CorruptedTask` from those of all splits, over some corruptions."""
+    clean = metrics[CLEAN]["accuracy"]
+    errors = {f"error/{name}": error_of(metrics, name) for name in corruptions}
+    mean = fmean(errors.values())
+    return {"accuracy": 1 - mean, "clean_accuracy": clean, "drop": clean - (1 - mean), "mean_error": mean, **errors}
+
+
+def error_of(metrics: Metrics, corruption: str) -> float:
+    """Return the mean error under a corruption over severities."""
+    from nacbench.data.images.corruptions.portions import SEVERITIES
+
+    return fmean(1 - metrics[f"ood/{corruption}-{severity}"]["accuracy"] for severity in SEVERITIES)
+
+
+def made_name(trained: ImageTask, data_root: Path) -> str:
+    """Return the beginning of the cache's names of corrupted images, unique to the data that they are made from."""
+    return f"corrupted-{trained.title}-{trained.fingerprint(data_root)}"
+
+
+def digest(text: str) -> str:
+    """Return the first 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Corrupted:
@@ -88,28 +112,36 @@ class Corrupted:
 
     Args:
         spec: spec of the training task, for the classes that were found.
-        test: clean test examples.
         preparation: conversion of the training task from images to the tokenizer's inputs.
         partial: what is missing of its data set, as sentences.
-        name: prefix of the cache's files of corrupted images, unique to this data.
-        seed: seed of the corruptions.
+        test: clean test examples.
+        names: of the corruptions.
+        images: returns the examples of a corruption and severity.
+        notes: caveats for the record.
     """
 
     def __init__(
-        self, spec: Any, test: Split, preparation: Preparation, partial: Sequence[str], name: str, seed: int
+        self,
+        *,
+        spec: Any,
+        preparation: Preparation,
+        partial: Sequence[str],
+        test: Split,
+        names: Sequence[str],
+        images: Callable[[str, int], Split],
+        notes: Sequence[str] = (),
     ) -> None:
-        from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES
+        from nacbench.data.images.corruptions.portions import SEVERITIES
 
         self.spec = spec
         self.partial = partial
-        names = [CLEAN, *(f"ood/{name}-{severity}" for name in CORRUPTIONS for severity in SEVERITIES)]
-        self.split_sizes = dict.fromkeys(names, len(test))
+        self.notes = notes
+        shifted = {f"ood/{name}-{severity}": (name, severity) for name in names for severity in SEVERITIES}
+        self.split_sizes = dict.fromkeys([CLEAN, *shifted], len(test))
+        self._shifted = shifted
         self._test = test
         self._preparation = preparation
-        self._name = name
-        self._seed = seed
-
-    notes: Sequence[str] = ()
+        self._images = images
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
         from nacbench.data.classification import classification_scores
@@ -118,26 +150,65 @@ class Corrupted:
         return classification_scores(*score(net, self.images(split), self._preparation, batch_size))
 
     def images(self, split: str) -> Split:
-        """Return the examples of a split. Corrupted images are computed once and cached.
+        """Return the examples of a split.
 
         Raises:
             UserError: if there is no such split.
         """
         if split == CLEAN:
             return self._test
-        if split not in self.split_sizes:
+        if split not in self._shifted:
             raise UserError(f"no split {split!r}; there are: {', '.join(self.split_sizes)}")
-        from nacbench.data.images.corruptions import VERSION, corrupt
+        return self._images(*self._shifted[split])
+
+
+class Made:
+    """Corrupted images that are computed: once, and kept in the cache, or on access where images are read on access.
+
+    Args:
+        test: clean examples.
+        corrupt: takes images N×C×H×W, name, severity, N indices and seed; returns images.
+        seed: of the corruptions.
+        name: prefix of the cache's files, unique to this data and definition.
+        version: of the definitions.
+    """
+
+    def __init__(self, test: Split, corrupt: Callable[..., np.ndarray], seed: int, name: str, version: int) -> None:
+        self._test = test
+        self._corrupt = corrupt
+        self._seed = seed
+        self._name = name
+        self._version = version
+
+    def split(self, name: str, severity: int) -> Split:
+        """Return the corrupted examples."""
+        import numpy as np
+
         from nacbench.data.live import Split
         from nacbench.data.mirror.cache import cached_arrays
 
-        name, _, severity = split.removeprefix("ood/").rpartition("-")
-        indices = self._test.indices
+        indices, images = self._test.indices, self._test.inputs["images"]
+        if not isinstance(images, np.ndarray):  # a whole ImageNet under 75 corruptions would fill the cache
+            lazy = CorruptedOnAccess(images, lambda some, own: self._corrupt(some, name, severity, own, self._seed))
+            return Split({"images": lazy}, self._test.labels, indices)  # type: ignore[dict-item]
 
         def make() -> dict[str, np.ndarray]:
-            clean = self._test.inputs["images"][indices]
-            return {"images": corrupt(clean, name, int(severity), indices, self._seed)}
+            return {"images": self._corrupt(images[indices], name, severity, indices, self._seed)}
 
-        stamp = f"{hashlib.sha256(indices.tobytes()).hexdigest()} {self._seed} {VERSION}"
+        stamp = f"{hashlib.sha256(indices.tobytes()).hexdigest()} {self._seed} {self._version}"
         corrupted = cached_arrays(f"{self._name}-{name}-{severity}".lower(), stamp, make)
         return Split(corrupted.arrays, self._test.labels[indices])
+
+
+class CorruptedOnAccess:
+    """A lazy array of images N×C×H×W that are corrupted when they are indexed; N indices give the same every time."""
+
+    def __init__(self, images: Any, corrupted: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        self._images = images
+        self._corrupted = corrupted
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        return self._corrupted(self._images[indices], indices)

@@ -288,13 +288,16 @@ def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) 
 def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
-    assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
+    assert complaint("data", "import", "miniature", tmp_path / "empty", *options) == (
+        f"{tmp_path / 'empty'} has no file of any of the 6 forms of made/miniature that are taken; "
+        "'nacbench data where miniature' lists them"
+    )
     assert "no such file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
     said("data", "import", "miniature-shifted", archive, *options)
     (root / "photos").mkdir()
     (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
-    assert "it lacks data/train-*.parquet" in refused  # the only thing that is still missing
+    assert "forms of made/miniature that are taken" in refused  # the only thing that is still missing
     assert not list(root.glob(".*.tmp"))
 
 

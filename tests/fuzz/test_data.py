@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nacbench.cli.shared.needs import made_task
-from nacbench.data.images.image_files import read_image
+from nacbench.data.images.reading import read_image
 from nacbench.data.mirror.manifest import check_files
 from nacbench.data.mirror.unpack import unpack
 from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball

@@ -78,7 +78,7 @@ def test_the_record_has_all_splits_the_clean_score_and_the_drop(outcome: Outcome
     shifted = [m["accuracy"] for split, m in record.metrics.items() if split.startswith("ood/")]
     whole = record.metrics["test"]
     assert whole["accuracy"] == pytest.approx(sum(shifted) / 75)
-    assert whole["mce"] == pytest.approx(1 - whole["accuracy"])
+    assert whole["mean_error"] == pytest.approx(1 - whole["accuracy"])
     assert whole["clean_accuracy"] == record.metrics["clean"]["accuracy"]
     assert whole["drop"] == pytest.approx(whole["clean_accuracy"] - whole["accuracy"])
     assert record.scored_examples == 76 * 30

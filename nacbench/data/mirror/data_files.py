@@ -116,7 +116,8 @@ class MirrorFiles(ABC):
         from nacbench.data.mirror.distribution import DataSet, data_set
 
         known = data_set(self.forms) if self.forms else DataSet(title=self.name)
-        return known.model_copy(update={"distributions": [*known.distributions, *self._own_forms()]})
+        own = [] if known.described else self._own_forms()
+        return known.model_copy(update={"distributions": [*known.distributions, *own]})
 
     def lacking(self, folder: Path) -> str | None:
         """Return the first needed path or pattern that nothing in a folder matches, or None."""

@@ -78,6 +78,7 @@ class DataSet(BaseModel):
         title: for readers.
         table: the form in which the mirror has it, if it is Parquet.
         distributions: in the order in which they are tried.
+        described: whether they have the form of the mirror itself, which otherwise is added, and taken as it is.
     """
 
     model_config = Strict
@@ -85,6 +86,7 @@ class DataSet(BaseModel):
     title: str
     table: Table = Table()
     distributions: list[Distribution] = []
+    described: bool = False
 
     @property
     def adds_up(self) -> bool:

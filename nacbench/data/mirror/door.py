@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nacbench.data.mirror.class_folders import write_images
 from nacbench.data.mirror.damage import check_file
 from nacbench.data.mirror.distribution import DataSet
 from nacbench.data.mirror.found import Content, File, FoundCopy, Member
@@ -89,14 +90,14 @@ def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
         return f"{where} is not complete; {given.unreadable[0]}"
     if nearest is None:
         return f"no copy of {wish.known.title} can be imported"
+    forms = len(wish.known.distributions)
+    if forms > 1 and not nearest.met:
+        known = f"of the {forms} forms of {wish.known.title} that are taken"
+        return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
     base = given.shown(nearest.base)
     inside = f", in its folder {base.removeprefix(f'{where}/')}," if nearest.met and base != where else ""
-    forms = len(wish.known.distributions)
-    near = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if nearest.met else ""
-    if not nearest.met:
-        near = f"; 'nacbench data where TASK' lists the {forms} forms that are taken"
-    near = near if forms > 1 else ""
-    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{near}"
+    form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
+    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{form}"
 
 
 def _materialised(given: Given, match: Match) -> FoundCopy:
@@ -114,17 +115,20 @@ def _materialised(given: Given, match: Match) -> FoundCopy:
 def _taken(copy: FoundCopy, content: Content, wish: Wish, made: Path, is_there: Callable[[str], bool]) -> None:
     table = wish.known.table
     files = [file for file in content.files if not is_there(file.target)]
+    _check_classes(content.classes or (), table, copy)
     if content.rows:
-        _check_classes(content, table, copy)
-        counts = _rows_taken(copy, content, table, made, is_there)
-        wish.say(_counted(counts, table))
+        counts, more = _rows_taken(copy, content, table, made, is_there)
+        files += more
     else:
+        counts = _counts_of(copy, content, table)
         _check_files(files)
+    if counts.examples:
+        wish.say(_counted(counts, table))
     _copied(files, made, wish.link)
 
 
-def _check_classes(content: Content, table: Table, copy: FoundCopy) -> None:
-    found = len(content.classes or ())
+def _check_classes(classes: Collection[str], table: Table, copy: FoundCopy) -> None:
+    found = len(classes)
     most = table.classes if isinstance(table.classes, int) else len(table.classes or ())
     if most and found > most:
         raise BrokenFileError(f"{copy.shown} has {found:,} classes, and the data set has {most:,}; remove the others")
@@ -138,23 +142,45 @@ class Counts:
     examples: Mapping[str, int]
 
 
-def _rows_taken(copy: FoundCopy, content: Content, table: Table, made: Path, is_there: Callable[[str], bool]) -> Counts:
-    """Check all rows, and write them unless the files that they are in are taken as they are."""
-    classes = table.class_names or content.classes or ()
-    checker = Checker(table, classes)
+def _counts_of(copy: FoundCopy, content: Content, table: Table) -> Counts:
+    """Return what a reader has counted; raise a BrokenFileError if it is more than the data set has."""
+    for split, count in content.counts.items():
+        if count > table.full.get(split, count):
+            raise BrokenFileError(
+                f"{copy.shown} has {count:,} examples of split {split}, and the data set has {table.full[split]:,}; "
+                "remove what does not belong to it"
+            )
+    return Counts(len(content.classes or ()), content.counts)
+
+
+def _rows_taken(
+    copy: FoundCopy, content: Content, table: Table, made: Path, is_there: Callable[[str], bool]
+) -> tuple[Counts, list[File]]:
+    """Check all rows, and write them unless the files that they are in are taken as they are.
+
+    Returns:
+        Counts, and files to take that hold one image each.
+    """
+    classes = table.class_names or content.classes
+    checker = Checker(table, classes if classes or not table.folders else None)
     counts = {}
+    files: list[File] = []
     total = sum(member.file.stat().st_size for members in copy.members.values() for member in members)
     with progress(f"reading {copy.shown}", total) as done:
         for split, rows in content.rows.items():
-            target = table.splits[split].replace("*", "00000-of-00001")
+            target = table.target(split)
             checked = checker.checked(rows, split, done)
-            if content.files or is_there(target):
+            if content.files or (target and is_there(target)):
                 counts[split] = sum(1 for _ in checked)
+            elif table.folders:
+                counts[split], more = write_images(checked, target, table, made)
+                files += more
             else:
-                counts[split] = write_split(made / target, checked, table, classes)
+                counts[split] = write_split(made / target, checked, table, classes or ())
             if not counts[split]:
                 raise BrokenFileError(f"{copy.shown} has no examples of split {split}")
-    return Counts(len(checker.seen), counts)
+    _check_classes(checker.seen, table, copy)
+    return Counts(len(checker.seen), counts), files
 
 
 def _counted(counts: Counts, table: Table) -> str:

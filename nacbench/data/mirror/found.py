@@ -65,12 +65,14 @@ class Row:
         values: by column: an image as bytes of its file or as pixels (uint8 H×W×3), the *name* of a class, or text.
         name: of the file it came from, which Parquet files keep beside an image.
         size: bytes that were read for it, for the progress bar.
+        file: holds its image and nothing else; None if there is none.
     """
 
     where: str
     values: Mapping[str, bytes | str | np.ndarray]
     name: str = ""
     size: int = 0
+    file: Member | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ class Content:
     """What a reader takes from a copy: rows, files, or both.
 
     Attributes:
-        rows: examples by split; they are written as Parquet, unless there are files.
+        rows: examples by split; they are written in the mirror's form, unless there are files.
         files: taken as they are; the rows are then the content of these files, and only checked.
+        counts: number of examples by split of files that have no rows.
         classes: names of the classes in their order; None if the data set's own order is meant, or there are none.
     """
 
     rows: Mapping[str, Iterable[Row]] = field(default_factory=dict)
     files: Sequence[File] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
     classes: Sequence[str] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nacbench.data.mirror.distribution import ALL, DataSet, Distribution
 from nacbench.data.mirror.shards import SHARD, lacks_shards
-from nacbench.data.mirror.tree import Tree, at, files_below, folders_of, joined, matching
+from nacbench.data.mirror.tree import Tree, at, expanded, files_below, folders_of, joined, matching
 from nacbench.errors import UserError
 
 
@@ -107,7 +107,9 @@ def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
         ]
     if lacking:
         role, patterns = lacking[0]
-        return Near(distribution, base, met, role, patterns[0])
+        where, above = (place, "") if role in distribution.needs else (tree, "**/")
+        first = next(own for own in expanded(patterns[0]) if not _is_there(where, f"{above}{own}"))
+        return Near(distribution, base, met, role, first)
     roles = {}
     for role, patterns in distribution.patterns({**distribution.needs, **distribution.may}).items():
         files = next(filter(None, (list(_files(place, pattern)) for pattern in patterns)), [])
@@ -118,6 +120,11 @@ def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
 
 
 def _is_there(place: Tree, pattern: str) -> bool:
+    """Return whether something matches each pattern that this one stands for."""
+    return all(_has(place, own) for own in expanded(pattern))
+
+
+def _has(place: Tree, pattern: str) -> bool:
     """Return whether something matches; of files that say how many they are, all must be there."""
     first = next(matching(place, pattern), None)
     if first is None:
@@ -126,5 +133,6 @@ def _is_there(place: Tree, pattern: str) -> bool:
 
 
 def _files(place: Tree, pattern: str) -> Iterator[str]:
-    for path in matching(place, pattern):
-        yield from files_below(place, path)
+    for own in expanded(pattern):
+        for path in matching(place, own):
+            yield from files_below(place, path)

@@ -11,6 +11,7 @@ Tree = dict[str, "Tree | None"]  # a folder's entries by name; None stands for a
 
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini", "lost+found"}  # beside hidden files, such as .DS_Store and ._name
 ANY_DEPTH = "**"
+BRACES = re.compile(r"\{([^{}]*)\}")
 DEEPEST_BASE = 6  # folders above a copy; the hub's own cache has four of its own
 MOST_BASES = 20_000  # folders that are tried as the top of a copy
 
@@ -73,6 +74,15 @@ def sorted_folders(tree: Tree) -> list[tuple[str, Tree]]:
 def joined(folder: str, name: str) -> str:
     """Return the path of an entry of a folder, which may be the top ("")."""
     return f"{folder}/{name}" if folder and name else folder or name
+
+
+def expanded(pattern: str) -> list[str]:
+    """Return the patterns that a pattern with ``{a,b}`` stands for; something must match each of them."""
+    found = BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [own for part in found[1].split(",") for own in expanded(f"{before}{part}{after}")]
 
 
 def matching(tree: Tree, pattern: str) -> Iterator[str]:

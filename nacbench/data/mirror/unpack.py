@@ -63,6 +63,19 @@ class Archive(ABC):
         with _told(self.path):
             self._unpack(folder, wanted)
 
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of every file in it, in their order; nothing is written.
+
+        Raises:
+            UserError: if a member is damaged.
+        """
+        with _told(self.path):
+            yield from self._contents()
+
+    @abstractmethod
+    def _contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of every file; raise whatever the library raises."""
+
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
@@ -201,6 +214,12 @@ class _Tar(Archive):
                 self._tar.extract(member, folder)
                 done(member.size)
 
+    def _contents(self) -> Iterator[tuple[str, bytes]]:
+        for member in self._tar.getmembers():
+            content = self._tar.extractfile(member)
+            if content is not None:
+                yield member.name, content.read()
+
     def close(self) -> None:
         self._tar.close()
 
@@ -247,6 +266,11 @@ class _Zip(Archive):
             for member in members:
                 self._zip.extract(member, folder)
                 done(member.file_size)
+
+    def _contents(self) -> Iterator[tuple[str, bytes]]:
+        for member in self._zip.infolist():
+            if not member.is_dir():
+                yield member.filename, self._zip.read(member)
 
     def close(self) -> None:
         self._zip.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 1000  # of a row group
+Checked = tuple[Row, dict[str, Any]]  # a row, and its values by column as Parquet has them
 
 
 class Checker:
@@ -25,19 +26,20 @@ class Checker:
 
     Args:
         table: form of the data set.
-        classes: names of its classes, in their order.
+        classes: names of its classes, in their order; None: those that occur.
 
     Attributes:
-        seen: numbers of the classes that occurred.
+        seen: names of the classes that occurred.
     """
 
-    def __init__(self, table: Table, classes: Sequence[str]) -> None:
+    def __init__(self, table: Table, classes: Sequence[str] | None) -> None:
         self._table = table
-        self._numbers = {name: number for number, name in enumerate(classes)}
-        self.seen: set[int] = set()
+        self._any = classes is None
+        self._numbers = {name: number for number, name in enumerate(classes or ())}
+        self.seen: set[str] = set()
 
-    def checked(self, rows: Iterable[Row], split: str, done: Callable[[int], None]) -> Iterator[dict[str, Any]]:
-        """Yield each row as the hub stores it: images as bytes and path, classes as numbers.
+    def checked(self, rows: Iterable[Row], split: str, done: Callable[[int], None]) -> Iterator[Checked]:
+        """Yield each row, and what the hub stores of it: images as bytes and path, classes as numbers.
 
         Raises:
             UserError: if an image is damaged, a class is unknown, or there are more rows than the data set has.
@@ -49,7 +51,7 @@ class Checker:
                     f"{row.where}: this is example {count:,} of split {split}, and the data set has {most:,}; "
                     "remove what does not belong to it"
                 )
-            yield {name: self._value(name, kind, row) for name, kind in self._table.columns.items()}
+            yield row, {name: self._value(name, kind, row) for name, kind in self._table.columns.items()}
             done(row.size)
 
     def _value(self, name: str, kind: Column, row: Row) -> Any:
@@ -58,13 +60,16 @@ class Checker:
             return {"bytes": self._image(value, row.where), "path": row.name or None}
         if kind == "text":
             return value
-        number = self._numbers.get(self._table.synonyms.get(str(value), str(value)))
+        known = self._table.synonyms.get(str(value), str(value))
+        if self._any:
+            self._numbers.setdefault(known, len(self._numbers))
+        number = self._numbers.get(known)
         if number is None:
             raise BrokenFileError(
                 f"{row.where}: its class {shown(value)} is not one of the data set's {len(self._numbers)}, such as "
                 f"{shown(next(iter(self._numbers), ''))}"
             )
-        self.seen.add(number)
+        self.seen.add(known)
         return number
 
     def _image(self, value: Any, where: str) -> bytes:
@@ -75,7 +80,7 @@ class Checker:
         return _png(value, where)
 
 
-def write_split(file: Path, rows: Iterable[Mapping[str, Any]], table: Table, classes: Sequence[str]) -> int:
+def write_split(file: Path, rows: Iterable[Checked], table: Table, classes: Sequence[str]) -> int:
     """Write checked rows as a Parquet file with the hub's metadata; return how many there were.
 
     Args:
@@ -94,7 +99,7 @@ def write_split(file: Path, rows: Iterable[Mapping[str, Any]], table: Table, cla
     schema = _schema(table, classes)
     count = 0
     with pq.ParquetWriter(file, schema) as writer:
-        for group in grouped(rows, ROWS):
+        for group in grouped((values for _, values in rows), ROWS):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
     return count

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from nacbench.data.array_task import CLASS_NAMES
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.clouds import hdf5_clouds, names_in, text_cloud
 from nacbench.data.points.meshes import unit_ball
-from nacbench.errors import UserError
+from nacbench.data.points.split_files import read_split
+from nacbench.data.points.task import PointTask
+from nacbench.data.unreadable import WAY_OUT, UnreadableError, skip_stamp
+from nacbench.errors import UserError, shown
 
 SPLITS = ("train", "test")
 
@@ -46,7 +50,7 @@ def hdf5_arrays(name: str, folder: Path) -> Arrays:
     return cached_arrays(name, "", read, folder)
 
 
-def text_arrays(name: str, folder: Path, prefix: str, points: int) -> Arrays:
+def text_arrays(name: str, folder: Path, prefix: str, task: PointTask) -> Arrays:
     """Return the same as `hdf5_arrays` from a text file for each shape.
 
     Args:
@@ -54,7 +58,8 @@ def text_arrays(name: str, folder: Path, prefix: str, points: int) -> Arrays:
         folder: has ``<class>/<class>_<number>.txt``, and the lists ``<prefix>_shape_names.txt`` and
             ``<prefix>_<split>.txt``.
         prefix: of the lists, ``modelnet10`` or ``modelnet40``.
-        points: how many of a shape's points are kept: the first ones, as the files have them in random order.
+        task: says how many of a shape's points are kept (the first ones, as the files have them in random order), and
+            which examples are in use; only these are read.
 
     Raises:
         UserError: if a file is missing or broken, or has fewer points; names the file.
@@ -63,19 +68,13 @@ def text_arrays(name: str, folder: Path, prefix: str, points: int) -> Arrays:
     def read() -> Mapping[str, np.ndarray]:
         names = _listed(folder, f"{prefix}_shape_names.txt")
         arrays = class_array(names)
-        position = {own: number for number, own in enumerate(sorted(names))}
         for split in SPLITS:
-            shapes = _listed(folder, f"{prefix}_{split}.txt")
-            classes = [shape.rpartition("_")[0] for shape in shapes]
-            strange = next((own for own in classes if own not in position), None)
-            if strange is not None:
-                raise UserError(f"{folder / prefix}_{split}.txt has the class {strange!r}, which has no name")
-            files = [folder / own / f"{shape}.txt" for own, shape in zip(classes, shapes, strict=True)]
-            arrays[f"{split}_points"] = np.stack(list(_first_points(files, points)))
-            arrays[f"{split}_labels"] = np.array([position[own] for own in classes], dtype=np.int16)
+            files = [_file(folder, prefix, shape, names) for shape in _listed(folder, f"{prefix}_{split}.txt")]
+            arrays |= read_split(task, f"{name}, {split}", split, files, partial(_first_points, count=task.stored))
         return arrays
 
-    return cached_arrays(name, f"{prefix} {points} points", read, folder)
+    stamp = f"{prefix} {task.stored} points{skip_stamp()}{task.use_stamp()}"
+    return cached_arrays(name, stamp, read, folder)
 
 
 def class_array(names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -87,9 +86,19 @@ def _listed(folder: Path, name: str) -> list[str]:
     return names_in(folder / name, str(folder / name))
 
 
-def _first_points(files: Iterable[Path], count: int) -> Iterable[np.ndarray]:
-    for file in files:
-        cloud = text_cloud(file, str(file))
+def _file(folder: Path, prefix: str, shape: str, names: Sequence[str]) -> tuple[Path, int]:
+    """Return a shape's file and label by its name, ``CLASS_NUMBER``."""
+    own = shape.rpartition("_")[0]
+    if own not in names:
+        raise UserError(f"{folder} has the shape {shown(shape)}, whose class is not in {prefix}_shape_names.txt")
+    return folder / own / f"{shape}.txt", sorted(names).index(own)
+
+
+def _first_points(path: Path, count: int) -> np.ndarray:
+    try:
+        cloud = text_cloud(path, str(path))
         if len(cloud) < count:
-            raise UserError(f"{file} has {len(cloud):,} points, and {count:,} are needed; copy it again")
-        yield unit_ball(cloud[:count])
+            raise UserError(f"{path} has {len(cloud):,} points, and {count:,} are needed")
+        return unit_ball(cloud[:count])
+    except UserError as error:
+        raise UnreadableError(f"{error}; {WAY_OUT}") from error

@@ -1,20 +1,13 @@
-"""Reproduce the paper's tables from runs, beside published figures."""
+"""Reproduce the paper's tables from runs, beside the published figures that they are comparable with."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from nacbench.errors import unknown
-from nacbench.formats.dotted import flatten
-from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
+from nacbench.reporting.paper.published import Figure, Published, differences, paper_table, read_published
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.cost import cost_table
@@ -37,40 +30,11 @@ COLUMNS = (
     SEEDS,
     Column("published (%)", number=True),
     Column("source"),
+    Column("comparable"),
 )
 OURS = len(NAMED)  # index of the column with our score
-
-
-class Figure(BaseModel):
-    """A published score (a fraction); ``source`` is a key of the publications in `Published.sources`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: str
-    model: str
-    settings: dict[str, str] = {}
-    value: float = Field(ge=0, le=1)
-    source: str
-
-
-class PaperTable(BaseModel):
-    """One of the paper's tables: the suite of its runs, and the special tables that belong to it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    suite: str
-    title: str
-    special: list[str] = Field(alias="with")
-
-
-class Published(BaseModel):
-    """Content of published.yaml; ``sources`` are the publications by key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sources: dict[str, str]
-    figures: list[Figure]
-    tables: dict[str, PaperTable]
+NO_FIGURE = "no figure of this model and these settings was read"
+NO_RUN = "no run of ours is of this model and these settings"
 
 
 @dataclass(frozen=True)
@@ -81,33 +45,34 @@ class Built:
     special: Sequence[Table]
 
 
-@cache
-def read_published() -> Published:
-    """Read published.yaml."""
-    text = files("nacbench.reporting.paper").joinpath("published.yaml").read_text("utf-8")
-    return Published.model_validate(parse_yaml(text, "published.yaml"))
+@dataclass
+class _Notes:
+    """Numbered footnotes; the same text has one number."""
 
+    texts: list[str] = field(default_factory=list)
 
-def paper_table(name: str) -> PaperTable:
-    """Return one of the paper's tables.
+    def mark(self, text: str) -> str:
+        """Return the mark of a footnote, such as ``[2]``."""
+        if text not in self.texts:
+            self.texts.append(text)
+        return f"[{self.texts.index(text) + 1}]"
 
-    Raises:
-        UserError: if no table has this name.
-    """
-    tables = read_published().tables
-    if name not in tables:
-        raise unknown("table of the paper", name, tables)
-    return tables[name]
+    def lines(self) -> list[str]:
+        """Return the footnotes in order."""
+        return [f"[{number}] {text}." for number, text in enumerate(self.texts, 1)]
 
 
 def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> Built:
-    """Build one of the paper's tables: a row for each series, and for each published figure without a series.
+    """Build one of the paper's tables: a row for each series, and for each published figure that stands beside none.
+
+    A figure stands beside our score only if `nacbench.reporting.paper.published.differences` finds nothing between its
+    conditions and the run's settings. The last column says which rows are comparable, and footnotes why others are not.
 
     Args:
         name: of the table.
         runs: finished runs; those of other tasks and scales are left out.
         tasks: of the table, in order.
-        scale: of the runs; published figures appear beside runs of scale ``paper`` only.
+        scale: of the runs.
     """
     import pandas as pd
 
@@ -117,54 +82,77 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
     rows: list[tuple[str, ...]] = []
     numbers: list[dict[str, Any]] = []
     bold: set[tuple[int, int]] = set()
+    notes = _Notes()
     for task in tasks:
         mine = [item for item in series if item.first.task == task]
-        figures = [figure for figure in published.figures if figure.task == task]
+        figures = [own for own in published.figures if own.task == task and not published.conditions_of(own).withheld]
+        alone = {id(figure): NO_RUN for figure in figures}
         for item in mine:
-            figure = next((own for own in figures if scale == "paper" and _is_of(item.first, own)), None)
-            if figure:
-                figures.remove(figure)
+            figure, why = _compared(published, item.first, figures)
+            if figure and not why:
+                alone.pop(id(figure), None)
+            elif figure and id(figure) in alone:
+                alone[id(figure)] = why
+            beside = None if why else figure
             if id(item) in winners:
                 bold.add((len(rows), OURS))
-            rows.append((*named(item), percent(item.score), str(len(item.runs)), *_beside(figure)))
+            comparable = f"no {notes.mark(why)}" if why else "yes"
+            cells = _cells(published, beside, notes)
+            rows.append((*named(item), percent(item.score), str(len(item.runs)), *cells, comparable))
             ours = {"mean": item.score.value, "half_width_95": item.score.half_width}
-            numbers.append({**identified(item), **ours, **_published(figure)})
-        rows += [(task, "paper", _label(figure), "—", "0", *_beside(figure)) for figure in figures]
-        numbers += [{**_identified(figure), **_published(figure)} for figure in figures]
-    notes = [f"Ours: scale {scale}, {INTERVAL}. Empty cells under published: no publication with this figure was read."]
-    if scale != "paper":
-        notes.append(f"Scale {scale} is not the paper's setting: these numbers cannot be compared with published ones.")
-    notes += [f"{key}: {text}." for key, text in published.sources.items() if any(row[-1] == key for row in rows)]
-    notes += [RULE] if bold else []
+            numbers.append({**identified(item), **ours, **_numbers(published, beside), "not_comparable": why})
+        for figure in (own for own in figures if id(own) in alone):
+            why = "; ".join(published.conditions_of(figure).differs) or alone[id(figure)]
+            cells = _cells(published, figure, notes)
+            rows.append((task, "paper", figure.label, "—", "0", *cells, f"no {notes.mark(why)}"))
+            numbers.append({**_identified(figure), **_numbers(published, figure), "not_comparable": why})
+    about = [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
+    about += [*notes.lines(), *_withheld(published, tasks)]
+    about += [RULE] if bold else []
     special = [SPECIAL[own](series) for own in paper_table(name).special]
-    main = Table(name, paper_table(name).title, COLUMNS, rows, notes, pd.DataFrame(numbers), frozenset(bold))
+    main = Table(name, paper_table(name).title, COLUMNS, rows, about, pd.DataFrame(numbers), frozenset(bold))
     return Built(main, [table for table in special if table is not None])
 
 
-def _is_of(run: Run, figure: Figure) -> bool:
-    """Return whether a published figure is of this model with these settings."""
-    if run.model != figure.model:
-        return False
-    settings = flatten(json.loads(run.settings)) if figure.settings else {}
-    return all(settings.get(key) == value for key, value in figure.settings.items())
+def _compared(published: Published, run: Run, figures: Sequence[Figure]) -> tuple[Figure | None, str]:
+    """Return the figure of a run's model and variant, if there is one, and why they are not comparable or empty."""
+    figure = next((own for own in figures if own.is_of(run)), None)
+    if figure is None:
+        return None, NO_FIGURE
+    return figure, "; ".join(differences(run, published.conditions_of(figure)))
 
 
-def _beside(figure: Figure | None) -> tuple[str, str]:
-    return (f"{100 * figure.value:.2f}", figure.source) if figure else ("—", "")
+def _cells(published: Published, figure: Figure | None, notes: _Notes) -> tuple[str, str]:
+    """Return the cells of a published figure: its value, and its source with a footnote on its conditions."""
+    if figure is None:
+        return "—", ""
+    source = published.sources[figure.source]
+    quality = "" if source.quality == "primary" else f" ({source.quality} source)"
+    note = f"{source.says}{quality}. {published.conditions_of(figure).sentence()}"
+    return f"{100 * figure.value:.2f}", f"{figure.source} {notes.mark(note)}"
 
 
-def _published(figure: Figure | None) -> dict[str, Any]:
-    return {"published": figure.value, "source": figure.source} if figure else {}
+def _numbers(published: Published, figure: Figure | None) -> dict[str, Any]:
+    if figure is None:
+        return {}
+    source = published.sources[figure.source]
+    conditions = published.conditions_of(figure).sentence()
+    return {"published": figure.value, "source": figure.source, "quality": source.quality, "conditions": conditions}
 
 
 def _identified(figure: Figure) -> dict[str, Any]:
     """Return the first columns of a CSV file for a published figure without a run of ours."""
-    return {"task": figure.task, "scale": "paper", "model": figure.model, "variant": _variant(figure), "seeds": 0}
+    return {"task": figure.task, "scale": "paper", "model": figure.model, "variant": figure.variant, "seeds": 0}
 
 
-def _label(figure: Figure) -> str:
-    return ", ".join(filter(None, (figure.model, _variant(figure))))
-
-
-def _variant(figure: Figure) -> str:
-    return ", ".join(f"{key}={value}" for key, value in figure.settings.items())
+def _withheld(published: Published, tasks: Sequence[str]) -> list[str]:
+    """Return a line for each publication with figures of these tasks that are not shown, and why."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for figure in published.figures:
+        why = published.conditions_of(figure).withheld
+        if figure.task in tasks and why:
+            found.setdefault((figure.task, figure.source, why), []).append(figure.model)
+    return [
+        f"Not shown: {len(models)} figures on {task} of the {published.sources[source].says}: {why}."
+        for (task, source, why), models in found.items()
+    ]

@@ -51,6 +51,14 @@ def test_the_hub_s_cache_is_not_linked_to_by_its_digests(root: Path, tmp_path: P
     ]
 
 
+def test_of_several_revisions_in_the_cache_the_suite_s_own_is_taken(expected: str, root: Path, tmp_path: Path) -> None:
+    top = FORMS["the hub's cache"](HUB, tmp_path)
+    other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
+    write_files(top / "snapshots" / ("0" * 40), other)
+    imported("cifar10", root, tmp_path)
+    assert fingerprint_of("cifar10", root) == expected
+
+
 def test_two_generations_of_a_file_are_refused(root: Path, tmp_path: Path) -> None:
     mine = renamed(HUB, tmp_path)
     (first,) = mine.glob("test-*")

@@ -11,9 +11,12 @@ from pydantic import Field
 from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
 from nacbench.data.mirror.readers.binary_batches import BinaryBatches
 from nacbench.data.mirror.readers.clouds import Hdf5Clouds, TextClouds
+from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFolders
 from nacbench.data.mirror.readers.image_folders import ImageFolders
+from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.data.mirror.readers.labelled_lines import LabelledLines
 from nacbench.data.mirror.readers.mesh_folders import MeshFolders
+from nacbench.data.mirror.readers.named_images import NamedImages
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
 from nacbench.data.mirror.readers.text_folders import TextFolders
@@ -21,10 +24,14 @@ from nacbench.data.mirror.readers.text_folders import TextFolders
 AnyReader = Annotated[
     FilesAsTheyAre
     | BinaryBatches
+    | CorruptedArrays
+    | CorruptedFolders
     | Hdf5Clouds
     | ImageFolders
+    | ImageTars
     | LabelledLines
     | MeshFolders
+    | NamedImages
     | PickledBatches
     | Tables
     | TextClouds

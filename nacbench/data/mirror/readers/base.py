@@ -21,6 +21,7 @@ class Table(BaseModel):
 
     Attributes:
         splits: pattern of the Parquet files of each split.
+        folders: instead of Parquet files the folder of each split, with a folder for each class; "" is the top.
         columns: what each column holds: an image, the name of a class, or text.
         classes: names of the classes in their order, or only how many there are; None if it has no classes.
         size: width and height of every image in pixels; None if they differ.
@@ -31,6 +32,7 @@ class Table(BaseModel):
     model_config = Strict
 
     splits: dict[str, str] = {}
+    folders: dict[str, str] = {}
     columns: dict[str, Column] = {}
     classes: list[str] | Annotated[int, Field(gt=0)] | None = None
     size: Sides | None = None
@@ -41,6 +43,12 @@ class Table(BaseModel):
     def class_names(self) -> Sequence[str] | None:
         """The names of the classes in their order, if they are known before a copy is read."""
         return self.classes if isinstance(self.classes, list) else None
+
+    def target(self, split: str) -> str:
+        """Return the path in the mirror of the file or folder that a split is written to."""
+        if self.folders:
+            return self.folders[split]
+        return self.splits.get(split, "").replace("*", "00000-of-00001")
 
     def column(self, kind: Column) -> str:
         """Return the name of the first column of a kind, which there must be."""

@@ -9,48 +9,9 @@ from pydantic import BaseModel
 
 from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
 from nacbench.data.mirror.readers.base import Reader, Strict, Table
-from nacbench.errors import BrokenFileError, shown
-from nacbench.formats.reading import read_bytes, read_text
-
-
-class LabelList(BaseModel):
-    """A text file with a line for each image.
-
-    Attributes:
-        role: of the file.
-        file: number of the column with the image's file name, whose folders and suffix do not count.
-        label: number of the column with the name of its class.
-        separator: between columns; None for white space.
-        header: lines before the first.
-    """
-
-    model_config = Strict
-
-    role: str
-    file: int = 0
-    label: int = 1
-    separator: str | None = None
-    header: int = 0
-
-    def labels(self, copy: FoundCopy) -> dict[str, str]:
-        """Return the class by an image's file name without suffix.
-
-        Raises:
-            BrokenFileError: if a line has too few columns, or an image has two classes.
-        """
-        member = copy.only(self.role)
-        found: dict[str, str] = {}
-        for number, line in enumerate(read_text(member.file).splitlines(), 1):
-            if number <= self.header or not line.strip():
-                continue
-            cells = line.strip("\r\n").split(self.separator)
-            where = f"{member.shown}, line {number}"
-            if len(cells) <= max(self.file, self.label):
-                raise BrokenFileError(f"{where}: {shown(line)} has {len(cells)} columns, too few; get the file again")
-            name, label = stem(cells[self.file].strip()), cells[self.label].strip()
-            if found.setdefault(name, label) != label:
-                raise BrokenFileError(f"{where}: {name} has another class above; get the file again")
-        return found
+from nacbench.data.mirror.readers.label_lists import LabelList
+from nacbench.errors import BrokenFileError
+from nacbench.formats.reading import read_bytes
 
 
 class SplitOfImages(BaseModel):
@@ -78,7 +39,7 @@ class ImageFolders(Reader):
     splits: dict[str, SplitOfImages]
 
     def roles(self) -> set[str]:
-        return {*self.splits, *(own.list.role for own in self.splits.values() if own.list)}
+        return {*self.splits, *(role for own in self.splits.values() if own.list for role in own.list.roles())}
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
         labelled = {split: self._labelled(copy, split) for split in self.splits}
@@ -96,10 +57,10 @@ class ImageFolders(Reader):
         else:
             labels = source.list.labels(copy)
             for member in members:
-                if stem(member.name) not in labels:
+                if source.list.key(member.name) not in labels:
                     listed = copy.only(source.list.role).shown
                     raise BrokenFileError(f"{member.shown} is not in {listed}, so its class is not known; remove it")
-            pairs = [(labels[stem(member.name)], member) for member in members]
+            pairs = [(labels[source.list.key(member.name)], member) for member in members]
         return sorted(pairs, key=lambda pair: (pair[0], pair[1].name.rpartition("/")[2]))
 
     def _rows(self, labelled: list[tuple[str, Member]], table: Table) -> Iterator[Row]:
@@ -107,10 +68,4 @@ class ImageFolders(Reader):
         for name, member in labelled:
             content = read_bytes(member.file)
             values: dict[str, bytes | str] = {image: content, label: name}
-            yield Row(member.shown, values, member.name.rpartition("/")[2], len(content))
-
-
-def stem(path: str) -> str:
-    """Return a file's name without its folders and suffix."""
-    name = path.rpartition("/")[2]
-    return name.rpartition(".")[0] or name
+            yield Row(member.shown, values, member.name.rpartition("/")[2], len(content), member)

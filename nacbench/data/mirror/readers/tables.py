@@ -11,7 +11,7 @@ from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
 from nacbench.data.mirror.readers.base import Column, Reader, Table
 from nacbench.data.mirror.readers.pixels import label_of
-from nacbench.data.mirror.shards import same_part
+from nacbench.data.mirror.shards import two_generations
 from nacbench.errors import BrokenFileError, shown
 from nacbench.filesystem.files import digest_of
 
@@ -122,7 +122,7 @@ def _rows(member: Member, sources: _Sources, classes: Sequence[str] | None, tabl
         for own, kind in table.columns.items():
             value = row[sources.columns[own]]
             if kind == "image":
-                values[own], name = _image(value, where)
+                values[own], name = image_of(value, where)
             elif kind == "class":
                 values[own] = _class(value, sources.names or classes, where)
             elif isinstance(value, str):
@@ -132,7 +132,7 @@ def _rows(member: Member, sources: _Sources, classes: Sequence[str] | None, tabl
         yield Row(where, values, name, sum(len(value) for value in values.values()))
 
 
-def _image(value: Any, where: str) -> tuple[bytes | np.ndarray, str]:
+def image_of(value: Any, where: str) -> tuple[bytes | np.ndarray, str]:
     """Return bytes or pixels of an image, and its file's name."""
     name = value.get("path") if isinstance(value, dict) else None
     content = value.get("bytes") if isinstance(value, dict) else value
@@ -175,7 +175,7 @@ def _as_they_are(splits: Mapping[str, Sequence[Member]], table: Table) -> list[F
 def _refuse_twice(members: Sequence[Member]) -> None:
     """Raise a BrokenFileError if two files of a split have the same content: its examples would count twice."""
     shown = {member.name: member.shown for member in members}
-    if twice := same_part(list(shown)):
+    if twice := two_generations(list(shown)):
         first, second = (shown[name] for name in twice)
         raise BrokenFileError(f"{first} and {second} are two generations of one file; remove one")
     sizes: dict[int, list[Member]] = {}

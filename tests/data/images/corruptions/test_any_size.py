@@ -1,4 +1,4 @@
-"""The fifteen corruptions: what each does to simple images, that damage grows, and what an outcome depends on."""
+"""The suite's own corruptions: what each does to simple images, that damage grows, what an outcome depends on."""
 
 import colorsys
 import functools
@@ -10,8 +10,9 @@ import pytest
 from scipy.fft import dctn, idctn
 from sklearn.datasets import load_digits
 
-from nacbench.data.images import corruptions
-from nacbench.data.images.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from nacbench.data.images.corruptions import portions
+from nacbench.data.images.corruptions.any_size import CORRUPTIONS, corrupt
+from nacbench.data.images.corruptions.portions import SEVERITIES
 from nacbench.errors import UserError
 
 DRAWN = (
@@ -109,7 +110,7 @@ def test_image_is_independent_of_its_batch(
         backwards = corrupt(images[::-1], name, severity, np.array(indices)[::-1])
         assert np.array_equal(backwards[::-1], together)
         with monkeypatch.context() as patch:
-            patch.setattr(corruptions, "_VALUES_AT_ONCE", 3 * images[0].size)
+            patch.setattr(portions, "_VALUES_AT_ONCE", 3 * images[0].size)
             assert np.array_equal(corrupt(images, name, severity, indices), together)
 
 
@@ -386,6 +387,6 @@ def test_invalid_images_or_indices_are_refused(images: np.ndarray, indices: np.n
 
 def test_import_is_light() -> None:
     heavy = {"torch", "torchvision", "scipy", "PIL"}
-    code = f"import sys, nacbench.data.images.corruptions; print(*({heavy} & set(sys.modules)))"
+    code = f"import sys, nacbench.data.images.corruptions.any_size; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -1,8 +1,8 @@
-"""Image corruptions: the fifteen kinds of ImageNet-C (Hendrycks and Dietterich 2019, arXiv 1903.12261) at any size.
+"""The suite's own corruptions: the fifteen kinds of ImageNet-C (arXiv 1903.12261) for images of any size.
 
-The kinds follow the paper; amounts, textures (frost is generated, not photographed) and code are this suite's own, so
-scores are comparable within the suite, but not with ImageNet-C or CIFAR-10-C. The package imagecorruptions 1.1.2 cannot
-be used: its impulse noise ignores NumPy's seed, and glass blur, Gaussian blur and fog raise with scikit-image 0.26.
+Kinds follow Hendrycks and Dietterich 2019; amounts, textures and code are this suite's own, so scores are comparable
+within the suite, but not with any published ones. For images of 32, 64 and 224 pixels there are the published
+definitions: `nacbench.data.images.corruptions.published`.
 
 Internally images are float32 N×C×H×W in [0, 1]; a corruption may leave that range. "Side" is the shorter of H and W.
 Every operation treats each image alone: no sum, FFT length or kernel size may depend on the rest of the batch.
@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nacbench.data.images.corruptions.filters import blurred, convolved, displaced
+from nacbench.data.images.corruptions.portions import Draws, check, in_portions
 from nacbench.errors import UserError, unknown
-from nacbench.seeds import seed_for
 
-SEVERITIES = (1, 2, 3, 4, 5)
 VERSION = 1  # increase it with every change that changes an image: it is part of the task's version
 _LEAST_SIDE = 8
-_VALUES_AT_ONCE = 2**20  # values per portion: bounds memory and keeps intermediate arrays in the processor's cache
-
-_Draws = Iterable[np.random.Generator]  # lazy: one generator per image, made on iteration, which happens at most once
 
 
 def corrupt(
@@ -47,32 +44,15 @@ def corrupt(
     """
     if name not in _TABLE:
         raise unknown("corruption", name, CORRUPTIONS)
-    if severity not in SEVERITIES:
-        raise UserError(f"severity {severity!r}; it must be a whole number from 1 to 5")
-    _check(images, indices)
-    operation, amounts = _TABLE[name]
-    corrupted = np.empty_like(images, order="C")
-    at_once = max(1, _VALUES_AT_ONCE // math.prod(images.shape[1:]))
-    for first in range(0, len(images), at_once):
-        part = slice(first, first + at_once)
-        draws = (
-            np.random.default_rng(seed_for(seed, "corruption", name, int(severity), int(index)))
-            for index in indices[part]
-        )
-        floats = np.divide(images[part], 255, dtype=np.float32)
-        corrupted[part] = _bytes(operation(floats, amounts[int(severity) - 1], draws))
-    return corrupted
-
-
-def _check(images: np.ndarray, indices: Sequence[int] | np.ndarray) -> None:
-    if images.dtype != np.uint8:
-        raise UserError(f"images are {images.dtype}; they must be uint8")
+    check(images, indices, severity)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < _LEAST_SIDE:
         raise UserError(f"images are {images.shape}; they must be N×C×H×W, C 1 or 3, H and W {_LEAST_SIDE} or more")
-    if len(indices) != len(images):
-        raise UserError(f"{len(indices)} indices for {len(images)} images; there must be one for each")
-    if len(indices) and np.asarray(indices).dtype.kind not in "iu":
-        raise UserError(f"indices are {np.asarray(indices).dtype}; they must be whole numbers")
+    operation, amounts = _TABLE[name]
+
+    def corrupted(some: np.ndarray, draws: Draws) -> np.ndarray:
+        return _bytes(operation(some, amounts[int(severity) - 1], draws))
+
+    return in_portions(images, indices, corrupted, seed, "corruption", name, int(severity))
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:
@@ -88,18 +68,18 @@ def _side(images: np.ndarray) -> int:
 # ---- noise
 
 
-def _gaussian_noise(images: np.ndarray, std: float, draws: _Draws) -> np.ndarray:
+def _gaussian_noise(images: np.ndarray, std: float, draws: Draws) -> np.ndarray:
     noise = [draw.standard_normal(images.shape[1:], dtype=np.float32) for draw in draws]
     return images + std * np.stack(noise)
 
 
-def _shot_noise(images: np.ndarray, photons: float, draws: _Draws) -> np.ndarray:
+def _shot_noise(images: np.ndarray, photons: float, draws: Draws) -> np.ndarray:
     """Add the Poisson noise of a sensor that counts ``photons`` photons where the image is white."""
     counts = [draw.poisson(image * photons) for image, draw in zip(images, draws, strict=True)]
     return np.stack(counts).astype(np.float32) / photons
 
 
-def _impulse_noise(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+def _impulse_noise(images: np.ndarray, share: float, draws: Draws) -> np.ndarray:
     """Set a share of all values to 0 or 1, half each."""
     chance = np.stack([draw.random(images.shape[1:], dtype=np.float32) for draw in draws])
     return np.where(chance < share, chance < share / 2, images)
@@ -108,42 +88,27 @@ def _impulse_noise(images: np.ndarray, share: float, draws: _Draws) -> np.ndarra
 # ---- blur
 
 
-def _defocus_blur(images: np.ndarray, radius: float, draws: _Draws) -> np.ndarray:
+def _defocus_blur(images: np.ndarray, radius: float, draws: Draws) -> np.ndarray:
     """Spread each point to a disc; the radius is a fraction of the side."""
     radius *= _side(images)
     along = np.linspace(-radius, radius, 21 + 4 * math.ceil(radius))  # at most half a pixel apart
     square = np.stack(np.meshgrid(along, along, indexing="ij"))
     rows, columns = square[:, None, np.hypot(*square) <= radius]
-    return _convolved(images, _kernels(rows, columns, reach=math.ceil(radius)))
+    return convolved(images, _kernels(rows, columns, reach=math.ceil(radius)), "symmetric")
 
 
-def _glass_blur(images: np.ndarray, distance: float, draws: _Draws) -> np.ndarray:
+def _glass_blur(images: np.ndarray, distance: float, draws: Draws) -> np.ndarray:
     """Displace each pixel randomly by up to ``distance`` (a fraction of the side), then blur slightly.
 
     Displacements are fractions of pixels; ImageNet-C swaps whole pixels, which destroys small images.
     """
-    from scipy.ndimage import gaussian_filter
-
     distance *= _side(images)
     shape = (2, *images.shape[2:])
     shift = np.stack([draw.uniform(-distance, distance, shape) for draw in draws])
-    # sigma 0 on the first two axes: gaussian_filter skips them, so that images and channels are not mixed
-    return gaussian_filter(_displaced(images, shift), (0, 0, distance / 4, distance / 4))
+    return blurred(displaced(images, shift), distance / 4, "symmetric")
 
 
-def _displaced(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Resample images at each pixel plus shift (N×2×H×W: down, right, in pixels): bilinear, mirrored at the borders."""
-    from scipy.ndimage import map_coordinates
-
-    places = np.indices(images.shape[2:]) + shift
-    displaced = np.empty_like(images)
-    for image, place, out in zip(images, places, displaced, strict=True):
-        for channel, out_channel in zip(image, out, strict=True):
-            map_coordinates(channel, place, out_channel, order=1, mode="reflect")
-    return displaced
-
-
-def _motion_blur(images: np.ndarray, length: float, draws: _Draws) -> np.ndarray:
+def _motion_blur(images: np.ndarray, length: float, draws: Draws) -> np.ndarray:
     """Spread each point along a line in a random direction; the length is a fraction of the side."""
     angles = np.array([draw.uniform(0, math.pi) for draw in draws])
     return _streaked(images, length * _side(images), angles)
@@ -153,7 +118,7 @@ def _streaked(images: np.ndarray, length: float, angles: np.ndarray) -> np.ndarr
     """Apply motion blur centred on each point; length in pixels, N angles from the horizontal in radians."""
     along = length * np.linspace(-0.5, 0.5, 4 * math.ceil(length) + 1)
     rows, columns = np.sin(angles)[:, None] * along, np.cos(angles)[:, None] * along
-    return _convolved(images, _kernels(rows, columns, reach=math.ceil(length / 2)))
+    return convolved(images, _kernels(rows, columns, reach=math.ceil(length / 2)), "symmetric")
 
 
 def _kernels(rows: np.ndarray, columns: np.ndarray, reach: int) -> np.ndarray:
@@ -167,21 +132,7 @@ def _kernels(rows: np.ndarray, columns: np.ndarray, reach: int) -> np.ndarray:
     return (near_row.transpose(0, 2, 1) @ near_column / rows.shape[1]).astype(np.float32)
 
 
-def _convolved(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Convolve each image with its kernel (or all with one), mirrored at the borders, by FFT."""
-    from scipy import fft
-
-    height, width = images.shape[2:]
-    size = kernels.shape[-1]
-    reach = size // 2
-    padded = np.pad(images, [(0, 0), (0, 0), (reach, reach), (reach, reach)], mode="symmetric")
-    shape = [fft.next_fast_len(length, real=True) for length in padded.shape[2:]]
-    spectrum = fft.rfft2(padded, shape) * fft.rfft2(kernels[:, None], shape)
-    # The FFT's convolution is circular; what wraps around is in the first 2·reach rows and columns, which are cut off
-    return fft.irfft2(spectrum, shape)[..., size - 1 : size - 1 + height, size - 1 : size - 1 + width]
-
-
-def _zoom_blur(images: np.ndarray, most: float, draws: _Draws) -> np.ndarray:
+def _zoom_blur(images: np.ndarray, most: float, draws: Draws) -> np.ndarray:
     """Average the image over magnifications from 1 to ``most``."""
     # steps of about a pixel at the border
     factors = np.linspace(1, most, 4 + math.ceil((most - 1) * _side(images) / 2))
@@ -204,21 +155,19 @@ def _magnified(images: np.ndarray, factor: float) -> np.ndarray:
 # ---- weather
 
 
-def _snow(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
+def _snow(images: np.ndarray, amount: float, draws: Draws) -> np.ndarray:
     """Add a whitish veil and falling flakes (peaks of smoothed noise, with motion blur); both grow with the amount."""
-    from scipy.ndimage import gaussian_filter
-
     side = _side(images)
     shape = (1, *images.shape[2:])
     drawn = [(draw.standard_normal(shape, dtype=np.float32), draw.uniform(0.25, 0.75)) for draw in draws]
-    clumps = _standard(gaussian_filter(np.stack([noise for noise, _ in drawn]), (0, 0, side / 90, side / 90)))
+    clumps = _standard(blurred(np.stack([noise for noise, _ in drawn]), side / 90, "symmetric"))
     flakes = (2 * (clumps - 1.9 + 3 * amount)).clip(0, 1)
     falling = _streaked(flakes, side * (0.06 + 0.15 * amount), math.pi * np.array([turn for _, turn in drawn]))
     dull = images + amount * (0.5 + 0.5 * images.mean(axis=1, keepdims=True) - images)
     return dull + (1 - dull) * (1.5 * falling).clip(0, 1)
 
 
-def _frost(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
+def _frost(images: np.ndarray, amount: float, draws: Draws) -> np.ndarray:
     """Cover images with ice needles in three directions 60° apart, thickest in patches and towards the borders."""
     height, width = images.shape[2:]
     drawn = [(draw.standard_normal((4, height, width), dtype=np.float32), draw.random()) for draw in draws]
@@ -233,7 +182,7 @@ def _frost(images: np.ndarray, amount: float, draws: _Draws) -> np.ndarray:
     return images + cover * (ice * (0.6 + 0.4 * needles) - images)
 
 
-def _fog(images: np.ndarray, density: float, draws: _Draws) -> np.ndarray:
+def _fog(images: np.ndarray, density: float, draws: Draws) -> np.ndarray:
     """Blend with light grey by Koschmieder's law: a share exp(-density · depth) of the image remains (depth ≈ 1)."""
     noise = np.stack([draw.standard_normal((1, *images.shape[2:]), dtype=np.float32) for draw in draws])
     depth = (1 + 0.4 * _fractal(noise)).clip(0.2, 2)
@@ -268,30 +217,28 @@ def _standard(fields: np.ndarray) -> np.ndarray:
 # ---- digital
 
 
-def _brightness(images: np.ndarray, more: float, draws: _Draws) -> np.ndarray:
+def _brightness(images: np.ndarray, more: float, draws: Draws) -> np.ndarray:
     """Raise the value of the HSV colour model; black becomes grey."""
     value = images.max(axis=1, keepdims=True)
     brighter = (value + more).clip(0, 1)
     return np.where(value > 0, images * (brighter / value.clip(1 / 255)), brighter)
 
 
-def _contrast(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+def _contrast(images: np.ndarray, share: float, draws: Draws) -> np.ndarray:
     """Scale each channel's deviation from its mean over the image by ``share``."""
     mean = images.reshape(*images.shape[:2], -1).mean(axis=2)[..., None, None]
     return mean + share * (images - mean)
 
 
-def _elastic_transform(images: np.ndarray, shift: float, draws: _Draws) -> np.ndarray:
+def _elastic_transform(images: np.ndarray, shift: float, draws: Draws) -> np.ndarray:
     """Displace pixels by a smooth random field whose standard deviation is ``shift`` (a fraction of the side)."""
-    from scipy.ndimage import gaussian_filter
-
     side = _side(images)
     shape = (2, *images.shape[2:])
     noise = np.stack([draw.standard_normal(shape, dtype=np.float32) for draw in draws])
-    return _displaced(images, shift * side * _standard(gaussian_filter(noise, (0, 0, 0.08 * side, 0.08 * side))))
+    return displaced(images, shift * side * _standard(blurred(noise, 0.08 * side, "symmetric")))
 
 
-def _pixelate(images: np.ndarray, share: float, draws: _Draws) -> np.ndarray:
+def _pixelate(images: np.ndarray, share: float, draws: Draws) -> np.ndarray:
     """Replace blocks by their means; there are ``share`` times as many blocks as pixels along each axis."""
     height, width = images.shape[2:]
     return _blocks(height, share) @ images @ _blocks(width, share).T
@@ -307,7 +254,7 @@ def _blocks(length: int, share: float) -> np.ndarray:
     return (overlap[block] * (blocks / length)).astype(np.float32)
 
 
-def _jpeg_compression(images: np.ndarray, quality: float, draws: _Draws) -> np.ndarray:
+def _jpeg_compression(images: np.ndarray, quality: float, draws: Draws) -> np.ndarray:
     decoded = [_through_jpeg(image, int(quality)) for image in _bytes(images)]
     return np.stack(decoded) / np.float32(255)
 
@@ -322,7 +269,7 @@ def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file)).reshape(height, width, channels).transpose(2, 0, 1)
 
 
-_Operation = Callable[[np.ndarray, float, _Draws], np.ndarray]
+_Operation = Callable[[np.ndarray, float, Draws], np.ndarray]
 _TABLE: dict[str, tuple[_Operation, tuple[float, float, float, float, float]]] = {
     "gaussian-noise": (_gaussian_noise, (0.04, 0.06, 0.09, 0.13, 0.18)),
     "shot-noise": (_shot_noise, (300, 140, 60, 30, 15)),

@@ -1,0 +1,171 @@
+"""Published figures, the conditions they were obtained under, and whether a run is comparable with one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from nacbench.errors import unknown
+from nacbench.formats.dotted import flatten
+from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.row import Run
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(_Strict):
+    """A publication that was read; a page that only quotes the publication is of quality ``secondary``."""
+
+    says: str
+    quality: Literal["primary", "secondary"]
+
+
+class Conditions(_Strict):
+    """What a figure was obtained under, in words, and what a run must have to be comparable with it.
+
+    Attributes:
+        length: of an input.
+        epochs: of training.
+        size: of the model.
+        selection: which checkpoint is scored.
+        pretraining: what the model was trained on before.
+        protocol: what is trained and what is scored.
+        settings: values that a run of ours must have.
+        differs: what no setting of ours can make equal.
+        withheld: why the figure is not shown at all; empty: it is shown.
+    """
+
+    length: str = Field(min_length=1)
+    epochs: str = Field(min_length=1)
+    size: str = Field(min_length=1)
+    selection: str = Field(min_length=1)
+    pretraining: str = Field(min_length=1)
+    protocol: str = Field(min_length=1)
+    settings: dict[str, str] = {}
+    differs: list[str] = []
+    withheld: str = ""
+
+    def sentence(self) -> str:
+        """Return the conditions for a footnote."""
+        said = [
+            f"input: {self.length}",
+            f"epochs: {self.epochs}",
+            f"size: {self.size}",
+            f"selection: {self.selection}",
+            f"pre-training: {self.pretraining}",
+            f"protocol: {self.protocol}",
+        ]
+        return "; ".join(said)
+
+
+class Figure(_Strict):
+    """A published score.
+
+    Attributes:
+        task: of ours, on whose data it was obtained.
+        model: the name of ours if it is the same model; any other name otherwise.
+        settings: which of the model's variants it is.
+        value: a fraction.
+        source: key of `Published.sources`.
+        conditions: key of `Published.conditions`.
+    """
+
+    task: str
+    model: str
+    settings: dict[str, str] = {}
+    value: float = Field(ge=0, le=1)
+    source: str
+    conditions: str
+
+    def is_of(self, run: Run) -> bool:
+        """Return whether a run is of this task and model, in this variant."""
+        if (run.task, run.model) != (self.task, self.model):
+            return False
+        settings = settings_of(run)
+        return all(settings.get(key) == value for key, value in self.settings.items())
+
+    @property
+    def label(self) -> str:
+        """The model with its variant."""
+        return ", ".join([self.model, *([self.variant] if self.variant else [])])
+
+    @property
+    def variant(self) -> str:
+        """The settings as text."""
+        return ", ".join(f"{key}={value}" for key, value in self.settings.items())
+
+
+class PaperTable(_Strict):
+    """One of the paper's tables: the suite of its runs, and the special tables that belong to it."""
+
+    suite: str
+    title: str
+    special: list[str] = Field(alias="with")
+
+
+class Published(_Strict):
+    """Content of published.yaml."""
+
+    sources: dict[str, Source]
+    conditions: dict[str, Conditions]
+    figures: list[Figure]
+    tables: dict[str, PaperTable]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for figure in self.figures:
+            for kind, key, known in (
+                ("source", figure.source, self.sources),
+                ("conditions", figure.conditions, self.conditions),
+            ):
+                if key not in known:
+                    raise ValueError(f"the figure of {figure.model} on {figure.task} has no {kind} {key!r}")
+        return self
+
+    def conditions_of(self, figure: Figure) -> Conditions:
+        """Return what a figure was obtained under."""
+        return self.conditions[figure.conditions]
+
+
+@cache
+def read_published() -> Published:
+    """Read published.yaml."""
+    text = files("nacbench.reporting.paper").joinpath("published.yaml").read_text("utf-8")
+    return Published.model_validate(parse_yaml(text, "published.yaml"))
+
+
+def paper_table(name: str) -> PaperTable:
+    """Return one of the paper's tables.
+
+    Raises:
+        UserError: if no table has this name.
+    """
+    tables = read_published().tables
+    if name not in tables:
+        raise unknown("table of the paper", name, tables)
+    return tables[name]
+
+
+def differences(run: Run, conditions: Conditions) -> Sequence[str]:
+    """Return why a run is not comparable with a figure obtained under these conditions; empty: it is."""
+    settings = settings_of(run)
+    found = list(conditions.differs)
+    found += [f"scale {run.scale} is not paper"] if run.scale != "paper" else []
+    found += ["a part of the data"] if run.partial else []
+    for key, wanted in conditions.settings.items():
+        own = settings.get(key, "not set")
+        if own != wanted:
+            found.append(f"{key} is {own}, published: {wanted}")
+    return found
+
+
+def settings_of(run: Run) -> Mapping[str, str]:
+    """Return a run's settings by dotted key, as text."""
+    return flatten(json.loads(run.settings))

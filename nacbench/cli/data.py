@@ -226,10 +226,11 @@ def _brought(
 
 
 def _joined(task: str, refusals: list[UserError]) -> UserError:
-    """Return one error for all: damage in a form that was recognised, or else that none was."""
+    """Return one error for all: damage in a form that was recognised, or else what lacks in the nearest ones."""
     from nacbench.data.mirror.recognise import UnknownCopyError
 
-    known = [error for error in refusals if not isinstance(error, UnknownCopyError)] or refusals
+    shares = [error.share if isinstance(error, UnknownCopyError) else 1 for error in refusals]
+    known = [error for error, share in zip(refusals, shares, strict=True) if share == max(shares)]
     return UserError("; ".join(dict.fromkeys(for_task(str(error), task) for error in known)))
 
 

@@ -76,7 +76,7 @@ def _matches(given: Given, wish: Wish) -> list[Match]:
         matches += more
         nearest = near if near and (nearest is None or near.met > nearest.met) else nearest
     if not matches:
-        raise UnknownCopyError(_why_not(given, wish, nearest))
+        raise UnknownCopyError(_why_not(given, wish, nearest), nearest.share if nearest else 0)
     return matches
 
 

@@ -75,12 +75,12 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
                 continue
             rows += [
                 {
-                    "task": run.task,
+                    "task": run.task_label,
                     "model": run.model,
                     "series": item.label,
                     "seed": run.seed,
                     "epoch": point.epoch,
-                    "panel": "training loss" if point.split == "train" else f"validation {run.metric}",
+                    "panel": "training loss" if point.split == "train" else f"{point.split} {run.metric}",
                     "value": value,
                 }
                 for point in points

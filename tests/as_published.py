@@ -21,6 +21,9 @@ from nacbench.data.images.task import ImageTask
 from nacbench.data.live import Varied
 from nacbench.data.sampling import step_indices
 from nacbench.formats.yaml_text import parse_yaml
+from nacbench.nac import initialisation
+from nacbench.nac.initialisation import random_graph
+from nacbench.nac.priors import GraphPrior, graphon, matching
 from nacbench.nn.network import build_network
 from nacbench.protocols.published_corruptions import PublishedCorruptionsTask
 from nacbench.registry import MODELS, TASKS, usual_size
@@ -75,6 +78,34 @@ def circuit(on: ImageTask) -> str:
 def perceiver(on: ImageTask) -> str:
     own = model("perceiver-io", on)
     return f"{own.latents}, {own.latent_dim}, {own.depth}, {own.heads}"
+
+
+def larger(name: str, *options: str) -> str:
+    """Options of the sizes of the release for ImageNet."""
+    sizes = ("chonker", "heckinchonker", "heftychonk", "superchonker")
+    found = [MODELS.get(name).configured("model", size, {}).options() for size in sizes]
+    return "; ".join(", ".join(str(own[option]) for option in options) for own in found)
+
+
+def offered(layout: str) -> str:
+    return "offered" if layout in MODELS.get("nac").presets else "not offered"
+
+
+def new_edges() -> int:
+    graph = random_graph("scale-free", 640, 10, 0)
+    return graph.number_of_edges() // (640 - 2)
+
+
+def ties() -> str:
+    """What becomes of two cliques whose members nothing tells apart."""
+    target = graphon("planted-partition", 64, 2)
+    nearest = matching(target, target).tolist() == list(range(64))
+    return "the one that leaves modules nearest to their place" if nearest else "another"
+
+
+def watts_strogatz() -> str:
+    loss = GraphPrior("watts-strogatz", 320, 10)(torch.randn(320, 64))
+    return "runs" if loss.isfinite() else "is not finite"
 
 
 def parameters(name: str) -> str:
@@ -231,6 +262,15 @@ OURS: dict[str, Callable[[], Any]] = {
     "Perceiver IO on Tiny-ImageNet: latents, their width, depth, heads": lambda: perceiver(TINY),
     "Perceiver IO on ImageNet: the same": lambda: perceiver(IMAGENET),
     "parameters of Perceiver IO on Tiny-ImageNet": lambda: parameters("perceiver-io"),
+    "parameters of NAC on Tiny-ImageNet": lambda: parameters("nac"),
+    "chonker, heckinchonker, heftychonk, superchonker: modules, state, heads, m, read-out modules": lambda: larger(
+        "nac", "modules", "state_dim", "heads", "ffn_mult", "readout_modules"
+    ),
+    "Perceiver IO beside these: latents, their width, depth, heads": lambda: larger(
+        "perceiver-io", "latents", "latent_dim", "depth", "heads"
+    ),
+    "width of the tokenizer's tokens by size": lambda: IMAGENET.spec().token_dim,
+    "the earlier layout, TINY-INET-NC-X and INET-NC-X": lambda: offered("nc-x"),
     "read-out pooling on Tiny-ImageNet": lambda: (
         "Gumbel softmax, drawn in training" if model("nac").pooling == "gumbel" else "softmax"
     ),
@@ -243,11 +283,15 @@ OURS: dict[str, Callable[[], Any]] = {
     "matching of a graph prior": lambda: (
         "every step" if model("nac").prior_match_every == 1 else f"every {model('nac').prior_match_every} steps"
     ),
-    "prior of Watts and Strogatz": lambda: (
-        "runs" if MODELS.get("nac").configured("model", "paper", {"prior": "watts-strogatz"}) else ""
-    ),
+    "assignments of equal cost in a matching": ties,
+    "prior of Watts and Strogatz": watts_strogatz,
     "signatures at the start on Tiny-ImageNet": lambda: start(TINY),
     "signatures at the start on ImageNet": lambda: start(IMAGENET),
+    "edges of each new module in that graph": new_edges,
+    "fit of signatures to a start graph": lambda: (
+        f"hinge at a distance of {initialisation.THRESHOLD}, {initialisation.STEPS} steps of Adam at "
+        f"{initialisation.RATE}"
+    ),
     "tokenizer at the start: layer scale, deviation of weights": tokenizer_start,
     "epochs on Tiny-ImageNet": lambda: RECIPE.epochs,
     "epochs on ImageNet": lambda: INET_RECIPE.epochs,

@@ -19,7 +19,8 @@ from nacbench.errors import UserError, shown
 PARQUET = "images_background_small.parquet"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
-TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
+DRAWERS = 20  # of each character, one drawing by each
+TRAIN_DRAWERS = 16  # two others are for validation, two for test
 
 
 def read_omniglot(folder: Path) -> Arrays:
@@ -42,6 +43,8 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
     for (alphabet, character, drawer), image in zip(
         [key for (key, _), own in zip(found, kept, strict=True) if own], images, strict=True
     ):
+        if not 1 <= drawer <= DRAWERS:
+            raise UserError(f"{folder} has a drawing of {alphabet}, {character} by drawer {drawer}, not 1 to {DRAWERS}")
         known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
         if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
             raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")

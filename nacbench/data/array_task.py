@@ -107,7 +107,7 @@ class ArrayTask(Task):
         return dataclasses.replace(self.spec(), classes=found)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """Describe what the data lacks of the whole data set, or has beyond it: classes, or else examples; one line each.
+        """Describe what the data lacks of the whole data set, or has more: classes, or otherwise examples; a line each.
 
         Scores on partial data are not comparable with others. Options that limit the examples do not count: they are
         in the configuration.

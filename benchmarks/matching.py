@@ -21,7 +21,7 @@ from nacbench.nac.options import Prior
 from nacbench.nac.priors import GraphPrior, matching
 from nacbench.registry import MODELS, TASKS
 
-CLUSTERS, EVERY, BATCH, STEPS = 8, 10, 8, 300
+CLUSTERS, EVERY, BATCH, STEPS = 10, 10, 8, 300
 KINDS: tuple[Prior, ...] = ("scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi")
 
 

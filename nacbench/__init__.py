@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nacbench.contracts.numbers import Count
     from nacbench.contracts.plugin import Plugin
     from nacbench.contracts.protocol import Protocol
-    from nacbench.contracts.recipe import Fraction, Positive, Recipe, Settings
+    from nacbench.contracts.recipe import Fraction, Origin, Positive, Recipe, Settings
     from nacbench.contracts.spec import Batch, TaskSpec, Tokens
     from nacbench.contracts.task import (
         SCALES,
@@ -86,6 +86,7 @@ _PUBLIC: dict[str, str] = {
     "SCALES": "nacbench.contracts.task",
     "Settings": "nacbench.contracts.recipe",
     "Recipe": "nacbench.contracts.recipe",
+    "Origin": "nacbench.contracts.recipe",
     "Count": "nacbench.contracts.numbers",
     "Positive": "nacbench.contracts.recipe",
     "Fraction": "nacbench.contracts.recipe",
@@ -154,6 +155,7 @@ __all__ = [
     "LowShotTask",
     "Model",
     "Operations",
+    "Origin",
     "Outcome",
     "Plugin",
     "PointAugment",

@@ -28,6 +28,7 @@ def run(
     scale: str | None = None,
     seed: int | None = None,
     precision: str | None = None,
+    skip_unreadable: bool | None = None,
     config: PathLike | None = None,
     plugins: Sequence[PathLike] = (),
     out: PathLike = "runs",
@@ -53,6 +54,7 @@ def run(
         scale: ``smoke`` (seconds), ``mini`` (minutes on a CPU, the default) or ``paper`` (the longest schedule).
         seed: of weights, batches and noise; 0 by default.
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
+        skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
         config: YAML file with any of these settings; arguments override it.
         plugins: Python files that define tasks, models or protocols.
         out: folder of runs.
@@ -79,6 +81,7 @@ def run(
     from nacbench.running.config import read_yaml, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
+    named["skip_unreadable"] = skip_unreadable
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from nacbench.contracts.model import Model
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.protocol import Protocol
-from nacbench.contracts.task import AnyTask, EvaluationTask, Task
+from nacbench.contracts.task import AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, told, unknown
 
 P = TypeVar("P", bound=Plugin)
@@ -251,6 +251,20 @@ def get_model(name: str) -> type[Model]:
 @cache
 def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
     return tuple(importlib.metadata.entry_points(group=group))
+
+
+def usual_size(task: type[AnyTask], scale: Scale, model: type[Model]) -> str:
+    """Return the size that a model has on a task at a scale, unless another is chosen.
+
+    It is the first of the ``sizes`` that the task has for the scale, or the task that trained its networks, that the
+    model has too.
+
+    Raises:
+        UserError: if the task that trains cannot be loaded.
+    """
+    trains = TASKS.training(task.trained_on) if issubclass(task, EvaluationTask) else task
+    sizes = trains.sizes[scale]
+    return next((size for size in sizes if size in model.presets), sizes[-1])
 
 
 @cache

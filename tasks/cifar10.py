@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nacbench.contracts.recipe import Origin
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
 from nacbench.data.mirror.hub import HubFiles
@@ -39,7 +40,26 @@ class Cifar10(HubImageTask):
             warmup_epochs=0.25,
             label_smoothing=0.1,
             ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=4, flip=True),
         ),
-        "paper": ImageRecipe.of_paper(epochs=300, batch_size=512, crop_padding=4),
+        "paper": ImageRecipe(
+            epochs=300,
+            batch_size=128,
+            lr=5.5e-4,
+            lr_start=1e-5,
+            warmup_epochs=10,
+            schedule="epoch-cosine",
+            weight_decay=0.06,
+            clip_norm=0,
+            label_smoothing=0.1,
+            augment=ImageAugment(
+                resized_crop=0.8, flip=True, randaugment=9, randaugment_std=0.5, erasing=0.25, mixup=0.8, cutmix=1.0
+            ),
+        ),
     }
+    origin = Origin(
+        "ours",
+        "as the 300 epochs on CIFAR-10 of Hassani et al. 2021, arXiv 2104.05704 (CCT), but mixup goes on to the end, "
+        "and crops are always bicubic",
+    )

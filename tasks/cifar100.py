@@ -28,3 +28,4 @@ class Cifar100(HubImageTask):
     std = (0.2673, 0.2564, 0.2762)
     presets = Cifar10.presets
     recipes = Cifar10.recipes
+    origin = Cifar10.origin

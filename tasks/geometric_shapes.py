@@ -25,6 +25,7 @@ class GeometricShapes(PointTask):
     licence = "MIT"
     citation = "Fey and Lenssen 2019, Fast Graph Representation Learning with PyTorch Geometric, arXiv 1903.02428"
     provenance = "torch-geometric's GeometricShapes: github.com/Yannick-S/geometric_shapes"
+    full_sizes = {"train": 40, "test": 40}
     stored = 16384
     archive = PackedFiles(
         name="geometric_shapes",
@@ -49,6 +50,7 @@ class GeometricShapes(PointTask):
             lr=1e-3,
             warmup_epochs=1,
             ema=0.998,
+            ema_warmup=True,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.05, jitter=0.005),
         ),
         "paper": PointRecipe(
@@ -56,7 +58,8 @@ class GeometricShapes(PointTask):
             batch_size=128,
             lr=5e-4,
             warmup_epochs=5,
-            ema=0.9999,
+            ema=0.998,
+            ema_warmup=True,
             augment=PointAugment(turn=1.0, scale=0.2, shift=0.1, jitter=0.01),
         ),
     }
@@ -67,4 +70,4 @@ class GeometricShapes(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.points.mesh_files import mesh_arrays
 
-        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self.stored)
+        return mesh_arrays("geometric_shapes", self.archive.require(data_root), self)

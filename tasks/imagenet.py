@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.task import DataFiles
-from nacbench.data.images.recipe import ImageAugment, ImageRecipe
-from nacbench.data.images.task import ImageTask
+from nacbench.contracts.task import SIZES, DataFiles
+from nacbench.data.images.recipe import AUTHORS, ImageAugment, ImageRecipe
+from nacbench.data.images.task import IMAGENET_MEAN, IMAGENET_STD, ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Imagenet(ImageTask):
     """The test split is the 50,000 validation images, as usual, since the labels of the test images are not public.
 
-    Images are read from their files on demand, resized and cropped to 224×224 pixels. A copy with only some of the
-    classes is accepted; the record then says so.
+    Images are read from their files on demand. Training crops are taken from the whole photograph and resized to
+    224×224 pixels; for scoring, it is resized and its centre cropped. A copy with only some of the classes is accepted;
+    the record then says so.
     """
 
     title = "ImageNet"
@@ -31,12 +32,13 @@ class Imagenet(ImageTask):
     provenance = "image-net.org, with an account; train/<class>/*.JPEG and val/<class>/*.JPEG"
     shape = (3, 224, 224)
     full_sizes = {"train": 1_281_167, "test": 50_000}
-    mean = (0.485, 0.456, 0.406)
-    std = (0.229, 0.224, 0.225)
+    mean = IMAGENET_MEAN
+    std = IMAGENET_STD
+    sizes = {**SIZES, "paper": ("chonker", *SIZES["paper"])}
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "patch": 14, "train_examples": 256, "test_examples": 128},
         "mini": {"stem_width": 48, "position_dim": 32, "patch": 14, "train_examples": 50_000, "test_examples": 5000},
-        "paper": {},
+        "paper": {"test_resize": 256},
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
@@ -47,10 +49,12 @@ class Imagenet(ImageTask):
             warmup_epochs=1,
             label_smoothing=0.1,
             ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(resized_crop=0.35, flip=True),
         ),
-        "paper": ImageRecipe.of_paper(epochs=110, batch_size=1024, lr=6e-4, resized_crop=0.08),
+        "paper": ImageRecipe.of_authors(epochs=110, batch_size=1024, rate=3e-4, ema=0),
     }
+    origin = AUTHORS
     files = LocalFiles(
         name="imagenet",
         forms="imagenet",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.recipe import Origin, Recipe
 from nacbench.data.sequences.listops_task import ListOpsTask
 
 
@@ -14,12 +14,25 @@ class Listops(ListOpsTask):
     longer_than = 500
     shorter_than = 2000
     presets = {
-        "smoke": {"width": 16, "position_dim": 16, "stride": 16, "train_examples": 128, "test_examples": 64},
+        "smoke": {
+            "width": 16,
+            "position_dim": 16,
+            "stride": 16,
+            "pool": 128,
+            "train_examples": 128,
+            "test_examples": 64,
+        },
         "mini": {"width": 32, "position_dim": 32, "stride": 4},
         "paper": {},
     }
     recipes = {
         "smoke": Recipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": Recipe(epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.1, ema=0.998),
-        "paper": Recipe(epochs=50, batch_size=64, lr=5e-4, warmup_epochs=1, ema=0.9999, selection="best-validation"),
+        "mini": Recipe(epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.1, ema=0.998, ema_warmup=True),
+        "paper": Recipe(
+            epochs=40, batch_size=32, lr=5e-4, lr_start=0, lr_end=0, warmup_epochs=4, selection="best-validation"
+        ),
     }
+    origin = Origin(
+        "ours",
+        "epochs, batch, decay and schedule of Gu et al. 2022, arXiv 2111.00396 (S4), but not its rate of 0.01",
+    )

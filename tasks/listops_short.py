@@ -16,12 +16,14 @@ class ListopsShort(ListOpsTask):
     longer_than = 10
     shorter_than = 201
     presets = {
-        "smoke": {"width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
+        "smoke": {"width": 16, "position_dim": 16, "pool": 256, "train_examples": 256, "test_examples": 128},
         "mini": {"width": 32, "position_dim": 32, "stride": 2, "train_examples": 32_000},
         "paper": {},
     }
     recipes = {
         "smoke": Recipe(epochs=1, batch_size=32, lr=2e-3),
-        "mini": Recipe(epochs=2, batch_size=64, lr=1e-3, warmup_epochs=0.25, ema=0.998),
-        "paper": Recipe(epochs=50, batch_size=128, lr=5e-4, warmup_epochs=1, ema=0.9999, selection="best-validation"),
+        "mini": Recipe(epochs=2, batch_size=64, lr=1e-3, warmup_epochs=0.25, ema=0.998, ema_warmup=True),
+        "paper": Recipe(
+            epochs=40, batch_size=128, lr=5e-4, lr_start=0, lr_end=0, warmup_epochs=4, selection="best-validation"
+        ),
     }

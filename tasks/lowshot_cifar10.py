@@ -26,15 +26,13 @@ class LowshotCifar10(TransferTask):
     trained_on = "tiny-imagenet"
     presets = {
         "smoke": {"shots": (1, 4), "ways": 3, "queries": 4},
-        "mini": {},
+        "mini": {"shots": (1, 4, 16)},
         "paper": {"queries": 100},
     }
     recipes = {
-        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
-        "mini": AdaptRecipe(batch_size=32, steps=15, rates=(1e-3, 3e-3), episodes=6, search_episodes=2),
-        "paper": AdaptRecipe(
-            batch_size=64, steps=100, rates=(1e-4, 3e-4, 1e-3, 3e-3), episodes=100, search_episodes=10
-        ),
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), more_rates=1, episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=100, rates=(1e-3, 3e-3), episodes=6, search_episodes=2),
+        "paper": AdaptRecipe(batch_size=64, steps=200, rates=(3e-4, 1e-3, 3e-3), episodes=100, search_episodes=10),
     }
 
     def data_files(self) -> Sequence[DataFiles]:

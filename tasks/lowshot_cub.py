@@ -27,15 +27,16 @@ class LowshotCub(TransferTask):
     citation = "Wah et al. 2011, The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001"
     provenance = "data.caltech.edu/records/65de6-vp158, cut and resized to 64×64 pixels"
     trained_on = "tiny-imagenet"
+    full_sizes = {"train": 5994, "test": 5794}
     presets = {
         "smoke": {"shots": (1, 2), "ways": 3, "queries": 2},
         "mini": {"ways": 20, "queries": 8},
         "paper": {"ways": 200, "queries": 10},
     }
     recipes = {
-        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
-        "mini": AdaptRecipe(batch_size=32, steps=30, rates=(3e-4, 1e-3, 3e-3), episodes=10, search_episodes=3),
-        "paper": AdaptRecipe(batch_size=128, steps=200, rates=(1e-4, 3e-4, 1e-3, 3e-3), episodes=20, search_episodes=3),
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), more_rates=1, episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=100, rates=(1e-3, 3e-3), episodes=10, search_episodes=3),
+        "paper": AdaptRecipe(batch_size=128, steps=400, rates=(3e-4, 1e-3, 3e-3), episodes=20, search_episodes=3),
     }
     archive = ArchiveFiles(
         name="cub-200-2011",

@@ -29,13 +29,13 @@ class LowshotOmniglot(LowShotTask):
     trained_on = "omniglot"
     presets = {
         "smoke": {"shots": (1, 2), "ways": 5, "queries": 2},
-        "mini": {},
+        "mini": {"shots": (1, 4, 16)},
         "paper": {},
     }
     recipes = {
-        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), episodes=2, search_episodes=1),
-        "mini": AdaptRecipe(batch_size=32, steps=15, rates=(1e-3, 3e-3), episodes=6, search_episodes=2),
-        "paper": AdaptRecipe(batch_size=64, steps=100, rates=(3e-4, 1e-3, 3e-3), episodes=200, search_episodes=20),
+        "smoke": AdaptRecipe(batch_size=16, steps=2, rates=(1e-3, 3e-3), more_rates=1, episodes=2, search_episodes=1),
+        "mini": AdaptRecipe(batch_size=32, steps=100, rates=(1e-3, 3e-3), episodes=6, search_episodes=2),
+        "paper": AdaptRecipe(batch_size=64, steps=200, rates=(3e-4, 1e-3, 3e-3), episodes=200, search_episodes=20),
     }
 
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import DataFiles
+from nacbench.data.array_task import differences
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
@@ -27,9 +28,10 @@ class Nlvr(SentenceImageTask):
     licence = "CC BY 4.0"
     citation = "Suhr et al. 2017, A Corpus of Natural Language for Visual Reasoning, ACL"
     provenance = "lil.nlp.cornell.edu/nlvr, one ordering of each picture, as Parquet"
+    full_sizes = {"train": 12_410, "validation": 989, "test": 990}
     shape = (3, 48, 192)
-    mean = (0.78, 0.78, 0.78)
-    std = (0.22, 0.22, 0.24)
+    mean = (0.704, 0.721, 0.705)
+    std = (0.219, 0.187, 0.218)
     vocabulary = 256
     max_words = 32
     presets = {
@@ -39,14 +41,17 @@ class Nlvr(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": ImageRecipe(epochs=12, batch_size=32, lr=1e-3, warmup_epochs=1, label_smoothing=0.1, ema=0.998),
+        "mini": ImageRecipe(
+            epochs=12, batch_size=32, lr=1e-3, warmup_epochs=1, label_smoothing=0.1, ema=0.998, ema_warmup=True
+        ),
         "paper": ImageRecipe(
             epochs=200,
             batch_size=128,
             lr=5e-4,
             warmup_epochs=5,
             label_smoothing=0.1,
-            ema=0.9999,
+            ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=2),
         ),
     }
@@ -70,5 +75,12 @@ class Nlvr(SentenceImageTask):
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         if bool(arrays["has_train_split"]):
-            return []
-        return [f"no training split: trained on {len(arrays['train_labels'])} examples of the validation split"]
+            return super().shortages(arrays)
+        import numpy as np
+
+        held_out = len(arrays["validation_labels"])
+        whole = {**arrays, "validation_labels": np.concatenate([arrays["train_labels"], arrays["validation_labels"]])}
+        sizes = {split: size for split, size in self.full_sizes.items() if split != "train"}
+        trained_on = len(whole["validation_labels"]) - held_out
+        own = f"no training split: trained on {trained_on} examples of the validation split"
+        return [own, *differences(whole, self.classes, sizes)]

@@ -24,6 +24,7 @@ class Nlvr2(SentenceImageTask):
     licence = "CC BY 4.0 (sentences); photographs: their owners', by request"
     citation = "Suhr et al. 2019, A Corpus for Reasoning About Natural Language Grounded in Photographs, ACL"
     provenance = "lil.nlp.cornell.edu/nlvr: its JSON files, and the photographs by request"
+    full_sizes = {"train": 86_373, "validation": 6982, "test": 6967}
     shape = (3, 64, 128)
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -36,14 +37,17 @@ class Nlvr2(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=8, lr=2e-3),
-        "mini": ImageRecipe(epochs=5, batch_size=64, lr=1e-3, warmup_epochs=0.5, label_smoothing=0.1, ema=0.998),
+        "mini": ImageRecipe(
+            epochs=5, batch_size=64, lr=1e-3, warmup_epochs=0.5, label_smoothing=0.1, ema=0.998, ema_warmup=True
+        ),
         "paper": ImageRecipe(
             epochs=100,
             batch_size=256,
             lr=5e-4,
             warmup_epochs=5,
             label_smoothing=0.1,
-            ema=0.9999,
+            ema=0.999,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=4, color_jitter=0.2),
         ),
     }

@@ -26,10 +26,11 @@ class Omniglot(ImageTask):
     licence = "MIT"
     citation = "Lake et al. 2015, Human-level concept learning through probabilistic program induction, Science 350"
     provenance = "github.com/brendenlake/omniglot, its two small background sets"
+    full_sizes = {"train": 2512, "validation": 314, "test": 314, "search": 520, "novel": 1180}
+    example_name = "drawings"
     shape = (1, 28, 28)
-    full_sizes = {"train": 2512, "test": 314}
-    mean = (0.080,)
-    std = (0.210,)
+    mean = (0.079,)
+    std = (0.233,)
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 512},
         "mini": {"stem_width": 32, "position_dim": 32},
@@ -44,6 +45,7 @@ class Omniglot(ImageTask):
             warmup_epochs=1,
             label_smoothing=0.1,
             ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=2),
         ),
         "paper": ImageRecipe(
@@ -52,7 +54,8 @@ class Omniglot(ImageTask):
             lr=5e-4,
             warmup_epochs=5,
             label_smoothing=0.1,
-            ema=0.9999,
+            ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=2, mixup=0.8, cutmix=1.0),
         ),
     }

@@ -38,10 +38,24 @@ class ParametricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=3, batch_size=32, lr=1e-3, warmup_epochs=0.5, label_smoothing=0.1, ema=0.998, augment=TURNED
+            epochs=3,
+            batch_size=32,
+            lr=1e-3,
+            warmup_epochs=0.5,
+            label_smoothing=0.1,
+            ema=0.998,
+            ema_warmup=True,
+            augment=TURNED,
         ),
         "paper": PointRecipe(
-            epochs=200, batch_size=128, lr=5e-4, warmup_epochs=5, label_smoothing=0.1, ema=0.9999, augment=TURNED
+            epochs=200,
+            batch_size=128,
+            lr=5e-4,
+            warmup_epochs=5,
+            label_smoothing=0.1,
+            ema=0.998,
+            ema_warmup=True,
+            augment=TURNED,
         ),
     }
 
@@ -50,31 +64,33 @@ class ParametricShapes(PointTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.mirror.cache import cached_arrays
 
-        return cached_arrays("parametric-shapes", f"{COUNTS} {self.stored} {self.version}", _generate)
+        return cached_arrays(
+            "parametric-shapes", f"{COUNTS} {self.stored} {self.version}{self.use_stamp()}", self._generate
+        )
+
+    def _generate(self) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        from nacbench.data.points.shapes import generate_some
+        from nacbench.seeds import seed_for
+
+        arrays: dict[str, np.ndarray] = {}
+        for split, count in COUNTS.items():
+            # shuffled: evenly spaced subsets could have few families
+            order = np.random.default_rng(seed_for("parametric-shapes", "order", split)).permutation(count)
+            angles = np.random.default_rng(seed_for("parametric-shapes", "turn", SEEDS[split])).uniform(
+                0, 2 * np.pi, count
+            )
+            used = self.in_use(split, count)
+            points, labels = generate_some(order[used].tolist(), self.stored, SEEDS[split])
+            arrays |= {f"{split}_points": _turned(points, angles[used]), f"{split}_labels": labels}
+        return arrays
 
 
-def _generate() -> dict[str, np.ndarray]:
+def _turned(clouds: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Rotate each cloud of N×P×3 by its own angle (N, radians) about the vertical axis."""
     import numpy as np
 
-    from nacbench.data.points.shapes import generate
-    from nacbench.seeds import seed_for
-
-    arrays: dict[str, np.ndarray] = {}
-    for split, count in COUNTS.items():
-        points, labels = generate(count // 10, ParametricShapes.stored, SEEDS[split])
-        order = np.random.default_rng(seed_for("parametric-shapes", "order", split)).permutation(len(labels))
-        points = _turned(points[order], SEEDS[split])  # shuffled: evenly spaced subsets could have few families
-        arrays |= {f"{split}_points": points, f"{split}_labels": labels[order]}
-    return arrays
-
-
-def _turned(clouds: np.ndarray, seed: int) -> np.ndarray:
-    """Rotate each cloud of N×P×3 by its own random angle about the vertical axis."""
-    import numpy as np
-
-    from nacbench.seeds import seed_for
-
-    angles = np.random.default_rng(seed_for("parametric-shapes", "turn", seed)).uniform(0, 2 * np.pi, len(clouds))
     cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
     x, y, z = np.moveaxis(clouds, -1, 0)
     return np.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=-1).astype(np.float32)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from nacbench.data.images.recipe import ImageAugment, ImageRecipe
+from nacbench.data.images.recipe import AUTHORS, ImageAugment, ImageRecipe
 from nacbench.data.images.task import HubImageTask
+from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
 from nacbench.data.mirror.hub import HubFiles
 
 
@@ -24,7 +25,9 @@ class TinyImagenet(HubImageTask):
         revision="5a77092c28e51558c5586e9c5eb71a7e17a5e43f",
         splits={"train": "data/train-*.parquet", "test": "data/valid-*.parquet"},
     )
+    origin = AUTHORS
     some_classes = True
+    makers_order = TINY_IMAGENET_CLASSES
     full_sizes = {"train": 100_000, "test": 10_000}
     shape = (3, 64, 64)
     mean = (0.4802, 0.4481, 0.3975)
@@ -32,7 +35,7 @@ class TinyImagenet(HubImageTask):
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
         "mini": {"stem_width": 48, "position_dim": 32},
-        "paper": {},
+        "paper": {"normalisation": "imagenet", "test_resize": 73},  # 73 = 64 · 256/224
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
@@ -43,7 +46,8 @@ class TinyImagenet(HubImageTask):
             warmup_epochs=0.5,
             label_smoothing=0.1,
             ema=0.998,
+            ema_warmup=True,
             augment=ImageAugment(crop_padding=6, flip=True),
         ),
-        "paper": ImageRecipe.of_paper(epochs=400, batch_size=512, warmup_epochs=10, crop_padding=8),
+        "paper": ImageRecipe.of_authors(epochs=400, batch_size=512, rate=5e-4, ema=0.99996),
     }

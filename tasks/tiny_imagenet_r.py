@@ -82,6 +82,9 @@ SHARED = [
 ]  # WordNet ids of the classes that Tiny-ImageNet and ImageNet-R have in common
 
 
+PICTURES = 30_000  # of ImageNet-R, in 200 classes
+
+
 @dataclass(frozen=True, kw_only=True)
 class TinyImagenetR(ShiftedTask):
     """Images are resized to 64×64 pixels. Of the network's logits only those of the 62 classes are compared, as far as
@@ -95,6 +98,7 @@ class TinyImagenetR(ShiftedTask):
     citation = "Hendrycks et al. 2021, The Many Faces of Robustness, arXiv 2006.16241"
     provenance = "people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar"
     trained_on = "tiny-imagenet"
+    origin = TinyImagenet.origin
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     archive = ArchiveFiles(
         name="imagenet-r",
@@ -117,7 +121,7 @@ class TinyImagenetR(ShiftedTask):
         from nacbench.protocols.renditions import Renditions
 
         assert isinstance(trained, TinyImagenet)
-        return Renditions(trained, data_root, self._images(data_root).arrays, SHARED)
+        return Renditions(trained, data_root, self._images(data_root).arrays, SHARED, PICTURES)
 
     def _images(self, data_root: Path) -> Arrays:
         from nacbench.data.images.image_files import class_images

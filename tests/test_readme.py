@@ -10,10 +10,13 @@ import yaml
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.model import spec_for
 from nacbench.recording.index import read_runs
+from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.table import percent
+from nacbench.running.config import resolve
 from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY
@@ -114,6 +117,37 @@ def test_the_sizes_of_its_models_are_those_of_committed_records() -> None:
     assert f"perceiver-io has {100 * min(ours) - 100:.0f} to {100 * max(ours) - 100:.0f} % more parameters" in README
     assert all(0.9 < ratio < 1.1 for ratios in parameters.values() for ratio in ratios)
     assert f"({min(operations):.1f} to {max(operations):.1f} times nac's)" in README
+
+
+def test_operations_in_the_notes_on_results_are_those_of_the_training_s_batch() -> None:
+    """Their records are older and have those of one example, to which NAC's work of a whole batch is added."""
+    text = " ".join((REPOSITORY / "results/README.md").read_text().split())
+    at_one: dict[str, list[float]] = {}
+    at_batch: dict[str, list[float]] = {}
+    for own in (mini(item.first.task, item.first.model) for item in MINI if item.first.protocol != "pruned"):
+        if own.first.model == "nac":
+            continue
+        ours, theirs = mini(own.first.task, "nac").first, own.first
+        name = theirs.model + (" nlvr" if theirs.model == "perceiver-io" and "nlvr" in theirs.task else "")
+        at_one.setdefault(name, []).append(theirs.forward_flops / ours.forward_flops)
+        at_batch.setdefault(name, []).append(in_training(theirs) / in_training(ours))
+    ranges = {name: [f"{min(own):.2f}", f"{max(own):.2f}"] for name, own in at_batch.items()}
+    perceiver, nlvr = (" to ".join(ranges["perceiver-io"]), " and ".join(ranges["perceiver-io nlvr"]))
+    assert f"Perceiver IO {perceiver} of NAC's ({nlvr} on the NLVR tasks" in text
+    assert f"ViT {' to '.join(ranges['vit'])}, Transformer {' to '.join(ranges['transformer'])}." in text
+    before = [at_one["perceiver-io"] + at_one["perceiver-io nlvr"], at_one["vit"], at_one["transformer"]]
+    assert f"({', '.join(f'{min(own):.2f} to {max(own):.2f}' for own in before)})" in text
+
+
+def in_training(run: Run) -> float:
+    """The operations of an example in a batch of the training, where the record has those of one example."""
+    assert run.flops_batch == 1
+    config = resolve(run.record().identity["config"])
+    model, spec = config.model_plugin, spec_for(config.model_plugin, config.training_task.spec())
+    formula = model.operations(spec, spec.max_tokens, spec.condition_tokens)
+    assert formula is not None
+    batch = (config.trained_on or config).training.batch_size
+    return run.forward_flops - formula.once * (1 - 1 / batch)
 
 
 @pytest.mark.parametrize(("task", "kept"), [("digits-pruned", 5), ("cifar10-pruned", 10), ("cifar10-pruned", 5)])

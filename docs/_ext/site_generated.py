@@ -76,7 +76,7 @@ def hub_forms() -> str:
     """The forms of every data set of the hub."""
     from nacbench.data.mirror.hub_forms import hub_forms as forms
 
-    own = forms("the hub", {"train": "data/train-*.parquet"})
+    own = forms("the hub", "REVISION", {"train": "data/train-*.parquet"})
     rows = [[escaped(form.title.partition(": ")[2]), f"`{first_pattern(form.needs['train'])}`"] for form in own]
     return table(["form", "recognised, for example, by"], rows)
 

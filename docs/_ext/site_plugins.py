@@ -155,18 +155,20 @@ def models() -> str:
 def model_costs() -> str:
     """Parameters and operations of every size, for the reference images."""
     from nacbench.conformance import ReferenceImages
+    from nacbench.contracts.task import SCALES, scale_of
     from nacbench.profiling.sizing import operations_of, parameters_of
-    from nacbench.running.config import SIZE_OF_SCALE
+    from nacbench.registry import usual_size
 
-    scale_of = {size: scale for scale, size in SIZE_OF_SCALE.items()}
     rows = []
     for name, cls in _models().items():
-        for size in cls.presets or SIZE_OF_SCALE.values():
+        for size in cls.presets or [usual_size(ReferenceImages, scale, cls) for scale in SCALES]:
             model = cls.configured("model", size, {})
-            task = ReferenceImages.configured("task", scale_of.get(size, "paper"), {})
-            operations = operations_of(model, task) / 1e6
-            rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", f"{operations:,.1f}"])
-    return table(["model", "size", "parameters", "operations (millions)"], rows, right=[2, 3])
+            task = ReferenceImages.configured("task", scale_of(size), {})
+            operations = operations_of(model, task)
+            millions = [f"{part / 1e6:,.1f}" for part in (operations.example, operations.once)]
+            rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", *millions])
+    head = ["model", "size", "parameters", "operations an example (millions)", "once a batch (millions)"]
+    return table(head, rows, right=[2, 3, 4])
 
 
 def model_reference() -> str:

@@ -113,21 +113,20 @@ def models(
 
     Without --task, parameters are counted for 32×32 colour images of ten classes, cut into 16 tokens.
     """
-    from nacbench.registry import MODELS, TASKS
-    from nacbench.running.config import SIZE_OF_SCALE
+    from nacbench.contracts.task import SCALES, scale_of
+    from nacbench.registry import MODELS, TASKS, usual_size
 
     load_plugins(plugin)
     task_class = TASKS.training(task) if task else _reference_task()
     loaded, broken = MODELS.load_all()
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
-    scale_of_size = {size: scale for scale, size in SIZE_OF_SCALE.items()}
     configured = {
         (name, size): (
             cls.configured("model", size, {}),
-            task_class.configured("task", scale_of_size.get(size, "paper"), {}),
+            task_class.configured("task", scale_of(size), {}),
         )
         for name, cls in loaded.items()
-        for size in cls.presets or SIZE_OF_SCALE.values()
+        for size in cls.presets or [usual_size(task_class, scale, cls) for scale in SCALES]
     }
     counts = _counts(configured)
     rows: list[dict[str, Any]] = [

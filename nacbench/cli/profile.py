@@ -44,7 +44,8 @@ def profile(
         str | None,
         typer.Option(
             metavar="params|flops|latency",
-            help="First size the model to NAC's cost, within 2 %; latency is that of the largest batch.",
+            help="First size the model to NAC's cost, within 2 %; operations are those of the recipe's batch, latency "
+            "is that of the largest of --batch-sizes.",
         ),
     ] = None,
     as_json: Json = False,
@@ -138,9 +139,13 @@ def _matched(
     spec = spec_for(model, task.spec())
     if reason := model.unsupported(spec):
         raise UserError(f"model {config.model.name} on task {config.task.name}: {reason}")
-    cost = parameters_of if match == "params" else operations_of
-    wanted = cost(nac, task)
-    found = size_to(model, spec, lambda other: cost(other, task) / wanted)
+    step = _step_batch(config)
+
+    def cost(other: "Model") -> int:
+        return parameters_of(other, task) if match == "params" else operations_of(other, task).per_example(step)
+
+    wanted = cost(nac)
+    found = size_to(model, spec, lambda other: cost(other) / wanted)
     config = _resized(config, found.options)
     if match == "latency":
         beside = _subject(reference, device, data_root)
@@ -154,7 +159,19 @@ def _matched(
         depth = found.options[start.resized_by[0]] if start.resized_by else 1
         found = size_to(start, spec, ratio, [max(1, round(depth / ratio(start)))])
         config = _resized(config, found.options)
-    return config, {"by": match, "options": found.options, "ratio": found.ratio, "within_2_percent": found.near}
+    at = {"params": None, "flops": step, "latency": batch}[match]
+    return config, {
+        "by": match,
+        "batch": at,
+        "options": found.options,
+        "ratio": found.ratio,
+        "within_2_percent": found.near,
+    }
+
+
+def _step_batch(config: "RunConfig") -> int:
+    """Return the number of examples of a training pass on one process."""
+    return config.training.batch_size // int(getattr(config.training, "accumulate", 1))
 
 
 def _resized(config: "RunConfig", options: dict[str, Any]) -> "RunConfig":
@@ -165,7 +182,12 @@ def _resized(config: "RunConfig", options: dict[str, Any]) -> "RunConfig":
 
 
 def _tell_match(match: dict[str, Any]) -> None:
-    names = {"params": "parameters", "flops": "operations", "latency": "time for a forward pass"}
+    batch = f"in a batch of {match['batch']}"
+    names = {
+        "params": "parameters",
+        "flops": f"operations of an example {batch}",
+        "latency": f"time for a forward pass {batch}",
+    }
     options = " ".join(f"--set model.{name}={value}" for name, value in match["options"].items())
     short = "" if match["within_2_percent"] else "; no depth and width come within 2 %"
     say(f"{match['ratio']:.3f} × NAC's {names[match['by']]} with  {options}{short}")
@@ -185,7 +207,7 @@ def _describe(
 
     for size in sizes:
         subject.batch(size)  # report a batch size that is too large before anything is printed
-    found = count(subject)
+    found = count(subject, _step_batch(config))
     report |= {
         "options": config.as_dict()["model"],
         "precision": config.precision,
@@ -211,9 +233,10 @@ def _print_counts(found: "Counts", report: dict[str, Any]) -> None:
     ]
     rows = [
         ["parameters", f"{found.parameters:,}", "tokenizer included"],
-        ["operations, tokenizer", f"{found.tokenizer_flops / 1e6:,.2f} M", "one example, forward"],
+        ["operations, tokenizer", f"{found.tokenizer_flops / 1e6:,.2f} M", f"an example in a batch of {found.batch}"],
         [f"operations, {report['model']}", f"{found.core_flops / 1e6:,.2f} M", formulas[0]],
         ["its backward pass", f"{found.backward_flops / 1e6:,.2f} M", formulas[1]],
+        ["once a batch", f"{found.once_flops / 1e6:,.2f} M", "forward, shared by the examples"],
     ]
     print_table(["", report["task"], ""], rows, right={1})
 

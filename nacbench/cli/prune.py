@@ -83,7 +83,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
         UserError: if `shares` is not a list of numbers.
     """
     from nacbench.errors import UserError
-    from nacbench.running.config import resolve
+    from nacbench.running.config import SHARED, resolve
 
     options: dict[str, Any] = {"order": order}
     if shares is not None:
@@ -94,7 +94,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
                 f"--shares {shares}: give numbers between 0 and 1, separated by commas, as in 0.5,0.25"
             ) from None
     content = trained.as_dict()
-    shared = {key: content[key] for key in ("model", "scale", "seed", "precision")}
+    shared = {key: content[key] for key in SHARED if key in content}
     trained_on = {"task": content["task"], "training": content["training"]}
     return resolve({**shared, "task": {"name": f"{trained.task.name}-pruned", **options}, "trained_on": trained_on})
 

@@ -10,6 +10,7 @@ from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, compl
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.recording.record import RunRecord
     from nacbench.running.runner import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
@@ -47,6 +48,14 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unreadable",
+            help="Leave out examples whose files cannot be read; the record counts them, tables say (part).",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +128,7 @@ def run(
         **_named("task", task),
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
+        **({"skip_unreadable": True} if skip_unreadable else {}),
     }
     own = [given, *(parse_setting(text) for text in settings or [])]
     refuse_given_twice(own)
@@ -162,7 +172,18 @@ def _summary(outcome: "Outcome") -> list[str]:
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
         f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
+        *(f"  {text}" for text in _floors(record)),
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
+
+
+def _floors(record: "RunRecord") -> list[str]:
+    """Return what the score has to be compared with: guessing, the most frequent label, a network of one answer."""
+    answers = record.answers
+    if answers is None:
+        return []
+    floors = f"chance {100 * answers.chance:.2f} %, always the most frequent class {100 * answers.majority:.2f} %"
+    told = "; the predictions are constant: all are the same class" if answers.constant else ""
+    return [f"floors: {floors}{told}"]

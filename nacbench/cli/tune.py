@@ -1,6 +1,6 @@
 """``nacbench tune``: choose hyper-parameters by validation score from finished tuning runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from nacbench.recording.row import Run
     from nacbench.sweep.tuning import TuningResult
 
 
@@ -20,9 +21,18 @@ def tune(
         Path | None,
         typer.Option("--to", metavar="FILE", help="Write a file of choices, for the key choices of a sweep."),
     ] = None,
+    extend: Annotated[
+        Path | None,
+        typer.Option(
+            "--extend", metavar="FILE", help="Write a sweep of values beyond the edges at which best values lie."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Choose each model's settings on each task by validation score, from runs of X-tuning tasks.
+
+    If a best value lies at the edge of those tried, --extend writes a sweep with one value more in that direction, for
+    all models of the task: submit it to the same folder of runs, and tune again.
 
     X-tuning is a task for every task X that trains a network; it does not read the test examples.
     """
@@ -50,9 +60,30 @@ def tune(
         command = " ".join(["nacbench tune", *(str(store) for store in stores), "--to", str(to)])
         write_text(to, choices_file(outcome, command))
         say(f"{len(outcome.tuned)} choices written to {to}; use them in a sweep with the key choices", err=as_json)
+    if extend is not None:
+        _write_extension(outcome, found.runs, extend, stores, as_json=as_json)
     if not as_json and any(one.at_the_edge for one in outcome.tuned):
         some = label(next(one for one in outcome.tuned if one.at_the_edge).best.settings)
-        say(f"† at the edge of the values tried ({some} …): a wider range may have better ones")
+        say(f"† at the edge of the values tried ({some} …): beyond it may be better ones, see --extend")
+
+
+def _write_extension(
+    outcome: "TuningResult", runs: "Sequence[Run]", to: Path, stores: Sequence[Path], *, as_json: bool
+) -> None:
+    from nacbench.filesystem.files import write_text
+    from nacbench.sweep.extension import extension, sweep_file
+    from nacbench.sweep.tuning import ENDING
+
+    own = [run for run in runs if run.task.endswith(ENDING)]
+    blocks = extension(outcome.tuned, own)
+    if not blocks:
+        say("no best value lies at an edge that can be extended; no sweep is written", err=as_json)
+        return
+    shown = " ".join(str(store) for store in stores)
+    write_text(to, sweep_file(blocks, f"nacbench tune {shown} --extend {to}"))
+    count = sum(len(block["models"]) * len(block["seeds"]) for block in blocks)
+    again = f"nacbench sweep submit {to} --out {stores[0]}, then nacbench tune {shown}"
+    say(f"{count} runs beyond the edges written to {to}; run them: {again}", err=as_json)
 
 
 def _print(outcome: "TuningResult") -> None:

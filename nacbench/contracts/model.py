@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Floating-point operations (FLOPs) of the matrix products in a forward pass; a multiply-add counts as two.
+    """Floating-point operations (FLOPs) of the matrix products in a pass; a multiply-add counts as two.
 
     Attributes:
-        example: per example of a batch.
-        once: per pass, independent of the batch size.
+        example: of each example of a batch.
+        once: of a pass, however many examples it has (NAC: projections of codes).
         raw: the part of ``example`` whose input does not depend on parameters, so that backward needs no gradient
             with respect to it.
     """
@@ -31,6 +31,10 @@ class Operations:
     def forward(self, batch: int) -> int:
         """Return the operations of a forward pass over ``batch`` examples."""
         return batch * self.example + self.once
+
+    def per_example(self, batch: int) -> int:
+        """Return the operations of a forward pass over ``batch`` examples, divided by these."""
+        return round(self.forward(batch) / batch)
 
     def backward(self, batch: int) -> int:
         """Return the operations of a backward pass over ``batch`` examples.
@@ -49,6 +53,8 @@ def product(rows: int, inner: int, columns: int) -> int:
 class Model(Plugin):
     """Base class of models: options as fields, named sizes as ``presets``, and `build` for the network.
 
+    A model whose name begins with ``floor-`` learns nothing deep: in reports, other models must exceed its score.
+
     All models get the same tokens from the task's tokenizer, so that the comparison is between cores and not between
     stems. A model that needs the raw image sets ``reads``.
 
@@ -62,7 +68,8 @@ class Model(Plugin):
         conditional: whether the model takes a task's condition (a sentence) separately from the tokens. For any other
             model the condition's tokens are appended to the tokens, and its spec has no ``condition_tokens``.
         presets: sizes by name; ``tiny``, ``mini`` and ``paper`` are used at the scales ``smoke``, ``mini`` and
-            ``paper``.
+            ``paper``. At ``paper`` a size ``published`` comes first, and a task may name others before it (its
+            ``sizes``).
         resized_by: names of the depth option and the width option that ``nacbench profile --match`` may change.
     """
 
@@ -103,6 +110,9 @@ class Model(Plugin):
           ``auxiliary_loss()`` is not captured and may branch.
         - ``adaptable``: a mapping from a group's name to prefixes of parameter names. Besides all weights and the last
           layer, low-shot adaptation can fine-tune such a group (NAC: ``circuit``).
+        - ``learn(tokens, mask, target)``: looks at a training batch before its step, without gradients, and may change
+          buffers; for what is counted and not descended to, such as a mean. ``target`` is as in
+          `nacbench.contracts.spec.Batch`. Such a network is not ``capturable``.
         - the methods of `Prunable`, if modules can be removed after training.
         """
         raise UserError(f"{type(self).__name__} must define build(spec)")

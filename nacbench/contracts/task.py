@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from nacbench.contracts.given import checked_data_files
 from nacbench.contracts.plugin import Plugin
-from nacbench.contracts.recipe import Settings
+from nacbench.contracts.recipe import Origin, Settings
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.errors import UserError
 from nacbench.statistics import wilson_interval
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Scale = Literal["smoke", "mini", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "mini", "paper")
-
+# ``published`` is a size that the paper's authors gave to a baseline; NAC's own of Tiny-ImageNet is its ``paper``
+SIZES: Mapping[Scale, tuple[str, ...]] = {"smoke": ("tiny",), "mini": ("mini",), "paper": ("published", "paper")}
 
 ACCURACY = "accuracy"  # the one metric that is a proportion of hits, and so has a binomial confidence interval
 Metrics = Mapping[str, Mapping[str, float]]  # split → metric → value
@@ -152,6 +153,8 @@ class AnyTask(Plugin):
         citation: publication to cite for the data.
         provenance: where the data comes from, for readers.
         recipes: settings by scale: a training recipe, or the settings of an evaluation.
+        sizes: names of models' sizes by scale; a model has the first of them that is among its ``presets``.
+        origin: where the settings of scale ``paper`` come from; tables, docs and records say so.
         protocol: kind of evaluation, in one word; reports group tasks by it.
     """
 
@@ -164,6 +167,8 @@ class AnyTask(Plugin):
     citation: ClassVar[str]
     provenance: ClassVar[str]
     recipes: ClassVar[Mapping[Scale, Settings]]
+    sizes: ClassVar[Mapping[Scale, Sequence[str]]] = SIZES
+    origin: ClassVar[Origin] = Origin("ours")
     protocol: ClassVar[str]
 
     def data_files(self) -> Sequence[DataFiles]:
@@ -205,6 +210,11 @@ class AnyTask(Plugin):
             sizes: number of examples of all splits.
         """
         return score_text("test", self.metric, metrics["test"][self.metric], sizes.get("test"))
+
+
+def scale_of(size: str) -> Scale:
+    """Return the scale whose task options go with a model's size."""
+    return next((scale for scale, sizes in SIZES.items() if size in sizes), "paper")
 
 
 def score_text(split: str, metric: str, value: float, count: int | None = None) -> str:

@@ -12,7 +12,8 @@ from nacbench.contracts.numbers import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale, Task
-from nacbench.errors import UserError, shown
+from nacbench.data.unreadable import unreadable_lines
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nacbench.data.live import Classification, Preparation, Split
     from nacbench.data.mirror.cache import Arrays
 
+ALL_LABELS = "_all_labels"  # of a split of which the other arrays have only the examples in use
 CLASS_NAMES = "class_names"  # array of the classes that were found, for data sets of which a copy may lack some
 
 
@@ -33,7 +35,7 @@ class ArrayTask(Task):
             validation split, if there is one.
         test_examples: use at most this many test examples, evenly spaced over the split; 0: all.
         inputs: names of the arrays of an example, without the split.
-        full_sizes: published number of examples by split, for data sets of which a copy may have fewer.
+        full_sizes: published number of examples by split, for data sets of which a copy may have fewer or more.
         example_name: what an example is called in the line about missing ones.
     """
 
@@ -52,6 +54,26 @@ class ArrayTask(Task):
         ``class_names`` lists the classes that were found, if some may be missing.
         """
         raise UserError(f"{type(self).__name__} must define arrays(data_root)")
+
+    def limit(self, split: str) -> int:
+        """Return how many examples of a split are used at most, evenly spaced; 0: all.
+
+        It is for readers that make or decode these alone. All are needed to hold some out.
+        """
+        if self.validation_examples:
+            return 0
+        return {"train": self.train_examples, "test": self.test_examples}.get(split, 0)
+
+    def in_use(self, split: str, size: int) -> np.ndarray:
+        """Return the positions of the examples in use among ``size`` of a split, ascending; see `limit`."""
+        from nacbench.data.sampling import evenly_spaced
+
+        return evenly_spaced(size, self.limit(split) or size)
+
+    def use_stamp(self) -> str:
+        """Return what the stamp of arrays must hold that have the examples in use alone."""
+        limits = {split: self.limit(split) for split in ("train", "test")}
+        return f" {limits}" if any(limits.values()) else ""
 
     def preparation(self, recipe: Any, spec: TaskSpec) -> Preparation:
         """Return the conversion from stored arrays to the tokenizer's inputs."""
@@ -107,50 +129,36 @@ class ArrayTask(Task):
         return dataclasses.replace(self.spec(), classes=found)
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """Describe what the data lacks of the whole data set, or has more: classes, or otherwise examples; a line each.
+        """Describe how the data differs from the whole data set, one line each.
 
-        Scores on partial data are not comparable with others. Options that limit the examples do not count: they are
-        in the configuration.
+        Scores on other data are not comparable. Options that limit the examples do not count: they are in the
+        configuration.
         """
-        import numpy as np
-
-        # labels that occur, not class names: a file may list classes of which it has no example
-        found = len(np.unique(arrays["train_labels"]))
-        if found != self.classes:
-            return [_portion(found, self.classes, "classes")]
-        sizes = {split: (len(arrays[f"{split}_labels"]), full) for split, full in self.full_sizes.items()}
-        return [
-            _portion(some, full, f"{split} {self.example_name}")
-            for split, (some, full) in sizes.items()
-            if some != full
-        ]
+        return differences(arrays, self.classes, self.full_sizes, self.example_name)
 
 
-def _portion(some: int, full: int, what: str) -> str:
-    return f"{some:,} of {full:,} {what}" if some < full else f"{some:,} {what}, more than the data set's {full:,}"
+def differences(
+    arrays: Mapping[str, np.ndarray], classes: int, sizes: Mapping[str, int], example_name: str = "examples"
+) -> list[str]:
+    """Return how data differs from the whole data set, one line each: in its classes or else in its examples.
 
-
-def whole_labels(values: Any, classes: int) -> np.ndarray:
-    """Check that labels are integers in [0, classes), and return them as int16.
-
-    Raises:
-        ValueError: names the first wrong label.
+    Args:
+        arrays: with ``train_labels`` and those of the splits in ``sizes``.
+        classes: of the whole data set.
+        sizes: examples of the whole data set, by split.
+        example_name: what an example is called.
     """
     import numpy as np
 
-    # Checked before the cast, which would wrap a wrong label into the range
-    labels = np.asarray(values)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):  # text, lists, or a column with gaps
-        strange = [(n, v) for n, v in enumerate(labels.tolist()) if not isinstance(v, int)] or [(0, labels[0])]
-        # One missing label (None, or NaN, which differs from itself) turns all numbers into floats: name that one
-        number, wrong = next(((n, v) for n, v in strange if v is None or v != v), strange[0])
-        raise ValueError(
-            f"label {shown(wrong)} is not a whole number; labels are 0 to {classes - 1} (example {number})"
-        )
-    outside = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(outside):
-        wrong = labels[outside[0]]
-        raise ValueError(
-            f"label {wrong} is not one of {classes} classes; labels are 0 to {classes - 1} (example {outside[0]})"
-        )
-    return labels.astype(np.int16)
+    # labels that occur, not class names: a file may list classes of which it has no example
+    labels = {split: arrays.get(f"{split}{ALL_LABELS}", arrays[f"{split}_labels"]) for split in {"train", *sizes}}
+    found = [("classes", len(np.unique(labels["train"])), classes)]
+    if found[0][1] == classes:
+        found = [(f"{split} {example_name}", len(labels[split]), size) for split, size in sizes.items()]
+    lines = [amounts(some, whole, what) for what, some, whole in found if some != whole]
+    return lines + unreadable_lines(arrays)
+
+
+def amounts(found: int, whole: int, what: str) -> str:
+    """Return ``3 of 10 classes``, or ``12 classes instead of 10``."""
+    return f"{found:,} of {whole:,} {what}" if found < whole else f"{found:,} {what} instead of {whole:,}"

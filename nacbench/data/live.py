@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,11 +14,20 @@ from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.contracts.task import Evaluation
 from nacbench.data.classification import classification_loss, classification_scores
-from nacbench.data.sampling import step_indices, steps_per_epoch
+from nacbench.data.sampling import evenly_spaced, step_indices, steps_per_epoch
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
 Inputs = dict[str, Tensor]
+Stored = dict[str, Any]  # arrays of the split as tensors, each N×…; or lists of tensors, where they are `Varied`
+
+
+@runtime_checkable
+class Varied(Protocol):
+    """An array of examples that are stored in shapes of their own, and are fitted to one shape when it is indexed."""
+
+    def whole(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Return examples as they are stored."""
 
 
 class Split:
@@ -38,10 +47,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def take(self, positions: np.ndarray) -> tuple[Inputs, Tensor]:
+    def take(self, positions: np.ndarray) -> tuple[Stored, Tensor]:
         """Return the stored inputs and the labels (int64) at these positions of the split."""
         indices = self.indices[positions]
-        inputs = {name: torch.from_numpy(array[indices]) for name, array in self.inputs.items()}
+        inputs = {name: _taken(array, indices) for name, array in self.inputs.items()}
         return inputs, torch.from_numpy(self.labels[indices].astype(np.int64))
 
     def part(self, positions: np.ndarray) -> Split:
@@ -50,7 +59,7 @@ class Split:
 
     def spread(self, count: int) -> Split:
         """Return a split with at most ``count`` examples, evenly spaced over this one."""
-        return self.part(np.linspace(0, len(self), min(count, len(self)), endpoint=False).astype(np.int64))
+        return self.part(evenly_spaced(len(self), count))
 
     def hold_out(self, count: int) -> tuple[Split, Split]:
         """Split off ``count`` examples, evenly spaced; return the rest and those held out.
@@ -64,13 +73,19 @@ class Split:
         return Split(self.inputs, self.labels, np.setdiff1d(self.indices, held.indices)), held
 
 
+def _taken(array: Any, indices: np.ndarray) -> Tensor | list[Tensor]:
+    if isinstance(array, Varied):
+        return [torch.from_numpy(example) for example in array.whole(indices)]
+    return torch.from_numpy(array[indices])
+
+
 class Preparation(Protocol):
     """Converts stored inputs to the tokenizer's inputs, with or without augmentation."""
 
-    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+    def train(self, inputs: Stored, labels: Tensor) -> tuple[Inputs, Tensor]:
         """Return augmented inputs and their targets; random numbers come from torch's global generator."""
 
-    def plain(self, inputs: Inputs, first: int) -> Inputs:
+    def plain(self, inputs: Stored, first: int) -> Inputs:
         """Return inputs for scoring.
 
         Any random numbers may depend only on the examples' positions in the split, which start at ``first``, so that

@@ -19,6 +19,11 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return examples // batch_size
 
 
+def evenly_spaced(size: int, count: int) -> np.ndarray:
+    """Return the positions of at most ``count`` of ``size`` examples, evenly spaced and ascending."""
+    return np.linspace(0, size, min(count, size), endpoint=False).astype(np.int64)
+
+
 def step_indices(examples: int, batch_size: int, seed: int, step: int, repeats: int = 1) -> np.ndarray:
     """Return the indices of a step's examples.
 

@@ -250,7 +250,7 @@ def _links(run: TrainedRun, circuit: Circuit, *, first: bool = False) -> Links:
     prior = str(options.get("prior", "none"))
     target = None
     if prior != "none":
-        target = graphon(prior, len(processor), int(options.get("prior_clusters", 8))).numpy()  # type: ignore[arg-type]
+        target = graphon(prior, len(processor), int(options["prior_clusters"])).numpy()  # type: ignore[arg-type]
     return Links(processor, readout, prior, target)
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nacbench.nac.attention import KernelAttention, ReadInAttention
@@ -12,7 +13,7 @@ from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.initialisation import start_as_graph
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability, mean_degrees
 from nacbench.nac.modfc import ModFFN
-from nacbench.nac.options import Prior
+from nacbench.nac.options import Pooling, Prior, SignatureStart
 from nacbench.nac.priors import GraphPrior
 
 
@@ -44,14 +45,19 @@ class Propagator(nn.Module):
 
 
 class ReadOut(nn.Module):
-    """Read-out: states of the processor modules → logits, pooled over the read-out modules by confidence."""
+    """Read-out: states of the processor modules → logits, pooled over the read-out modules by confidence.
 
-    def __init__(self, state_dim: int, head_dim: int, ffn_mult: int, classes: int) -> None:
+    With ``gumbel`` pooling the weights of a training pass are a sample of a relaxed one-hot variable of temperature 1
+    (Jang et al. 2017, arXiv 1611.01144); outside training they are the softmax, as links are expected ones.
+    """
+
+    def __init__(self, state_dim: int, head_dim: int, ffn_mult: int, classes: int, pooling: Pooling) -> None:
         super().__init__()
         self.attn = KernelAttention(state_dim, state_dim, 1, head_dim, same_modules=False)
         self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
         self.confidence = nn.Linear(state_dim, 1)
         self.logits = nn.Linear(state_dim, classes)
+        self.pooling = pooling
 
     def gather(self, states: Tensor, codes: Tensor, sender_codes: Tensor, bias: Tensor) -> Tensor:
         """Return states B×R×C of the read-out modules for processor states B×U×C; the attention has no residual."""
@@ -59,7 +65,9 @@ class ReadOut(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return logits B×classes for states B×R×C of the read-out modules."""
-        weight = self.confidence(states).softmax(dim=-2)  # B R 1
+        confidence = self.confidence(states)  # B R 1
+        drawn = self.training and self.pooling == "gumbel"
+        weight = F.gumbel_softmax(confidence, dim=-2) if drawn else confidence.softmax(dim=-2)
         return self.logits((weight * states).sum(dim=-2))
 
 
@@ -86,10 +94,14 @@ class NeuralAttentiveCircuit(nn.Module):
         prior_weight: weight of the prior's loss, added to the task's loss.
         prior_clusters: number of clusters, for priors and initial graphs that have clusters.
         prior_match_every: number of training steps that share one matching of modules with the prior.
-        initial_graph: initialise the signatures to a random graph of this kind (see `nacbench.nac.initialisation`);
-            ``none``: at random.
+        signature_start: the signatures' start: ``unit-normal``, numbers of deviation 1, as published; ``unit-length``,
+            vectors of length about 1, which turn faster in short trainings.
+        initial_graph: initialise the processor signatures to a random graph of this kind (see
+            `nacbench.nac.initialisation`); ``none``: at random.
         module_dropout: each training step drops a share of the processor modules, the least connected first, as pruning
             does; the share is drawn uniformly from 0 to this number.
+        pooling: weights of the read-out modules in training: the ``softmax`` of their confidences, or a relaxed one-hot
+            sample of it (``gumbel``).
         sparsity_weight: weight of the mean link probability between processor modules, added to the task's loss.
     """
 
@@ -115,23 +127,25 @@ class NeuralAttentiveCircuit(nn.Module):
         generator_depth: int = 2,
         prior: Prior = "none",
         prior_weight: float = 0.1,
-        prior_clusters: int = 8,
+        prior_clusters: int = 10,
         prior_match_every: int = 1,
+        signature_start: SignatureStart = "unit-normal",
         initial_graph: Prior = "none",
         module_dropout: float = 0.0,
+        pooling: Pooling = "softmax",
         sparsity_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.evaluation: Evaluation = evaluation
-        sizes = (modules, readout_modules, state_dim, signature_dim)
+        sizes = (modules, readout_modules, state_dim, signature_dim, signature_start)
         self.conditional = conditional
         self.circuit = (
             ConditionalCircuit(*sizes, token_dim, generator_depth, heads) if conditional else LearnedCircuit(*sizes)
         )
         self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
         self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
-        self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes)
+        self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes, pooling)
         self.prior = GraphPrior(prior, modules, prior_clusters, prior_match_every) if prior != "none" else None
         self.prior_weight = prior_weight
         self.module_dropout = module_dropout

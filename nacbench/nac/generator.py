@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacbench.nac.options import SignatureStart
+
 
 @dataclass(frozen=True, kw_only=True)
 class Circuit:
@@ -41,14 +43,17 @@ class ModuleBank(nn.Module):
 
     no_weight_decay = ("signatures",)
 
-    def __init__(self, modules: int, code_dim: int, signature_dim: int | None = None) -> None:
+    def __init__(
+        self, modules: int, code_dim: int, signature_dim: int | None = None, start: SignatureStart = "unit-normal"
+    ) -> None:
         super().__init__()
         # Unit normals, because codes are also initial states (and as perceiver-pytorch initialises its latents)
         self.codes = nn.Parameter(torch.randn(modules, code_dim))
         if signature_dim is not None:
-            # Length about 1 instead of √S: only the direction matters, and Adam turns a vector √S times shorter √S
-            # times faster. With unit normals graphs hardly moved in mini runs (docs/design.md, "The circuit").
-            self.signatures = nn.Parameter(torch.randn(modules, signature_dim) / math.sqrt(signature_dim))
+            # Of unit normals the length is about √S. Only the direction matters, and Adam turns a vector √S times
+            # shorter √S times faster: with unit normals graphs hardly moved in mini runs (docs/design.md).
+            length = math.sqrt(signature_dim) if start == "unit-length" else 1
+            self.signatures = nn.Parameter(torch.randn(modules, signature_dim) / length)
 
     def keep(self, modules: Tensor) -> None:
         """Keep only these modules, in this order, in place."""
@@ -64,13 +69,16 @@ class LearnedCircuit(nn.Module):
         readout_modules: R.
         code_dim: Z.
         signature_dim: S.
+        start: of the signatures: numbers of deviation 1, or vectors of length about 1.
     """
 
-    def __init__(self, modules: int, readout_modules: int, code_dim: int, signature_dim: int) -> None:
+    def __init__(
+        self, modules: int, readout_modules: int, code_dim: int, signature_dim: int, start: SignatureStart
+    ) -> None:
         super().__init__()
         self.read_in = ModuleBank(modules, code_dim)
-        self.processor = ModuleBank(modules, code_dim, signature_dim)
-        self.readout = ModuleBank(readout_modules, code_dim, signature_dim)
+        self.processor = ModuleBank(modules, code_dim, signature_dim, start)
+        self.readout = ModuleBank(readout_modules, code_dim, signature_dim, start)
 
     def forward(self) -> Circuit:
         """Return the circuit, without a batch axis."""
@@ -100,6 +108,7 @@ class ConditionalCircuit(nn.Module):
         readout_modules: R.
         code_dim: Z, also the width of the seeds.
         signature_dim: S.
+        start: of the learned signatures, as for `LearnedCircuit`.
         condition_dim: T, width of the condition's tokens.
         depth: number of cross-attentions.
         heads: of each attention; must divide Z.
@@ -111,13 +120,14 @@ class ConditionalCircuit(nn.Module):
         readout_modules: int,
         code_dim: int,
         signature_dim: int,
+        start: SignatureStart,
         condition_dim: int,
         depth: int,
         heads: int,
     ) -> None:
         super().__init__()
         self.processors = modules
-        self.base = LearnedCircuit(modules, readout_modules, code_dim, signature_dim)
+        self.base = LearnedCircuit(modules, readout_modules, code_dim, signature_dim, start)
         self.seeds = nn.Parameter(torch.randn(modules + readout_modules, code_dim))
         self.embed = nn.Linear(condition_dim, code_dim)
         self.reader = nn.TransformerEncoderLayer(
@@ -129,7 +139,7 @@ class ConditionalCircuit(nn.Module):
         self.read_in_code = nn.Linear(code_dim, code_dim)
         self.code = nn.Linear(code_dim, code_dim)
         self.signature = nn.Linear(code_dim, signature_dim)
-        with torch.no_grad():  # the same scale 1/√S as the learned signatures that these are added to (ModuleBank)
+        with torch.no_grad():  # length about 1 at most: a graph that the learned signatures start as is not drowned
             for parameter in self.signature.parameters():
                 parameter.div_(math.sqrt(signature_dim))
 

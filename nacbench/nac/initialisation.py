@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,11 +17,12 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.9  # on the distance 1 - cos: linked modules are nearer, others farther; the authors' value
 MARGIN = 0.05  # how far beyond the threshold pairs are pushed; with 0.1 up to 6 % of the non-edges are lost
+NEW_EDGES = 2  # m of Barabási and Albert: edges of each new module; the authors' value, at every size
 STEPS, RATE = 300, 0.05  # Adam; 320 modules of width 64 take half a second
 
 
 def random_graph(kind: Prior, modules: int, clusters: int, seed: int) -> nx.Graph:
-    """Draw a random graph of the family of a prior, with about the density of the prior's graphon.
+    """Draw a random graph of the family of a prior, with the authors' settings where they have some.
 
     Args:
         kind: a prior other than ``none``.
@@ -32,8 +32,10 @@ def random_graph(kind: Prior, modules: int, clusters: int, seed: int) -> nx.Grap
     """
     import networkx as nx
 
-    if kind == "scale-free":  # mean degree: about √U / 4 for the graphon, 2m for a Barabási-Albert graph, so m = √U / 8
-        return nx.barabasi_albert_graph(modules, max(1, round(math.sqrt(modules) / 8)), seed=seed)
+    if kind == "scale-free":
+        if modules <= NEW_EDGES:
+            return nx.complete_graph(modules)
+        return nx.barabasi_albert_graph(modules, NEW_EDGES, seed=seed)
     if kind == "planted-partition":
         return nx.planted_partition_graph(clusters, modules // clusters, INSIDE, OUTSIDE, seed=seed)
     if kind == "ring-of-cliques":

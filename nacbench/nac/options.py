@@ -12,6 +12,9 @@ from nacbench.contracts.numbers import Count
 
 Prior = Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"]
 
+SignatureStart = Literal["unit-normal", "unit-length"]
+Pooling = Literal["softmax", "gumbel"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitOptions(Model):
@@ -33,10 +36,12 @@ class CircuitOptions(Model):
     generator_depth: Count = 2
     prior: Prior = "none"
     prior_weight: Annotated[float, Field(ge=0)] = 0.1
-    prior_clusters: Count = 8
-    prior_match_every: Count = 10
+    prior_clusters: Count = 10
+    prior_match_every: Count = 1
+    signature_start: SignatureStart = "unit-normal"
     initial_graph: Prior = "none"
     module_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pooling: Pooling = "softmax"
     sparsity_weight: Annotated[float, Field(ge=0)] = 0.0
 
     def __post_init__(self) -> None:

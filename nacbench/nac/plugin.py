@@ -12,6 +12,11 @@ from nacbench.nac.options import CircuitOptions
 if TYPE_CHECKING:
     from torch import nn
 
+# Short trainings, in which the published start hardly moves (docs/design.md, "The circuit"), and fewer modules
+OURS = {"prior_clusters": 8, "prior_match_every": 10, "signature_start": "unit-length"}
+# What the sizes of the authors' release for ImageNet have in common; those of the names in it
+RELEASED = {"heads": 8, "prior": "scale-free", "initial_graph": "scale-free"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class NAC(CircuitOptions):
@@ -31,6 +36,7 @@ class NAC(CircuitOptions):
             "heads": 2,
             "head_dim": 24,
             "generator_depth": 1,
+            **OURS,
         },
         "mini": {
             "modules": 32,
@@ -41,8 +47,20 @@ class NAC(CircuitOptions):
             "heads": 4,
             "head_dim": 16,
             "generator_depth": 1,
+            **OURS,
         },
-        "paper": {"prior": "scale-free"},
+        "paper": {"prior": "scale-free", "pooling": "gumbel"},
+        "chonker": {**RELEASED, "modules": 640},
+        "heckinchonker": {**RELEASED, "modules": 960, "state_dim": 512, "ffn_mult": 3},
+        "heftychonk": {**RELEASED, "modules": 1120, "state_dim": 512, "ffn_mult": 3},
+        "superchonker": {
+            **RELEASED,
+            "modules": 1280,
+            "readout_modules": 128,
+            "state_dim": 768,
+            "heads": 12,
+            "ffn_mult": 3,
+        },
     }
 
     def unsupported(self, spec: TaskSpec) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from nacbench.nac.options import Prior
 INSIDE, OUTSIDE = 0.9, 0.05  # link probabilities p_in within a cluster and p_out between clusters (the authors')
 NEIGHBOURS, REWIRED = 32, 0.4  # k and p of Watts and Strogatz (the authors')
 NEAREST_STEPS, NEAREST_RATE = 600, 0.01  # Adam; the loss is then constant to three digits for every prior
+COST_STEPS = 2**30  # costs of a matching are multiples of one over this: far coarser than the rounding of float64
 DENSITY = 0.1  # link probability of Erdős and Rényi; our own choice, since the paper does not state one
 
 
@@ -87,31 +89,70 @@ def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) 
 def matching(target: Tensor, probability: Tensor) -> Tensor:
     """Match modules with rows of the graphon: modules are exchangeable, so their order must not matter.
 
-    Solves the linear assignment problem (SciPy) with ``cost_ij = mean_k (G_ik - P_jk)²``.
+    Solves the linear assignment problem (SciPy) with ``cost_ij = mean_k (G_ik - P_jk)²`` in steps of 2⁻³⁰. Of all
+    assignments π of the same least cost it takes the one that leaves modules nearest to their own place, with the
+    smallest ``sum_i (i - π_i)²``.
 
     Args:
         target: G, U×U.
-        probability: P, U×U.
+        probability: P, U×U; float64, if the last digits of a matrix product are not to count.
 
     Returns:
         A permutation of length U, on the CPU: entry i is the module matched with row i of G.
     """
     from scipy.optimize import linear_sum_assignment
 
-    # Modules of one clique are exchangeable, so many assignments cost the same, and the last digit of the costs decides
-    # which one SciPy returns: float64 here, and no change of this expression without looking at the reference cases.
+    # Modules of one clique are exchangeable, so assignments of equal cost are the rule. Whole numbers make equal costs
+    # equal to the last digit, whatever the number of threads, and sums of them exact.
+    cost = (costs(target, probability) * COST_STEPS).round().cpu().numpy().astype(np.int64)
+    found = linear_sum_assignment(cost)[1]
+    place = np.arange(len(cost))
+    aside = (place[:, None] - place) ** 2
+    # No sum of the terms of an assignment within the ties reaches this
+    return torch.from_numpy(linear_sum_assignment(np.where(ties(cost, found), aside, len(cost) ** 3))[1])
+
+
+def costs(target: Tensor, probability: Tensor) -> Tensor:
+    """Return ``mean_k (G_ik - P_jk)²`` for each row i of G and each module j, U×U, in float64.
+
+    Args:
+        target: G, U×U.
+        probability: P, U×U.
+    """
     with torch.no_grad():
-        g, p = target.double(), probability.double()
-        cost = (g.square().mean(1)[:, None] + p.square().mean(1)) - 2 / len(g) * (g @ p.T)
-    return torch.from_numpy(linear_sum_assignment(cost.cpu().numpy())[1])
+        # By default cdist expands the square into a matrix product, which loses half of the digits
+        apart = torch.cdist(target.double(), probability.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        return apart.square() / len(target)
+
+
+def ties(cost: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return which pairs an assignment of least cost may have: every assignment made of them alone is one.
+
+    By complementary slackness these are the pairs without reduced cost. The potentials of the modules are the lengths
+    of shortest paths (Bellman and Ford) from module to module through the rows that they are matched with.
+
+    Args:
+        cost: whole numbers, U×U.
+        found: an assignment of least cost, U.
+
+    Returns:
+        Boolean, U×U.
+    """
+    dearer = cost - np.take_along_axis(cost, found[:, None], axis=1)  # than what the row is matched with
+    potential = np.zeros(len(cost), dtype=cost.dtype)
+    while True:
+        shorter = np.minimum(potential, (potential[found][:, None] + dearer).min(axis=0))
+        if np.array_equal(shorter, potential):
+            return np.asarray(potential[found][:, None] + dearer == potential)
+        potential = shorter
 
 
 class GraphPrior(nn.Module):
     """Mean squared error between a graphon and the matched link probabilities.
 
-    Signatures move little in a step, so a matching that is a few steps old is as good as a new one and costs nothing
-    (measured by ``benchmarks/matching.py``). The matching is stored with the weights, so that a resumed run continues
-    with the same one.
+    The authors match at every step. Signatures move little in a step, so a matching that is a few steps old is as good
+    as a new one and costs nothing (measured by ``benchmarks/matching.py``). The matching is stored with the weights, so
+    that a resumed run continues with the same one.
 
     Args:
         prior: a prior other than ``none``.
@@ -136,7 +177,8 @@ class GraphPrior(nn.Module):
         with torch.autocast(signatures.device.type, enabled=False):  # link probabilities are always float32
             probability = log_link_probability(signatures, signatures).exp()
             if self._age % self.match_every == 0:
-                self._order = matching(self.target, probability)
+                exact = signatures.detach().double()
+                self._order = matching(self.target, log_link_probability(exact, exact).exp())
                 self._age = 0
             self._age += 1
             self._order = order = self._order.to(signatures.device)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nacbench.contracts.given import check_logits, check_tokens, checked_module
 from nacbench.contracts.model import Model, spec_for
-from nacbench.contracts.spec import TaskSpec, Tokens
+from nacbench.contracts.spec import Batch, TaskSpec, Tokens
 from nacbench.contracts.task import Task
 from nacbench.errors import UserError
 from nacbench.machine.software import library_versions, other_versions
@@ -74,6 +74,15 @@ class Network(nn.Module):
         if self.spec is not None:
             check_logits(self.core, logits, len(tokens.tokens), self.spec.classes)
         return logits
+
+    def learn(self, batch: Batch) -> None:
+        """Let a core that counts instead of descending a gradient look at a batch; do nothing for any other core."""
+        own = getattr(self.core, "learn", None)
+        if own is None:
+            return
+        with torch.no_grad():
+            tokens: Tokens = self.tokenizer(**batch.inputs)
+            own(*(tokens[:2] if tokens.condition is None else join(tokens)), batch.target)
 
     def with_core(self, core: nn.Module) -> "Network":
         """Return a network with another core that shares this one's tokenizer (not a copy)."""

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from nacbench.contracts.model import Operations
+
 
 def count_parameters(net: nn.Module) -> int:
     """Return the number of trainable parameters of a network."""
@@ -29,6 +31,28 @@ def forward_flops(net: nn.Module, inputs: Mapping[str, Tensor]) -> int:
         return _counted(partial(net, **inputs))
     finally:
         net.train(training)
+
+
+def forward_operations(net: nn.Module, inputs: Mapping[str, Tensor]) -> Operations:
+    """Return the FLOPs of a forward pass by what they belong to: each example, or the pass; counted as `forward_flops`.
+
+    Args:
+        net: takes the inputs as keywords.
+        inputs: tensors 1×…, of one example.
+    """
+    return by_example(partial(forward_flops, net), inputs)
+
+
+def by_example(count: Callable[[Mapping[str, Tensor]], int], inputs: Mapping[str, Tensor]) -> Operations:
+    """Return the FLOPs of an example and of a pass, from those of one example and of the same example twice.
+
+    Args:
+        count: the FLOPs of a pass over some inputs.
+        inputs: tensors 1×…, of one example.
+    """
+    one = count(inputs)
+    two = count({name: torch.cat([tensor, tensor]) for name, tensor in inputs.items()})
+    return Operations(example=two - one, once=2 * one - two)
 
 
 def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> int:

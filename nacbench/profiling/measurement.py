@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +16,13 @@ import torch
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import Network
-from nacbench.profiling.counting import backward_flops, count_parameters, forward_flops
+from nacbench.profiling.counting import backward_flops, by_example, count_parameters, forward_operations
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.peak_memory import peak_during
 from nacbench.profiling.timing import Timing, time_side_by_side
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.optim.swa_utils import AveragedModel
 
     from nacbench.contracts.model import Model
@@ -33,20 +34,25 @@ ENERGY_SECONDS = 3.0  # of work per measurement: a GPU's energy counter is updat
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Machine-independent cost. FLOPs are for one example; a multiply-add counts as two.
+    """Machine-independent cost. FLOPs are those of a pass over a batch, divided by its examples; a multiply-add counts
+    as two.
 
     Attributes:
         parameters: trainable parameters, including the tokenizer's.
+        batch: examples of the batch.
         tokenizer_flops: of the tokenizer's forward pass, counted.
         core_flops: of the core's forward pass, counted.
+        once_flops: the part of a forward pass of the core that is done once, however many examples it has; not divided.
         backward_flops: of the core's backward pass, counted.
         core_formula, backward_formula: ``core_flops`` and ``backward_flops`` by the model's own formula; None without
             one.
     """
 
     parameters: int
+    batch: int
     tokenizer_flops: int
     core_flops: int
+    once_flops: int
     backward_flops: int
     core_formula: int | None
     backward_formula: int | None
@@ -167,15 +173,17 @@ class Subject:
         return work
 
 
-def count(subject: Subject) -> Counts:
-    """Return parameters and FLOPs, counted on one example."""
-    from nacbench.contracts.model import spec_for
+def count(subject: Subject, batch: int) -> Counts:
+    """Return parameters, and FLOPs of an example in a batch of this size."""
+    from nacbench.contracts.model import Operations, spec_for
 
     model, net = subject.model, copy.deepcopy(subject.net).eval()
     one = subject.batch(1).inputs
     with torch.no_grad():
         tokens: Tokens = net.tokenizer(**one)
-    tokenizer = forward_flops(net.tokenizer, one)
+    tokenizer, whole = (forward_operations(part, one) for part in (net.tokenizer, net))
+    core = Operations(example=whole.example - tokenizer.example, once=whole.once - tokenizer.once)
+    backward = by_example(partial(_core_backward, net, raw=model.reads == "image"), one)
     spec = spec_for(model, subject.live.spec)
     words = 0 if tokens.condition is None else tokens.condition.shape[1]
     seen = spec.max_tokens if model.reads == "image" else tokens.tokens.shape[1]
@@ -184,19 +192,23 @@ def count(subject: Subject) -> Counts:
     formula = model.operations(spec, seen, words)
     return Counts(
         parameters=count_parameters(net),
-        tokenizer_flops=tokenizer,
-        core_flops=forward_flops(net, one) - tokenizer,
-        backward_flops=_core_backward(net, tokens, raw=model.reads == "image"),
-        core_formula=None if formula is None else formula.forward(1),
-        backward_formula=None if formula is None else formula.backward(1),
+        batch=batch,
+        tokenizer_flops=tokenizer.per_example(batch),
+        core_flops=core.per_example(batch),
+        once_flops=core.once,
+        backward_flops=backward.per_example(batch),
+        core_formula=None if formula is None else formula.per_example(batch),
+        backward_formula=None if formula is None else round(formula.backward(batch) / batch),
     )
 
 
-def _core_backward(net: Network, tokens: Tokens, *, raw: bool) -> int:
+def _core_backward(net: Network, inputs: Mapping[str, Tensor], *, raw: bool) -> int:
     """Return the FLOPs of the core's backward pass, including gradients of tokens (needed to train the tokenizer).
 
     With ``raw`` the input is an image, which needs no gradient.
     """
+    with torch.no_grad():
+        tokens: Tokens = net.tokenizer(**inputs)
     tokens = tokens._replace(tokens=tokens.tokens.clone().requires_grad_(not raw))
     if tokens.condition is not None:
         tokens = tokens._replace(condition=tokens.condition.clone().requires_grad_())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from nacbench.contracts.model import Model, spec_for
+from nacbench.contracts.model import Model, Operations, spec_for
 from nacbench.errors import UserError
-from nacbench.profiling.counting import count_parameters, forward_flops
+from nacbench.profiling.counting import count_parameters, forward_operations
 
 if TYPE_CHECKING:
     from nacbench.contracts.spec import TaskSpec
@@ -106,17 +106,17 @@ def parameters_of(model: Model, task: Task) -> int:
     return sum(count_parameters(part) for part in _parts(model, task))
 
 
-def operations_of(model: Model, task: Task) -> int:
-    """Operations of the core's forward pass for one example with all the tokens that it may have.
+def operations_of(model: Model, task: Task) -> Operations:
+    """Operations of the core's forward pass over examples with all the tokens that they may have.
 
     By the model's formula where it has one; else counted.
     """
     spec = spec_for(model, task.spec())
     formula = model.operations(spec, spec.max_tokens, spec.condition_tokens)
     if formula is not None:
-        return formula.forward(1)
+        return formula
     shape = spec.image_shape if model.reads == "image" and spec.image_shape else (spec.max_tokens, spec.token_dim)
-    return forward_flops(_parts(model, task)[0], {"tokens": torch.empty(1, *shape, device="meta")})
+    return forward_operations(_parts(model, task)[0], {"tokens": torch.empty(1, *shape, device="meta")})
 
 
 def _parts(model: Model, task: Task) -> list[Any]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacbench.contracts.spec import Batch
 from nacbench.errors import RunSkippedError
 from nacbench.nn.network import Network
 from nacbench.protocols.recipe import AdaptRecipe
@@ -26,11 +27,13 @@ def adaptable_parameters(net: Network, what: str) -> set[str]:
             which is fine-tuned together with the last layer.
 
     Raises:
-        RunSkippedError: if the core has no such group.
+        RunSkippedError: if the core has no such group, or no last layer with parameters.
     """
     names = {name for name, _ in net.named_parameters()}
     if what == "all":
         return names
+    if not names & set(net.head):
+        raise RunSkippedError("its last layer has no weights to fine-tune")
     if what == "head":
         return names & set(net.head)
     groups = getattr(net.core, "adaptable", {})
@@ -74,8 +77,9 @@ def adapt(
             for group in optimizer.param_groups:
                 group["lr"] = lr * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
             chosen = torch.randperm(len(labels))[: recipe.batch_size].to(labels.device)
-            logits = adapted(**{name: tensor[chosen] for name, tensor in inputs.items()})
-            F.cross_entropy(logits.float(), labels[chosen]).backward()
+            batch = Batch({name: tensor[chosen] for name, tensor in inputs.items()}, labels[chosen])
+            adapted.learn(batch)
+            F.cross_entropy(adapted(**batch.inputs).float(), batch.target).backward()
             nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()

@@ -29,12 +29,12 @@ class LowShotTask(EvaluationTask):
 
     The main metric is the mean accuracy over the numbers of shots. For each number of shots there is the mean over
     episodes with the half width of its 95 % t interval. The learning rate is chosen for each number of shots on search
-    episodes, which share no example with scored queries. Steps, learning rates and episodes are the same for every
-    model.
+    episodes, which share no example with scored queries; if the best one lies at an edge of those tried, more are
+    tried beyond it. Steps, episodes, learning rates to begin with and the number of more are the same for every model.
 
     Attributes:
         adapt: parameters to fine-tune: ``all``, ``head`` (the last layer), or for NAC ``circuit`` (codes, signatures
-            and read-out).
+            and read-out); or ``prototypes``, the nearest class mean of the network's features, with no fine-tuning.
         shots: values of k, the number of support examples per class; all are evaluated.
         ways: N, number of classes per episode.
         queries: number of query examples per class.
@@ -45,7 +45,7 @@ class LowShotTask(EvaluationTask):
     protocol: ClassVar[str] = "low-shot"
     keep_head: ClassVar[bool] = False
 
-    adapt: Literal["all", "head", "circuit"] = "all"
+    adapt: Literal["all", "head", "circuit", "prototypes"] = "all"
     shots: tuple[Count, ...] = (1, 2, 4, 8, 16, 32)
     ways: Count = 10
     queries: Count = 15
@@ -61,15 +61,28 @@ class LowShotTask(EvaluationTask):
         return {**dataclasses.asdict(self), "shots": list(self.shots)}
 
     def unsuited(self, model: Model, spec: TaskSpec) -> str | None:
-        if self.adapt in ("all", "head"):
+        if self.adapt == "all":
             return None
         import torch
 
         from nacbench.contracts.model import spec_for
+        from nacbench.errors import RunSkippedError
+        from nacbench.nn.network import Network, head_parameters
+        from nacbench.protocols.adaptation import adaptable_parameters
+        from nacbench.protocols.prototypes import last_layer
 
-        with torch.device("meta"):  # no memory, no initialisation: only the network's attribute is needed
-            groups = getattr(model.build(spec_for(model, spec)), "adaptable", {})
-        return None if self.adapt in groups else f"it has no {self.adapt} to adapt"
+        told = spec_for(model, spec)
+        head = head_parameters(model, told)
+        with torch.device("meta"):  # no memory, no initialisation: only names are needed
+            net = Network(torch.nn.Identity(), model.build(told), head=head)
+        try:
+            if self.adapt == "prototypes":
+                last_layer(head)
+            else:
+                adaptable_parameters(net, self.adapt)
+        except RunSkippedError as error:
+            return str(error)
+        return None
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
         """Return the mean accuracy over the numbers of shots, and the accuracy for each."""
@@ -121,26 +134,36 @@ class LowShot:
     notes: Sequence[str] = ()
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
-        """Choose the learning rate on search episodes, then fine-tune and evaluate on every scored episode."""
+        """Choose the learning rate on search episodes, then adapt to and evaluate on every scored episode."""
         from nacbench.nn.network import Network
         from nacbench.protocols.episodes import digest
 
         assert isinstance(net, Network)
         shots = int(split.removeprefix("shots-"))
-        searched = [self._search.episode(shots, i) for i in range(self._recipe.search_episodes)]
         episodes = [self._scored.episode(shots, i) for i in range(self._recipe.episodes)]
-        tried = {rate: fmean(self._accuracy(net, e, rate) for e in searched) for rate in self._recipe.rates}
-        rate = max(tried, key=lambda r: (tried[r], -r))  # ties: the smaller learning rate
+        rate, chosen = self._chosen(net, shots) if self._task.adapt != "prototypes" else (None, {})
         logits = [self._score(net, self._scored, episode, rate) for episode in episodes]
-        details = {
-            "adapt": self._task.adapt,
+        return self._evaluation(logits, {"adapt": self._task.adapt, **chosen, "episodes": digest(episodes)})
+
+    def _chosen(self, net: Network, shots: int) -> tuple[float, dict[str, Any]]:
+        """Return the best learning rate on the search episodes, and how it was found, for the record."""
+        from nacbench.protocols.episodes import digest
+        from nacbench.protocols.grid import best_of, is_at_edge, search
+
+        searched = [self._search.episode(shots, i) for i in range(self._recipe.search_episodes)]
+        tried = search(
+            self._recipe.rates,
+            lambda rate: fmean(self._accuracy(net, episode, rate) for episode in searched),
+            self._recipe.more_rates,
+        )
+        rate = best_of(tried)
+        return rate, {
             "rate": rate,
             "rates_tried": {f"{r:g}": accuracy for r, accuracy in tried.items()},
+            "rate_at_edge": is_at_edge(tried, rate),
             "steps": self._recipe.steps,
-            "episodes": digest(episodes),
             "search_episodes": digest(searched),
         }
-        return self._evaluation(logits, details)
 
     def _evaluation(self, logits: list[torch.Tensor], details: dict[str, Any]) -> Evaluation:
         """Return metrics over all queries, with the half width of the 95 % t interval over episodes (not queries).
@@ -174,15 +197,22 @@ class LowShot:
         labels = torch.arange(len(episode.classes)).repeat_interleave(episode.query.shape[1])
         return float((logits.argmax(-1) == labels).float().mean())
 
-    def _score(self, net: Network, pool: EpisodePool, episode: Episode, rate: float) -> torch.Tensor:
-        """Return the logits of an episode's queries, (N·queries)×N in order of classes, after fine-tuning.
+    def _score(self, net: Network, pool: EpisodePool, episode: Episode, rate: float | None) -> torch.Tensor:
+        """Return the logits of an episode's queries, (N·queries)×N in order of classes, after adaptation.
 
         Support examples are not augmented.
+
+        Args:
+            net: the trained network.
+            pool: where the episode is from.
+            episode: the episode.
+            rate: learning rate of the fine-tuning; None for prototypes.
         """
         import torch
 
         from nacbench.nn.kernels import kernels_with_gradients
         from nacbench.protocols.adaptation import adapt
+        from nacbench.protocols.prototypes import Prototypes
         from nacbench.seeds import seed_for
 
         device = next(net.parameters()).device
@@ -190,10 +220,14 @@ class LowShot:
         inputs, _ = pool.support.take(episode.support.reshape(-1))
         prepared = {k: v.to(device) for k, v in self._preparation.plain(inputs, 0).items()}
         labels = torch.arange(len(episode.classes), device=device).repeat_interleave(shots)
-        # From the support, so that an episode is adapted in the same way for every learning rate and in any order
-        seed = seed_for("adapt", *map(int, episode.support.reshape(-1)[:4]), shots)
-        with kernels_with_gradients(device.type, self.spec.joined().max_tokens):
-            adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)
+        adapted: nn.Module
+        if rate is None:
+            adapted = Prototypes(net, prepared, labels, self._recipe.batch_size)
+        else:
+            # From the support, so that an episode is adapted in the same way for every learning rate and in any order
+            seed = seed_for("adapt", *map(int, episode.support.reshape(-1)[:4]), shots)
+            with kernels_with_gradients(device.type, self.spec.joined().max_tokens):
+                adapted = adapt(net, self._task.adapt, prepared, labels, self._recipe, rate, seed)
         flat = episode.query.reshape(-1)
         logits = []
         for first in range(0, len(flat), self._recipe.batch_size):

@@ -282,7 +282,7 @@ class Pruned:
 
     def _measure(self, net: Network, small: Network) -> dict[str, float]:
         """Return the cost of a smaller network, and its speed-up, by timing it in turn with the whole network."""
-        from nacbench.profiling.counting import count_parameters, forward_flops
+        from nacbench.profiling.counting import count_parameters, forward_operations
         from nacbench.profiling.peak_memory import peak_tensor_bytes
         from nacbench.profiling.timing import time_side_by_side
 
@@ -291,7 +291,7 @@ class Pruned:
         one = batch.part(0, len(batch))
         measured = {
             "parameters": float(count_parameters(small)),
-            "forward_flops": float(forward_flops(small, one.inputs)),
+            "forward_flops": float(forward_operations(small, one.inputs).per_example(len(batch))),
             "peak_tensor_bytes": float(peak_tensor_bytes(small, batch.inputs)),
         }
         for name, inputs in (("", batch.inputs), ("single_", one.inputs)):

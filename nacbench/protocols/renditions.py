@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nacbench.contracts.task import Evaluation
-from nacbench.data.array_task import CLASS_NAMES
+from nacbench.data.array_task import CLASS_NAMES, amounts
+from nacbench.data.unreadable import unreadable_lines
 from nacbench.errors import UserError
 from nacbench.protocols.shortages import trained_shortages
 
@@ -25,15 +27,22 @@ class Renditions:
     Args:
         trained: task that the network was trained on.
         data_root: mirror of data sets.
-        arrays: ``images`` (uint8, N×C×H×W) and ``labels`` (indices into ``shared``) of the renditions.
+        arrays: ``images`` (uint8, N×C×H×W) and ``labels`` (indices into ``shared``) of the renditions, and their
+            number in all classes, ``pictures``.
         shared: names of the shared classes; those that the training data lacks are left out.
+        pictures: number of renditions of the whole data set, which has more classes.
 
     Raises:
         UserError: if the training data has none of them.
     """
 
     def __init__(
-        self, trained: ImageTask, data_root: Path, arrays: Mapping[str, np.ndarray], shared: Sequence[str]
+        self,
+        trained: ImageTask,
+        data_root: Path,
+        arrays: Mapping[str, np.ndarray],
+        shared: Sequence[str],
+        pictures: int,
     ) -> None:
         from nacbench.data.live import Split
 
@@ -57,8 +66,9 @@ class Renditions:
             "ood/renditions": Split({"images": arrays["images"]}, labels, np.flatnonzero(labels >= 0)),
         }
         self.split_sizes = {name: len(split) for name, split in self._splits.items()}
-        own_shortage = [f"{len(kept)} of {len(shared)} classes"] if len(kept) < len(shared) else []
-        self.partial = [*own_shortage, *trained_shortages(trained, own)]
+        found = [("classes", len(kept), len(shared)), ("renditions of all classes", int(arrays["pictures"]), pictures)]
+        differing = [amounts(some, whole, what) for what, some, whole in found if some != whole]
+        self.partial = [*differing, *unreadable_lines(arrays), *trained_shortages(trained, own)]
 
     notes: Sequence[str] = ()
 
@@ -67,7 +77,8 @@ class Renditions:
         from nacbench.data.live import score
 
         logits, labels = score(net, self._splits[split], self._preparation, batch_size)
-        return classification_scores(masked(logits, self._logits), labels)
+        scored = classification_scores(masked(logits, self._logits), labels)
+        return dataclasses.replace(scored, details={"options": len(self._logits)})
 
 
 def masked(logits: Tensor, kept: np.ndarray) -> Tensor:

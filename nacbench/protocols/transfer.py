@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays
 from nacbench.contracts.task import ScoredTask, Task
+from nacbench.data.array_task import differences
 from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
 from nacbench.protocols.lowshot import LowShot, LowShotTask
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from nacbench.data.live import Inputs, Preparation
+    from nacbench.data.live import Inputs, Preparation, Stored
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -29,7 +30,12 @@ class TransferTask(LowShotTask):
 
     Support examples are training images and queries are test images of that data set, in the size and normalisation
     that the network was trained with. The learning rate is chosen on training images only.
+
+    Attributes:
+        full_sizes: published number of examples by split, for data sets of which a copy may have fewer or more.
     """
+
+    full_sizes: ClassVar[Mapping[str, int]] = {}
 
     def arrays(self, data_root: Path) -> Arrays:
         """Return ``train_images`` and ``test_images`` (uint8, N×C×H×W), ``train_labels`` and ``test_labels``."""
@@ -37,10 +43,7 @@ class TransferTask(LowShotTask):
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         """Return what is missing of the data set, as sentences; empty if it is complete."""
-        import numpy as np
-
-        found = len(np.unique(arrays["train_labels"]))
-        return [f"{found} of {self.classes} classes"] if found < self.classes else []
+        return differences(arrays, self.classes, self.full_sizes)
 
     def fingerprint(self, data_root: Path) -> str:
         fingerprint: str = checked_arrays(self, self.arrays(data_root)).fingerprint
@@ -75,13 +78,13 @@ class Fitted:
         self._own = own
         self._shape = shape
 
-    def train(self, inputs: Inputs, labels: Tensor) -> tuple[Inputs, Tensor]:
+    def train(self, inputs: Stored, labels: Tensor) -> tuple[Inputs, Tensor]:
         return self._own.train(self._fit(inputs), labels)
 
-    def plain(self, inputs: Inputs, first: int) -> Inputs:
+    def plain(self, inputs: Stored, first: int) -> Inputs:
         return self._own.plain(self._fit(inputs), first)
 
-    def _fit(self, inputs: Inputs) -> Inputs:
+    def _fit(self, inputs: Stored) -> Stored:
         from torchvision.transforms.v2 import functional
 
         images = inputs["images"]

@@ -34,6 +34,7 @@ class RecordedConfig(Part):
     scale: Name
     seed: Seed
     precision: Name
+    skip_unreadable: bool = False
     training: dict[str, Any]
     trained_on: "RecordedConfig | None" = None
 

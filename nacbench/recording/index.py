@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, get_type_hints
 
 from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
@@ -24,6 +23,8 @@ from nacbench.filesystem.files import digest_of, resolved, write_bytes
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
 from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordError, read_failure, read_record
 from nacbench.recording.row import Run, row_of
+from nacbench.recording.row_readers import rows_at
+from nacbench.recording.row_tables import rows_of, table_of, text_columns
 from nacbench.recording.walk import Walk
 
 
@@ -105,11 +106,13 @@ def _of_store(store: Path) -> Runs:
     walk = Walk()
     found = sorted(walk.below(os.path.abspath(store)))  # noqa: PTH100 (plain strings: there may be very many)
     known = {run.folder: run for run in _remembered(store)}
+    fresh = rows_at([(at, size, when) for at, name, size, when in found if name == RECORD and at not in known])
+    known |= fresh
     runs: list[Run] = []
     failures: list[Failure] = []
     broken: list[str] = []
     misplaced: list[Run] = []
-    new = False
+    new = bool(fresh)
     for folder, name, size, changed in found:
         run = known.get(folder)
         if name == RECORD and run is not None and (run.size, run.changed) == (size, changed):
@@ -153,7 +156,7 @@ def _version() -> str:
     return code_digest(
         [
             ROOT / "recording" / name
-            for name in ("bounded.py", "identity.py", "index.py", "record.py", "row.py", "upgrade.py")
+            for name in ("bounded.py", "identity.py", "index.py", "record.py", "row.py", "row_tables.py", "upgrade.py")
         ]
     )
 
@@ -167,28 +170,11 @@ def _remembered(store: Path) -> Iterable[Run]:
         try:
             if digest_of(path) != path.stem.rpartition("-")[2]:
                 continue
-            table = pq.read_table(path, columns=list(Run._fields), read_dictionary=list(_texts()))
+            table = pq.read_table(path, columns=list(Run._fields), read_dictionary=list(text_columns()))
         except (OSError, UserError, pa.ArrowException):
             continue
-        columns = [_values(table.column(name)) for name in Run._fields]
-        return map(Run._make, zip(*columns, strict=True))
+        return rows_of(table)
     return []
-
-
-def _values(column: Any) -> list[Any]:
-    """Return a column as Python values; equal texts share one object, which saves time and memory."""
-    import pyarrow as pa
-
-    column = column.combine_chunks()
-    if not isinstance(column, pa.DictionaryArray):
-        values: list[Any] = column.to_pylist()
-        return values
-    texts = column.dictionary.to_pylist()
-    return [texts[index] for index in column.indices.to_numpy(zero_copy_only=False).tolist()]
-
-
-def _texts() -> Iterator[str]:
-    return (name for name, kind in get_type_hints(Run).items() if kind is str)
 
 
 def _remember(store: Path, runs: Sequence[Run]) -> None:
@@ -196,13 +182,9 @@ def _remember(store: Path, runs: Sequence[Run]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in get_type_hints(Run).items() if name in Run._fields])
-    columns = zip(*runs, strict=True) if runs else ([] for _ in Run._fields)
     try:
-        arrays = [pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)]
         written = pa.BufferOutputStream()
-        pq.write_table(pa.table(arrays, schema), written, compression="zstd")
+        pq.write_table(table_of(runs), written, compression="zstd")
         content = written.getvalue().to_pybytes()
         for old in _cached_files(store, "*"):
             old.unlink(missing_ok=True)

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.recipe import BEST_TEST
+from nacbench.contracts.recipe import Selection as Rule
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.bounded import (
@@ -42,16 +44,32 @@ FAILURE = "failure.json"
 FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
 File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
+UNSCORED = ("train", "validation", "clean")  # splits that do not count in a main score
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
 
 Kind = TypeVar("Kind", "RunRecord", "Failure")
 
 
-class Selection(Part):
-    """Checkpoint selection: which weights are evaluated. The test split is read once, with these weights."""
+def marked_task(task: str, is_partial: bool, rule: str) -> str:
+    """Return the name of a task as tables show it.
 
-    rule: Literal["last", "best-validation"]
+    Args:
+        task: its name.
+        is_partial: whether the data set was incomplete.
+        rule: of the selection; weights that the test images chose have other, too high scores.
+    """
+    marks = [*(["part"] if is_partial else []), *(["epoch chosen on test"] if rule == BEST_TEST else [])]
+    return f"{task} ({', '.join(marks)})" if marks else task
+
+
+class Selection(Part):
+    """Checkpoint selection: which weights are evaluated.
+
+    The test split is read once, with these weights; but for the rule "best-test, as published", which chose them by it.
+    """
+
+    rule: Rule
     step: Count = Field(description="optimiser step of the selected weights")
     averaged: bool = Field(description="whether they are the exponential moving average of weights")
     validation: Number | None = Field(description="main metric on the validation split at that step, if selected by it")
@@ -77,13 +95,51 @@ class Data(Part):
     )
 
 
+class Answers(Part):
+    """What was asked and answered over the scored examples; what needs no network to be reached follows from it.
+
+    Scored examples are those of the test split, or else of all splits but ``train``, ``validation`` and ``clean``.
+    """
+
+    options: Positive = Field(description="answers to choose from: the number of classes, unless the task allows fewer")
+    labels: list[Count] = Field(min_length=1, description="number of scored examples by class")
+    given: list[Count] = Field(min_length=1, description="number of predictions by class")
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "Answers":
+        if len(self.labels) != len(self.given) or not 0 < sum(self.labels) == sum(self.given):
+            raise ValueError("answers: labels and given must count the same examples, by the same classes")
+        return self
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing uniformly among the options."""
+        return 1 / self.options
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always giving the most frequent label of the scored examples."""
+        return max(self.labels) / sum(self.labels)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all predictions are the same class, as those of a network that has learned nothing."""
+        return max(self.given) == sum(self.given)
+
+
 class Cost(Part):
     """Cost of the run: parameters, operations, time, memory."""
 
     parameters: Count = Field(description="trainable parameters, including the task's tokenizer")
     core_parameters: Count = Field(description="trainable parameters of the model alone")
-    forward_flops: Count = Field(description="FLOPs of a forward pass of one example; a multiply-add is two")
-    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs that FLOPs were counted with")
+    forward_flops: Count = Field(
+        description="FLOPs of a forward pass over flops_batch examples, divided by these; a multiply-add is two"
+    )
+    flops_once: Count | None = Field(
+        None, description="FLOPs of a forward pass that do not depend on the number of examples; null if not known"
+    )
+    flops_batch: Positive = Field(1, description="examples of a pass: those of a micro-batch of the run, or one")
+    flops_input: dict[Name, list[Count]] = Field(description="shapes of the inputs of one example")
     train_seconds: Seconds = Field(description="seconds in training steps, including data loading, over all attempts")
     evaluate_seconds: Seconds = Field(description="seconds in evaluations")
     total_seconds: Seconds = Field(description="wall-clock seconds of the last attempt")
@@ -151,6 +207,9 @@ class RunRecord(OfRun):
     measured: dict[Name, dict[Name, Number]] = Field(
         {}, description="costs measured on this machine, by split and name; unlike metrics not reproducible"
     )
+    answers: Answers | None = Field(
+        None, description="labels and predictions by class, and so chance and majority; null if the task has none"
+    )
     selection: Selection
     data: Data
     cost: Cost
@@ -207,8 +266,8 @@ class RunRecord(OfRun):
 
     @property
     def task_label(self) -> str:
-        """Name of the task, marked if the data set was incomplete."""
-        return f"{self.task} (part)" if self.data.partial else self.task
+        """Name of the task, with the marks of its data and of the selection."""
+        return marked_task(self.task, bool(self.data.partial), self.selection.rule)
 
     @property
     def scored_examples(self) -> int:

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from nacbench.code_digest import short_digest
 from nacbench.recording.identity import canonical
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.record import RECORD, RunRecord, marked_task, read_record
 
 
 class Run(NamedTuple):
@@ -26,6 +26,8 @@ class Run(NamedTuple):
         series: digest of ``settings``; the runs of a series differ only in their seed.
         settings: JSON of the identity without the seed and what follows from it.
         metrics, measured: JSON by split.
+        chance, majority: accuracy of guessing, and of always giving the most frequent label; NaN where unknown.
+        constant: 1 if all predictions are the same class, otherwise 0.
         result: digest of metrics, selection and data, which are equal in two records of a run.
         scored: number of examples behind the score.
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
@@ -51,6 +53,9 @@ class Run(NamedTuple):
     series: str
     settings: str
     metrics: str
+    chance: float
+    majority: float
+    constant: int
     result: str
     measured: str
     fingerprint: str
@@ -61,6 +66,7 @@ class Run(NamedTuple):
     selection: str
     parameters: int
     forward_flops: int
+    flops_batch: int
     train_seconds: float
     examples_per_second: float
     evaluate_seconds: float
@@ -75,8 +81,8 @@ class Run(NamedTuple):
 
     @property
     def task_label(self) -> str:
-        """Name of the task, marked if the data set was incomplete."""
-        return f"{self.task} (part)" if self.partial else self.task
+        """Name of the task, with the marks of its data and of the selection."""
+        return marked_task(self.task, bool(self.partial), self.selection)
 
     @property
     def grain(self) -> float:
@@ -131,6 +137,9 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         series=short_digest(settings.encode()),
         settings=settings,
         metrics=metrics,
+        chance=record.answers.chance if record.answers else _guessing(record),
+        majority=record.answers.majority if record.answers else math.nan,
+        constant=int(record.answers is not None and record.answers.constant),
         result=short_digest(result.encode()),
         measured=to_json(record.measured).decode(),
         fingerprint=record.data.fingerprint,
@@ -141,6 +150,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         selection=record.selection.rule,
         parameters=cost.parameters,
         forward_flops=cost.forward_flops,
+        flops_batch=cost.flops_batch,
         train_seconds=cost.train_seconds,
         examples_per_second=math.nan if cost.examples_per_second is None else cost.examples_per_second,
         evaluate_seconds=cost.evaluate_seconds,
@@ -155,7 +165,14 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     )
 
 
-SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
+def _guessing(record: RunRecord) -> float:
+    """Return the accuracy of guessing among all classes, for records that do not count their answers."""
+    known = record.metric == "accuracy" and record.data.classes > 0
+    return 1 / record.data.classes if known else math.nan
+
+
+# Settings that a run has in common with the run it is trained_on
+SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
 def _settings(identity: dict[str, Any]) -> str:

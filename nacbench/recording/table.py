@@ -28,6 +28,7 @@ FACTS = (
     "partial",
     "parameters",
     "forward_flops",
+    "flops_batch",
     "train_seconds",
     "evaluate_seconds",
     "examples_per_second",

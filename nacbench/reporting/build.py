@@ -130,17 +130,21 @@ def _of_rows(draw: "Callable[[Sequence[Series]], Figure | None]") -> Draw:
     return lambda series, broken: draw(series)
 
 
+DASHED = "dashed: the highest floor"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
-        "Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples",
+        f"Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples; {DASHED}",
         _of_rows(draw_scores),
     ),
-    "cost": ("Scores against the operations of a forward pass", _of_rows(draw_cost)),
-    "shots": ("Accuracy after adapting to few examples a class", _of_rows(draw_shots)),
+    "cost": (f"Scores against the operations of a forward pass; {DASHED}", _of_rows(draw_cost)),
+    "shots": ("Accuracy after adapting to few examples a class; dashed: guessing", _of_rows(draw_shots)),
     "corruptions": ("Error under each corruption", _of_rows(draw_corruptions)),
-    "sizes": ("Scores against the number of modules or latents", _of_rows(draw_sizes)),
-    "pruning": ("Accuracy with fewer modules, and the speed-up that was measured", _of_rows(draw_pruning)),
-    "curves": ("Learning curves", _draw_curves),
+    "sizes": (f"Scores against the number of modules or latents; {DASHED}", _of_rows(draw_sizes)),
+    "pruning": (
+        f"Accuracy with fewer modules, and the speed-up that was measured; {DASHED}",
+        _of_rows(draw_pruning),
+    ),
+    "curves": (f"Learning curves; {DASHED}, on test examples", _draw_curves),
 }
 
 

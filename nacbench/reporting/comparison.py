@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.formats.parquet import opened_parquet
 from nacbench.recording.index import Runs
+from nacbench.recording.record import UNSCORED
 from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
 from nacbench.recording.surroundings import differing_surroundings, in_words
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
-NOT_SCORED = ("train", "validation", "clean")  # splits that do not count in the main metric
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
     except UserError as error:
         warnings.append(f"{_named(run)} is not compared on examples: {error}")
         return None
-    scored = table[~table["split"].isin(NOT_SCORED)]
+    scored = table[~table["split"].isin(UNSCORED)]
     return scored.set_index(["split", "index"]).sort_index()
 
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from nacbench.contracts.task import SCALES
+from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.row import Run
+from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
@@ -116,6 +119,19 @@ def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     for item in series:
         cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
     return cells
+
+
+def of_usual_size(some: Sequence[Series]) -> list[Series]:
+    """Return the series whose model has the usual size of their task and scale; all of them, if none has it."""
+    return [item for item in some if _has_usual_size(item.first)] or list(some)
+
+
+def _has_usual_size(run: Run) -> bool:
+    scale = next((own for own in SCALES if own == run.scale), None)  # a record of another version may have others
+    try:
+        return scale is not None and run.model_size == usual_size(TASKS.get(run.task), scale, MODELS.get(run.model))
+    except UserError:  # a plug-in is not loaded, or has another name by now
+        return False
 
 
 def _shown(settings: Mapping[str, Any], name: str) -> str:

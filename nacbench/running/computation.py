@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_live, named
 from nacbench.contracts.given_scores import checked_numbers
-from nacbench.contracts.task import AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, ScoresAnotherNetwork
+from nacbench.contracts.task import (
+    ACCURACY,
+    AnyTask,
+    Evaluation,
+    EvaluationTask,
+    LiveTask,
+    ScoredTask,
+    ScoresAnotherNetwork,
+)
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, utc_now, write_json, write_text
 from nacbench.machine.hardware import describe, peak_memory
@@ -42,6 +50,7 @@ from nacbench.recording.store import (
 )
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
+from nacbench.running.settings_note import note_on_settings
 from nacbench.running.weights import weights_of
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
@@ -112,6 +121,8 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         UserError: if the task or the model gives something else than it should.
         DivergedError: if a loss, a weight or a score is not finite.
     """
+    from nacbench.running.scoring import answers_of
+
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
@@ -138,13 +149,14 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         metrics={**metrics, "test": headline},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
         measured={**measured, "test": as_a_whole} if as_a_whole else measured,
+        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY else None,
         selection=done.selection,
         data=Data(
             fingerprint=job.identity.data,
             splits=dict(live.split_sizes),
             classes=live.spec.classes,
             modality=live.spec.modality,
-            notes=list(live.notes),
+            notes=[*live.notes, *note_on_settings(config)],
             partial=list(live.partial),
         ),
         cost=_cost(job, done, time.monotonic() - begun),
@@ -177,6 +189,7 @@ class Done:
         live: the task that the network was evaluated on.
         net: the network whose score and cost are recorded.
         inputs: inputs of one example, to count operations with.
+        batch: examples of a pass.
         scored: evaluation by split.
         selection: which weights were evaluated.
         trainer: None if nothing was trained.
@@ -185,6 +198,7 @@ class Done:
     live: ScoredTask
     net: Network
     inputs: Mapping[str, Tensor]
+    batch: int
     scored: Mapping[str, Evaluation]
     selection: Selection
     trainer: Trainer | None = None
@@ -230,7 +244,11 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     scored = _score(job, live, best, claim)
     trainer.status.evaluate_seconds += time.monotonic() - started
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
-    return Done(live, net, _some_inputs(live, recipe.batch_size), scored, Selection(**trainer.selection()), trainer)
+    inputs, pass_size = (
+        _some_inputs(live, recipe.batch_size),
+        recipe.batch_size // (recipe.accumulate * accelerator.num_processes),
+    )
+    return Done(live, net, inputs, pass_size, scored, Selection(**trainer.selection()), trainer)
 
 
 def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:
@@ -278,7 +296,7 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     recipe: Any = config.trained_on.training
     inputs = _some_inputs(base.build(job.data_root, recipe), config.training.batch_size)
     counted = live.scored_network(net) if isinstance(live, ScoresAnotherNetwork) else net
-    return Done(live, counted, inputs, scored, trained.record.selection)
+    return Done(live, counted, inputs, config.training.batch_size, scored, trained.record.selection)
 
 
 def _score(
@@ -326,16 +344,19 @@ def _cost(job: Job, done: Done, seconds: float) -> Cost:
     """Return the cost of the recorded network; ``seconds`` is the wall-clock time of this attempt."""
     import torch
 
-    from nacbench.profiling.counting import count_parameters, forward_flops
+    from nacbench.profiling.counting import count_parameters, forward_operations
 
     inputs = {name: tensor.to(job.accelerator.device) for name, tensor in done.inputs.items()}
     scoring = sum(float(evaluation.details["seconds"]) for evaluation in done.scored.values())
+    operations = forward_operations(done.net, inputs)
     trainer = done.trainer
     train_seconds = trainer.status.train_seconds if trainer else 0.0
     return Cost(
         parameters=count_parameters(done.net),
         core_parameters=count_parameters(done.net.core),
-        forward_flops=forward_flops(done.net, inputs),
+        forward_flops=operations.per_example(done.batch),
+        flops_once=operations.once,
+        flops_batch=done.batch,
         flops_input={name: list(tensor.shape) for name, tensor in inputs.items()},
         train_seconds=round(train_seconds, 3),
         evaluate_seconds=round(trainer.status.evaluate_seconds if trainer else scoring, 3),

@@ -27,12 +27,12 @@ from nacbench.formats.dotted import leaves, nested
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
-from nacbench.registry import MODELS, TASKS
+from nacbench.registry import MODELS, TASKS, usual_size
 
 Precision = Literal["fp32", "bf16"]
-SIZE_OF_SCALE: Mapping[Scale, str] = {"smoke": "tiny", "mini": "mini", "paper": "paper"}
-FIELDS = ("task", "model", "scale", "seed", "precision", "training", "trained_on")
-SHARED = ("model", "scale", "seed", "precision")  # settings that a run has in common with the run it is trained_on
+FIELDS = ("task", "model", "scale", "seed", "precision", "skip_unreadable", "training", "trained_on")
+# Settings that a run has in common with the run it is trained_on
+SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
 class PluginChoice(BaseModel):
@@ -69,6 +69,7 @@ class RunConfig(BaseModel):
     Create it with `resolve`, which fills in defaults.
 
     Attributes:
+        skip_unreadable: leave out examples whose files cannot be read; the record counts them as missing.
         trained_on: configuration of the run that trained the network; None for a run that trains its own.
     """
 
@@ -79,6 +80,7 @@ class RunConfig(BaseModel):
     scale: Scale
     seed: Seed
     precision: Precision
+    skip_unreadable: bool = False
     training: SerializeAsAny[Settings]
     trained_on: "RunConfig | None" = None
 
@@ -105,6 +107,8 @@ class RunConfig(BaseModel):
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain data, which `resolve` turns back into an equal configuration."""
         content = self.model_dump(mode="json")
+        if not self.skip_unreadable:
+            del content["skip_unreadable"]  # most runs have all examples, and no setting for the others
         if self.trained_on is None:
             del content["trained_on"]
         else:
@@ -191,8 +195,8 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     task_name, task_options = _take(given["task"], "name")
     task = TASKS.get(task_name).configured("task", scale, task_options)
     model_name, model_options = _take(given["model"], "name")
-    size, model_options = _take(model_options, "size", SIZE_OF_SCALE[scale])
     model_class = MODELS.get(model_name)
+    size, model_options = _take(model_options, "size", usual_size(type(task), scale, model_class))
     if model_class.presets and size not in model_class.presets:
         raise unknown(f"size of model {model_name!r}", size, model_class.presets)
     model = model_class.configured("model", size, model_options)
@@ -204,6 +208,7 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
             scale=scale,
             seed=given.get("seed", 0),
             precision=best_precision() if precision == "auto" else precision,
+            skip_unreadable=given.get("skip_unreadable", False),
             training=_recipe(task, scale, given.get("training", {})),
         )
     except ValidationError as error:
@@ -232,9 +237,10 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
         raise UserError(f"trained_on.task.name = {task['name']!r}: this task scores networks trained on {task_name!r}")
     own = config.as_dict()
     for key in SHARED:
-        if key in overrides and overrides[key] != own[key]:
+        # A stored run may lack options that models have got since, so that what it does not name is no change
+        if key in overrides and merge(own, {key: overrides[key]}) != own:
             raise UserError(f"trained_on.{key} = {overrides[key]!r}: both runs have the same {key}; set {key} itself")
-    return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED}})
+    return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
 
 
 def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:

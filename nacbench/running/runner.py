@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.given import checked_fingerprint, checked_reason, checked_spec
 from nacbench.contracts.task import EvaluationTask
+from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import BrokenFileError, RunFailedError, RunSkippedError, UserError
 from nacbench.filesystem.files import set_file_aside
 from nacbench.machine.settings import check_settings, given_settings
@@ -51,7 +52,17 @@ def identify(config: RunConfig, data_root: Path) -> Identity:
     trained_on = identify(config.trained_on, data_root) if config.trained_on else None
     task = config.task_plugin
     task.prepare(data_root)
-    return Identity.of(config, checked_fingerprint(task, task.fingerprint(data_root)), trained_on)
+    return Identity.of(config, fingerprint_of(config, data_root), trained_on)
+
+
+def fingerprint_of(config: RunConfig, data_root: Path) -> str:
+    """Return the fingerprint of the data of a run, which is there.
+
+    Raises:
+        UserError: if the data cannot be read, or the task gives no fingerprint.
+    """
+    with unreadable_skipped(config.skip_unreadable):
+        return checked_fingerprint(config.task_plugin, config.task_plugin.fingerprint(data_root))
 
 
 def run(
@@ -142,7 +153,8 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim | No
         claim: claim on the run's folder; None in all processes but the main one.
     """
     try:
-        return Outcome(compute(job, trained, claim), job.folder, False, job.config)
+        with unreadable_skipped(job.config.skip_unreadable):
+            return Outcome(compute(job, trained, claim), job.folder, False, job.config)
     except (TakenOverError, Interrupted, KeyboardInterrupt, HelperDoneError):
         raise  # no failures: the run goes on later, or elsewhere
     except BaseException as error:  # a plug-in can raise anything; its exit() would look like success

@@ -20,10 +20,12 @@ from nacbench.errors import UserError
 from nacbench.filesystem.files import whole_file
 from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json
+from nacbench.recording.record import UNSCORED, Answers
 
 if TYPE_CHECKING:
     from torch import nn
 
+ANSWERED = ("label", "prediction")  # columns that hold classes
 META = b"nacbench"
 
 
@@ -88,6 +90,30 @@ def score_splits(
             write_evaluation(file, evaluation, run_id)
         done[split] = evaluation
     return done
+
+
+def answers_of(scored: Mapping[str, Evaluation], classes: int) -> Answers | None:
+    """Count labels and predictions by class over the scored examples; None if a split has no class indices as such.
+
+    Args:
+        scored: evaluations by split. One with ``options`` among its details offers so many answers, not all classes.
+        classes: number of classes.
+    """
+    counted = ["test"] if "test" in scored else [split for split in scored if split not in UNSCORED]
+    columns = [scored[split].predictions for split in counted]
+    if not columns or not all(_are_classes(own.get(name), classes) for own in columns for name in ANSWERED):
+        return None
+    labels, given = (
+        np.bincount(np.concatenate([own[name] for own in columns]), minlength=classes).tolist() for name in ANSWERED
+    )
+    options = {scored[split].details.get("options", classes) for split in counted}
+    return Answers(options=max(options), labels=labels, given=given)
+
+
+def _are_classes(column: np.ndarray | None, classes: int) -> bool:
+    if column is None or column.ndim != 1 or column.dtype.kind not in "iu" or not len(column):
+        return False
+    return bool(column.min() >= 0 and column.max() < classes)
 
 
 def write_evaluation(path: Path, evaluation: Evaluation, run_id: str) -> None:

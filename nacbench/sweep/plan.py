@@ -12,7 +12,7 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity, code_of
-from nacbench.running.runner import unsupported
+from nacbench.running.runner import fingerprint_of, unsupported
 from nacbench.sweep.config import SweepConfig
 from nacbench.sweep.profile import Profile
 
@@ -147,7 +147,7 @@ class _Planner:
 
     def _identity(self, config: RunConfig) -> Identity:
         before = self._identity(config.trained_on) if config.trained_on else None
-        data = self._once(("data", _place(config)), lambda: config.task_plugin.fingerprint(self.data_root))
+        data = self._once(("data", _place(config)), lambda: fingerprint_of(config, self.data_root))
         code = self._once(("code", config.task.name, config.model.name), lambda: code_of(config))
         return Identity.of(config, data, before, code)
 
@@ -166,7 +166,7 @@ def _with_networks(config: RunConfig) -> Iterator[RunConfig]:
 
 
 def _place(config: RunConfig) -> str:
-    return json.dumps([config.task.name, config.task.options, config.scale], sort_keys=True)
+    return json.dumps([config.task.name, config.task.options, config.scale, config.skip_unreadable], sort_keys=True)
 
 
 def require_data(plan: Plan) -> None:

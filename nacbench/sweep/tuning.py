@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.formats.yaml_text import as_yaml
+from nacbench.protocols.grid import is_at_edge
 from nacbench.recording.row import Run
 from nacbench.statistics import Mean, t_interval
 
@@ -71,13 +72,11 @@ class Tuned:
 
     @property
     def at_the_edge(self) -> list[str]:
-        """Settings whose best value is the smallest or largest of three or more that were tried."""
+        """Settings whose best value is the smallest or largest of those that were tried."""
         names = []
         for name, value in self.best.settings.items():
             values = [tried.settings[name] for tried in self.tried if name in tried.settings]
-            if not all(_is_number(one) for one in values):
-                continue
-            if len(set(values)) > 2 and value in (min(values), max(values)):
+            if all(_is_number(one) for one in values) and is_at_edge(values, value):
                 names.append(name)
         return names
 
@@ -104,7 +103,7 @@ def tuning_of(runs: Iterable[Run]) -> TuningResult:
     by_cell: dict[Cell, list[Run]] = defaultdict(list)
     for run in runs:
         if run.task.endswith(ENDING):
-            by_cell[Cell(run.task.removesuffix(ENDING), run.model, run.model_size, run.scale)].append(run)
+            by_cell[cell_of(run)].append(run)
     if not by_cell:
         raise UserError(f"no runs of tasks that end in {ENDING}; start some with: nacbench sweep submit mini-tuning")
     tuned, left_out = [], []
@@ -115,6 +114,11 @@ def tuning_of(runs: Iterable[Run]) -> TuningResult:
         else:
             tuned.append(Tuned(cell, found, _epochs(own)))
     return _with_the_same_budget(tuned, left_out)
+
+
+def cell_of(run: Run) -> Cell:
+    """Return the model and task that a tuning run belongs to."""
+    return Cell(run.task.removesuffix(ENDING), run.model, run.model_size, run.scale)
 
 
 def _tried(runs: Sequence[Run]) -> list[Tried]:
@@ -197,6 +201,7 @@ def choices_file(outcome: TuningResult, written_by: str) -> str:
                 "tried": {label(tried.settings): round(tried.score.value, 6) for tried in one.tried},
                 "seeds": sorted(one.best.seeds),
                 "epochs": one.epochs,
+                **({"at_the_edge": one.at_the_edge} if one.at_the_edge else {}),
             },
         }
         for one in outcome.tuned

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 
 from nacbench.contracts.given import check_loss
 from nacbench.contracts.given_scores import SMALLER, checked_evaluation, has_finite_weights
-from nacbench.contracts.recipe import Recipe
+from nacbench.contracts.recipe import BEST_TEST, Recipe
 from nacbench.contracts.spec import Batch
 from nacbench.contracts.task import LiveTask
 from nacbench.errors import BrokenFileError, DivergedError, UserError
@@ -42,7 +42,7 @@ from nacbench.training.checkpoint import (
 from nacbench.training.curve import Curve
 from nacbench.training.execution import Execution
 from nacbench.training.interrupt import Interrupted, StopRequest
-from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer
+from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer
 from nacbench.training.progress import Progress
 
 LOGS_PER_RUN = 200  # training rows in a learning curve; each one synchronises with the GPU
@@ -71,7 +71,7 @@ class Trainer:
         net: the network with initial weights, on the CPU.
         recipe: training hyper-parameters.
         seed: of the run.
-        metric: validation metric for model selection; larger is better.
+        metric: metric of the selection; larger is better.
         folder: the run's folder, for checkpoints and the learning curve.
         run_id: stored in checkpoints; a checkpoint of another run is not resumed.
         accelerator: device, precision and processes.
@@ -101,6 +101,8 @@ class Trainer:
         self._pending: list[Tensor] = []  # losses still on the device: fetching each one would synchronise every step
         self._batches = self.task.train_batches(self.recipe.batch_size, self.seed)
         self.total_steps = self.recipe.epochs * len(self._batches)
+        if self.recipe.selection != "last" and self._observed not in self.task.split_sizes:
+            raise UserError(f"training.selection = {self.recipe.selection!r} needs a {self._observed} split")
         self._log_every = max(1, self.total_steps // LOGS_PER_RUN)
         parts = self.recipe.accumulate * self.accelerator.num_processes
         if self.recipe.batch_size % parts:
@@ -110,7 +112,8 @@ class Trainer:
                 f"it a multiple of {parts}"
             )
         self.net.to(self.accelerator.device)  # before the optimiser and the average are made of its parameters
-        self._average = AveragedWeights(self.net, self.recipe.ema) if self.recipe.ema else None
+        ema, warmup = self.recipe.ema, self.recipe.ema_warmup
+        self._average = AveragedWeights(self.net, ema, warmup=warmup) if ema else None
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
@@ -123,7 +126,7 @@ class Trainer:
         """Train to the end, from the last checkpoint if there is one.
 
         Returns:
-            The network with the selected weights (last or best-validation, averaged if ``ema``), in evaluation mode.
+            The network with the selected weights (the last or the best, averaged if ``score_ema``), in evaluation mode.
 
         Raises:
             Interrupted: if a signal asked to stop; the checkpoint is saved.
@@ -131,6 +134,8 @@ class Trainer:
         """
         self._resume(progress)
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
+        for caveat in self._caveats():
+            progress.say(caveat)
         batches = self._upcoming()
         self._parallel.train()
         if self._is_capturable():
@@ -175,8 +180,23 @@ class Trainer:
 
     @property
     def _evaluated(self) -> nn.Module:
-        """The network to evaluate: with averaged weights if ``ema``."""
-        return self._average.module if self._average is not None else self.net
+        """The network to evaluate: with averaged weights if ``score_ema``."""
+        return self._average.module if self._average is not None and self.recipe.score_ema else self.net
+
+    @property
+    def _observed(self) -> str:
+        """The split that is scored during training: validation, unless the test images choose the weights."""
+        return "test" if self.recipe.selection == BEST_TEST else "validation"
+
+    def _caveats(self) -> Iterator[str]:
+        if self.recipe.selection == BEST_TEST:
+            yield (
+                "the weights are chosen on the TEST images, as the paper's authors did: the score is too "
+                "high, and comparable with theirs alone; every table says so"
+            )
+        caveat = average_caveat(self.recipe, self.total_steps)
+        if caveat:
+            yield caveat
 
     def _train_step(self, step: int, batch: Batch, rate: float) -> Tensor:
         """Make one optimiser step; return the mean loss over this process's share of the batch, a scalar."""
@@ -184,6 +204,9 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         losses = []
+        learn: Any = getattr(self.net, "learn", None)
+        if learn is not None:  # from the whole batch, so that all processes count the same
+            learn(batch.to(accelerator.device))
         for micro in range(parts):
             share = micro * accelerator.num_processes + accelerator.process_index
             piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
@@ -316,21 +339,22 @@ class Trainer:
     def _is_evaluation_due(self) -> bool:
         epoch, rest = divmod(self.status.step, len(self._batches))
         due = epoch % self.recipe.evaluate_every == 0 or epoch == self.recipe.epochs
-        return "validation" in self.task.split_sizes and rest == 0 and due
+        return self._observed in self.task.split_sizes and rest == 0 and due
 
     def _evaluate(self, curve: Curve | None, progress: Progress) -> None:
-        """Score the validation split, and save the weights if they are the best so far."""
+        """Score the observed split, and save the weights if they are the best so far."""
         started = time.monotonic()
         if self._is_main:
-            metrics = self.evaluate(self._evaluated, "validation")
+            split = self._observed
+            metrics = self.evaluate(self._evaluated, split)
             score, step = metrics[self.metric], self.status.step
             epoch = step // len(self._batches)
             assert curve is not None
-            curve.add({"step": step, "epoch": epoch, "split": "validation", **metrics})
-            progress.say(f"epoch {epoch}/{self.recipe.epochs}: validation {self.metric} {score:.4f}")
+            curve.add({"step": step, "epoch": epoch, "split": split, **metrics})
+            progress.say(f"epoch {epoch}/{self.recipe.epochs}: {split} {self.metric} {score:.4f}")
             if self.status.best is None or score > self.status.best:
                 self.status.best, self.status.best_step = score, step
-                if self.recipe.selection == "best-validation":
+                if self.recipe.selection != "last":
                     self.pulse(step)  # raises if another process has taken over the run: its file must not be replaced
                     save_tensors(self._best, module_tensors("model", self._evaluated), {"run_id": self.run_id})
         self.accelerator.wait_for_everyone()
@@ -366,7 +390,7 @@ class Trainer:
         try:
             tensors, meta = self._read(self._last)
             status = Status(**meta["status"])
-            if self.recipe.selection == "best-validation" and status.best_step is not None:
+            if self.recipe.selection != "last" and status.best_step is not None:
                 self._read(self._best)
         except BrokenFileError as error:
             if self._is_main:
@@ -390,7 +414,7 @@ class Trainer:
 
     def _selected(self) -> nn.Module:
         net = self._evaluated
-        if self.recipe.selection == "best-validation":
+        if self.recipe.selection != "last":
             load_module(net, "model", load_tensors(self._best)[0])
         # The last step comes after the last loss, and scores of broken weights can be finite
         if not has_finite_weights(net):
@@ -399,12 +423,12 @@ class Trainer:
 
     def selection(self) -> dict[str, Any]:
         """Return which weights were selected, for the record."""
-        best = self.recipe.selection == "best-validation"
+        best = self.recipe.selection != "last"
         return {
             "rule": self.recipe.selection,
             "step": self.status.best_step if best else self.total_steps,
-            "averaged": self._average is not None,
-            "validation": self.status.best if best else None,
+            "averaged": self._evaluated is not self.net,
+            "validation": self.status.best if self.recipe.selection == "best-validation" else None,
         }
 
 

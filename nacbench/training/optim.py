@@ -9,6 +9,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from nacbench.contracts.recipe import Recipe
 
+MOST_INITIAL = 0.1  # largest share of the initial weights in an average that is worth scoring
+
 
 def undecayed(net: nn.Module) -> set[str]:
     """Return the names of parameters without weight decay.
@@ -41,44 +43,75 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of a step: linear warm-up from ``lr_start`` to ``lr``, then cosine decay to ``lr_end``.
 
-    The last step has exactly ``lr_end`` (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5, without restarts).
+    In the schedule ``cosine`` the last step has exactly ``lr_end`` (Loshchilov and Hutter 2017, arXiv 1608.03983,
+    equation 5, without restarts). In ``epoch-cosine`` the rate changes once an epoch, and the cosine is that of the
+    whole training, of which the warm-up hides the beginning: the first epoch has ``lr_start``, and ``lr_end`` would
+    come after the last one (timm 0.4.12, ``CosineLRScheduler`` with ``warmup_prefix=False``).
 
     Args:
         recipe: provides the three rates, the epochs and the warm-up epochs.
         step: optimiser step from 0.
         steps_per_epoch: at least 1.
     """
-    total = recipe.epochs * steps_per_epoch
-    warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    if step < warmup:
-        return recipe.lr_start + (recipe.lr - recipe.lr_start) * step / warmup
+    if recipe.schedule == "epoch-cosine":
+        now: float = step // steps_per_epoch
+        warmup, begin, end = recipe.warmup_epochs, 0.0, float(recipe.epochs)
+    else:
+        now, warmup = step, round(recipe.warmup_epochs * steps_per_epoch)
+        begin, end = warmup, recipe.epochs * steps_per_epoch - 1
+    if now < warmup:
+        return recipe.lr_start + (recipe.lr - recipe.lr_start) * now / warmup
     lowest = min(recipe.lr_end, recipe.lr)  # a rate below lr_end (for example in tuning) must not rise to it
-    progress = (step - warmup) / max(1, total - 1 - warmup)
+    progress = (now - begin) / max(1, end - begin)
     return lowest + (recipe.lr - lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 class AveragedWeights(AveragedModel):
-    """Exponential moving average (EMA) of weights: ``a ← d·a + (1 - d)·w``, d = min(decay, (1 + n) / (10 + n)).
-
-    n is the number of updates so far. The decay warms up, so that a short run does not average over its random initial
-    weights. Same rule as TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``.
+    """Exponential moving average (EMA) of weights: ``a ← d·a + (1 - d)·w``, from the initial weights on.
 
     Args:
         net: the network to average, on its device.
-        decay: in [0, 1).
+        decay: d, in [0, 1).
+        warmup: let d be min(decay, (1 + n) / (10 + n)) after n updates, and 0 in the first one, so that a short run
+            does not average over its random initial weights; as TensorFlow's ``ExponentialMovingAverage`` with
+            ``num_updates``.
     """
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
+    def __init__(self, net: nn.Module, decay: float, *, warmup: bool = False) -> None:
         super().__init__(net)
         self._decay = decay
+        self._warmup = warmup
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Update the average with the network's weights; the first update copies them. Buffers are always copied."""
+        """Update the average with the network's weights. Buffers are always copied."""
         # Overrides torch 2.14's own method, which compares a counter on the GPU and so synchronises at every step
-        n = int(self.n_averaged)
-        weight = 1 - min(self._decay, (1 + n) / (10 + n)) if n else 1.0
-        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), weight)
+        decay = warm_decay(self._decay, int(self.n_averaged)) if self._warmup else self._decay
+        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), 1 - decay)
         for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
             own.copy_(other)
         self.n_averaged += 1
+
+
+def warm_decay(decay: float, updates: int) -> float:
+    """Return the decay of the warm-up after this many updates: 0 before the first one."""
+    return min(decay, (1 + updates) / (10 + updates)) if updates else 0.0
+
+
+def average_caveat(recipe: Recipe, steps: int) -> str | None:
+    """Return why the average of weights is not what ``training.ema`` promises in a run of so few steps, or None."""
+    if not recipe.ema:
+        return None
+    reached = warm_decay(recipe.ema, steps - 1)
+    if recipe.ema_warmup and reached < recipe.ema:
+        return (
+            f"training.ema = {recipe.ema:g} never applies: in {steps:,} steps its warm-up has come to {reached:.6g}; "
+            "train longer, lower it, or switch training.ema_warmup off"
+        )
+    initial = recipe.ema**steps
+    if not recipe.ema_warmup and initial > MOST_INITIAL:
+        return (
+            f"training.ema = {recipe.ema:g}: after {steps:,} steps {100 * initial:.0f} % of the average are still the "
+            "initial weights; train longer, lower it, or set training.ema_warmup=true"
+        )
+    return None

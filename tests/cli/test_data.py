@@ -288,13 +288,16 @@ def test_missing_data_exits_with_2_and_one_line(root: Path, plugins: list[str]) 
 def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Path, archive: Path) -> None:
     options = ["--data-root", root, *plugins]
     (tmp_path / "empty").mkdir()
-    assert "it lacks data/train-*.parquet" in complaint("data", "import", "miniature", tmp_path / "empty", *options)
+    assert complaint("data", "import", "miniature", tmp_path / "empty", *options) == (
+        f"{tmp_path / 'empty'} has no file of any of the 6 forms of made/miniature that are taken; "
+        "'nacbench data where miniature' lists them"
+    )
     assert "no such file or folder" in complaint("data", "import", "miniature", tmp_path / "nowhere", *options)
     said("data", "import", "miniature-shifted", archive, *options)
     (root / "photos").mkdir()
     (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
-    assert "it lacks data/train-*.parquet" in refused  # the only thing that is still missing
+    assert "forms of made/miniature that are taken" in refused  # the only thing that is still missing
     assert not list(root.glob(".*.tmp"))
 
 
@@ -323,8 +326,9 @@ def test_import_of_complete_data_is_refused_with_its_places(
 
 def test_where_names_folders_and_files(root: Path, plugins: list[str]) -> None:
     shown = said("data", "where", "miniature-shifted", "--data-root", root, *plugins).splitlines()
-    assert shown[0] == f"{root / 'made/miniature'}  (missing)"
-    assert shown[1:3] == ["  data/train-*.parquet", "  data/test-*.parquet"]
+    assert shown[0] == f"{root / 'shifted'}  (missing)"  # the task's own first
+    first = shown.index(f"{root / 'made/miniature'}  (missing)")
+    assert shown[first + 1 : first + 3] == ["  data/train-*.parquet", "  data/test-*.parquet"]
     assert "nacbench data import miniature-shifted" in "".join(shown)
     assert f"{root / 'shifted'}  (missing)" in shown
     assert "  *.bin" in shown
@@ -332,6 +336,7 @@ def test_where_names_folders_and_files(root: Path, plugins: list[str]) -> None:
 
 def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -> None:
     assert "always available" in said("data", "where", "listops", "--data-root", root)
+    assert "used with --set task.data=lra" in said("data", "where", "listops", "--data-root", root)
     assert "basic_train.tsv" in said("data", "where", "listops", "--set", "task.data=lra", "--data-root", root)
     for setting in ("training.lr=1", "data=lra"):
         assert "only options of the task can be set here" in complaint("data", "where", "listops", "--set", setting)
@@ -379,7 +384,7 @@ sys.exit(", ".join(heavy & set(sys.modules)) or 0)
     assert done.returncode == 0, done.stderr
 
 
-LISTOPS = "Source\tTarget\n( ( ( [MAX 1 ) 2 ) ] )\t2\n" * 3
+LISTOPS = "Source\tTarget\n" + "( ( ( [MAX 1 ) 2 ) ] )\t2\n" * 3
 
 
 def test_import_finds_the_data_of_other_choices(root: Path, plugins: list[str], tmp_path: Path) -> None:

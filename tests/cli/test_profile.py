@@ -4,6 +4,7 @@ import json
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.profiling.energy import energy_meter
 from nacbench.profiling.measurement import Measured
+from nacbench.registry import TASKS
 
 QUICK = ["--scale", "smoke", "--seconds", "0", "--precision", "fp32"]
 
@@ -38,6 +40,8 @@ def test_counts_and_passes(task: str, model: str) -> None:
     assert isinstance(passes, list)
     assert counts["core_flops"] == counts["core_formula"]
     assert counts["backward_flops"] == counts["backward_formula"]
+    assert counts["batch"] == TASKS.get(task).recipes["smoke"].batch_size
+    assert (counts["once_flops"] > 0) == (model == "nac" and task != "nlvr-synthetic")
     assert (counts["tokenizer_flops"] > 0) == (task != "parametric-shapes")  # whose tokens are a fixed formula
     assert [(item["what"], item["batch"]) for item in passes] == [
         (what, batch) for batch in (1, 4) for what in ("inference", "training step")
@@ -74,6 +78,21 @@ def test_match_sizes_a_baseline_to_nac(by: str) -> None:
         what = {"params": "parameters", "flops": "core_flops"}[by]
         assert own[what] / nac[what] == pytest.approx(match["ratio"])
         assert match["within_2_percent"]
+        assert match["batch"] == (own["batch"] if by == "flops" else None)
+
+
+def test_operations_are_those_of_the_batch_that_is_used() -> None:
+    """NAC's projections of codes are shared by the examples of a batch, of a micro-batch if it is cut into those."""
+
+    def counts(*settings: str) -> dict[str, int]:
+        words = [word for setting in settings for word in ("--set", f"training.{setting}")]
+        found: Any = profiled("--task", "digits", "--model", "nac", "--batch-sizes", "1", *words)["counts"]
+        return dict(found)
+
+    large, small = counts("batch_size=128"), counts("batch_size=64", "accumulate=8")
+    assert (large["batch"], small["batch"]) == (128, 8)
+    assert large["once_flops"] == small["once_flops"]
+    assert small["core_flops"] - large["core_flops"] == pytest.approx(large["once_flops"] * (1 / 8 - 1 / 128), abs=1)
 
 
 def test_match_prints_options_for_run() -> None:

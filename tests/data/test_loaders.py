@@ -72,9 +72,13 @@ def test_renditions_count_through_the_logits_of_the_trained_network(made_mirror:
     assert isinstance(renditions, EvaluationTask)
     built = renditions.build_on(task("tiny-imagenet"), made_mirror, renditions.recipes["smoke"])
     assert isinstance(built, Renditions)
-    assert built.partial == ["3 of 62 classes", "trained on: 4 of 200 classes"]
+    assert built.partial == [
+        "3 of 62 classes",
+        "62 of 30,000 renditions of all classes",
+        "trained on: 4 of 200 classes",
+    ]
     assert built.split_sizes == {"clean": 18, "ood/renditions": 3}
-    assert built._splits["ood/renditions"].labels[built._splits["ood/renditions"].indices].tolist() == [0, 1, 2]
+    assert built._splits["ood/renditions"].labels[built._splits["ood/renditions"].indices].tolist() == [0, 3, 1]
 
 
 def test_a_masked_logit_never_wins() -> None:
@@ -88,7 +92,7 @@ def test_a_masked_logit_never_wins() -> None:
 def test_imdb_bytes_are_cut_to_length(made_mirror: Path) -> None:
     found = arrays("imdb-bytes", made_mirror, max_bytes=30)
     assert bytes(found["train_symbols"][0]).rstrip(b"\0") == (b"bad " * 5)
-    assert bytes(found["train_symbols"][3]) == (b"good " * 8)[:30]
+    assert bytes(found["train_symbols"][-1]) == (b"good " * 8)[:30]
     assert live("imdb-bytes", made_mirror).partial == ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]
 
 
@@ -128,7 +132,11 @@ def test_nlvr_without_training_split_shares_no_sentence_between_splits(made_mirr
     ids = [{row["identifier"].split("-")[0] for row in part} for part in (train, validation)]
     assert [len(part) for part in ids] == [27, 3]
     assert not ids[0] & ids[1]
-    assert live("nlvr", made_mirror).partial == ["no training split: trained on 54 examples of the validation split"]
+    assert live("nlvr", made_mirror).partial == [
+        "no training split: trained on 54 examples of the validation split",
+        "60 of 989 validation examples",
+        "20 of 990 test examples",
+    ]
 
 
 def test_nlvr2_puts_the_two_photographs_side_by_side(made_mirror: Path) -> None:
@@ -319,10 +327,8 @@ def test_truncated_imagenet_photograph_is_named(tmp_path: Path) -> None:
     miniatures.make_imagenet(tmp_path)
     broken = tmp_path / "imagenet/train/n01443537/n01443537_3.JPEG"
     truncate(broken)
-    images = arrays("imagenet", tmp_path)["train_images"]
-    images[np.array([0, 1, 2, 3, 4])]  # 0, 1, 10, 11, 2: sorted by name
-    with pytest.raises(UserError, match=r"n01443537_3\.JPEG cannot be read"):
-        images[np.array([4, 5])]
+    with pytest.raises(UserError, match=r"n01443537_3\.JPEG cannot be read: .*put a good copy of it in its place"):
+        arrays("imagenet", tmp_path)
 
 
 def test_label_out_of_range_is_named(tmp_path: Path) -> None:
@@ -366,6 +372,76 @@ def test_class_without_examples_does_not_count(tmp_path: Path) -> None:
         info = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": label}}})
         pq.write_table(pq.read_table(file).replace_schema_metadata({"huggingface": info}), file)
     assert live("tiny-imagenet", tmp_path).partial == ["4 of 200 classes"]
+
+
+def test_more_classes_than_the_data_set_has_are_said(tmp_path: Path) -> None:
+    names = [f"n{number:08d}" for number in range(202)]
+    for split in ("train", "valid"):
+        file = tmp_path / f"zh-plus/tiny-imagenet/data/{split}-{PARQUET}"
+        miniatures.labelled_images(file, names, 1, 64, ("image", "label"))
+    assert live("tiny-imagenet", tmp_path).partial == ["202 classes instead of 200"]
+
+
+def test_more_examples_than_the_data_set_has_are_said(made_mirror: Path) -> None:
+    omniglot = task("omniglot")
+    assert isinstance(omniglot, ArrayTask)
+    found = arrays("omniglot", made_mirror)
+    found["train_labels"] = np.arange(157 * 20) % 157
+    found["test_labels"] = np.zeros(100, dtype=np.int16)
+    said = omniglot.shortages(found)
+    assert said[0] == "3,140 train drawings instead of 2,512"
+    assert "100 of 314 test drawings" in said
+    found["train_labels"] = np.arange(964)  # of the large background set
+    assert omniglot.shortages(found) == ["964 classes instead of 157"]
+
+
+def test_few_of_long_range_arena_s_expressions_are_said(made_mirror: Path) -> None:
+    lra = TASKS.get("listops").configured("task", "smoke", {"data": "lra"})
+    assert isinstance(lra, ArrayTask)
+    assert lra.shortages(dict(lra.arrays(made_mirror).arrays))[0].endswith("of 96,000 train examples")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "column"),
+    [
+        ("cifar10", miniatures.make_cifar10, "label"),
+        ("tiny-imagenet", miniatures.make_tiny_imagenet, "label"),
+        ("imdb-bytes", miniatures.make_imdb, "label"),
+    ],
+)
+def test_labels_go_by_class_name(name: str, make: Callable[[Path], None], column: str, tmp_path: Path) -> None:
+    """A copy that lists the classes the other way round has the same labels for the same examples."""
+    make(tmp_path)
+    before = arrays(name, tmp_path)
+    for file in sorted(tmp_path.rglob("*.parquet")):
+        table = pq.read_table(file)
+        info = json.loads(table.schema.metadata[b"huggingface"])
+        names = info["info"]["features"][column]["names"]
+        names.reverse()
+        turned = [len(names) - 1 - label for label in table.column(column).to_pylist()]
+        table = table.set_column(table.column_names.index(column), column, [turned])
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(info)}), file)
+    after = arrays(name, tmp_path)
+    assert after.keys() == before.keys()
+    for key, array in before.items():
+        np.testing.assert_array_equal(after[key], array)
+
+
+def test_two_generations_of_a_split_are_refused(tmp_path: Path) -> None:
+    """The hub used to add a hash to names; a later download lies beside the earlier one."""
+    miniatures.make_tiny_imagenet(tmp_path)
+    place = tmp_path / "zh-plus/tiny-imagenet/data"
+    own = place / f"valid-{PARQUET}"
+    older = own.rename(place / "valid-00000-of-00001-70d52db3c749a935.parquet")
+    assert len(arrays("tiny-imagenet", tmp_path)["test_labels"]) == 24
+    newer = place / "valid-00000-of-00001-0123456789abcdef.parquet"
+    for other in (newer, own, place / "valid-00001-of-00002.parquet", place / "valid-extra.parquet"):
+        shutil.copy(older, other)
+        with pytest.raises(UserError, match="two generations of one file; remove one") as caught:
+            arrays("tiny-imagenet", tmp_path)
+        assert older.name in str(caught.value)
+        assert other.name in str(caught.value)
+        other.unlink()
 
 
 def test_unknown_classes_are_refused(tmp_path: Path) -> None:

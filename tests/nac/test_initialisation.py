@@ -18,7 +18,7 @@ KINDS = [prior for prior in get_args(Prior) if prior != "none"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_fitted_signatures_reproduce_the_graph_at_paper_size(kind: Prior) -> None:
     torch.manual_seed(0)
-    linked = torch.from_numpy(nx.to_numpy_array(random_graph(kind, 320, 8, 0)) > 0)
+    linked = torch.from_numpy(nx.to_numpy_array(random_graph(kind, 320, 10, 0)) > 0)
     found = distance(signatures_of(linked, 64)) < THRESHOLD
     pairs = ~torch.eye(320, dtype=torch.bool)
     assert found[linked & pairs].float().mean() >= 0.95
@@ -27,10 +27,28 @@ def test_fitted_signatures_reproduce_the_graph_at_paper_size(kind: Prior) -> Non
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ring-of-cliques"])
 def test_random_graph_has_about_the_density_of_its_prior(kind: Prior) -> None:
-    target = graphon(kind, 320, 8).fill_diagonal_(0)
-    graph = random_graph(kind, 320, 8, 0)
+    target = graphon(kind, 320, 10).fill_diagonal_(0)
+    graph = random_graph(kind, 320, 10, 0)
     degree = 2 * graph.number_of_edges() / 320
     assert degree == pytest.approx(float(target.sum(1).mean()), rel=0.35)
+
+
+@pytest.mark.parametrize("modules", [640, 320, 32, 3])
+def test_scale_free_graph_is_of_barabasi_and_albert_with_two_new_edges(modules: int) -> None:
+    assert random_graph("scale-free", modules, 1, 0).number_of_edges() == 2 * (modules - 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("modules", [1, 2])
+def test_graph_of_very_few_modules_is_drawn(kind: Prior, modules: int) -> None:
+    assert random_graph(kind, modules, 1, 0).number_of_nodes() == modules
+
+
+@pytest.mark.parametrize(("size", "length"), [("paper", 8), ("mini", 1)])
+def test_signatures_start_as_unit_normals_as_published_and_with_length_one_at_mini(size: str, length: float) -> None:
+    core = MODELS.get("nac").configured("model", size, {}).build(TASKS.training("digits")().spec())
+    signatures = core.get_parameter("circuit.processor.signatures")
+    assert float(signatures.detach().norm(dim=1).mean()) == pytest.approx(length, rel=0.05)
 
 
 def test_ring_of_cliques_has_cliques_in_a_ring() -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from nacbench.errors import UserError
+from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.options import Prior
-from nacbench.nac.priors import GraphPrior, graphon, matching, nearest_loss
+from nacbench.nac.priors import GraphPrior, graphon, matching, nearest_loss, ties
 from nacbench.nn.network import build_network
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import resolve
@@ -44,6 +45,17 @@ def test_graphon_loss_and_gradient_equal_the_reference(path: Path, name: str) ->
         assert_close(signatures.grad, case.tensors[f"prior/{name}.grad_signatures"], "gradient")
 
 
+def test_published_clusters_are_ten_of_32_modules() -> None:
+    nac = MODELS.get("nac").configured("model", "paper", {"prior": "planted-partition"})
+    core = nac.build(TASKS.training("tiny-imagenet")().spec())
+    assert isinstance(core, NeuralAttentiveCircuit)
+    assert core.prior is not None
+    inside = core.prior.target > 0.5
+    assert inside.sum(1).tolist() == [32] * 320
+    assert len(inside.unique(dim=0)) == 10
+    assert core.prior.match_every == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_graphons_are_symmetric_probabilities(kind: Prior) -> None:
     target = graphon(kind, 40, 5)
@@ -65,6 +77,50 @@ def test_matching_has_the_lowest_cost_of_all_permutations() -> None:
     cost = ((g[:, None, :] - p[None, :, :]) ** 2).mean(-1)
     best = min(permutations(range(5)), key=lambda order: float(sum(cost[i, j] for i, j in enumerate(order))))
     assert matching(g, p).tolist() == list(best)
+
+
+def test_equal_costs_leave_modules_at_their_place() -> None:
+    """The order of exchangeable modules hangs neither on SciPy nor on the last digits of the costs."""
+    target = graphon("planted-partition", 12, 3)
+    assert matching(target, target).tolist() == list(range(12))
+    noise = 1e-13 * torch.randn(12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert matching(target, target + noise).tolist() == list(range(12))
+
+
+def test_ties_are_the_pairs_of_all_assignments_of_least_cost() -> None:
+    from itertools import permutations
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        cost = rng.integers(0, 3, (5, 5))
+        orders = np.array(list(permutations(range(5))))
+        sums = cost[np.arange(5), orders].sum(1)
+        least = orders[sums == sums.min()]
+        inside = ties(cost, least[0])
+        pairs = {(row, int(module)) for order in least for row, module in enumerate(order)}
+        assert pairs <= {(int(row), int(module)) for row, module in zip(*inside.nonzero(), strict=True)}
+        made = [order.tolist() for order in orders if inside[np.arange(5), order].all()]
+        assert made == least.tolist()
+
+
+@pytest.mark.parametrize("kind", ["planted-partition", "ring-of-cliques", "scale-free"])
+def test_matching_is_the_same_for_any_number_of_threads_and_order_of_equal_rows(kind: Prior) -> None:
+    torch.manual_seed(0)
+    signatures = torch.randn(120, 16)
+    signatures[60:] = signatures[:60]  # pairs of modules that nothing tells apart
+    prior, threads = GraphPrior(kind, 120, 10), torch.get_num_threads()
+    found = []
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            prior(signatures)
+            found.append(prior.get_extra_state())
+    finally:
+        torch.set_num_threads(threads)
+    swapped = torch.arange(120).roll(60)
+    prior(signatures[swapped])
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], prior.get_extra_state())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,5 +1,6 @@
 """Operations by formula against those that are counted, for every model that has a formula."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 
 from nacbench.contracts.model import Model, Operations, product, spec_for
 from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Task
 from nacbench.errors import UserError
-from nacbench.profiling.counting import backward_flops, forward_flops
+from nacbench.profiling.counting import backward_flops, forward_flops, forward_operations
 from nacbench.profiling.sizing import operations_of, parameters_of, size_to
 from nacbench.registry import MODELS, TASKS
 
@@ -65,6 +67,39 @@ def test_formula_equals_counted_flops(name: str, task: str, size: str, batch: in
     assert operations.backward(batch) == backward_flops(partial(net, **inputs), list(net.parameters()))
 
 
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_counted_work_is_told_apart_by_example_and_batch(name: str, task: str) -> None:
+    net, inputs, operations = subject(name, "tiny", task, 1)
+    counted = forward_operations(net, inputs)
+    assert (counted.example, counted.once) == (operations.example, operations.once)
+    assert (counted.once > 0) == (name == "nac" and "nlvr" not in task)  # there every example has its own codes
+
+
+def at_paper(model: str, size: str, task: str = "tiny-imagenet") -> Operations:
+    return operations_of(
+        MODELS.get(model).configured("model", size, {}), TASKS.training(task).configured("task", "paper", {})
+    )
+
+
+def test_cost_of_an_example_is_that_at_the_batch_that_is_used() -> None:
+    nac, batch = at_paper("nac", "paper"), TASKS.training("tiny-imagenet").recipes["paper"].batch_size
+    assert nac.once / 1e9 == pytest.approx(7.85, abs=0.005)
+    assert nac.per_example(1) / 1e9 == pytest.approx(22.64, abs=0.005)
+    assert batch == 512
+    assert nac.per_example(batch) / 1e9 == pytest.approx(14.8, abs=0.05)
+    assert nac.per_example(1) / nac.per_example(batch) == pytest.approx(1.53, abs=0.005)
+
+
+@pytest.mark.parametrize("task", ["tiny-imagenet", "cifar10"])
+def test_perceiver_io_of_as_many_parameters_does_more_than_nac(task: str) -> None:
+    nac, matched, published = (
+        at_paper("nac", "paper", task),
+        *(at_paper("perceiver-io", size, task) for size in ("matched", "published")),
+    )
+    assert 1.64 <= matched.per_example(512) / nac.per_example(512) <= 1.69
+    assert published.per_example(512) / nac.per_example(512) == pytest.approx(0.983, abs=0.001)
+
+
 @pytest.mark.parametrize("task", TASK_NAMES)
 def test_formula_covers_every_option_of_a_circuit(task: str) -> None:
     """Sizes that all differ, so that no two can be mistaken for each other."""
@@ -82,13 +117,25 @@ def test_formula_covers_every_option_of_a_circuit(task: str) -> None:
 # -- a baseline of NAC's size ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["perceiver-io", "transformer", "vit"])
-@pytest.mark.parametrize("size", ["mini", "paper"])
-@pytest.mark.parametrize("cost", [parameters_of, operations_of])
-def test_baseline_is_resized_to_the_cost_of_nac(name: str, size: str, cost: object) -> None:
-    assert callable(cost)
-    task = TASKS.training("cifar10").configured("task", size, {})
-    model, nac = (MODELS.get(other).configured("model", size, {}) for other in (name, "nac"))
+def operations_in_a_batch(model: Model, task: Task) -> int:
+    return operations_of(model, task).per_example(128)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "scale"),
+    [
+        *((name, "mini", "mini") for name in ("perceiver-io", "transformer", "vit")),
+        ("perceiver-io", "published", "paper"),
+        ("transformer", "paper", "paper"),
+        ("vit", "paper", "paper"),
+    ],
+)
+@pytest.mark.parametrize("cost", [parameters_of, operations_in_a_batch])
+def test_baseline_is_resized_to_the_cost_of_nac(
+    name: str, size: str, scale: str, cost: Callable[[Model, Task], int]
+) -> None:
+    task = TASKS.training("cifar10").configured("task", scale, {})
+    model, nac = (MODELS.get(other).configured("model", own, {}) for other, own in ((name, size), ("nac", scale)))
     wanted = cost(nac, task)
     found = size_to(model, spec_for(model, task.spec()), lambda other: cost(other, task) / wanted)
     assert found.near
@@ -127,4 +174,5 @@ def test_flops_are_counted_without_a_formula() -> None:
     spec = task.spec()
     each = product(spec.max_tokens, spec.token_dim, 10) + product(spec.max_tokens, 10, 10 + 8)
     pooled = product(1, 8, 10) + product(1, 10, 5) + product(1, 5, spec.classes)
-    assert operations_of(model, task) == each + pooled
+    counted = operations_of(model, task)
+    assert (counted.example, counted.once) == (each + pooled, 0)

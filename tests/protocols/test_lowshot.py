@@ -14,6 +14,7 @@ from nacbench.nn.network import Network, build_network
 from nacbench.protocols.adaptation import adapt, adaptable_parameters
 from nacbench.protocols.episodes import EpisodePool, by_class, digest
 from nacbench.protocols.lowshot import LowShot, LowShotTask
+from nacbench.protocols.prototypes import Prototypes, features
 from nacbench.protocols.recipe import AdaptRecipe
 from nacbench.registry import MODELS, TASKS
 
@@ -228,10 +229,82 @@ def test_the_record_has_the_chosen_learning_rate_and_the_episodes() -> None:
     with torch.no_grad():
         details = live(spread=0.3).evaluate(network(), "shots-4", 8).details
     tried = {float(rate): accuracy for rate, accuracy in details["rates_tried"].items()}
-    assert set(tried) == {0.01, 0.1}
+    assert set(tried) == {0.001, 0.01, 0.1}  # the best of the first two lies at their edge, as it must: so one more
     assert tried[details["rate"]] == max(tried.values())
+    assert details["rate_at_edge"] is False
     assert details["episodes"] == digest(pool().episode(4, index) for index in range(4))
     assert details["search_episodes"] == digest(pool("search").episode(4, index) for index in range(2))
+
+
+def test_more_rates_are_tried_only_as_many_as_the_recipe_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LowShot, "_accuracy", lambda self, net, episode, rate: rate)  # the larger, the better
+    with torch.no_grad():
+        details = live(spread=0.3).evaluate(network(), "shots-4", 8).details
+    assert list(details["rates_tried"]) == ["0.01", "0.1", "1", "10", "100"]
+    assert (details["rate"], details["rate_at_edge"]) == (100.0, True)
+
+
+def slow_prototypes(net: Network, support: Tensor, labels: Tensor, query: Tensor) -> list[list[float]]:
+    """Minus the squared distance to every class mean of the body's features, by loops in float64."""
+    core = net.core
+    assert isinstance(core, Body)
+
+    def of(x: Tensor) -> list[float]:
+        x = x.double()
+        return (x + core.second.double()(torch.relu(core.first.double()(x)))).tolist()
+
+    rows = []
+    for point in query:
+        row = []
+        for k in range(int(labels.max()) + 1):
+            mine = [of(one) for one, label in zip(support, labels, strict=True) if label == k]
+            mean = [sum(column) / len(mine) for column in zip(*mine, strict=True)]
+            row.append(-sum((a - b) ** 2 for a, b in zip(of(point), mean, strict=True)))
+        rows.append(row)
+    return rows
+
+
+def test_prototypes_are_class_means_and_logits_squared_distances() -> None:
+    support, labels, query = 3 + torch.randn(11, 6), torch.tensor([0, 1, 2] * 3 + [2, 0]), 3 + torch.randn(5, 6)
+    with torch.no_grad():
+        logits = Prototypes(network(), {"points": support}, labels, batch_size=4)(points=query)
+        slow = slow_prototypes(network(), support, labels, query)
+    torch.testing.assert_close(logits.double(), torch.tensor(slow, dtype=torch.float64), rtol=1e-5, atol=1e-5)
+
+
+def test_prototypes_train_nothing_and_search_nothing() -> None:
+    net, original = network(), network()
+    with torch.no_grad():
+        scored = live(spread=0.05, adapt="prototypes").evaluate(net, "shots-4", 8)
+    assert scored.metrics["accuracy"] == 1.0
+    assert moved(net, original) == set()
+    assert set(scored.details) == {"adapt", "episodes"}
+
+
+def digits_network(name: str) -> Network:
+    task = TASKS.training("digits").configured("task", "smoke", {})
+    return build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), 0).eval()
+
+
+@pytest.mark.parametrize("name", ["nac", "perceiver-io", "transformer", "vit", "pointnet", "floor-linear"])
+def test_every_model_has_features(name: str) -> None:
+    with torch.no_grad():
+        assert features(digits_network(name), {"image": torch.randn(3, 1, 8, 8)}).ndim == 2
+
+
+def test_the_features_of_the_nearest_mean_are_the_pixels() -> None:
+    images = torch.randn(3, 1, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(features(digits_network("floor-nearest-mean"), {"image": images}), images.flatten(1))
+
+
+def test_a_model_is_unsuited_if_it_has_nothing_to_adapt() -> None:
+    floor, spec = MODELS.get("floor-nearest-mean").configured("model", "tiny", {}), TASKS.training("digits")().spec()
+    reasons = [
+        MadeTask.configured("task", "paper", {"adapt": how}).unsuited(floor, spec)
+        for how in ("prototypes", "head", "circuit")
+    ]
+    assert reasons == [None, *["its last layer has no weights to fine-tune"] * 2]
 
 
 def test_the_headline_is_the_mean_over_the_numbers_of_shots() -> None:

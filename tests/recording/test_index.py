@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nacbench.errors import UserError
-from nacbench.recording import index
+from nacbench.recording import index, row_readers
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import RunRecord, read_record
-from tests.made import made_failure, made_record, write_failure, write_run
+from tests.made import folder_of, made_failure, made_record, write_failure, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -149,3 +149,33 @@ def test_runs_that_differ_only_in_their_seed_are_one_series(tmp_path: Path) -> N
     first, second = read_runs(tmp_path).runs
     assert first.series == second.series
     assert '"digits"' in first.settings
+
+
+def test_very_many_records_are_read_in_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(6):
+        write_run(tmp_path / "runs", made_record(seed=seed))
+    (folder_of(tmp_path / "runs", seed=2) / "record.json").write_text("{}")
+    alone = read_runs(tmp_path / "runs")
+    monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path / "another cache"))
+    monkeypatch.setattr(row_readers, "MANY", 4)
+    monkeypatch.setattr(row_readers, "EACH", 2)
+    monkeypatch.setattr(row_readers, "granted_cores", lambda: 2)
+    places = [(run.folder, run.size, run.changed) for run in alone.runs]
+    assert row_readers.rows_at(places) == {run.folder: run for run in alone.runs}
+    together = read_runs(tmp_path / "runs")
+    assert (together.runs, together.broken) == (alone.runs, alone.broken)
+    assert len(together.runs) == 5 and "record.json is not a record" in together.broken[0]
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/cat"], ids=["does not start", "answers something else"])
+def test_without_other_processes_records_are_read_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    for seed in range(4):
+        write_run(tmp_path, made_record(seed=seed))
+    monkeypatch.setattr(row_readers, "MANY", 1)
+    monkeypatch.setattr(row_readers, "EACH", 1)
+    monkeypatch.setattr(row_readers, "granted_cores", lambda: 2)
+    monkeypatch.setattr(row_readers, "worker_environment", dict)
+    monkeypatch.setattr("sys.executable", program)
+    assert sorted(seeds(read_runs(tmp_path))) == [0, 1, 2, 3]

@@ -79,7 +79,7 @@ def test_a_single_seed_has_no_interval() -> None:
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
     rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
-    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—")
+    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—", "—")
     assert len(rows) == 4
 
 
@@ -175,7 +175,7 @@ def test_the_interval_of_a_single_seed_is_over_episodes(tmp_path: Path) -> None:
 
 def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
-    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53", "2")]
+    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53 ‡", "2")]
 
 
 def test_a_table_without_runs_is_left_out() -> None:
@@ -227,7 +227,7 @@ def test_a_row_must_beat_all_others_and_the_correction_is_over_the_table() -> No
 
 def test_the_cost_table_has_runs_that_trained() -> None:
     table = cost_table(group_of([*RECORDS, shifted(0, 0.9, accuracy=0.5)]))
-    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
+    assert cells_of(table)[0] == ("50.00", "123,456", "0.021", "1", "1 min 15 s", "400", "2 s", "1.0", "1", "Test CPU")
     assert table is not None
     assert {row[0] for row in table.rows} == {"cifar10", "digits"}
 
@@ -274,10 +274,11 @@ def test_a_row_is_a_task_and_a_column_a_model() -> None:
     vit = [made_record(model="vit", task="cifar10", score=0.6), made_record(model="vit", score=0.3)]
     table = side_by_side(group_of([*RECORDS, *vit]))
     assert table is not None
-    assert [column.head for column in table.columns] == ["task", "scale", "test examples", "nac", "vit", "perceiver-io"]
+    numbers = ["test examples", "chance", "most frequent class"]
+    assert [column.head for column in table.columns] == ["task", "scale", *numbers, "nac", "vit", "perceiver-io"]
     assert table.rows == [
-        ("cifar10", "mini", "1,000", "50.00", "60.00", "—"),
-        ("digits", "mini", "1,000", "92.00 ± 4.97", "30.00", "95.33 ± 1.43"),
+        ("cifar10", "mini", "1,000", "10.00", "—", "50.00", "60.00", "—"),
+        ("digits", "mini", "1,000", "10.00", "—", "92.00 ± 4.97", "30.00", "95.33 ± 1.43"),
     ]
     assert len(table.frame) == 5
 
@@ -285,8 +286,22 @@ def test_a_row_is_a_task_and_a_column_a_model() -> None:
 def test_a_model_with_several_variants_has_a_note() -> None:
     table = side_by_side(group_of([*RECORDS, made_record(lr=0.5)]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["50.00", "several"]
+    assert [row[5] for row in table.rows] == ["50.00", "several"]
     assert set(table.frame["task"]) == {"cifar10", "digits"}
+
+
+def test_the_usual_size_is_shown_of_two_and_older_records_count_though_options_are_new() -> None:
+    def run(size: str, score: float) -> RunRecord:
+        record = made_record(task="tiny-imagenet", model="perceiver-io", size=size, scale="paper", score=score)
+        model = MODELS.get("perceiver-io").configured("model", size, {}).options()
+        del model["query_decays"]  # which models have got since
+        config = {**record.identity["config"], "model": {"name": "perceiver-io", "size": size, **model}}
+        return record.model_copy(update={"identity": {**record.identity, "config": config}})
+
+    table = side_by_side(group_of([run("matched", 0.6), run("published", 0.5), made_record(model="vit")]))
+    assert table is not None
+    column = [head.head for head in table.columns].index("perceiver-io")
+    assert {row[0]: row[column] for row in table.rows} == {"digits": "—", "tiny-imagenet": "50.00"}
 
 
 def test_the_variant_with_default_options_is_shown() -> None:
@@ -299,10 +314,10 @@ def test_the_variant_with_default_options_is_shown() -> None:
     ways = [run(seed, score, module_dropout=drop) for seed in range(2) for score, drop in ((0.7, 0.5), (0.6, 0.0))]
     table = side_by_side(group_of([*ways, made_record(task="cifar10", model="vit")]))
     assert table is not None
-    assert [row[3] for row in table.rows] == ["—", "60.00 ± 0.90"]
+    assert [row[5] for row in table.rows] == ["—", "60.00 ± 0.90"]
     other = side_by_side(group_of([*ways, run(0, 0.5, depth=2), made_record(task="cifar10", model="vit")]))
     assert other is not None
-    assert [row[3] for row in other.rows] == ["—", "60.00 ± 0.90"]
+    assert [row[5] for row in other.rows] == ["—", "60.00 ± 0.90"]
 
 
 def test_bold_is_as_in_the_table_of_scores() -> None:
@@ -315,7 +330,7 @@ def test_bold_is_as_in_the_table_of_scores() -> None:
     ]
     table = side_by_side(group_of(runs))
     assert table is not None
-    assert table.bold == {(0, 3), (1, 3)}
+    assert table.bold == {(0, 5), (1, 5)}
 
 
 def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:

@@ -201,7 +201,10 @@ def test_the_error_for_an_unknown_name_suggests_the_most_similar_one(setting: st
         ("training.beta1=1", "training.beta1 = 1: input should be less than 1"),
         ("training.beta2=1", "training.beta2 = 1: input should be less than 1"),
         ("training.ema=1", "training.ema = 1: input should be less than 1"),
-        ("training.selection=best", "training.selection = 'best': input should be 'last' or 'best-validation'"),
+        (
+            "training.selection=best",
+            "training.selection = 'best': input should be 'last', 'best-validation' or 'best-test, as published'",
+        ),
         ("training.augment.crop_padding=-1", "training.augment.crop_padding = -1: input should be greater than"),
         ("training=5", "training = 5: this is a section"),
         ("training.augment=5", "training.augment = 5: input should be a mapping"),
@@ -439,6 +442,17 @@ def test_the_old_name_of_trained_on_is_read() -> None:
     )
     with pytest.raises(UserError, match="unknown setting 'source'"):
         resolve({**run, "source": {}, "trained_on": {}})
+
+
+def test_a_stored_run_that_lacks_an_option_that_models_have_got_since_is_read() -> None:
+    new = resolve({"task": "digits-c", "model": "nac", "scale": "smoke", "precision": "fp32"})
+    old = new.as_dict()
+    for section in (old, old["trained_on"]):
+        del section["model"]["signature_start"]
+    assert resolve(old) == new
+    old["trained_on"]["model"]["depth"] = 7
+    with pytest.raises(UserError, match=r"trained_on\.model = .*: both runs have the same model"):
+        resolve(old)
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,9 @@ def test_the_record_has_cost_and_environment(outcome: Outcome) -> None:
     assert record.cost.parameters > record.cost.core_parameters > 0
     assert record.cost.forward_flops > 2 * record.cost.core_parameters  # each weight serves several modules
     assert record.cost.flops_input == {"image": [1, 1, 8, 8]}
+    assert record.cost.flops_batch == record.identity["config"]["training"]["batch_size"]
+    assert record.cost.flops_once is not None
+    assert 0 < record.cost.flops_once < record.cost.flops_batch * record.cost.forward_flops
     assert min(record.cost.train_seconds, record.cost.evaluate_seconds) > 0
     assert record.cost.examples_per_second is not None
     assert record.cost.examples_per_second > 0

@@ -11,7 +11,8 @@ from torch import nn
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import UserError
-from nacbench.running.scoring import read_evaluation, score_splits, write_evaluation, write_predictions
+from nacbench.recording.record import Answers
+from nacbench.running.scoring import answers_of, read_evaluation, score_splits, write_evaluation, write_predictions
 
 
 class Counting:
@@ -84,3 +85,29 @@ def test_predictions_of_different_length_are_an_error(tmp_path: Path) -> None:
     broken = Evaluation(metrics={}, predictions={"index": np.arange(3), "label": np.arange(2)})
     with pytest.raises(UserError, match=r"differ in length: \[2, 3\]"):
         write_evaluation(tmp_path / "x.parquet", broken, "run1")
+
+
+def answered(labels: list[int], given: list[int], **details: int) -> Evaluation:
+    columns = {"label": np.array(labels), "prediction": np.array(given)}
+    return Evaluation(metrics={"accuracy": 0.5}, predictions=columns, details=details)
+
+
+def test_answers_are_counted_on_the_test_split() -> None:
+    scored = {"validation": answered([2, 2], [2, 2]), "test": answered([0, 1, 1], [1, 1, 1])}
+    assert answers_of(scored, 3) == Answers(options=3, labels=[1, 2, 0], given=[0, 3, 0])
+
+
+def test_without_a_test_split_answers_are_counted_on_all_that_are_scored() -> None:
+    scored = {
+        "clean": answered([2], [2]),
+        "ood/a": answered([0], [1], options=2),
+        "ood/b": answered([1], [1], options=2),
+    }
+    assert answers_of(scored, 3) == Answers(options=2, labels=[1, 1, 0], given=[0, 2, 0])
+
+
+def test_predictions_that_are_no_classes_are_not_counted() -> None:
+    without = Evaluation(metrics={}, predictions={"label": np.array([0.5]), "prediction": np.array([0.4])})
+    assert answers_of({"test": without}, 3) is None
+    assert answers_of({"test": answered([3], [0])}, 3) is None
+    assert answers_of({}, 3) is None

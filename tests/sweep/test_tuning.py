@@ -4,12 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.errors import UserError
+from nacbench.recording.identity import run_id_of
+from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run, row_of
+from nacbench.running.config import resolve
 from nacbench.sweep.config import parse_sweep, read_choices
+from nacbench.sweep.extension import extension, sweep_file
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.tuning import choices_file, tuning_of
 from tests.made import made_record, write_run
@@ -134,3 +139,79 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert read_choices(to)[0]["when"] == {"task": "digits", "model": "nac", "model.size": "mini", "scale": "mini"}
     told = CliRunner().invoke(app, ["tune", str(tmp_path / "runs"), "--json"])
     assert '"chosen": {\n      "training.lr": 0.004\n    }' in told.stdout
+
+
+def real_record(lr: float, score: float, model: str = "nac", **training: Any) -> RunRecord:
+    """A made record of digits-tuning whose configuration is one that can be run."""
+    given = {"task": {"name": "digits-tuning"}, "model": {"name": model}, "scale": "smoke"}
+    config = resolve({**given, "training": {"lr": lr, **training}}).as_dict()
+    record = made_record(task="digits-tuning", model=model, size="tiny", scale="smoke", score=score)
+    identity = {**record.identity, "config": config}
+    changed = {"identity": identity, "run_id": run_id_of(identity), "precision": config["precision"]}
+    return record.model_copy(update=changed)
+
+
+def real_run(*args: Any, **training: Any) -> Run:
+    return row_of(real_record(*args, **training), "made", 1, 1)
+
+
+def blocks_of(runs: list[Run]) -> list[dict[str, Any]]:
+    return extension(tuning_of(runs).tuned, runs)
+
+
+def test_all_models_get_the_value_beyond_the_edge_of_one() -> None:
+    inside = {0.001: 0.5, 0.003: 0.7, 0.009: 0.6}
+    at_the_edge = {0.001: 0.5, 0.003: 0.7, 0.009: 0.8}
+    runs = [real_run(lr, score, epochs=3) for lr, score in inside.items()]
+    runs += [real_run(lr, score, "vit", epochs=3) for lr, score in at_the_edge.items()]
+    (block,) = blocks_of(runs)
+    assert block["models"] == ["nac", "vit"]
+    assert block["set"] == {"model.size": "tiny", "training.epochs": 3, "training.lr": 0.027}
+    sweep = parse_sweep(yaml.safe_load(sweep_file([block], "nacbench tune runs")), Path("more.yaml"))
+    before = [config.training.model_dump() for config in sweep.expand()]
+    assert [(recipe["lr"], recipe["epochs"]) for recipe in before] == [(0.027, 3)] * 2
+    more = [*runs, real_run(0.027, 0.1, epochs=3), real_run(0.027, 0.2, "vit", epochs=3)]
+    assert blocks_of(more) == []
+    assert [one.at_the_edge for one in tuning_of(more).tuned] == [[], []]
+
+
+def test_opposite_edges_extend_the_grid_of_both_models_both_ways() -> None:
+    runs = [real_run(lr, lr) for lr in (0.001, 0.002)] + [real_run(lr, 1 - lr, "vit") for lr in (0.001, 0.002)]
+    found = {block["set"]["training.lr"]: block["models"] for block in blocks_of(runs)}
+    assert found == {0.0005: ["nac", "vit"], 0.004: ["nac", "vit"]}
+
+
+def test_a_grid_is_extended_with_everything_that_was_tried_beside_its_edge() -> None:
+    runs = [real_run(lr, lr + decay / 10, weight_decay=decay) for lr in (0.1, 0.2) for decay in (0.1, 0.2, 0.05)]
+    found = [
+        (block["set"]["training.lr"], block["set"].get("training.weight_decay", 0.05)) for block in blocks_of(runs)
+    ]
+    assert sorted(found) == [(0.1, 0.4), (0.2, 0.4), (0.4, 0.05), (0.4, 0.1), (0.4, 0.2)]
+
+
+def test_a_long_grid_and_an_impossible_value_are_not_extended() -> None:
+    assert blocks_of([real_run(0.001 * 2**power, power / 10) for power in range(8)]) == []
+    assert blocks_of([real_run(0.001, share, label_smoothing=share) for share in (0.5, 1.0)]) == []
+
+
+def test_the_command_writes_a_sweep_of_more_values(tmp_path: Path) -> None:
+    store, to = tmp_path / "runs", tmp_path / "more.yaml"
+    for lr, score in {0.001: 0.5, 0.004: 0.7}.items():
+        write_run(store, real_record(lr, score))
+    done = CliRunner().invoke(app, ["tune", str(store), "--extend", str(to)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "1 runs beyond the edges written to" in done.stdout
+    assert "0.004 †" in done.stdout
+    (config,) = parse_sweep(yaml.safe_load(to.read_text()), to).expand()
+    assert config.training.model_dump()["lr"] == 0.016
+    write_run(store, real_record(0.016, 0.6))
+    to.unlink()
+    again = CliRunner().invoke(app, ["tune", str(store), "--extend", str(to)])
+    assert "no sweep is written" in again.stdout
+    assert not to.exists()
+
+
+def test_the_file_of_choices_says_what_lies_at_the_edge(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(choices_file(tuning_of(tried({0.001: 0.9, 0.004: 0.8})), "nacbench tune"))
+    (choice,) = read_choices(tmp_path / "rates.yaml")
+    assert choice["evidence"]["at_the_edge"] == ["training.lr"]

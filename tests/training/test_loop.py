@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from nacbench.conformance import ReferenceImages
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.spec import Batch
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.errors import DivergedError, UserError
@@ -31,6 +32,7 @@ RECIPE = ImageRecipe(
     warmup_epochs=1,
     label_smoothing=0.1,
     ema=0.9,
+    ema_warmup=True,
     selection="best-validation",
     augment=ImageAugment(crop_padding=2, flip=True, erasing=0.5, mixup=0.8, cutmix=1.0),
 )
@@ -192,6 +194,44 @@ def test_best_validation_keeps_the_best_weights(tmp_path: Path, monkeypatch: pyt
     it = trainer(tmp_path)
     assert_same(train(it), seen[1])
     assert it.selection() == {"rule": "best-validation", "step": 10, "averaged": True, "validation": 0.9}
+
+
+def test_best_test_keeps_the_best_weights_on_the_test_split_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.2, 0.9, 0.5])
+    seen = []
+
+    def scored(self: Trainer, net: nn.Module, split: str) -> dict[str, float]:
+        assert split == "test"
+        seen.append({k: v.clone() for k, v in net.state_dict().items()})
+        return {"accuracy": next(scores)}
+
+    monkeypatch.setattr(Trainer, "evaluate", scored)
+    it = trainer(tmp_path, RECIPE.model_copy(update={"selection": BEST_TEST}))
+    assert_same(train(it), seen[1])
+    assert it.selection() == {"rule": BEST_TEST, "step": 10, "averaged": True, "validation": None}
+    log = (tmp_path / "log.txt").read_text()
+    assert "the weights are chosen on the TEST images" in log
+    assert "epoch 2/3: test accuracy 0.9000" in log
+
+
+def test_best_test_without_test_examples_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPE.model_copy(update={"selection": BEST_TEST})
+    live = trainer(tmp_path).task
+    monkeypatch.setattr(live, "split_sizes", {"train": 8, "ood/fog": 8})
+    with pytest.raises(UserError, match=r"training\.selection = 'best-test, as published' needs a test split"):
+        trainer(tmp_path, recipe, task=live)
+
+
+def test_the_average_is_kept_but_the_network_s_own_weights_are_scored(tmp_path: Path) -> None:
+    it = trainer(tmp_path, RECIPE.model_copy(update={"selection": "last", "score_ema": False}))
+    assert_same(train(it), it.net.state_dict())
+    assert it.selection()["averaged"] is False
+    tensors, _ = load_tensors(tmp_path / "checkpoint" / "last.safetensors")
+    assert any(
+        not torch.equal(tensors[f"average/module.{name}"], weight) for name, weight in it.net.state_dict().items()
+    )
 
 
 def test_selection_last_returns_the_last_weights(tmp_path: Path) -> None:

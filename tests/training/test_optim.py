@@ -1,16 +1,16 @@
 """Optimiser groups, schedule and averaged weights."""
 
 import math
+import re
 
 import pytest
-import torch
 from torch import nn
 
 from nacbench.conformance import ReferenceImages
 from nacbench.contracts.recipe import Recipe
 from nacbench.nn.network import build_network
 from nacbench.registry import MODELS
-from nacbench.training.optim import AveragedWeights, learning_rate, make_optimizer, undecayed
+from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer, undecayed
 
 RECIPE = Recipe(epochs=10, batch_size=8, lr=1e-3, lr_start=1e-6, lr_end=1e-5, warmup_epochs=2, weight_decay=0.05)
 
@@ -59,14 +59,56 @@ def test_optimizer_holds_every_parameter_once() -> None:
     assert len(spared["params"]) == 4
 
 
-def test_averaged_weights_equal_the_formula() -> None:
+def test_epoch_schedule_is_that_of_timm() -> None:
+    """timm 0.4.12's CosineLRScheduler(t_initial=400, lr_min=1e-5, warmup_t=10, warmup_lr_init=1e-6), base rate 5e-4."""
+    recipe = Recipe(epochs=400, batch_size=512, lr=5e-4, warmup_epochs=10, schedule="epoch-cosine")
+    expected = {0: 1e-06, 1: 5.09e-05, 9: 0.0004501, 10: 0.0004992447, 200: 0.000255, 399: 1.000755e-05}
+    for epoch, rate in expected.items():
+        for step in (0, 77, 194):
+            assert learning_rate(recipe, 195 * epoch + step, 195) == pytest.approx(rate, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "epoch-cosine"])
+def test_a_single_epoch_has_a_rate(schedule: str) -> None:
+    recipe = Recipe.model_validate({"epochs": 1, "batch_size": 8, "lr": 1e-3, "schedule": schedule})
+    assert learning_rate(recipe, 0, 1) == 1e-3
+
+
+def averaged(decay: float, weights: list[float], *, warmup: bool) -> float:
+    """The average after training steps that gave a single weight these values, from an initial 8."""
     net = nn.Linear(1, 1, bias=False).double()
-    average = AveragedWeights(net, 0.7)
-    expected = 0.0
-    for update, weight in enumerate([1.0, 2.0, -3.0, 0.5, 4.0, 4.0, 1.0]):
+    net.weight.data.fill_(8.0)
+    average = AveragedWeights(net, decay, warmup=warmup)
+    for weight in weights:
         net.weight.data.fill_(weight)
         average.update_parameters(net)
+    assert float(net.weight.detach()) == weights[-1]  # the network itself keeps its weights
+    return float(next(average.parameters()).detach())
+
+
+def test_averaged_weights_equal_the_formula() -> None:
+    weights = [1.0, 2.0, -3.0, 0.5, 4.0, 4.0, 1.0]
+    plain, warm = 8.0, 8.0
+    for update, weight in enumerate(weights):
+        plain = 0.7 * plain + 0.3 * weight
         decay = 0.0 if update == 0 else min(0.7, (1 + update) / (10 + update))
-        expected = decay * expected + (1 - decay) * weight
-    assert float(next(average.parameters()).detach()) == pytest.approx(expected)
-    assert torch.equal(net.weight, torch.tensor([[1.0]], dtype=torch.float64))
+        warm = decay * warm + (1 - decay) * weight
+    assert averaged(0.7, weights, warmup=False) == pytest.approx(plain)
+    assert averaged(0.7, weights, warmup=True) == pytest.approx(warm)
+
+
+@pytest.mark.parametrize(
+    ("ema", "warmup", "steps", "told"),
+    [
+        (0.0, False, 1, None),
+        (0.99996, False, 78_000, None),  # 4 % of the initial weights
+        (0.99996, True, 78_000, r"0.99996 never applies: in 78,000 steps its warm-up has come to 0.999885"),
+        (0.99996, True, 224_992, None),
+        (0.998, False, 100, r"0.998: after 100 steps 82 % of the average are still the initial weights"),
+        (0.998, True, 100, r"0.998 never applies"),
+        (0.5, True, 20, None),
+    ],
+)
+def test_an_average_that_is_not_what_it_says_is_told(ema: float, warmup: bool, steps: int, told: str | None) -> None:
+    caveat = average_caveat(RECIPE.model_copy(update={"ema": ema, "ema_warmup": warmup}), steps)
+    assert (caveat is None) if told is None else re.search(told, caveat or "")

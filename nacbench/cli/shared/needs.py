@@ -90,6 +90,6 @@ def what_is_missing(tasks: Iterable["AnyTask"], data_root: Path) -> str | None:
 
 def for_task(text: str, name: str) -> str:
     """Return a message of `DataFiles` with TASK in its commands replaced; data files do not know their task."""
-    for verb in ("fetch", "import"):
+    for verb in ("fetch", "import", "where"):
         text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
     return text

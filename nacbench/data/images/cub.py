@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.images.image_files import read_image
+from nacbench.data.images.reading import Shape, read_image
 from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 from nacbench.formats.reading import read_text
 
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt")
 
 
-def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
+def read_cub(folder: Path, shape: Shape) -> Arrays:
     """Return ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; decoded once, then cached.
 
     Args:
@@ -25,10 +27,10 @@ def read_cub(folder: Path, shape: tuple[int, int, int]) -> Arrays:
     Raises:
         UserError: if a list or an image is missing or broken; names the file and the line.
     """
-    return cached_arrays("cub", f"{shape}", lambda: _decode(folder, shape), folder)
+    return cached_arrays("cub", f"{shape}{skip_stamp()}", lambda: _decode(folder, shape), folder)
 
 
-def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarray]:
+def _decode(folder: Path, shape: Shape) -> Mapping[str, np.ndarray]:
     names, labels, training = (_read_list(folder / name) for name in LISTS)
     for name in names.values():
         if name.startswith("/") or ".." in name.split("/"):
@@ -40,8 +42,10 @@ def _decode(folder: Path, shape: tuple[int, int, int]) -> Mapping[str, np.ndarra
             raise UserError(
                 f"{folder / LISTS[2]} has no {split} images (flag {flag}); delete {folder} and fetch it again"
             )
-        arrays[f"{split}_images"] = np.stack([read_image(folder / "images" / names[number], shape) for number in ids])
-        arrays[f"{split}_labels"] = np.array([_label(folder, labels, number) for number in ids], dtype=np.int16)
+        paths = [folder / "images" / names[number] for number in ids]
+        images, kept = read_all(partial(read_image, shape=shape), paths, len(paths), shape, f"CUB, {split}")
+        numbers = np.array([_label(folder, labels, number) for number in ids], dtype=np.int16)
+        arrays |= {f"{split}_images": images, f"{split}_labels": numbers[kept]} | left_out(split, kept)
     return arrays
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from nacbench.data.images.image_files import image_bytes, opened_image
+from nacbench.data.images.decoder import decoded
+from nacbench.data.images.reading import channels_first, file_content, image_bytes
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.parquet import read_rows
+from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 
 PARQUET = "images_background_small.parquet"
@@ -21,7 +22,6 @@ LARGE = "images_background"
 EVALUATION = "images_evaluation"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
-Drawings = dict[tuple[str, str], dict[int, np.ndarray]]  # by alphabet and character, then by drawer
 TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
 
 
@@ -38,28 +38,34 @@ def read_omniglot(folder: Path) -> Arrays:
     Raises:
         UserError: if there are fewer than four alphabets, or an image is broken.
     """
-    return cached_arrays("omniglot", "", lambda: _decode(folder), folder)
+    return cached_arrays("omniglot", skip_stamp(), lambda: _decode(folder), folder)
 
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:
-    drawings: Drawings = {}
     small = (folder / PARQUET).exists() or next(folder.glob(SMALL), None) is not None
-    _collect(drawings, folder, SMALL if small else LARGE)
-    alphabets = sorted({alphabet for alphabet, _ in drawings})
+    background = _drawings(folder, SMALL if small else LARGE)
+    found = background if small else [*background, *_drawings(folder, EVALUATION)]
+    images, kept = read_all(_read_drawing, [source for _, source in found], len(found), (1, SIDE, SIDE), "Omniglot")
+    drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
+    for (alphabet, character, drawer), image in zip(
+        [key for (key, _), own in zip(found, kept, strict=True) if own], images, strict=True
+    ):
+        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
+        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
+            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
+    alphabets = sorted({alphabet for (alphabet, *_), _ in background})
     if len(alphabets) < 4:
         raise UserError(
             f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: import the others, too"
         )
-    if not small:
-        _collect(drawings, folder, EVALUATION)
     held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
     last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
-    known = len(alphabets) - last
+    trained = len(alphabets) - last - search
     parts = {
-        "": alphabets[: known - search],
-        "search": alphabets[known - search : known],
-        "novel": held_out or alphabets[known:],
+        "": alphabets[:trained],
+        "search": alphabets[trained : trained + search],
+        "novel": held_out or alphabets[trained + search :],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():
@@ -68,19 +74,7 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
             arrays |= _stacked(part, [list(drawings[key].values()) for key in characters])
         else:
             arrays |= _training(characters, drawings)
-    return arrays
-
-
-def _collect(drawings: Drawings, folder: Path, sets: str) -> None:
-    """Add the drawings of some sets.
-
-    Raises:
-        UserError: if there are two of one character by one drawer.
-    """
-    for alphabet, character, drawer, image in _drawings(folder, sets):
-        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
-        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
-            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
+    return arrays | left_out("", kept)
 
 
 def _training(
@@ -102,29 +96,26 @@ def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray
     return {f"{split}_images": np.stack([image for own in images for image in own]), f"{split}_labels": labels}
 
 
-def _drawings(folder: Path, sets: str) -> Iterator[tuple[str, str, int, np.ndarray]]:
-    """Yield alphabet, character, drawer (from 1) and image of every drawing, sorted by the first three."""
+def _drawings(folder: Path, sets: str) -> list[tuple[tuple[str, str, int], Path | tuple[str, Any]]]:
+    """Return alphabet, character and drawer (from 1) of every drawing with its file or cell, sorted by the former."""
     file = folder / PARQUET
     if sets == SMALL and file.exists():
-        rows = list(read_rows(file, [*COLUMNS, "image"]))
-        for number, row in enumerate(rows):
-            wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
-            if wrong:
-                kind = COLUMNS[wrong[0]].__name__
-                raise UserError(f"{file}, row {number}: {wrong[0]} is {shown(row[wrong[0]])}, not of type {kind}")
-        rows.sort(key=lambda row: (row["alphabet"], row["character"], row["drawer"]))
-        for row in rows:
-            where = f"{file}: {row['alphabet']} {row['character']} {row['drawer']}"
-            yield (
-                row["alphabet"],
-                row["character"],
-                row["drawer"],
-                _image(io.BytesIO(image_bytes(row["image"], where)), where),
-            )
-        return
-    for place in sorted(folder.glob(f"{sets}/*/character*")):
-        for drawer, path in sorted((_drawer(path), path) for path in place.glob("[!.]*.png")):
-            yield place.parent.name, place.name, drawer, _image(path, str(path))
+        return sorted(_cells(file), key=lambda drawing: drawing[0])
+    return [
+        ((place.parent.name, place.name, drawer), path)
+        for place in sorted(folder.glob(f"{sets}/*/character*"))
+        for drawer, path in sorted((_drawer(path), path) for path in place.glob("[!.]*.png"))
+    ]
+
+
+def _cells(file: Path) -> Iterator[tuple[tuple[str, str, int], tuple[str, Any]]]:
+    for number, row in enumerate(read_rows(file, [*COLUMNS, "image"])):
+        wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
+        if wrong:
+            kind = COLUMNS[wrong[0]].__name__
+            raise UserError(f"{file}, row {number}: {wrong[0]} is {shown(row[wrong[0]])}, not of type {kind}")
+        key = (row["alphabet"], row["character"], row["drawer"])
+        yield key, (f"{file}, row {number} ({row['alphabet']} {row['character']} {row['drawer']})", row["image"])
 
 
 def _drawer(path: Path) -> int:
@@ -135,9 +126,14 @@ def _drawer(path: Path) -> int:
     return int(number)
 
 
-def _image(file: Any, where: str) -> np.ndarray:
+def _read_drawing(source: Path | tuple[str, Any]) -> np.ndarray:
+    """Return the drawing in a file or cell, with bright ink."""
     from PIL import Image
 
-    with opened_image(file, where) as image:
-        small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return 255 - np.asarray(small, dtype=np.uint8)[None]  # the originals have black ink on white
+    if isinstance(source, Path):
+        where, content = str(source), file_content(source)
+    else:
+        where, cell = source
+        content = image_bytes(cell, where)
+    small = decoded(content, where, 1).resize((SIDE, SIDE), Image.Resampling.BOX)
+    return 255 - channels_first(small)  # the originals have black ink on white

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nacbench.contracts.given_arrays import Form
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Limit
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
-from nacbench.data.array_task import CLASS_NAMES, ArrayTask, whole_labels
+from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES, ArrayTask
+from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
-from nacbench.errors import UserError
+from nacbench.data.unreadable import left_out, read_all, skip_stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from nacbench.data.live import Preparation
     from nacbench.data.mirror.cache import Arrays
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,11 @@ class ImageTask(ArrayTask):
         patch: side of a patch in pixels. The tokenizer halves the grid once more, so a token covers 2·patch pixels.
         stem_width: channels of the tokenizer's stem; T = 2·stem_width + position_dim.
         position_dim: learned position channels per token.
+        normalisation: ``own``, mean and deviation of the data's training images, or ``imagenet``, those of ImageNet.
+        test_resize: shorter side in pixels that images get for scoring, before the centre is cropped; 0: images are
+            scored as they are, or fitted to the shape if their files have other sizes.
+        tokenizer_start: start of the tokenizer's weights, as published or ours for short trainings (see
+            `nacbench.data.images.tokenizer.ImageTokenizer`).
         shape: channels, height and width of the images.
         mean, std: per channel over the training images, with pixels scaled to [0, 1].
     """
@@ -46,8 +56,18 @@ class ImageTask(ArrayTask):
     patch: Count = 4
     stem_width: Count = 96
     position_dim: Count = 64
+    normalisation: Literal["own", "imagenet"] = "own"
+    test_resize: Limit = 0
+    tokenizer_start: Literal["ours", "published"] = "ours"
 
     def __post_init__(self) -> None:
+        if self.normalisation == "imagenet" and self.shape[0] != len(IMAGENET_MEAN):
+            raise ValueError("task.normalisation = 'imagenet' is for colour images, and these are grey")
+        if 0 < self.test_resize < max(self.shape[1:]):
+            raise ValueError(
+                f"task.test_resize = {self.test_resize}: it must be at least {max(self.shape[1:])}, the side of the "
+                "crop, or 0"
+            )
         if any(side % (2 * self.patch) for side in self.shape[1:]):
             sides = "×".join(str(side) for side in self.shape[1:])
             raise ValueError(f"task.patch = {self.patch}: twice the patch must divide the sides of {sides} pixels")
@@ -69,12 +89,15 @@ class ImageTask(ArrayTask):
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer
 
-        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim)
+        return ImageTokenizer(self.shape, self.patch, self.stem_width, self.position_dim, self.tokenizer_start)
 
     def preparation(self, recipe: ImageRecipe, spec: TaskSpec) -> Preparation:
         from nacbench.data.images.augment import ImagePreparation
 
-        return ImagePreparation(recipe.augment, self.mean, self.std, spec.classes)
+        imagenet = self.normalisation == "imagenet"
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if imagenet else (self.mean, self.std)
+        _, height, width = self.shape
+        return ImagePreparation(recipe.augment, mean, std, spec.classes, (height, width), self.test_resize)
 
     def sampling(self, recipe: ImageRecipe) -> dict[str, int]:
         return {"repeats": recipe.augment.repeats}
@@ -88,12 +111,14 @@ class HubImageTask(ImageTask):
         dataset: the files; its splits become ``train``, ``test`` …
         image_column, label_column: names of the two columns.
         some_classes: whether a copy with only some of the classes is accepted; the record then says so.
+        makers_order: names of the classes in the order of their makers, if that is not the order of the names.
     """
 
     dataset: ClassVar[HubFiles]
     image_column: ClassVar[str] = "image"
     label_column: ClassVar[str] = "label"
     some_classes: ClassVar[bool] = False
+    makers_order: ClassVar[Sequence[str]] = ()
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)
@@ -102,64 +127,51 @@ class HubImageTask(ImageTask):
         from nacbench.data.mirror.cache import cached_arrays
 
         folder = self.dataset.require(data_root)
-        stamp = f"{self.shape} {self.image_column} {self.label_column}"
+        stamp = f"{self.shape} {self.image_column} {self.label_column}{skip_stamp()}{self.use_stamp()}"
         return cached_arrays(self.dataset.name.replace("/", "--"), stamp, lambda: self._decode(data_root), folder)
 
     def _decode(self, data_root: Path) -> Mapping[str, np.ndarray]:
         import numpy as np
 
         arrays: dict[str, np.ndarray] = {}
-        known: list[str] | None = None
+        given, kept = {}, {}
         for split in self.dataset.splits:
             names = self.dataset.class_names(data_root, split, self.label_column)
-            known = known or names
-            images, stored = self._decode_split(data_root, split)
-            try:
-                labels = renumbered(whole_labels(stored, len(names or range(self.classes))), names, known)
-            except ValueError as error:
-                raise UserError(
-                    f"{self.dataset.name}, split {split}, in {data_root} cannot be decoded: {error}"
-                ) from error
-            arrays |= {f"{split}_images": images, f"{split}_labels": labels}
+            arrays[f"{split}_images"], numbers, kept[split] = self._decode_split(data_root, split)
+            given[split] = GivenLabels(numbers, names)
+        where = f"{self.dataset.name} in {data_root}"
+        labels, known = numbered_by_name(given, where, self.classes, self.makers_order)
+        for split, own in labels.items():
+            there = self.in_use(split, len(own))
+            arrays |= {f"{split}_labels": own[there][kept[split]]} | left_out(split, kept[split])
+            if len(there) < len(own):
+                arrays[f"{split}{ALL_LABELS}"] = own
         if self.some_classes and known:
             arrays[CLASS_NAMES] = np.array([name.encode() for name in known])
         return arrays
 
-    def _decode_split(self, data_root: Path, split: str) -> tuple[np.ndarray, list[Any]]:
-        """Return images (uint8, N×C×H×W) and unchecked labels."""
-        import numpy as np
+    def _decode_split(self, data_root: Path, split: str) -> tuple[np.ndarray, list[Any], np.ndarray]:
+        """Return images of a split, uint8 M×C×H×W, its unchecked labels, and which examples in use can be read."""
+        numbers: list[Any] = []
 
-        from nacbench.data.images.image_files import read_exact_image
+        there = self.in_use(split, self.dataset.count(data_root, split))
+        used = set(there.tolist())
 
-        images = np.empty((self.dataset.count(data_root, split), *self.shape), dtype=np.uint8)
-        labels: list[Any] = []
-        rows = self.dataset.rows(data_root, split, (self.image_column, self.label_column))
-        for number, (where, (image, label)) in enumerate(rows):
-            images[number] = read_exact_image(image, self.shape, where)
-            labels.append(label)
-        return images, labels
+        def cells() -> Iterator[tuple[str, Any]]:
+            rows = self.dataset.rows(data_root, split, (self.image_column, self.label_column))
+            for number, (where, (image, label)) in enumerate(rows):
+                numbers.append(label)
+                if number in used:
+                    yield where, image
+
+        read = partial(exact_in_cell, shape=self.shape)
+        images, kept = read_all(read, cells(), len(there), self.shape, f"{self.dataset.name}, {split}")
+        return images, numbers, kept
 
 
-def renumbered(labels: np.ndarray, names: list[str] | None, known: list[str] | None) -> np.ndarray:
-    """Map labels from the class names of one split to those of another, as splits may list classes in another order.
+def exact_in_cell(place_and_cell: tuple[str, Any], shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the image in a cell of a Parquet file, which must have this shape: uint8 channels×height×width."""
+    from nacbench.data.images.reading import exact, image_bytes
 
-    Args:
-        labels: indices into ``names``, N.
-        names: class names of this split; None if the data has none.
-        known: class names of the training split.
-
-    Returns:
-        Indices into ``known``, N.
-
-    Raises:
-        ValueError: if a class that occurs is not in ``known``.
-    """
-    import numpy as np
-
-    if names == known or names is None or known is None:
-        return labels
-    strangers = [names[label] for label in np.unique(labels) if names[label] not in known]
-    if strangers:
-        raise ValueError(f"its class {strangers[0]!r} is not among the training split's")
-    position = {name: number for number, name in enumerate(known)}
-    return np.array([position.get(name, -1) for name in names], dtype=np.int16)[labels]
+    where, cell = place_and_cell
+    return exact(image_bytes(cell, where), shape, where)

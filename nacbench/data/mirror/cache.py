@@ -22,7 +22,7 @@ from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
 from nacbench.errors import BrokenFileError, UserError, shown
 from nacbench.filesystem.files import fill_folder, write_json
-from nacbench.filesystem.scratch import scratch_name
+from nacbench.filesystem.scratch import scratch_folder, scratch_name
 from nacbench.formats.reading import parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
@@ -94,6 +94,33 @@ def cached_arrays(
         found = _open(place, key)
         assert found is not None, f"{place} cannot be read right after it was written"
     return found
+
+
+def remembered_arrays(name: str, stamp: str) -> dict[str, np.ndarray] | None:
+    """Return what `remember_arrays` has kept last under a name and stamp; None if it is missing or broken."""
+    found = _open(*_memory(name, stamp))
+    return None if found is None else dict(found.arrays)
+
+
+def remember_arrays(name: str, stamp: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays in the cache in place of those that were kept before; for what is asked of files again and again.
+
+    Raises:
+        UserError: if the cache folder is not writable.
+    """
+    place, key = _memory(name, stamp)
+    with _written_to(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(place) as before:
+            if place.exists():
+                place.rename(before / "before")
+        fill_folder(place, lambda aside: _save(arrays, aside, key))
+
+
+def _memory(name: str, stamp: str) -> tuple[Path, str]:
+    """Return folder and key of arrays that are kept under a name and a stamp."""
+    key = hashlib.sha256(stamp.encode(errors="surrogateescape")).hexdigest()
+    return cache_folder() / "arrays" / f"{_plain(name)}-{key[:KEY_DIGITS]}", key
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
         matches = _matches(given, wish)
         for match in matches:
             wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
+        for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
+            wish.say(f"nothing of {wish.known.title} was found in {path}")
         for match in matches:
             copy = _materialised(given, match)
             _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
@@ -90,14 +92,14 @@ def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
         return f"{where} is not complete; {given.unreadable[0]}"
     if nearest is None:
         return f"no copy of {wish.known.title} can be imported"
+    forms = len(wish.known.distributions)
+    if forms > 1 and not nearest.met:
+        known = f"of the {forms} forms of {wish.known.title} that are taken"
+        return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
     base = given.shown(nearest.base)
     inside = f", in its folder {base.removeprefix(f'{where}/')}," if nearest.met and base != where else ""
-    forms = len(wish.known.distributions)
-    near = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if nearest.met else ""
-    if not nearest.met:
-        near = f"; 'nacbench data where TASK' lists the {forms} forms that are taken"
-    near = near if forms > 1 else ""
-    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{near}"
+    form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
+    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{form}"
 
 
 def _materialised(given: Given, match: Match) -> FoundCopy:

@@ -125,6 +125,11 @@ class Given:
             self._unpack(mount, names)
         return [self._real(mount, rest) for mount, rest in where]
 
+    def unused(self, paths: Iterable[str]) -> list[str]:
+        """Return what was given that has none of some paths in the tree, as the user knows it."""
+        used = {path.partition("/")[0] for path in paths}
+        return [shown for top, (_, shown) in self._places.items() if top not in used]
+
     def shown(self, path: str) -> str:
         """Return a path in the tree as the user knows it: the path that was given, then the path inside."""
         top, _, rest = path.partition("/")
@@ -166,20 +171,48 @@ def _is_inner(path: str) -> bool:
 def _names_in(folder: Path) -> list[str]:
     """Return the paths of all files in a folder at any depth, without junk; links are followed.
 
+    Only links are asked where they lead: to ask for each of a million files takes minutes on a network file system.
+
     Raises:
-        UserError: if a link is broken or leads to a folder above it, or something is neither a file nor a folder.
+        UserError: if a link is broken or leads to a folder above it, something is neither a file nor a folder, or a
+            folder cannot be listed.
     """
-    names = []
-    for name, folders, files in os.walk(folder, followlinks=True):
-        place = Path(name)
-        if place.is_symlink() and place != folder and place.parent.resolve().is_relative_to(place.resolve()):
-            raise UserError(f"{place} is a link to a folder above it; remove it")
-        folders[:] = sorted(own for own in folders if not is_junk(own))
-        inside = os.path.relpath(name, folder)
-        for own in files:
-            if is_junk(own):
-                continue
-            if not (place / own).is_file():
-                raise UserError(f"{place / own} is not a file, or is a broken link; remove it")
-            names.append(own if inside == "." else f"{inside}/{own}")
+    names: list[str] = []
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            with os.scandir(folder / inside) as entries:
+                own = sorted((entry for entry in entries if not is_junk(entry.name)), key=lambda entry: entry.name)
+        except OSError as error:
+            raise UserError(f"cannot list {folder / inside}: {error.strerror}") from None
+        for entry in own:
+            path = joined(inside, entry.name)
+            if _is_folder(entry):
+                waiting.append(path)
+            else:
+                names.append(path)
     return names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one; otherwise it must be a file.
+
+    Raises:
+        UserError: as `_names_in`.
+    """
+    if not entry.is_symlink():
+        if not (entry.is_dir() or entry.is_file()):
+            raise UserError(f"{entry.path} is neither a file nor a folder; remove it")
+        return entry.is_dir()
+    try:
+        target = Path(entry.path).resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
+        raise UserError(f"{entry.path} is a link that leads nowhere; remove it") from None
+    if target.is_dir():
+        if Path(entry.path).parent.resolve().is_relative_to(target):
+            raise UserError(f"{entry.path} is a link to a folder above it; remove it")
+        return True
+    if not target.is_file():
+        raise UserError(f"{entry.path} is neither a file nor a folder; remove it")
+    return False

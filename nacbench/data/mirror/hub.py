@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
-from nacbench.data.mirror.shards import lacks_shards, same_part
+from nacbench.data.mirror.shards import lacks_shards, two_generations
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.filesystem.scratch import scratch_folder
@@ -45,7 +45,7 @@ class HubFiles(MirrorFiles):
             UserError: if two of them are the same part of it.
         """
         files = sorted(self.place(data_root).glob(self.splits[split]))
-        if twice := same_part([file.name for file in files]):
+        if twice := two_generations([file.name for file in files]):
             where = self.place(data_root)
             raise UserError(f"{where} has {twice[0]} and {twice[1]}, two generations of one file; remove one")
         return files
@@ -91,7 +91,7 @@ class HubFiles(MirrorFiles):
     def _own_forms(self) -> "list[Distribution]":
         from nacbench.data.mirror.hub_forms import hub_forms
 
-        return hub_forms(self.name, self.splits)
+        return hub_forms(self.name, self.revision, self.splits)
 
     def _download(self, data_root: Path) -> None:
         place = self.place(data_root)

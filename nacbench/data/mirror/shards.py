@@ -6,13 +6,19 @@ from collections.abc import Sequence
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?:-[0-9a-f]+)?\.[a-z]+$")
 
 
-def same_part(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the first two names of one part, such as two generations of a file that differ in a digest; or None."""
-    known: dict[str, str] = {}
-    for name in names:
-        match = SHARD.search(name)
-        if match and known.setdefault(match[1], name) != name:
-            return known[match[1]], name
+def two_generations(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return two names of a split's files that cannot belong together, or None.
+
+    Names of those that do, such as ``train-00001-of-00003``, have one total and different numbers. Other names say
+    nothing, but not beside such ones.
+    """
+    shards = [(name, SHARD.search(name)) for name in names]
+    for number, (name, shard) in enumerate(shards):
+        for other, earlier in shards[:number]:
+            if shard is None and earlier is None:
+                continue
+            if shard is None or earlier is None or shard[2] != earlier[2] or shard[1] == earlier[1]:
+                return other, name
     return None
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.array_task import CLASS_NAMES
+from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES
 from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.points.task import PointTask
+from nacbench.data.unreadable import WAY_OUT, UnreadableError, left_out, read_all, skip_stamp
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
 
-def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
-    """Return ``…_points`` (float32 N×points×3 in the unit ball) and ``…_labels`` of both splits, and ``class_names``.
+def mesh_arrays(name: str, folder: Path, task: PointTask) -> Arrays:
+    """Return ``…_points`` (float32 N×P×3 in the unit ball) and ``…_labels`` of both splits, and ``class_names``.
 
     Args:
         name: of the data set, for the cache and as part of the sampling seeds.
         folder: has ``<class>/train/*.off`` and ``<class>/test/*.off``.
-        points: number of points to sample from each surface.
+        task: says how many points are sampled from each surface, and which examples are in use; only these are read.
 
     Raises:
         UserError: if a class lacks a split, or a mesh is broken; names the folder or file.
@@ -30,11 +33,17 @@ def mesh_arrays(name: str, folder: Path, points: int) -> Arrays:
         classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
         arrays = {CLASS_NAMES: np.array([class_name.encode() for class_name in classes])}
         for split, own in files.items():
-            arrays[f"{split}_points"] = np.stack([_cloud(name, folder, path, points) for path, _ in own])
-            arrays[f"{split}_labels"] = np.array([label for _, label in own], dtype=np.int16)
+            there = task.in_use(split, len(own))
+            read = partial(_cloud, name=name, folder=folder, points=task.stored)
+            paths = [own[number][0] for number in there]
+            clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), f"{name}, {split}")
+            labels = np.array([label for _, label in own], dtype=np.int16)
+            arrays |= {f"{split}_points": clouds, f"{split}_labels": labels[there][kept]} | left_out(split, kept)
+            if len(there) < len(labels):
+                arrays[f"{split}{ALL_LABELS}"] = labels
         return arrays
 
-    return cached_arrays(name, f"{name} {points} points", sample, folder)
+    return cached_arrays(name, f"{name} {task.stored} points{skip_stamp()}{task.use_stamp()}", sample, folder)
 
 
 def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
@@ -50,13 +59,15 @@ def mesh_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
     return found
 
 
-def _cloud(name: str, folder: Path, path: Path, points: int) -> np.ndarray:
+def _cloud(path: Path, name: str, folder: Path, points: int) -> np.ndarray:
     from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 
-    vertices, faces = read_mesh(path)
-    # A seed per file: its points do not depend on which other meshes are there
-    seed = seed_for(name, str(path.relative_to(folder)))
     try:
+        vertices, faces = read_mesh(path)
+        # A seed per file: its points do not depend on which other meshes are there
+        seed = seed_for(name, str(path.relative_to(folder)))
         return unit_ball(sample_surface(vertices, faces, points, seed))
+    except UserError as error:
+        raise UnreadableError(f"{error}; {WAY_OUT}") from error
     except ValueError as error:
-        raise UserError(f"mesh {path}: {error}; delete it and fetch the data set again") from error
+        raise UnreadableError(f"mesh {path}: {error}; {WAY_OUT}") from error

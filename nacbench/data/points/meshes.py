@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nacbench.data.points.off_tables import read_plain
 from nacbench.errors import UserError
+
+PORTION = 1000  # triangles whose areas are computed together, until one is found that has an area
 
 
 def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +27,12 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     # and every polygon with more than four corners, and takes colours of faces for corners; it fails on comments and
     # blank lines; and it takes about twenty times as long.
     try:
-        return _parsed(path.read_text(encoding="utf-8-sig"))  # -sig: some editors write a byte order mark
+        content = path.read_bytes()
+        found = read_plain(content)
+        if found is None:
+            found = _parsed(content.decode("utf-8-sig"))  # -sig: some editors write a byte order mark
+        _check(*found)
+        return found
     except UnicodeDecodeError as error:
         raise UserError(f"mesh {path}: not a text file") from error
     except OSError as error:
@@ -95,15 +103,20 @@ def _parsed(text: str) -> tuple[np.ndarray, np.ndarray]:
             f"{count + face_count}"
         )
     vertices = _table(lines[:count], range(3), "the coordinates of vertices", np.float32)
+    return vertices, _triangles(lines[count:], count)
+
+
+def _check(vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Raise a ValueError if a coordinate is not finite, a face has a wrong vertex, or the surface has no area."""
+    count = len(vertices)
     if not np.isfinite(vertices).all():
         raise ValueError(f"a coordinate is not finite: {vertices[~np.isfinite(vertices)][0]}")
-    faces = _triangles(lines[count:], count)
     if faces.min() < 0 or faces.max() >= count:
         wrong = faces.min() if faces.min() < 0 else faces.max()
         raise ValueError(f"a face has the vertex {wrong}, but the vertices are numbered from 0 to {count - 1}")
-    if not _areas(*_edges(vertices, faces)[1:]).sum() > 0:
+    portions = (faces[first : first + PORTION] for first in range(0, len(faces), PORTION))
+    if not any((_areas(*_edges(vertices, some)[1:]) > 0).any() for some in portions):  # mostly the first triangle has
         raise ValueError("the surface has no area")
-    return vertices, faces
 
 
 def _counts(line: str) -> tuple[int, int]:

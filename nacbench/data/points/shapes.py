@@ -6,7 +6,7 @@ single measurement tells them apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -74,14 +74,19 @@ def generate(per_family: int, points: int, seed: int) -> tuple[np.ndarray, np.nd
         points: number of points per object, at least 2.
         seed: of the whole set.
     """
-    labels = np.arange(per_family * len(FAMILIES), dtype=np.int64) % len(FAMILIES)
+    return generate_some(range(per_family * len(FAMILIES)), points, seed)
+
+
+def generate_some(indices: Sequence[int], points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return these objects of those that `generate` makes; ``indices`` are their N numbers, from 0."""
+    labels = np.asarray(indices, dtype=np.int64) % len(FAMILIES)
     clouds = np.empty((len(labels), points, 3), dtype=np.float32)
-    for index, label in enumerate(labels):
+    for place, (index, label) in enumerate(zip(indices, labels, strict=True)):
         # Separate seeds for mesh and points: the number of points does not change the object
         rng = np.random.default_rng(seed_for("parametric-shapes", "mesh", seed, index))
         vertices, faces = make_mesh(FAMILIES[label], rng)
         own_seed = seed_for("parametric-shapes", "points", seed, index)
-        clouds[index] = unit_ball(sample_surface(vertices, faces, points, own_seed))
+        clouds[place] = unit_ball(sample_surface(vertices, faces, points, own_seed))
     return clouds, labels.astype(np.int16)
 
 

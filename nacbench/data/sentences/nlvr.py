@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nacbench.data.images.image_files import image_bytes, read_image
+from nacbench.data.class_order import GivenLabels, numbered_by_name
+from nacbench.data.images.reading import fitted, image_bytes
 from nacbench.data.mirror.cache import Arrays, cached_arrays
-from nacbench.data.mirror.parquet import read_rows
+from nacbench.data.mirror.parquet import class_names, read_rows
 from nacbench.data.sentences.task import encode_sentences
+from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 
 COLUMNS = ("identifier", "sentence", "label", "image")
@@ -39,15 +41,18 @@ def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_wo
         own = "train" in rows
         if not own:
             rows["train"], rows["validation"] = hold_out_sentences(rows["validation"])
-            files["train"] = files["validation"]
         arrays: dict[str, np.ndarray] = {"has_train_split": np.array(own)}
+        sentences = {}
         for split, some in rows.items():
-            arrays[f"{split}_images"] = np.stack([row_image(row, files[split], shape) for row in some])
-            arrays[f"{split}_labels"] = np.array([row["label"] for row in some], dtype=np.int16)
-        sentences = {split: [row["sentence"] for row in some] for split, some in rows.items()}
+            read = partial(row_image, shape=shape)
+            images, kept = read_all(read, some, len(some), shape, f"NLVR, {split}")
+            good = [row for row, own in zip(some, kept, strict=True) if own]
+            arrays |= {f"{split}_images": images} | left_out(split, kept)
+            arrays[f"{split}_labels"] = np.array([row["label"] for row in good], dtype=np.int16)
+            sentences[split] = [row["sentence"] for row in good]
         return arrays | encode_sentences(sentences, vocabulary, max_words)
 
-    return cached_arrays("nlvr", f"{shape} {vocabulary} {max_words}", decode, folder)
+    return cached_arrays("nlvr", f"{shape} {vocabulary} {max_words}{skip_stamp()}", decode, folder)
 
 
 def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
@@ -81,11 +86,13 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         for column in ("identifier", "sentence"):
             if not isinstance(row[column], str):
                 raise UserError(f"{file}, row {number}: {column} is {shown(row[column])}, not text")
-    return rows
+        row["where"] = f"{file}, row {number} ({row['identifier']})"
+    names = class_names(file, "label")
+    given = GivenLabels([int(row["label"]) for row in rows], names)
+    labels, _ = numbered_by_name({file.stem: given}, str(file), classes=2)
+    return [{**row, "label": label} for row, label in zip(rows, labels[file.stem].tolist(), strict=True)]
 
 
-def row_image(row: Mapping[str, Any], file: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def row_image(row: Mapping[str, Any], shape: tuple[int, int, int]) -> np.ndarray:
     """Return the image in a row's column ``image`` as uint8 of the given shape."""
-    return read_image(
-        io.BytesIO(image_bytes(row["image"], f"{file}, {row['identifier']}")), shape, f"{row['identifier']} in {file}"
-    )
+    return fitted(image_bytes(row["image"], row["where"]), shape, row["where"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nacbench.data.images.image_files import read_image
+from nacbench.data.images.reading import Shape, read_image
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.sentences.task import encode_sentences
+from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 from nacbench.formats.reading import parse_json, read_bytes
 
@@ -20,7 +22,7 @@ LARGEST = 2**30  # bytes of a file of examples
 LABELS = {"False": 0, "True": 1}
 
 
-def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
+def read_nlvr2(folder: Path, shape: Shape, vocabulary: int, max_words: int) -> Arrays:
     """Return images (both photographs side by side), sentences (word numbers) and labels by split, and the vocabulary.
 
     Args:
@@ -32,25 +34,39 @@ def read_nlvr2(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_w
         UserError: if a line or a photograph is missing or broken.
     """
     files = {split: folder / "data" / f"{name}.json" for split, name in FOLDERS.items()}
-    half = (shape[0], shape[1], shape[2] // 2)
 
     def decode() -> Mapping[str, np.ndarray]:
-        examples = {split: read_examples(file) for split, file in files.items()}
         arrays: dict[str, np.ndarray] = {}
-        for split, own in examples.items():
-            place = folder / "images" / FOLDERS[split]
-            pairs: dict[Path, np.ndarray] = {}  # decoded once each: several sentences share a pair of photographs
-            stems = [photograph_stem(place, example) for example in own]
-            for stem in stems:
-                if stem not in pairs:
-                    sides = [read_image(stem.with_name(f"{stem.name}-img{side}.png"), half) for side in (0, 1)]
-                    pairs[stem] = np.concatenate(sides, axis=-1)
-            arrays[f"{split}_images"] = np.stack([pairs[stem] for stem in stems])
-            arrays[f"{split}_labels"] = np.array([LABELS[example["label"]] for example in own], dtype=np.int16)
-        sentences = {split: [example["sentence"] for example in own] for split, own in examples.items()}
+        sentences = {}
+        for split, file in files.items():
+            own = read_examples(file)
+            stems = [photograph_stem(folder / "images" / FOLDERS[split], example) for example in own]
+            images, kept = _pairs(stems, shape, split)
+            good = [example for example, there in zip(own, kept, strict=True) if there]
+            arrays |= {f"{split}_images": images} | left_out(split, kept)
+            arrays[f"{split}_labels"] = np.array([LABELS[example["label"]] for example in good], dtype=np.int16)
+            sentences[split] = [example["sentence"] for example in good]
         return arrays | encode_sentences(sentences, vocabulary, max_words)
 
-    return cached_arrays("nlvr2", f"{shape} {vocabulary} {max_words}", decode, folder)
+    return cached_arrays("nlvr2", f"{shape} {vocabulary} {max_words}{skip_stamp()}", decode, folder)
+
+
+def _pairs(stems: Sequence[Path], shape: Shape, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pair of photographs of each stem that has a readable one, and which stems these are, N."""
+    distinct = list(dict.fromkeys(stems))  # decoded once each: several sentences share a pair of photographs
+    pairs, kept = read_all(partial(_read_pair, shape=shape), distinct, len(distinct), shape, f"NLVR2, {split}")
+    position = {
+        stem: number for number, stem in enumerate(stem for stem, own in zip(distinct, kept, strict=True) if own)
+    }
+    there = np.array([stem in position for stem in stems])
+    return pairs[[position[stem] for stem in stems if stem in position]], there
+
+
+def _read_pair(stem: Path, shape: Shape) -> np.ndarray:
+    """Return both photographs of a pair side by side."""
+    half = (shape[0], shape[1], shape[2] // 2)
+    sides = [read_image(stem.with_name(f"{stem.name}-img{side}.png"), half) for side in (0, 1)]
+    return np.concatenate(sides, axis=-1)
 
 
 def read_examples(file: Path) -> list[dict[str, Any]]:

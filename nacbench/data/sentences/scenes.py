@@ -9,7 +9,7 @@ statements is ever rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,13 +71,23 @@ def generate(count: int, *, seed: int, side: int = 24) -> SceneExamples:
     """
     if count < 1:
         raise UserError(f"count = {count} scenes: it must be at least 1")
-    made = [_example(seed, index) for index in range(count)]
+    return generate_some(range(count), seed=seed, side=side)
+
+
+def generate_some(indices: Sequence[int], *, seed: int, side: int = 24) -> SceneExamples:
+    """Return these examples of those that `generate` makes.
+
+    Args:
+        indices: N numbers of examples, from 0.
+        seed, side: see `generate`.
+    """
+    made = [_example(seed, index) for index in indices]
     scenes = [scene for scene, _, _ in made]
     return SceneExamples(
         images=draw(scenes, side),
         sentences=[sentence for _, _, sentence in made],
-        labels=np.array([_label(index) for index in range(count)], dtype=np.int16),
-        forms=np.array([index % len(FORMS) for index in range(count)], dtype=np.int16),
+        labels=np.array([_label(index) for index in indices], dtype=np.int16),
+        forms=np.array([index % len(FORMS) for index in indices], dtype=np.int16),
         scenes=scenes,
         statements=[statement for _, statement, _ in made],
     )

@@ -53,6 +53,8 @@ class SentenceImageTask(ImageTask):
         super().__post_init__()
         if self.position_dim % 2:
             raise ValueError(f"task.position_dim = {self.position_dim}: it must be even (sines and cosines)")
+        if self.test_resize:
+            raise ValueError(f"task.test_resize = {self.test_resize}: what a sentence speaks of may be cut off")
 
     def spec(self) -> TaskSpec:
         return dataclasses.replace(super().spec(), modality=self.modality, condition_tokens=self.max_words)

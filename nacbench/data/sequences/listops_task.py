@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from nacbench.contracts.numbers import Seed
+from nacbench.contracts.numbers import Limit, Seed
 from nacbench.contracts.task import DataFiles
+from nacbench.data.array_task import differences
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 LRA = LocalFiles(
     name="listops-1000",
+    forms="listops",
     needs=("basic_train.tsv", "basic_val.tsv", "basic_test.tsv"),
     how="unpack lra_release.gz and take its folder listops-1000",
     url="https://github.com/google-research/long-range-arena",
     terms="Apache-2.0",
 )
 LRA_SHORTER_THAN = 2000
+LRA_SIZES = {"train": 96_000, "validation": 2000, "test": 2000}
 LRA_FILES = {"train": "basic_train.tsv", "validation": "basic_val.tsv", "test": "basic_test.tsv"}
 
 
@@ -34,6 +37,8 @@ class ListOpsTask(SequenceTask):
     Attributes:
         data: ``generated`` from ``data_seed``, or ``lra``: Long Range Arena's files, which must be in the mirror.
         data_seed: seed of the generated expressions.
+        pool: generate only so many training expressions, of which ``train_examples`` are used; 0: those of ``counts``.
+            Expressions are distinct, so that each depends on those before it, and the other splits on this number.
         counts: number of examples by split.
         longer_than, shorter_than: limits of an expression's length, both exclusive; a digit counts 1, an operator with
             its bracket 2.
@@ -50,6 +55,7 @@ class ListOpsTask(SequenceTask):
 
     data: Literal["generated", "lra"] = "generated"
     data_seed: Seed = 0
+    pool: Limit = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,22 +80,30 @@ class ListOpsTask(SequenceTask):
         if self.data == "lra":
             return self._read(data_root)
         limits = {"longer_than": self.longer_than, "shorter_than": self.shorter_than}
-        stamp = f"{limits} {dict(self.counts)} {self.data_seed} {self.version}"
+        stamp = f"{limits} {self._generated()} {self.data_seed} {self.version}"
         return cached_arrays(f"listops-{self.shorter_than - 1}", stamp, self._generate)
+
+    def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        return differences(arrays, self.classes, LRA_SIZES) if self.data == "lra" else []
+
+    def _generated(self) -> dict[str, int]:
+        """Return the number of examples to generate, by split."""
+        return {**self.counts, "train": min(self.pool or self.counts["train"], self.counts["train"])}
 
     def _generate(self) -> Mapping[str, np.ndarray]:
         """Generate all splits as one set of distinct expressions, so that no expression is in two splits."""
         from nacbench.data.sequences.listops import generate
 
+        counts = self._generated()
         symbols, labels = generate(
-            sum(self.counts.values()),
+            sum(counts.values()),
             longer_than=self.longer_than,
             shorter_than=self.shorter_than,
             seed=self.data_seed,
         )
         arrays: dict[str, np.ndarray] = {}
         first = 0
-        for split, count in self.counts.items():
+        for split, count in counts.items():
             part = slice(first, first + count)
             arrays |= {f"{split}_symbols": symbols[part], f"{split}_labels": labels[part]}
             first += count

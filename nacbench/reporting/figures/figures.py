@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import grid_of, stacked
-from nacbench.reporting.figures.plots import palette, styled
+from nacbench.reporting.figures.plots import FLOOR_LINE, palette, styled
+from nacbench.reporting.floors import Floors, is_floor
 from nacbench.reporting.series import Series, by_cell
 from nacbench.reporting.tables.protocols import adapted_mean, shots_of
 from nacbench.statistics import wilson_interval
@@ -31,11 +32,13 @@ SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give
 def draw_scores(series: Sequence[Series]) -> Figure | None:
     """Draw the score of every series with its interval, in a panel for each task and scale.
 
-    A single seed is an open circle; its thin bar is the Wilson interval over the test examples of this one network.
+    The dashed line is the highest floor. A single seed is an open circle; its thin bar is the Wilson interval over the
+    test examples of this one network.
     """
     panels = panels_of(series)
     if not panels:
         return None
+    floors = Floors(series)
     heights = [0.35 + 0.24 * len(rows) for _, rows in panels]
     colours = palette([item.first.model for item in series])
     with styled():
@@ -43,6 +46,8 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             for place, item in enumerate(rows):
                 _draw_mean(axes, item, place, colours[item.first.model])
+            if floor := floors.highest(rows):
+                axes.axvline(100 * floor.value, **FLOOR_LINE)
             axes.set_xlim(per_cents(axes.get_xlim(), LEAST_SPAN))
             axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -57,6 +62,7 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
     """Draw score against the operations of a forward pass, in a panel for each task, with a line along the Pareto
     front."""
     colours = palette([item.first.model for item in series])
+    floors = Floors(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         drawn: Counter[str] = Counter()
@@ -68,15 +74,17 @@ def draw_cost(series: Sequence[Series]) -> Figure | None:
         axes.set_xscale("log")
         costs = [item.first.forward_flops / 1e9 for item in rows]
         axes.set_xlim(min(costs) / 2, max(costs) * 3)  # a small difference in cost must look small
+        _draw_floor(axes, floors, rows)
         axes.margins(y=0.1)
         axes.autoscale_view()
         axes.set_ylim(per_cents(axes.get_ylim(), 0))
-        axes.set_xlabel("GFLOPs of a forward pass")
+        batches = " or ".join(f"{batch:,}" for batch in sorted({item.first.flops_batch for item in rows}))
+        axes.set_xlabel(f"GFLOPs an example, at a batch of {batches}")
         axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
         axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
         _plain_ticks(axes)
 
-    panels = panels_of(item for item in series if item.is_trained_here)
+    panels = panels_of(item for item in series if item.is_trained_here and not is_floor(item))
     return _draw_grid([panel for panel in panels if len(panel[1]) > 1], draw, 5.1)
 
 
@@ -102,6 +110,8 @@ def draw_shots(series: Sequence[Series]) -> Figure | None:
             )
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(k) for k in shots])
+        # models that are floors have lines of their own here, so the dashed one is that of guessing
+        _draw_floor(axes, Floors(rows[:1]), rows[:1])
         axes.set_xlabel("examples a class")
         axes.set_ylabel("accuracy (%)")
         axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
@@ -119,11 +129,15 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
     if not panels:
         return None
     with styled():
-        heights = [1.4 + 0.3 * len(rows) for _, rows in panels]
+        heights = [1.7 + 0.3 * len(rows) for _, rows in panels]
         figure, axes_of, _ = stacked(heights, width=7.5)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             names = [m[1] for name in rows[0].first.all_metrics()["test"] if (m := ERROR.fullmatch(name))]
             errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
+            labels = [short_label(item) for item in rows]
+            if floor := Floors(rows[:1]).highest(rows[:1]):  # a heat map has no place for a line
+                errors.append([100 * (1 - floor.value)] * (1 + len(names)))
+                labels.append(floor.name)
             sns.heatmap(
                 errors,
                 ax=axes,
@@ -133,7 +147,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
                 annot_kws={"fontsize": 6},
                 cbar_kws={"label": "error (%)"},
                 xticklabels=["clean", *(figure_text(name.replace("_", " "), 24) for name in names)],
-                yticklabels=[short_label(item) for item in rows],
+                yticklabels=labels,
                 vmin=0,
                 linewidths=0.5,
             )
@@ -146,6 +160,7 @@ def draw_corruptions(series: Sequence[Series]) -> Figure | None:
 def draw_sizes(series: Sequence[Series]) -> Figure | None:
     """Draw score against the number of modules or latents, with the measured speed-up over the largest."""
     colours = palette([item.first.model for item in series])
+    floors = Floors(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         for model in dict.fromkeys(item.first.model for item in rows):
@@ -161,6 +176,7 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
         axes.set_xscale("log", base=2)
         axes.set_xticks(sorted({_workspace(item) for item in rows}))
         axes.xaxis.set_major_formatter("{x:.0f}")
+        _draw_floor(axes, floors, rows)
         axes.margins(y=0.2)
         axes.set_xlabel("modules or latents (above: speed-up of evaluation)")
         axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
@@ -172,6 +188,12 @@ def draw_sizes(series: Sequence[Series]) -> Figure | None:
         if kept:
             panels.append((title, kept))
     return _draw_grid(panels, draw)
+
+
+def _draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
+    """Draw a dashed line at the highest floor of a panel, named in the legend."""
+    if floor := floors.highest(rows):
+        axes.axhline(100 * floor.value, label=figure_text(floor.name, 48), **FLOOR_LINE)
 
 
 def _draw_grid(

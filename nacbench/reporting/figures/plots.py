@@ -5,6 +5,7 @@ Colours are safe for colour-blind readers, and a model has the same colour in al
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from nacbench.filesystem.files import whole_file
 from nacbench.formats.escape import figure_text
 from nacbench.recording.curve import read_curve
 from nacbench.recording.store import CURVE, damage
+from nacbench.reporting.floors import MODELS as FLOORS
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ FIRST = (
     "vit",
     "transformer",
 )  # these keep their colours; others follow by name
+FLOOR_LINE: dict[str, Any] = {"color": "0.45", "linewidth": 0.9, "linestyle": "--", "zorder": 0}
+FLOOR_COLOUR = (0.45, 0.45, 0.45)
 FEW_EPOCHS = 12
 
 
@@ -37,8 +42,9 @@ def palette(models: Sequence[str]) -> dict[str, Any]:
     import seaborn as sns
 
     colours = sns.color_palette("colorblind", 10)
-    ordered = [*FIRST, *sorted(set(models) - set(FIRST))]
-    return {name: colours[index % len(colours)] for index, name in enumerate(ordered)}
+    ordered = [*FIRST, *sorted(name for name in set(models) - set(FIRST) if not name.startswith(FLOORS))]
+    by_name = {name: colours[index % len(colours)] for index, name in enumerate(ordered)}
+    return {**by_name, **{name: FLOOR_COLOUR for name in models if name.startswith(FLOORS)}}
 
 
 @contextmanager
@@ -60,6 +66,7 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    floors = Floors(series)
     rows = []
     for item in series:
         for run in item.runs:
@@ -82,6 +89,7 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
                     "epoch": point.epoch,
                     "panel": "training loss" if point.split == "train" else f"validation {run.metric}",
                     "value": value,
+                    "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
                 }
                 for point in points
                 if (value := point.value(run.metric)) is not None
@@ -131,7 +139,10 @@ def _draw_panel(axes: Any, part: pd.DataFrame) -> None:
         linewidth=1.2,
         ax=axes,
     )
-    axes.set_ylabel(figure_text(part["panel"].iloc[0], 40))
+    panel, floor = part["panel"].iloc[0], part["floor"].max()
+    if panel.startswith("validation") and not math.isnan(floor):
+        axes.axhline(floor, **FLOOR_LINE)
+    axes.set_ylabel(figure_text(panel, 40))
     sns.despine(ax=axes)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.reporting.figures.figures import LINES, MARKERS, bare, panels_of, short_label
-from nacbench.reporting.figures.plots import palette, styled
+from nacbench.reporting.figures.plots import FLOOR_LINE, palette, styled
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
 
@@ -23,6 +24,7 @@ def draw_pruning(series: Sequence[Series]) -> Figure | None:
     panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
     if not panels:
         return None
+    floors = Floors(series)
     colours = palette([item.first.model for item in series])
     with styled():
         figure = Figure(figsize=(7.6, 2.9 * len(panels)), layout="constrained")
@@ -45,7 +47,10 @@ def draw_pruning(series: Sequence[Series]) -> Figure | None:
                 by_share.errorbar([float(s.removeprefix(KEPT)) for s in splits], heights, yerr=errors, **look)
                 speeds = [mean_of(item, "speedup", split) for split in splits]
                 by_speed.errorbar([speed.value for speed in speeds], heights, yerr=errors, **look)
-                by_speed.axhline((1 - TOLERATED) * heights[0], color="0.6", linewidth=0.7, linestyle=(0, (2, 3)))
+                by_speed.axhline((1 - TOLERATED) * heights[0], color="0.6", linewidth=0.7, linestyle=":")
+            if floor := floors.highest(rows):
+                for axes in (by_share, by_speed):
+                    axes.axhline(100 * floor.value, **FLOOR_LINE)
             _finish(by_share, by_speed, title)
     return figure
 
@@ -65,7 +70,7 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.annotate(
         f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=7, color="0.3"
     )
-    by_speed.set_xlabel(f"measured speed-up (dashed: {100 * TOLERATED:g} % lost)")
+    by_speed.set_xlabel(f"measured speed-up (dotted: {100 * TOLERATED:g} % lost)")
     by_speed.set_ylabel("accuracy (%)")
     for axes in (by_share, by_speed):
         low, high = axes.get_ylim()

@@ -19,6 +19,7 @@ from typing import Any
 
 from nacbench import __version__
 from nacbench.formats.escape import all_visible, script_json, visible
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.paper.claims import Finding, read_claims
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
@@ -66,8 +67,14 @@ def render_page(
     count = sum(len(item.runs) for item in series)
     rows = [_row(item, winners, with_runs=count <= MOST_RUNS) for item in series]
     data = {"columns": [column.head for column in COLUMNS], "run_columns": RUN_COLUMNS, "rows": rows}
+    floors = Floors(series)
     shown = [
-        {"cells": score_cells(item), "best": id(item) in winners, "label": item.label, "task": item.first.task_label}
+        {
+            "cells": score_cells(item, floors),
+            "best": id(item) in winners,
+            "label": item.label,
+            "task": item.first.task_label,
+        }
         for item in series
     ]
     page: str = (

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
-from nacbench.reporting.series import Series, group
+from nacbench.reporting.series import Series, group, of_usual_size
 from nacbench.statistics import Difference, seeds_needed
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
@@ -178,10 +178,10 @@ def _judge_difference(claim: Better | Competitive, series: Sequence[Series]) -> 
 
 
 def _variants(claim: _Claim, series: Sequence[Series], model: str) -> list[Series]:
-    """Return the series of a model or, if there are several, those that the claim prefers."""
+    """Return the series of a model or, if there are several, those that the claim prefers, of the usual size."""
     found = [item for item in series if item.first.model == model]
     preferred = [item for item in found if _fits(item.first, claim.prefer)]
-    return preferred if len(found) > 1 and preferred else found
+    return of_usual_size(preferred or found) if len(found) > 1 else found
 
 
 def _ambiguous(claim: Claim, some: Sequence[Series]) -> Finding:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, NAMED, SEEDS, flops_cells, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 
 COLUMNS = (
     *NAMED,
     Column("test score (%)", number=True),
     Column("parameters", number=True),
-    Column("GFLOPs", number=True),
+    *FLOPS,
     Column("training", number=True),
     Column("examples/s", number=True),
     Column("evaluation", number=True),
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 NOTE = (
     "Means over seeds; memory: peak of any of the runs. Training and evaluation are wall-clock times of the steps, "
-    "data loading included: compare them only on the same machine without other load."
+    f"data loading included: compare them only on the same machine without other load. {FLOPS_NOTE}"
 )
 
 
@@ -45,7 +45,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
                 *named(item),
                 percent(item.score),
                 f"{first.parameters:,}",
-                f"{first.forward_flops / 1e9:.3f}",
+                *flops_cells(first.forward_flops, first.flops_batch),
                 duration(train),
                 f"{speed:,.0f}",
                 duration(evaluate),
@@ -60,6 +60,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
                 "score": item.score.value,
                 "parameters": first.parameters,
                 "forward_flops": first.forward_flops,
+                "flops_batch": first.flops_batch,
                 "train_seconds": train,
                 "examples_per_second": speed,
                 "evaluate_seconds": evaluate,

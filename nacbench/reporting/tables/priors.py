@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table
 
 OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
 COLUMNS = (
@@ -29,12 +30,13 @@ def prior_table(series: Sequence[Series]) -> Table | None:
     several = {
         task for task in tasks if len({name for item, (name, _) in with_prior if item.first.task_label == task}) > 1
     }
+    floors = Floors(series)
     rows, numbers = [], []
     for item, (prior, weight) in with_prior:
         if item.first.task_label not in several:
             continue
         shown = f"{weight:g}" if prior != "none" else "—"
-        rows.append((*named(item, OWN), prior, shown, percent(item.score), str(len(item.runs))))
+        rows.append((*named(item, OWN), prior, shown, floors.marked(item), str(len(item.runs))))
         numbers.append(
             {
                 **identified(item),
@@ -46,7 +48,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    notes = [f"Test score: {INTERVAL}; a single seed has none."]
+    notes = [f"Test score: {INTERVAL}; a single seed has none.", *floors.notes(item for item, _ in with_prior)]
     return Table("priors", "Graph priors", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

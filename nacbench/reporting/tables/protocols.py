@@ -12,6 +12,7 @@ from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.recording.row import Run
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
@@ -19,6 +20,7 @@ from nacbench.statistics import Mean
 
 MCE = "mce_alexnet"  # mean corruption error over AlexNet's
 SHIFT = ("clean_accuracy", "accuracy", "drop")
+EDGE = "†"
 SHOTS = re.compile(r"accuracy/(\d+)-shot")
 
 
@@ -27,13 +29,16 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     rows, numbers = [], []
+    floors = Floors(series)
     shifted = [own for own in series if own.has(*SHIFT)]
     with_reference = any(own.has(MCE) for own in shifted)
     shown = (*SHIFT, "mean_error", *((MCE,) if with_reference else ()))
     for item in shifted:
         means = {name: item.metric(name) for name in shown}
-        texts = [percent(mean) if mean else "—" for mean in means.values()]
-        rows.append((*named(item), *texts, str(len(item.runs))))
+        texts = {name: percent(mean) if mean else "—" for name, mean in means.items()}
+        if item.first.metric in texts:
+            texts[item.first.metric] = floors.marked(item)
+        rows.append((*named(item), *texts.values(), str(len(item.runs))))
         columns = identified(item)
         for name, mean in means.items():
             columns |= {name: mean and mean.value, f"{name}_half_width_95": mean and mean.half_width}
@@ -44,7 +49,8 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     heads = [Column(head, number=True) for head in words[: len(shown)]]
     notes = [
         "Both accuracies are of the same network; the drop is their difference. Mean error: over corruptions and "
-        f"severities, not divided by another network's errors. Every number: {INTERVAL}."
+        f"severities, not divided by another network's errors. Every number: {INTERVAL}.",
+        *floors.notes(shifted),
     ]
     if with_reference:
         notes.append(
@@ -62,19 +68,29 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     if not adapted:
         return None
     shots = sorted({k for item in adapted for k in shots_of(item)})
+    floors = Floors(series)
     rows, numbers = [], []
     for item in adapted:
         means = {k: adapted_mean(item, k) for k in shots_of(item)}
-        texts = [percent(means[k]) if k in means else "—" for k in shots]
+        edges = _shots_at_edge(item)
+        texts = [
+            floors.marked(item, means[k], f"accuracy/{k}-shot") + (f" {EDGE}" if k in edges else "")
+            if k in means
+            else "—"
+            for k in shots
+        ]
         rows.append((*named(item), *texts, str(len(item.runs))))
         numbers += [
             {**identified(item), "shots": k, "accuracy": mean.value, "half_width_95": mean.half_width}
+            | {"rate_at_edge": k in edges}
             for k, mean in means.items()
         ]
     heads = [Column(f"{k}-shot (%)", number=True) for k in shots]
     notes = [
         f"Accuracy: {INTERVAL}. Where there is a single seed, the interval is "
-        "over that run's episodes: it says nothing about other seeds."
+        "over that run's episodes: it says nothing about other seeds.",
+        f"{EDGE}: a learning rate was chosen at the edge of those tried; beyond it may be better ones.",
+        *floors.notes(adapted),
     ]
     for task in dict.fromkeys(item.first.task_label for item in adapted):
         mine = [item.first for item in adapted if item.first.task_label == task]
@@ -103,16 +119,22 @@ def adapted_mean(item: Series, shots: int) -> Mean:
     return Mean(mean.value, over_episodes, mean.count)
 
 
-def _details(run: Run) -> list[dict[str, Any]]:
+def _shots_at_edge(item: Series) -> set[int]:
+    """Return the numbers of shots for which a run's learning rate lies at the edge of those that it tried."""
+    found = [detail for run in item.runs for detail in _details(run).items()]
+    return {int(k) for split, own in found if own.get("rate_at_edge") and (k := split.removeprefix("shots-")).isdigit()}
+
+
+def _details(run: Run) -> dict[str, dict[str, Any]]:
     try:
-        return list(run.record().details.values())
+        return run.record().details
     except UserError:  # the record was removed after it was indexed
-        return []
+        return {}
 
 
 def _budget(runs: Sequence[Run]) -> str:
     """Return what adapts, the number of steps, and the range of learning rates, from the records' details."""
-    details = [detail for run in runs for detail in _details(run)]
+    details = [detail for run in runs for detail in _details(run).values()]
     adapted = sorted({own for detail in details if isinstance(own := detail.get("adapt"), str)})
     steps = sorted({own for detail in details if isinstance(own := detail.get("steps"), int)})
     rates = sorted({own for detail in details if isinstance(own := detail.get("rate"), float)})

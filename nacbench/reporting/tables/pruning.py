@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, INTERVAL, NAMED, SEEDS, flops_cells, identified, named
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -23,7 +24,7 @@ COLUMNS = (
     Column("speed-up", number=True),
     Column("examples/s", number=True),
     Column("one (ms)", number=True),
-    Column("GFLOPs", number=True),
+    *FLOPS,
     Column("memory (MB)", number=True),
     SEEDS,
 )
@@ -41,7 +42,8 @@ NOTE = (
     f"Scores and losses: {INTERVAL}. Lost: share of the score of the whole network. Speed-up: time of a "
     "batch with all modules over the time with these, measured in turn on the same machine; one: time of a "
     "single example; memory: peak of live tensors for a batch. †: chosen by a seed as the smallest share that "
-    "loses less than the tolerance, on examples that are not test examples; its score is the score of the task."
+    "loses less than the tolerance, on examples that are not test examples; its score is the score of the task. "
+    f"{FLOPS_NOTE}"
 )
 
 
@@ -50,6 +52,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     rows, numbers = [], []
+    floors = Floors(series)
     pruned = [item for item in series if shares_of(item)]
     for item in pruned:
         chosen = Counter(run.numbers()["kept"] for run in item.runs)
@@ -61,12 +64,12 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
                 (
                     *named(item),
                     f"{kept:g}" + ("†" if kept / 100 in chosen else " "),
-                    percent(score),
+                    floors.marked(item, score),
                     percent(lost),
                     _shown(found["speedup"], "{:.1f} ×"),
                     _shown(found["examples_per_second"], "{:,.0f}"),
                     _shown(1e3 * found["single_seconds"], "{:.2f}"),
-                    _shown(found["forward_flops"] / 1e9, "{:.3f}"),
+                    *flops_cells(found["forward_flops"], item.first.flops_batch),
                     _shown(found["peak_tensor_bytes"] / 1e6, "{:.1f}"),
                     str(len(item.runs)),
                 )
@@ -80,13 +83,14 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
                     "half_width_95": score.half_width,
                     "relative_drop": lost.value,
                     **found,
+                    "flops_batch": item.first.flops_batch,
                     "machine": "; ".join(sorted({run.machine for run in item.runs})),
                 }
             )
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, f"Measured in {'; '.join(machines)}."]
+    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
     return Table("pruning", "Fewer modules", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

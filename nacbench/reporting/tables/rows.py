@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -11,6 +12,11 @@ from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
 SEEDS = Column("seeds", number=True)
+FLOPS = (Column("GFLOPs", number=True), Column("batch", number=True))
+FLOPS_NOTE = (
+    "GFLOPs: a forward pass over a batch of that many examples, divided by these; a multiply-add counts as two. "
+    "Models do some work once a batch, so this depends on it."
+)
 INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
 
 
@@ -22,6 +28,11 @@ def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:
         without: settings to leave out of the model's label, as the table has columns for them.
     """
     return item.first.task_label, item.first.scale, item.label_without(without)
+
+
+def flops_cells(flops: float, batch: int) -> tuple[str, str]:
+    """Return the cells under ``FLOPS``: operations per example, and the batch at which they are counted."""
+    return "—" if math.isnan(flops) else f"{flops / 1e9:.3f}", str(batch)
 
 
 def identified(item: Series) -> dict[str, Any]:

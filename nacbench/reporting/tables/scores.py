@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
+from nacbench.reporting.floors import Floors, constant
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, identified_failure, named, named_failure
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    INTERVAL,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    identified_failure,
+    named,
+    named_failure,
+)
+from nacbench.reporting.tables.table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +34,7 @@ COLUMNS = (
     Column("test score (%)", number=True),
     SEEDS,
     Column("parameters", number=True),
-    Column("GFLOPs", number=True),
+    *FLOPS,
     Column("training", number=True),
 )
 
@@ -35,16 +48,24 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
         warnings: notes that the table begins with.
     """
     winners = {id(item) for item in best(series)}
-    rows = [(score_cells(item), id(item) in winners) for item in series]
+    floors = Floors(series)
+    rows = [(score_cells(item, floors), id(item) in winners) for item in series]
     rows += [(_skipped_cells(failure), False) for failure in _skipped(failures)]
     rows.sort(key=lambda row: row[0][:2])
     bold = frozenset((number, SCORE) for number, (_, wins) in enumerate(rows) if wins)
-    notes = [*(f"Warning: {text}." for text in warnings), *_footnotes(series), *([RULE] if bold else [])]
-    frame = _frame(series, failures, winners)
+    notes = [
+        *(f"Warning: {text}." for text in warnings),
+        *_footnotes(series),
+        *floors.notes(series),
+        *([RULE] if bold else []),
+    ]
+    frame = _frame(series, failures, winners, floors)
     return Table("table", "Scores", COLUMNS, [cells for cells, _ in rows], notes, frame, bold)
 
 
-def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int]) -> pd.DataFrame:
+def _frame(
+    series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int], floors: Floors
+) -> pd.DataFrame:
     """Return the rows as unformatted numbers: fractions, counts, bytes and seconds."""
     import pandas as pd
 
@@ -57,6 +78,10 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "metric": first.metric,
                 "mean": score.value,
                 "half_width_95": score.half_width,
+                "chance": first.chance,
+                "most_frequent_class": first.majority,
+                "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
+                "constant": sum(run.constant for run in item.runs),
                 "significantly_best": id(item) in winners,
                 "test_examples": first.scored,
                 "train_examples": first.trained,
@@ -64,6 +89,7 @@ def _frame(series: Sequence[Series], failures: Sequence[Failure], winners: Colle
                 "precision": first.precision,
                 "parameters": first.parameters,
                 "forward_flops": first.forward_flops,
+                "flops_batch": first.flops_batch,
                 "train_seconds": item.train_seconds,
                 "peak_memory_bytes": max(run.peak_memory_bytes for run in item.runs),
                 "note": first.notes,
@@ -79,17 +105,17 @@ def _skipped(failures: Iterable[Failure]) -> list[Failure]:
     return [cells[key] for key in sorted(cells)]
 
 
-def score_cells(item: Series) -> tuple[str, ...]:
+def score_cells(item: Series, floors: Floors) -> tuple[str, ...]:
     """Return the cells of a row as text."""
     from nacbench.formats.text import duration
 
     first = item.first
     return (
         *named(item),
-        percent(item.score),
+        floors.marked(item) + constant(item),
         str(len(item.runs)),
         f"{first.parameters:,}",
-        f"{first.forward_flops / 1e9:.3f}",
+        *flops_cells(first.forward_flops, first.flops_batch),
         duration(item.train_seconds) if item.is_trained_here else "—",
     )
 
@@ -103,19 +129,19 @@ def score_values(item: Series) -> tuple[Any, ...]:
         len(item.runs),
         first.parameters,
         first.forward_flops,
+        first.flops_batch,
         item.train_seconds if item.is_trained_here else None,
     )
 
 
 def _skipped_cells(failure: Failure) -> tuple[str, ...]:
-    return (*named_failure(failure), failure.reason, "0", "—", "—", "—")
+    return (*named_failure(failure), failure.reason, "0", "—", "—", "—", "—")
 
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
     lines = [
         f"Test score: {INTERVAL}; a single seed has none. "
-        "GFLOPs: one example's forward pass, a multiply-add counted as two operations. "
-        "Training: time in training steps, mean over seeds."
+        f"{FLOPS_NOTE} Training: time in training steps, mean over seeds."
     ]
     by_task: dict[str, list[Run]] = {}
     for item in series:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.registry import MODELS
-from nacbench.reporting.series import Series, by_cell
+from nacbench.reporting.floors import Floors
+from nacbench.reporting.series import Series, by_cell, of_usual_size
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table
 
-FIRST = 3  # columns before those of the models
+FIRST = 5  # columns before those of the models
 
 
 def side_by_side(series: Sequence[Series]) -> Table | None:
     """Return the scores of all models on all tasks; None if there are fewer than two tasks or two models.
 
     A model may have several variants on a task, which have rows of their own in the table of scores. A cell shows the
-    only variant, or the only one with the default options of its size; otherwise it says "several".
+    only variant, or the only one with the task's usual size and its default options; otherwise it says "several".
     """
     import pandas as pd
 
@@ -29,21 +31,25 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     if len(cells) < 2 or len(names) < 2:
         return None
     winners = {id(item) for item in best(series)}
+    floors = Floors(series)
     rows, bold, numbers = [], set(), []
     for number, ((task, scale), items) in enumerate(cells.items()):
         models = [[item for item in items if item.first.model == name] for name in names]
         counts = " or ".join(f"{count:,}" for count in sorted({item.first.scored for item in items}))
-        rows.append((task, scale, counts, *map(_text, models)))
+        guesses = (_guess(items[0].first.chance), _guess(items[0].first.majority))
+        rows.append((task, scale, counts, *guesses, *(_text(own, floors) for own in models)))
         for column, own in enumerate(models):
             shown = _shown(own)
             if shown is not None:
                 bold |= {(number, FIRST + column)} if id(shown) in winners else set()
                 numbers.append(_number(shown))
-    heads = (*NAMED[:2], Column("test examples", number=True))  # models have columns here
+    numeric = ("test examples", "chance", "most frequent class")
+    heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
         f"Accuracy in %, {INTERVAL}; a single seed has none. "
-        "—: not run. If a model has several variants, the cell shows the one with the default options of its size; "
-        "several: not exactly one variant has these. See the scores above.",
+        "—: not run. If a model has several variants, the cell shows the one of the usual size with its default "
+        "options; several: not exactly one variant has these. See the scores above.",
+        *floors.notes(series)[:1],
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -58,14 +64,18 @@ def _models(series: Sequence[Series]) -> list[str]:
     return sorted(tasks, key=lambda name: (name != "nac", -len(tasks[name]), name))
 
 
-def _text(own: Sequence[Series]) -> str:
+def _guess(value: float) -> str:
+    return "—" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def _text(own: Sequence[Series], floors: Floors) -> str:
     shown = _shown(own)
-    return percent(shown.score) if shown else "several" if own else "—"
+    return floors.marked(shown) if shown else "several" if own else "—"
 
 
 def _shown(own: Sequence[Series]) -> Series | None:
-    """Return the only variant of a model, or the only one with the default options of its size; otherwise None."""
-    usual = own if len(own) == 1 else [item for item in own if _has_own_options(item)]
+    """Return the only variant of a model, or the only one of the usual size with default options; otherwise None."""
+    usual = own if len(own) == 1 else of_usual_size([item for item in own if _has_own_options(item)])
     return usual[0] if len(usual) == 1 else None
 
 
@@ -73,10 +83,12 @@ def _has_own_options(item: Series) -> bool:
     run = item.first
     try:
         model = MODELS.get(run.model).configured("model", run.model_size, {})
-    except UserError:  # the plug-in is not loaded, or its options have changed since
+    except UserError:  # a plug-in is not loaded, or its options have changed since
         return False
     own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
-    return bool(json.loads(run.settings).get("model") == own)
+    given = json.loads(run.settings).get("model")
+    # An older record does not name options that the model has got since; what it names must be the defaults
+    return isinstance(given, dict) and {**own, **given} == own
 
 
 def _number(item: Series) -> dict[str, Any]:
@@ -85,5 +97,7 @@ def _number(item: Series) -> dict[str, Any]:
         **identified(item),
         "mean": score.value,
         "half_width_95": score.half_width,
+        "chance": item.first.chance,
+        "most_frequent_class": item.first.majority,
         "test_examples": item.first.scored,
     }

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from nacbench.data.images.task import HubImageTask
+from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from tests.data.copies import cifar, tiny_imagenet
 from tests.data.copies.colours import class_of, write_files
+from tests.data.copies.tiny_imagenet import WNIDS
 from tests.data.mirror.archives import files_of, tarred, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -72,6 +74,12 @@ def fingerprint_of(task: str, root: Path) -> str:
     return TASKS.get(task)().fingerprint(root)
 
 
+def label_of(task: str, number: int) -> int:
+    """The task's label of the class that a copy has at a place."""
+    order = sorted(WNIDS, key=TINY_IMAGENET_CLASSES.index)  # of the makers, as far as the classes are there
+    return order.index(WNIDS[number]) if task == "tiny-imagenet" else number
+
+
 @pytest.mark.parametrize(("task", "form"), FORMS)
 def test_a_folder_is_recognised_and_has_the_right_labels(task: str, form: str, root: Path, tmp_path: Path) -> None:
     mine = write_files(tmp_path / "mine", COPIES[task][form])
@@ -80,7 +88,7 @@ def test_a_folder_is_recognised_and_has_the_right_labels(task: str, form: str, r
     assert second.startswith("read: ")
     arrays = arrays_of(task, root)
     for split in ("train", "test"):
-        shown = [class_of(image) for image in arrays[f"{split}_images"]]
+        shown = [label_of(task, class_of(image)) for image in arrays[f"{split}_images"]]
         labels = arrays[f"{split}_labels"].tolist()
         wrong = [pair for pair in zip(shown, labels, strict=True) if pair[0] != pair[1]]
         assert len(wrong) <= (task == "tiny-imagenet" and split == "train"), wrong  # its grey image has no colour
@@ -213,6 +221,12 @@ def test_a_damaged_archive_is_named(told: str, inside: bool, root: Path, tmp_pat
     with pytest.raises(UserError, match=f"{tmp_path}/mine/cifar.zip {told}"):
         imported("cifar10", root, tmp_path / "mine" / ("" if inside else "cifar.zip"))
     assert list(root.rglob("*")) == []
+
+
+def test_an_archive_that_is_not_read_here_is_named_with_the_way_out(root: Path, tmp_path: Path) -> None:
+    write_files(tmp_path, {"train.7z": b"7z\xbc\xaf\x27\x1c" + bytes(100)})
+    with pytest.raises(UserError, match=r"train.7z is a 7z archive, which is not read here; unpack it, and name its"):
+        imported("cifar10", root, tmp_path / "train.7z")
 
 
 def test_a_file_that_is_no_archive_is_named(root: Path, tmp_path: Path) -> None:

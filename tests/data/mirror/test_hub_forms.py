@@ -1,5 +1,6 @@
 """Data sets of the hub in all the forms in which libraries and people keep them: same arrays, same fingerprint."""
 
+import shutil
 from pathlib import Path
 
 import datasets
@@ -49,6 +50,34 @@ def test_the_hub_s_cache_is_not_linked_to_by_its_digests(root: Path, tmp_path: P
         "test-00000-of-00001.parquet",
         "train-00000-of-00001.parquet",
     ]
+
+
+def test_of_several_revisions_in_the_cache_the_suite_s_own_is_taken(expected: str, root: Path, tmp_path: Path) -> None:
+    top = FORMS["the hub's cache"](HUB, tmp_path)
+    other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
+    write_files(top / "snapshots" / ("0" * 40), other)
+    imported("cifar10", root, tmp_path)
+    assert fingerprint_of("cifar10", root) == expected
+
+
+@pytest.mark.parametrize("form", ["the mirror", "the hub's cache", "the library's cache"])
+def test_of_many_data_sets_in_one_folder_the_right_one_is_taken(
+    form: str, expected: str, root: Path, tmp_path: Path
+) -> None:
+    other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
+    if form == "the mirror":
+        write_files(tmp_path / "mine/uoft-cs/cifar10", HUB)
+        write_files(tmp_path / "mine/another/set", other)
+    elif form == "the hub's cache":
+        FORMS[form](HUB, tmp_path / "mine")
+        write_files(tmp_path / "mine/datasets--another--set/snapshots" / ("0" * 40), other)
+    else:
+        FORMS[form](HUB, tmp_path / "one")
+        FORMS[form](other, tmp_path / "two")
+        for source, name in (("one", "uoft-cs___cifar10"), ("two", "another___set")):
+            shutil.copytree(tmp_path / source / "cache", tmp_path / "mine" / name)
+    imported("cifar10", root, tmp_path / "mine")
+    assert fingerprint_of("cifar10", root) == expected
 
 
 def test_two_generations_of_a_file_are_refused(root: Path, tmp_path: Path) -> None:

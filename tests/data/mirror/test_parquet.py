@@ -116,7 +116,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64
 DAMAGED_FILES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a pointer of git-lfs": (lambda content: POINTER, r"is a pointer of git-lfs, not the data.*git lfs pull"),
     "cut short": (lambda content: content[: len(content) // 2], "cannot be read as Parquet: .*delete it and fetch"),
-    "a page": (lambda content: b"<html>404</html>" * 9, "cannot be read"),
+    "a page": (lambda content: b"<html>404</html>" * 9, "is a web page, not the data"),
     "empty": (lambda content: b"", "cannot be read"),
     "zeros in its data": (
         lambda content: content[:100] + bytes(len(content) // 2 - 100) + content[len(content) // 2 :],

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
+from nacbench.data.points.meshes import _parsed, read_mesh, sample_surface, unit_ball
+from nacbench.data.points.off_tables import read_plain
 from nacbench.errors import UserError
 
 SQUARE = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n"
@@ -263,3 +264,66 @@ def test_import_is_light() -> None:
     code = "import sys, nacbench.data.points.shapes; print('torch' in sys.modules, 'scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+BIG = np.random.default_rng(0)
+CLOUD = "".join(f"{x:.6g} {y:.7e} {z}\n" for x, y, z in BIG.normal(0, 300, (500, 3)).tolist())
+LONG = f"OFF\n500 900 0\n{CLOUD}" + "".join(f"3 {a} {b} {c}\n" for a, b, c in BIG.integers(0, 500, (900, 3)).tolist())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        LONG,
+        LONG.replace("OFF\n", "OFF"),
+        LONG.replace("\n", "\r\n"),
+        LONG.replace("\n", " \n"),
+        LONG.replace(" ", "   "),
+        LONG.replace(" ", "\t"),
+        LONG.replace("\n", "\n\n"),
+        LONG.removesuffix("\n"),
+        LONG.replace("500 900 0", "500 900"),
+    ],
+)
+def test_plain_files_are_read_fast_and_alike(text: str) -> None:
+    fast = read_plain(text.encode())
+    assert fast is not None
+    for one, other in zip(fast, _parsed(text), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+        assert one.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("3 0 1 2", "3 0 0x1 2"),
+        PLAIN.replace("1 1 0", "1 0x1 0"),
+        PLAIN.replace("1 1 0", '"1" 1 0'),
+        PLAIN.replace("1 1 0", "1  0"),
+        PLAIN.replace("1 1 0", "nan 1"),
+        PLAIN.replace("3 0 1 2", "3 0 1 2.0"),
+        PLAIN.replace("3 0 1 2", "4 0 1 2 3"),
+        PLAIN.replace("3 0 1 2", "3 0 1"),
+        PLAIN.replace("4 2 0", "5 2 0"),
+        PLAIN.replace("4 2 0", "4 1 0"),
+        PLAIN.replace("4 2 0", "0 2 0"),
+        PLAIN.replace("4 2 0", "4 99999999999999999999 0"),
+        PLAIN.replace("OFF", "COFF"),
+        PLAIN.replace("\n", "\n# a comment\n"),
+        "\ufeff" + PLAIN,
+        "OFF",
+        "",
+    ],
+)
+def test_everything_else_is_left_to_the_reader_that_words_errors(text: str) -> None:
+    assert read_plain(text.encode()) is None
+
+
+def test_zero_area_is_found_though_areas_are_looked_at_in_portions(tmp_path: Path) -> None:
+    flat = "3 0 1 1\n" * 2500
+    with pytest.raises(UserError, match="the surface has no area"):
+        read_mesh(mesh_file(tmp_path, f"OFF\n4 2500 0\n{SQUARE}{flat}"))
+    vertices, faces = read_mesh(mesh_file(tmp_path, f"OFF\n4 2502 0\n{SQUARE}{flat}{TRIANGLES}"))
+    assert (len(vertices), len(faces)) == (4, 2502)

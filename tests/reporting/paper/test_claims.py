@@ -37,6 +37,15 @@ def runs(gap: float, seeds: int = 5, **changes: Any) -> list[Run]:
     return ours + [run(model="perceiver-io", seed=seed, score=0.5, **changes) for seed in range(seeds)]
 
 
+def test_a_second_size_of_the_baseline_does_not_make_a_claim_ambiguous() -> None:
+    both = [
+        *(run(seed=seed, score=0.6 + NOISE[seed], size="paper") for seed in range(5)),
+        *(run(model="perceiver-io", seed=seed, score=0.5, size="published") for seed in range(5)),
+        *(run(model="perceiver-io", seed=seed, score=0.9, size="matched") for seed in range(5)),
+    ]
+    assert judge(BETTER, both).verdict == "reproduced"
+
+
 @pytest.mark.parametrize(
     ("claim", "gap", "verdict"),
     [

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from nacbench.data.images.checked_files import checked_digests
 from nacbench.data.images.corruptions.portions import SEVERITIES
-from nacbench.data.images.image_files import ImageFiles, class_folders, content_digests, image_names, read_exact_image
+from nacbench.data.images.image_files import ImageFiles, class_folders, image_names
+from nacbench.data.images.reading import exact
 from nacbench.data.live import Split
 from nacbench.data.mirror.cache import cached_arrays
 from nacbench.errors import UserError
@@ -170,7 +172,8 @@ class CorruptedFolders:
                 raise UserError(f"{place} has no folder {lacking}, which is a class of the test images")
             names, classes = image_names(place, [there[own] for own in wanted])
             labels = np.array([*wanted.values()], dtype=np.int16)[classes]
-            return {"names": names, "labels": labels, "digests": content_digests(place, names)}
+            digests, good = checked_digests(f"{self._title}-{name}-{severity}".lower(), place, names)
+            return {"names": names[good], "labels": labels[good], "digests": digests[good]}
 
         listed = cached_arrays(f"{self._title}-{name}-{severity}".lower(), repr(wanted), listing, place)
         found = np.bincount(listed.arrays["labels"], minlength=len(self._classes))
@@ -187,7 +190,7 @@ class ExactFiles(ImageFiles):
     """Image files that must have the size that is wanted: a published image is not to be resized."""
 
     def _decode(self, content: bytes, path: Path) -> np.ndarray:
-        return read_exact_image(content, self.image_shape, str(path))
+        return exact(content, self.image_shape, str(path))
 
 
 def _file(name: str) -> str:

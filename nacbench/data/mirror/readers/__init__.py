@@ -13,12 +13,14 @@ from nacbench.data.mirror.readers.binary_batches import BinaryBatches
 from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFolders
 from nacbench.data.mirror.readers.image_folders import ImageFolders
 from nacbench.data.mirror.readers.image_tars import ImageTars
+from nacbench.data.mirror.readers.labelled_lines import LabelledLines
 from nacbench.data.mirror.readers.listed_images import ListedImages
 from nacbench.data.mirror.readers.named_images import NamedImages
 from nacbench.data.mirror.readers.nlvr import NlvrLines
 from nacbench.data.mirror.readers.nlvr2 import Nlvr2Pictures, Nlvr2Tables, Nlvr2Texts
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
+from nacbench.data.mirror.readers.text_folders import TextFolders
 
 AnyReader = Annotated[
     FilesAsTheyAre
@@ -27,6 +29,7 @@ AnyReader = Annotated[
     | CorruptedFolders
     | ImageFolders
     | ImageTars
+    | LabelledLines
     | ListedImages
     | NamedImages
     | NlvrLines
@@ -34,6 +37,7 @@ AnyReader = Annotated[
     | Nlvr2Tables
     | Nlvr2Texts
     | PickledBatches
-    | Tables,
+    | Tables
+    | TextFolders,
     Field(discriminator="kind"),
 ]

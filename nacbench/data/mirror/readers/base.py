@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -70,3 +71,8 @@ class Reader(BaseModel, ABC):
     def roles(self) -> set[str]:
         """Return the roles of files that the parameters speak of; the distribution must have them."""
         return set()
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key by which names are sorted with the numbers in them as numbers: ``2_x`` comes before ``10_x``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]

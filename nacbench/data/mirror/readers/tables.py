@@ -11,14 +11,14 @@ from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
 from nacbench.data.mirror.readers.base import Column, Reader, Table
 from nacbench.data.mirror.readers.pixels import label_of
-from nacbench.data.mirror.shards import same_part
+from nacbench.data.mirror.shards import two_generations
 from nacbench.errors import BrokenFileError, shown
 from nacbench.filesystem.files import digest_of
 
 # Names that owners of copies give to columns of each kind, after the data set's own
 USUAL: Mapping[Column, Sequence[str]] = {
     "image": ("image", "img", "images", "picture", "photo", "jpg", "jpeg", "png"),
-    "class": ("label", "labels", "fine_label", "fine_labels", "class", "target", "y", "cls", "answer"),
+    "class": ("label", "labels", "fine_label", "fine_labels", "class", "target", "y", "cls", "answer", "sentiment"),
     "text": ("text", "sentence", "review", "content", "txt"),
 }
 
@@ -175,7 +175,7 @@ def _as_they_are(splits: Mapping[str, Sequence[Member]], table: Table) -> list[F
 def _refuse_twice(members: Sequence[Member]) -> None:
     """Raise a BrokenFileError if two files of a split have the same content: its examples would count twice."""
     shown = {member.name: member.shown for member in members}
-    if twice := same_part(list(shown)):
+    if twice := two_generations(list(shown)):
         first, second = (shown[name] for name in twice)
         raise BrokenFileError(f"{first} and {second} are two generations of one file; remove one")
     sizes: dict[int, list[Member]] = {}

@@ -1,0 +1,116 @@
+"""Floors of scores: guessing, the most frequent class, and models that learn nothing deep (``floor-…``).
+
+A score says something about a model only if it lies above them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nacbench.reporting.series import Series, by_cell
+from nacbench.reporting.tables.table import percent
+from nacbench.statistics import Mean, wilson_interval
+
+MODELS = "floor-"  # beginning of the names of models that are floors
+MARK = "‡"
+RULE = (
+    f"{MARK}: not above the floor, which is the best of chance, of always giving the most frequent class and of the "
+    f"models {MODELS}…: the lower end of the 95 % interval does not exceed it (of a single seed, the interval is over "
+    "test examples, if they are independent). Constant: all predictions of a run are the same class."
+)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A score that a model has to exceed: its name, and its value as a fraction."""
+
+    name: str
+    value: float
+
+
+def is_floor(item: Series) -> bool:
+    """Whether a series is of a model that learns nothing deep."""
+    return item.first.model.startswith(MODELS)
+
+
+class Floors:
+    """Floors of every task and scale.
+
+    Args:
+        series: all series of a report.
+    """
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self._cells: Mapping[tuple[str, str], Sequence[Series]] = by_cell(series)
+
+    def of(self, item: Series, metric: str | None = None) -> list[Floor]:
+        """Return the floors of a series, the highest last; none if nothing is known.
+
+        Args:
+            item: the series. Of a model that is a floor itself, only chance and the most frequent class count.
+            metric: of the whole task; by default its main metric.
+        """
+        metric = metric or item.first.metric
+        cell = self._cells.get((item.first.task_label, item.first.scale), ())
+        found = []
+        if metric.partition("/")[0] == "accuracy":
+            guesses = (("chance", item.first.chance), ("most frequent class", item.first.majority))
+            found += [Floor(name, value) for name, value in guesses if not math.isnan(value)]
+        for other in cell if not is_floor(item) else ():
+            mean = other.metric(metric) if is_floor(other) else None
+            if mean is not None:
+                found.append(Floor(other.label, mean.value))
+        return sorted(found, key=lambda floor: floor.value)
+
+    def highest(self, items: Sequence[Series], metric: str | None = None) -> Floor | None:
+        """Return the highest floor of the series of one task and scale; None if nothing is known."""
+        found = [self.of(item, metric)[-1:] for item in items]
+        return max((floor for own in found for floor in own), key=lambda floor: floor.value, default=None)
+
+    def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
+        """Return a score in per cent with its interval, marked if it does not lie above its floor.
+
+        Args:
+            item: the series.
+            mean: the score, if it is not that of the series on the whole task.
+            metric: metric whose floors count, by default the main one.
+        """
+        mean = mean or item.score
+        found = self.of(item, metric)
+        text = percent(mean)
+        return f"{text} {MARK}" if found and _lower_end(item, mean) <= found[-1].value else text
+
+    def notes(self, items: Iterable[Series]) -> list[str]:
+        """Return lines below a table with these rows: the rule of the mark, and the floors of each task."""
+        lines = []
+        for (task, _), rows in by_cell(items).items():
+            told = dict.fromkeys(_listed(self.of(item)) for item in rows if not is_floor(item))
+            told = told or dict.fromkeys(_listed(self.of(item)) for item in rows)
+            lines += [f"{task}: floors in %: {'; or '.join(told)}."] if any(told) else []
+        return [RULE, *lines] if lines else []
+
+
+def _listed(floors: Iterable[Floor]) -> str:
+    return ", ".join(f"{floor.name} {100 * floor.value:.2f}" for floor in floors)
+
+
+def constant(item: Series) -> str:
+    """Return `` (constant)`` if all runs of a series answer with one class each, or how many do; otherwise nothing."""
+    count = sum(run.constant for run in item.runs)
+    if not count:
+        return ""
+    return " (constant)" if count == len(item.runs) else f" ({count} of {len(item.runs)} constant)"
+
+
+def _lower_end(item: Series, mean: Mean) -> float:
+    """Return the lower end of a score's 95 % interval; the score itself where there is none."""
+    if not math.isnan(mean.half_width):
+        return mean.value - mean.half_width
+    run = item.first
+    # As in figures: examples of a protocol may be scored many times, or in episodes, and so are not independent
+    if run.metric == "accuracy" and item.is_trained_here and mean is item.score:
+        hits = min(max(round(mean.value * run.scored), 0), run.scored)
+        return wilson_interval(hits, run.scored)[0]
+    return mean.value

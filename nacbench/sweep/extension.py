@@ -1,0 +1,106 @@
+"""Runs beyond the edge of a tuning grid, for all models of a task alike, as a sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nacbench.errors import UserError
+from nacbench.formats.dotted import leaves
+from nacbench.formats.yaml_text import as_yaml
+from nacbench.protocols.grid import beyond
+from nacbench.recording.row import Run
+from nacbench.running.config import resolve
+from nacbench.sweep.tuning import ENDING, Cell, Tuned, cell_of
+
+MOST_VALUES = 8  # of one setting; a grid that has as many is not extended
+SECTIONS = ("task.", "model.", "training.")
+Settings = Mapping[str, Any]
+
+
+def extension(tuned: Iterable[Tuned], runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Return blocks of a sweep that go one value beyond each edge at which a model's best settings lie.
+
+    Every model of the task and scale gets the values that any of them needs, so that all keep the same budget. What is
+    no valid setting of one of them is left out for all.
+
+    Args:
+        tuned: all that was tried for each model and task.
+        runs: the runs that it was made of.
+    """
+    by_cell: dict[Cell, Run] = {}
+    seeds: dict[Cell, set[int]] = {}
+    for run in runs:
+        by_cell.setdefault(cell_of(run), run)
+        seeds.setdefault(cell_of(run), set()).add(run.seed)
+    tasks: dict[tuple[str, str], list[Tuned]] = {}
+    for one in tuned:
+        tasks.setdefault((one.cell.task, one.cell.scale), []).append(one)
+    blocks: dict[str, dict[str, Any]] = {}
+    for models in tasks.values():
+        wanted = {json.dumps(new, sort_keys=True): new for one in models for new in _beyond(one)}
+        for new in wanted.values():
+            given = {one.cell: _settings(by_cell[one.cell], new) for one in models}
+            if None in given.values():
+                continue
+            for cell, settings in given.items():
+                block = {
+                    "tasks": f"{cell.task}{ENDING}",
+                    "models": [],
+                    "seeds": sorted(seeds[cell]),
+                    "scale": cell.scale,
+                    "precision": by_cell[cell].precision,
+                    "set": settings,
+                }
+                blocks.setdefault(json.dumps(block, sort_keys=True), block)["models"].append(cell.model)
+    return list(blocks.values())
+
+
+def sweep_file(blocks: Sequence[Mapping[str, Any]], written_by: str) -> str:
+    """Return a sweep of these blocks as YAML.
+
+    Args:
+        blocks: as from `extension`.
+        written_by: the command that wrote it, for readers.
+    """
+    head = f"# Written by: {written_by}\n"
+    about = "tuning beyond the edge of the values tried, the same for every model of a task"
+    return head + as_yaml({"description": about, "include": list(blocks)}, width=160)
+
+
+def _beyond(one: Tuned) -> Iterator[dict[str, Any]]:
+    """Yield the settings beyond each edge that the best ones lie at, with all others that were tried at that edge."""
+    for name in one.at_the_edge:
+        edge = one.best.settings[name]
+        values = {tried.settings[name] for tried in one.tried if name in tried.settings}
+        following = beyond(values, edge) if len(values) < MOST_VALUES else None
+        for tried in one.tried if following is not None else ():
+            if tried.settings.get(name) == edge:
+                yield {**tried.settings, name: following}
+
+
+def _settings(run: Run, new: Settings) -> dict[str, Any] | None:
+    """Return the settings in which a run like this one, with new ones, differs from the defaults; None if invalid."""
+    content = json.loads(run.settings)
+    own = {name: value for name, value in leaves(content).items() if name.startswith(SECTIONS)}
+    named = {"task": {"name": run.task}, "model": {"name": run.model, "size": run.model_size}, "scale": run.scale}
+    plain = leaves(resolve({**named, "precision": run.precision}).as_dict())
+    wanted = {name: value for name, value in {**own, **new}.items() if plain.get(name) != value}
+    try:
+        resolve(named, *({section: _tree(wanted, section)} for section in ("task", "model", "training")))
+    except UserError:
+        return None
+    return {"model.size": run.model_size, **wanted}
+
+
+def _tree(flat: Settings, section: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        first, *path, last = name.split(".")
+        if first == section:
+            node = tree
+            for part in path:
+                node = node.setdefault(part, {})
+            node[last] = value
+    return tree

@@ -1,0 +1,93 @@
+"""Floors: chance, the most frequent class and cheap models; what does not lie above them is marked."""
+
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from nacbench.recording.record import Answers, RunRecord
+from nacbench.recording.row import Run, row_of
+from nacbench.reporting.figures.figures import draw_cost, draw_scores
+from nacbench.reporting.floors import RULE, Floors
+from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.scores import score_table
+from tests.made import made_record
+
+ANSWERS = Answers(options=4, labels=[600, 200, 100, 100], given=[500, 300, 100, 100])
+
+
+def run(score: float, answers: Answers | None = ANSWERS, **changes: Any) -> Run:
+    record: RunRecord = made_record(score=score, **changes).model_copy(update={"answers": answers})
+    return row_of(record, record.run_id, 1, 1)
+
+
+def series(*runs: Run) -> list[Series]:
+    return group(runs)
+
+
+def test_chance_and_the_most_frequent_class_follow_from_the_counts() -> None:
+    assert (ANSWERS.chance, ANSWERS.majority, ANSWERS.constant) == (0.25, 0.6, False)
+    assert Answers(options=2, labels=[3, 1], given=[0, 4]).constant
+
+
+def test_counts_of_different_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="must count the same examples"):
+        Answers(options=2, labels=[3, 1], given=[3, 2])
+
+
+def test_floors_are_chance_majority_and_the_models_of_the_same_task() -> None:
+    mine = series(run(0.9), run(0.7, model="floor-linear"), run(0.8, model="floor-linear", task="cifar10"))
+    of = {item.first.model: Floors(mine).of(item) for item in mine if item.first.task == "digits"}
+    assert [(floor.name, floor.value) for floor in of["nac"]] == [
+        ("chance", 0.25),
+        ("most frequent class", 0.6),
+        ("floor-linear (mini)", 0.7),
+    ]
+    assert [floor.name for floor in of["floor-linear"]] == ["chance", "most frequent class"]
+
+
+def test_a_record_without_counts_has_chance_by_its_classes() -> None:
+    (item,) = series(run(0.9, None))
+    assert [(floor.name, floor.value) for floor in Floors([item]).of(item)] == [("chance", 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "shown"),
+    [
+        ([0.62], "62.00 ‡"),  # of 1,000 examples: 58.9 to 65.0 %
+        ([0.64], "64.00"),
+        ([0.61, 0.62, 0.63], "62.00 ± 2.48 ‡"),
+        ([0.63, 0.64, 0.65], "64.00 ± 2.48"),
+        ([0.6], "60.00 ‡"),
+    ],
+)
+def test_a_score_is_marked_unless_its_interval_lies_above_the_floor(scores: list[float], shown: str) -> None:
+    (item,) = series(*(run(score, seed=seed) for seed, score in enumerate(scores)))
+    assert Floors([item]).marked(item) == shown
+
+
+def test_a_metric_that_is_no_accuracy_has_no_floor() -> None:
+    (item,) = series(run(0.5))
+    assert Floors([item]).of(item, "nll") == []
+
+
+def test_the_table_names_the_floors_and_tells_of_constant_predictions() -> None:
+    same = Answers(options=4, labels=[600, 200, 100, 100], given=[1000, 0, 0, 0])
+    mine = series(run(0.6, same), run(0.6, same, seed=1), run(0.9, model="vit"), run(0.9, same, model="vit", seed=1))
+    table = score_table(mine, [])
+    assert [row[3] for row in table.rows] == ["90.00 ± 0.00 (1 of 2 constant)", "60.00 ± 0.00 ‡ (constant)"]
+    assert RULE in table.notes
+    assert "digits: floors in %: chance 25.00, most frequent class 60.00." in table.notes
+    assert table.frame["floor"].tolist() == [0.6, 0.6]
+    assert table.frame["constant"].tolist() == [1, 2]
+
+
+def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:
+    mine = series(run(0.9), run(0.8, model="vit"), run(0.7, model="floor-linear"))
+    scores, cost = draw_scores(mine), draw_cost(mine)
+    assert isinstance(scores, Figure)
+    assert isinstance(cost, Figure)
+    for figure, along in ((scores, "get_xdata"), (cost, "get_ydata")):
+        dashed = [line for part in figure.axes for line in part.lines if line.get_linestyle() == "--"]
+        assert [list(getattr(line, along)()) for line in dashed] == [[70.0, 70.0]]
+    assert "floor-linear (mini)" in cost.axes[0].get_legend_handles_labels()[1]

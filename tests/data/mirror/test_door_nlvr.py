@@ -52,8 +52,11 @@ def test_nlvr_s_repository_is_taken(top: str, packed: str, root: Path, tmp_path:
     assert "read: 2 classes, 12 train examples (part: 12 of 12,410 train)" in said
     assert len(said) == 6
     assert wrong_labels(Nlvr, root) == []
-    parts = Nlvr().shortages(Nlvr().arrays(root).arrays)
-    assert parts[0] == "12 of 12,410 train examples"  # none says that there is no training split
+    assert Nlvr().shortages(Nlvr().arrays(root).arrays) == [
+        "12 of 12,410 train examples",
+        "4 of 989 validation examples",
+        "4 of 990 test examples",
+    ]
 
 
 def test_nlvr_s_splits_add_up(tmp_path: Path) -> None:

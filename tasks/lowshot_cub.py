@@ -40,6 +40,7 @@ class LowshotCub(TransferTask):
     }
     archive = ArchiveFiles(
         name="cub-200-2011",
+        forms="cub",
         url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
         sha256="0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
         inside="CUB_200_2011",

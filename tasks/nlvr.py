@@ -57,6 +57,7 @@ class Nlvr(SentenceImageTask):
     }
     files = LocalFiles(
         name="nlvr",
+        forms="nlvr",
         needs=("validation.parquet", "test.parquet"),
         how="convert its train, dev and test-P pictures to train.parquet, validation.parquet and test.parquet with the "
         "columns identifier, sentence, label (0 or 1) and image",

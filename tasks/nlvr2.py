@@ -53,6 +53,7 @@ class Nlvr2(SentenceImageTask):
     }
     files = LocalFiles(
         name="nlvr2",
+        forms="nlvr2",
         needs=(
             "data/train.json",
             "data/dev.json",

@@ -61,8 +61,9 @@ class Omniglot(ImageTask):
     }
     files = LocalFiles(
         name="omniglot",
+        forms="omniglot",
         needs=("images_background*",),
-        how="unpack images_background_small1.zip and images_background_small2.zip from its folder 'python'",
+        how="get images_background_small1.zip and images_background_small2.zip from its folder 'python'",
         url="https://github.com/brendenlake/omniglot",
         terms="MIT",
     )

@@ -102,6 +102,7 @@ class TinyImagenetR(ShiftedTask):
     recipes = dict.fromkeys(SCALES, Settings(batch_size=128))
     archive = ArchiveFiles(
         name="imagenet-r",
+        forms="imagenet_r",
         url="https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar",
         sha256=None,
         inside="imagenet-r",

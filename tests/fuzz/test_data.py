@@ -3,18 +3,24 @@
 import hashlib
 import io
 import json
+import pickle
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
 from nacbench.cli.shared.needs import made_task
 from nacbench.data.images.reading import read_image
+from nacbench.data.mirror.distribution import data_set
+from nacbench.data.mirror.found import FoundCopy, Member
 from nacbench.data.mirror.manifest import check_files
+from nacbench.data.mirror.parquet import read_rows
+from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.unpack import unpack
 from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 from nacbench.data.sentences.nlvr2 import read_examples
@@ -22,6 +28,7 @@ from nacbench.data.sequences.listops import read_tsv
 from nacbench.errors import UserError
 
 from .. import miniatures
+from ..data.copies import cifar
 from .damage import altered, damaged
 from .guard import fuzz, of_file
 
@@ -64,6 +71,37 @@ def test_archives(kind: str, data: st.DataObject, place: Path) -> None:
     (place / "out").mkdir()
     of_file("archive", lambda file: unpack(file, place / "out"))(data.draw(damaged([archive(kind)])), place)
     assert {path.name for path in place.iterdir()} == {"archive", "out"}
+
+
+BATCHES = cifar.examples("cifar10", batches=1, each=2)
+PICKLED = [cifar.python10(BATCHES)["cifar-10-batches-py/data_batch_1"]] + [
+    pickle.dumps({"labels": [0, 1], "data": cifar.planes(BATCHES.images[0])}, protocol) for protocol in (0, 2, 4, 5)
+]
+
+
+@fuzz(content=damaged(PICKLED))
+def test_batches_of_cifar(content: bytes, place: Path) -> None:
+    meta = cifar.python10(BATCHES)["cifar-10-batches-py/batches.meta"]
+    (place / "meta").write_bytes(meta)
+    reader = PickledBatches(
+        kind="pickled-batches", splits={"train": ["train"]}, labels="labels", meta="meta", names="label_names"
+    )
+
+    def read(file: Path) -> None:
+        members = {name: [Member(name, place / name, name)] for name in (file.name, "meta")}
+        list(reader.content(FoundCopy(members, ""), data_set("cifar10").table).rows["train"])
+
+    of_file("train", read)(content, place)
+
+
+ARROW = io.BytesIO()
+with pa.ipc.new_stream(ARROW, pa.schema({"label": pa.int64(), "text": pa.string()})) as writer:
+    writer.write_batch(pa.record_batch({"label": [1, 2], "text": ["a", "b"]}))
+
+
+@fuzz(content=damaged([ARROW.getvalue()]))
+def test_arrow_files(content: bytes, place: Path) -> None:
+    of_file("data-00000-of-00001.arrow", lambda file: list(read_rows(file, ["label"])))(content, place)
 
 
 @fuzz(content=damaged(IMAGES), channels=st.sampled_from((1, 3)))

@@ -1,4 +1,4 @@
-"""Reader of Omniglot's two small background sets: a Parquet file, or the original folders (Lake et al. 2015)."""
+"""Reader of Omniglot's background sets: a Parquet file, or the original folders (Lake et al. 2015)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 
 PARQUET = "images_background_small.parquet"
+SMALL = "images_background_small*"
+LARGE = "images_background"
+EVALUATION = "images_evaluation"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
+Drawings = dict[tuple[str, str], dict[int, np.ndarray]]  # by alphabet and character, then by drawer
+# Alphabet, character and drawer of a drawing, and its file, or its cell with the place of that
+Source = tuple[tuple[str, str, int], Path | tuple[str, Any]]
 TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
 
 
@@ -29,6 +35,9 @@ def read_omniglot(folder: Path) -> Arrays:
     different drawers of the same characters. One eighth of the alphabets (``search_…``) and the last quarter
     (``novel_…``) are held out for low-shot adaptation.
 
+    The small background sets are read or, where there are none, the large one. Beside that the evaluation set, if it is
+    there, takes the place of the last quarter.
+
     Raises:
         UserError: if there are fewer than four alphabets, or an image is broken.
     """
@@ -36,26 +45,24 @@ def read_omniglot(folder: Path) -> Arrays:
 
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:
-    found = _drawings(folder)
-    images, kept = read_all(_read_drawing, [source for _, source in found], len(found), (1, SIDE, SIDE), "Omniglot")
-    drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
-    for (alphabet, character, drawer), image in zip(
-        [key for (key, _), own in zip(found, kept, strict=True) if own], images, strict=True
-    ):
-        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
-        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
-            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
-    alphabets = sorted({alphabet for alphabet, _ in drawings})
+    small = (folder / PARQUET).exists() or next(folder.glob(SMALL), None) is not None
+    found = _sources(folder, SMALL if small else LARGE)
+    alphabets = sorted({alphabet for (alphabet, _, _), _ in found})
     if len(alphabets) < 4:
         raise UserError(
-            f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: fetch omniglot again"
+            f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: import the others, too"
         )
-    novel = max(1, len(alphabets) // 4)
+    if not small:
+        found += _sources(folder, EVALUATION)
+    drawings, kept = _read(folder, found)
+    held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
+    last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
+    known = len(alphabets) - last
     parts = {
-        "": alphabets[: -novel - search],
-        "search": alphabets[-novel - search : -novel],
-        "novel": alphabets[-novel:],
+        "": alphabets[: known - search],
+        "search": alphabets[known - search : known],
+        "novel": held_out or alphabets[known:],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():
@@ -65,6 +72,22 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
         else:
             arrays |= _training(characters, drawings)
     return arrays | left_out("", kept)
+
+
+def _read(folder: Path, found: list[Source]) -> tuple[Drawings, np.ndarray]:
+    """Return drawings, and which of those that were found can be read.
+
+    Raises:
+        UserError: if there are two of one character by one drawer.
+    """
+    images, kept = read_all(_read_drawing, [source for _, source in found], len(found), (1, SIDE, SIDE), "Omniglot")
+    drawings: Drawings = {}
+    keys = [key for (key, _), own in zip(found, kept, strict=True) if own]
+    for (alphabet, character, drawer), image in zip(keys, images, strict=True):
+        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
+        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
+            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
+    return drawings, kept
 
 
 def _training(
@@ -86,19 +109,19 @@ def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray
     return {f"{split}_images": np.stack([image for own in images for image in own]), f"{split}_labels": labels}
 
 
-def _drawings(folder: Path) -> list[tuple[tuple[str, str, int], Path | tuple[str, Any]]]:
+def _sources(folder: Path, sets: str) -> list[Source]:
     """Return alphabet, character and drawer (from 1) of every drawing with its file or cell, sorted by the former."""
     file = folder / PARQUET
-    if file.exists():
+    if sets == SMALL and file.exists():
         return sorted(_cells(file), key=lambda drawing: drawing[0])
     return [
         ((place.parent.name, place.name, drawer), path)
-        for place in sorted(folder.glob("images_background*/*/character*"))
+        for place in sorted(folder.glob(f"{sets}/*/character*"))
         for drawer, path in sorted((_drawer(path), path) for path in place.glob("[!.]*.png"))
     ]
 
 
-def _cells(file: Path) -> Iterator[tuple[tuple[str, str, int], tuple[str, Any]]]:
+def _cells(file: Path) -> Iterator[Source]:
     for number, row in enumerate(read_rows(file, [*COLUMNS, "image"])):
         wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
         if wrong:

@@ -43,6 +43,7 @@ class Distribution(BaseModel):
         may: the same for files that may be there.
         beside: the same for files that must be there, but anywhere.
         gives: parts of the data set that it has, so that copies of other parts add up; by default the whole.
+        hints: names; of several folders that fit, one is taken whose path has such a name, if there is one.
         several: take all folders that fit, not only the first.
         reader: reads it.
     """
@@ -56,6 +57,7 @@ class Distribution(BaseModel):
     may: dict[str, Pattern | Patterns] = {}
     beside: dict[str, Pattern | Patterns] = {}
     gives: list[str] = [ALL]
+    hints: list[str] = []
     several: bool = False
     reader: AnyReader
 

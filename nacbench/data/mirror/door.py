@@ -120,6 +120,7 @@ def _taken(copy: FoundCopy, content: Content, wish: Wish, made: Path, is_there: 
         counts, more = _rows_taken(copy, content, table, made, is_there)
         files += more
     else:
+        _written(copy, content, made)
         counts = _counts_of(copy, content, table)
         _check_files(files)
     if counts.examples:
@@ -151,6 +152,15 @@ def _counts_of(copy: FoundCopy, content: Content, table: Table) -> Counts:
                 "remove what does not belong to it"
             )
     return Counts(len(content.classes or ()), content.counts)
+
+
+def _written(copy: FoundCopy, content: Content, made: Path) -> None:
+    """Write the files that a reader makes."""
+    with progress(f"reading {copy.shown}", None) as done:
+        for target, own in content.made:
+            (made / target).parent.mkdir(parents=True, exist_ok=True)
+            (made / target).write_bytes(own)
+            done(len(own))
 
 
 def _rows_taken(

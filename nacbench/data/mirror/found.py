@@ -90,11 +90,13 @@ class Content:
     Attributes:
         rows: examples by split; they are written in the mirror's form, unless there are files.
         files: taken as they are; the rows are then the content of these files, and only checked.
-        counts: number of examples by split of files that have no rows.
+        made: path in the mirror and content of files that the reader makes, one after the other.
+        counts: number of examples by split of files that have no rows; complete when all files are made.
         classes: names of the classes in their order; None if the data set's own order is meant, or there are none.
     """
 
     rows: Mapping[str, Iterable[Row]] = field(default_factory=dict)
     files: Sequence[File] = ()
+    made: Iterable[tuple[str, bytes]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     classes: Sequence[str] | None = None

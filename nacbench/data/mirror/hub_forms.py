@@ -15,6 +15,8 @@ from nacbench.formats.yaml_text import parse_yaml
 
 NAMES_OF_SPLITS = (("train", "training"), ("validation", "valid", "val", "dev"), ("test", "testing"))
 
+BETWEEN = ("/", "--", "___")  # owner and name in folders: on the hub, in its cache, in that of the library datasets
+
 
 class HubForm(BaseModel):
     """A form of every data set of the hub.
@@ -45,6 +47,7 @@ def hub_forms(name: str, revision: str, splits: Mapping[str, str]) -> list[Distr
             name=form.name,
             title=f"{name}: {form.title}",
             needs={split: list(_patterns(form, path, revision)) for split, path in splits.items()},
+            hints=[name.replace("/", between) for between in BETWEEN],
             reader=Tables(),
         )
         for form in _forms()

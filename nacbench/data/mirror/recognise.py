@@ -89,7 +89,8 @@ def _found(tree: Tree, distribution: Distribution) -> tuple[list[Match], Near | 
     """Return where a distribution is, or else the folder that comes nearest."""
     matches: list[Match] = []
     nearest: Near | None = None
-    for base in folders_of(tree):
+    hints = distribution.hints
+    for base in sorted(folders_of(tree), key=lambda path: not any(hint in path for hint in hints)):
         if any(base.startswith(f"{match.base}/") for match in matches):
             continue
         tried = _tried(tree, base, distribution)

@@ -11,6 +11,8 @@ from nacbench.data.array_task import ALL_LABELS
 from nacbench.data.points.task import PointTask
 from nacbench.data.unreadable import left_out, read_all
 
+FEW = 50  # shapes, each of which takes as long as dozens of images
+
 
 def read_split(
     task: PointTask, what: str, split: str, files: Sequence[tuple[Path, int]], read: Callable[[Path], np.ndarray]
@@ -29,7 +31,7 @@ def read_split(
     """
     there = task.in_use(split, len(files))
     paths = [files[number][0] for number in there]
-    clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), what)
+    clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), what, FEW)
     labels = np.array([label for _, label in files], dtype=np.int16)
     arrays = {f"{split}_points": clouds, f"{split}_labels": labels[there][kept]} | left_out(split, kept)
     if len(there) < len(labels):

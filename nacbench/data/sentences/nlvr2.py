@@ -96,7 +96,7 @@ def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
     """Return the path of an example's two photographs, without ``-img0.png``.
 
     The identifier is ``split-set-pair-sentence``; without its last part it names the pair. Training photographs lie in
-    numbered directories.
+    numbered directories, or all in one.
 
     Raises:
         UserError: if identifier or directory cannot be part of such a path.
@@ -111,4 +111,5 @@ def photograph_stem(place: Path, example: Mapping[str, Any]) -> Path:
         return place / name
     if not re.fullmatch(r"[0-9]{1,6}", str(directory)):
         raise UserError(f"{place}: directory {shown(directory)} of {example['identifier']} is not a number")
-    return place / str(int(directory)) / name
+    inside = place / str(int(directory)) / name
+    return inside if inside.parent.is_dir() else place / name

@@ -134,6 +134,12 @@ def test_imagenet_c_needs_all_severities(root: Path, tmp_path: Path) -> None:
     assert "defocus_blur" in said[2]
 
 
+def test_images_that_somebody_has_resized_are_refused(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", corrupted.folders("weather", side=32))
+    with pytest.raises(UserError, match=r"snow/1/n01443537/val_0\.JPEG: the image has 32×32 pixels, and .* 64×64"):
+        TinyImagenetC.files.bring(root, mine)
+
+
 def test_a_corrupted_image_that_is_cut_is_found_at_the_door(root: Path, tmp_path: Path) -> None:
     files = corrupted.folders("noise")
     files["impulse_noise/5/n01443537/val_0.JPEG"] = files["impulse_noise/5/n01443537/val_0.JPEG"][:-30]

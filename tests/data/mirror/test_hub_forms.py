@@ -1,5 +1,6 @@
 """Data sets of the hub in all the forms in which libraries and people keep them: same arrays, same fingerprint."""
 
+import shutil
 from pathlib import Path
 
 import datasets
@@ -56,6 +57,26 @@ def test_of_several_revisions_in_the_cache_the_suite_s_own_is_taken(expected: st
     other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
     write_files(top / "snapshots" / ("0" * 40), other)
     imported("cifar10", root, tmp_path)
+    assert fingerprint_of("cifar10", root) == expected
+
+
+@pytest.mark.parametrize("form", ["the mirror", "the hub's cache", "the library's cache"])
+def test_of_many_data_sets_in_one_folder_the_right_one_is_taken(
+    form: str, expected: str, root: Path, tmp_path: Path
+) -> None:
+    other = cifar.hub(cifar.examples("cifar10", batches=1, each=8), "plain_text", "label")
+    if form == "the mirror":
+        write_files(tmp_path / "mine/uoft-cs/cifar10", HUB)
+        write_files(tmp_path / "mine/another/set", other)
+    elif form == "the hub's cache":
+        FORMS[form](HUB, tmp_path / "mine")
+        write_files(tmp_path / "mine/datasets--another--set/snapshots" / ("0" * 40), other)
+    else:
+        FORMS[form](HUB, tmp_path / "one")
+        FORMS[form](other, tmp_path / "two")
+        for source, name in (("one", "uoft-cs___cifar10"), ("two", "another___set")):
+            shutil.copytree(tmp_path / source / "cache", tmp_path / "mine" / name)
+    imported("cifar10", root, tmp_path / "mine")
     assert fingerprint_of("cifar10", root) == expected
 
 

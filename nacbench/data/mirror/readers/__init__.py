@@ -15,8 +15,11 @@ from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFol
 from nacbench.data.mirror.readers.image_folders import ImageFolders
 from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.data.mirror.readers.labelled_lines import LabelledLines
+from nacbench.data.mirror.readers.listed_images import ListedImages
 from nacbench.data.mirror.readers.mesh_folders import MeshFolders
 from nacbench.data.mirror.readers.named_images import NamedImages
+from nacbench.data.mirror.readers.nlvr import NlvrLines
+from nacbench.data.mirror.readers.nlvr2 import Nlvr2Pictures, Nlvr2Tables, Nlvr2Texts
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
 from nacbench.data.mirror.readers.text_folders import TextFolders
@@ -30,8 +33,13 @@ AnyReader = Annotated[
     | ImageFolders
     | ImageTars
     | LabelledLines
+    | ListedImages
     | MeshFolders
     | NamedImages
+    | NlvrLines
+    | Nlvr2Pictures
+    | Nlvr2Tables
+    | Nlvr2Texts
     | PickledBatches
     | Tables
     | TextClouds

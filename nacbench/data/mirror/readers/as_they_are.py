@@ -9,7 +9,7 @@ from nacbench.data.mirror.readers.base import Reader, Table
 
 
 class FilesAsTheyAre(Reader):
-    """Takes files as they are.
+    """Takes files as they are. Those of a role that is called after a split with a known size are counted as examples.
 
     Attributes:
         into: folder of the mirror's copy that each role's files go into; by default they keep their path in the copy.
@@ -32,4 +32,5 @@ class FilesAsTheyAre(Reader):
                 parts = member.name.split("/")[self.from_part.get(role, 0 if folder is None else -1) :]
                 target = "/".join([*([folder] if folder else []), *parts])
                 files[target, member.name] = File(member, target)
-        return Content(files=list(files.values()))
+        counts = {role: len(members) for role, members in copy.members.items() if role in table.full}
+        return Content(files=list(files.values()), counts=counts)

@@ -82,14 +82,15 @@ def _read(member: Member) -> dict[str, Any]:
     """
     content = read_bytes(member.file, largest=LARGEST)
     try:
-        found = _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load())
+        found = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        plain = {_text(key): _plain(own) for key, own in found.items()} if type(found) is dict else None
     except BrokenFileError as error:
         raise BrokenFileError(f"{member.shown} {error}") from None
     except Exception as error:  # a damaged pickle raises whatever the operation does that it asks for
         raise BrokenFileError(f"{member.shown} is not a whole pickle: {type(error).__name__}; get it again") from None
-    if not isinstance(found, dict):
+    if plain is None:
         raise BrokenFileError(f"{member.shown} has no dictionary; it is no batch of these data")
-    return found
+    return plain
 
 
 class _Dtype:
@@ -135,8 +136,20 @@ def _latin1(text: Any, *_: Any) -> bytes:
     return str(text).encode("latin1")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Finds our own stand-ins for what arrays and bytes are made of, and refuses any other name."""
+class _Unpickler(pickle._Unpickler):
+    """Finds our own stand-ins for what arrays and bytes are made of, and refuses any other name.
+
+    It is the one written in Python: the one in C makes a list as long as any number of an object in the file says.
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def load_counted_bytes(self) -> None:
+        """Read a bytearray; the library's own method makes one as long as the file says before it reads."""
+        size = int.from_bytes(self.read(8), "little")  # type: ignore[attr-defined]
+        self.append(self.read(min(size, LARGEST)))  # type: ignore[attr-defined]
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_counted_bytes  # type: ignore[assignment]
 
     def find_class(self, module: str, name: str) -> Any:
         known = {
@@ -155,9 +168,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _plain(value: Any) -> Any:
-    """Return a dictionary with text as keys, and its arrays as arrays."""
-    if isinstance(value, dict):
-        return {_text(key): _plain(own) for key, own in value.items()}
+    """Return a list with text as text, and an array as such; what is inside other things stays as it is."""
     if isinstance(value, list):
         return [_text(own) for own in value]
     return value.array() if isinstance(value, _Array) else value

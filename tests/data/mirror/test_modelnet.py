@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,13 +34,13 @@ FORMS: dict[str, tuple[str, Callable[[], Mapping[str, bytes]]]] = {
     "beside ModelNet10": ("meshes", lambda: {**modelnet.meshes("ModelNet10", modelnet.TEN), **modelnet.meshes()}),
     "hdf5": ("hdf5", hdf5),
     "hdf5 under another name": ("hdf5", partial(modelnet.hdf5, "data/points")),
-    "hdf5 with another order of classes": ("hdf5", partial(modelnet.hdf5, names=tuple(reversed(modelnet.BOXES)))),
+    "hdf5 with another order of classes": ("hdf5", partial(modelnet.hdf5, names=tuple(reversed(list(modelnet.BOXES))))),
     "normals": ("normals", normals),
     "normals under another name": ("normals", partial(modelnet.normals, "data/resampled")),
 }
 
 
-def made(name: str = "modelnet40", **options: str) -> ModelNetTask:
+def made(name: str = "modelnet40", **options: Any) -> ModelNetTask:
     """A task with some options."""
     found = TASKS.get(name)(**options)
     assert isinstance(found, ModelNetTask)
@@ -107,8 +108,11 @@ def test_the_fingerprint_of_meshes_does_not_depend_on_their_folders(tmp_path: Pa
 
 def array_file(name: str, value: np.ndarray) -> bytes:
     """An HDF5 file of two shapes, with another array in place of one."""
-    arrays = {"data": np.random.default_rng(0).random((2, 2048, 3)), "label": np.zeros((2, 1), np.uint8), name: value}
-    return modelnet.hdf5_file(**arrays)
+    arrays: dict[str, np.ndarray] = {
+        "data": np.random.default_rng(0).random((2, 2048, 3)),
+        "label": np.zeros((2, 1), np.uint8),
+    }
+    return modelnet.hdf5_file(**{**arrays, name: value})
 
 
 def external_link() -> bytes:
@@ -190,4 +194,4 @@ def test_damage_is_named_with_its_place(case: str, root: Path, tmp_path: Path) -
 
 def test_hdf5_has_2048_points() -> None:
     with pytest.raises(ValueError, match=r"with task\.data = hdf5 there are 2048"):
-        TASKS.get("modelnet40")(data="hdf5", points=4096)
+        made(data="hdf5", points=4096)

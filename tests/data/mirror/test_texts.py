@@ -56,6 +56,7 @@ IMDB = {
     "no top folder": {name.partition("/")[2]: own for name, own in imdb.original().items()},
     "hub": imdb.hub(),
     "another owner's columns": imdb.hub(columns=("review", "sentiment")),
+    "another owner's classes": imdb.hub(("positive", "negative")),
 }
 
 

@@ -132,7 +132,7 @@ DAMAGED = {
     "lines lack": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", modelnet.off("xbox")[:-10], "13 lines follow"),
     "no mesh": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", b"ply\n", "xbox_0004.off is not an OFF file"),
     "a pointer": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", b"version https://git-lfs", "pointer of git-lfs"),
-    "a class": ("meshes", "ModelNet40/cat/test/cat_1.off", modelnet.off("xbox"), "its class 'cat' is not one of"),
+    "a stray class": ("meshes", "ModelNet40/cat/test/cat_1.off", modelnet.off("xbox"), "meshes of cat, but none in"),
     "a cut HDF5": ("hdf5", f"{HDF5_TOP}/ply_data_test0.h5", b"\x89HDF\r\n\x1a\n\0\0", "cannot be read as HDF5"),
     "no labels": ("hdf5", f"{HDF5_TOP}/ply_data_test0.h5", modelnet.hdf5_file(data=np.ones((2, 9, 3))), "'label'"),
     "a shape": (
@@ -190,6 +190,21 @@ def test_damage_is_named_with_its_place(case: str, root: Path, tmp_path: Path) -
     assert message in str(caught.value)
     assert str(mine) in str(caught.value)
     assert list(root.rglob("*")) == []
+
+
+def test_a_class_without_meshes_in_one_split_is_named(root: Path, tmp_path: Path) -> None:
+    files = {name: own for name, own in modelnet.meshes().items() if "/xbox/test/" not in name}
+    with pytest.raises(UserError, match=r"has meshes of xbox, but none in its split test; get it again"):
+        imported(made(), root, write_files(tmp_path / "mine", files))
+
+
+def test_several_archives_side_by_side_are_told_apart(root: Path, tmp_path: Path) -> None:
+    files = {"ModelNet10.zip": zipped(modelnet.meshes("ModelNet10", modelnet.TEN))}
+    files |= {"ModelNet40.zip": zipped(modelnet.meshes()), "points.zip": zipped(hdf5())}
+    mine = write_files(tmp_path / "mine", files)
+    for data in ("meshes", "hdf5"):
+        imported(made(data=data), root, mine)
+        check_labels(made(data=data), root)
 
 
 def test_hdf5_has_2048_points() -> None:

@@ -7,6 +7,7 @@ that the fields agree with each other, and that the run id is the digest of the 
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -35,6 +36,7 @@ from nacbench.recording.bounded import (
 )
 from nacbench.recording.identity import RecordedIdentity, run_id_of
 from nacbench.recording.upgrade import upgraded
+from nacbench.registry import TASKS
 
 SCHEMA_VERSION: Literal[2] = 2
 RECORD = "record.json"
@@ -44,6 +46,7 @@ FAILURE = "failure.json"
 FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
 File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
+LONGEST_MARK = 40  # characters that tables show of a value in the name of a task
 UNSCORED = ("train", "validation", "clean")  # splits that do not count in a main score
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
@@ -51,16 +54,43 @@ PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
 Kind = TypeVar("Kind", "RunRecord", "Failure")
 
 
-def marked_task(task: str, is_partial: bool, rule: str) -> str:
+def marked_task(task: str, data: str, is_partial: bool, rule: str) -> str:
     """Return the name of a task as tables show it.
 
     Args:
         task: its name.
+        data: see `other_data`; scores on other data are another entry of tables.
         is_partial: whether the data set was incomplete.
         rule: of the selection; weights that the test images chose have other, too high scores.
     """
-    marks = [*(["part"] if is_partial else []), *(["epoch chosen on test"] if rule == BEST_TEST else [])]
+    marks = [
+        *([data] if data else []),
+        *(["part"] if is_partial else []),
+        *(["epoch chosen on test"] if rule == BEST_TEST else []),
+    ]
     return f"{task} ({', '.join(marks)})" if marks else task
+
+
+def other_data(config: Mapping[str, Any]) -> str:
+    """Return the value of the task's option ``data``, or else of the task that trained; empty if it is the usual one.
+
+    Args:
+        config: of a run, without checks.
+    """
+    for part in (config, config.get("trained_on")):
+        task = part.get("task") if isinstance(part, Mapping) else None
+        data = task.get("data") if isinstance(task, Mapping) else None
+        if isinstance(task, Mapping) and isinstance(data, str) and data != _usual_data(task.get("name")):
+            return data[:LONGEST_MARK]
+    return ""
+
+
+def _usual_data(task: Any) -> Any:
+    try:
+        options = fields(TASKS.get(task))
+    except UserError:  # a plug-in is not loaded, or has another name by now
+        return None
+    return next((option.default for option in options if option.name == "data"), None)
 
 
 class Selection(Part):
@@ -267,7 +297,8 @@ class RunRecord(OfRun):
     @property
     def task_label(self) -> str:
         """Name of the task, with the marks of its data and of the selection."""
-        return marked_task(self.task, bool(self.data.partial), self.selection.rule)
+        data = other_data(self.identity["config"])
+        return marked_task(self.task, data, bool(self.data.partial), self.selection.rule)
 
     @property
     def scored_examples(self) -> int:

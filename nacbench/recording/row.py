@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from pydantic_core import to_json
 
 from nacbench.code_digest import short_digest
 from nacbench.recording.identity import canonical
-from nacbench.recording.record import RECORD, RunRecord, marked_task, read_record
+from nacbench.recording.record import RECORD, RunRecord, marked_task, other_data, read_record
 
 
 class Run(NamedTuple):
@@ -82,7 +83,12 @@ class Run(NamedTuple):
     @property
     def task_label(self) -> str:
         """Name of the task, with the marks of its data and of the selection."""
-        return marked_task(self.task, bool(self.partial), self.selection)
+        return marked_task(self.task, self.other_data, bool(self.partial), self.selection)
+
+    @property
+    def other_data(self) -> str:
+        """Value of the task's option ``data``; empty if it is the usual one."""
+        return _other_data(self.settings)
 
     @property
     def grain(self) -> float:
@@ -102,6 +108,11 @@ class Run(NamedTuple):
     def record(self) -> RunRecord:
         """Read the complete record from its file."""
         return read_record(Path(self.folder) / RECORD, self.run_id)
+
+
+@lru_cache(4096)  # the runs of a series have equal settings
+def _other_data(settings: str) -> str:
+    return other_data(json.loads(settings))
 
 
 def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:

@@ -11,10 +11,14 @@ from nacbench.recording.row import Run
 
 
 def mixtures(runs: Iterable[Run]) -> list[str]:
-    """Return a line for each task and each of scale, data and code in which its runs differ."""
+    """Return a line for each task and each of scale, data and code in which its runs differ.
+
+    A task with other data, by its option ``data``, is a task of its own here.
+    """
     by_task: dict[str, list[Run]] = {}
     for run in runs:
-        by_task.setdefault(run.task, []).append(run)
+        name = f"{run.task} ({run.other_data})" if run.other_data else run.task
+        by_task.setdefault(name, []).append(run)
     found = []
     for task, own in sorted(by_task.items()):
         kinds = {

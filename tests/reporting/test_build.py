@@ -1,5 +1,6 @@
 """A whole report, from made runs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 
 from nacbench.errors import UserError
+from nacbench.recording.identity import run_id_of
+from nacbench.recording.record import RunRecord
 from nacbench.reporting.build import build_report
 from nacbench.reporting.figures.plots import palette
 from tests.made import folder_of, made_failure, made_record, write_failure, write_run
@@ -115,6 +118,29 @@ def test_runs_that_are_not_comparable_need_mixed(
     report = build_report([runs], tmp_path / "report", mixed=True)
     assert report.warnings == [complaint]
     assert f"Warning: {complaint}." in report.markdown
+
+
+def run_with_data(data: str, fingerprint: str, seed: int = 0) -> RunRecord:
+    """A record of a run of ModelNet40 on one kind of its data."""
+    content = made_record(task="modelnet40", seed=seed).model_dump(mode="json")
+    content["identity"]["config"]["task"] = {"name": "modelnet40", "data": data}
+    content["identity"]["data"] = content["data"]["fingerprint"] = fingerprint
+    return RunRecord.model_validate({**content, "run_id": run_id_of(content["identity"])})
+
+
+def test_other_data_of_a_task_is_another_entry_of_tables(tmp_path: Path) -> None:
+    for data, fingerprint in (("meshes", "f1"), ("hdf5", "f2"), ("normals", "f3")):
+        write_run(tmp_path / "runs", run_with_data(data, fingerprint))
+    table = build_report([tmp_path / "runs"], tmp_path / "report").markdown  # nothing is refused as not comparable
+    for name in ("modelnet40", "modelnet40 (hdf5)", "modelnet40 (normals)"):
+        assert re.search(rf"^\| {re.escape(name)} +\|", table, re.MULTILINE), name
+
+
+def test_one_kind_of_data_with_two_fingerprints_is_not_comparable(tmp_path: Path) -> None:
+    for seed, fingerprint in enumerate(("f1", "f2")):
+        write_run(tmp_path / "runs", run_with_data("hdf5", fingerprint, seed))
+    with pytest.raises(UserError, match=r"modelnet40 \(hdf5\): different data fingerprints \(f1, f2\)"):
+        build_report([tmp_path / "runs"], tmp_path / "report")
 
 
 def test_files_of_an_earlier_report_are_removed(runs: Path, tmp_path: Path) -> None:

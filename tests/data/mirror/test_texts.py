@@ -56,6 +56,7 @@ IMDB = {
     "no top folder": {name.partition("/")[2]: own for name, own in imdb.original().items()},
     "hub": imdb.hub(),
     "another owner's columns": imdb.hub(columns=("review", "sentiment")),
+    "another owner's classes": imdb.hub(("positive", "negative")),
 }
 
 
@@ -84,6 +85,12 @@ def test_reviews_come_in_every_archive(suffix: str, root: Path, tmp_path: Path) 
     (tmp_path / f"mine{suffix}").write_bytes(PACKED[suffix](imdb.original()))
     imported(made("imdb-bytes"), root, tmp_path / f"mine{suffix}")
     assert sorted(reviews_of(root, "test")) == sorted(imdb.reviews("test"))
+
+
+def test_training_and_test_reviews_can_be_given_as_two_folders(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", imdb.original()) / "aclImdb"
+    imported(made("imdb-bytes"), root, mine / "train", mine / "test")
+    assert sorted(reviews_of(root, "train")) == sorted(imdb.reviews("train"))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +149,12 @@ def test_listops_is_taken_from_folders(deeper: str, root: Path, tmp_path: Path) 
     imported(made("listops", data="lra"), root, tmp_path / "mine")
     check_listops(root)
     assert files_of(root / "listops-1000") == own
+
+
+def test_listops_can_be_given_file_by_file(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", listops.files()) / listops.TOP
+    imported(made("listops", data="lra"), root, *(mine / name for name in listops.NAMES.values()))
+    check_listops(root)
 
 
 @pytest.mark.parametrize(

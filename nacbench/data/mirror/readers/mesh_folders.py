@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from nacbench.data.mirror.damage import damage_at_start
@@ -29,20 +29,28 @@ class MeshFolders(Reader):
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
         splits = {split: sorted(copy.members[split], key=lambda own: by_number(own.name)) for split in table.splits}
-        names = {member.part(self.class_part) for own in splits.values() for member in own}
+        classes = {split: {member.part(self.class_part) for member in own} for split, own in splits.items()}
+        _check_splits(classes, copy.shown)
         files = [
             File(member, f"{member.part(self.class_part)}/{split}/{_stem(member)}.off")
             for split, own in splits.items()
             for member in own
         ]
         rows = {split: self._rows(own, table) for split, own in splits.items()}
-        return Content(rows=rows, files=files, classes=table.class_names or sorted(names))
+        return Content(rows=rows, files=files, classes=table.class_names or sorted(set().union(*classes.values())))
 
     def _rows(self, members: list[Member], table: Table) -> Iterator[Row]:
         label = table.column("class")
         for member in members:
             size = _check_mesh(member)
             yield Row(member.shown, {label: member.part(self.class_part)}, size=size)
+
+
+def _check_splits(classes: Mapping[str, set[str]], where: str) -> None:
+    """Raise a BrokenFileError if a class has meshes in one split only."""
+    for name in sorted(set().union(*classes.values())):
+        if lacks := next((split for split, own in classes.items() if name not in own), None):
+            raise BrokenFileError(f"{where} has meshes of {name}, but none in its split {lacks}; get it again")
 
 
 def _stem(member: Member) -> str:

@@ -103,7 +103,7 @@ def test_tiny_imagenet_c_s_groups_add_up(root: Path, tmp_path: Path) -> None:
         files = {f"{top}{name}": own for name, own in corrupted.folders(group).items()}
         (tmp_path / f"{group}.tar").write_bytes(tarred(files, ""))
         TinyImagenetC.files.bring(root, tmp_path / f"{group}.tar", say=said.append)
-    assert "4 classes, 40 gaussian_noise and 40 shot_noise and 40 impulse_noise examples (part: 40 of 50,000" in said[1]
+    assert "4 classes, 40 gaussian_noise, 40 shot_noise and 40 impulse_noise examples (part: 40 of 50,000" in said[1]
     assert [line for line in said if "still missing" in line] == said[2:9:3]
     assert wrong_labels(opened("tiny-imagenet-c", root)) == []
 

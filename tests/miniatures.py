@@ -126,7 +126,8 @@ def make_cifar10_c(root: Path, name: str = "cifar-10-c", labels: Sequence[int] =
 
 
 def make_cifar100_c(root: Path) -> None:
-    make_cifar10_c(root, "cifar-100-c", range(100))
+    names = [f"class{number}" for number in range(100)]
+    make_cifar10_c(root, "cifar-100-c", [sorted(names).index(name) for name in names])
 
 
 def make_tiny_imagenet_c(root: Path, folder: str = "tiny-imagenet-c", per_class: int = 6, side: int = 64) -> None:

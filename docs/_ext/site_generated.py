@@ -42,6 +42,21 @@ def claims() -> str:
     return table(["claim", "it says", "task", "reproduced if surely"], rows)
 
 
+def published() -> str:
+    """The published figures with their conditions, and those that are not shown."""
+    from nacbench.reporting.paper.published import read_published
+
+    content = read_published()
+    rows = []
+    for figure in content.figures:
+        source, conditions = content.sources[figure.source], content.conditions_of(figure)
+        quality = "" if source.quality == "primary" else f" ({source.quality} source)"
+        about = f"not shown: {conditions.withheld}" if conditions.withheld else conditions.sentence()
+        cells = [f"{source.says}{quality}", about]
+        rows.append([f"`{figure.task}`", escaped(figure.label), f"{100 * figure.value:.2f}", *map(escaped, cells)])
+    return table(["data of", "model", "accuracy (%)", "source", "conditions"], rows, right=[2])
+
+
 def corruptions() -> str:
     """The names of the corruptions, in one sentence."""
     from nacbench.data.images.corruptions.portions import SEVERITIES
@@ -91,6 +106,7 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "record": record,
     "suites": suites,
     "claims": claims,
+    "published": published,
     "corruptions": corruptions,
     "distributions": distributions,
     "hub-forms": hub_forms,

@@ -239,10 +239,10 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    known = [("", files) for files in needed(with_trained_on(task, settings or ()).values())]
-    if not known:
+    known = list(_importable(task, settings or []))
+    if all(setting for setting, _ in known):
         say(f"{task}: {NOTHING_TO_FETCH}")
-    for setting, files in [*known, *(own for own in _importable(task, settings or []) if own[0])]:
+    for setting, files in known:
         missing = files.missing(root)
         use = f", used with --set {setting}" if setting else ""
         say(f"{files.place(root)}  ({'missing' if missing else 'ready'}{use})")

@@ -38,9 +38,7 @@ def paper(context: typer.Context) -> None:
 def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="See: nacbench paper.")],
     out: Stores = None,
-    scale: Annotated[
-        str, typer.Option(help="Scale of the runs; published figures appear beside paper only.")
-    ] = "paper",
+    scale: Annotated[str, typer.Option(help="Scale of the runs; published figures stand beside paper only.")] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
     data_root: DataRoot = None,
 ) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.sequences.task import SequenceTask
+from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import UserError
 from nacbench.formats.escape import figure_text
 from nacbench.inspection.links import circuit_of, spelled_sentences, words_for
@@ -83,7 +84,8 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
             f"run {run.record.run_id}: task {run.record.task} has no arrays of examples to show; "
             "name a run of the task that its network was trained on"
         )
-    live = run.task.build(data_root, run.config.training)  # type: ignore[arg-type]  # a trained run's is a recipe
+    with unreadable_skipped(run.config.skip_unreadable):
+        live = run.task.build(data_root, run.config.training)  # type: ignore[arg-type]  # a trained run's is a recipe
     split = live.splits.get("validation", live.splits["train"])  # test examples are for scoring only
     positions = one_of_each_class(split.labels[split.indices], count)
     inputs, labels = split.take(positions)
@@ -124,7 +126,8 @@ def _titles(
     if "sentences" not in inputs:
         return titles
     assert isinstance(run.task, ArrayTask)
-    said = spelled_sentences(inputs["sentences"].numpy(), run.task.arrays(data_root).arrays["vocabulary"])
+    with unreadable_skipped(run.config.skip_unreadable):
+        said = spelled_sentences(inputs["sentences"].numpy(), run.task.arrays(data_root).arrays["vocabulary"])
     told = [textwrap.fill(figure_text(text, 200), 24) for text in said]
     return [f"{text}\n{title}" for text, title in zip(told, titles, strict=True)]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.sentences.words import UNKNOWN, encode, words_of
+from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import UserError
 from nacbench.inspection.trained import TrainedRun
 
@@ -135,7 +136,8 @@ def words_for(run: TrainedRun, sentence: str, data_root: Path) -> np.ndarray:
         UserError: if the run's circuit is not conditional, or no word of the sentence is in its vocabulary.
     """
     task = sentence_task(run)
-    vocabulary = task.arrays(data_root).arrays["vocabulary"]
+    with unreadable_skipped(run.config.skip_unreadable):
+        vocabulary = task.arrays(data_root).arrays["vocabulary"]
     words = encode([sentence], vocabulary, task.spec().condition_tokens)
     if not (words > UNKNOWN).any():
         named = ", ".join(words_of(sentence))
@@ -152,7 +154,8 @@ def unknown_words(run: TrainedRun, sentence: str, data_root: Path) -> list[str]:
     Raises:
         UserError: if the run's circuit is not conditional.
     """
-    vocabulary = sentence_task(run).arrays(data_root).arrays["vocabulary"]
+    with unreadable_skipped(run.config.skip_unreadable):
+        vocabulary = sentence_task(run).arrays(data_root).arrays["vocabulary"]
     known = {word.decode() for word in vocabulary}
     return [word for word in dict.fromkeys(words_of(sentence)) if word.isalnum() and word not in known]
 
@@ -186,7 +189,8 @@ def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Config
     from sklearn.manifold import TSNE
 
     task = sentence_task(run)
-    arrays = task.arrays(data_root).arrays
+    with unreadable_skipped(run.config.skip_unreadable):
+        arrays = task.arrays(data_root).arrays
     different, first = np.unique(np.asarray(arrays["test_sentences"]), axis=0, return_index=True)
     order = np.argsort(first)[:count]
     words, places = different[order], np.sort(first)[:count]

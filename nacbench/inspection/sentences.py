@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacbench.data.sentences.words import UNKNOWN, encode
+from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import UserError
 from nacbench.inspection.links import circuits_of, sentence_task
 from nacbench.seeds import seed_for
@@ -68,7 +69,8 @@ def check(run: TrainedRun, data_root: Path, pairs: Sequence[Pair], examples: int
         UserError: if the circuit is not conditional, or fewer than three pairs have words of the task's vocabulary.
     """
     task = sentence_task(run)
-    vocabulary = task.arrays(data_root).arrays["vocabulary"]
+    with unreadable_skipped(run.config.skip_unreadable):
+        vocabulary = task.arrays(data_root).arrays["vocabulary"]
     longest = task.spec().condition_tokens
     first, second = (encode([pair[side] for pair in pairs], vocabulary, longest) for side in (0, 1))
     known = (first > UNKNOWN).any(1) & (second > UNKNOWN).any(1)
@@ -151,7 +153,8 @@ def _accuracies(run: TrainedRun, data_root: Path, examples: int) -> tuple[float,
     from nacbench.data.live import Split, score
 
     recipe: Any = run.config.training
-    live = sentence_task(run).build(data_root, recipe)
+    with unreadable_skipped(run.config.skip_unreadable):
+        live = sentence_task(run).build(data_root, recipe)
     split = live.splits.get("validation", live.splits["train"]).spread(examples)
     own = {name: np.asarray(array[split.indices]) for name, array in split.inputs.items()}
     # Rolling by half the split gives every example another one's sentence (a permutation could leave some in place). In

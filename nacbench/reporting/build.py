@@ -138,7 +138,7 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     ),
     "cost": (f"Scores against the operations of a forward pass; {DASHED}", _of_rows(draw_cost)),
     "shots": ("Accuracy after adapting to few examples a class; dashed: guessing", _of_rows(draw_shots)),
-    "corruptions": ("Error under each corruption", _of_rows(draw_corruptions)),
+    "corruptions": ("Error under each corruption; last row: guessing", _of_rows(draw_corruptions)),
     "sizes": (f"Scores against the number of modules or latents; {DASHED}", _of_rows(draw_sizes)),
     "pruning": (
         f"Accuracy with fewer modules, and the speed-up that was measured; {DASHED}",

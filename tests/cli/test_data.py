@@ -334,7 +334,7 @@ def test_where_names_folders_and_files(root: Path, plugins: list[str]) -> None:
 
 
 def test_options_of_a_task_can_choose_its_data(root: Path, plugins: list[str]) -> None:
-    assert "always available" in said("data", "where", "digits", "--data-root", root)
+    assert "always available" in said("data", "where", "listops", "--data-root", root)
     other = f"{root / 'listops-1000'}  (missing, used with --set task.data=lra)"
     assert other in said("data", "where", "listops", "--data-root", root).splitlines()
     assert "basic_train.tsv" in said("data", "where", "listops", "--set", "task.data=lra", "--data-root", root)

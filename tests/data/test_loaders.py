@@ -444,6 +444,16 @@ def test_two_generations_of_a_split_are_refused(tmp_path: Path) -> None:
         other.unlink()
 
 
+def test_a_drawer_that_omniglot_has_not_is_named(tmp_path: Path) -> None:
+    miniatures.make_omniglot(tmp_path)
+    file = next((tmp_path / "omniglot").glob("*.parquet"))
+    table = pq.read_table(file)
+    drawers = [21 if drawer == 20 else drawer for drawer in table.column("drawer").to_pylist()]
+    pq.write_table(table.set_column(table.column_names.index("drawer"), "drawer", [drawers]), file)
+    with pytest.raises(UserError, match="by drawer 21, not 1 to 20"):
+        arrays("omniglot", tmp_path)
+
+
 def test_unknown_classes_are_refused(tmp_path: Path) -> None:
     miniatures.make_modelnet(tmp_path)
     bed = tmp_path / "modelnet10" / "bed"

@@ -40,7 +40,7 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     records += [made_record(model="vit", score=0.905), made_record(task="cifar10", score=0.5)]
     cifar, digits = axes_of(draw_scores(series(records)))
     assert [label.get_text() for label in digits.get_yticklabels()] == ["nac", "vit"]
-    assert cifar.get_title("left") == "cifar10, mini"
+    assert cifar.get_title("left") == "cifar10, mini (dashed: chance)"
     assert all(high - low >= 12 - 1e-9 for low, high in (cifar.get_xlim(), digits.get_xlim()))
     many, single = digits.containers
     assert many.lines[0].get_markerfacecolor() == palette(["nac"])["nac"]
@@ -54,7 +54,7 @@ def test_many_panels_of_scores_are_in_two_balanced_columns() -> None:
     left, right = figure.subfigs
     assert [len(left.axes), len(right.axes)] in ([5, 6], [6, 5])
     titles = [axes.get_title("left") for axes in axes_of(figure)]
-    assert sorted(titles) == [f"task-{number:02}, mini" for number in range(11)]
+    assert sorted(titles) == [f"task-{number:02}, mini (dashed: chance)" for number in range(11)]
     assert titles == sorted(titles)
     assert [axes.get_xlabel() != "" for axes in left.axes] == [False] * (len(left.axes) - 1) + [True]
     assert axes_of(draw_scores(series([made_record()])))[0].get_xlabel() == "accuracy (%)"

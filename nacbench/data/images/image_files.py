@@ -14,13 +14,15 @@ import numpy as np
 from nacbench.data.class_order import class_order
 from nacbench.data.images.checked_files import checked_digests
 from nacbench.data.images.decoder import decoded
-from nacbench.data.images.reading import Shape, channels_first, file_content, fitted, read_image
+from nacbench.data.images.reading import Shape, channels_first, fitted, read_image
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError
+from nacbench.formats.reading import read_bytes
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.cache import Arrays
 
+BACK = "put its former content back, and the same command goes on with the run"
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp")
 
 
@@ -58,13 +60,13 @@ class ImageFiles:
         """Yield the content of image files, which must be as it was when they were listed, and their paths."""
         for name, digest in zip(self.names[indices], self.digests[indices], strict=True):
             path = self.folder / os.fsdecode(name)
-            content = file_content(path)
+            try:
+                content = read_bytes(path)
+            except UserError as error:
+                raise UserError(f"{error}; {BACK}") from None
             # The fingerprint covers the digests: other content would be scored under the fingerprint of what was listed
             if hashlib.sha256(content).digest() != digest.tobytes():
-                raise UserError(
-                    f"image {path} has changed since the run began; put its former content back, and the same command "
-                    "goes on with the run"
-                )
+                raise UserError(f"image {path} has changed since the run began; {BACK}")
             yield content, path
 
     def _decode(self, content: bytes, path: Path) -> np.ndarray:

@@ -25,7 +25,8 @@ SIDE = 28
 Drawings = dict[tuple[str, str], dict[int, np.ndarray]]  # by alphabet and character, then by drawer
 # Alphabet, character and drawer of a drawing, and its file, or its cell with the place of that
 Source = tuple[tuple[str, str, int], Path | tuple[str, Any]]
-TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
+DRAWERS = 20  # of each character, one drawing by each
+TRAIN_DRAWERS = 16  # two others are for validation, two for test
 
 
 def read_omniglot(folder: Path) -> Arrays:
@@ -58,11 +59,11 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
     held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
     last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
-    known = len(alphabets) - last
+    trained = len(alphabets) - last - search
     parts = {
-        "": alphabets[: known - search],
-        "search": alphabets[known - search : known],
-        "novel": held_out or alphabets[known:],
+        "": alphabets[:trained],
+        "search": alphabets[trained : trained + search],
+        "novel": held_out or alphabets[trained + search :],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():
@@ -84,6 +85,8 @@ def _read(folder: Path, found: list[Source]) -> tuple[Drawings, np.ndarray]:
     drawings: Drawings = {}
     keys = [key for (key, _), own in zip(found, kept, strict=True) if own]
     for (alphabet, character, drawer), image in zip(keys, images, strict=True):
+        if not 1 <= drawer <= DRAWERS:
+            raise UserError(f"{folder} has a drawing of {alphabet}, {character} by drawer {drawer}, not 1 to {DRAWERS}")
         known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
         if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
             raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")

@@ -61,6 +61,8 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
         matches = _matches(given, wish)
         for match in matches:
             wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
+        for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
+            wish.say(f"nothing of {wish.known.title} was found in {path}")
         for match in matches:
             copy = _materialised(given, match)
             _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
@@ -195,7 +197,8 @@ def _rows_taken(
 
 def _counted(counts: Counts, table: Table) -> str:
     """Return one line on what was read, and whether it is all of the data set."""
-    splits = " and ".join(f"{count:,} {split}" for split, count in counts.examples.items())
+    *first, last = (f"{count:,} {split}" for split, count in counts.examples.items())
+    splits = f"{', '.join(first)} and {last}" if first else last
     classes = f"{counts.classes:,} classes, " if counts.classes else ""
     found = {split: (counts.examples[split], full) for split, full in table.full.items() if split in counts.examples}
     lacks = [f"{some:,} of {full:,} {split}" for split, (some, full) in found.items() if some < full]

@@ -125,6 +125,11 @@ class Given:
             self._unpack(mount, names)
         return [self._real(mount, rest) for mount, rest in where]
 
+    def unused(self, paths: Iterable[str]) -> list[str]:
+        """Return what was given that has none of some paths in the tree, as the user knows it."""
+        used = {path.partition("/")[0] for path in paths}
+        return [shown for top, (_, shown) in self._places.items() if top not in used]
+
     def shown(self, path: str) -> str:
         """Return a path in the tree as the user knows it: the path that was given, then the path inside."""
         top, _, rest = path.partition("/")

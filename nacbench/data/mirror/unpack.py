@@ -35,6 +35,7 @@ EXTENDED = (
 )
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".gz")
+NOT_READ = {"7z": b"7z\xbc\xaf", "rar": b"Rar!", "zstd": b"\x28\xb5\x2f\xfd"}  # first bytes of other archives
 DRIVE = re.compile(r"[A-Za-z]:")  # of Windows
 STARTS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # of zip, gzip, bzip2 and xz
 
@@ -158,6 +159,9 @@ def what_is_wrong(archive: Path) -> str:
         return damage
     with archive.open("rb") as stream:
         start = stream.read(8)
+    for kind, mark in NOT_READ.items():
+        if start.startswith(mark):
+            return f"is a {kind} archive, which is not read here; unpack it, and name its folder"
     if start.startswith(b"PK\3\4"):
         return "is a truncated zip archive: the list of members at its end is missing; get it again"
     if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):

@@ -223,6 +223,12 @@ def test_a_damaged_archive_is_named(told: str, inside: bool, root: Path, tmp_pat
     assert list(root.rglob("*")) == []
 
 
+def test_an_archive_that_is_not_read_here_is_named_with_the_way_out(root: Path, tmp_path: Path) -> None:
+    write_files(tmp_path, {"train.7z": b"7z\xbc\xaf\x27\x1c" + bytes(100)})
+    with pytest.raises(UserError, match=r"train.7z is a 7z archive, which is not read here; unpack it, and name its"):
+        imported("cifar10", root, tmp_path / "train.7z")
+
+
 def test_a_file_that_is_no_archive_is_named(root: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("CIFAR-10 is on the other disk")
     with pytest.raises(UserError, match=r"notes.txt is neither a zip nor a tar archive"):

@@ -10,6 +10,7 @@ from nacbench.tasks.nlvr2 import Nlvr2
 from tests.data.copies import nlvr, nlvr2
 from tests.data.copies.colours import class_of, write_files
 from tests.data.mirror.archives import tarred, zipped
+from tests.miniatures import make_nlvr
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -51,7 +52,11 @@ def test_nlvr_s_repository_is_taken(top: str, packed: str, root: Path, tmp_path:
     assert "read: 2 classes, 12 train examples (part: 12 of 12,410 train)" in said
     assert len(said) == 6
     assert wrong_labels(Nlvr, root) == []
-    assert not Nlvr().shortages(Nlvr().arrays(root).arrays)
+    assert Nlvr().shortages(Nlvr().arrays(root).arrays) == [
+        "12 of 12,410 train examples",
+        "4 of 989 validation examples",
+        "4 of 990 test examples",
+    ]
 
 
 def test_nlvr_s_splits_add_up(tmp_path: Path) -> None:
@@ -144,3 +149,9 @@ def test_a_label_of_nlvr2_that_is_none_is_named(root: Path, tmp_path: Path) -> N
     files[name] = files[name].replace(b'"True"', b'"maybe"', 1)
     with pytest.raises(UserError, match=r"data/dev\.json, line 1: label 'maybe' is neither 'True' nor 'False'"):
         imported(Nlvr2, root, write_files(tmp_path / "mine", files))
+
+
+def test_the_mirror_s_own_files_are_counted_by_rows(root: Path, tmp_path: Path) -> None:
+    make_nlvr(tmp_path / "mine")
+    said = imported(Nlvr, root, tmp_path / "mine")
+    assert said[1] == "read: 60 validation and 20 test examples (part: 60 of 989 validation, 20 of 990 test)"

@@ -100,9 +100,9 @@ def test_a_set_of_other_characters_is_marked(root: Path, tmp_path: Path) -> None
     arrays = dict(Omniglot().arrays(root).arrays)
     assert Omniglot().shortages(arrays) == ["10 of 157 classes"]
     arrays["train_labels"] = np.arange(200)
-    assert Omniglot().shortages(arrays) == ["200 classes, more than the data set's 157"]
+    assert Omniglot().shortages(arrays) == ["200 classes instead of 157"]
 
 
 def test_strokes_alone_are_no_drawings(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not complete; it lacks images_background_small1/"):
+    with pytest.raises(UserError, match="has no file of any of the 5 forms of Omniglot that are taken"):
         imported(root, write_files(tmp_path / "mine", omniglot.strokes()))

@@ -81,6 +81,13 @@ def test_parts_given_one_after_another_add_up(photos: LocalFiles, root: Path, tm
     assert files_of(root / "photos").keys() - WHOLE == {"notes/x.txt", "notes/y.txt"}
 
 
+def test_a_path_with_nothing_to_take_is_named(photos: LocalFiles, root: Path, tmp_path: Path) -> None:
+    write_files(tmp_path / "other", {"read me.txt": b"nothing"})
+    lines: list[str] = []
+    photos.bring(root, write_files(tmp_path / "one", TRAIN), tmp_path / "other", say=lines.append)
+    assert lines[1] == f"nothing of Photographs was found in {tmp_path}/other"
+
+
 def test_what_is_there_is_not_imported_again(photos: LocalFiles, root: Path, tmp_path: Path) -> None:
     mine = write_files(tmp_path / "one", TRAIN)
     photos.bring(root, mine)

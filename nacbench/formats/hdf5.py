@@ -33,13 +33,13 @@ def read_hdf5(path: Path, shapes: dict[str, tuple[int | None, ...]], way_out: st
     except ModuleNotFoundError:
         raise UserError(f"{path} is an HDF5 file; to read it, install h5py: pip install 'nacbench[hdf5]'") from None
     end = f"; {way_out}" if way_out else ""
-    with open_regular(path) as stream:
-        try:
-            with h5py.File(stream, "r") as file:
-                return {name: _array(file, name, shape) for name, shape in shapes.items()}
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0].strip("'\"")
-            raise BrokenFileError(f"{path} cannot be read as HDF5: {reason}{end}") from error
+    open_regular(path).close()  # a pipe would never end
+    try:
+        with h5py.File(path, "r") as file:  # not the open stream: arrays in other files crash the library then
+            return {name: _array(file, name, shape) for name, shape in shapes.items()}
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].strip("'\"")
+        raise BrokenFileError(f"{path} cannot be read as HDF5: {reason}{end}") from error
 
 
 def _array(file: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:

@@ -116,7 +116,7 @@ def test_image_is_independent_of_its_batch(name: str, monkeypatch: pytest.Monkey
     images, indices = photographs(32)[40:47], [3, 1, 4, 1, 5, 9, 2]
     for severity in (1, 5):
         together = corrupt(images, name, severity, indices)
-        assert (together.shape, together.dtype) == (images.shape, np.uint8)
+        assert together.shape == images.shape and together.dtype == np.uint8
         for place, index in enumerate(indices):
             alone = corrupt(images[place : place + 1], name, severity, [index])
             assert np.array_equal(alone[0], together[place])

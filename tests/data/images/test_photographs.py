@@ -1,4 +1,4 @@
-"""Photographs in files of their own size: training crops come from the whole, scoring crops the centre."""
+"""Photographs in files of their own size: crops for training come from the whole, scoring crops the centre."""
 
 from pathlib import Path
 

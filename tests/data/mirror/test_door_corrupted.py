@@ -128,7 +128,7 @@ def test_imagenet_c_needs_all_severities(root: Path, tmp_path: Path) -> None:
     said: list[str] = []
     ImagenetC.files.bring(root, write_files(tmp_path / "all", files), say=said.append)
     assert said[1].startswith(
-        "read: 2 classes, 10 gaussian_noise and 10 shot_noise and 10 impulse_noise examples (part: 10 of 250,000 g"
+        "read: 2 classes, 10 gaussian_noise, 10 shot_noise and 10 impulse_noise examples (part: 10 of 250,000 g"
     )
     assert "shot_noise" not in said[2]
     assert "defocus_blur" in said[2]

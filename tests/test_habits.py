@@ -11,7 +11,7 @@ import nacbench
 
 from .conftest import REPOSITORY
 
-PAPER = ["Rahaman", "Weiss", "Locatello", "Pal", "Bengio", "Schölkopf", "Li", "Ballas"]  # NeurIPS 2022
+PAPER = ["Weiss", "Rahaman", "Locatello", "Pal", "Bengio", "Schölkopf", "Li", "Ballas"]  # NeurIPS 2022
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from typing import Any
 import floor
 import loop
 import processes
+import reading
 import scaling
 import steps
 import torch
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "scaling": scaling.rows,
     "loop": lambda: loop.rows(default_data_root(), REPOSITORY / "results"),
     "processes": processes.rows,
+    "reading": reading.rows,
     "floor": floor.rows,
 }
 

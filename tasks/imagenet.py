@@ -38,7 +38,7 @@ class Imagenet(ImageTask):
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "patch": 14, "train_examples": 256, "test_examples": 128},
         "mini": {"stem_width": 48, "position_dim": 32, "patch": 14, "train_examples": 50_000, "test_examples": 5000},
-        "paper": {"test_resize": 256},
+        "paper": {"tokenizer_start": "published", "test_resize": 256},
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),

@@ -1,6 +1,7 @@
 """ModelNet10: point-cloud classification, 4,899 meshes of objects in ten classes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.points.modelnet import ModelNetTask
@@ -13,6 +14,7 @@ class Modelnet10(ModelNetTask):
     full_sizes = {"train": 3_991, "test": 908}
     archive = ArchiveFiles(
         name="modelnet10",
+        forms="modelnet10",
         url="http://vision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip",
         sha256=None,  # its makers publish none: the first download's is stored and required from then on
         inside="ModelNet10",
@@ -21,3 +23,5 @@ class Modelnet10(ModelNetTask):
         terms="research use",
     )
     provenance = "vision.princeton.edu/projects/2014/3DShapeNets"
+
+    data: Literal["meshes", "normals"] = "meshes"

@@ -13,6 +13,7 @@ class Modelnet40(ModelNetTask):
     full_sizes = {"train": 9_843, "test": 2_468}
     archive = ArchiveFiles(
         name="modelnet40",
+        forms="modelnet40",
         url="https://modelnet.cs.princeton.edu/ModelNet40.zip",
         sha256=None,  # its makers publish none: the first download's is stored and required from then on
         inside="ModelNet40",

@@ -35,7 +35,11 @@ class TinyImagenet(HubImageTask):
     presets = {
         "smoke": {"stem_width": 16, "position_dim": 16, "train_examples": 256, "test_examples": 128},
         "mini": {"stem_width": 48, "position_dim": 32},
-        "paper": {"normalisation": "imagenet", "test_resize": 73},  # 73 = 64 · 256/224
+        "paper": {
+            "tokenizer_start": "published",
+            "normalisation": "imagenet",
+            "test_resize": 73,  # 64 · 256/224
+        },
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),

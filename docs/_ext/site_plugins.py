@@ -32,11 +32,12 @@ def tasks() -> str:
             str(cls.classes),
             cls.metric,
             code(_trained_on(cls)) or "—",
+            cls.origin.whose,
             _where_from(cls),
         ]
         for name, cls in _sorted_tasks()
     ]
-    head = ["name", "title", "modality", "protocol", "classes", "metric", "network of", "data"]
+    head = ["name", "title", "modality", "protocol", "classes", "metric", "network of", "`paper` is", "data"]
     return table(head, rows, right=[4])
 
 
@@ -82,6 +83,7 @@ def _task_section(name: str, cls: type[AnyTask]) -> str:
         f"Licence: {escaped(cls.licence)}",
         f"Citation: {escaped(cls.citation)}",
         f"Provenance: {escaped(cls.provenance)}",
+        f"Settings of scale `paper`: {escaped(str(cls.origin))}",
         *(f"Data: {line}" for line in _data_lines(name, cls)),
     ]
     listed = "\n".join(f"- {fact}" for fact in facts)

@@ -226,10 +226,11 @@ def _brought(
 
 
 def _joined(task: str, refusals: list[UserError]) -> UserError:
-    """Return one error for all: damage in a form that was recognised, or else that none was."""
+    """Return one error for all: damage in a form that was recognised, or else what lacks in the nearest ones."""
     from nacbench.data.mirror.recognise import UnknownCopyError
 
-    known = [error for error in refusals if not isinstance(error, UnknownCopyError)] or refusals
+    shares = [error.share if isinstance(error, UnknownCopyError) else 1 for error in refusals]
+    known = [error for error, share in zip(refusals, shares, strict=True) if share == max(shares)]
     return UserError("; ".join(dict.fromkeys(for_task(str(error), task) for error in known)))
 
 
@@ -238,10 +239,10 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    known = list(_importable(task, settings or []))
-    if all(setting for setting, _ in known):
+    known = [("", files) for files in needed(with_trained_on(task, settings or ()).values())]
+    if not known:
         say(f"{task}: {NOTHING_TO_FETCH}")
-    for setting, files in known:
+    for setting, files in [*known, *(own for own in _importable(task, settings or []) if own[0])]:
         missing = files.missing(root)
         use = f", used with --set {setting}" if setting else ""
         say(f"{files.place(root)}  ({'missing' if missing else 'ready'}{use})")

@@ -160,13 +160,8 @@ def _matched(
         found = size_to(start, spec, ratio, [max(1, round(depth / ratio(start)))])
         config = _resized(config, found.options)
     at = {"params": None, "flops": step, "latency": batch}[match]
-    return config, {
-        "by": match,
-        "batch": at,
-        "options": found.options,
-        "ratio": found.ratio,
-        "within_2_percent": found.near,
-    }
+    told = {"by": match, "batch": at, "options": found.options, "ratio": found.ratio}
+    return config, {**told, "within_2_percent": found.near}
 
 
 def _step_batch(config: "RunConfig") -> int:

@@ -47,7 +47,12 @@ def skip_stamp() -> str:
 
 
 def read_all(
-    read: Callable[[Job], np.ndarray], jobs: Iterable[Job], count: int, shape: tuple[int, ...], what: str
+    read: Callable[[Job], np.ndarray],
+    jobs: Iterable[Job],
+    count: int,
+    shape: tuple[int, ...],
+    what: str,
+    few: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read many examples with all granted cores; show progress on a terminal.
 
@@ -57,6 +62,7 @@ def read_all(
         count: number of jobs N.
         shape: of an example.
         what: the data set, for the progress bar and errors.
+        few: see `nacbench.data.mirror.parallel.worked`.
 
     Returns:
         The examples in the type that ``read`` gives, M×shape, and whether each job's could be read, N. All can, unless
@@ -70,7 +76,9 @@ def read_all(
     examples: np.ndarray | None = None
     kept = np.ones(count, dtype=bool)
     broken: UnreadableError | None = None
-    for number, found in enumerate(worked(partial(_attempted, read), jobs, count, f"reading {what}")):
+    for number, found in enumerate(
+        worked(partial(_attempted, read), jobs, count, f"reading {what}", few=few, together=few)
+    ):
         if isinstance(found, UnreadableError):
             if not skips_unreadable():
                 raise found

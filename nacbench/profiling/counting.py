@@ -52,7 +52,9 @@ def by_example(count: Callable[[Mapping[str, Tensor]], int], inputs: Mapping[str
     """
     one = count(inputs)
     two = count({name: torch.cat([tensor, tensor]) for name, tensor in inputs.items()})
-    return Operations(example=two - one, once=2 * one - two)
+    # Within bounds, since a model of a package may do work that is not linear in the examples
+    once = min(one, max(0, 2 * one - two))
+    return Operations(example=one - once, once=once)
 
 
 def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> int:

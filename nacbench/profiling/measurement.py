@@ -212,8 +212,8 @@ def _core_backward(net: Network, inputs: Mapping[str, Tensor], *, raw: bool) -> 
     tokens = tokens._replace(tokens=tokens.tokens.clone().requires_grad_(not raw))
     if tokens.condition is not None:
         tokens = tokens._replace(condition=tokens.condition.clone().requires_grad_())
-    inputs = [tensor for tensor in (tokens.tokens, tokens.condition) if tensor is not None and tensor.requires_grad]
-    return backward_flops(partial(net.read, tokens), [*net.core.parameters(), *inputs])
+    read = [tensor for tensor in (tokens.tokens, tokens.condition) if tensor is not None and tensor.requires_grad]
+    return backward_flops(partial(net.read, tokens), [*net.core.parameters(), *read])
 
 
 def measure(subject: Subject, sizes: Sequence[int], seconds: float) -> Iterator[Measured]:

@@ -11,13 +11,13 @@ from nacbench.recording.bounded import Count, Number, Seconds
 
 
 class Point(BaseModel):
-    """A row of a curve: training loss since the last row, or the metrics on the validation split.
+    """A row of a curve: training loss since the last row, or the metrics on the split that chooses the weights.
 
     Attributes:
         step: optimiser steps so far.
         epoch: passes over the training examples so far.
-        split: ``train`` or ``validation``.
-        loss: mean training loss in nats; None for a row of ``validation``, which has its metrics by name instead.
+        split: ``train``, ``validation``, or ``test`` where the weights were chosen by the test split.
+        loss: mean training loss in nats; None for a row of another split, which has its metrics by name instead.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, strict=True)
@@ -25,7 +25,7 @@ class Point(BaseModel):
 
     step: Count
     epoch: Seconds
-    split: Literal["train", "validation"]
+    split: Literal["train", "validation", "test"]
     loss: Number | None = None
 
     @model_validator(mode="after")
@@ -35,7 +35,7 @@ class Point(BaseModel):
         return self
 
     def value(self, metric: str) -> float | None:
-        """Return the training loss, or a metric on the validation split; None if the row lacks it."""
+        """Return the training loss, or a metric on the other split; None if the row lacks it."""
         return self.loss if self.split == "train" else (self.model_extra or {}).get(metric)
 
 

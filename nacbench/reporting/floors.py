@@ -56,7 +56,8 @@ class Floors:
         cell = self._cells.get((item.first.task_label, item.first.scale), ())
         found = []
         if metric.partition("/")[0] == "accuracy":
-            guesses = (("chance", item.first.chance), ("most frequent class", item.first.majority))
+            # of equal ones chance is the highest: it is the simpler name
+            guesses = (("most frequent class", item.first.majority), ("chance", item.first.chance))
             found += [Floor(name, value) for name, value in guesses if not math.isnan(value)]
         for other in cell if not is_floor(item) else ():
             mean = other.metric(metric) if is_floor(other) else None

@@ -244,11 +244,9 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     scored = _score(job, live, best, claim)
     trainer.status.evaluate_seconds += time.monotonic() - started
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
-    inputs, pass_size = (
-        _some_inputs(live, recipe.batch_size),
-        recipe.batch_size // (recipe.accumulate * accelerator.num_processes),
-    )
-    return Done(live, net, inputs, pass_size, scored, Selection(**trainer.selection()), trainer)
+    inputs = _some_inputs(live, recipe.batch_size)
+    batch = recipe.batch_size // (recipe.accumulate * accelerator.num_processes)
+    return Done(live, net, inputs, batch, scored, Selection(**trainer.selection()), trainer)
 
 
 def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:

@@ -11,7 +11,7 @@ from nacbench.contracts.model import Model, Operations, product, spec_for
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Task
 from nacbench.errors import UserError
-from nacbench.profiling.counting import backward_flops, forward_flops, forward_operations
+from nacbench.profiling.counting import backward_flops, by_example, forward_flops, forward_operations
 from nacbench.profiling.sizing import operations_of, parameters_of, size_to
 from nacbench.registry import MODELS, TASKS
 
@@ -73,6 +73,15 @@ def test_counted_work_is_told_apart_by_example_and_batch(name: str, task: str) -
     counted = forward_operations(net, inputs)
     assert (counted.example, counted.once) == (operations.example, operations.once)
     assert (counted.once > 0) == (name == "nac" and "nlvr" not in task)  # there every example has its own codes
+
+
+@pytest.mark.parametrize(("one", "two", "example", "once"), [(10, 14, 4, 6), (10, 50, 10, 0), (10, 4, 0, 10)])
+def test_work_that_is_not_linear_in_the_examples_gives_no_negative_cost(
+    one: int, two: int, example: int, once: int
+) -> None:
+    counts = {1: one, 2: two}
+    found = by_example(lambda inputs: counts[len(inputs["tokens"])], {"tokens": torch.zeros(1, 3)})
+    assert (found.example, found.once) == (example, once)
 
 
 def at_paper(model: str, size: str, task: str = "tiny-imagenet") -> Operations:

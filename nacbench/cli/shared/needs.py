@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
@@ -53,13 +53,16 @@ def other_choices(name: str, option: str, settings: Sequence[str]) -> list[str]:
         option: the option's name.
         settings: those that are given, such as ``task.data=lra``.
     """
+    from pydantic import TypeAdapter
+
     from nacbench.registry import TASKS
 
     cls = TASKS.get(name)
     if option not in {field.name for field in fields(cls)} or option in _options(settings):
         return []
     default = getattr(made_task(name, settings), option)
-    choices = get_args(get_type_hints(cls)[option])
+    # by pydantic, which looks at options only: typing would also resolve class variables, of types not imported here
+    choices = TypeAdapter(cls).json_schema()["properties"][option].get("enum", ())
     return [f"task.{option}={choice}" for choice in choices if choice != default]
 
 

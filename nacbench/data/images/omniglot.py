@@ -22,6 +22,9 @@ LARGE = "images_background"
 EVALUATION = "images_evaluation"
 COLUMNS: Mapping[str, type] = {"alphabet": str, "character": str, "drawer": int}
 SIDE = 28
+Drawings = dict[tuple[str, str], dict[int, np.ndarray]]  # by alphabet and character, then by drawer
+# Alphabet, character and drawer of a drawing, and its file, or its cell with the place of that
+Source = tuple[tuple[str, str, int], Path | tuple[str, Any]]
 TRAIN_DRAWERS = 16  # of the 20 drawings of each character; two are for validation, two for test
 
 
@@ -43,29 +46,23 @@ def read_omniglot(folder: Path) -> Arrays:
 
 def _decode(folder: Path) -> Mapping[str, np.ndarray]:
     small = (folder / PARQUET).exists() or next(folder.glob(SMALL), None) is not None
-    background = _drawings(folder, SMALL if small else LARGE)
-    found = background if small else [*background, *_drawings(folder, EVALUATION)]
-    images, kept = read_all(_read_drawing, [source for _, source in found], len(found), (1, SIDE, SIDE), "Omniglot")
-    drawings: dict[tuple[str, str], dict[int, np.ndarray]] = {}
-    for (alphabet, character, drawer), image in zip(
-        [key for (key, _), own in zip(found, kept, strict=True) if own], images, strict=True
-    ):
-        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
-        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
-            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
-    alphabets = sorted({alphabet for (alphabet, *_), _ in background})
+    found = _sources(folder, SMALL if small else LARGE)
+    alphabets = sorted({alphabet for (alphabet, _, _), _ in found})
     if len(alphabets) < 4:
         raise UserError(
             f"{folder} has {len(alphabets)} alphabets; at least 4 are needed to hold some out: import the others, too"
         )
+    if not small:
+        found += _sources(folder, EVALUATION)
+    drawings, kept = _read(folder, found)
     held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
     last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
-    trained = len(alphabets) - last - search
+    known = len(alphabets) - last
     parts = {
-        "": alphabets[:trained],
-        "search": alphabets[trained : trained + search],
-        "novel": held_out or alphabets[trained + search :],
+        "": alphabets[: known - search],
+        "search": alphabets[known - search : known],
+        "novel": held_out or alphabets[known:],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():
@@ -75,6 +72,22 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
         else:
             arrays |= _training(characters, drawings)
     return arrays | left_out("", kept)
+
+
+def _read(folder: Path, found: list[Source]) -> tuple[Drawings, np.ndarray]:
+    """Return drawings, and which of those that were found can be read.
+
+    Raises:
+        UserError: if there are two of one character by one drawer.
+    """
+    images, kept = read_all(_read_drawing, [source for _, source in found], len(found), (1, SIDE, SIDE), "Omniglot")
+    drawings: Drawings = {}
+    keys = [key for (key, _), own in zip(found, kept, strict=True) if own]
+    for (alphabet, character, drawer), image in zip(keys, images, strict=True):
+        known = drawings.setdefault((alphabet, character), {}).setdefault(drawer, image)
+        if not np.array_equal(known, image):  # the two small sets share alphabets, with the same drawings
+            raise UserError(f"{folder} has two drawings of {alphabet}, {character} by drawer {drawer}; remove one")
+    return drawings, kept
 
 
 def _training(
@@ -96,7 +109,7 @@ def _stacked(split: str, images: list[list[np.ndarray]]) -> dict[str, np.ndarray
     return {f"{split}_images": np.stack([image for own in images for image in own]), f"{split}_labels": labels}
 
 
-def _drawings(folder: Path, sets: str) -> list[tuple[tuple[str, str, int], Path | tuple[str, Any]]]:
+def _sources(folder: Path, sets: str) -> list[Source]:
     """Return alphabet, character and drawer (from 1) of every drawing with its file or cell, sorted by the former."""
     file = folder / PARQUET
     if sets == SMALL and file.exists():
@@ -108,7 +121,7 @@ def _drawings(folder: Path, sets: str) -> list[tuple[tuple[str, str, int], Path 
     ]
 
 
-def _cells(file: Path) -> Iterator[tuple[tuple[str, str, int], tuple[str, Any]]]:
+def _cells(file: Path) -> Iterator[Source]:
     for number, row in enumerate(read_rows(file, [*COLUMNS, "image"])):
         wrong = [key for key, kind in COLUMNS.items() if not isinstance(row[key], kind)]
         if wrong:

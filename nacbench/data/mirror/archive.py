@@ -17,6 +17,7 @@ from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
 from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.reading import read_json
+from nacbench.formats.terminal import say
 
 PUBLISHED = "from an archive with the SHA-256 that its makers publish"
 
@@ -85,6 +86,7 @@ class ArchiveFiles(FolderFiles):
 
         pooch.get_logger().setLevel("WARNING")
         known = self.sha256 or self._trusted(data_root)
+        say(f"downloading {self.name} ({self.size}) from {self.url} to {self.place(data_root)}", err=True)
         try:
             downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK)
             file = pooch.retrieve(self.url, known, fname="archive", path=folder, downloader=downloader)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from nacbench.data.mirror.shards import lacks_shards, two_generations
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.filesystem.scratch import scratch_folder
+from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.distribution import DataSet, Distribution
@@ -120,6 +122,10 @@ class HubFiles(MirrorFiles):
         if not sys.stderr.isatty():
             disable_progress_bars()
         try:
+            info = HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True)
+            wanted = [f for f in info.siblings or () if any(fnmatchcase(f.rfilename, need) for need in self.needs)]
+            size = f"{sum(file.size or 0 for file in wanted) / 1e6:,.1f} MB"
+            say(f"downloading {self.name} ({size}) from the hub to {self.place(data_root)}", err=True)
             snapshot_download(
                 self.name,
                 repo_type="dataset",
@@ -127,7 +133,6 @@ class HubFiles(MirrorFiles):
                 allow_patterns=list(self.needs),
                 local_dir=folder,
             )
-            info = HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True)
         except Exception as error:  # its own, OSError, or of its HTTP library, which differs by version
             way = (
                 f"put its files {' and '.join(self.needs)} into {self.place(data_root)}, or a copy of it there with "

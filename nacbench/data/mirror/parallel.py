@@ -20,7 +20,14 @@ FEW = 1000  # jobs that are done before processes would have started
 
 
 def worked(
-    work: Callable[[Job], Result], jobs: Iterable[Job], count: int, title: str, *, cores: int | None = None
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    count: int,
+    title: str,
+    *,
+    cores: int | None = None,
+    few: int | None = None,
+    together: int | None = None,
 ) -> Iterator[Result]:
     """Yield ``work(job)`` for each job, in order, computed by processes on all cores if there are many jobs.
 
@@ -30,10 +37,12 @@ def worked(
         count: number of jobs.
         title: of the progress bar.
         cores: number of processes; None for the granted cores.
+        few: number of jobs below which no processes are started; None for `FEW`.
+        together: number of jobs that are handed to a process at a time; None for `TOGETHER`.
     """
     cores = granted_cores() if cores is None else cores
     with counted(title, count) as done:
-        if cores == 1 or count < FEW:
+        if cores == 1 or count < (FEW if few is None else few):
             for job in jobs:
                 yield work(job)
                 done(1)
@@ -41,11 +50,15 @@ def worked(
         # Not multiprocessing's pools: these import the main module again, which a user's script may not be written for.
         # Not threads: Pillow holds the interpreter's lock while it decodes.
         from joblib import Parallel, delayed
+        from joblib.externals.loky import get_reusable_executor
 
         pool = Parallel(n_jobs=cores, return_as="generator", batch_size=1, pre_dispatch=2 * cores, max_nbytes=None)
-        for results in pool(delayed(_all)(work, some) for some in _portions(iter(jobs))):
-            yield from results
-            done(len(results))
+        try:
+            for results in pool(delayed(_all)(work, some) for some in _portions(iter(jobs), together or TOGETHER)):
+                yield from results
+                done(len(results))
+        finally:
+            get_reusable_executor().shutdown(wait=True)  # they would keep their memory during the training
 
 
 @contextmanager
@@ -69,6 +82,6 @@ def _all(work: Callable[[Job], Result], jobs: list[Job]) -> list[Result]:
     return [work(job) for job in jobs]
 
 
-def _portions(jobs: Iterator[Job]) -> Iterator[list[Job]]:
-    while some := list(itertools.islice(jobs, TOGETHER)):
+def _portions(jobs: Iterator[Job], count: int) -> Iterator[list[Job]]:
+    while some := list(itertools.islice(jobs, count)):
         yield some

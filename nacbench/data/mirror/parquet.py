@@ -97,9 +97,9 @@ def read_rows(file: Path, columns: Sequence[str], shown: str | None = None) -> I
             yield from _dataset(batch, name).to_list()
 
 
-def count_rows(file: Path) -> int:
-    """Return the number of rows in a Parquet file; raises as `read_rows`."""
-    with opened_table(file) as parquet:
+def count_rows(file: Path, shown: str | None = None) -> int:
+    """Return the number of rows in a Parquet file; arguments and errors are those of `read_rows`."""
+    with opened_table(file, shown) as parquet:
         return _rows_in(parquet)
 
 

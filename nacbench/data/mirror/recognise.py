@@ -12,7 +12,15 @@ from nacbench.errors import UserError
 
 
 class UnknownCopyError(UserError):
-    """A copy is none of the forms of a data set that are known, or lacks something of the nearest."""
+    """A copy is none of the forms of a data set that are known, or lacks something of the nearest.
+
+    Attributes:
+        share: of what the nearest form needs, how much is there.
+    """
+
+    def __init__(self, text: str, share: float) -> None:
+        super().__init__(text)
+        self.share = share
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,11 @@ class Near:
     met: int
     role: str
     pattern: str
+
+    @property
+    def share(self) -> float:
+        """Of what the distribution needs, how much is there."""
+        return self.met / (len(self.distribution.needs) + len(self.distribution.beside))
 
 
 def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match], Near | None]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES
+from nacbench.data.array_task import CLASS_NAMES
 from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.points.split_files import read_split
 from nacbench.data.points.task import PointTask
-from nacbench.data.unreadable import WAY_OUT, UnreadableError, left_out, read_all, skip_stamp
+from nacbench.data.unreadable import WAY_OUT, UnreadableError, skip_stamp
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
 
@@ -33,14 +34,8 @@ def mesh_arrays(name: str, folder: Path, task: PointTask) -> Arrays:
         classes = sorted({path.parent.parent.name for own in files.values() for path, _ in own})
         arrays = {CLASS_NAMES: np.array([class_name.encode() for class_name in classes])}
         for split, own in files.items():
-            there = task.in_use(split, len(own))
             read = partial(_cloud, name=name, folder=folder, points=task.stored)
-            paths = [own[number][0] for number in there]
-            clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), f"{name}, {split}")
-            labels = np.array([label for _, label in own], dtype=np.int16)
-            arrays |= {f"{split}_points": clouds, f"{split}_labels": labels[there][kept]} | left_out(split, kept)
-            if len(there) < len(labels):
-                arrays[f"{split}{ALL_LABELS}"] = labels
+            arrays |= read_split(task, f"{name}, {split}", split, own, read)
         return arrays
 
     return cached_arrays(name, f"{name} {task.stored} points{skip_stamp()}{task.use_stamp()}", sample, folder)

@@ -48,6 +48,7 @@ def draw_scores(series: Sequence[Series]) -> Figure | None:
                 _draw_mean(axes, item, place, colours[item.first.model])
             if floor := floors.highest(rows):
                 axes.axvline(100 * floor.value, **FLOOR_LINE)
+                title = f"{title} (dashed: {figure_text(floor.name, 40)})"
             axes.set_xlim(per_cents(axes.get_xlim(), LEAST_SPAN))
             axes.set_yticks(range(len(rows)), [short_label(item) for item in rows])
             axes.set_ylim(len(rows) - 0.5, -0.5)

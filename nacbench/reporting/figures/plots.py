@@ -82,12 +82,12 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
                 continue
             rows += [
                 {
-                    "task": run.task,
+                    "task": run.task_label,
                     "model": run.model,
                     "series": item.label,
                     "seed": run.seed,
                     "epoch": point.epoch,
-                    "panel": "training loss" if point.split == "train" else f"validation {run.metric}",
+                    "panel": "training loss" if point.split == "train" else f"{point.split} {run.metric}",
                     "value": value,
                     "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
                 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nacbench.errors import UserError
-from nacbench.registry import MODELS
+from nacbench.recording.row import Run
+from nacbench.registry import MODELS, TASKS
+from nacbench.reporting.floors import MODELS as FLOORS
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell, of_usual_size
 from nacbench.reporting.significance import RULE, best
@@ -47,8 +49,8 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
         f"Accuracy in %, {INTERVAL}; a single seed has none. "
-        "—: not run. If a model has several variants, the cell shows the one of the usual size with its default "
-        "options; several: not exactly one variant has these. See the scores above.",
+        "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
+        "of model and task; several: not exactly one variant has these. See the scores above.",
         *floors.notes(series)[:1],
         *([RULE] if bold else []),
     ]
@@ -57,11 +59,11 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
 
 
 def _models(series: Sequence[Series]) -> list[str]:
-    """Return NAC first, then the other models by the number of tasks they were run on."""
+    """Return NAC first, then the other models by the number of tasks they were run on, and floors last."""
     tasks: dict[str, set[str]] = {}
     for item in series:
         tasks.setdefault(item.first.model, set()).add(item.first.task)
-    return sorted(tasks, key=lambda name: (name != "nac", -len(tasks[name]), name))
+    return sorted(tasks, key=lambda name: (name != "nac", name.startswith(FLOORS), -len(tasks[name]), name))
 
 
 def _guess(value: float) -> str:
@@ -74,20 +76,40 @@ def _text(own: Sequence[Series], floors: Floors) -> str:
 
 
 def _shown(own: Sequence[Series]) -> Series | None:
-    """Return the only variant of a model, or the only one of the usual size with default options; otherwise None."""
-    usual = own if len(own) == 1 else of_usual_size([item for item in own if _has_own_options(item)])
+    """Return the only variant of a model, or the only one of the usual size with default options; otherwise None.
+
+    Default options of the task count only where those of the model leave several.
+    """
+    usual = list(own)
+    if len(usual) > 1:
+        usual = of_usual_size([item for item in usual if _has_own_model(item)])
+    if len(usual) > 1:
+        usual = [item for item in usual if _has_own_task(item)]
     return usual[0] if len(usual) == 1 else None
 
 
-def _has_own_options(item: Series) -> bool:
+def _has_own_model(item: Series) -> bool:
     run = item.first
     try:
         model = MODELS.get(run.model).configured("model", run.model_size, {})
     except UserError:  # a plug-in is not loaded, or its options have changed since
         return False
-    own = {"name": run.model, "size": run.model_size, **json.loads(json.dumps(model.options()))}
-    given = json.loads(run.settings).get("model")
-    # An older record does not name options that the model has got since; what it names must be the defaults
+    return _is_section(run, "model", {"name": run.model, "size": run.model_size, **model.options()})
+
+
+def _has_own_task(item: Series) -> bool:
+    run = item.first
+    try:
+        task = TASKS.get(run.task).configured("task", run.scale, {})
+    except UserError:
+        return False
+    return _is_section(run, "task", {"name": run.task, **task.options()})
+
+
+def _is_section(run: Run, section: str, defaults: Mapping[str, Any]) -> bool:
+    own = json.loads(json.dumps(defaults))
+    given = json.loads(run.settings).get(section)
+    # An older record does not name options that came later; what it names must be the defaults
     return isinstance(given, dict) and {**own, **given} == own
 
 

@@ -44,7 +44,7 @@ def texts(top: str = "nlvr-master/nlvr2/data/") -> dict[str, bytes]:
 
 
 def photographs(split: str, folders: bool = True) -> dict[str, bytes]:
-    """Both photographs of each pair by their paths in the makers' archive; training ones are in folders, or not."""
+    """Both photographs of each pair by their paths in the makers' archive; ``folders``: training ones lie in some."""
     files = {}
     for line in examples(split):
         pair = str(line["identifier"]).rpartition("-")[0]

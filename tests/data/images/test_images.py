@@ -19,7 +19,7 @@ from nacbench.data.live import Classification, Split
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 
-MIRROR = Path(__file__).resolve().parents[3] / "shared" / "data"
+MIRROR = Path(__file__).resolve().parents[4] / "shared" / "data"
 RECIPE = ImageRecipe(epochs=1, batch_size=32, lr=0.1)
 needs_cifar10 = pytest.mark.skipif(
     not (MIRROR / "uoft-cs" / "cifar10").is_dir(), reason=f"the real CIFAR-10 is not in {MIRROR}"

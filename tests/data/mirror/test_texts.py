@@ -131,7 +131,7 @@ def test_listops_is_taken_from_the_release(suffix: str, root: Path, tmp_path: Pa
         "recognised: the folder listops-1000 of Long Range Arena, in its release lra_release.gz or unpacked "
         f"({file}/lra_release/listops-1000)"
     )
-    assert "3 train and 1 validation and 2 test examples (part: 3 of 96,000 train, " in second
+    assert "3 train, 1 validation and 2 test examples (part: 3 of 96,000 train, " in second
     check_listops(root)
 
 

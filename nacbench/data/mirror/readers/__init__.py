@@ -10,11 +10,13 @@ from pydantic import Field
 
 from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
 from nacbench.data.mirror.readers.binary_batches import BinaryBatches
+from nacbench.data.mirror.readers.clouds import Hdf5Clouds, TextClouds
 from nacbench.data.mirror.readers.corrupted import CorruptedArrays, CorruptedFolders
 from nacbench.data.mirror.readers.image_folders import ImageFolders
 from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.data.mirror.readers.labelled_lines import LabelledLines
 from nacbench.data.mirror.readers.listed_images import ListedImages
+from nacbench.data.mirror.readers.mesh_folders import MeshFolders
 from nacbench.data.mirror.readers.named_images import NamedImages
 from nacbench.data.mirror.readers.nlvr import NlvrLines
 from nacbench.data.mirror.readers.nlvr2 import Nlvr2Pictures, Nlvr2Tables, Nlvr2Texts
@@ -27,10 +29,12 @@ AnyReader = Annotated[
     | BinaryBatches
     | CorruptedArrays
     | CorruptedFolders
+    | Hdf5Clouds
     | ImageFolders
     | ImageTars
     | LabelledLines
     | ListedImages
+    | MeshFolders
     | NamedImages
     | NlvrLines
     | Nlvr2Pictures
@@ -38,6 +42,7 @@ AnyReader = Annotated[
     | Nlvr2Texts
     | PickledBatches
     | Tables
+    | TextClouds
     | TextFolders,
     Field(discriminator="kind"),
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, File, FoundCopy
+from nacbench.data.mirror.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.parquet import count_rows
 from nacbench.data.mirror.readers.base import Reader, Table
 
 
@@ -32,5 +33,11 @@ class FilesAsTheyAre(Reader):
                 parts = member.name.split("/")[self.from_part.get(role, 0 if folder is None else -1) :]
                 target = "/".join([*([folder] if folder else []), *parts])
                 files[target, member.name] = File(member, target)
-        counts = {role: len(members) for role, members in copy.members.items() if role in table.full}
+        counted = {role: members for role, members in copy.members.items() if members and role in table.full}
+        counts = {role: sum(map(_examples, members)) for role, members in counted.items()}
         return Content(files=list(files.values()), counts=counts)
+
+
+def _examples(member: Member) -> int:
+    """Return how many examples a file has: the rows of a table, or one."""
+    return count_rows(member.file, member.shown) if member.file.suffix == ".parquet" else 1

@@ -59,11 +59,11 @@ def _decode(folder: Path) -> Mapping[str, np.ndarray]:
     held_out = sorted({alphabet for alphabet, _ in drawings} - {*alphabets})
     last = 0 if held_out else max(1, len(alphabets) // 4)
     search = max(1, len(alphabets) // 8)
-    trained = len(alphabets) - last - search
+    known = len(alphabets) - last
     parts = {
-        "": alphabets[:trained],
-        "search": alphabets[trained : trained + search],
-        "novel": held_out or alphabets[trained + search :],
+        "": alphabets[: known - search],
+        "search": alphabets[known - search : known],
+        "novel": held_out or alphabets[known:],
     }
     arrays: dict[str, np.ndarray] = {}
     for part, names in parts.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nacbench.data.mirror.class_folders import write_images
 from nacbench.data.mirror.damage import check_file
-from nacbench.data.mirror.distribution import DataSet
+from nacbench.data.mirror.distribution import ALL, DataSet
 from nacbench.data.mirror.found import Content, File, FoundCopy, Member
 from nacbench.data.mirror.given import Given
 from nacbench.data.mirror.manifest import progress
@@ -58,19 +58,25 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
         UserError: if the paths hold no known distribution, or something in it is damaged.
     """
     with Given(wish.paths, scratch) as given:
-        matches = _matches(given, wish)
+        matches, nearest = _matches(given, wish)
         for match in matches:
             wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
         for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
             wish.say(f"nothing of {wish.known.title} was found in {path}")
+        if nearest:
+            base = given.shown(nearest.base)
+            wish.say(f"not taken: {nearest.distribution.title} ({base}); it lacks {nearest.pattern}")
         for match in matches:
             copy = _materialised(given, match)
             _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
     return [match.distribution.title for match in matches]
 
 
-def _matches(given: Given, wish: Wish) -> list[Match]:
-    """Return the distributions in what was given; archives inside are opened only for parts that nothing else has."""
+def _matches(given: Given, wish: Wish) -> tuple[list[Match], Near | None]:
+    """Return the distributions in what was given, and one of a part that is there, but not whole.
+
+    Archives inside are opened only for parts that nothing else has.
+    """
     taken: set[str] = set()
     matches, nearest = recognised(given.tree, wish.known, taken)
     while not wish.known.is_whole(taken) and given.look_deeper():
@@ -79,7 +85,8 @@ def _matches(given: Given, wish: Wish) -> list[Match]:
         nearest = near if near and (nearest is None or near.met > nearest.met) else nearest
     if not matches:
         raise UnknownCopyError(_why_not(given, wish, nearest), nearest.share if nearest else 0)
-    return matches
+    is_half = nearest and nearest.met and not taken & {ALL, *nearest.distribution.gives}
+    return matches, nearest if is_half else None
 
 
 def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:

@@ -91,6 +91,20 @@ def test_archives_add_up_when_given_at_once_or_one_after_the_other(root: Path, t
         imported(root, train)
 
 
+def test_the_archives_of_classes_can_be_given_one_by_one(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", imagenet.train_tars())
+    imported(root, *sorted(mine.iterdir()), write_files(tmp_path / "val", {**imagenet.flat(), **imagenet.devkit()}))
+    assert wrong_labels(root) == []
+
+
+def test_photographs_that_are_not_taken_are_told(root: Path, tmp_path: Path) -> None:
+    write_files(tmp_path / "mine/train", imagenet.train())
+    write_files(tmp_path / "mine/val", imagenet.flat())
+    said = imported(root, tmp_path / "mine")
+    assert said[1].startswith("not taken: ImageNet's validation photographs in one folder, with the devkit's")
+    assert said[1].endswith("; it lacks ILSVRC2012_validation_ground_truth.txt")
+
+
 def test_all_forms_have_one_fingerprint(tmp_path: Path) -> None:
     found = {}
     for form, files in BOTH.items():

@@ -12,6 +12,7 @@ from nacbench.data.mirror.readers.label_lists import stem
 from nacbench.data.mirror.tree import is_junk
 from nacbench.data.mirror.unpack import open_archive
 from nacbench.errors import UserError
+from nacbench.formats.reading import read_bytes
 
 
 class ImageTars(Reader):
@@ -21,19 +22,32 @@ class ImageTars(Reader):
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
         rows = {split: _rows(members, table) for split, members in copy.members.items()}
-        classes = {stem(member.name) for members in copy.members.values() for member in members}
+        classes = {_class(member) for members in copy.members.values() for member in members}
         return Content(rows=rows, classes=table.class_names or sorted(classes))
 
 
 def _rows(members: Sequence[Member], table: Table) -> Iterator[Row]:
     image, label = table.column("image"), table.column("class")
     for member in members:
-        try:
-            with closing(open_archive(member.file)) as archive:
-                for name, content in archive.contents():
-                    file = name.rpartition("/")[2]
-                    if not is_junk(file):
-                        where = f"{member.shown}/{name}"
-                        yield Row(where, {image: content, label: stem(member.name)}, file, len(content))
-        except UserError as error:
-            raise type(error)(str(error).replace(str(member.file), member.shown)) from None
+        for name, content in _images(member):
+            file = name.rpartition("/")[2]
+            if not is_junk(file):
+                values: dict[str, bytes | str] = {image: content, label: _class(member)}
+                yield Row(f"{member.shown}{name}", values, file or member.part(-1), len(content))
+
+
+def _class(member: Member) -> str:
+    """Return the class of an archive, or of an image in an archive that was given by itself."""
+    return next(stem(part) for part in member.name.split("/") if part.endswith(".tar"))
+
+
+def _images(member: Member) -> Iterator[tuple[str, bytes]]:
+    """Yield path in the archive, after a slash, and content of each image; without a path that of the image itself."""
+    if not member.name.endswith(".tar"):
+        yield "", read_bytes(member.file)
+        return
+    try:
+        with closing(open_archive(member.file)) as archive:
+            yield from ((f"/{name}", content) for name, content in archive.contents())
+    except UserError as error:
+        raise type(error)(str(error).replace(str(member.file), member.shown)) from None

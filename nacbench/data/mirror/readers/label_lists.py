@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from pydantic import BaseModel, Field
 from nacbench.data.mirror.found import FoundCopy, Member
 from nacbench.data.mirror.readers.base import Strict
 from nacbench.errors import BrokenFileError, shown
-from nacbench.formats.reading import read_bytes, read_text
+from nacbench.formats.reading import read_text
 
 Column = Annotated[int, Field(ge=0)]
 NUMBER = re.compile(r"\d+")
@@ -144,10 +143,12 @@ def devkit_names(member: Member) -> dict[str, str]:
     """
     from scipy.io import loadmat
 
-    content = read_bytes(member.file, largest=LARGEST_MAT)
+    if member.file.stat().st_size > LARGEST_MAT:
+        raise BrokenFileError(
+            f"{member.shown} has more than {LARGEST_MAT:,} bytes, and is not the devkit's; get it again"
+        )
     try:
-        stream: Any = io.BytesIO(content)  # taken by scipy, though its types say otherwise
-        synsets = loadmat(stream, squeeze_me=True, variable_names=["synsets"])["synsets"]
+        synsets = loadmat(str(member.file), squeeze_me=True, variable_names=["synsets"])["synsets"]
         return dict(_leaf(entry) for entry in synsets if int(entry["num_children"]) == 0)
     except Exception as error:  # scipy raises whatever the damaged part of a file makes of it
         reason = f"{type(error).__name__}: {error}"

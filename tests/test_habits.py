@@ -11,7 +11,7 @@ import nacbench
 
 from .conftest import REPOSITORY
 
-PAPER = ["Weiss", "Rahaman", "Locatello", "Pal", "Bengio", "Schölkopf", "Li", "Ballas"]  # as arXiv 2210.08031 has them
+PAPER = ["Rahaman", "Weiss", "Locatello", "Pal", "Bengio", "Schölkopf", "Li", "Ballas"]  # NeurIPS 2022
 
 
 @pytest.fixture(scope="module")

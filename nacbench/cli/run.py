@@ -172,14 +172,14 @@ def _summary(outcome: "Outcome") -> list[str]:
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
         f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
-        *(f"  {text}" for text in _floors(record)),
+        *(f"  {text}" for text in floor_lines(record)),
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
 
 
-def _floors(record: "RunRecord") -> list[str]:
+def floor_lines(record: "RunRecord") -> list[str]:
     """Return what the score has to be compared with: guessing, the most frequent label, a network of one answer."""
     answers = record.answers
     if answers is None:

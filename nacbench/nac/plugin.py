@@ -23,7 +23,7 @@ class NAC(CircuitOptions):
     """Neural Attentive Circuit; `nacbench.nac.executor.NeuralAttentiveCircuit` documents each option."""
 
     title = "NAC"
-    citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
+    citation = "Rahaman, Weiss, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
     conditional = True
     resized_by = ("depth", "state_dim")
     presets = {

@@ -190,7 +190,7 @@ class Made:
         indices, images = self._test.indices, self._test.inputs["images"]
         if not isinstance(images, np.ndarray):  # a whole ImageNet under 75 corruptions would fill the cache
             lazy = CorruptedOnAccess(images, lambda some, own: self._corrupt(some, name, severity, own, self._seed))
-            return Split({"images": lazy}, self._test.labels, indices)  # type: ignore[dict-item]
+            return Split({"images": lazy}, self._test.labels, indices)
 
         def make() -> dict[str, np.ndarray]:
             return {"images": self._corrupt(images[indices], name, severity, indices, self._seed)}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
+from nacbench.cli.run import floor_lines
 from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.figures.figures import draw_cost, draw_scores
@@ -91,3 +92,13 @@ def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:
         dashed = [line for part in figure.axes for line in part.lines if line.get_linestyle() == "--"]
         assert [list(getattr(line, along)()) for line in dashed] == [[70.0, 70.0]]
     assert "floor-linear (mini)" in cost.axes[0].get_legend_handles_labels()[1]
+
+
+def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:
+    same = Answers(options=4, labels=[600, 200, 100, 100], given=[0, 1000, 0, 0])
+    record = made_record()
+    assert floor_lines(record) == []
+    (line,) = floor_lines(record.model_copy(update={"answers": ANSWERS}))
+    assert line == "floors: chance 25.00 %, always the most frequent class 60.00 %"
+    (line,) = floor_lines(record.model_copy(update={"answers": same}))
+    assert line.endswith("; the predictions are constant: all are the same class")

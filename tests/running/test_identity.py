@@ -32,13 +32,16 @@ def identity(*settings: str, data: str = DATA) -> Identity:
 def single_changes() -> list[tuple[str, str]]:
     """Return every field of the base configuration that can change by itself, with another value for it."""
     config = resolve(BASE).as_dict()
-    named = {"task.name", "model.name", "model.size", "scale"}
+    named = {"task.name", "model.name", "model.size", "scale", "task.normalisation"}  # digits have no colours
     special = {
         "precision": "bf16",
         "model.width": "50",
         "training.selection": "best-validation",
         "training.batch_size": "63",
+        "training.schedule": "epoch-cosine",
         "task.patch": "2",
+        "task.test_resize": "9",
+        "task.tokenizer_start": "published",
     }
     changes = []
     for key, text in flatten(config).items():

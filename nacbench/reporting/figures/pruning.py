@@ -60,7 +60,7 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_share.set_xlabel("modules kept (%)")
     by_share.set_ylabel("accuracy (%)")
     by_share.set_title(title, loc="left")
-    by_share.legend(frameon=False, fontsize=7, loc="lower left")
+    by_share.legend(frameon=False, fontsize=7, loc="best")
     by_speed.set_xscale("log", base=2)
     low, high = by_speed.get_xlim()
     ticks = [2.0**power for power in range(6) if 2.0**power <= max(high, AIM)]

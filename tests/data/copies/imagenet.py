@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +81,7 @@ def meta_mat() -> bytes:
     table = np.zeros((len(rows), 1), dtype=[(name, object) for name in fields])
     for place, row in enumerate(rows):
         table[place, 0] = row
-    stream = io.BytesIO()
+    stream: Any = io.BytesIO()  # taken by scipy, though its types say otherwise
     savemat(stream, {"synsets": table})
     return stream.getvalue()
 

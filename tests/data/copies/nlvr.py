@@ -19,7 +19,7 @@ def repository(top: str = "nlvr-master/nlvr/") -> dict[str, bytes]:
         for number in reversed(range(count)):
             identifier, directory = f"{100 + number // 2}-{number % 2}", str(number % 3)
             label = number % 2 == 0
-            line = {
+            line: dict[str, object] = {
                 "sentence": f"There is a box with {number} items.",
                 "label": "true" if label else "false",
                 "identifier": identifier,

@@ -1,4 +1,4 @@
-"""Photographs in files of their own size: training crops come from the whole, scoring crops the centre."""
+"""Photographs in files of their own size: crops for training come from the whole, scoring crops the centre."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_for_scoring_the_shorter_side_is_resized_and_the_centre_cropped(photogra
 def test_imagenet_trains_on_whole_photographs_at_every_scale_with_crops() -> None:
     task = TASKS.training("imagenet")
     for scale in ("mini", "paper"):
-        recipe = task.recipes[scale]  # type: ignore[index]
+        recipe = task.recipes[scale]
         assert isinstance(recipe, ImageRecipe)
         assert recipe.augment.resized_crop
         assert not recipe.augment.crop_padding

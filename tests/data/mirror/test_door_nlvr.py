@@ -106,7 +106,7 @@ def test_nlvr2_s_texts_and_photographs_add_up(root: Path, tmp_path: Path) -> Non
     texts, *photographs = makers(tmp_path)
     said = imported(Nlvr2, root, texts)
     assert said[1] == (
-        "read: 8 train and 5 validation and 5 test examples (part: 8 of 86,373 train, 5 of 6,982 validation, "
+        "read: 8 train, 5 validation and 5 test examples (part: 8 of 86,373 train, 5 of 6,982 validation, "
         "5 of 6,967 test)"
     )
     assert "still missing" in said[-1]

@@ -16,7 +16,7 @@ from tests.made import made_record
 
 MODEL = {"modules": 320, "state_dim": 384, "depth": 8}
 TRAINING = {"epochs": 400, "batch_size": 512, "selection": "best-test, as published"}
-AS_PUBLISHED = {"model": MODEL, "training": TRAINING}
+AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {"model": MODEL, "training": TRAINING}
 
 
 def run(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 Border = Literal["symmetric", "reflect", "edge"]  # beyond the border: mirrored with or without the edge, or its colour
-_OF_SCIPY = {"symmetric": "reflect", "reflect": "mirror", "edge": "nearest"}
+_OF_SCIPY: Mapping[Border, Literal["reflect", "mirror", "nearest"]] = {
+    "symmetric": "reflect",
+    "reflect": "mirror",
+    "edge": "nearest",
+}
 
 
 def convolved(images: np.ndarray, kernels: np.ndarray, border: Border) -> np.ndarray:

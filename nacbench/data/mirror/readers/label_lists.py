@@ -146,7 +146,8 @@ def devkit_names(member: Member) -> dict[str, str]:
 
     content = read_bytes(member.file, largest=LARGEST_MAT)
     try:
-        synsets = loadmat(io.BytesIO(content), squeeze_me=True, variable_names=["synsets"])["synsets"]
+        stream: Any = io.BytesIO(content)  # taken by scipy, though its types say otherwise
+        synsets = loadmat(stream, squeeze_me=True, variable_names=["synsets"])["synsets"]
         return dict(_leaf(entry) for entry in synsets if int(entry["num_children"]) == 0)
     except Exception as error:  # scipy raises whatever the damaged part of a file makes of it
         reason = f"{type(error).__name__}: {error}"

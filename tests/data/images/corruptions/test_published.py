@@ -17,7 +17,6 @@ from nacbench.errors import UserError
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.registry import TASKS
 from nacbench.tasks.cifar10 import Cifar10
-from nacbench.tasks.tiny_imagenet import TinyImagenet
 
 FIGURES = parse_yaml((Path(__file__).parent / "published_figures.yaml").read_text("utf-8"), "published_figures.yaml")
 NAMES = (*CORRUPTIONS, *EXTRA)
@@ -32,7 +31,7 @@ FIXED = {
     "saturate",
 }
 TOLERANCE = 0.05  # relative
-CHECKED = {32: SEVERITIES, 64: SEVERITIES, 224: (1, 3, 5)}  # severities; those of 224 pixels take longest
+CHECKED = {32: SEVERITIES, 64: SEVERITIES, 224: (2,)}  # severities; 224 pixels take ten times as long as 64
 UNEVEN = {
     "snow": 2,
     "frost": 4,
@@ -87,11 +86,10 @@ def test_change_and_similarity_are_those_of_the_published_code(name: str, side: 
         compare(images, name, severity, FIGURES["photographs"][str(side)][name][severity - 1])
 
 
-@pytest.mark.parametrize(("side", "task"), [(32, Cifar10), (64, TinyImagenet)])
-def test_so_they_are_on_real_test_images(side: int, task: type, mirror: Path) -> None:
-    images = np.asarray(task().arrays(mirror).arrays["test_images"][: int(FIGURES["test images"]["count"])])
+def test_so_they_are_on_real_test_images(mirror: Path) -> None:
+    images = np.asarray(Cifar10().arrays(mirror).arrays["test_images"][: int(FIGURES["test images"]["count"])])
     for name in NAMES:
-        compare(np.tile(images, (2, 1, 1, 1)), name, 3, FIGURES["test images"][str(side)][name][2])
+        compare(np.tile(images, (UNEVEN.get(name, 1), 1, 1, 1)), name, 3, FIGURES["test images"]["32"][name][2])
 
 
 def test_every_size_has_every_corruption_at_every_severity() -> None:
@@ -116,7 +114,7 @@ def test_image_is_independent_of_its_batch(name: str, monkeypatch: pytest.Monkey
     images, indices = photographs(32)[40:47], [3, 1, 4, 1, 5, 9, 2]
     for severity in (1, 5):
         together = corrupt(images, name, severity, indices)
-        assert (together.shape, together.dtype) == (images.shape, np.uint8)
+        assert together.shape == images.shape and together.dtype == np.uint8
         for place, index in enumerate(indices):
             alone = corrupt(images[place : place + 1], name, severity, [index])
             assert np.array_equal(alone[0], together[place])

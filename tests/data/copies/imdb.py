@@ -1,5 +1,6 @@
 """IMDb as its makers' archive and the hub have it; a positive review says "good", a negative one "bad"."""
 
+import csv
 import io
 import json
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ WORDS = {"neg": ("bad", 3), "pos": ("good", 8)}
 
 def review(split: str, name: str, number: int) -> str:
     """The text of a review, with the oddities of the original: breaks of HTML, accents, and a control character."""
-    return f"A {WORDS[name][0]} film, number {number} of {split}.<br /><br />Café\x85 \x91quoted\x92."
+    return (
+        f'A {WORDS[name][0]} film, number {number} of {split}.<br /><br />Café\x85 \x91quoted\x92, "twice"\nand more.'
+    )
 
 
 def reviews(split: str) -> list[tuple[str, int]]:
@@ -56,3 +59,27 @@ def parquet(rows: Sequence[tuple[str, int]], names: Sequence[str], columns: tupl
     stream = io.BytesIO()
     pq.write_table(pa.table([[own for own, _ in rows], labels], schema=schema), stream)
     return stream.getvalue()
+
+
+def csv_files() -> dict[str, bytes]:
+    """CSV as spreadsheets write it: a mark at its start, a column of numbers, quotes, and breaks of lines in texts."""
+    files = {}
+    for split in ("train", "test"):
+        stream = io.StringIO()
+        writer = csv.writer(stream)
+        writer.writerow(["", "review", "sentiment"])
+        writer.writerows(
+            [number, text, ("negative", "positive")[label]] for number, (text, label) in enumerate(reviews(split))
+        )
+        files[f"imdb/{split}.csv"] = b"\xef\xbb\xbf" + stream.getvalue().encode()
+    return files
+
+
+def json_lines() -> dict[str, bytes]:
+    """An object of JSON in each line, with the numbers of the classes, as the library datasets writes it."""
+    return {
+        f"imdb_{split}.jsonl": b"".join(
+            json.dumps({"text": text, "label": label}).encode() + b"\n" for text, label in reviews(split)
+        )
+        for split in ("train", "test")
+    }

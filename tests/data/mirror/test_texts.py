@@ -54,6 +54,8 @@ IMDB = {
     "aclImdb": imdb.original(),
     "another top name": {name.replace("aclImdb", "my reviews"): own for name, own in imdb.original().items()},
     "no top folder": {name.partition("/")[2]: own for name, own in imdb.original().items()},
+    "CSV": imdb.csv_files(),
+    "JSON lines": imdb.json_lines(),
     "hub": imdb.hub(),
     "another owner's columns": imdb.hub(columns=("review", "sentiment")),
     "another owner's classes": imdb.hub(("positive", "negative")),
@@ -106,6 +108,25 @@ def test_a_damaged_review_is_named(name: str, content: bytes, message: str, root
     with pytest.raises(UserError) as caught:
         imported(made("imdb-bytes"), root, mine)
     assert f"{mine}/aclImdb/{message}" in str(caught.value)
+    assert list(root.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"text,label\ngood,1\nbad", "mine/train.csv, row 1 has not as many cells as the header"),
+        (b'text,label\ngood,1\n"bad', "mine/train.csv, line 3: unexpected end of data"),
+        (b"text,label\ngood,2\n", "mine/train.csv, row 0: label 2 is not one of 2 classes"),
+        (b"text,label\ngood,maybe\n", "mine/train.csv, row 0: its class 'maybe' is not one of the data set's 2"),
+        (b"text,stars\ngood,1\n", "mine/train.csv, row 0 has no column 'label'"),
+        (b"text,label\n", "has no examples of split train"),
+    ],
+)
+def test_a_damaged_table_of_reviews_is_named(content: bytes, message: str, root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", {"train.csv": content, "test.csv": b"text,label\ngood,1\n"})
+    with pytest.raises(UserError) as caught:
+        imported(made("imdb-bytes"), root, mine)
+    assert message in str(caught.value)
     assert list(root.rglob("*")) == []
 
 

@@ -23,6 +23,7 @@ from nacbench.data.mirror.readers.nlvr2 import Nlvr2Pictures, Nlvr2Tables, Nlvr2
 from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.readers.tables import Tables
 from nacbench.data.mirror.readers.text_folders import TextFolders
+from nacbench.data.mirror.readers.text_tables import TextTables
 
 AnyReader = Annotated[
     FilesAsTheyAre
@@ -43,6 +44,7 @@ AnyReader = Annotated[
     | PickledBatches
     | Tables
     | TextClouds
-    | TextFolders,
+    | TextFolders
+    | TextTables,
     Field(discriminator="kind"),
 ]

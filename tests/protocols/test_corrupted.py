@@ -11,8 +11,8 @@ import pytest
 from nacbench.contracts.task import EvaluationTask
 from nacbench.data.images.image_files import ImageFiles
 from nacbench.errors import UserError
-from nacbench.protocols.corrupted import Corrupted, CorruptedOnAccess, CorruptedTask
-from nacbench.protocols.published_corruptions import ALEXNET
+from nacbench.protocols.corrupted import Corrupted, CorruptedOnAccess
+from nacbench.protocols.published_corruptions import ALEXNET, PublishedCorruptionsTask
 from nacbench.registry import TASKS
 
 from .. import miniatures
@@ -221,7 +221,7 @@ def test_mean_corruption_error_is_over_alexnets_where_they_are_published() -> No
 
 def test_extra_corruptions_are_in_neither_mean(made: Path) -> None:
     own = task("cifar10-c", extra="scored")
-    assert isinstance(own, CorruptedTask)
+    assert isinstance(own, PublishedCorruptionsTask)
     splits = {f"ood/{name}-{n}": {"accuracy": 0.0} for name in own.names()[15:] for n in range(1, 6)}
     found = own.headline({**metrics(0.4), **splits})
     assert found["mean_error"] == pytest.approx(0.4)

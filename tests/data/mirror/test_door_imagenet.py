@@ -65,6 +65,15 @@ def test_validation_photographs_get_their_classes_from_a_list(beside: str, root:
     assert wrong_labels(root) == []
 
 
+def test_a_line_of_a_list_that_is_blank_shifts_no_class(root: Path, tmp_path: Path) -> None:
+    (name, content), *_ = imagenet.lists()["ids"].items()
+    lines = content.decode().splitlines()
+    lines[2] = ""
+    mine = write_files(tmp_path / "mine", {**imagenet.flat(), name: "\n".join(lines).encode()})
+    with pytest.raises(UserError, match=r"ILSVRC2012_val_00000003\.JPEG is not in .*synset_labels\.txt"):
+        imported(root, mine)
+
+
 def makers_files(folder: Path) -> Path:
     """The three archives as one downloads them, and as torchvision wants them."""
     folder.mkdir()

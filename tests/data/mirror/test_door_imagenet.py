@@ -1,8 +1,9 @@
 """ImageNet as its makers, Kaggle and the hub have it: every photograph under the class that it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 
@@ -53,6 +54,41 @@ def test_one_copy_has_both_splits(form: str, packed: str, root: Path, tmp_path: 
     assert [line.partition(":")[0] for line in said] == ["recognised", "recognised", "read", "read"]
     assert "(part: 12 of 1,281,167 train)" in said[2]
     assert "(part: 8 of 50,000 test)" in said[3]
+    assert wrong_labels(root) == []
+
+
+def cached(folder: Path) -> Path:
+    """The hub's own cache: links in a snapshot to files that are called after their digests."""
+    top = write_files(folder / "datasets--ILSVRC--imagenet-1k", {"refs/main": b"0" * 40})
+    for number, (name, content) in enumerate(imagenet.hub().items()):
+        link = top / "snapshots" / ("0" * 40) / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(write_files(top, {f"blobs/{number:064x}": content}) / f"blobs/{number:064x}")
+    return top
+
+
+def converted(folder: Path) -> Path:
+    """The branch refs/convert/parquet."""
+    files = imagenet.hub()
+    parts = {f"default/train/000{part}.parquet": files[f"data/train-0000{part}-of-00002.parquet"] for part in (0, 1)}
+    val = {"default/validation/0000.parquet": files["data/validation-00000-of-00001.parquet"]}
+    return write_files(folder / "imagenet-1k", {**parts, **val})
+
+
+def saved(folder: Path) -> Path:
+    """What save_to_disk of the library datasets writes."""
+    write_files(folder / "hub", imagenet.hub())
+    files = {split: str(folder / f"hub/data/{split}-*.parquet") for split in ("train", "validation")}
+    opened = datasets.load_dataset("parquet", data_files=files, cache_dir=str(folder / "cache"))
+    assert isinstance(opened, datasets.DatasetDict)
+    opened.save_to_disk(folder / "saved", num_shards={"train": 2, "validation": 1})
+    return folder / "saved"
+
+
+@pytest.mark.parametrize("form", [cached, converted, saved])
+def test_copies_of_the_hub_s_files_are_taken(form: Callable[[Path], Path], root: Path, tmp_path: Path) -> None:
+    said = imported(root, form(tmp_path / "mine"))
+    assert "of the hub's imagenet-1k" in said[0]
     assert wrong_labels(root) == []
 
 

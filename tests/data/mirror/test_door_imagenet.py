@@ -7,6 +7,9 @@ import datasets
 import numpy as np
 import pytest
 
+from nacbench.data.mirror.distribution import data_set
+from nacbench.data.mirror.found import FoundCopy, Member
+from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.errors import UserError
 from nacbench.tasks.imagenet import Imagenet
 from tests.data.copies import imagenet
@@ -140,6 +143,17 @@ def test_the_archives_of_classes_can_be_given_one_by_one(root: Path, tmp_path: P
     mine = write_files(tmp_path / "mine", imagenet.train_tars())
     imported(root, *sorted(mine.iterdir()), write_files(tmp_path / "val", {**imagenet.flat(), **imagenet.devkit()}))
     assert wrong_labels(root) == []
+
+
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_an_archive_that_was_unpacked_is_removed_when_it_was_read(unpacked: bool, tmp_path: Path) -> None:
+    (name, content), *_ = imagenet.train_tars().items()
+    file = write_files(tmp_path, {name: content}) / name
+    table = data_set("imagenet").table
+    copy = FoundCopy({"train": [Member(name, file, name, unpacked)]}, "mine")
+    rows = list(ImageTars(kind="image-tars").content(copy, table).rows["train"])
+    assert [row.values["label"] for row in rows] == [imagenet.WNIDS[0]] * 3
+    assert file.exists() != unpacked
 
 
 def test_photographs_that_are_not_taken_are_told(root: Path, tmp_path: Path) -> None:

@@ -115,7 +115,10 @@ def _materialised(given: Given, match: Match) -> FoundCopy:
     real = dict(zip(paths, given.files(paths), strict=True))
     prefix = f"{match.base}/" if match.base else ""
     members = {
-        role: [Member(path.removeprefix(prefix), real[path], given.shown(path)) for path in own]
+        role: [
+            Member(path.removeprefix(prefix), real[path], given.shown(path), given.is_unpacked(real[path]))
+            for path in own
+        ]
         for role, own in match.roles.items()
     }
     return FoundCopy(members, given.shown(match.base))

@@ -21,11 +21,13 @@ class Member:
         name: its path inside the copy.
         file: where it can be read.
         shown: its path as the user knows it, for messages; inside an archive, if it came in one.
+        unpacked: whether the file was unpacked for this import, and may be removed when it has been read.
     """
 
     name: str
     file: Path
     shown: str
+    unpacked: bool = False
 
     def part(self, number: int) -> str:
         """Return one part of ``name``; negative numbers count from its end."""

@@ -130,6 +130,10 @@ class Given:
         used = {path.partition("/")[0] for path in paths}
         return [shown for top, (_, shown) in self._places.items() if top not in used]
 
+    def is_unpacked(self, file: Path) -> bool:
+        """Return whether a real file was unpacked, and is not the user's."""
+        return file.is_relative_to(self._scratch)
+
     def shown(self, path: str) -> str:
         """Return a path in the tree as the user knows it: the path that was given, then the path inside."""
         top, _, rest = path.partition("/")

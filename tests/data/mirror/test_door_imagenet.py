@@ -1,11 +1,15 @@
 """ImageNet as its makers, Kaggle and the hub have it: every photograph under the class that it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 
+from nacbench.data.mirror.distribution import data_set
+from nacbench.data.mirror.found import FoundCopy, Member
+from nacbench.data.mirror.readers.image_tars import ImageTars
 from nacbench.errors import UserError
 from nacbench.tasks.imagenet import Imagenet
 from tests.data.copies import imagenet
@@ -56,6 +60,41 @@ def test_one_copy_has_both_splits(form: str, packed: str, root: Path, tmp_path: 
     assert wrong_labels(root) == []
 
 
+def cached(folder: Path) -> Path:
+    """The hub's own cache: links in a snapshot to files that are called after their digests."""
+    top = write_files(folder / "datasets--ILSVRC--imagenet-1k", {"refs/main": b"0" * 40})
+    for number, (name, content) in enumerate(imagenet.hub().items()):
+        link = top / "snapshots" / ("0" * 40) / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(write_files(top, {f"blobs/{number:064x}": content}) / f"blobs/{number:064x}")
+    return top
+
+
+def converted(folder: Path) -> Path:
+    """The branch refs/convert/parquet."""
+    files = imagenet.hub()
+    parts = {f"default/train/000{part}.parquet": files[f"data/train-0000{part}-of-00002.parquet"] for part in (0, 1)}
+    val = {"default/validation/0000.parquet": files["data/validation-00000-of-00001.parquet"]}
+    return write_files(folder / "imagenet-1k", {**parts, **val})
+
+
+def saved(folder: Path) -> Path:
+    """What save_to_disk of the library datasets writes."""
+    write_files(folder / "hub", imagenet.hub())
+    files = {split: str(folder / f"hub/data/{split}-*.parquet") for split in ("train", "validation")}
+    opened = datasets.load_dataset("parquet", data_files=files, cache_dir=str(folder / "cache"))
+    assert isinstance(opened, datasets.DatasetDict)
+    opened.save_to_disk(folder / "saved", num_shards={"train": 2, "validation": 1})
+    return folder / "saved"
+
+
+@pytest.mark.parametrize("form", [cached, converted, saved])
+def test_copies_of_the_hub_s_files_are_taken(form: Callable[[Path], Path], root: Path, tmp_path: Path) -> None:
+    said = imported(root, form(tmp_path / "mine"))
+    assert "of the hub's imagenet-1k" in said[0]
+    assert wrong_labels(root) == []
+
+
 @pytest.mark.parametrize("beside", imagenet.lists())
 def test_validation_photographs_get_their_classes_from_a_list(beside: str, root: Path, tmp_path: Path) -> None:
     write_files(tmp_path / "mine/train", imagenet.train())
@@ -63,6 +102,15 @@ def test_validation_photographs_get_their_classes_from_a_list(beside: str, root:
     write_files(tmp_path / "mine/lists", imagenet.lists()[beside])
     imported(root, tmp_path / "mine")
     assert wrong_labels(root) == []
+
+
+def test_a_line_of_a_list_that_is_blank_shifts_no_class(root: Path, tmp_path: Path) -> None:
+    (name, content), *_ = imagenet.lists()["ids"].items()
+    lines = content.decode().splitlines()
+    lines[2] = ""
+    mine = write_files(tmp_path / "mine", {**imagenet.flat(), name: "\n".join(lines).encode()})
+    with pytest.raises(UserError, match=r"ILSVRC2012_val_00000003\.JPEG is not in .*synset_labels\.txt"):
+        imported(root, mine)
 
 
 def makers_files(folder: Path) -> Path:
@@ -95,6 +143,17 @@ def test_the_archives_of_classes_can_be_given_one_by_one(root: Path, tmp_path: P
     mine = write_files(tmp_path / "mine", imagenet.train_tars())
     imported(root, *sorted(mine.iterdir()), write_files(tmp_path / "val", {**imagenet.flat(), **imagenet.devkit()}))
     assert wrong_labels(root) == []
+
+
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_an_archive_that_was_unpacked_is_removed_when_it_was_read(unpacked: bool, tmp_path: Path) -> None:
+    (name, content), *_ = imagenet.train_tars().items()
+    file = write_files(tmp_path, {name: content}) / name
+    table = data_set("imagenet").table
+    copy = FoundCopy({"train": [Member(name, file, name, unpacked)]}, "mine")
+    rows = list(ImageTars(kind="image-tars").content(copy, table).rows["train"])
+    assert [row.values["label"] for row in rows] == [imagenet.WNIDS[0]] * 3
+    assert file.exists() != unpacked
 
 
 def test_photographs_that_are_not_taken_are_told(root: Path, tmp_path: Path) -> None:

@@ -51,3 +51,5 @@ def _images(member: Member) -> Iterator[tuple[str, bytes]]:
             yield from ((f"/{name}", content) for name, content in archive.contents())
     except UserError as error:
         raise type(error)(str(error).replace(str(member.file), member.shown)) from None
+    if member.unpacked:  # of ImageNet they have 138 GB, and so have the images that are written meanwhile
+        member.file.unlink()

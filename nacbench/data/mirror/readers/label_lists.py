@@ -45,11 +45,12 @@ class ClassNumbers(BaseModel):
         if member.name.endswith(".mat"):
             return devkit_names(member)
         found = {}
-        for count, (where, line) in enumerate(lines_of(member), self.first):
+        for place, where, line in lines_of(member):
             cells = line.split()
             if len(cells) <= max(self.name, self.number or 0):
                 raise BrokenFileError(f"{where}: {shown(line)} has {len(cells)} columns, too few; get the file again")
-            found[str(count) if self.number is None else cells[self.number]] = cells[self.name]
+            number = str(place - 1 + self.first) if self.number is None else cells[self.number]
+            found[number] = cells[self.name]
         return found
 
 
@@ -91,13 +92,13 @@ class LabelList(BaseModel):
         """
         names = self.classes.names(copy) if self.classes else None
         found: dict[str, str] = {}
-        for count, (where, line) in enumerate(list(lines_of(copy.only(self.role)))[self.header :], 1):
-            if not line.startswith(self.starts):
+        for place, where, line in lines_of(copy.only(self.role)):
+            if place <= self.header or not line.startswith(self.starts):
                 continue
             cells = line.split(self.separator)
             if len(cells) <= max(self.file or 0, self.label):
                 raise BrokenFileError(f"{where}: {shown(line)} has {len(cells)} columns, too few; get the file again")
-            key = str(count) if self.file is None else stem(cells[self.file].strip())
+            key = str(place - self.header) if self.file is None else stem(cells[self.file].strip())
             label = self._label(cells[self.label].strip(), names, where)
             if found.setdefault(key, label) != label:
                 raise BrokenFileError(f"{where}: {key} has another class above; get the file again")
@@ -122,11 +123,11 @@ class LabelList(BaseModel):
         return names[match[0]]
 
 
-def lines_of(member: Member) -> Iterator[tuple[str, str]]:
-    """Yield place and text of each line that is not blank."""
+def lines_of(member: Member) -> Iterator[tuple[int, str, str]]:
+    """Yield number (from 1), place for messages, and text of each line that is not blank."""
     for number, line in enumerate(read_text(member.file).splitlines(), 1):
         if line.strip():
-            yield f"{member.shown}, line {number}", line
+            yield number, f"{member.shown}, line {number}", line
 
 
 def stem(path: str) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.mirror.distribution import data_set
-from nacbench.data.mirror.given import Given
-from nacbench.data.mirror.recognise import recognised
+from nacbench.data.mirror.door.distribution import data_set
+from nacbench.data.mirror.door.given import Given
+from nacbench.data.mirror.door.recognise import recognised
 from nacbench.data.mirror.unpack import unpack
 
 BYTES = 2000  # about the size of an image of Tiny-ImageNet

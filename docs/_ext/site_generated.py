@@ -68,7 +68,7 @@ def corruptions() -> str:
 
 def distributions() -> str:
     """The forms in which each data set is imported."""
-    from nacbench.data.mirror.distribution import data_set, data_set_names
+    from nacbench.data.mirror.door.distribution import data_set, data_set_names
 
     known = [data_set(name) for name in data_set_names()]
     rows = [
@@ -89,7 +89,7 @@ def first_pattern(patterns: str | list[str]) -> str:
 
 def hub_forms() -> str:
     """The forms of every data set of the hub."""
-    from nacbench.data.mirror.hub_forms import hub_forms as forms
+    from nacbench.data.mirror.door.hub_forms import hub_forms as forms
 
     own = forms("the hub", "REVISION", {"train": "data/train-*.parquet"})
     rows = [[escaped(form.title.partition(": ")[2]), f"`{first_pattern(form.needs['train'])}`"] for form in own]

@@ -227,7 +227,7 @@ def _brought(
 
 def _joined(task: str, refusals: list[UserError]) -> UserError:
     """Return one error for all: damage in a form that was recognised, or else what lacks in the nearest ones."""
-    from nacbench.data.mirror.recognise import UnknownCopyError
+    from nacbench.data.mirror.door.recognise import UnknownCopyError
 
     shares = [error.share if isinstance(error, UnknownCopyError) else 1 for error in refusals]
     known = [error for error, share in zip(refusals, shares, strict=True) if share == max(shares)]

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from nacbench.cli.shared.needs import made_task
 from nacbench.data.images.reading import read_image
-from nacbench.data.mirror.distribution import data_set
-from nacbench.data.mirror.found import FoundCopy, Member
+from nacbench.data.mirror.door.distribution import data_set
+from nacbench.data.mirror.door.found import FoundCopy, Member
+from nacbench.data.mirror.door.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.manifest import check_files
 from nacbench.data.mirror.parquet import read_rows
-from nacbench.data.mirror.readers.pickled_batches import PickledBatches
 from nacbench.data.mirror.unpack import unpack
 from nacbench.data.points.meshes import read_mesh, sample_surface, unit_ball
 from nacbench.data.sentences.nlvr2 import read_examples

@@ -105,7 +105,7 @@ class ArchiveFiles(FolderFiles):
 
     def _unpack(self, data_root: Path, file: Path) -> None:
         """Check an archive and take its content into the mirror, all or nothing."""
-        from nacbench.data.mirror.door import Wish, take
+        from nacbench.data.mirror.door.taking import Wish, take
 
         found = sum_of(file).sha256
         expected = self.sha256 or self._trusted(data_root)

@@ -20,7 +20,7 @@ from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.terminal import say as tell
 
 if TYPE_CHECKING:
-    from nacbench.data.mirror.distribution import DataSet, Distribution
+    from nacbench.data.mirror.door.distribution import DataSet, Distribution
 
 ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 
@@ -113,7 +113,7 @@ class MirrorFiles(ABC):
 
     def data_set(self) -> "DataSet":
         """Return the forms in which users have the data, and the one that the mirror has."""
-        from nacbench.data.mirror.distribution import DataSet, data_set
+        from nacbench.data.mirror.door.distribution import DataSet, data_set
 
         known = data_set(self.forms) if self.forms else DataSet(title=self.name)
         own = [] if known.described else self._own_forms()
@@ -125,8 +125,8 @@ class MirrorFiles(ABC):
 
     def _own_forms(self) -> "list[Distribution]":
         """Return the forms that need no description: that of the mirror itself."""
-        from nacbench.data.mirror.distribution import Distribution
-        from nacbench.data.mirror.readers.as_they_are import FilesAsTheyAre
+        from nacbench.data.mirror.door.distribution import Distribution
+        from nacbench.data.mirror.door.readers.as_they_are import FilesAsTheyAre
 
         needs: dict[str, str | list[str]] = {need: need for need in self.needs}
         title = f"{self.name} as this suite's mirror has it"
@@ -134,7 +134,7 @@ class MirrorFiles(ABC):
 
     def _take(self, place: Path, paths: Sequence[Path], link: str, say: Callable[[str], None]) -> None:
         """Take a copy of a user's into a folder of the mirror, all or nothing."""
-        from nacbench.data.mirror.door import Wish, take
+        from nacbench.data.mirror.door.taking import Wish, take
 
         wish = Wish(self.data_set(), paths, link, say)
         with scratch_folder(place) as aside:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
+from nacbench.data.mirror.door.shards import lacks_shards, two_generations
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
-from nacbench.data.mirror.shards import lacks_shards, two_generations
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
-    from nacbench.data.mirror.distribution import DataSet, Distribution
+    from nacbench.data.mirror.door.distribution import DataSet, Distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class HubFiles(MirrorFiles):
         return known.model_copy(update={"table": table})
 
     def _own_forms(self) -> "list[Distribution]":
-        from nacbench.data.mirror.hub_forms import hub_forms
+        from nacbench.data.mirror.door.hub_forms import hub_forms
 
         return hub_forms(self.name, self.revision, self.splits)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from nacbench.data.mirror.damage import check_file
+from nacbench.data.mirror.door.damage import check_file
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
 from nacbench.formats.escape import visible

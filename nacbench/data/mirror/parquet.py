@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nacbench.data.mirror.arrow import ArrowFile, opened_arrow
-from nacbench.data.mirror.damage import damage_at_start
+from nacbench.data.mirror.door.arrow import ArrowFile, opened_arrow
+from nacbench.data.mirror.door.damage import damage_at_start
 from nacbench.errors import BrokenFileError
 from nacbench.formats.parquet import opened_parquet
 from nacbench.formats.reading import checked, parse_json

@@ -10,7 +10,7 @@ import numpy as np
 
 from nacbench.data.array_task import CLASS_NAMES
 from nacbench.data.mirror.cache import Arrays, cached_arrays
-from nacbench.data.mirror.clouds import hdf5_clouds, names_in, text_cloud
+from nacbench.data.mirror.door.clouds import hdf5_clouds, names_in, text_cloud
 from nacbench.data.points.meshes import unit_ball
 from nacbench.data.points.split_files import read_split
 from nacbench.data.points.task import PointTask

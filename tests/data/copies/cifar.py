@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from nacbench.data.mirror.distribution import data_set
+from nacbench.data.mirror.door.distribution import data_set
 from tests.data.copies.colours import pixels
 
 SIDE = 32

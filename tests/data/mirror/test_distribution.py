@@ -6,8 +6,8 @@ import pytest
 
 from nacbench.contracts.task import AnyTask
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.distribution import data_set, data_set_names, read_data_set
-from nacbench.data.mirror.readers.base import Table
+from nacbench.data.mirror.door.distribution import data_set, data_set_names, read_data_set
+from nacbench.data.mirror.door.readers.base import Table
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 

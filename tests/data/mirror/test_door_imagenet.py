@@ -7,9 +7,9 @@ import datasets
 import numpy as np
 import pytest
 
-from nacbench.data.mirror.distribution import data_set
-from nacbench.data.mirror.found import FoundCopy, Member
-from nacbench.data.mirror.readers.image_tars import ImageTars
+from nacbench.data.mirror.door.distribution import data_set
+from nacbench.data.mirror.door.found import FoundCopy, Member
+from nacbench.data.mirror.door.readers.image_tars import ImageTars
 from nacbench.errors import UserError
 from nacbench.tasks.imagenet import Imagenet
 from tests.data.copies import imagenet

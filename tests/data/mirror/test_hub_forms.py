@@ -155,7 +155,7 @@ def test_a_wrong_row_is_named(column: str, value: object, told: str, root: Path,
 
 
 def test_more_than_the_data_set_has_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nacbench.data.mirror.distribution import data_set
+    from nacbench.data.mirror.door.distribution import data_set
 
     monkeypatch.setitem(data_set("cifar10").table.full, "test", 5)
     with pytest.raises(UserError, match=r"row 5: this is example 6 of split test, and the data set has 5"):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from nacbench.data.mirror.damage import damage_at_start
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
+from nacbench.data.mirror.door.damage import damage_at_start
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import open_regular
 

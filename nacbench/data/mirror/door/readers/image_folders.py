@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Strict, Table
-from nacbench.data.mirror.readers.label_lists import LabelList
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Strict, Table
+from nacbench.data.mirror.door.readers.label_lists import LabelList
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_bytes
 

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from nacbench.data.mirror.damage import damage_at_start
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Column, Reader, Table
-from nacbench.data.mirror.readers.pixels import label_of
-from nacbench.data.mirror.readers.tables import USUAL
+from nacbench.data.mirror.door.damage import damage_at_start
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Column, Reader, Table
+from nacbench.data.mirror.door.readers.pixels import label_of
+from nacbench.data.mirror.door.readers.tables import USUAL
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import parse_json, read_text
 

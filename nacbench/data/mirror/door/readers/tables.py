@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Column, Reader, Table
+from nacbench.data.mirror.door.readers.pixels import label_of
+from nacbench.data.mirror.door.shards import two_generations
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
-from nacbench.data.mirror.readers.base import Column, Reader, Table
-from nacbench.data.mirror.readers.pixels import label_of
-from nacbench.data.mirror.shards import two_generations
 from nacbench.errors import BrokenFileError, shown
 from nacbench.filesystem.files import digest_of
 

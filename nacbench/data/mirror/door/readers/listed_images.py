@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.label_lists import lines_of
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.label_lists import lines_of
 from nacbench.errors import BrokenFileError, shown
 
 SPLITS: Mapping[str, str] = {"1": "train", "0": "test"}  # by what the list of splits says

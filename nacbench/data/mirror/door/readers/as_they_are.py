@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.readers.base import Reader, Table
 from nacbench.data.mirror.parquet import count_rows
-from nacbench.data.mirror.readers.base import Reader, Table
 
 
 class FilesAsTheyAre(Reader):

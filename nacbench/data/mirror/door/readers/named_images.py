@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.tables import image_of
 from nacbench.data.mirror.parquet import read_rows
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.tables import image_of
 from nacbench.errors import BrokenFileError, shown
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.data.mirror.damage import check_image, check_size
-from nacbench.data.mirror.found import Row
-from nacbench.data.mirror.readers.base import Column, Table
+from nacbench.data.mirror.door.damage import check_image, check_size
+from nacbench.data.mirror.door.found import Row
+from nacbench.data.mirror.door.readers.base import Column, Table
 from nacbench.errors import BrokenFileError, shown
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nacbench.data.mirror.class_folders import write_images
-from nacbench.data.mirror.damage import check_file
-from nacbench.data.mirror.distribution import ALL, DataSet
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member
-from nacbench.data.mirror.given import Given
+from nacbench.data.mirror.door.class_folders import write_images
+from nacbench.data.mirror.door.damage import check_file
+from nacbench.data.mirror.door.distribution import ALL, DataSet
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.given import Given
+from nacbench.data.mirror.door.readers.base import Table
+from nacbench.data.mirror.door.recognise import Match, Near, UnknownCopyError, recognised
+from nacbench.data.mirror.door.tree import at
+from nacbench.data.mirror.door.written import Checker, write_split
 from nacbench.data.mirror.manifest import progress
-from nacbench.data.mirror.readers.base import Table
-from nacbench.data.mirror.recognise import Match, Near, UnknownCopyError, recognised
-from nacbench.data.mirror.tree import at
 from nacbench.data.mirror.unpack import what_is_wrong
-from nacbench.data.mirror.written import Checker, write_split
 from nacbench.errors import BrokenFileError
 
 Say = Callable[[str], None]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nacbench.data.mirror.found import Member, Row
-from nacbench.data.mirror.readers.base import Table
+from nacbench.data.mirror.door.found import Member, Row
+from nacbench.data.mirror.door.readers.base import Table
 from nacbench.errors import BrokenFileError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nacbench.data.mirror.found import Member
+from nacbench.data.mirror.door.found import Member
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import parse_json, read_bytes
 

@@ -9,8 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from nacbench.data.mirror.readers import AnyReader
-from nacbench.data.mirror.readers.base import Strict, Table
+from nacbench.data.mirror.door.readers import AnyReader
+from nacbench.data.mirror.door.readers.base import Strict, Table
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import checked, read_text
 from nacbench.formats.yaml_text import parse_yaml

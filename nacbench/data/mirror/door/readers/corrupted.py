@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import open_regular, read_bytes
 

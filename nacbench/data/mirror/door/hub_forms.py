@@ -7,9 +7,9 @@ from functools import cache
 
 from pydantic import BaseModel, TypeAdapter
 
-from nacbench.data.mirror.distribution import FOLDER, Distribution
-from nacbench.data.mirror.readers.base import Strict
-from nacbench.data.mirror.readers.tables import Tables
+from nacbench.data.mirror.door.distribution import FOLDER, Distribution
+from nacbench.data.mirror.door.readers.base import Strict
+from nacbench.data.mirror.door.readers.tables import Tables
 from nacbench.formats.reading import read_text
 from nacbench.formats.yaml_text import parse_yaml
 

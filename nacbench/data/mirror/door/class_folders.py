@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from nacbench.data.mirror.found import File, Member, Row
-from nacbench.data.mirror.readers.base import Table
-from nacbench.data.mirror.written import Checked
+from nacbench.data.mirror.door.found import File, Member, Row
+from nacbench.data.mirror.door.readers.base import Table
+from nacbench.data.mirror.door.written import Checked
 from nacbench.errors import BrokenFileError, shown
 
 SAFE = re.compile(r"[^./\\\0][^/\\\0]{0,199}")  # a name from a list or a table must not lead out of the folder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nacbench.data.mirror.distribution import ALL, DataSet, Distribution
-from nacbench.data.mirror.shards import SHARD, lacks_shards
-from nacbench.data.mirror.tree import Tree, at, expanded, files_below, folders_of, joined, matching
+from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
+from nacbench.data.mirror.door.shards import SHARD, lacks_shards
+from nacbench.data.mirror.door.tree import Tree, at, expanded, files_below, folders_of, joined, matching
 from nacbench.errors import UserError
 
 

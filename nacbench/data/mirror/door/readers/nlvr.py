@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, FoundCopy, Row
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.json_lines import text_objects
+from nacbench.data.mirror.door.found import Content, FoundCopy, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.json_lines import text_objects
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import read_bytes
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from nacbench.data.mirror.found import FoundCopy, Member
-from nacbench.data.mirror.readers.base import Strict
+from nacbench.data.mirror.door.found import FoundCopy, Member
+from nacbench.data.mirror.door.readers.base import Strict
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import read_text
 

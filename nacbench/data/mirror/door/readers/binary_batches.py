@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Sides, Table
-from nacbench.data.mirror.readers.pixels import label_of, pixel_rows
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Sides, Table
+from nacbench.data.mirror.door.readers.pixels import label_of, pixel_rows
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_bytes, read_text
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from nacbench.data.mirror.clouds import hdf5_clouds, names_in, text_cloud
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.pixels import label_of
+from nacbench.data.mirror.door.clouds import hdf5_clouds, names_in, text_cloud
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.pixels import label_of
 from nacbench.errors import BrokenFileError
 
 

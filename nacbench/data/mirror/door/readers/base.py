@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.data.mirror.found import Content, FoundCopy
+from nacbench.data.mirror.door.found import Content, FoundCopy
 
 Column = Literal["image", "class", "text"]
 Sides = Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=2)]  # width and height in pixels

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Literal
 
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.label_lists import stem
-from nacbench.data.mirror.tree import is_junk
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.label_lists import stem
+from nacbench.data.mirror.door.tree import is_junk
 from nacbench.data.mirror.unpack import open_archive
 from nacbench.errors import UserError
 from nacbench.formats.reading import read_bytes

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from nacbench.data.mirror.damage import check_image
-from nacbench.data.mirror.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.damage import check_image
+from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
+from nacbench.data.mirror.door.readers.base import Reader, Table
+from nacbench.data.mirror.door.readers.json_lines import text_objects
+from nacbench.data.mirror.door.readers.tables import image_of
 from nacbench.data.mirror.parquet import column_names, read_rows
-from nacbench.data.mirror.readers.base import Reader, Table
-from nacbench.data.mirror.readers.json_lines import text_objects
-from nacbench.data.mirror.readers.tables import image_of
 from nacbench.errors import BrokenFileError, shown
 
 NAMES = {"train": "train", "validation": "dev", "test": "test1"}  # by which the makers call the splits

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from nacbench.data.mirror.damage import damage_at_start
-from nacbench.data.mirror.found import Content, FoundCopy, Member, Row
-from nacbench.data.mirror.readers.base import Reader, Table, by_number
+from nacbench.data.mirror.door.damage import damage_at_start
+from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.readers.base import Reader, Table, by_number
 from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nacbench.data.mirror.tree import Tree, at, files_below, is_junk, joined, plant
+from nacbench.data.mirror.door.tree import Tree, at, files_below, is_junk, joined, plant
 from nacbench.data.mirror.unpack import SUFFIXES, Archive, looks_packed, open_archive
 from nacbench.errors import UserError
 

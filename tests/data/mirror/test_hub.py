@@ -263,7 +263,8 @@ def stand_in_for_the_hub(
         right = {name: sha256(content).hexdigest() for name, content in files.items()}
         sums = right if published is None else published
         lfs = {name: SimpleNamespace(sha256=sums[name]) if name in sums else None for name in files}
-        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, lfs=lfs[name]) for name in files])
+        found = [SimpleNamespace(rfilename=name, lfs=lfs[name], size=len(files[name])) for name in files]
+        return SimpleNamespace(siblings=found)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", dataset_info)
@@ -278,11 +279,14 @@ def encoded(count: int) -> bytes:
     return stream.getvalue()
 
 
-def test_missing_files_are_fetched_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_are_fetched_from_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2), ".cache/huggingface/lock": b""}, None)
     Miniature().prepare(tmp_path / "new")
     assert len(Miniature().arrays(tmp_path / "new").arrays["train_labels"]) == 3
     assert not (tmp_path / "new" / CIFAR10.name / ".cache").exists()
+    assert "downloading uoft-cs/cifar10 (0.0 MB) from the hub to " in capsys.readouterr().err
 
 
 def test_existing_files_are_not_fetched(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:

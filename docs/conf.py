@@ -42,7 +42,7 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 nitpicky = True
 OTHERS = (
-    "(accelerate|ast|collections|contextlib|importlib|io|networkx|nn|np|numpy|nx|os|pathlib|pd|pq|pydantic|pydantic_core|"
+    "(accelerate|ast|collections|contextlib|importlib|io|networkx|nn|np|numpy|nx|os|pa|pathlib|pd|pq|pydantic|pydantic_core|"
     "tempfile|torch|torchvision|types|typing|v2)"
 )
 nitpick_ignore_regex = [
@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
     # aliases and type variables of our own, which nobody looks up
     (
         "py:class",
-        r"Cause|Pair|PathLike|Prior|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
+        r"Cause|Fill|Mixing|Pair|PathLike|Prior|Shape|Tree|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
     ),
 ]
 

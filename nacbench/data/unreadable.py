@@ -57,7 +57,7 @@ def read_all(
     """Read many examples with all granted cores; show progress on a terminal.
 
     Args:
-        read: returns the array of one example; a function of a module, or a `functools.partial` of one.
+        read: returns the array of one example; a function of a module, or a ``functools.partial`` of one.
         jobs: what it is called with.
         count: number of jobs N.
         shape: of an example.

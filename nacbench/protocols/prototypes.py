@@ -14,7 +14,7 @@ Inputs = dict[str, Tensor]
 class Prototypes(nn.Module):
     """Classifier by the nearest prototype in a network's features (Snell et al. 2017, arXiv 1703.05175).
 
-    Equation 1: the prototype of class k is the mean of its support examples' features, c_k = 1/|S_k| Σ f(x_i).
+    Equation 1: the prototype of class k is the mean of its support examples' features, c_k = Σ f(x_i) / n_k.
     Equation 2: the probabilities of x are the softmax over −d(f(x), c_k), with d the squared Euclidean distance
     d(a, b) = Σ (a_j − b_j)². Nothing is trained. Distances are computed in float32.
 
@@ -70,7 +70,7 @@ def last_layer(head: tuple[str, ...]) -> str:
     """Return the name of the module that all parameters of a head belong to.
 
     Args:
-        head: names of parameters, as in `nacbench.nn.network.Network.head`.
+        head: names of parameters, as in ``Network.head``.
 
     Raises:
         RunSkippedError: if there is none, or more than one.

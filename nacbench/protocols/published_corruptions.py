@@ -54,7 +54,7 @@ ALEXNET: Mapping[str, float] = {
 class PublishedCorruptionsTask(CorruptedTask):
     """Base class of tasks with the published corruptions, for images of 32, 64 or 224 pixels.
 
-    Metrics are those of `CorruptedTask`. Where AlexNet's errors are published (on ImageNet-C) there is ``mce_alexnet``
+    Metrics are those of ``CorruptedTask``. Where AlexNet's errors are published (on ImageNet-C) there is ``mce_alexnet``
     too, the mean corruption error as published: the mean over corruptions of the error divided by AlexNet's. The four
     extra corruptions are in neither mean.
 
@@ -128,7 +128,7 @@ class PublishedCorruptionsTask(CorruptedTask):
         return (*CORRUPTIONS, *(EXTRA if self.extra == "scored" else ()))
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
-        """Return the metrics of `CorruptedTask`, ``mce_alexnet`` where there is a reference, and the extra errors."""
+        """Return the metrics of ``CorruptedTask``, ``mce_alexnet`` where it has a reference, and the extra errors."""
         from nacbench.data.images.corruptions.published import CORRUPTIONS
 
         of_all = headline(metrics, CORRUPTIONS)

@@ -62,7 +62,7 @@ class Decision:
 def log_e(differences: Sequence[float], bar: float = 0.0, floor: float = 0.0) -> float:
     """Return the logarithm of the evidence (e-value) that the mean difference is not at a bar.
 
-    With n differences of mean m and variance s² (at least ``floor``²), g = `PRIOR`, b = ln(1 + n·g) and
+    With n differences of mean m and deviation s (at least ``floor``), g = ``PRIOR``, b = ln(1 + n·g) and
     x = n·(m - bar)² / ((n - 1)·s²) it is (n·(ln(1 + x) - ln(1 + x / (1 + n·g))) - b) / 2.
 
     Args:
@@ -140,7 +140,7 @@ def decide(found: Sequence[Look], margin: float = 0.0) -> Decision:
 
 
 def forecast(look: Look, margin: float = 0.0, level: float = LEVEL) -> int | None:
-    """Return how many seeds decide if mean and deviation stay as they are; None for more than `MOST`.
+    """Return how many seeds decide if mean and deviation stay as they are; None for more than ``MOST``.
 
     Args:
         look: the last look; with a single seed nothing is known of the deviation, and three seeds are the least.

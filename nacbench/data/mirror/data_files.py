@@ -35,7 +35,7 @@ class MirrorFiles(ABC):
         forms: name of the file in ``distributions`` that lists the forms in which users have the data, or path of a
             plug-in's own YAML file; empty for data that is only taken as the mirror has it.
         again: how to get damaged files again, for messages.
-        links: how an import takes files: see `nacbench.data.mirror.door.Wish`.
+        links: how an import takes files: see `nacbench.data.mirror.door.taking.Wish`.
     """
 
     name: str

@@ -32,13 +32,13 @@ def worked(
     """Yield ``work(job)`` for each job, in order, computed by processes on all cores if there are many jobs.
 
     Args:
-        work: a function of a module, or a `functools.partial` of one; what it raises is raised here.
+        work: a function of a module, or a ``functools.partial`` of one; what it raises is raised here.
         jobs: what it is called with, taken one after the other.
         count: number of jobs.
         title: of the progress bar.
         cores: number of processes; None for the granted cores.
-        few: number of jobs below which no processes are started; None for `FEW`.
-        together: number of jobs that are handed to a process at a time; None for `TOGETHER`.
+        few: number of jobs below which no processes are started; None for ``FEW``.
+        together: number of jobs that are handed to a process at a time; None for ``TOGETHER``.
     """
     cores = granted_cores() if cores is None else cores
     with counted(title, count) as done:

@@ -24,7 +24,7 @@ def read_split(
         what: the data set and the split, for the progress bar and errors.
         split: its name.
         files: of all shapes of the split, with their labels.
-        read: returns the points of one file, P×3; a function of a module, or a `functools.partial` of one.
+        read: returns the points of one file, P×3; a function of a module, or a ``functools.partial`` of one.
 
     Raises:
         UnreadableError: as `nacbench.data.unreadable.read_all`.

@@ -17,7 +17,7 @@ class Ice:
     Attributes:
         colour: mean red, green and blue, 0 to 255.
         tint: change of red, green and blue with their mean.
-        quantiles: values of that mean that the `_SHARES` of the pixels are below.
+        quantiles: values of that mean that the ``_SHARES`` of the pixels are below.
         slope: exponent of the amplitude over spatial frequency, chosen for the contrast within 7×7 pixels and its SSIM.
         uneven: standard deviation of the mean of such pieces.
     """

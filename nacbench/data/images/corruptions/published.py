@@ -2,7 +2,7 @@
 
 Hendrycks and Dietterich 2019 (arXiv 1903.12261) and their code (hendrycks/robustness, commit 8190fe3) define fifteen
 corruptions, and four more for choosing a method, with amounts of their own for 32, 64 and 224 pixels. The code here is
-the suite's, with draws of its own; `tests/data/images/corruption_figures.yaml` compares the two. Frost differs: the
+the suite's, with draws of its own; ``tests/data/images/corruptions`` compares the two. Frost differs: the
 photographs of ice are replaced (`nacbench.data.images.corruptions.ice`).
 
 Each corruption is a function of images (float32 N×3×side×side in [0, 1]), of a random generator for each, and of the
@@ -66,7 +66,7 @@ def corrupt(
 
     Args:
         images: uint8 N×3×side×side (red, green, blue), side 32, 64 or 224.
-        name: one of `CORRUPTIONS` or `EXTRA`.
+        name: one of ``CORRUPTIONS`` or ``EXTRA``.
         severity: 1 (mild) to 5.
         indices: N integers that identify the images; with name, severity and seed they seed the random numbers.
         seed: of the random numbers.

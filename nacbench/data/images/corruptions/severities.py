@@ -2,7 +2,7 @@
 
 Source: hendrycks/robustness, commit 8190fe3, ImageNet-C/create_c/make_cifar_c.py (32 pixels), make_tinyimagenet_c.py
 (64) and make_imagenet_c.py (224), with which the published files were made. The figures of one entry are those of the
-function of that name in `noise`, `blur`, `weather`, `digital` and `spatter`, in order; lengths are in pixels.
+function of that name in the modules noise, blur, weather, digital and spatter, in order; lengths are in pixels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrow files as the library `datasets` keeps them in its cache and writes them to disk, read like Parquet files."""
+"""Arrow files as the library datasets keeps them in its cache and writes them to disk, read like Parquet files."""
 
 from __future__ import annotations
 

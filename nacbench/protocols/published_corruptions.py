@@ -54,9 +54,9 @@ ALEXNET: Mapping[str, float] = {
 class PublishedCorruptionsTask(CorruptedTask):
     """Base class of tasks with the published corruptions, for images of 32, 64 or 224 pixels.
 
-    Metrics are those of ``CorruptedTask``. Where AlexNet's errors are published (on ImageNet-C) there is ``mce_alexnet``
-    too, the mean corruption error as published: the mean over corruptions of the error divided by AlexNet's. The four
-    extra corruptions are in neither mean.
+    Metrics are those of ``CorruptedTask``. Where AlexNet's errors are published (on ImageNet-C) there is
+    ``mce_alexnet`` too, the mean corruption error as published: the mean over corruptions of the error divided by
+    AlexNet's. The four extra corruptions are in neither mean.
 
     Attributes:
         data: ``made`` from the definitions by nacbench, or ``published``: the files of the data set's makers.

@@ -89,7 +89,9 @@ def read_all(
             examples = np.empty((count, *shape), dtype=found.dtype)
         examples[number] = found
     if examples is None:
-        raise broken or UserError(f"{what} has no examples")
+        if broken is not None:
+            raise broken
+        raise UserError(f"{what} has no examples")
     return examples if broken is None else examples[kept], kept
 
 

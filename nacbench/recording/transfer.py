@@ -54,7 +54,9 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
         UserError: if two records of one run differ, a file is damaged, or a store does not exist.
     """
     if target.exists() and not target.is_dir():
-        raise UserError(f"{target} is not a folder; name a folder of runs, or one to create")
+        raise UserError(
+            f"cannot use {target}: it is a file, and this must be a folder: name another place, or move the file away"
+        )
     theirs = look_at_runs(*stores)
     ours = look_at_runs(target) if target.is_dir() else Runs([])
     broken = [*theirs.broken, *ours.broken]

@@ -143,6 +143,8 @@ def test_baselines_match_nac_s_parameters_within_ten_percent(task: list[str]) ->
     rows = {row["name"]: row["parameters"] for row in json.loads(invoke("models", "--json", *task).stdout)["models"]}
     assert set(rows) >= {"nac", "perceiver-io", "vit", "transformer"}
     for name, sizes in rows.items():
+        if name.startswith("floor-"):  # which learn nothing deep
+            continue
         for size in ("tiny", "mini", "paper"):
             own = sizes["matched" if size == "paper" and "matched" in sizes else size]
             assert abs(own / rows["nac"][size] - 1) <= 0.10, f"{name} {size}: {own / rows['nac'][size]:.3f}"

@@ -59,7 +59,7 @@ def test_the_paper_s_tables_are_listed_planned_and_built(store: Path, tmp_path: 
         "modalities.tex",
     ]
     planned = said("paper", "table", "priors", "--out", store, "--data-root", tmp_path)
-    assert planned.startswith("paper-graph-priors: 60 without data; ")
+    assert planned.startswith("paper-graph-priors: 70 without data; ")
     assert f"see nacbench sweep plan paper-graph-priors --out {store} --data-root {tmp_path}" in planned
 
 

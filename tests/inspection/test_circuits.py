@@ -88,12 +88,12 @@ def test_circuit_follows_the_sentence(sentences: Path, store: Path) -> None:
 
 
 def test_circuits_of_many_sentences_form_a_map(sentences: Path, store: Path) -> None:
-    found = configurations(load_run(sentences), store / "data", 40)
-    assert found.points.shape == (40, 2)
-    assert len(set(found.sentences)) == len(found.groups) == 40
+    found = configurations(load_run(sentences), store / "data", 30)
+    assert found.points.shape == (30, 2)
+    assert len(set(found.sentences)) == len(found.groups) == 30
     assert set(found.groups) <= {"existence", "counts", "colours", "places"}
-    (axes,) = draw_map(found.points, found.groups, "forty").axes
-    assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 40
+    (axes,) = draw_map(found.points, found.groups, "thirty").axes
+    assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 30
 
 
 def test_communities_of_a_planted_partition() -> None:

@@ -264,7 +264,7 @@ def test_a_failure_nested_deeply_is_named(tmp_path: Path) -> None:
         "{}",
         "[" * 100_000,
         '{"step": 1, "epoch": 1, "split": "train"}',
-        '{"step": 1, "epoch": 1, "split": "test", "loss": 1}',
+        '{"step": 1, "epoch": 1, "split": "search", "loss": 1}',
         '{"step": -1, "epoch": 1, "split": "train", "loss": 1}',
         '{"step": 1, "epoch": 1, "split": "validation", "accuracy": "high"}',
         '{"step": 1, "epoch": 1, "split": "train", "loss": NaN}',

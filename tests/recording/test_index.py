@@ -83,7 +83,7 @@ def test_cached_records_are_not_read_again_and_give_the_same_rows(
         write_run(tmp_path, made_record(seed=seed, notes=["ü | <b>"]))
     first = read_runs(tmp_path)
     read = reads(monkeypatch)
-    assert read_runs(tmp_path) == first
+    assert repr(read_runs(tmp_path)) == repr(first)  # as text, in which NaN, for what is unknown, equals itself
     assert read == []
     new = write_run(tmp_path, made_record(seed=3))
     assert sorted(seeds(read_runs(tmp_path))) == [0, 1, 2, 3]
@@ -161,9 +161,10 @@ def test_very_many_records_are_read_in_several_processes(tmp_path: Path, monkeyp
     monkeypatch.setattr(row_readers, "EACH", 2)
     monkeypatch.setattr(row_readers, "granted_cores", lambda: 2)
     places = [(run.folder, run.size, run.changed) for run in alone.runs]
-    assert row_readers.rows_at(places) == {run.folder: run for run in alone.runs}
+    found = row_readers.rows_at(places)
+    assert {folder: repr(run) for folder, run in found.items()} == {run.folder: repr(run) for run in alone.runs}
     together = read_runs(tmp_path / "runs")
-    assert (together.runs, together.broken) == (alone.runs, alone.broken)
+    assert repr(together) == repr(alone)
     assert len(together.runs) == 5 and "record.json is not a record" in together.broken[0]
 
 

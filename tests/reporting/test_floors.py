@@ -76,7 +76,7 @@ def test_the_table_names_the_floors_and_tells_of_constant_predictions() -> None:
     same = Answers(options=4, labels=[600, 200, 100, 100], given=[1000, 0, 0, 0])
     mine = series(run(0.6, same), run(0.6, same, seed=1), run(0.9, model="vit"), run(0.9, same, model="vit", seed=1))
     table = score_table(mine, [])
-    assert [row[3] for row in table.rows] == ["90.00 ± 0.00 (1 of 2 constant)", "60.00 ± 0.00 ‡ (constant)"]
+    assert [row[3] for row in table.rows] == ["90.00 ± 0.90 (1 of 2 constant)", "60.00 ± 0.90 ‡ (constant)"]
     assert RULE in table.notes
     assert "digits: floors in %: chance 25.00, most frequent class 60.00." in table.notes
     assert table.frame["floor"].tolist() == [0.6, 0.6]

@@ -58,7 +58,7 @@ def test_an_unknown_protocol_is_in_the_tables_of_its_metrics() -> None:
         [("100 ", "90.00", "0.00"), ("50†", "80.00", "11.11")],
     ]
     assert tables[2] is not None
-    assert tables[2].rows[0][6:] == ("—", "—", "—", "—", "—", "1"), "it measured no speed"
+    assert tables[2].rows[0][6:] == ("—", "—", "—", "—", "1", "—", "1"), "it measured no speed"
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_the_digest_of_a_task_covers_exactly_the_modules_it_depends_on() -> None
     listops, corrupted = built_on("listops-short"), built_on("digits-c")
     assert {f"data/sequences/{name}.py" for name in ("listops", "listops_evaluation", "tokenizer")} <= listops
     assert {"data/live.py", "tasks/listops_short.py"} <= listops
-    assert {"protocols/corrupted.py", "data/images/corruptions.py", "data/images/augment.py"} <= corrupted
+    assert {"protocols/corrupted.py", "data/images/corruptions/any_size.py", "data/images/augment.py"} <= corrupted
     assert {"tasks/digits_c.py", "tasks/digits.py"} <= corrupted
     assert not {file for file in listops if "image" in file or "corrupt" in file}
 

@@ -58,6 +58,7 @@ DECIDES_NOTHING = {
     "nacbench.running.failures": "says why there is no record",
     "nacbench.running.identity": "makes ids",
     "nacbench.running.plugin_code": "makes ids",
+    "nacbench.running.settings_note": "tells readers whose settings a run has, which are in its id",
 }
 
 

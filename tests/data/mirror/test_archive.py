@@ -13,6 +13,7 @@ from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.errors import UserError
+from tests.data.copies.colours import jpeg, pixels
 from tests.data.mirror.archives import (
     JUNK,
     LOCAL,
@@ -202,7 +203,7 @@ def test_files_not_in_the_manifest_are_reported(fetched: ArchiveFiles, root: Pat
 
 
 def test_a_mirror_made_by_hand_has_no_checksums(root: Path) -> None:
-    user_folder(LOCAL.place(root), {"list.txt": b"1", "images/a/1.png": b"image"})
+    user_folder(LOCAL.place(root), {"list.txt": b"1", "images/a/1.png": jpeg(pixels(1, 1, 8))})
     assert LOCAL.verify(root).startswith("2 files, no checksums known")
 
 

@@ -10,7 +10,9 @@ from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.figures.figures import draw_cost, draw_scores
 from nacbench.reporting.floors import RULE, Floors
+from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.scores import score_table
 from tests.made import made_record
 
@@ -76,11 +78,20 @@ def test_the_table_names_the_floors_and_tells_of_constant_predictions() -> None:
     same = Answers(options=4, labels=[600, 200, 100, 100], given=[1000, 0, 0, 0])
     mine = series(run(0.6, same), run(0.6, same, seed=1), run(0.9, model="vit"), run(0.9, same, model="vit", seed=1))
     table = score_table(mine, [])
-    assert [row[3] for row in table.rows] == ["90.00 ± 0.00 (1 of 2 constant)", "60.00 ± 0.00 ‡ (constant)"]
+    assert [row[3] for row in table.rows] == ["90.00 ± 0.90 (1 of 2 constant)", "60.00 ± 0.90 ‡ (constant)"]
     assert RULE in table.notes
     assert "digits: floors in %: chance 25.00, most frequent class 60.00." in table.notes
     assert table.frame["floor"].tolist() == [0.6, 0.6]
     assert table.frame["constant"].tolist() == [1, 2]
+
+
+def test_tables_of_cost_and_of_the_paper_mark_scores_and_name_the_floors() -> None:
+    runs = [run(0.6, task="tiny-imagenet", scale="paper"), run(0.9, task="tiny-imagenet", scale="paper", model="vit")]
+    cost = cost_table(series(*runs))
+    assert cost is not None
+    for table in (cost, build("tiny-imagenet", runs, ["tiny-imagenet"], "paper").main):
+        assert [row[3] for row in table.rows[:2]] == ["90.00", "60.00 ‡"]
+        assert "tiny-imagenet: floors in %: chance 25.00, most frequent class 60.00." in table.notes
 
 
 def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:

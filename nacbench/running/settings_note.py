@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nacbench.contracts.recipe import Settings
-from nacbench.contracts.task import Task
+from nacbench.contracts.task import AnyTask
 from nacbench.formats.dotted import flatten
 from nacbench.running.config import RunConfig
 
@@ -33,5 +33,5 @@ def _changed(config: RunConfig) -> list[str]:
     return [f"{key} = {value}" for key, value in now.items() if before.get(key) != value]
 
 
-def _flat(task: Task, settings: Settings) -> dict[str, str]:
+def _flat(task: AnyTask, settings: Settings) -> dict[str, str]:
     return flatten({"task": task.options(), "training": settings.model_dump(mode="json")})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from nacbench.data.live import Preparation, Split
+    from nacbench.data.live import Preparation, Split, Varied
 
 CLEAN = "clean"
 OWN = "the corruptions are nacbench's own: scores compare within the suite, not with published ones"
@@ -64,15 +64,26 @@ class CorruptedTask(ShiftedTask, SameDataTask):
 
         assert isinstance(trained, ImageTask)
         test, found = self.opened(trained, data_root)
-        made = Made(test, corrupt, self.corruption_seed, f"{made_name(trained, data_root)}-own", VERSION)
+        made = Made(test, trained, corrupt, self.corruption_seed, f"{made_name(trained, data_root)}-own", VERSION)
         return Corrupted(test=test, names=CORRUPTIONS, images=made.split, notes=(OWN,), **found)
 
     def opened(self, trained: ImageTask, data_root: Path) -> tuple[Split, dict[str, Any]]:
         """Return the clean test examples, and what `Corrupted` takes of the training task."""
-        live = trained.build(data_root, trained.recipes["paper"])
+        from nacbench.data.live import Varied
+
+        recipe = trained.recipes["paper"]
+        live = trained.build(data_root, recipe)
         test = live.splits["test"]
         partial = trained_shortages(trained, trained.arrays(data_root).arrays)
-        found = {"spec": live.spec, "preparation": live.preparation, "partial": partial}
+        # Photographs are cropped before they are corrupted, as those of ImageNet-C were, and not once more after it
+        is_cropped = isinstance(test.inputs["images"], Varied)
+        as_corrupted = dataclasses.replace(trained, test_resize=0) if is_cropped else trained
+        found = {
+            "spec": live.spec,
+            "preparation": live.preparation,
+            "corrupted_preparation": as_corrupted.preparation(recipe, live.spec),
+            "partial": partial,
+        }
         return test.spread(self.examples) if self.examples else test, found
 
     def headline(self, metrics: Metrics) -> Mapping[str, float]:
@@ -112,7 +123,8 @@ class Corrupted:
 
     Args:
         spec: spec of the training task, for the classes that were found.
-        preparation: conversion of the training task from images to the tokenizer's inputs.
+        preparation: conversion of the training task from clean images to the tokenizer's inputs.
+        corrupted_preparation: conversion from corrupted images.
         partial: what is missing of its data set, as sentences.
         test: clean test examples.
         names: of the corruptions.
@@ -125,6 +137,7 @@ class Corrupted:
         *,
         spec: Any,
         preparation: Preparation,
+        corrupted_preparation: Preparation,
         partial: Sequence[str],
         test: Split,
         names: Sequence[str],
@@ -140,14 +153,18 @@ class Corrupted:
         self.split_sizes = dict.fromkeys([CLEAN, *shifted], len(test))
         self._shifted = shifted
         self._test = test
-        self._preparation = preparation
+        self._preparations = {True: preparation, False: corrupted_preparation}
         self._images = images
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
         from nacbench.data.classification import classification_scores
         from nacbench.data.live import score
 
-        return classification_scores(*score(net, self.images(split), self._preparation, batch_size))
+        return classification_scores(*score(net, self.images(split), self.preparation(split), batch_size))
+
+    def preparation(self, split: str) -> Preparation:
+        """Return the conversion from the images of a split to the tokenizer's inputs."""
+        return self._preparations[split == CLEAN]
 
     def images(self, split: str) -> Split:
         """Return the examples of a split.
@@ -167,14 +184,18 @@ class Made:
 
     Args:
         test: clean examples.
+        trained: their task.
         corrupt: takes images N×C×H×W, name, severity, N indices and seed; returns images.
         seed: of the corruptions.
         name: prefix of the cache's files, unique to this data and definition.
         version: of the definitions.
     """
 
-    def __init__(self, test: Split, corrupt: Callable[..., np.ndarray], seed: int, name: str, version: int) -> None:
+    def __init__(
+        self, test: Split, trained: ImageTask, corrupt: Callable[..., np.ndarray], seed: int, name: str, version: int
+    ) -> None:
         self._test = test
+        self._trained = trained
         self._corrupt = corrupt
         self._seed = seed
         self._name = name
@@ -189,7 +210,8 @@ class Made:
 
         indices, images = self._test.indices, self._test.inputs["images"]
         if not isinstance(images, np.ndarray):  # a whole ImageNet under 75 corruptions would fill the cache
-            lazy = CorruptedOnAccess(images, lambda some, own: self._corrupt(some, name, severity, own, self._seed))
+            cropped = Cropped(images, self._trained)
+            lazy = CorruptedOnAccess(cropped, lambda some, own: self._corrupt(some, name, severity, own, self._seed))
             return Split({"images": lazy}, self._test.labels, indices)
 
         def make() -> dict[str, np.ndarray]:
@@ -198,6 +220,23 @@ class Made:
         stamp = f"{hashlib.sha256(indices.tobytes()).hexdigest()} {self._seed} {self._version}"
         corrupted = cached_arrays(f"{self._name}-{name}-{severity}".lower(), stamp, make)
         return Split(corrupted.arrays, self._test.labels[indices])
+
+
+class Cropped:
+    """A lazy array of photographs N×C×H×W that are cropped as their task crops them for scoring."""
+
+    def __init__(self, images: Varied, trained: ImageTask) -> None:
+        self._images = images
+        _, height, width = trained.shape
+        self._size, self._shorter = (height, width), trained.test_resize
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        import torch
+
+        from nacbench.data.images.augment import centre_cropped
+
+        whole = [torch.from_numpy(image) for image in self._images.whole(indices)]
+        return centre_cropped(whole, self._size, self._shorter).numpy()
 
 
 class CorruptedOnAccess:

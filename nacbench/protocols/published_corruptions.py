@@ -91,7 +91,8 @@ class PublishedCorruptionsTask(CorruptedTask):
         assert isinstance(trained, ImageTask)
         test, found = self.opened(trained, data_root)
         if self.data == "made":
-            made = Made(test, corrupt, self.corruption_seed, f"{made_name(trained, data_root)}-published", VERSION)
+            name = f"{made_name(trained, data_root)}-published"
+            made = Made(test, trained, corrupt, self.corruption_seed, name, VERSION)
             return Corrupted(test=test, names=self.names(), images=made.split, notes=(MADE,), **found)
         files = self.read(trained, data_root)
         notes = [PUBLISHED]

@@ -125,7 +125,8 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         scale: needed only if there are runs of several.
 
     Raises:
-        UserError: if one of them is not found or not unique, or the two differ in scale or data.
+        UserError: if one of them is not found or not unique, or the two differ in scale, data or
+            the task's entry in tables (of one of them the epoch was chosen on test).
     """
     own = [run for run in runs.runs if run.task == task and scale in (None, run.scale)]
     if not own:
@@ -136,6 +137,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     for kind, a, b in (
         ("scale", ours.first.scale, theirs.first.scale),
         ("data", ours.first.fingerprint, theirs.first.fingerprint),
+        ("entries in tables", ours.first.task_label, theirs.first.task_label),  # an epoch chosen on test, other data
     ):
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")

@@ -214,6 +214,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     config, accelerator = job.config, job.accelerator
     task = config.training_task
     recipe: Any = config.training
+    usual: Any = task.recipes[config.scale]
     live = checked_live(task, "build", task.build(job.data_root, recipe), trains=True)
     _refuse_changed_data(task, job.data_root, job.identity.data)
     net = build_network(task, live.spec, config.model_plugin, config.seed)
@@ -221,6 +222,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         task=live,
         net=net,
         recipe=recipe,
+        usual=usual,
         seed=config.seed,
         metric=task.metric,
         folder=job.folder,

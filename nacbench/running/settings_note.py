@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import AnyTask
 from nacbench.formats.dotted import flatten
 from nacbench.running.config import RunConfig
 
@@ -26,6 +28,10 @@ def _changed(config: RunConfig) -> list[str]:
     """Return the task's options and settings that are not the task's own at scale ``paper``, as ``name = value``."""
     task = config.task_plugin
     own = type(task)(**task.presets.get("paper", {}))
-    before = flatten(own.options(), "task") | flatten(task.recipes["paper"].model_dump(mode="json"), "training")
-    now = flatten(task.options(), "task") | flatten(config.training.model_dump(mode="json"), "training")
+    before = _flat(own, task.recipes["paper"])
+    now = _flat(task, config.training)
     return [f"{key} = {value}" for key, value in now.items() if before.get(key) != value]
+
+
+def _flat(task: AnyTask, settings: Settings) -> dict[str, str]:
+    return flatten({"task": task.options(), "training": settings.model_dump(mode="json")})

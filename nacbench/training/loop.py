@@ -77,6 +77,7 @@ class Trainer:
         accelerator: device, precision and processes.
         execution: execution settings.
         stop: request to stop early, set by a signal handler.
+        usual: the task's own recipe, of which a user need not be told.
         pulse: heartbeat, called with the number of finished steps at every log line and before every checkpoint; it may
             raise to stop the run without saving (another process owns the run).
     """
@@ -91,6 +92,7 @@ class Trainer:
     accelerator: Accelerator
     execution: Execution
     stop: StopRequest
+    usual: Recipe | None = None
     pulse: Callable[[int], None] = lambda steps: None
     status: Status = field(default_factory=Status)
 
@@ -194,7 +196,7 @@ class Trainer:
                 "the weights are chosen on the TEST images, as the paper's authors did: the score is too "
                 "high, and comparable with theirs alone; every table says so"
             )
-        caveat = average_caveat(self.recipe, self.total_steps)
+        caveat = average_caveat(self.recipe, self.total_steps, self.usual)
         if caveat:
             yield caveat
 

@@ -98,12 +98,20 @@ def warm_decay(decay: float, updates: int) -> float:
     return min(decay, (1 + updates) / (10 + updates)) if updates else 0.0
 
 
-def average_caveat(recipe: Recipe, steps: int) -> str | None:
-    """Return why the average of weights is not what ``training.ema`` promises in a run of so few steps, or None."""
-    if not recipe.ema:
+def average_caveat(recipe: Recipe, steps: int, usual: Recipe | None = None) -> str | None:
+    """Return why the average of weights is not what ``training.ema`` promises in a run of so few steps, or None.
+
+    Args:
+        recipe: of the run. An average that is not scored needs no caveat.
+        steps: of the whole run.
+        usual: the task's own recipe. A short run under its decay and warm-up averages fewer steps, as the warm-up is
+            there for; a decay that the user chose would never apply.
+    """
+    if not recipe.ema or not recipe.score_ema:
         return None
     reached = warm_decay(recipe.ema, steps - 1)
-    if recipe.ema_warmup and reached < recipe.ema:
+    is_usual = usual is not None and (usual.ema, usual.ema_warmup) == (recipe.ema, recipe.ema_warmup)
+    if recipe.ema_warmup and reached < recipe.ema and not is_usual:
         return (
             f"training.ema = {recipe.ema:g} never applies: in {steps:,} steps its warm-up has come to {reached:.6g}; "
             "train longer, lower it, or switch training.ema_warmup off"

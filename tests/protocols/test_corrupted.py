@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nacbench.contracts.task import EvaluationTask
 from nacbench.data.images.image_files import ImageFiles
@@ -193,6 +194,31 @@ def test_classes_without_test_images_are_left_out(made: Path, tmp_path: Path) ->
     assert np.array_equal(np.bincount(labels), np.bincount(built.images("clean").labels))
     assert len(set(labels.tolist())) == 4
     assert built.partial == ["trained on: 4 of 200 classes"]
+
+
+def scored(built: Corrupted, split: str) -> Any:
+    """The first images of a split as the network gets them."""
+    stored, _ = built.images(split).take(np.arange(3))
+    return stored["images"], built.preparation(split).plain(stored, 0)["image"]
+
+
+@pytest.mark.parametrize("data", ["made", "published"])
+def test_photographs_are_cropped_before_they_are_corrupted_and_not_again(data: str, made: Path) -> None:
+    built = opened("imagenet-c", made, data=data)
+    stored, given = scored(built, "ood/contrast-1")
+    as_they_are = TASKS.training("imagenet").configured("task", "paper", {"test_resize": 0})
+    preparation = as_they_are.preparation(as_they_are.recipes["paper"], built.spec)
+    assert torch.equal(given, preparation.plain({"images": stored}, 0)["image"])
+    if data == "made":  # the same pixels as the clean ones, with less contrast
+        _, clean = scored(built, "clean")
+        assert np.corrcoef(given[0, 0].flatten(), clean[0, 0].flatten())[0, 1] > 0.98
+
+
+def test_images_of_one_size_are_prepared_like_clean_ones(made: Path) -> None:
+    built = opened("tiny-imagenet-c", made, data="published")
+    images = {"images": torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)}
+    clean, corrupted = (built.preparation(split).plain(images, 0)["image"] for split in ("clean", "ood/fog-1"))
+    assert torch.equal(clean, corrupted)
 
 
 def test_images_that_are_read_on_access_are_corrupted_on_access(made: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.recording.index import read_runs
@@ -42,6 +43,15 @@ def test_a_clear_difference_is_stated_with_its_interval(tmp_path: Path) -> None:
     assert found.verdict.startswith("nac (mini) is better than vit (mini), by 1.")
     assert compared(tmp_path, "vit", "nac").verdict == found.verdict
     assert "nac (mini): 91.00 ± 2.48 (3 seeds: 90.00, 92.00, 91.00)" in found.lines()
+
+
+def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone(tmp_path: Path) -> None:
+    write(tmp_path, "vit", [0.88])
+    record = made_record(model="nac")
+    chosen = record.selection.model_copy(update={"rule": BEST_TEST})
+    write_run(tmp_path, record.model_copy(update={"selection": chosen}))
+    with pytest.raises(UserError, match=r"different entries in tables \(digits \(epoch chosen on test\) and digits\)"):
+        compared(tmp_path)
 
 
 def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:

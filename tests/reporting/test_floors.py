@@ -10,7 +10,9 @@ from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.figures.figures import draw_cost, draw_scores
 from nacbench.reporting.floors import RULE, Floors
+from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.scores import score_table
 from tests.made import made_record
 
@@ -81,6 +83,15 @@ def test_the_table_names_the_floors_and_tells_of_constant_predictions() -> None:
     assert "digits: floors in %: chance 25.00, most frequent class 60.00." in table.notes
     assert table.frame["floor"].tolist() == [0.6, 0.6]
     assert table.frame["constant"].tolist() == [1, 2]
+
+
+def test_tables_of_cost_and_of_the_paper_mark_scores_and_name_the_floors() -> None:
+    runs = [run(0.6, task="tiny-imagenet", scale="paper"), run(0.9, task="tiny-imagenet", scale="paper", model="vit")]
+    cost = cost_table(series(*runs))
+    assert cost is not None
+    for table in (cost, build("tiny-imagenet", runs, ["tiny-imagenet"], "paper").main):
+        assert [row[3] for row in table.rows[:2]] == ["90.00", "60.00 ‡"]
+        assert "tiny-imagenet: floors in %: chance 25.00, most frequent class 60.00." in table.notes
 
 
 def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:

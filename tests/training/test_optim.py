@@ -114,3 +114,12 @@ def test_averaged_weights_equal_the_formula() -> None:
 def test_an_average_that_is_not_what_it_says_is_told(ema: float, warmup: bool, steps: int, told: str | None) -> None:
     caveat = average_caveat(RECIPE.model_copy(update={"ema": ema, "ema_warmup": warmup}), steps)
     assert (caveat is None) if told is None else re.search(told, caveat or "")
+
+
+def test_the_warm_up_of_a_task_s_own_recipe_is_no_news_and_neither_is_an_average_that_is_not_scored() -> None:
+    own = RECIPE.model_copy(update={"ema": 0.998, "ema_warmup": True})
+    assert average_caveat(own.model_copy(update={"epochs": 1}), 100, usual=own) is None
+    assert average_caveat(own.model_copy(update={"ema": 0.999}), 100, usual=own)
+    cold = own.model_copy(update={"ema_warmup": False})
+    assert average_caveat(cold, 100, usual=cold)
+    assert average_caveat(cold.model_copy(update={"score_ema": False}), 100, usual=cold) is None

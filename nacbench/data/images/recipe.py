@@ -48,10 +48,11 @@ class ImageRecipe(Recipe):
     @model_validator(mode="after")
     def _copies_apart(self) -> Self:
         mixed = self.augment.mixup or self.augment.cutmix
-        if mixed and self.augment.repeats > max(1, self.batch_size // 2):
+        if mixed and self.augment.repeats > self.batch_size // 2:
             raise ValueError(
                 f"training.augment.repeats = {self.augment.repeats} with training.batch_size = {self.batch_size}: "
-                "mixup and cutmix would mix an example with its own copies; repeats must be at most half the batch"
+                "mixup and cutmix would mix an example with itself or its own copies; "
+                f"training.batch_size must be at least {2 * self.augment.repeats}"
             )
         return self
 

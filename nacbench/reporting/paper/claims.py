@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
-from nacbench.reporting.series import Series, group, of_usual_size
+from nacbench.reporting.series import Series, by_cell, group, of_usual_size
 from nacbench.statistics import Difference, seeds_needed
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
@@ -145,8 +146,10 @@ def judge(claim: Claim, runs: Sequence[Run]) -> Finding:
 def _judge_own(claim: Claim, runs: Sequence[Run]) -> Finding:
     own = [run for run in runs if run.task == claim.task and _fits(run, claim.settings)]
     weaker = Finding(claim, "no data", "", _missing(claim, own))
-    for scale in SCALES:
-        series = group(run for run in own if run.scale == scale)
+    cells = by_cell(group(run for run in own if run.scale in SCALES))
+    # The task's usual entry comes first: its name is the beginning of the others, such as "(epoch chosen on test)"
+    for label, scale in sorted(cells, key=lambda cell: (SCALES.index(cell[1]), cell[0])):
+        series = cells[label, scale]
         found = _judge_trade(claim, series) if isinstance(claim, Trade) else _judge_difference(claim, series)
         if found.verdict != "no data":
             return _limited(found, scale, series)
@@ -232,8 +235,11 @@ def _limited(finding: Finding, scale: str, series: Sequence[Series]) -> Finding:
     limits = [finding.why]
     if scale != "paper":
         limits.append(f"at scale {scale}, not in the paper's setting")
-    if any(item.first.partial for item in series):
+    first = series[0].first
+    if first.partial:
         limits.append("on a part of the data")
+    if first.selection == BEST_TEST:
+        limits.append("the epoch was chosen on test")
     return replace(finding, why="; ".join(filter(None, limits)), scale=scale)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nacbench.recording.row import Run
+from nacbench.reporting.floors import Floors, constant
 from nacbench.reporting.paper.published import Figure, Published, differences, paper_table, read_published
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import RULE, best
@@ -15,7 +16,7 @@ from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table
 
 SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "cost": cost_table,
@@ -78,7 +79,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
 
     published = read_published()
     series = group(run for run in runs if run.task in tasks and run.scale == scale)
-    winners = {id(item) for item in best(series)}
+    winners, floors = {id(item) for item in best(series)}, Floors(series)
     rows: list[tuple[str, ...]] = []
     numbers: list[dict[str, Any]] = []
     bold: set[tuple[int, int]] = set()
@@ -98,7 +99,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
                 bold.add((len(rows), OURS))
             comparable = f"no {notes.mark(why)}" if why else "yes"
             cells = _cells(published, beside, notes)
-            rows.append((*named(item), percent(item.score), str(len(item.runs)), *cells, comparable))
+            rows.append((*named(item), floors.marked(item) + constant(item), str(len(item.runs)), *cells, comparable))
             ours = {"mean": item.score.value, "half_width_95": item.score.half_width}
             numbers.append({**identified(item), **ours, **_numbers(published, beside), "not_comparable": why})
         for figure in (own for own in figures if id(own) in alone):
@@ -108,7 +109,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
             numbers.append({**_identified(figure), **_numbers(published, figure), "not_comparable": why})
     about = [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
     about += [*notes.lines(), *_withheld(published, tasks)]
-    about += [RULE] if bold else []
+    about += [*floors.notes(series), *([RULE] if bold else [])]
     special = [SPECIAL[own](series) for own in paper_table(name).special]
     main = Table(name, paper_table(name).title, COLUMNS, rows, about, pd.DataFrame(numbers), frozenset(bold))
     return Built(main, [table for table in special if table is not None])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, NAMED, SEEDS, flops_cells, identified, named
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table
 
 COLUMNS = (
     *NAMED,
@@ -32,8 +33,10 @@ def cost_table(series: Sequence[Series]) -> Table | None:
 
     from nacbench.formats.text import duration
 
+    floors = Floors(series)
     rows, numbers = [], []
-    for item in (own for own in series if own.is_trained_here):
+    trained = [item for item in series if item.is_trained_here]
+    for item in trained:
         first = item.first
         train = item.train_seconds
         evaluate = item.mean(lambda run: run.evaluate_seconds).value
@@ -43,7 +46,7 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         rows.append(
             (
                 *named(item),
-                percent(item.score),
+                floors.marked(item),
                 f"{first.parameters:,}",
                 *flops_cells(first.forward_flops, first.flops_batch),
                 duration(train),
@@ -70,4 +73,4 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    return Table("cost", "Cost", COLUMNS, rows, [NOTE], pd.DataFrame(numbers))
+    return Table("cost", "Cost", COLUMNS, rows, [NOTE, *floors.notes(trained)], pd.DataFrame(numbers))

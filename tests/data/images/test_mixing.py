@@ -139,7 +139,9 @@ def test_targets_have_the_entropy_of_a_batch_without_copies() -> None:
     assert entropies[3] == pytest.approx(entropies[1], rel=0.02)
 
 
-def test_a_batch_too_small_for_its_copies_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"augment.repeats = 3 with training.batch_size = 4: .* half the batch"):
-        ImageRecipe(epochs=1, batch_size=4, lr=1e-3, augment=ImageAugment(mixup=0.8, repeats=3))
-    assert ImageRecipe(epochs=1, batch_size=4, lr=1e-3, augment=ImageAugment(repeats=3)).batch_size == 4
+@pytest.mark.parametrize(("batch", "repeats"), [(4, 3), (1, 1), (5, 3)])
+def test_a_batch_too_small_for_its_copies_is_refused(batch: int, repeats: int) -> None:
+    told = rf"augment.repeats = {repeats} with training.batch_size = {batch}: .* must be at least {2 * repeats}"
+    with pytest.raises(ValidationError, match=told):
+        ImageRecipe(epochs=1, batch_size=batch, lr=1e-3, augment=ImageAugment(mixup=0.8, repeats=repeats))
+    assert ImageRecipe(epochs=1, batch_size=batch, lr=1e-3, augment=ImageAugment(repeats=repeats)).epochs == 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.recording.row import Run, row_of
 from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Finding, Trade, judge, read_claims
@@ -103,6 +104,15 @@ def test_a_smaller_scale_is_named_and_a_larger_one_wins() -> None:
 def test_a_part_of_the_data_is_named() -> None:
     some = [own._replace(partial="4 of 200 classes") for own in runs(0.1)]
     assert "on a part of the data" in judge(BETTER, some).why
+
+
+def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone_and_named() -> None:
+    mixed = [own._replace(selection=BEST_TEST) if own.model == "nac" else own for own in runs(0.1)]
+    assert judge(BETTER, mixed).verdict == "no data"
+    chosen = [own._replace(selection=BEST_TEST) for own in runs(0.1)]
+    found = judge(BETTER, chosen)
+    assert (found.verdict, found.why) == ("reproduced", "the threshold is +5.00 points; the epoch was chosen on test")
+    assert judge(BETTER, [*chosen, *runs(0.0)]).verdict == "contradicted"  # the usual runs come first
 
 
 def test_only_the_preferred_of_several_variants_counts() -> None:

@@ -206,7 +206,7 @@ def scored(built: Corrupted, split: str) -> Any:
 def test_photographs_are_cropped_before_they_are_corrupted_and_not_again(data: str, made: Path) -> None:
     built = opened("imagenet-c", made, data=data)
     stored, given = scored(built, "ood/contrast-1")
-    as_they_are = TASKS.training("imagenet").configured("task", "paper", {"test_resize": 0})
+    as_they_are: Any = TASKS.training("imagenet").configured("task", "paper", {"test_resize": 0})
     preparation = as_they_are.preparation(as_they_are.recipes["paper"], built.spec)
     assert torch.equal(given, preparation.plain({"images": stored}, 0)["image"])
     if data == "made":  # the same pixels as the clean ones, with less contrast

@@ -14,15 +14,18 @@ from nacbench.filesystem.scratch import is_scratch_of
 def sole_filler(place: Path, root: Path) -> Iterator[None]:
     """Hold the lock of a folder in the mirror while filling it, if the file system supports locks.
 
-    Wait if another process holds it. Remove scratch folders of processes that were killed.
+    Wait if another process holds it. Remove scratch folders of processes that were killed, and folders in which nothing
+    was put.
 
     Args:
         place: the folder.
-        root: the mirror. Folders between the two are made, and removed again if nothing is put there.
+        root: the mirror.
 
     Raises:
         UserError: if the mirror is not writable, here or in the block.
     """
+    above = [folder for folder in (place.parent, *place.parent.parents) if folder not in (root, *root.parents)]
+    ours = [*above, *(folder for folder in (root, *root.parents) if not folder.exists())]  # the innermost comes first
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = place.with_name(f".{place.name}.lock")
@@ -35,9 +38,9 @@ def sole_filler(place: Path, root: Path) -> Iterator[None]:
         finally:
             lock.unlink(missing_ok=True)
             os.close(descriptor)
-            if place.parent != root:  # the folder of an owner on the hub
-                with suppress(OSError):
-                    place.parent.rmdir()  # which is refused unless it is empty
+            with suppress(OSError):
+                for folder in ours:
+                    folder.rmdir()  # which is refused unless it is empty
     except OSError as error:
         raise UserError(
             f"cannot fill {place}: {error.strerror or error} ({error.filename or place}); fix that, or name another "

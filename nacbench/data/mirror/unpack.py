@@ -46,14 +46,21 @@ class Archive(ABC):
     When it is opened all headers are read and checked, and nothing is written: a compressed tar is decompressed once
     for that, and once more to unpack it.
 
+    Args:
+        path: the file.
+        outer: the archive that it came in; None if it came in none.
+
     Attributes:
         names: paths of its members.
+        guard: has admitted them.
     """
 
     names: list[str]
+    guard: _Guard
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outer: Archive | None) -> None:
         self.path = path
+        self.guard = _Guard(path, outer.guard if outer else None)
 
     def unpack(self, folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
         """Unpack the members whose names are wanted, by default all, into an existing folder.
@@ -86,21 +93,26 @@ class Archive(ABC):
         """Unpack members; raise whatever the library raises."""
 
 
-def open_archive(path: Path) -> Archive:
+def open_archive(path: Path, outer: Archive | None = None) -> Archive:
     """Open an archive.
+
+    Args:
+        path: the file.
+        outer: the archive that it came in; None if it came in none.
 
     Raises:
         UserError: if it is neither zip nor tar, is damaged, has an unsafe member (a link, a device, a path outside the
-            folder), or more bytes or members than its own size allows (``MOST_EXPANSION``, ``LEAST_PER_MEMBER``).
+            folder), or more bytes or members than its own size allows (``MOST_EXPANSION``, ``LEAST_PER_MEMBER``) or,
+            with all archives inside, that of the outer one.
     """
     import zipfile
 
     with _told(path):
         tar = _opened_tar(path)  # first, as a tar with a zip inside can look like a zip
         if tar:
-            return _Tar(path, tar)
+            return _Tar(path, outer, tar)
         if zipfile.is_zipfile(path):
-            return _Zip(path)
+            return _Zip(path, outer)
         raise UserError(f"{path} {what_is_wrong(path)}")
 
 
@@ -139,6 +151,8 @@ def _told(archive: Path) -> Iterator[None]:
         raise
     except EOFError as error:
         raise UserError(f"{archive} is truncated: {error}; get it again") from error
+    except tarfile.ReadError as error:
+        raise UserError(f"{archive} is truncated or damaged: {error}; get it again") from error
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -157,6 +171,8 @@ def what_is_wrong(archive: Path) -> str:
     damage = damage_at_start(archive)
     if damage:
         return damage
+    if not archive.stat().st_size:
+        return "is empty; get it again"
     with archive.open("rb") as stream:
         start = stream.read(8)
     for kind, mark in NOT_READ.items():
@@ -190,8 +206,8 @@ def _opened_tar(archive: Path) -> tarfile.TarFile | None:
 
 
 class _Tar(Archive):
-    def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, outer: Archive | None, tar: tarfile.TarFile) -> None:
+        super().__init__(path, outer)
         self._tar = tar
         tar.extraction_filter = getattr(tarfile, "data_filter", None)  # new in Python 3.11.4
         try:
@@ -201,10 +217,9 @@ class _Tar(Archive):
             raise
 
     def _check(self) -> None:
-        guard = _Guard(self.path)
         with progress(f"reading {self.path.name}", None) as done:
             for member in self._tar:
-                guard.admit(member.name, _special_in_tar(member), member.size, member.offset_data)
+                self.guard.admit(member.name, _special_in_tar(member), member.size, member.offset_data)
                 member.pax_headers = {}  # not used any more; of millions of members they would fill the memory
                 done(member.size)
         if not _has_end(self._tar):
@@ -249,15 +264,14 @@ def _end_of_members(tar: tarfile.TarFile) -> int:
 
 
 class _Zip(Archive):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outer: Archive | None) -> None:
         import zipfile
 
-        super().__init__(path)
+        super().__init__(path, outer)
         self._zip = zipfile.ZipFile(path)
         try:
-            guard = _Guard(path)
             for member in self._zip.infolist():
-                guard.admit(member.filename, _special_in_zip(member), member.file_size)
+                self.guard.admit(member.filename, _special_in_zip(member), member.file_size)
                 member.filename = member.filename.replace("\\", "/")  # as some programs of Windows write it
         except BaseException:
             self._zip.close()
@@ -281,10 +295,14 @@ class _Zip(Archive):
 
 
 class _Guard:
-    """Checks the members of an archive one after another, and refuses unsafe ones."""
+    """Checks the members of an archive one after another, and refuses unsafe ones.
 
-    def __init__(self, archive: Path) -> None:
+    What is in an archive inside another one counts in both: otherwise each level could multiply the size again.
+    """
+
+    def __init__(self, archive: Path, outer: _Guard | None = None) -> None:
         self._archive = archive
+        self._outer = outer
         size = archive.stat().st_size
         self._most_bytes = MOST_EXPANSION * size + SLACK
         self._most_members = size // LEAST_PER_MEMBER + MEMBERS_OF_ANY
@@ -300,8 +318,6 @@ class _Guard:
             start: of its content in the decompressed archive, which counts headers, too.
         """
         path = name.replace("\\", "/")
-        self._bytes += size
-        self._members += 1
         if len(name) > LONGEST_NAME:
             self._refuse(f"the name of a member, {shown(name)}, has {len(name):,} characters")
         if path.startswith("/") or ".." in path.split("/") or DRIVE.match(name):
@@ -310,6 +326,11 @@ class _Guard:
             self._refuse(f"its member {shown(name)} has {size:,} bytes")
         if special:
             self._refuse(f"its member {shown(name)} is {special}")
+        self._count(name, size, start)
+
+    def _count(self, name: str, size: int, start: int) -> None:
+        self._bytes += size
+        self._members += 1
         if max(self._bytes, start + size) > self._most_bytes:
             self._refuse(
                 f"with its member {shown(name)} it unpacks to more than {MOST_EXPANSION} times its own size "
@@ -317,6 +338,8 @@ class _Guard:
             )
         if self._members > self._most_members:
             self._refuse(f"it has more than {self._most_members:,} members, too many for its size")
+        if self._outer:
+            self._outer._count(name, size, 0)
 
     def _refuse(self, reason: str) -> None:
         raise UserError(f"{self._archive} is not safe to unpack: {reason}")

@@ -82,7 +82,7 @@ def test_a_folder_that_lacks_something_is_refused(
     with pytest.raises(UserError, match=complaint) as caught:
         data_files.bring(root, user_folder(mine, files))
     assert str(mine) in str(caught.value)
-    assert list(root.iterdir()) == []
+    assert not root.exists()
 
 
 def test_import_needs_an_existing_path_and_an_empty_place(site: Site, root: Path, tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_broken_and_circular_links_are_refused(target: str, root: Path, tmp_path
     (mine / "images" / "link").symlink_to(mine / "images" / target)
     with pytest.raises(UserError, match="images/link"):
         LOCAL.bring(root, mine)
-    assert list(root.iterdir()) == []
+    assert not root.exists()

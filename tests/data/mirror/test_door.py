@@ -10,6 +10,7 @@ import pytest
 
 from nacbench.data.images.task import HubImageTask
 from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
+from nacbench.data.mirror.door.given import MOST_NESTED
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from tests.data.copies import cifar, tiny_imagenet
@@ -151,6 +152,16 @@ def test_an_archive_inside_an_archive_is_opened(root: Path, tmp_path: Path) -> N
     assert "mine.zip/archive/cifar-10-python.tar.gz/" in imported("cifar10", root, tmp_path / "mine.zip")[0]
 
 
+def test_archives_are_opened_only_so_deep(root: Path, tmp_path: Path) -> None:
+    content = zipped(CIFAR10["python"])
+    for _ in range(MOST_NESTED - 1):
+        content = zipped({"inner.zip": content})
+    write_files(tmp_path, {"mine.zip": content, "deeper.zip": zipped({"inner.zip": content})})
+    with pytest.raises(UserError, match=r"deeper\.zip has no file of any of the"):
+        imported("cifar10", root, tmp_path / "deeper.zip")
+    imported("cifar10", root, tmp_path / "mine.zip")
+
+
 def test_files_can_be_given_one_by_one(root: Path, tmp_path: Path) -> None:
     write_files(tmp_path, CIFAR10["hub"])
     files = sorted((tmp_path / "plain_text").iterdir())
@@ -205,6 +216,17 @@ def test_an_image_that_no_list_has_is_named(root: Path, tmp_path: Path) -> None:
     shutil.copy(top / "images/val_1.JPEG", top / "images/val_99.JPEG")
     with pytest.raises(UserError, match=r"images/val_99.JPEG is not in .*val_annotations.txt"):
         imported("tiny-imagenet", root, mine)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of git-lfs"), (b"", "is empty")],
+)
+def test_a_damaged_list_of_labels_is_named(content: bytes, told: str, root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", TINY["cs231n"] | {"tiny-imagenet-200/val/val_annotations.txt": content})
+    with pytest.raises(UserError, match=f"val/val_annotations.txt {told}"):
+        imported("tiny-imagenet", root, mine)
+    assert not root.exists()
 
 
 INNER = {

@@ -6,12 +6,13 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from nacbench.data.mirror.unpack import _Guard, unpack
+from nacbench.data.mirror.unpack import _Guard, open_archive, unpack
 from nacbench.errors import UserError
 from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, tarred, zipped
 
@@ -129,6 +130,16 @@ def test_an_unsafe_member_at_the_end_leaves_nothing_of_those_before_it(pack: Pac
     assert not any((tmp_path / "into").iterdir())
 
 
+def test_what_archives_inside_hold_counts_in_the_outer_one(tmp_path: Path) -> None:
+    (tmp_path / "inner.zip").write_bytes(zipped({"a.off": bytes(2**19)}))
+    (tmp_path / "outer.zip").write_bytes(zipped({"inner.zip": (tmp_path / "inner.zip").read_bytes()}))
+    with closing(open_archive(tmp_path / "outer.zip")) as outer:
+        open_archive(tmp_path / "inner.zip", outer).close()
+        with pytest.raises(UserError, match=r"outer\.zip is not safe to unpack: with its member 'a\.off'"):
+            for _ in range(2):
+                open_archive(tmp_path / "inner.zip", outer).close()
+
+
 def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(tarred(MESHES))
     with pytest.raises(UserError, match="its member 'a' has -1 bytes"):
@@ -148,7 +159,8 @@ def test_an_archive_of_other_data_is_refused_by_its_names(
 
 TRUNCATED = {
     "zip": (zipped(MESHES)[:-30], "is a truncated zip archive"),
-    "tar": (tarred(MESHES, "")[:5000], "unexpected end of data|is truncated"),
+    "tar": (tarred(MESHES, "")[:5000], "is truncated"),
+    "empty": (b"", "is empty; get it again"),
     "tar.gz": (tarred(MESHES)[:-30], "is truncated"),
     "tar.bz2": (tarred(MESHES, "bz2")[:-30], "is truncated"),
     "tar.xz": (tarred(MESHES, "xz")[:-100], "is truncated"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nacbench.data.mirror.door.damage import whole_text
 from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.hdf5 import read_hdf5
-from nacbench.formats.reading import read_bytes, read_text
+from nacbench.formats.reading import read_bytes
 
 AGAIN = "get it again"
 LARGEST = 2**26  # bytes of a text file with one cloud; 10,000 points with normals have 0.6 MB
@@ -95,12 +96,7 @@ def names_in(file: Path, where: str) -> list[str]:
     Raises:
         UserError: if it is no text, is empty, or has a name twice.
     """
-    try:
-        names = [line.strip() for line in read_text(file).splitlines() if line.strip()]
-    except BrokenFileError as error:
-        raise BrokenFileError(str(error).replace(str(file), where)) from error
-    if not names:
-        raise BrokenFileError(f"{where} is empty; {AGAIN}")
+    names = [line.strip() for line in whole_text(file, where).splitlines() if line.strip()]
     twice, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise BrokenFileError(f"{where} has {shown(twice)} twice; {AGAIN}")

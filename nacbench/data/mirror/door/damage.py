@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nacbench.errors import BrokenFileError
 from nacbench.formats.parquet import POINTER, opened_parquet
-from nacbench.formats.reading import open_regular, read_bytes
+from nacbench.formats.reading import LARGEST, open_regular, read_bytes, read_text
 
 PAGES = (b"<!doctype html", b"<html", b"<?xml")
 TEXT_OF_PAGES = (".html", ".htm", ".xml")
@@ -37,6 +37,26 @@ def damage_in(start: bytes, suffix: str) -> str | None:
             "open its page in a browser and download it there"
         )
     return None
+
+
+def whole_text(file: Path, where: str, largest: int = LARGEST) -> str:
+    """Return the content of a text file; raises as `check_file`, also if it is empty, longer, or not UTF-8.
+
+    Args:
+        file: the file.
+        where: its path as the user knows it, for messages.
+        largest: number of bytes that it may have.
+    """
+    wrong = damage_at_start(file)
+    if wrong:
+        raise BrokenFileError(f"{where} {wrong}")
+    try:
+        content = read_text(file, largest=largest)
+    except BrokenFileError as error:
+        raise BrokenFileError(str(error).replace(str(file), where)) from error
+    if not content.strip():
+        raise BrokenFileError(f"{where} is empty; get it again")
+    return content
 
 
 def check_image(content: bytes, where: str, size: Sequence[int] | None = None) -> None:

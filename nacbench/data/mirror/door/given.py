@@ -12,6 +12,7 @@ from nacbench.data.mirror.door.tree import Tree, at, files_below, is_junk, joine
 from nacbench.data.mirror.unpack import SUFFIXES, Archive, looks_packed, open_archive
 from nacbench.errors import UserError
 
+MOST_NESTED = 4  # archives, one inside the other, that are opened
 MOST_PACKED = 40  # archives in a folder that are opened to look for a copy; more are data themselves (ImageNet: 1,000)
 
 
@@ -36,6 +37,7 @@ class Given:
         self._archives: dict[str, Archive] = {}  # by their place in the tree
         self._unpacked: dict[str, Path] = {}  # content of archives, by the same
         self._unreadable: list[str] = []
+        self._levels = 0  # of archives inside that are open
         try:
             for path in paths:
                 self._add(path)
@@ -84,6 +86,9 @@ class Given:
 
     def look_deeper(self) -> bool:
         """Open archives that lie in folders or in archives, as if each was a folder; return whether there were any."""
+        self._levels += 1
+        if self._levels >= MOST_NESTED:
+            return False
         by_folder: dict[str, list[str]] = {}
         for name in list(self.tree):
             for path in files_below(self.tree, name):
@@ -95,7 +100,7 @@ class Given:
     def _open_inner(self, path: str) -> bool:
         (file,) = self.files([path])
         try:
-            archive = open_archive(file)
+            archive = open_archive(file, self._archives.get(self._split(path)[0]))
         except UserError as error:
             self._unreadable.append(str(error).replace(str(file), self.shown(path)))
             archive = None

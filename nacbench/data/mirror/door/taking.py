@@ -62,7 +62,7 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
         for match in matches:
             wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
         for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
-            wish.say(f"nothing of {wish.known.title} was found in {path}")
+            wish.say(f"nothing was taken from {path}")
         if nearest:
             base = given.shown(nearest.base)
             wish.say(f"not taken: {nearest.distribution.title} ({base}); it lacks {nearest.pattern}")

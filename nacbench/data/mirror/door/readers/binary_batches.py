@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from nacbench.data.mirror.door.damage import whole_text
 from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
 from nacbench.data.mirror.door.readers.base import Reader, Sides, Table
 from nacbench.data.mirror.door.readers.pixels import label_of, pixel_rows
 from nacbench.errors import BrokenFileError
-from nacbench.formats.reading import read_bytes, read_text
+from nacbench.formats.reading import read_bytes
 
 LARGEST = 2**28  # bytes; CIFAR-100's training file has 154 MB
 
@@ -39,7 +40,8 @@ class BinaryBatches(Reader):
         return {self.names, *(role for roles in self.splits.values() for role in roles)}
 
     def content(self, copy: FoundCopy, table: Table) -> Content:
-        names = read_text(copy.only(self.names).file).split()
+        listed = copy.only(self.names)
+        names = whole_text(listed.file, listed.shown).split()
         rows = {
             split: (row for role in roles for member in copy.members[role] for row in self._rows(member, names, table))
             for split, roles in self.splits.items()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nacbench.data.mirror.door.damage import whole_text
 from nacbench.data.mirror.door.found import Member
 from nacbench.errors import BrokenFileError, shown
-from nacbench.formats.reading import parse_json, read_bytes
+from nacbench.formats.reading import parse_json
 
 LARGEST = 2**30  # bytes; NLVR2's training file has 70 MB
 
@@ -19,9 +20,9 @@ def text_objects(member: Member, keys: Sequence[str]) -> Iterator[tuple[str, dic
         keys: that every object must have, with text.
 
     Raises:
-        BrokenFileError: if a line is no such object.
+        BrokenFileError: if a line is no such object, or the file is damaged.
     """
-    for number, line in enumerate(read_bytes(member.file, largest=LARGEST).splitlines(), 1):
+    for number, line in enumerate(whole_text(member.file, member.shown, LARGEST).split("\n"), 1):
         if not line.strip():
             continue
         where = f"{member.shown}, line {number}"

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from nacbench.data.mirror.door.damage import whole_text
 from nacbench.data.mirror.door.found import FoundCopy, Member
 from nacbench.data.mirror.door.readers.base import Strict
 from nacbench.errors import BrokenFileError, shown
-from nacbench.formats.reading import read_text
 
 Column = Annotated[int, Field(ge=0)]
 NUMBER = re.compile(r"\d+")
@@ -125,7 +125,7 @@ class LabelList(BaseModel):
 
 def lines_of(member: Member) -> Iterator[tuple[int, str, str]]:
     """Yield number (from 1), place for messages, and text of each line that is not blank."""
-    for number, line in enumerate(read_text(member.file).splitlines(), 1):
+    for number, line in enumerate(whole_text(member.file, member.shown).splitlines(), 1):
         if line.strip():
             yield number, f"{member.shown}, line {number}", line
 

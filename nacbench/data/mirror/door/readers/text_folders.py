@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from nacbench.data.mirror.door.damage import damage_at_start
-from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
+from nacbench.data.mirror.door.damage import whole_text
+from nacbench.data.mirror.door.found import Content, FoundCopy, Row
 from nacbench.data.mirror.door.readers.base import Reader, Table, by_number
-from nacbench.errors import BrokenFileError
-from nacbench.formats.reading import read_text
 
 
 class TextFolders(Reader):
@@ -33,18 +31,5 @@ class TextFolders(Reader):
         text, label = table.column("text"), table.column("class")
         for name, role in roles.items():
             for member in sorted(copy.members[role], key=lambda own: by_number(own.name)):
-                content = _text(member)
+                content = whole_text(member.file, member.shown)
                 yield Row(member.shown, {text: content, label: name}, size=member.file.stat().st_size)
-
-
-def _text(member: Member) -> str:
-    wrong = damage_at_start(member.file)
-    if wrong:
-        raise BrokenFileError(f"{member.shown} {wrong}")
-    try:
-        content = read_text(member.file)
-    except BrokenFileError as error:
-        raise BrokenFileError(str(error).replace(str(member.file), member.shown)) from error
-    if not content.strip():
-        raise BrokenFileError(f"{member.shown} is empty; get it again")
-    return content

@@ -7,13 +7,13 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from nacbench.data.mirror.door.damage import damage_at_start
+from nacbench.data.mirror.door.damage import whole_text
 from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
 from nacbench.data.mirror.door.readers.base import Column, Reader, Table
 from nacbench.data.mirror.door.readers.pixels import label_of
 from nacbench.data.mirror.door.readers.tables import USUAL
 from nacbench.errors import BrokenFileError, shown
-from nacbench.formats.reading import parse_json, read_text
+from nacbench.formats.reading import parse_json
 
 LARGEST = 2**30  # bytes; IMDb's training reviews have 33 MB
 
@@ -40,13 +40,7 @@ class TextTables(Reader):
 
 def _objects(member: Member) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the place and the content of each row."""
-    wrong = damage_at_start(member.file)
-    if wrong:
-        raise BrokenFileError(f"{member.shown} {wrong}")
-    try:
-        text = read_text(member.file, largest=LARGEST).removeprefix("\ufeff")  # which spreadsheets write first
-    except BrokenFileError as error:
-        raise BrokenFileError(str(error).replace(str(member.file), member.shown)) from error
+    text = whole_text(member.file, member.shown, LARGEST).removeprefix("\ufeff")  # which spreadsheets write first
     if member.file.suffix.lower() == ".csv":
         yield from _csv_rows(text, member)
         return

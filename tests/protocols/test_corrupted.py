@@ -11,6 +11,7 @@ import torch
 
 from nacbench.contracts.task import EvaluationTask
 from nacbench.data.images.image_files import ImageFiles
+from nacbench.data.images.task import ImageTask
 from nacbench.errors import UserError
 from nacbench.protocols.corrupted import Corrupted, CorruptedOnAccess
 from nacbench.protocols.published_corruptions import ALEXNET, PublishedCorruptionsTask
@@ -206,7 +207,8 @@ def scored(built: Corrupted, split: str) -> Any:
 def test_photographs_are_cropped_before_they_are_corrupted_and_not_again(data: str, made: Path) -> None:
     built = opened("imagenet-c", made, data=data)
     stored, given = scored(built, "ood/contrast-1")
-    as_they_are: Any = TASKS.training("imagenet").configured("task", "paper", {"test_resize": 0})
+    as_they_are = TASKS.training("imagenet").configured("task", "paper", {"test_resize": 0})
+    assert isinstance(as_they_are, ImageTask)
     preparation = as_they_are.preparation(as_they_are.recipes["paper"], built.spec)
     assert torch.equal(given, preparation.plain({"images": stored}, 0)["image"])
     if data == "made":  # the same pixels as the clean ones, with less contrast

@@ -10,10 +10,13 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nacbench.errors import unknown
+from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
+from nacbench.registry import TASKS
+
+SAME_RESULT = ("training.accumulate",)  # settings that change no score but by rounding
 
 
 class _Strict(BaseModel):
@@ -163,7 +166,26 @@ def differences(run: Run, conditions: Conditions) -> Sequence[str]:
         own = settings.get(key, "not set")
         if own != wanted:
             found.append(f"{key} is {own}, published: {wanted}")
+    if run.scale == "paper" and not conditions.differs:
+        found += [text for key, text in _changed(settings).items() if key not in conditions.settings]
     return found
+
+
+def _changed(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return how the settings of the training differ from those of scale ``paper``, where these are as published."""
+    prefix = "trained_on." if "trained_on.task.name" in settings else ""
+    try:
+        task = TASKS.training(settings.get(f"{prefix}task.name", "")).configured("task", "paper", {})
+    except UserError:  # a plug-in is not loaded, or has another name by now
+        return {}
+    if task.origin.whose == "ours":
+        return {}
+    usual = flatten({"task": task.options(), "training": task.recipes["paper"].model_dump(mode="json")}, prefix)
+    return {
+        key: f"{key} is {settings[key]}, published: {value}"
+        for key, value in usual.items()
+        if settings.get(key, value) != value and key.removeprefix(prefix) not in SAME_RESULT
+    }
 
 
 def settings_of(run: Run) -> Mapping[str, str]:

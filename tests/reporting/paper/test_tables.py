@@ -15,8 +15,15 @@ from nacbench.sweep.config import suites
 from tests.made import made_record
 
 MODEL = {"modules": 320, "state_dim": 384, "depth": 8}
-TRAINING = {"epochs": 400, "batch_size": 512, "selection": "best-test, as published"}
-AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {"model": MODEL, "training": TRAINING}
+TASK = {"patch": 4}
+TRAINING = {
+    "epochs": 400,
+    "batch_size": 512,
+    "lr": 5e-4,
+    "augment": {"flip": True},
+    "selection": "best-test, as published",
+}
+AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {"task": TASK, "model": MODEL, "training": TRAINING}
 
 
 def run(
@@ -74,6 +81,8 @@ def test_ours_is_beside_the_published_figure_of_equal_conditions() -> None:
         ("training", "selection", "last", "training.selection is last, published: best-test, as published"),
         ("training", "batch_size", 1024, "training.batch_size is 1024, published: 512"),
         ("model", "modules", 160, "model.modules is 160, published: 320"),
+        ("training", "lr", 0.01, "training.lr is 0.01, published: 0.0005"),
+        ("task", "train_examples", 1000, "task.train_examples is 1000, published: 0"),
     ],
 )
 def test_a_figure_of_other_conditions_has_a_row_of_its_own(part: str, key: str, value: Any, why: str) -> None:
@@ -99,7 +108,7 @@ def test_renditions_compare_how_the_network_was_trained() -> None:
     record = made_record(task="tiny-imagenet-r", scale="paper", protocol="ood", trained_on="tiny-imagenet")
     config = {**record.identity["config"], "model": {**record.identity["config"]["model"], **MODEL}}
     config["model"]["prior"] = "scale-free"
-    config["trained_on"] = {**config["trained_on"], "training": TRAINING}
+    config["trained_on"] = {"task": {"name": "tiny-imagenet", **TASK}, "training": TRAINING}
     identity = {**record.identity, "config": config}
     own = row_of(record.model_copy(update={"identity": identity}), "f", 1, 1)
     table = build("ood", [own], ["tiny-imagenet-r"], "paper").main

@@ -6,6 +6,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nacbench.contracts.task import DataFiles
@@ -13,7 +14,7 @@ from nacbench.data.mirror.archive import ArchiveFiles
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.mirror.manifest import MANIFEST, read_manifest
 from nacbench.errors import UserError
-from tests.data.copies.colours import jpeg, pixels
+from tests.data.copies.cifar import png
 from tests.data.mirror.archives import (
     JUNK,
     LOCAL,
@@ -205,7 +206,7 @@ def test_files_not_in_the_manifest_are_reported(fetched: ArchiveFiles, root: Pat
 
 
 def test_a_mirror_made_by_hand_has_no_checksums(root: Path) -> None:
-    user_folder(LOCAL.place(root), {"list.txt": b"1", "images/a/1.png": jpeg(pixels(1, 1, 8))})
+    user_folder(LOCAL.place(root), {"list.txt": b"1", "images/a/1.png": png(np.zeros((1, 1), np.uint8))})
     assert LOCAL.verify(root).startswith("2 files, no checksums known")
 
 

@@ -41,6 +41,8 @@ def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) ->
             assert parameter_name in spared
     matrices = {n for n in spared if dict(net.named_parameters())[n].dim() > 1 and not n.endswith("bias")}
     expected = {
+        "floor-linear": {"tokenizer.position"},
+        "floor-nearest-mean": set(),
         "nac": {"tokenizer.position", "core.circuit.processor.signatures", "core.circuit.readout.signatures"},
         "perceiver-io": {"tokenizer.position", "core.query"},
         "pointnet": {"tokenizer.position"},

@@ -174,9 +174,18 @@ def _summary(outcome: "Outcome") -> list[str]:
         f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
         *(f"  {text}" for text in floor_lines(record)),
         *(f"  not the whole data set: {text}" for text in record.data.partial),
+        *(f"  {text}" for text in choice_lines(record)),
         f"  {took}",
         f"  {outcome.folder / 'record.json'}",
     ]
+
+
+def choice_lines(record: "RunRecord") -> list[str]:
+    """Return that the test images chose the weights, if they did."""
+    from nacbench.contracts.recipe import BEST_TEST
+
+    chosen = record.selection.rule == BEST_TEST
+    return ["the epoch was chosen on the test images: the score is too high"] if chosen else []
 
 
 def floor_lines(record: "RunRecord") -> list[str]:

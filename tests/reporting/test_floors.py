@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from nacbench.cli.run import floor_lines
+from nacbench.cli.run import choice_lines, floor_lines
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.figures.figures import draw_cost, draw_scores
@@ -113,3 +114,12 @@ def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:
     assert line == "floors: chance 25.00 %, always the most frequent class 60.00 %"
     (line,) = floor_lines(record.model_copy(update={"answers": same}))
     assert line.endswith("; the predictions are constant: all are the same class")
+
+
+def test_a_run_s_lines_tell_that_the_test_images_chose_its_weights() -> None:
+    record = made_record()
+    assert choice_lines(record) == []
+    chosen = record.selection.model_copy(update={"rule": BEST_TEST})
+    assert choice_lines(record.model_copy(update={"selection": chosen})) == [
+        "the epoch was chosen on the test images: the score is too high"
+    ]

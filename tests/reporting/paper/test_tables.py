@@ -14,7 +14,15 @@ from nacbench.reporting.tables.table import Table
 from nacbench.sweep.config import suites
 from tests.made import made_record
 
-MODEL = {"modules": 320, "state_dim": 384, "depth": 8}
+MODEL = {
+    "modules": 320,
+    "state_dim": 384,
+    "depth": 8,
+    "heads": 6,
+    "ffn_mult": 4,
+    "readout_modules": 64,
+    "module_dropout": 0.0,
+}
 TASK = {"patch": 4}
 TRAINING = {
     "epochs": 400,
@@ -81,6 +89,7 @@ def test_ours_is_beside_the_published_figure_of_equal_conditions() -> None:
         ("training", "selection", "last", "training.selection is last, published: best-test, as published"),
         ("training", "batch_size", 1024, "training.batch_size is 1024, published: 512"),
         ("model", "modules", 160, "model.modules is 160, published: 320"),
+        ("model", "module_dropout", 0.95, "model.module_dropout is 0.95, published: 0.0"),
         ("training", "lr", 0.01, "training.lr is 0.01, published: 0.0005"),
         ("task", "train_examples", 1000, "task.train_examples is 1000, published: 0"),
     ],

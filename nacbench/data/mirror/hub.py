@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.door.shards import lacks_shards, two_generations
+from nacbench.data.mirror.door.shards import missing_shard, two_generations
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
@@ -72,7 +72,7 @@ class HubFiles(MirrorFiles):
         """Return the pattern of the first split that lacks files; names such as ``-00000-of-00003`` tell how many."""
         for pattern in self.needs:
             shards = [file.name for file in sorted(folder.glob(pattern))]
-            if not shards or lacks_shards(shards):
+            if not shards or missing_shard(shards):
                 return pattern
         return None
 

@@ -181,6 +181,12 @@ def test_the_nearest_form_is_named_with_what_it_lacks(root: Path, tmp_path: Path
     assert list(root.rglob("*")) == []
 
 
+def test_a_missing_part_of_a_file_is_named(root: Path, tmp_path: Path) -> None:
+    files = {name.replace("train-00000-of-00001", "train-00001-of-00002"): own for name, own in CIFAR10["hub"].items()}
+    with pytest.raises(UserError, match=r"is not complete; it lacks plain_text/train-00000-of-00002;"):
+        imported("cifar10", root, write_files(tmp_path / "mine", files))
+
+
 def test_a_copy_that_is_less_than_the_data_set_is_said_to_be_a_part(root: Path, tmp_path: Path) -> None:
     said = imported("cifar10", root, write_files(tmp_path / "mine", CIFAR10["binary"]))
     assert said[1] == "read: 10 classes, 60 train and 6 test examples (part: 60 of 50,000 train, 6 of 10,000 test)"

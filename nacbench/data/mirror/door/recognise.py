@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
-from nacbench.data.mirror.door.shards import SHARD, lacks_shards
+from nacbench.data.mirror.door.shards import SHARD, missing_shard
 from nacbench.data.mirror.door.tree import Tree, at, expanded, files_below, folders_of, joined, matching
 from nacbench.errors import UserError
 
@@ -46,7 +46,7 @@ class Near:
         distribution: which.
         base: the folder that comes nearest.
         met: how many of its roles have files there.
-        role, pattern: the first that has none, and what should match.
+        role, pattern: the first that has none or not all, and what should match or is missing.
     """
 
     distribution: Distribution
@@ -123,7 +123,8 @@ def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
         role, patterns = lacking[0]
         where, above = (place, "") if role in distribution.needs else (tree, "**/")
         first = next(own for own in expanded(patterns[0]) if not _is_there(where, f"{above}{own}"))
-        return Near(distribution, base, met, role, first)
+        shard = missing_shard(list(matching(where, f"{above}{first}")))
+        return Near(distribution, base, met, role, shard or first)
     roles = {}
     for role, patterns in distribution.patterns({**distribution.needs, **distribution.may}).items():
         files = next(filter(None, (list(_files(place, pattern)) for pattern in patterns)), [])
@@ -143,7 +144,7 @@ def _has(place: Tree, pattern: str) -> bool:
     first = next(matching(place, pattern), None)
     if first is None:
         return False
-    return SHARD.search(first) is None or not lacks_shards(list(matching(place, pattern)))
+    return SHARD.search(first) is None or missing_shard(list(matching(place, pattern))) is None
 
 
 def _files(place: Tree, pattern: str) -> Iterator[str]:

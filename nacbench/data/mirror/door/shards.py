@@ -22,7 +22,12 @@ def two_generations(names: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def lacks_shards(names: Sequence[str]) -> bool:
-    """Return whether some of the parts are not there that these names speak of."""
+def missing_shard(names: Sequence[str]) -> str | None:
+    """Return the start of the first name that is not among those that these names speak of, or None."""
     found = [match for match in map(SHARD.search, names) if match]
-    return bool(found) and len({match[1] for match in found}) < int(found[0][2])
+    there = {match[1] for match in found}
+    for number in (f"{number:05}" for match in found[:1] for number in range(int(match[2]))):
+        if number not in there:
+            first = found[0]
+            return f"{first.string[: first.start(1)]}{number}{first.string[first.end(1) : first.end(2)]}"
+    return None

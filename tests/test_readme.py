@@ -90,6 +90,16 @@ def test_its_demo_gives_what_the_committed_records_have() -> None:
         assert f"{item.first.model} {percent(item.score)}" in README
 
 
+def test_its_floors_are_those_of_committed_records() -> None:
+    scores = {item.first.task: percent(item.score) for item in group(read_runs(REPOSITORY / "results/floors").runs)}
+    text = " ".join(README.split())
+    assert f"gets {scores['cifar10']} on CIFAR-10" in text
+    assert f"ListOps {scores['listops-short']}, parametric shapes {scores['parametric-shapes']}" in text
+    notes = " ".join((REPOSITORY / "results/README.md").read_text().split())
+    assert f"{scores.pop('cifar10')} % on CIFAR-10" in notes
+    assert all(score in notes for score in scores.values())
+
+
 @pytest.mark.parametrize(
     ("said", "task"),
     [

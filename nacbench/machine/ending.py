@@ -30,10 +30,8 @@ def end_processes(processes: Sequence[Process], seconds: float | None = None) ->
     asked = [process for process in processes if process.send(signal.SIGTERM)]
     _wait(asked, PATIENCE_SECONDS if seconds is None else seconds)
     killed = {process for process in processes if process.send(signal.SIGKILL)}
-    for pid in leaders:
-        for member in session_of(pid):
-            member.send(signal.SIGKILL)
-    _wait(list(killed), KILL_SECONDS)
+    members = [member for pid in leaders for member in session_of(pid) if member.send(signal.SIGKILL)]
+    _wait([*killed, *members], KILL_SECONDS)
     return ["left" if p.lives() else "killed" if p in killed else "ended" for p in processes]
 
 

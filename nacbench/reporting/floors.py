@@ -43,7 +43,7 @@ class Floors:
     """
 
     def __init__(self, series: Iterable[Series]) -> None:
-        self._cells: Mapping[tuple[str, str], Sequence[Series]] = by_cell(series)
+        self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(filter(is_floor, series))
 
     def of(self, item: Series, metric: str | None = None) -> list[Floor]:
         """Return the floors of a series, the highest last; none if nothing is known.
@@ -53,14 +53,14 @@ class Floors:
             metric: of the whole task; by default its main metric.
         """
         metric = metric or item.first.metric
-        cell = self._cells.get((item.first.task_label, item.first.scale), ())
         found = []
         if metric.partition("/")[0] == "accuracy":
             # of equal ones chance is the highest: it is the simpler name
             guesses = (("most frequent class", item.first.majority), ("chance", item.first.chance))
             found += [Floor(name, value) for name, value in guesses if not math.isnan(value)]
-        for other in cell if not is_floor(item) else ():
-            mean = other.metric(metric) if is_floor(other) else None
+        models = self._models.get((item.first.task_label, item.first.scale), ()) if self._models else ()
+        for other in models if not is_floor(item) else ():
+            mean = other.metric(metric)
             if mean is not None:
                 found.append(Floor(other.label, mean.value))
         return sorted(found, key=lambda floor: floor.value)

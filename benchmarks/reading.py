@@ -15,6 +15,7 @@ from statistics import median
 
 import numpy as np
 from common import Row
+from mesh_size import size_of_mesh
 from PIL import Image
 
 from nacbench.data.images.reading import fitted
@@ -73,11 +74,6 @@ def mesh(vertices: int) -> str:
     points = "".join(f"{x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in rng.normal(size=(vertices, 3)).tolist())
     faces = "".join(f"3 {a} {b} {c}\n" for a, b, c in rng.integers(0, vertices, (2 * vertices, 3)).tolist())
     return f"OFF\n{vertices} {2 * vertices} 0\n{points}{faces}"
-
-
-def size_of_mesh(file: Path) -> int:
-    """Read a mesh and return the number of its triangles, so that processes do not send meshes to each other."""
-    return len(read_mesh(file)[1])
 
 
 def read_side_by_side(files: list[Path]) -> None:

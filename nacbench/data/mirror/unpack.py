@@ -56,11 +56,11 @@ class Archive(ABC):
     """
 
     names: list[str]
-    guard: _Guard
+    guard: Guard
 
     def __init__(self, path: Path, outer: Archive | None) -> None:
         self.path = path
-        self.guard = _Guard(path, outer.guard if outer else None)
+        self.guard = Guard(path, outer.guard if outer else None)
 
     def unpack(self, folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
         """Unpack the members whose names are wanted, by default all, into an existing folder.
@@ -294,13 +294,13 @@ class _Zip(Archive):
         self._zip.close()
 
 
-class _Guard:
+class Guard:
     """Checks the members of an archive one after another, and refuses unsafe ones.
 
     What is in an archive inside another one counts in both: otherwise each level could multiply the size again.
     """
 
-    def __init__(self, archive: Path, outer: _Guard | None = None) -> None:
+    def __init__(self, archive: Path, outer: Guard | None = None) -> None:
         self._archive = archive
         self._outer = outer
         size = archive.stat().st_size

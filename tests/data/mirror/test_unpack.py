@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.data.mirror.unpack import _Guard, open_archive, unpack
+from nacbench.data.mirror.unpack import Guard, open_archive, unpack
 from nacbench.errors import UserError
 from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, tarred, zipped
 
@@ -143,7 +143,7 @@ def test_what_archives_inside_hold_counts_in_the_outer_one(tmp_path: Path) -> No
 def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(tarred(MESHES))
     with pytest.raises(UserError, match="its member 'a' has -1 bytes"):
-        _Guard(tmp_path / "archive").admit("a", None, -1)
+        Guard(tmp_path / "archive").admit("a", None, -1)
 
 
 @pytest.mark.parametrize("pack", [tarred, zipped])

@@ -59,8 +59,7 @@ class Imagenet(ImageTask):
         name="imagenet",
         forms="imagenet",
         needs=("train/*/*", "val/*/*"),
-        how="get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar with an account, and unpack them into "
-        "train/<class>/ and val/<class>/",
+        how="get ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz with an account",
         url="https://image-net.org/download",
         terms="non-commercial research and education",
     )

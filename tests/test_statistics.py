@@ -88,11 +88,11 @@ def test_paired_difference_of_equal_values_and_of_single_pairs() -> None:
 
 
 def test_a_floor_replaces_a_smaller_spread() -> None:
-    alike = paired_difference([0.5, 0.5, 0.5], [0.4, 0.4, 0.4], floor=0.01)
-    assert alike.p == pytest.approx(2 * stats.t.sf(0.1 * math.sqrt(3) / 0.01, 2))
-    assert alike.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3))
-    assert alike.deviation == 0.01
-    assert t_interval([0.5, 0.5, 0.5], floor=0.01).half_width == pytest.approx(alike.half_width)
+    tied = paired_difference([0.5, 0.5, 0.5], [0.4, 0.4, 0.4], floor=0.01)
+    assert tied.p == pytest.approx(2 * stats.t.sf(0.1 * math.sqrt(3) / 0.01, 2))
+    assert tied.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3))
+    assert tied.deviation == 0.01
+    assert t_interval([0.5, 0.5, 0.5], floor=0.01).half_width == pytest.approx(tied.half_width)
     wide = [0.5, 0.7, 0.9]
     assert t_interval(wide, floor=0.01) == t_interval(wide)
 

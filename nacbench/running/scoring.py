@@ -96,7 +96,7 @@ def answers_of(scored: Mapping[str, Evaluation], classes: int) -> Answers | None
     """Count labels and predictions by class over the scored examples; None if a split has no class indices as such.
 
     Args:
-        scored: evaluations by split. One with ``options`` among its details offers so many answers, not all classes.
+        scored: evaluations by split; ``options`` in details is the number of answers offered, if not all classes.
         classes: number of classes.
     """
     counted = ["test"] if "test" in scored else [split for split in scored if split not in UNSCORED]

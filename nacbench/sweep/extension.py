@@ -1,4 +1,4 @@
-"""Runs beyond the edge of a tuning grid, for all models of a task alike, as a sweep."""
+"""Runs beyond the edge of a tuning grid, as a sweep: the same values for all models of a task."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nacbench.formats.yaml_text import as_yaml
 from nacbench.protocols.grid import beyond
 from nacbench.recording.row import Run
 from nacbench.running.config import resolve
+from nacbench.sweep.block import nested_settings
 from nacbench.sweep.tuning import ENDING, Cell, Tuned, cell_of
 
 MOST_VALUES = 8  # of one setting; a grid that has as many is not extended
@@ -88,19 +89,7 @@ def _settings(run: Run, new: Settings) -> dict[str, Any] | None:
     plain = leaves(resolve({**named, "precision": run.precision}).as_dict())
     wanted = {name: value for name, value in {**own, **new}.items() if plain.get(name) != value}
     try:
-        resolve(named, *({section: _tree(wanted, section)} for section in ("task", "model", "training")))
+        resolve(named, nested_settings(wanted))
     except UserError:
         return None
     return {"model.size": run.model_size, **wanted}
-
-
-def _tree(flat: Settings, section: str) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, value in flat.items():
-        first, *path, last = name.split(".")
-        if first == section:
-            node = tree
-            for part in path:
-                node = node.setdefault(part, {})
-            node[last] = value
-    return tree

@@ -290,7 +290,7 @@ def test_what_goes_wrong_in_another_process_is_raised_here() -> None:
         list(worked(_square, jobs, len(jobs), "squares", cores=2))
 
 
-def test_files_are_listed_alike_by_one_process_and_by_two(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+def test_one_process_and_two_list_the_same_files(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     one = listed(root)
     monkeypatch.setattr("nacbench.data.mirror.parallel.FEW", 1)
     monkeypatch.setattr("nacbench.data.mirror.parallel.granted_cores", lambda: 2)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.formats.hdf5 import read_hdf5
 
-h5py = pytest.importorskip("h5py")
 SHAPES: dict[str, tuple[int | None, ...]] = {"data": (None, 3), "label": (None, 1)}
 
 

@@ -213,7 +213,7 @@ class LocalFiles(FolderFiles):
     copies otherwise.
 
     Attributes:
-        how: instruction for the user: "get X and unpack it".
+        how: instruction for the user: "get X"; an import takes it as it is.
     """
 
     how: str

@@ -2,20 +2,17 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nacbench.data.mirror.door.damage import check_file
+from nacbench.data.mirror.progress import progress
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
-from nacbench.formats.escape import visible
 from nacbench.formats.reading import read_json
-from nacbench.formats.terminal import console
 
 MANIFEST = ".nacbench.json"
 LARGEST_MANIFEST = 2**30  # bytes; that of ImageNet's 1.3 million files has about 250 MB
@@ -160,23 +157,6 @@ def sum_of(path: Path, done: Callable[[int], None] = lambda _: None) -> Sum:
             size += len(chunk)
             done(len(chunk))
     return Sum(size=size, sha256=digest.hexdigest())
-
-
-@contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with each number of bytes done.
-
-    It moves a progress bar if standard error is a terminal; otherwise it does nothing.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(err=True), transient=True) as bar:
-        row = bar.add_task(visible(title), total=total)
-        yield lambda count: bar.advance(row, count)
 
 
 def _counted(files: int) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
-from nacbench.formats.escape import visible
-from nacbench.formats.terminal import console
+from nacbench.data.mirror.progress import progress
 from nacbench.machine.cores import granted_cores
 
 Job = TypeVar("Job")
@@ -41,7 +38,7 @@ def worked(
         together: number of jobs that are handed to a process at a time; None for ``TOGETHER``.
     """
     cores = granted_cores() if cores is None else cores
-    with counted(title, count) as done:
+    with progress(title, count, "items") as done:
         if cores == 1 or count < (FEW if few is None else few):
             for job in jobs:
                 yield work(job)
@@ -54,34 +51,19 @@ def worked(
 
         pool = Parallel(n_jobs=cores, return_as="generator", batch_size=1, pre_dispatch=2 * cores, max_nbytes=None)
         try:
-            for results in pool(delayed(_all)(work, some) for some in _portions(iter(jobs), together or TOGETHER)):
+            for results in pool(delayed(_all)(work, some) for some in portions(jobs, together or TOGETHER)):
                 yield from results
                 done(len(results))
         finally:
             get_reusable_executor().shutdown(wait=True)  # they would keep their memory during the training
 
 
-@contextmanager
-def counted(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with each number of things done.
-
-    It moves a progress bar with an estimate if standard error is a terminal; otherwise it does nothing.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(err=True), transient=True) as bar:
-        row = bar.add_task(visible(title), total=total)
-        yield lambda count: bar.advance(row, count)
-
-
 def _all(work: Callable[[Job], Result], jobs: list[Job]) -> list[Result]:
     return [work(job) for job in jobs]
 
 
-def _portions(jobs: Iterator[Job], count: int) -> Iterator[list[Job]]:
-    while some := list(itertools.islice(jobs, count)):
+def portions(jobs: Iterable[Job], count: int) -> Iterator[list[Job]]:
+    """Yield lists of ``count`` jobs, in order; the last may have fewer. (itertools.batched came with Python 3.12.)"""
+    left = iter(jobs)
+    while some := list(itertools.islice(left, count)):
         yield some

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.mirror.door.damage import damage_at_start
-from nacbench.data.mirror.manifest import progress
+from nacbench.data.mirror.progress import progress
 from nacbench.errors import UserError, shown
 from nacbench.formats.reading import open_regular
 

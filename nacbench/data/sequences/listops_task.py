@@ -37,7 +37,7 @@ class ListOpsTask(SequenceTask):
     Attributes:
         data: ``generated`` from ``data_seed``, or ``lra``: Long Range Arena's files, which must be in the mirror.
         data_seed: seed of the generated expressions.
-        pool: generate only so many training expressions, of which ``train_examples`` are used; 0: those of ``counts``.
+        pool: number of training expressions to generate, of which ``train_examples`` are used; 0: those of ``counts``.
             Expressions are distinct, so that each depends on those before it, and the other splits on this number.
         counts: number of examples by split.
         longer_than, shorter_than: limits of an expression's length, both exclusive; a digit counts 1, an operator with

@@ -17,7 +17,6 @@ from nacbench.registry import TASKS
 
 from ..similarity import mean_similarity
 
-MIRROR = Path(__file__).resolve().parents[4] / "shared" / "data"
 AUTHORS = TASKS.get("tiny-imagenet").recipes["paper"].augment  # type: ignore[attr-defined]
 
 # timm 0.4.12 with Pillow 13, 12,000 images: 100 draws for each of `tiles`; posterize to 0 bits gives black
@@ -57,9 +56,8 @@ def test_figures_on_photographs_are_those_of_timm() -> None:
     assert figures(images, randaugmented(images)) == pytest.approx(TILES, rel=0.05)
 
 
-@pytest.mark.skipif(not (MIRROR / "zh-plus").exists(), reason="needs Tiny-ImageNet")
-def test_figures_on_tiny_imagenet_are_the_published_ones() -> None:
-    arrays = TASKS.get("tiny-imagenet")().arrays(MIRROR).arrays  # type: ignore[attr-defined]
+def test_figures_on_tiny_imagenet_are_the_published_ones(mirror: Path) -> None:
+    arrays = TASKS.get("tiny-imagenet")().arrays(mirror).arrays  # type: ignore[attr-defined]
     images = torch.from_numpy(arrays["test_images"][:1500].copy()).repeat(2, 1, 1, 1)
     assert figures(images, randaugmented(images)) == pytest.approx(TINY_IMAGENET, rel=0.05)
 

@@ -271,7 +271,7 @@ def stand_in_for_the_hub(
 
 
 def encoded(count: int) -> bytes:
-    """A Parquet file with so many images."""
+    """A Parquet file with ``count`` images."""
     stream = io.BytesIO()
     features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=NAMES)})
     content = {"img": [Image.fromarray(image) for image in pictures(count, seed=6)], "label": [0] * count}

@@ -17,7 +17,6 @@ from tests.data.copies.colours import write_files
 from tests.data.mirror.archives import tarred, zipped
 
 pytestmark = pytest.mark.usefixtures("cache")
-pytest.importorskip("h5py")
 
 PACKED: dict[str, Callable[[Mapping[str, bytes]], bytes]] = {
     "zip": zipped,

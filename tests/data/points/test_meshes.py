@@ -286,7 +286,7 @@ LONG = f"OFF\n500 900 0\n{CLOUD}" + "".join(f"3 {a} {b} {c}\n" for a, b, c in BI
         LONG.replace("500 900 0", "500 900"),
     ],
 )
-def test_plain_files_are_read_fast_and_alike(text: str) -> None:
+def test_fast_and_general_parsers_read_the_same_meshes(text: str) -> None:
     fast = read_plain(text.encode())
     assert fast is not None
     for one, other in zip(fast, _parsed(text), strict=True):

@@ -17,7 +17,7 @@ from nacbench.data.mirror.door.readers.base import Table
 from nacbench.data.mirror.door.recognise import Match, Near, UnknownCopyError, recognised
 from nacbench.data.mirror.door.tree import at
 from nacbench.data.mirror.door.written import Checker, write_split
-from nacbench.data.mirror.manifest import progress
+from nacbench.data.mirror.progress import progress
 from nacbench.data.mirror.unpack import what_is_wrong
 from nacbench.errors import BrokenFileError
 

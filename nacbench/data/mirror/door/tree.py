@@ -125,20 +125,13 @@ def _compiled(part: str) -> re.Pattern[str]:
 
 def files_below(tree: Tree, path: str) -> Iterator[str]:
     """Yield the paths of all files in a folder at any depth, or the path itself if it is a file."""
-    inner = at(tree, path)
-    if inner is None:
-        yield path
-    else:
-        for name in sorted(inner):
-            yield from files_below_in(inner, name, path)
+    yield from _files_of(at(tree, path), path)
 
 
-def files_below_in(tree: Tree, name: str, folder: str) -> Iterator[str]:
-    """Yield the paths of all files below one entry of a folder at ``folder``."""
-    inner = tree[name]
-    path = joined(folder, name)
-    if inner is None:
+def _files_of(entry: Tree | None, path: str) -> Iterator[str]:
+    """Yield the paths of all files below an entry of the tree that lies at a path."""
+    if entry is None:
         yield path
     else:
-        for own in sorted(inner):
-            yield from files_below_in(inner, own, path)
+        for name in sorted(entry):
+            yield from _files_of(entry[name], joined(path, name))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.door.damage import check_image, check_size
 from nacbench.data.mirror.door.found import Row
 from nacbench.data.mirror.door.readers.base import Column, Table
+from nacbench.data.mirror.parallel import portions
 from nacbench.errors import BrokenFileError, shown
 
 if TYPE_CHECKING:
@@ -99,22 +100,10 @@ def write_split(file: Path, rows: Iterable[Checked], table: Table, classes: Sequ
     schema = _schema(table, classes)
     count = 0
     with pq.ParquetWriter(file, schema) as writer:
-        for group in grouped((values for _, values in rows), ROWS):
+        for group in portions((values for _, values in rows), ROWS):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
     return count
-
-
-def grouped(rows: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield lists of so many rows; the last may have fewer."""
-    group: list[Mapping[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _schema(table: Table, classes: Sequence[str]) -> pa.Schema:

@@ -25,8 +25,7 @@ class ImagenetC(PublishedCorruptionsTask):
         name="imagenet-c",
         forms="imagenet_c",
         needs=file_names("{}/5/*/*"),
-        how="get noise.tar, blur.tar, weather.tar and digital.tar, and unpack them side by side, so that there is "
-        "gaussian_noise/1/<class>/",
+        how="get noise.tar, blur.tar, weather.tar and digital.tar",
         url="https://zenodo.org/records/2235448",
         terms="CC BY 4.0",
     )

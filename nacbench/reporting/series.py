@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.contracts.task import SCALES
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
@@ -38,6 +39,11 @@ class Series:
         return self.runs[0]
 
     @property
+    def measure(self) -> Metric:
+        """What the numbers of the score mean: direction, range, unit."""
+        return self.first.measure
+
+    @property
     def is_trained_here(self) -> bool:
         """Whether these runs trained the network that they score; false for runs of evaluation tasks."""
         return not self.first.trained_on
@@ -61,6 +67,11 @@ class Series:
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
         return t_interval([run.score for run in self.runs], floor=self.grain)
+
+    @property
+    def rank(self) -> float:
+        """Key that sorts series of a task by their scores, the best first and NaN last."""
+        return self.measure.order(self.score.value)
 
     @cached_property
     def grain(self) -> float:
@@ -87,7 +98,11 @@ class Series:
         return t_interval(values) if len(values) == len(found) else None
 
     def against(self, other: Series) -> Difference | None:
-        """Return the score of this series minus that of another, paired by seed; None if they share no seed."""
+        """Return the score of this series minus that of another, paired by seed; None if they share no seed.
+
+        Of a metric of which lower values are better, a negative difference speaks for this series:
+        `nacbench.contracts.metric.Metric.gain` gives by how much it is better.
+        """
         theirs = {run.seed: run.score for run in other.runs}
         pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
         if not pairs:
@@ -110,7 +125,7 @@ def group(runs: Iterable[Run]) -> list[Series]:
         for key, seeds in cell.items():
             own = {name: _shown(settings[key], name) for name in differing}
             series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
+    return sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
 
 
 def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
@@ -119,6 +134,12 @@ def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     for item in series:
         cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
     return cells
+
+
+def common_unit(series: Iterable[Series]) -> str | None:
+    """Return the unit in which all scores are shown, empty if they have none; None if they differ."""
+    units = {item.measure.shown_unit for item in series}
+    return next(iter(units), "") if len(units) < 2 else None
 
 
 def of_usual_size(some: Sequence[Series]) -> list[Series]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series, by_cell
-from nacbench.statistics import holm
+from nacbench.statistics import Difference, holm
 
 LEVEL = 0.05
 RULE = (
@@ -28,15 +28,20 @@ def best(series: Sequence[Series]) -> list[Series]:
     p_values: dict[tuple[int, int], float] = {}
     leaders = {}
     for number, rows in enumerate(by_cell(series).values()):
-        leader, *others = sorted(rows, key=lambda item: -item.score.value)
+        leader, *others = sorted(rows, key=lambda item: item.rank)
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):
             difference = leader.against(other)
             # the row with the best mean over all its seeds can be worse on the seeds that both share
-            p_values[number, position] = difference.p if difference and difference.value > 0 else math.nan
+            p_values[number, position] = difference.p if difference and leads(leader, difference) else math.nan
     corrected = holm(p_values)
     return [
         leader
         for number, (leader, others) in leaders.items()
         if others and all(corrected[number, position] < LEVEL for position in range(others))
     ]
+
+
+def leads(leader: Series, difference: Difference) -> bool:
+    """Whether a difference, the leader's score less another's, speaks for the leader."""
+    return leader.measure.gain(difference.value) > 0

@@ -72,12 +72,15 @@ class Comparison:
         a, b = self.first.label, self.second.label
         difference = self.difference
         if difference is None:
-            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
+            seeds = "first seed (0)" if self.first.is_adaptive_with(self.second) else "seed"
+            return f"{a} and {b} share no {seeds}, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
+        if difference.looks is not None:
+            return _verdict_of_looks(a, b, difference)
         if math.isnan(difference.p):
             return (
                 f"All {difference.count} shared seeds of {a} and {b} differ by {100 * difference.value:+.2f} points: "
@@ -104,7 +107,9 @@ class Comparison:
         lines = [f"{first.task_label} · {first.scale} · {first.metric}, in per cent"]
         lines += [_scores(self.first), _scores(self.second)]
         difference = self.difference
-        if difference is not None and difference.count > 1:
+        if difference is not None and difference.looks is not None and difference.count > 1:
+            lines.append(_after_looks(difference))
+        elif difference is not None and difference.count > 1:
             lines.append(
                 f"difference {100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
@@ -268,6 +273,37 @@ def _scores(item: Series) -> str:
     half = "" if math.isnan(mean.half_width) else f" ± {100 * mean.half_width:.2f}"
     seeds = "seed" if len(shown) == 1 else "seeds"
     return f"{item.label}: {100 * mean.value:.2f}{half} ({len(shown)} {seeds}: {', '.join(shown)})"
+
+
+def _after_looks(difference: Difference) -> str:
+    half = "" if math.isnan(difference.half_width) else f" ± {100 * difference.half_width:.2f}"
+    return (
+        f"difference {100 * difference.value:+.2f}{half} points over {difference.count} shared seeds (anytime-valid, as "
+        f"seeds were added until a decision: {_p(difference.p)})"
+    )
+
+
+def _verdict_of_looks(a: str, b: str, difference: Difference) -> str:
+    """Return the conclusion for two series if seeds were added until a comparison was decided."""
+    assert difference.looks is not None
+    count, decided = difference.count, difference.looks.decided
+    low, high = (100 * end for end in difference.looks.interval)
+    if decided is not None:
+        better, worse = (a, b) if difference.lead > 0 else (b, a)
+        by = f", by {min(abs(low), abs(high)):.2f} to {max(abs(low), abs(high)):.2f} points (95 %)" if low <= high else ""
+        return (
+            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed {decided} "
+            f"of {count}, {_p(difference.p)}, which holds however often one looked."
+        )
+    if low > high:
+        return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
+    if math.isinf(low):
+        return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
+    return (
+        f"No difference between {a} and {b} is shown yet: it lies between {low:+.2f} and {high:+.2f} points (95 %, "
+        f"however often one looked), {_p(difference.p)}. This does not show that they are equal; nacbench sweep decide "
+        "adds seeds."
+    )
 
 
 def _on_examples(on: OnExamples) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nacbench.reporting.series import Series, by_cell
+from nacbench.reporting.significance import ADDED, ADDED_RULE
 from nacbench.reporting.tables.table import percent
 from nacbench.statistics import Mean, wilson_interval
 
@@ -71,7 +72,7 @@ class Floors:
         return max((floor for own in found for floor in own), key=lambda floor: floor.value, default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
-        """Return a score in per cent with its interval, marked if it does not lie above its floor.
+        """Return a score in per cent with its interval; marked if it is not above its floor, or if seeds were added.
 
         Args:
             item: the series.
@@ -80,17 +81,18 @@ class Floors:
         """
         mean = mean or item.score
         found = self.of(item, metric)
-        text = percent(mean)
+        text = f"{percent(mean)} {ADDED}" if item.is_adaptive else percent(mean)
         return f"{text} {MARK}" if found and _lower_end(item, mean) <= found[-1].value else text
 
     def notes(self, items: Iterable[Series]) -> list[str]:
-        """Return lines below a table with these rows: the rule of the mark, and the floors of each task."""
+        """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
+        items = list(items)
         lines = []
         for (task, _), rows in by_cell(items).items():
             told = dict.fromkeys(_listed(self.of(item)) for item in rows if not is_floor(item))
             told = told or dict.fromkeys(_listed(self.of(item)) for item in rows)
             lines += [f"{task}: floors in %: {'; or '.join(told)}."] if any(told) else []
-        return [RULE, *lines] if lines else []
+        return [*([RULE] if lines else []), *([ADDED_RULE] if any(item.is_adaptive for item in items) else []), *lines]
 
 
 def _listed(floors: Iterable[Floor]) -> str:

@@ -278,8 +278,8 @@ def _scores(item: Series) -> str:
 def _after_looks(difference: Difference) -> str:
     half = "" if math.isnan(difference.half_width) else f" ± {100 * difference.half_width:.2f}"
     return (
-        f"difference {100 * difference.value:+.2f}{half} points over {difference.count} shared seeds (anytime-valid, as "
-        f"seeds were added until a decision: {_p(difference.p)})"
+        f"difference {100 * difference.value:+.2f}{half} points over {difference.count} shared seeds (anytime-valid, "
+        f"as seeds were added until a decision: {_p(difference.p)})"
     )
 
 
@@ -290,10 +290,14 @@ def _verdict_of_looks(a: str, b: str, difference: Difference) -> str:
     low, high = (100 * end for end in difference.looks.interval)
     if decided is not None:
         better, worse = (a, b) if difference.lead > 0 else (b, a)
-        by = f", by {min(abs(low), abs(high)):.2f} to {max(abs(low), abs(high)):.2f} points (95 %)" if low <= high else ""
+        by = (
+            f", by {min(abs(low), abs(high)):.2f} to {max(abs(low), abs(high)):.2f} points (95 %)"
+            if low <= high
+            else ""
+        )
         return (
-            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed {decided} "
-            f"of {count}, {_p(difference.p)}, which holds however often one looked."
+            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
+            f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
         )
     if low > high:
         return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."

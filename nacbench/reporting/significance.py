@@ -11,8 +11,8 @@ from nacbench.statistics import holm
 LEVEL = 0.05
 ADDED = "§"
 ADDED_RULE = (
-    f"{ADDED}: seeds were added until a comparison was decided (nacbench sweep decide). Its 95 % interval, and p values "
-    "of comparisons with it, are anytime-valid: they hold however often, and whenever, one looked, and are wider."
+    f"{ADDED}: seeds were added until a comparison was decided (nacbench sweep decide). Its 95 % interval, and p "
+    "values of comparisons with it, are anytime-valid: they hold however often, and whenever, one looked."
 )
 RULE = (
     "Bold: significantly better than every other row of its task and scale (paired t tests over shared seeds, "

@@ -12,7 +12,7 @@ from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
     from nacbench.recording.row import Run
-    from nacbench.reporting.paper.claims import Finding
+    from nacbench.reporting.paper.verdicts import Finding
 
 app = typer.Typer(
     help="The paper's tables: the runs they need, the runs that are missing, and ours beside the published figures."
@@ -79,7 +79,8 @@ def claims(
     A claim is decided only if the 95 % interval over shared seeds lies on one side of its threshold.
     """
     from nacbench.cli.shared.tables import print_table
-    from nacbench.reporting.paper.claims import judge, read_claims
+    from nacbench.reporting.paper.claims import read_claims
+    from nacbench.reporting.paper.verdicts import judge
 
     content = read_claims()
     runs = _runs(stores or [RUNS])

@@ -14,7 +14,8 @@ from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figur
 from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
-from nacbench.reporting.paper.claims import judge, read_claims
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table

@@ -88,12 +88,13 @@ class Series:
 
     def against(self, other: Series) -> Difference | None:
         """Return the score of this series minus that of another, paired by seed; None if they share no seed."""
+        found = list(self.differences(other).values())
+        return paired_difference(found, [0.0] * len(found), floor=max(self.grain, other.grain)) if found else None
+
+    def differences(self, other: Series) -> dict[int, float]:
+        """Return the score minus that of another series for each seed that both have, in ascending order."""
         theirs = {run.seed: run.score for run in other.runs}
-        pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
-        if not pairs:
-            return None
-        floor = max(self.grain, other.grain)
-        return paired_difference([ours for ours, _ in pairs], [their for _, their in pairs], floor=floor)
+        return {run.seed: run.score - theirs[run.seed] for run in self.runs if run.seed in theirs}
 
 
 def group(runs: Iterable[Run]) -> list[Series]:

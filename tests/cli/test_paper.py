@@ -33,13 +33,13 @@ def store(tmp_path: Path) -> Path:
 def test_every_claim_has_a_verdict(store: Path) -> None:
     text = said("claims", store)
     (row,) = [line for line in text.splitlines() if line.startswith(" competitive-symbols ")]
-    assert "reproduced" in row
+    assert "agrees" in row
     assert "+10.10 ± 0.25 points, 3 seeds" in row
     assert "mini" in row
     assert text.count("no data") == 6
     content = json.loads(said("claims", store, "--json"))
     (claim,) = [claim for claim in content["claims"] if claim["name"] == "competitive-symbols"]
-    assert (claim["verdict"], len(claim["runs"])) == ("reproduced", 6)
+    assert (claim["verdict"], len(claim["runs"])) == ("agrees", 6)
     assert claim["value"] == pytest.approx(0.101)
 
 

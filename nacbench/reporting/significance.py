@@ -16,7 +16,7 @@ RULE = (
 
 
 def best(series: Sequence[Series]) -> list[Series]:
-    """Return the series that are significantly better than every other one of their task and scale.
+    """Return the series that are significantly better than every other one of their task, scale and treatment.
 
     A table invites a comparison of the best row with each other row of its task; with dozens of tests at p < 0.05, some
     would be significant by chance. Holm's correction bounds the probability of any wrong bold cell in the table by 5 %,
@@ -27,7 +27,7 @@ def best(series: Sequence[Series]) -> list[Series]:
     """
     p_values: dict[tuple[int, int], float] = {}
     leaders = {}
-    for number, rows in enumerate(by_cell(series).values()):
+    for number, rows in enumerate(_comparable(series)):
         leader, *others = sorted(rows, key=lambda item: -item.score.value)
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):
@@ -40,3 +40,12 @@ def best(series: Sequence[Series]) -> list[Series]:
         for number, (leader, others) in leaders.items()
         if others and all(corrected[number, position] < LEVEL for position in range(others))
     ]
+
+
+def _comparable(series: Sequence[Series]) -> list[list[Series]]:
+    """Return the rows that may be tested against each other: of one task, scale and treatment."""
+    found: dict[tuple[tuple[str, str], int], list[Series]] = {}
+    for cell, rows in by_cell(series).items():
+        for item in rows:
+            found.setdefault((cell, item.treated), []).append(item)
+    return list(found.values())

@@ -17,9 +17,9 @@ from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
+from nacbench.reporting.treatment import SAME_RESULT
 
 RATE = "training.lr"
-SAME_RESULT = ("training.accumulate",)  # settings that change no score but by rounding
 
 
 class _Strict(BaseModel):

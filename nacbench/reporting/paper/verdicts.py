@@ -14,6 +14,7 @@ from nacbench.recording.row import Run
 from nacbench.reporting.paper.claims import Better, Claim, Interval, Side, Trade, Verdict
 from nacbench.reporting.paper.published import departures
 from nacbench.reporting.series import Series, by_cell, group, of_usual_size
+from nacbench.reporting.treatment import Choices, differences, in_words
 from nacbench.statistics import Difference, paired_difference, seeds_needed
 
 Judgement = Verdict | Literal["agrees", "disagrees", "undecided", "unequal treatment", "no data"]
@@ -72,13 +73,18 @@ class Finding:
     half_width: float = math.nan
 
 
-def judge(claim: Claim, runs: Sequence[Run]) -> Finding:
+def judge(claim: Claim, runs: Sequence[Run], tuned: Choices | None = None) -> Finding:
     """Judge a claim by the runs of the claim's scale or, without any, of the largest scale that has evidence.
 
     Runs of a stand-in task count only if the claim's own task has no evidence at any scale.
+
+    Args:
+        claim: the claim.
+        runs: finished runs.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
     """
     found = find(claim, runs)
-    return _missing(claim, found) if isinstance(found, str) else _judged(found)
+    return Finding(claim, "no data", "", found) if isinstance(found, str) else _judged(found, tuned or {})
 
 
 def find(claim: Claim, runs: Sequence[Run]) -> Evidence | str:
@@ -126,7 +132,7 @@ def _lacking(claim: Claim, task: str, runs: Sequence[Run]) -> str:
     return f"no run of {task} with {listed}{'' if lacking else ' at one scale'}"
 
 
-def _judged(evidence: Evidence) -> Finding:
+def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     claim, sides = evidence.claim, evidence.sides
     found = [_difference(side) for side in sides]
     intervals = [_interval(own) for own in found]
@@ -134,8 +140,11 @@ def _judged(evidence: Evidence) -> Finding:
     why = _few(found) or _why(claim, verdict, found)
     elsewhere = _elsewhere(evidence)
     excluded = any(high < side.bar for side, (_, high) in zip(sides, intervals, strict=True))
-    said = _said_elsewhere(verdict, excluded=excluded) if elsewhere else verdict
+    said: Judgement = _said_elsewhere(verdict, excluded=excluded) if elsewhere else verdict
     limits = [why, *elsewhere]
+    if unequal := in_words(differences([item.first for item in evidence.series], tuned)):
+        said = "unequal treatment"
+        limits = [f"{' and '.join(claim.models)} differ in more than the model: {unequal}", *elsewhere]
     if evidence.series[0].first.selection == BEST_TEST:
         limits.append("the epoch was chosen on test")
     one = found[0] if len(found) == 1 and found[0].count else None
@@ -233,10 +242,6 @@ def _elsewhere(evidence: Evidence) -> list[str]:
     given = {**claim.settings, **claim.prefer}
     changed = [departures(item.first) for item in evidence.series]
     return list(dict.fromkeys(text for own in changed for key, text in own.items() if key not in given))
-
-
-def _missing(claim: Claim, why: str) -> Finding:
-    return Finding(claim, "no data", "", why)
 
 
 def _fits(run: Run, wanted: Mapping[str, str]) -> bool:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, NAMED, SEEDS, flops_cells, identified, named
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    named,
+    treatment_notes,
+)
 from nacbench.reporting.tables.table import Column, Table
 
 COLUMNS = (
@@ -73,4 +82,6 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    return Table("cost", "Cost", COLUMNS, rows, [NOTE, *floors.notes(trained)], pd.DataFrame(numbers))
+    return Table(
+        "cost", "Cost", COLUMNS, rows, [NOTE, *floors.notes(trained), *treatment_notes(trained)], pd.DataFrame(numbers)
+    )

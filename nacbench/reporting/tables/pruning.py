@@ -9,7 +9,17 @@ from collections.abc import Sequence
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, INTERVAL, NAMED, SEEDS, flops_cells, identified, named
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    INTERVAL,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    named,
+    treatment_notes,
+)
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -90,7 +100,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
+    notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
     return Table("pruning", "Fewer modules", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

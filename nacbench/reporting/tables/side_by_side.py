@@ -14,7 +14,7 @@ from nacbench.reporting.floors import MODELS as FLOORS
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell, of_usual_size
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
 FIRST = 5  # columns before those of the models
@@ -52,6 +52,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
         "of model and task; several: not exactly one variant has these. See the scores above.",
         *floors.notes(series)[:1],
+        *treatment_notes(series),
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -72,7 +73,7 @@ def _guess(value: float) -> str:
 
 def _text(own: Sequence[Series], floors: Floors) -> str:
     shown = _shown(own)
-    return floors.marked(shown) if shown else "several" if own else "—"
+    return f"{floors.marked(shown)}{treatment_mark(shown)}" if shown else "several" if own else "—"
 
 
 def _shown(own: Sequence[Series]) -> Series | None:

@@ -14,7 +14,8 @@ from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figur
 from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
-from nacbench.reporting.paper.claims import judge, read_claims
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -23,6 +24,7 @@ from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
+from nacbench.reporting.treatment import Choices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,13 +50,21 @@ class Report:
     warnings: Sequence[str]
 
 
-def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
+def build_report(
+    stores: Sequence[Path],
+    out: Path,
+    *,
+    mixed: bool = False,
+    html: bool = False,
+    tuned: Choices | None = None,
+) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
     Args:
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
 
     Raises:
@@ -69,7 +79,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
             f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data and "
             "scale, or use --mixed to show them together, with a warning"
         )
-    series = group(found.runs)
+    series = group(found.runs, tuned)
     failures = found.failures
     made = (
         score_table(series, failures, warnings),
@@ -96,7 +106,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
             pictures.append(Picture(caption, out / f"{name}.png"))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
-        findings = [judge(claim, found.runs) for claim in read_claims().claims]
+        findings = [judge(claim, found.runs, tuned) for claim in read_claims().claims]
         lines = [_without_paths(line, stores) for line in (*broken, *failed)]
         notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -17,6 +17,7 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.reporting import anytime
+from nacbench.reporting.treatment import Choices, at_the_edge, differences
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
@@ -30,10 +31,16 @@ class Series:
         runs: one for each seed, sorted by seed.
         differing: settings by name, as text, in which this series differs from others of the same task, model, size and
             scale; empty if it is the only one.
+        treatment: settings other than the model's own, by name, as text, in which rows of its task and scale differ.
+        treated: number of this treatment among those of the task and scale, from 1; 0 if all rows have the same.
+        at_the_edge: settings that tuning chose at the edge of those tried.
     """
 
     runs: Sequence[Run]
     differing: Mapping[str, str]
+    treatment: Mapping[str, str] = field(default_factory=dict)
+    treated: int = 0
+    at_the_edge: Sequence[str] = ()
 
     @property
     def first(self) -> Run:
@@ -142,8 +149,13 @@ class Series:
         return paired_difference(differences, [0.0] * len(differences), floor=floor)
 
 
-def group(runs: Iterable[Run]) -> list[Series]:
-    """Group runs into series, sorted by task, scale and score, the best first."""
+def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
+    """Group runs into series, sorted by task, scale and score, the best first.
+
+    Args:
+        runs: finished runs.
+        tuned: what is known of tuning, which decides whether rows with different learning rates were treated equally.
+    """
     cells: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
     for run in runs:
         cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
@@ -156,7 +168,9 @@ def group(runs: Iterable[Run]) -> list[Series]:
         for key, seeds in cell.items():
             own = {name: _shown(settings[key], name) for name in differing}
             series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    return sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+    ordered = sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+    treated = {id(old): new for rows in by_cell(ordered).values() for old, new in _with_treatments(rows, tuned or {})}
+    return [treated[id(item)] for item in ordered]
 
 
 def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
@@ -165,6 +179,15 @@ def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
         if seed not in by_seed:
             return
         yield seed, by_seed[seed]
+
+
+def _with_treatments(rows: Sequence[Series], tuned: Choices) -> Iterator[tuple[Series, Series]]:
+    """Yield each row of a task and scale, and the same with its treatment, if rows differ in that."""
+    numbers: dict[tuple[str, ...], int] = {}
+    for item, own in zip(rows, differences([item.first for item in rows], tuned), strict=True):
+        number = numbers.setdefault(tuple(own.values()), len(numbers) + 1) if own else 0
+        edge = at_the_edge(item.first, tuned)
+        yield item, replace(item, treatment=own, treated=number, at_the_edge=edge) if own or edge else item
 
 
 def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:

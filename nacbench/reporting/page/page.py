@@ -20,7 +20,8 @@ from typing import Any
 from nacbench import __version__
 from nacbench.formats.escape import all_visible, script_json, visible
 from nacbench.reporting.floors import Floors
-from nacbench.reporting.paper.claims import Finding, read_claims
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import Finding
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.scores import SCORE, score_cells, score_values

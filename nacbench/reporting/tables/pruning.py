@@ -19,6 +19,7 @@ from nacbench.reporting.tables.rows import (
     identified,
     named,
     score_column,
+    treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
@@ -104,7 +105,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
+    notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
     return Table("pruning", "Fewer modules", columns(series), rows, notes, pd.DataFrame(numbers))
 
 

@@ -17,6 +17,7 @@ from nacbench.recording.store import PREDICTIONS, damage
 from nacbench.recording.surroundings import differing_surroundings, in_words
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL
+from nacbench.reporting.tables.table import percent, points
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Comparison:
         difference = self.difference
         if difference is not None and difference.count > 1:
             lines.append(
-                f"difference {100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points over "
+                f"difference {100 * difference.value:+.2f} ± {points(difference.half_width)} points over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
@@ -264,10 +265,8 @@ def _by_unit(answers: pd.DataFrame) -> np.ndarray:
 
 def _scores(item: Series) -> str:
     shown = [f"{100 * run.score:.2f}" for run in item.runs]
-    mean = item.score
-    half = "" if math.isnan(mean.half_width) else f" ± {100 * mean.half_width:.2f}"
     seeds = "seed" if len(shown) == 1 else "seeds"
-    return f"{item.label}: {100 * mean.value:.2f}{half} ({len(shown)} {seeds}: {', '.join(shown)})"
+    return f"{item.label}: {percent(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
 
 
 def _on_examples(on: OnExamples) -> str:

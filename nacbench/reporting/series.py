@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
+# metrics that are shares of examples, and a difference of two
+SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 
 
@@ -60,21 +63,33 @@ class Series:
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        return t_interval([run.score for run in self.runs], floor=self.grain)
+        return self._mean(self.first.metric, [run.score for run in self.runs])
 
     @cached_property
     def grain(self) -> float:
         """Step of the score: one of the examples that it is a share of; 0 if it is no share."""
         return max(run.grain for run in self.runs)
 
+    def _mean(self, metric: str, values: Sequence[float]) -> Mean:
+        """Return the mean of a metric: of a share, with a spread of one example at least, and from 0 to 1."""
+        share = SHARE.fullmatch(metric)
+        if share is None:
+            return t_interval(values)
+        return t_interval(values, floor=self.grain, within=(-1.0 if share["difference"] else 0.0, 1.0))
+
     @cached_property
     def train_seconds(self) -> float:
         """Seconds in training steps, mean over seeds."""
         return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
-    def mean(self, value: Callable[[Run], float]) -> Mean:
-        """Return the mean over seeds of a number of each run."""
-        return t_interval([value(run) for run in self.runs])
+    def mean(self, value: Callable[[Run], float], floor: float = 0.0) -> Mean:
+        """Return the mean over seeds of a number of each run.
+
+        Args:
+            value: the number.
+            floor: least standard deviation over seeds.
+        """
+        return t_interval([value(run) for run in self.runs], floor=floor)
 
     def has(self, *names: str) -> bool:
         """Return whether all runs have all of these metrics or measurements."""
@@ -84,7 +99,7 @@ class Series:
         """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
-        return t_interval(values) if len(values) == len(found) else None
+        return self._mean(name, values) if len(values) == len(found) else None
 
     def against(self, other: Series) -> Difference | None:
         """Return the score of this series minus that of another, paired by seed; None if they share no seed."""

@@ -17,7 +17,8 @@ FLOPS_NOTE = (
     "GFLOPs: a forward pass over a batch of that many examples, divided by these; a multiply-add counts as two. "
     "Models do some work once a batch, so this depends on it."
 )
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
+# meaning of a score's cell
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:

@@ -19,8 +19,8 @@ def made_record(**changes: Any) -> RunRecord:
     Args:
         changes: ``task``, ``model``, ``size``, ``scale``, ``seed``, ``score`` on test, ``lr``, ``engine`` (a code
             digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from),
-            ``metric``, ``training`` (settings besides the usual ones), ``options`` (of the task), ``precision``, ``data`` (a
-            fingerprint).
+            ``metric``, ``training`` (settings besides the usual ones), ``options`` (of the task), ``precision``,
+            ``data`` (a fingerprint).
     """
     given = {
         "task": "digits",

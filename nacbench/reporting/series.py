@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,8 +19,10 @@ from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.reporting import anytime
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
-from nacbench.statistics import Difference, Mean, paired_difference, t_interval
+from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
+# metrics that are shares of examples, and a difference of two
+SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 
 
@@ -80,8 +83,7 @@ class Series:
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        values = [run.score for run in self.runs]
-        return self._lasting(t_interval(values, floor=self.grain), values, self.grain)
+        return self._mean(self.first.metric, [run.score for run in self.runs])
 
     @property
     def rank(self) -> float:
@@ -98,10 +100,14 @@ class Series:
         """Seconds in training steps, mean over seeds."""
         return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
-    def mean(self, value: Callable[[Run], float]) -> Mean:
-        """Return the mean over seeds of a number of each run."""
-        values = [value(run) for run in self.runs]
-        return self._lasting(t_interval(values), values)
+    def mean(self, value: Callable[[Run], float], floor: float = 0.0) -> Mean:
+        """Return the mean over seeds of a number of each run.
+
+        Args:
+            value: the number.
+            floor: least standard deviation over seeds.
+        """
+        return self._lasting([value(run) for run in self.runs], floor)
 
     def has(self, *names: str) -> bool:
         """Return whether all runs have all of these metrics or measurements."""
@@ -111,10 +117,20 @@ class Series:
         """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
-        return self._lasting(t_interval(values), values) if len(values) == len(found) else None
+        return self._mean(name, values) if len(values) == len(found) else None
 
-    def _lasting(self, mean: Mean, values: Sequence[float], floor: float = 0.0) -> Mean:
+    def _mean(self, metric: str, values: Sequence[float]) -> Mean:
+        """Return the mean of a metric within its range; the least spread of a share is one example."""
+        if metric == self.first.metric:
+            return self._lasting(values, self.grain, (self.measure.least, self.measure.most))
+        share = SHARE.fullmatch(metric)
+        if share is None:
+            return self._lasting(values)
+        return self._lasting(values, self.grain, (-1.0 if share["difference"] else 0.0, 1.0))
+
+    def _lasting(self, values: Sequence[float], floor: float = 0.0, within: tuple[float, float] = UNBOUNDED) -> Mean:
         """Return a mean with an interval that holds although one looked after each seed, if one did."""
+        mean = t_interval(values, floor=floor, within=within)
         return replace(mean, half_width=anytime.mean_width(values, floor)) if self.is_adaptive else mean
 
     def differences(self, other: Series) -> Mapping[int, float]:

@@ -9,7 +9,7 @@ from nacbench.reporting.series import Series, by_cell
 from nacbench.statistics import Difference, holm
 
 LEVEL = 0.05
-ADDED = "§"
+ADDED = "¶"
 ADDED_RULE = (
     f"{ADDED}: seeds were added until a comparison was decided (nacbench sweep decide). Its 95 % interval, and p "
     "values of comparisons with it, are anytime-valid: they hold however often, and whenever, one looked."

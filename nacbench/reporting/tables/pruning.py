@@ -127,9 +127,17 @@ def shares_of(item: Series) -> list[str]:
 
 
 def loss_of(item: Series, split: str) -> Mean:
-    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds."""
+    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds.
+
+    Its least spread is that of one example; the loss of the whole network is 0 by definition and has no interval.
+    """
     metric = item.first.metric
-    return item.mean(lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12))
+    if split == WHOLE:
+        return Mean(0.0, math.nan, len(item.runs))
+    whole = max(mean_of(item, metric, WHOLE).value, 1e-12)
+    return item.mean(
+        lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12), floor=item.grain / whole
+    )
 
 
 def _shown(value: float, style: str) -> str:

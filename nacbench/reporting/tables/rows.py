@@ -22,7 +22,8 @@ TREATMENT_RULE = (
     f"{TREATMENT}: models were not treated equally. Rows with different numbers differ in more than the model, so that "
     "they are not tested against each other, and bold does not count the others."
 )
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
+# meaning of a score's cell
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
 
 
 def score_column(series: Sequence[Series], title: str = "test score") -> Column:

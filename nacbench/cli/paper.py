@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.asked import Asked
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
 from nacbench.cli.shared.options import DataRoot, Json, data_root_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
+    from nacbench.recording.choice import Choice
     from nacbench.recording.row import Run
     from nacbench.reporting.paper.claims import Finding
 
@@ -40,6 +42,9 @@ def table(
     out: Stores = None,
     scale: Annotated[str, typer.Option(help="Scale of the runs; published figures stand beside paper only.")] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     data_root: DataRoot = None,
 ) -> None:
     """Build one of the paper's tables from the finished runs, and say how many of its runs are missing."""
@@ -55,11 +60,12 @@ def table(
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
     stores = out or [RUNS]
-    runs = _runs(stores)
+    choice = _choice(task, model, where)
+    runs = _runs(stores, choice)
     if scale == "paper":
         say(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
-    built = build(name, runs, tasks, scale)
+    built = build(name, runs, tasks, scale, choice)
     for number, own in enumerate((built.main, *built.special)):
         say("", *([f"## {own.title}", ""] if number else []))
         say_text(own.text())
@@ -72,6 +78,9 @@ def table(
 
 def claims(
     stores: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER…]", help="Folders of runs; runs/.")] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Judge each of the paper's claims from runs: reproduced, contradicted, undecided, or no data.
@@ -82,7 +91,8 @@ def claims(
     from nacbench.reporting.paper.claims import judge, read_claims
 
     content = read_claims()
-    runs = _runs(stores or [RUNS])
+    choice = _choice(task, model, where)
+    runs = _runs(stores or [RUNS], choice)
     findings = [judge(claim, runs) for claim in content.claims]
     if as_json:
         say_json({"source": content.source, "claims": [_as_json(own) for own in findings]})
@@ -91,6 +101,7 @@ def claims(
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)
     for own in findings:
         say(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
+    say(*choice.notes())
     say(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
 
 
@@ -108,11 +119,17 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
     }
 
 
-def _runs(stores: list[Path]) -> "list[Run]":
-    """Return all finished runs; none if the default folder does not exist.
+def _choice(task: list[str] | None, model: list[str] | None, where: list[str] | None) -> "Choice":
+    from nacbench.recording.choice import Choice
+
+    return Choice(task or (), model or (), where or ())
+
+
+def _runs(stores: list[Path], choice: "Choice") -> "list[Run]":
+    """Return the chosen finished runs; none if the default folder does not exist.
 
     Raises:
-        UserError: if a folder that the user named does not exist.
+        UserError: if a folder that the user named does not exist, or no run is chosen.
     """
     from nacbench.recording.index import read_runs
 
@@ -120,7 +137,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
         return []
     found = read_runs(*stores)
     warn(found.broken)
-    return list(found.runs)
+    return list(choice.of(found).runs)
 
 
 def _plan(asked: Asked) -> str:

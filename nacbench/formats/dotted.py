@@ -54,8 +54,9 @@ def unknown_key(kind: str, key: str, known: Iterable[str], most: int = 1) -> Use
     """
     known = list(known)
     ranked = sorted(((_likeness(key, own), own) for own in known), key=lambda pair: (*(-x for x in pair[0]), pair[1]))
-    near = [own for (likeness, _), own in ranked if likeness >= 0.5][:most]
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+    near = [own for (likeness, _), own in ranked if likeness >= max(0.5, ranked[0][0][0] - 0.2)][:most]
+    suggestion = f"did you mean {' or '.join(map(repr, near))}?"
+    hint = suggestion if near else f"there are: {', '.join(sorted(known)) or 'none'}"
     return UserError(f"unknown {kind} {shown(key)}; {hint}")
 
 

@@ -1,13 +1,14 @@
 """Build a report from folders of runs: tables in three formats, figures, and an HTML page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
@@ -48,7 +49,9 @@ class Report:
     warnings: Sequence[str]
 
 
-def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
+def build_report(
+    stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False, choice: Choice = EVERYTHING
+) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
     Args:
@@ -56,13 +59,16 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
+        choice: which of the runs are reported.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
+        UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
+            is false.
     """
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    found = choice.of(found)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -81,6 +87,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
+    tables[0] = replace(tables[0], notes=[*choice.notes(), *tables[0].notes])
     markdown, text = _below_each_other(tables, Table.markdown), _below_each_other(tables, Table.text)
     files = [out / "table.md", out / "table.tex", *(out / f"{table.name}.csv" for table in tables)]
     write_text(files[0], markdown)

@@ -45,7 +45,7 @@ def test_floors_are_chance_majority_and_the_models_of_the_same_task() -> None:
     assert [(floor.name, floor.value) for floor in of["nac"]] == [
         ("chance", 0.25),
         ("most frequent class", 0.6),
-        ("floor-linear (mini)", 0.7),
+        ("floor-linear", 0.7),
     ]
     assert [floor.name for floor in of["floor-linear"]] == ["chance", "most frequent class"]
 
@@ -103,7 +103,7 @@ def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:
     for figure, along in ((scores, "get_xdata"), (cost, "get_ydata")):
         dashed = [line for part in figure.axes for line in part.lines if line.get_linestyle() == "--"]
         assert [list(getattr(line, along)()) for line in dashed] == [[70.0, 70.0]]
-    assert "floor-linear (mini)" in cost.axes[0].get_legend_handles_labels()[1]
+    assert "floor-linear" in cost.axes[0].get_legend_handles_labels()[1]
 
 
 def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:

@@ -218,9 +218,8 @@ def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
 
 
 def short_label(item: Series) -> str:
-    """Return model and differing settings, escaped for a figure, in at most 48 characters, which fit beside an axis."""
-    settings = [f"{name.rpartition('.')[2]}={value}" for name, value in item.differing.items()]
-    return figure_text(", ".join([item.first.model, *settings]), 48)
+    """Return the label, escaped for a figure, in at most 48 characters, which fit beside an axis."""
+    return figure_text(item.label, 48)
 
 
 def _draw_mean(axes: Any, item: Series, place: int, colour: Any) -> None:

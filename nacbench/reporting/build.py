@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
@@ -61,6 +62,7 @@ def build_report(
     mixed: bool = False,
     html: bool = False,
     tuned: Choices | None = None,
+    choice: Choice = EVERYTHING,
 ) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
@@ -70,13 +72,16 @@ def build_report(
         html: also write ``index.html``: everything on one page that needs no network.
         tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
+        choice: which of the runs are reported.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
+        UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
+            is false.
     """
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    found = choice.of(found)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -95,6 +100,7 @@ def build_report(
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
+    tables[0] = replace(tables[0], notes=[*choice.notes(), *tables[0].notes])
     markdown, text = _below_each_other(tables, Table.markdown), _below_each_other(tables, Table.text)
     files = [out / "table.md", out / "table.tex", *(out / f"{table.name}.csv" for table in tables)]
     write_text(files[0], markdown)

@@ -173,6 +173,18 @@ def compare(
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 
+def only_task(runs: Sequence[Run]) -> str:
+    """Return the task that all of these runs, at least one, are of.
+
+    Raises:
+        UserError: if they are of several.
+    """
+    tasks = sorted({run.task for run in runs})
+    if len(tasks) > 1:
+        raise UserError(f"these runs are of several tasks: {', '.join(tasks)}; name one with --task")
+    return tasks[0]
+
+
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     """Return one line for all that differs around runs of the same seed and can change last digits, or nothing."""
     differing: dict[tuple[str, str, str], None] = {}
@@ -192,18 +204,23 @@ def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
-    """Return the only series with this model name or label, or the only run with this id."""
+    """Return the only series with this label or model name, or the only run with this id.
+
+    A label comes first: a model's plain variant is labelled by the model's name, whatever other variants there are.
+    """
     everything = group(runs)
-    found = [item for item in everything if name in (item.first.model, item.label)]
+    found = [item for item in everything if name in (item.label, item.full_label)]
+    found = found or [item for item in everything if item.first.model == name]
     if not found:
         single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
-        found = [Series([run], {"seed": str(run.seed)}) for run in single]
+        found = [Series([run], {"seed": str(run.seed)}, {"seed": f"seed={run.seed}"}) for run in single]
     if len(found) == 1:
         return found[0]
     if found:
         or_scale = ", or give --scale" if len({item.first.scale for item in found}) > 1 else ""
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
-        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
+        way_out = f"name a label or an id, or choose with --where{or_scale}"
+        raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 

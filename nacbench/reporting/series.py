@@ -12,12 +12,10 @@ from itertools import count
 from typing import Any
 
 from nacbench.contracts.metric import Metric
-from nacbench.contracts.task import SCALES
-from nacbench.errors import UserError
-from nacbench.formats.dotted import as_text, leaves
+from nacbench.formats.dotted import leaves
 from nacbench.recording.row import Run
-from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.reporting import anytime
+from nacbench.reporting.names import defaults_of, has_usual_size, shown, sized, told_apart
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
 from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
@@ -34,6 +32,7 @@ class Series:
         runs: one for each seed, sorted by seed.
         differing: settings by name, as text, in which this series differs from others of the same task, model, size and
             scale; empty if it is the only one.
+        told: what the label tells of these, in short, by name; nothing for the plain variant.
         treatment: settings other than the model's own, by name, as text, in which rows of its task and scale differ.
         treated: number of this treatment among those of the task and scale, from 1; 0 if all rows have the same.
         at_the_edge: settings that tuning chose at the edge of those tried.
@@ -41,6 +40,7 @@ class Series:
 
     runs: Sequence[Run]
     differing: Mapping[str, str]
+    told: Mapping[str, str]
     treatment: Mapping[str, str] = field(default_factory=dict)
     treated: int = 0
     at_the_edge: Sequence[str] = ()
@@ -72,13 +72,24 @@ class Series:
 
     @property
     def label(self) -> str:
-        """The model's name with its size and the differing settings."""
+        """The model's name, with its size unless it is the usual one, and what tells this variant from others."""
         return self.label_without(())
 
     def label_without(self, names: Collection[str]) -> str:
         """Return the label without these settings."""
-        differing = [f"{name}={value}" for name, value in self.differing.items() if name not in names]
-        return ", ".join([f"{self.first.model} ({self.first.model_size})", *differing])
+        first = self.first
+        model = sized(first.model, first.model_size, first.task, first.scale)
+        return ", ".join([model, *(text for name, text in self.told.items() if name not in names)])
+
+    @property
+    def full_label(self) -> str:
+        """The model's name with its size and all differing settings."""
+        return ", ".join(filter(None, [f"{self.first.model} ({self.first.model_size})", self.variant]))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model has the usual size and the defaults of all differing settings."""
+        return not self.told and has_usual_size(self.first)
 
     @cached_property
     def score(self) -> Mean:
@@ -168,6 +179,8 @@ class Series:
 def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
     """Group runs into series, sorted by task, scale and score, the best first.
 
+    The variants of a model stand together: its plain variant first, and then the others by score.
+
     Args:
         runs: finished runs.
         tuned: what is known of tuning, which decides whether rows with different learning rates were treated equally.
@@ -176,17 +189,38 @@ def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
     for run in runs:
         cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
         cell.setdefault(run.series, {})[run.seed] = run
-    series = []
-    for cell in cells.values():
-        firsts = {key: next(iter(seeds.values())) for key, seeds in cell.items()}
-        settings = {key: leaves(json.loads(run.settings)) if len(cell) > 1 else {} for key, run in firsts.items()}
-        differing = _differing(settings.values())
-        for key, seeds in cell.items():
-            own = {name: _shown(settings[key], name) for name in differing}
-            series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    ordered = sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+    ordered = _sorted([item for cell in cells.values() for item in _variants(list(cell.values()))])
     treated = {id(old): new for rows in by_cell(ordered).values() for old, new in _with_treatments(rows, tuned or {})}
     return [treated[id(item)] for item in ordered]
+
+
+def _variants(by_seed: Sequence[Mapping[int, Run]]) -> list[Series]:
+    """Return the series of one task, scale, model and size."""
+    runs = [[own[seed] for seed in sorted(own)] for own in by_seed]
+    if len(runs) == 1:
+        return [Series(runs[0], {}, {})]
+    settings = [leaves(json.loads(own[0].settings)) for own in runs]
+    names = _differing(settings)
+    told = told_apart(settings, names, defaults_of(runs[0][0]))
+    texts = [{name: shown(own, name) for name in names} for own in settings]
+    return [Series(*parts) for parts in zip(runs, texts, told, strict=True)]
+
+
+def _sorted(series: Sequence[Series]) -> list[Series]:
+    leading: dict[tuple[str, ...], tuple[bool, float]] = {}
+    for item in series:
+        own = (not item.is_plain, item.rank)
+        leading[_cell(item)] = min(leading.get(_cell(item), own), own)
+
+    def place(item: Series) -> tuple[Any, ...]:
+        first, head = item.first, leading[_cell(item)][1]
+        return (first.task, first.scale, head, first.model, not item.is_plain, bool(item.told), item.rank, item.label)
+
+    return sorted(series, key=place)
+
+
+def _cell(item: Series) -> tuple[str, ...]:
+    return item.first.task, item.first.scale, item.first.model
 
 
 def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
@@ -222,19 +256,7 @@ def common_unit(series: Iterable[Series]) -> str | None:
 
 def of_usual_size(some: Sequence[Series]) -> list[Series]:
     """Return the series whose model has the usual size of their task and scale; all of them, if none has it."""
-    return [item for item in some if _has_usual_size(item.first)] or list(some)
-
-
-def _has_usual_size(run: Run) -> bool:
-    scale = next((own for own in SCALES if own == run.scale), None)  # a record of another version may have others
-    try:
-        return scale is not None and run.model_size == usual_size(TASKS.get(run.task), scale, MODELS.get(run.model))
-    except UserError:  # a plug-in is not loaded, or has another name by now
-        return False
-
-
-def _shown(settings: Mapping[str, Any], name: str) -> str:
-    return as_text(settings[name]) if name in settings else "—"
+    return [item for item in some if has_usual_size(item.first)] or list(some)
 
 
 def _differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -69,6 +69,18 @@ class PlannedRun:
         return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
 
 
+def counts_of(sweep: SweepConfig) -> tuple[int, int]:
+    """Return the number of runs that a sweep asks for, and of others that train their networks; no data is needed."""
+    configs = sweep.expand()
+    wanted = {_content(config) for config in configs}
+    before = {_content(own) for config in configs if config.trained_on for own in _with_networks(config.trained_on)}
+    return len(wanted), len(before - wanted)
+
+
+def _content(config: RunConfig) -> str:
+    return json.dumps(config.as_dict(), sort_keys=True)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Runs of a sweep without duplicates; a run comes after the run that trains its network."""
@@ -96,7 +108,7 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
         for run in planner.with_trained_on(config):
-            place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
+            place = run.key if run.run_id else _content(run.config)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = _told_apart(list(found.values()))

@@ -98,7 +98,7 @@ class Question:
         Args:
             records: finished runs by series and seed.
         """
-        series = [Series([own[seed] for seed in sorted(own)], {}) for own in self._records(records)]
+        series = [Series([own[seed] for seed in sorted(own)], {}, {}) for own in self._records(records)]
         if not all(item.runs for item in series):
             return []
         if self.claim is not None:

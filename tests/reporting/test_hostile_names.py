@@ -109,7 +109,7 @@ def test_figures_draw_the_names_without_mathematics(series: list[Series], tmp_pa
     for number, (figure,) in enumerate((draw_scores(few), draw_cost(few))):
         save_figure(figure, tmp_path / str(number))
         drawn = texts_of(figure)
-        assert {figure_text(item.first.model, 48) for item in few} <= {text.split(", model")[0] for text in drawn}
+        assert {figure_text(item.label, 48) for item in few} <= drawn
         assert max(map(len, drawn)) < 80
         assert max(figure.get_size_inches()) < 20
 

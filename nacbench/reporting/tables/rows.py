@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from nacbench.recording.record import Failure
+from nacbench.reporting.names import sized
 from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.tables.table import Column
 
@@ -83,7 +84,7 @@ def identified(item: Series) -> dict[str, Any]:
 
 def named_failure(failure: Failure) -> tuple[str, str, str]:
     """Return the cells under ``NAMED`` for a run without a record."""
-    return failure.task, failure.scale, f"{failure.model} ({failure.size})"
+    return failure.task, failure.scale, sized(failure.model, failure.size, failure.task, failure.scale)
 
 
 def identified_failure(failure: Failure) -> dict[str, Any]:

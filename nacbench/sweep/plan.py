@@ -152,9 +152,10 @@ class _Planner:
                 yield before
         place = _place(config)
         missing = self._once(("missing", place), lambda: config.task_plugin.missing(self.data_root))
+        absent = self._once(("library", config.model.name), config.model_plugin.missing)
         plugins = tuple((id(one.task_plugin), id(one.model_plugin)) for one in _with_networks(config))
         unsuited = self._once(("unsuited", plugins), lambda: unsupported(config))
-        problem = unsuited or missing or (before.problem if before else None)
+        problem = unsuited or missing or absent or (before.problem if before else None)
         identity = None if missing or (before and not before.run_id) else self._identity(config)
         yield PlannedRun(
             config=config,
@@ -197,10 +198,10 @@ def _place(config: RunConfig) -> str:
 
 
 def require_data(plan: Plan) -> None:
-    """Check that the data of all runs is there.
+    """Check that the data of all runs is there, and the libraries of their models.
 
     Raises:
-        UserError: for the first run whose data is missing; the message says how to get it.
+        UserError: for the first run that lacks something; the message says how to get it.
     """
     for run in plan.runs:
         if run.problem and not run.is_unsuited:

@@ -53,7 +53,7 @@ def subject(name: str, size: str, task: str, batch: int) -> tuple[nn.Module, dic
 
 CASES = [
     (name, task)
-    for name in ("nac", "perceiver-io", "transformer", "vit")
+    for name in ("nac", "perceiver", "perceiver-io", "transformer", "universal-transformer", "vit")
     for task in (TASK_NAMES if name != "vit" else ["cifar10"])
 ]
 
@@ -166,7 +166,10 @@ def operations_in_a_batch(model: Model, task: Task) -> int:
 @pytest.mark.parametrize(
     ("name", "size", "scale"),
     [
-        *((name, "mini", "mini") for name in ("perceiver-io", "transformer", "vit")),
+        *(
+            (name, "mini", "mini")
+            for name in ("perceiver", "perceiver-io", "transformer", "universal-transformer", "vit")
+        ),
         ("perceiver-io", "published", "paper"),
         ("transformer", "paper", "paper"),
         ("vit", "paper", "paper"),

@@ -1,5 +1,6 @@
 """Perceiver and Universal Transformer, which apply layers again, against slow versions in float64."""
 
+from pathlib import Path
 from typing import Any
 
 import perceiver_pytorch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from nacbench.contracts.spec import TaskSpec
 from nacbench.registry import MODELS
+from nacbench.training.checkpoint import load_tensors, save_tensors
 
 SPEC = TaskSpec(modality="symbols", classes=5, max_tokens=9, token_dim=12)
 MASK = torch.arange(9) < torch.tensor([[9], [5], [1]])
@@ -49,13 +51,22 @@ def test_tied_layers_of_a_perceiver_are_the_second_one_again() -> None:
     torch.testing.assert_close(free(tokens()), tied(tokens()))
 
 
+@pytest.mark.parametrize("name", ["perceiver", "perceiver-io"])
+def test_tied_layers_are_stored_and_loaded(name: str, tmp_path: Path) -> None:
+    net, other = (built(name, weight_tie_layers=True) for _ in range(2))
+    for parameter in other.parameters():
+        parameter.data.zero_()
+    save_tensors(tmp_path / "weights", net.state_dict(), {})
+    other.load_state_dict(load_tensors(tmp_path / "weights")[0])
+    assert torch.equal(other(tokens(), MASK), net(tokens(), MASK))
+
+
 def encoder_layer(layer: nn.Module, x: Tensor) -> Tensor:
     """A pre-norm encoder layer of the states N×width of one example, written out for each head."""
     attn, heads = layer.get_submodule("self_attn"), 2
     normal = layer.get_submodule("norm1")(x)
-    query, key, value = F.linear(
-        normal, attn.get_parameter("in_proj_weight"), attn.get_parameter("in_proj_bias")
-    ).chunk(3, -1)
+    weight, bias = (attn.get_parameter(f"in_proj_{part}") for part in ("weight", "bias"))
+    query, key, value = F.linear(normal, weight, bias).chunk(3, -1)
     width = x.shape[-1] // heads
     read = torch.empty_like(x)
     for h in range(heads):

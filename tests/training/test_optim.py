@@ -44,6 +44,7 @@ def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) ->
         "floor-linear": {"tokenizer.position"},
         "floor-nearest-mean": set(),
         "nac": {"tokenizer.position", "core.circuit.processor.signatures", "core.circuit.readout.signatures"},
+        "neural-interpreter": {"tokenizer.position", "core.class_token"},
         "perceiver": {"tokenizer.position"},
         "perceiver-io": {"tokenizer.position", "core.query"},
         "pointnet": {"tokenizer.position"},

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nacbench.contracts.metric import ACCURACY, NLL
 from nacbench.recording.identity import run_id_of
+from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
 
 TRAINED = "0123456789ab"  # id of the run that trained the network of a made run of an evaluation task
@@ -16,7 +18,8 @@ def made_record(**changes: Any) -> RunRecord:
 
     Args:
         changes: ``task``, ``model``, ``size``, ``scale``, ``seed``, ``score`` on test, ``lr``, ``engine`` (a code
-            digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from).
+            digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from), and
+            ``metric``.
     """
     given = {
         "task": "digits",
@@ -30,8 +33,10 @@ def made_record(**changes: Any) -> RunRecord:
         "notes": [],
         "protocol": "supervised",
         "trained_on": None,
+        "metric": ACCURACY,
         **changes,
     }
+    metric = given["metric"]
     config = {
         "task": {"name": given["task"], "patch": 1},
         "model": {"name": given["model"], "size": given["size"], "depth": 3},
@@ -53,8 +58,9 @@ def made_record(**changes: Any) -> RunRecord:
             "precision": "bf16",
             "protocol": given["protocol"],
             "trained_on": {"task": given["trained_on"], "run_id": TRAINED} if given["trained_on"] else None,
-            "metric": "accuracy",
-            "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
+            "metric": metric.name,
+            "metric_facts": {one.name: MetricFacts.of(one).model_dump() for one in (metric, NLL)},
+            "metrics": {"validation": {metric.name: 0.8}, "test": {metric.name: given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},
             "data": {
                 "fingerprint": "f1",

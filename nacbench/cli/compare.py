@@ -45,6 +45,7 @@ def compare(
         "runs": [[run.run_id for run in item.runs] for item in (comparison.first, comparison.second)],
         "difference": difference
         and {k: _number(getattr(difference, k)) for k in ("value", "half_width", "p", "count")},
+        "anytime_valid": bool(difference and difference.looks),
         "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
         "verdict": comparison.verdict,
     }

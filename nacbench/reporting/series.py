@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.contracts.task import SCALES
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
+from nacbench.reporting import anytime
 from nacbench.statistics import Difference, Mean, paired_difference, t_interval
 
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
@@ -36,6 +39,16 @@ class Series:
     def first(self) -> Run:
         """One of the runs, for what all of them share."""
         return self.runs[0]
+
+    @cached_property
+    def is_adaptive(self) -> bool:
+        """Whether seeds were added until a comparison was decided; see `nacbench.recording.decisions`."""
+        return any(run.adaptive for run in self.runs)
+
+    @property
+    def measure(self) -> Metric:
+        """What the numbers of the score mean: direction, range, unit."""
+        return self.first.measure
 
     @property
     def is_trained_here(self) -> bool:
@@ -60,7 +73,13 @@ class Series:
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        return t_interval([run.score for run in self.runs], floor=self.grain)
+        values = [run.score for run in self.runs]
+        return self._lasting(t_interval(values, floor=self.grain), values, self.grain)
+
+    @property
+    def rank(self) -> float:
+        """Key that sorts series of a task by their scores, the best first and NaN last."""
+        return self.measure.order(self.score.value)
 
     @cached_property
     def grain(self) -> float:
@@ -74,7 +93,8 @@ class Series:
 
     def mean(self, value: Callable[[Run], float]) -> Mean:
         """Return the mean over seeds of a number of each run."""
-        return t_interval([value(run) for run in self.runs])
+        values = [value(run) for run in self.runs]
+        return self._lasting(t_interval(values), values)
 
     def has(self, *names: str) -> bool:
         """Return whether all runs have all of these metrics or measurements."""
@@ -84,16 +104,42 @@ class Series:
         """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
-        return t_interval(values) if len(values) == len(found) else None
+        return self._lasting(t_interval(values), values) if len(values) == len(found) else None
+
+    def _lasting(self, mean: Mean, values: Sequence[float], floor: float = 0.0) -> Mean:
+        """Return a mean with an interval that holds although one looked after each seed, if one did."""
+        return replace(mean, half_width=anytime.mean_width(values, floor)) if self.is_adaptive else mean
+
+    def differences(self, other: Series) -> Mapping[int, float]:
+        """Return the score of this series minus that of another for each seed that counts, in ascending order.
+
+        These are the seeds that both have. If seeds were added until a decision, only those below the first one that
+        is missing: a seed that failed must not be passed over, nor one that has not ended yet.
+        """
+        ours, theirs = ({run.seed: run.score for run in item.runs} for item in (self, other))
+        found = {seed: ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())}
+        if not self.is_adaptive_with(other):
+            return found
+        return dict(first_seeds(found))
+
+    def is_adaptive_with(self, other: Series) -> bool:
+        """Whether seeds were added to one of two series until a decision."""
+        return self.is_adaptive or other.is_adaptive
 
     def against(self, other: Series) -> Difference | None:
-        """Return the score of this series minus that of another, paired by seed; None if they share no seed."""
-        theirs = {run.seed: run.score for run in other.runs}
-        pairs = [(run.score, theirs[run.seed]) for run in self.runs if run.seed in theirs]
-        if not pairs:
+        """Return the score of this series minus that of another, paired by seed; None if they share no seed.
+
+        Of a metric of which lower values are better, a negative difference speaks for this series:
+        `nacbench.contracts.metric.Metric.gain` gives by how much it is better. If seeds were added to one of them until
+        a decision, p value and interval hold however often one looked.
+        """
+        differences = list(self.differences(other).values())
+        if not differences:
             return None
         floor = max(self.grain, other.grain)
-        return paired_difference([ours for ours, _ in pairs], [their for _, their in pairs], floor=floor)
+        if self.is_adaptive_with(other):
+            return anytime.difference(differences, floor)
+        return paired_difference(differences, [0.0] * len(differences), floor=floor)
 
 
 def group(runs: Iterable[Run]) -> list[Series]:
@@ -110,7 +156,15 @@ def group(runs: Iterable[Run]) -> list[Series]:
         for key, seeds in cell.items():
             own = {name: _shown(settings[key], name) for name in differing}
             series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    return sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
+    return sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+
+
+def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
+    """Yield the values of seeds 0, 1, 2, … up to the first that is missing."""
+    for seed in count():
+        if seed not in by_seed:
+            return
+        yield seed, by_seed[seed]
 
 
 def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
@@ -119,6 +173,12 @@ def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     for item in series:
         cells.setdefault((item.first.task_label, item.first.scale), []).append(item)
     return cells
+
+
+def common_unit(series: Iterable[Series]) -> str | None:
+    """Return the unit in which all scores are shown, empty if they have none; None if they differ."""
+    units = {item.measure.shown_unit for item in series}
+    return next(iter(units), "") if len(units) < 2 else None
 
 
 def of_usual_size(some: Sequence[Series]) -> list[Series]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.formats.yaml_text import as_yaml
@@ -57,18 +58,20 @@ class Tuned:
 
     Attributes:
         cell: model and task.
+        metric: what their scores mean.
         tried: at least two, sorted by their values.
         epochs: most passes over the training examples of a run.
     """
 
     cell: Cell
+    metric: Metric
     tried: Sequence[Tried]
     epochs: int
 
     @property
     def best(self) -> Tried:
-        """Settings with the highest mean score; ties are broken by the lowest negative log-likelihood."""
-        return max(self.tried, key=lambda tried: (tried.score.value, -tried.nll))
+        """Settings with the best mean score; ties are broken by the lowest negative log-likelihood."""
+        return min(self.tried, key=lambda tried: (self.metric.order(tried.score.value), tried.nll))
 
     @property
     def at_the_edge(self) -> list[str]:
@@ -112,7 +115,7 @@ def tuning_of(runs: Iterable[Run]) -> TuningResult:
         if len(found) < 2:
             left_out.append(f"{cell.task}, {cell.model}: only one choice of settings has been tried")
         else:
-            tuned.append(Tuned(cell, found, _epochs(own)))
+            tuned.append(Tuned(cell, own[0].measure, found, _epochs(own)))
     return _with_the_same_budget(tuned, left_out)
 
 

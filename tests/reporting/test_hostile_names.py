@@ -1,6 +1,7 @@
 """Every file of a report shows hostile names as text, whatever language its reader speaks."""
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -33,7 +34,8 @@ def series() -> list[Series]:
     made = row_of(made_record(), "made", 1, 1)
     free = ("task", "model", "scale", "notes", "machine", "protocol", "metric", "commit")
     names: list[dict[str, Any]] = [{"run_id": f"r{i}", **dict.fromkeys(free, n)} for i, n in enumerate(IN_RECORDS)]
-    rows = [made._replace(**own) for own in names]
+    facts = [json.dumps({name: {"unit": name[:40], "about": name[:400]}}) for name in IN_RECORDS]
+    rows = [made._replace(**own, facts=its) for own, its in zip(names, facts, strict=True)]
     others = [made._replace(run_id=f"o{i}", task=name, scale=name, series="o") for i, name in enumerate(IN_RECORDS)]
     return group([*rows, *others])
 

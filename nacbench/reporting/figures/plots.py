@@ -89,7 +89,7 @@ def curve_rows(series: Sequence[Series], broken: list[str]) -> pd.DataFrame:
                     "epoch": point.epoch,
                     "panel": "training loss" if point.split == "train" else f"{point.split} {run.metric}",
                     "value": value,
-                    "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
+                    "floor": next((floor.value for floor in reversed(floors.of(item))), math.nan),
                 }
                 for point in points
                 if (value := point.value(run.metric)) is not None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,21 @@ from nacbench.statistics import Difference, seeds_needed
 Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
 SCALES = ("paper", "mini", "smoke")  # a claim is judged at the first that has evidence
 FEWEST = 2  # seeds; with one there is no interval
+SHARE_OF = {"relative_drop": "whole_accuracy"}  # metrics that are a difference of accuracies over this one
+
+
+class Side(NamedTuple):
+    """One number that a claim is judged by; it is larger the more it speaks for the claim.
+
+    Attributes:
+        by_seed: its value for each seed, in ascending order of the seeds.
+        bar: what the mean must exceed for the claim to be reproduced; below it, it is not.
+        floor: least standard deviation over seeds: one of the examples that an accuracy is a share of, otherwise 0.
+    """
+
+    by_seed: Mapping[int, float]
+    bar: float
+    floor: float
 
 
 class _Claim(BaseModel):
@@ -44,6 +59,21 @@ class _Claim(BaseModel):
     settings: dict[str, str] = {}
     prefer: dict[str, str] = {}
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that runs are needed of."""
+        return self.model, self.baseline
+
+    @property
+    def bar(self) -> float:
+        """Difference of the two models that must be exceeded for the claim to be reproduced."""
+        raise NotImplementedError
+
+    def sides(self, *series: Series) -> list[Side]:
+        """Return the numbers that the claim is judged by, from a series of each of ``models``."""
+        ours, theirs = series
+        return [Side(ours.differences(theirs), self.bar, max(ours.grain, theirs.grain))]
+
 
 class Better(_Claim):
     """The model's score is above the baseline's by about ``claimed``; ``decides`` is the threshold (fractions)."""
@@ -52,12 +82,22 @@ class Better(_Claim):
     claimed: float
     decides: float
 
+    @property
+    def bar(self) -> float:
+        """The threshold."""
+        return self.decides
+
 
 class Competitive(_Claim):
     """The model's score is below the baseline's by at most ``within`` (a fraction)."""
 
     kind: Literal["competitive"]
     within: float
+
+    @property
+    def bar(self) -> float:
+        """A loss of ``within``."""
+        return -self.within
 
 
 class AtLeast(BaseModel):
@@ -84,6 +124,20 @@ class Trade(_Claim):
     kind: Literal["trade"]
     gain: AtLeast
     loss: AtMost
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model that runs are needed of."""
+        return (self.model,)
+
+    def sides(self, *series: Series) -> list[Side]:
+        """Return the gain and the negative loss for each seed, from the series of the model."""
+        (own,) = series
+        bars = ((self.gain.metric, 1, self.gain.at_least), (self.loss.metric, -1, -self.loss.at_most))
+        return [
+            Side({run.seed: sign * run.numbers()[name] for run in own.runs}, bar, _grain(own, name))
+            for name, sign, bar in bars
+        ]
 
 
 Claim = Annotated[Better | Competitive | Trade, Field(discriminator="kind")]
@@ -213,6 +267,12 @@ def _judge_trade(claim: Trade, series: Sequence[Series]) -> Finding:
         why = f"the threshold is {claim.gain.at_least:g} × at a loss of {100 * claim.loss.at_most:g} %"
         return Finding(claim, verdict, effect, why, runs=ids)
     return Finding(claim, "no data", "", "")
+
+
+def _grain(series: Series, metric: str) -> float:
+    """Return the step of a metric: one example, as a share of what the metric is a share of; 0 if it has no steps."""
+    whole = series.metric(SHARE_OF[metric]) if metric in SHARE_OF else None
+    return series.grain / whole.value if whole and whole.value > 0 else 0.0
 
 
 def _side(value: float, half_width: float, limit: float) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nacbench.recording.record import Failure
-from nacbench.reporting.series import Series
+from nacbench.reporting.series import Series, common_unit
 from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
@@ -18,6 +18,12 @@ FLOPS_NOTE = (
     "Models do some work once a batch, so this depends on it."
 )
 INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
+
+
+def score_column(series: Sequence[Series], title: str = "test score") -> Column:
+    """Return the head of a column of scores; it names the unit if all of them have the same, otherwise cells do."""
+    unit = common_unit(series)
+    return Column(f"{title} ({unit})" if unit else title, number=True)
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json, complete_task
+from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
@@ -20,18 +21,19 @@ def compare(
     out: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
     ] = None,
+    choices: ChoiceFiles = None,
     as_json: Json = False,
 ) -> None:
     """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
 
-    The last line is the conclusion in words.
+    The last line is the conclusion in words. It says in what the two differ besides the model, if they do.
     """
     from nacbench.recording.index import read_runs
     from nacbench.reporting.comparison import compare as make
 
     found = read_runs(*(out or [Path("runs")]))
     warn(found.broken)
-    comparison = make(found, a, b, task, scale)
+    comparison = make(found, a, b, task, scale, choices_of(choices))
     warn(comparison.warnings)
     if not as_json:
         say(*comparison.lines())
@@ -47,6 +49,7 @@ def compare(
         and {k: _number(getattr(difference, k)) for k in ("value", "half_width", "p", "count")},
         "anytime_valid": bool(difference and difference.looks),
         "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
+        "treatment": {name: [one[name] for one in comparison.treatment] for name in comparison.treatment[0]},
         "verdict": comparison.verdict,
     }
     say_json(content)

@@ -134,10 +134,20 @@ class Metric:
         return _plain(self.scaled(value), self.decimals(value))
 
     def text(self, mean: Mean) -> str:
-        """Return a mean with its interval as text, as ``61.20 ± 0.45``; without interval for a single seed."""
+        """Return a mean with its interval as text, as ``61.20 ± 0.45``; without interval for a single seed.
+
+        An interval that is cut at an end of the range is shown by its ends, as ``97.00 (90.12 to 100.00)``, since it
+        does not lie evenly about the mean. A half width that is not 0 is not shown as 0.
+        """
         places = self.decimals(mean.value)
         value = _plain(self.scaled(mean.value), places)
-        return value if math.isnan(mean.half_width) else f"{value} ± {self.scaled(mean.half_width):.{places}f}"
+        if math.isnan(mean.half_width):
+            return value
+        if mean.is_cut:
+            low, high = (_plain(self.scaled(end), places) for end in mean.interval)
+            return f"{value} ({low} to {high})"
+        half = self.scaled(mean.half_width)
+        return f"{value} ± {max(half, 10**-places) if half else 0:.{places}f}"
 
     def with_unit(self, text: str) -> str:
         """Return a number as text with the unit behind it."""

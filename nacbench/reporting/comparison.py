@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from nacbench.recording.index import Runs
 from nacbench.recording.record import UNSCORED
 from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
-from nacbench.recording.surroundings import differing_surroundings, in_words
+from nacbench.recording.surroundings import differing_surroundings
+from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
+from nacbench.reporting.treatment import Choices, differences, in_words
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
+UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
 ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
 
 
@@ -59,6 +62,7 @@ class Comparison:
         difference: of their scores, paired over shared seeds; None if they share none.
         examples: comparison on test examples for each shared seed whose predictions were recorded.
         warnings: why other seeds are not compared on examples, a line each.
+        treatment: settings other than the models' own, by name, as text, in which the two differ: of each its values.
     """
 
     first: Series
@@ -66,10 +70,16 @@ class Comparison:
     difference: Difference | None
     examples: Sequence[OnExamples]
     warnings: Sequence[str] = ()
+    treatment: Sequence[Mapping[str, str]] = ()
 
     @property
     def verdict(self) -> str:
-        """The conclusion as a sentence."""
+        """The conclusion in words, which is about the models only if they were treated equally."""
+        unequal = in_words(self.treatment)
+        return f"{self._verdict} {UNEQUAL.format(unequal)}" if unequal else self._verdict
+
+    @property
+    def _verdict(self) -> str:
         a, b = self.first.label, self.second.label
         difference, metric = self.difference, self.first.measure
         if difference is None:
@@ -125,7 +135,9 @@ class Comparison:
         return [*lines, "", self.verdict]
 
 
-def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = None) -> Comparison:
+def compare(
+    runs: Runs, first: str, second: str, task: str, scale: str | None = None, tuned: Choices | None = None
+) -> Comparison:
     """Compare two models, or two runs, on a task.
 
     Args:
@@ -133,6 +145,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         first, second: a model's name, its label in a table, or the first characters (four or more) of a run's id.
         task: its name.
         scale: needed only if there are runs of several.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
 
     Raises:
         UserError: if one of them is not found or not unique, or the two differ in scale, data or
@@ -156,7 +169,8 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     warnings: list[str] = []
     found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
-    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings)
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -165,7 +179,7 @@ def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     for ours, theirs in pairs:
         rows = differing_surroundings(ours.record().environment, theirs.record().environment)
         differing |= dict.fromkeys(row for row in rows if row[0] not in NO_ROUNDING)
-    return [f"{in_words(list(differing))}: last digits can differ by that alone"] if differing else []
+    return [f"{surroundings_in_words(list(differing))}: last digits can differ by that alone"] if differing else []
 
 
 def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
@@ -315,8 +329,8 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
         return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
     return (
         f"No difference between {a} and {b} is shown yet: it lies between {metric.change(low, unit=False)} and "
-        f"{metric.change(high)} (95 %, however often one looked), {_p(difference.p)}. This does not show that they are equal; nacbench sweep decide "
-        "adds seeds."
+        f"{metric.change(high)} (95 %, however often one looked), {_p(difference.p)}. This does not show that they are "
+        "equal; nacbench sweep decide adds seeds."
     )
 
 

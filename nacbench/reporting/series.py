@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -17,8 +18,11 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.reporting import anytime
-from nacbench.statistics import Difference, Mean, paired_difference, t_interval
+from nacbench.reporting.treatment import Choices, at_the_edge, differences
+from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
+# metrics that are shares of examples, and a difference of two
+SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 
 
@@ -30,10 +34,16 @@ class Series:
         runs: one for each seed, sorted by seed.
         differing: settings by name, as text, in which this series differs from others of the same task, model, size and
             scale; empty if it is the only one.
+        treatment: settings other than the model's own, by name, as text, in which rows of its task and scale differ.
+        treated: number of this treatment among those of the task and scale, from 1; 0 if all rows have the same.
+        at_the_edge: settings that tuning chose at the edge of those tried.
     """
 
     runs: Sequence[Run]
     differing: Mapping[str, str]
+    treatment: Mapping[str, str] = field(default_factory=dict)
+    treated: int = 0
+    at_the_edge: Sequence[str] = ()
 
     @property
     def first(self) -> Run:
@@ -73,8 +83,7 @@ class Series:
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        values = [run.score for run in self.runs]
-        return self._lasting(t_interval(values, floor=self.grain), values, self.grain)
+        return self._mean(self.first.metric, [run.score for run in self.runs])
 
     @property
     def rank(self) -> float:
@@ -91,10 +100,14 @@ class Series:
         """Seconds in training steps, mean over seeds."""
         return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
-    def mean(self, value: Callable[[Run], float]) -> Mean:
-        """Return the mean over seeds of a number of each run."""
-        values = [value(run) for run in self.runs]
-        return self._lasting(t_interval(values), values)
+    def mean(self, value: Callable[[Run], float], floor: float = 0.0) -> Mean:
+        """Return the mean over seeds of a number of each run.
+
+        Args:
+            value: the number.
+            floor: least standard deviation over seeds.
+        """
+        return self._lasting([value(run) for run in self.runs], floor)
 
     def has(self, *names: str) -> bool:
         """Return whether all runs have all of these metrics or measurements."""
@@ -104,10 +117,20 @@ class Series:
         """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
-        return self._lasting(t_interval(values), values) if len(values) == len(found) else None
+        return self._mean(name, values) if len(values) == len(found) else None
 
-    def _lasting(self, mean: Mean, values: Sequence[float], floor: float = 0.0) -> Mean:
+    def _mean(self, metric: str, values: Sequence[float]) -> Mean:
+        """Return the mean of a metric within its range; the least spread of a share is one example."""
+        if metric == self.first.metric:
+            return self._lasting(values, self.grain, (self.measure.least, self.measure.most))
+        share = SHARE.fullmatch(metric)
+        if share is None:
+            return self._lasting(values)
+        return self._lasting(values, self.grain, (-1.0 if share["difference"] else 0.0, 1.0))
+
+    def _lasting(self, values: Sequence[float], floor: float = 0.0, within: tuple[float, float] = UNBOUNDED) -> Mean:
         """Return a mean with an interval that holds although one looked after each seed, if one did."""
+        mean = t_interval(values, floor=floor, within=within)
         return replace(mean, half_width=anytime.mean_width(values, floor)) if self.is_adaptive else mean
 
     def differences(self, other: Series) -> Mapping[int, float]:
@@ -142,8 +165,13 @@ class Series:
         return paired_difference(differences, [0.0] * len(differences), floor=floor)
 
 
-def group(runs: Iterable[Run]) -> list[Series]:
-    """Group runs into series, sorted by task, scale and score, the best first."""
+def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
+    """Group runs into series, sorted by task, scale and score, the best first.
+
+    Args:
+        runs: finished runs.
+        tuned: what is known of tuning, which decides whether rows with different learning rates were treated equally.
+    """
     cells: dict[tuple[str, ...], dict[str, dict[int, Run]]] = {}
     for run in runs:
         cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
@@ -156,7 +184,9 @@ def group(runs: Iterable[Run]) -> list[Series]:
         for key, seeds in cell.items():
             own = {name: _shown(settings[key], name) for name in differing}
             series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    return sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+    ordered = sorted(series, key=lambda s: (s.first.task, s.first.scale, s.rank, s.label))
+    treated = {id(old): new for rows in by_cell(ordered).values() for old, new in _with_treatments(rows, tuned or {})}
+    return [treated[id(item)] for item in ordered]
 
 
 def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
@@ -165,6 +195,15 @@ def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
         if seed not in by_seed:
             return
         yield seed, by_seed[seed]
+
+
+def _with_treatments(rows: Sequence[Series], tuned: Choices) -> Iterator[tuple[Series, Series]]:
+    """Yield each row of a task and scale, and the same with its treatment, if rows differ in that."""
+    numbers: dict[tuple[str, ...], int] = {}
+    for item, own in zip(rows, differences([item.first for item in rows], tuned), strict=True):
+        number = numbers.setdefault(tuple(own.values()), len(numbers) + 1) if own else 0
+        edge = at_the_edge(item.first, tuned)
+        yield item, replace(item, treatment=own, treated=number, at_the_edge=edge) if own or edge else item
 
 
 def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:

@@ -13,7 +13,8 @@ from nacbench.formats.dotted import flatten
 from nacbench.recording.decisions import Asked, Member
 from nacbench.recording.row import Run
 from nacbench.registry import usual_size
-from nacbench.reporting.paper.claims import SCALES, Claim, Side
+from nacbench.reporting.paper.claims import Claim, Side
+from nacbench.reporting.paper.verdicts import SCALES
 from nacbench.reporting.series import Series, first_seeds
 from nacbench.sweep.plan import Plan, PlannedRun
 

@@ -23,11 +23,13 @@ class Operations:
         once: of a pass, however many examples it has (NAC: projections of codes).
         raw: the part of ``example`` whose input does not depend on parameters, so that backward needs no gradient
             with respect to it.
+        raw_once: the same part of ``once``; a product of which neither factor depends on parameters counts twice.
     """
 
     example: int
     once: int = 0
     raw: int = 0
+    raw_once: int = 0
 
     def forward(self, batch: int) -> int:
         """Return the operations of a forward pass over ``batch`` examples."""
@@ -42,7 +44,7 @@ class Operations:
 
         A product A·B needs two products of the same size, one for the gradient of each factor.
         """
-        return 2 * self.forward(batch) - batch * self.raw
+        return 2 * self.forward(batch) - batch * self.raw - self.raw_once
 
 
 def product(rows: int, inner: int, columns: int) -> int:

@@ -23,6 +23,7 @@ Columns = Mapping[str, "np.ndarray"]  # predictions by name, each with one entry
 
 DIGITS = 4  # of a number that is not in per cent
 MOST_DECIMALS = 6
+ROUNDING = 1e-6  # by which a value may lie outside its range: a mean of float32 numbers, for example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,10 @@ class Metric:
     def within(self, low: float, high: float) -> tuple[float, float]:
         """Return the ends of an interval, cut to the range of possible values."""
         return max(low, self.least), min(high, self.most)
+
+    def allows(self, value: float) -> bool:
+        """Whether a value lies in the range, but for rounding."""
+        return self.least - ROUNDING <= value <= self.most + ROUNDING
 
     # -- on examples
 

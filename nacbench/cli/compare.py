@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.options import Json, complete_task
+from nacbench.cli.shared.options import Json, Plugins, complete_task, load_plugins
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
@@ -16,10 +16,14 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A model's name, its label in a table, or a run's id.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, named in the same way.")],
     task: Annotated[str, typer.Option(autocompletion=complete_task, help="The task to compare on.")],
+    metric: Annotated[
+        str | None, typer.Option(help="Compare by another metric than the task's main one, such as nll.")
+    ] = None,
     scale: Annotated[str | None, typer.Option(help="The scale, if there are runs of several.")] = None,
     out: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
     ] = None,
+    plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
     """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
@@ -28,9 +32,14 @@ def compare(
     """
     from nacbench.recording.index import read_runs
     from nacbench.reporting.comparison import compare as make
+    from nacbench.reporting.rescored import of_task, rescored
 
+    load_plugins(plugin)
     found = read_runs(*(out or [Path("runs")]))
     warn(found.broken)
+    if metric is not None:
+        found, left_out = rescored(of_task(found, task), metric)
+        warn(left_out)
     comparison = make(found, a, b, task, scale)
     warn(comparison.warnings)
     if not as_json:
@@ -40,6 +49,8 @@ def compare(
     content: dict[str, Any] = {
         "task": comparison.first.first.task,
         "scale": comparison.first.first.scale,
+        "metric": comparison.first.first.metric,
+        "better": comparison.first.measure.better,
         "a": comparison.first.label,
         "b": comparison.second.label,
         "runs": [[run.run_id for run in item.runs] for item in (comparison.first, comparison.second)],

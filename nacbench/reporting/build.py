@@ -15,6 +15,7 @@ from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import judge, read_claims
+from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -48,13 +49,16 @@ class Report:
     warnings: Sequence[str]
 
 
-def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
+def build_report(
+    stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False, metric: str | None = None
+) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
     Args:
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        metric: score by this metric, recorded or computed from predictions; by default the main one of each task.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
 
     Raises:
@@ -63,6 +67,9 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    left_out: list[str] = []
+    if metric is not None:
+        found, left_out = rescored(found, metric)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -102,7 +109,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, text, [*warnings, *broken, *failed])
+    return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
 
 def _without_paths(line: str, stores: Sequence[Path]) -> str:

@@ -23,19 +23,26 @@ def _share_wrong(columns: Columns) -> np.ndarray:
     return wrong
 
 
-def _average_precision(columns: Columns) -> float:
+def _macro_average_precision(columns: Columns) -> float:
     """Return the mean average precision over the labels that some example has; NaN if none has any.
 
     A label without an example has no average precision: torchmetrics leaves it out, scikit-learn counts it as 0.
+    Computed here and not by scikit-learn, which takes twenty times as long: a bootstrap asks for it thousands of times.
     """
-    import numpy as np
-    from sklearn.metrics import average_precision_score
-
     labels, scores = columns["labels"] > 0, columns["scores"]
-    there = np.flatnonzero(labels.any(axis=0))
-    if not len(there):
-        return math.nan
-    return float(np.mean([average_precision_score(labels[:, k], scores[:, k]) for k in there]))
+    found = [_average_precision(labels[:, k], scores[:, k]) for k in range(labels.shape[1]) if labels[:, k].any()]
+    return math.fsum(found) / len(found) if found else math.nan
+
+
+def _average_precision(there: np.ndarray, scores: np.ndarray) -> float:
+    """Return Σ (rise of recall) · precision over thresholds, from the highest down; equal scores share a threshold."""
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(there[order])
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # of each run of equal scores
+    found = hits[last]
+    return float((np.diff(found, prepend=0) * found / (last + 1)).sum() / hits[-1])
 
 
 SUBSET_ACCURACY = Metric(
@@ -66,5 +73,5 @@ MACRO_AP = Metric(
     most=1,
     percent=True,
     columns=COLUMNS,
-    value=_average_precision,
+    value=_macro_average_precision,
 )

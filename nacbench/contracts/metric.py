@@ -140,7 +140,7 @@ class Metric:
 
     def text(self, mean: Mean) -> str:
         """Return a mean with its interval as text, as ``61.20 ± 0.45``; without interval for a single seed."""
-        places = self.decimals(mean.value)
+        places = self.decimals(mean.value, mean.half_width)
         value = _plain(self.scaled(mean.value), places)
         return value if math.isnan(mean.half_width) else f"{value} ± {self.scaled(mean.half_width):.{places}f}"
 
@@ -148,14 +148,32 @@ class Metric:
         """Return a number as text with the unit behind it."""
         return f"{text} {self.shown_unit}" if self.shown_unit else text
 
-    def change(self, difference: float, unit: bool = True) -> str:
+    def change(self, difference: float) -> str:
         """Return a difference with its sign and unit: ``+2.31 points``."""
-        text = f"{self.scaled(difference):+.{self.decimals(difference)}f}"
-        return f"{text} {self.difference_unit}" if unit and self.difference_unit else text
+        return self.with_difference_unit(*self.changes(difference))
+
+    def change_text(self, difference: float, half_width: float) -> str:
+        """Return a difference with its interval as text: ``+2.31 ± 0.40 points``."""
+        places = self.decimals(difference, half_width)
+        text = f"{self.scaled(difference):+.{places}f} ± {self.scaled(half_width):.{places}f}"
+        return self.with_difference_unit(text)
+
+    def changes(self, *differences: float) -> list[str]:
+        """Return differences with their signs, as text with equally many decimals and without the unit."""
+        places = self.decimals(*differences)
+        return [f"{self.scaled(one):+.{places}f}" for one in differences]
+
+    def between(self, low: float, high: float) -> str:
+        """Return the ends of an interval of sizes of differences: ``1.20 to 3.40 points``."""
+        places = self.decimals(low, high)
+        return self.with_difference_unit(f"{self.scaled(low):.{places}f} to {self.scaled(high):.{places}f}")
 
     def size(self, difference: float) -> str:
         """Return the size of a difference with its unit: ``2.31 points``."""
-        text = f"{self.scaled(abs(difference)):.{self.decimals(difference)}f}"
+        return self.with_difference_unit(f"{self.scaled(abs(difference)):.{self.decimals(difference)}f}")
+
+    def with_difference_unit(self, text: str) -> str:
+        """Return a difference as text with its unit behind it."""
         return f"{text} {self.difference_unit}" if self.difference_unit else text
 
 

@@ -60,16 +60,16 @@ class Comparison:
         low, high = difference.interval
         if difference.p < LEVEL:
             better, worse = (a, b) if leads(self.first, difference) else (b, a)
-            least, most = map(metric.size, sorted((abs(low), abs(high))))
-            least = least.removesuffix(f" {metric.difference_unit}")
+            span = metric.between(*sorted((abs(low), abs(high))))
             return (
-                f"{better} is better than {worse}, by {least} to {most} (95 %), on this task and scale "
+                f"{better} is better than {worse}, by {span} (95 %), on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
+        low_text, high_text = metric.changes(low, high)
         found = smallest_difference(difference.deviation, difference.count)
         return (
-            f"No difference between {a} and {b} is shown: it lies between {metric.change(low, unit=False)} and "
-            f"{metric.change(high)} (95 %), "
+            f"No difference between {a} and {b} is shown: it lies between {low_text} and "
+            f"{metric.with_difference_unit(high_text)} (95 %), "
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
             f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
         )
@@ -86,7 +86,7 @@ class Comparison:
         difference = self.difference
         if difference is not None and difference.count > 1:
             lines.append(
-                f"difference {metric.change(difference.value, unit=False)} ± {metric.size(difference.half_width)} over "
+                f"difference {metric.change_text(difference.value, difference.half_width)} over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
@@ -172,11 +172,11 @@ def _scores(item: Series) -> str:
 
 
 def _on_examples(on: OnExamples, metric: Metric) -> str:
-    low, high = on.interval
+    low, high = metric.changes(*on.interval)
     test = f", McNemar {_p(on.p)}" if on.p is not None else ""
     return (
         f"seed {on.seed}: these two networks differ by {metric.change(on.value)} on {on.units:,} {on.unit} "
-        f"(95 % {metric.change(low, unit=False)} to {metric.change(high, unit=False)}, paired bootstrap{test})"
+        f"(95 % {low} to {high}, paired bootstrap{test})"
     )
 
 

@@ -165,7 +165,7 @@ def _wanted(metric: Metric, schema: pa.Schema) -> set[str]:
 
 
 def _scored(table: pa.Table, path: Path) -> pa.Table:
-    """Return the rows of scored splits."""
+    """Return the rows of scored splits: of the test split, or else of all that count in a main score."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -174,7 +174,8 @@ def _scored(table: pa.Table, path: Path) -> pa.Table:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)) or table.column("split").null_count:
         raise BrokenFileError(f"{path}: the column split is {kind}, and should be text without gaps")
     names = table.column("split").cast(pa.string())
-    kept = table.filter(pc.invert(pc.is_in(names, pa.array(UNSCORED))))
+    is_test = pc.equal(names, "test")
+    kept = table.filter(is_test if pc.any(is_test).as_py() else pc.invert(pc.is_in(names, pa.array(UNSCORED))))
     if not len(kept):
         raise NotKeptError("its predictions are of no scored examples")
     return kept

@@ -21,6 +21,7 @@ from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
+from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -61,6 +62,7 @@ def build_report(
     *,
     mixed: bool = False,
     html: bool = False,
+    metric: str | None = None,
     tuned: Choices | None = None,
     choice: Choice = EVERYTHING,
 ) -> Report:
@@ -70,6 +72,7 @@ def build_report(
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        metric: score by this metric, recorded or computed from predictions; by default the main one of each task.
         tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
         choice: which of the runs are reported.
@@ -82,6 +85,9 @@ def build_report(
     if not found.runs:
         raise nothing_finished(found.broken, stores)
     found = choice.of(found)
+    left_out: list[str] = []
+    if metric is not None:
+        found, left_out = rescored(found, metric)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -122,7 +128,7 @@ def build_report(
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, text, [*warnings, *broken, *failed])
+    return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
 
 def _without_paths(line: str, stores: Sequence[Path]) -> str:

@@ -171,7 +171,7 @@ def operations_in_a_batch(model: Model, task: Task) -> int:
 @pytest.mark.parametrize(
     ("name", "size", "scale"),
     [
-        *((name, "mini", "mini") for name in FORMULAS[1:]),
+        *((name, "mini", "mini") for name, task in CASES if task == "cifar10" and name != "nac"),
         ("perceiver-io", "published", "paper"),
         ("transformer", "paper", "paper"),
         ("vit", "paper", "paper"),

@@ -49,8 +49,9 @@ class Asked(Part):
 
     @property
     def key(self) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """What makes two questions the same one."""
-        return tuple(member.series for member in self.members), self.bars
+        """What makes two questions the same one; which of two is better is the same in both directions."""
+        series = tuple(member.series for member in self.members)
+        return (series if any(self.bars) else tuple(sorted(series))), self.bars
 
 
 class Decision(Part):

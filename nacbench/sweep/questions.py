@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,12 +132,18 @@ def entrants_of(plan: Plan) -> list[Entrant]:
     for run in plan.doable:
         if run.is_wanted:
             groups.setdefault(run.settings, {})[run.config.seed] = run
-    return [Entrant(_label(runs), runs) for runs in groups.values()]
+    firsts = {settings: next(iter(runs.values())) for settings, runs in groups.items()}
+    names = Counter(_name(first) for first in firsts.values())
+    return [Entrant(_label(firsts[settings], names), runs) for settings, runs in groups.items()]
 
 
-def _label(runs: Mapping[int, PlannedRun]) -> str:
-    first = next(iter(runs.values()))
-    return ", ".join(filter(None, (first.config.model.name, first.variant)))
+def _name(run: PlannedRun) -> tuple[str, str, str]:
+    return run.config.task.name, run.config.scale, run.config.model.name
+
+
+def _label(first: PlannedRun, names: Mapping[tuple[str, str, str], int]) -> str:
+    model = first.config.model.name
+    return model if names[_name(first)] == 1 else f"{model}, {first.variant}"
 
 
 def comparisons(entrants: Sequence[Entrant], pairs: Sequence[tuple[str, str]]) -> list[Question]:

@@ -29,6 +29,7 @@ from nacbench.sweep.submission import sole_submitter
 
 FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
+LARGEST_MARGIN = 1e6  # in units of a metric
 MOST_STARTS = 3  # of one run by one process that decides
 POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
 
@@ -58,6 +59,8 @@ class Limits:
         """Check that the numbers fit each other."""
         if self.first > self.most:
             raise UserError(f"--first {self.first} is more than --most {self.most}; give fewer first seeds")
+        if not 0 <= self.margin <= LARGEST_MARGIN:  # NaN, too
+            raise UserError(f"--margin {100 * self.margin:g}: give points, from 0 to {100 * LARGEST_MARGIN:g}")
 
 
 @dataclass(frozen=True)

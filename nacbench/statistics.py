@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 MOST_SEEDS = 1000  # upper limit of the search in `seeds_needed`
+UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,29 @@ class Mean:
         value: the mean.
         half_width: of the confidence interval; NaN for a single seed.
         count: number of seeds.
+        within: ends of the range that the mean must lie in, such as (0, 1) for a share.
     """
 
     value: float
     half_width: float
     count: int
+    within: tuple[float, float] = UNBOUNDED
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end of the confidence interval, cut to the range; both NaN for a single seed.
+
+        Student's interval can reach beyond the range. The mean cannot, so an interval that is cut there holds the mean
+        exactly as often as the whole one: nothing is claimed that the data do not show.
+        """
+        low, high = self.within
+        # NaN first, as min and max keep their first argument then
+        return max(self.value - self.half_width, low), min(self.value + self.half_width, high)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the interval reaches beyond the range."""
+        return self.value - self.half_width < self.within[0] or self.value + self.half_width > self.within[1]
 
 
 @dataclass(frozen=True)
@@ -80,7 +99,12 @@ class Looks:
     decided: int | None
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float = 0.0) -> Mean:
+def t_interval(
+    values: Sequence[float],
+    confidence: float = 0.95,
+    floor: float = 0.0,
+    within: tuple[float, float] = UNBOUNDED,
+) -> Mean:
     """Return the mean and Student's t interval of independent, approximately normal values (Student 1908).
 
     Args:
@@ -88,6 +112,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float =
         confidence: in (0, 1).
         floor: least standard deviation. A share of N test examples has steps of 1/N, so that seeds which agree to the
             last example by chance do not show that there is no spread.
+        within: ends of the range that the mean must lie in.
 
     Returns:
         The mean, with ``half_width`` = t_{n-1} · max(s, floor) / √n, where s is the sample standard deviation with
@@ -101,9 +126,9 @@ def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float =
         raise ValueError("a mean needs at least one value; there are none")
     mean = math.fsum(values) / count  # fsum rounds once, so that the order of the seeds does not matter
     if count == 1:
-        return Mean(mean, math.nan, 1)
+        return Mean(mean, math.nan, 1, within)
     deviation = max(_deviation(values, mean), floor)
-    return Mean(mean, _t_quantile(count - 1, confidence) * deviation / math.sqrt(count), count)
+    return Mean(mean, _t_quantile(count - 1, confidence) * deviation / math.sqrt(count), count, within)
 
 
 def paired_difference(

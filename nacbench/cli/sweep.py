@@ -39,12 +39,15 @@ def suites() -> None:
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.config import suites as names
+    from nacbench.sweep.plan import counts_of
 
     rows = []
     for name in names():
         sweep = read_sweep(name)
-        rows.append([name, str(len(sweep.expand())), sweep.description])
-    print_table(["suite", "runs", "what"], rows, right={1})
+        wanted, extra = counts_of(sweep)
+        rows.append([name, str(wanted), f"+ {extra}" if extra else "", sweep.description])
+    print_table(["suite", "runs", "train these", "what"], rows, right={1, 2})
+    say("Train these: runs besides that only train the networks of others.")
 
 
 @app.command()

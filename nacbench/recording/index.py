@@ -158,7 +158,16 @@ def _version() -> str:
     return code_digest(
         [
             ROOT / "recording" / name
-            for name in ("bounded.py", "identity.py", "index.py", "record.py", "row.py", "row_tables.py", "upgrade.py")
+            for name in (
+                "bounded.py",
+                "identity.py",
+                "index.py",
+                "metric_facts.py",
+                "record.py",
+                "row.py",
+                "row_tables.py",
+                "upgrade.py",
+            )
         ]
     )
 

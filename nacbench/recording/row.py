@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from nacbench.code_digest import short_digest
+from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.recording.identity import canonical
+from nacbench.recording.metric_facts import metric_in
 from nacbench.recording.record import RECORD, RunRecord, marked_task, other_data, read_record
 
 
@@ -27,6 +29,7 @@ class Run(NamedTuple):
         series: digest of ``settings``; the runs of a series differ only in their seed.
         settings: JSON of the identity without the seed and what follows from it.
         metrics, measured: JSON by split.
+        facts: JSON of what the numbers of metrics mean, by name.
         chance, majority: accuracy of guessing, and of always giving the most frequent label; NaN where unknown.
         constant: 1 if all predictions are the same class, otherwise 0.
         result: digest of metrics, selection and data, which are equal in two records of a run.
@@ -57,6 +60,7 @@ class Run(NamedTuple):
     series: str
     settings: str
     metrics: str
+    facts: str
     chance: float
     majority: float
     constant: int
@@ -102,8 +106,15 @@ class Run(NamedTuple):
 
     @property
     def grain(self) -> float:
-        """Step of the score: one of the examples that an accuracy is a share of; 0 for other metrics."""
-        return 1 / self.scored if self.metric == "accuracy" else 0.0
+        """Step of the score: one of the examples that it is a share of; 0 if it is no share of hits."""
+        return self.measure.grain(self.scored)
+
+    @property
+    def measure(self) -> Metric:
+        """What the numbers of the main metric mean."""
+        found = metric_in(self.facts, self.metric)
+        assert found is not None  # as the record was checked
+        return found
 
     def all_metrics(self) -> dict[str, dict[str, float]]:
         """Return all metrics by split and name."""
@@ -158,6 +169,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         series=series_of(settings),
         settings=settings,
         metrics=metrics,
+        facts=to_json(record.metric_facts).decode(),
         chance=record.answers.chance if record.answers else _guessing(record),
         majority=record.answers.majority if record.answers else math.nan,
         constant=int(record.answers is not None and record.answers.constant),
@@ -189,7 +201,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
 
 def _guessing(record: RunRecord) -> float:
     """Return the accuracy of guessing among all classes, for records that do not count their answers."""
-    known = record.metric == "accuracy" and record.data.classes > 0
+    known = record.metric == ACCURACY.name and record.data.classes > 0
     return 1 / record.data.classes if known else math.nan
 
 

@@ -69,6 +69,18 @@ class PlannedRun:
         return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
 
 
+def counts_of(sweep: SweepConfig) -> tuple[int, int]:
+    """Return the number of runs that a sweep asks for, and of others that train their networks; no data is needed."""
+    configs = sweep.expand()
+    wanted = {_content(config) for config in configs}
+    before = {_content(own) for config in configs if config.trained_on for own in _with_networks(config.trained_on)}
+    return len(wanted), len(before - wanted)
+
+
+def _content(config: RunConfig) -> str:
+    return json.dumps(config.as_dict(), sort_keys=True)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Runs of a sweep without duplicates; a run comes after the run that trains its network."""
@@ -96,7 +108,7 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
         for run in planner.with_trained_on(config):
-            place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
+            place = run.key if run.run_id else _content(run.config)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = _told_apart(list(found.values()))
@@ -140,9 +152,10 @@ class _Planner:
                 yield before
         place = _place(config)
         missing = self._once(("missing", place), lambda: config.task_plugin.missing(self.data_root))
+        absent = self._once(("library", config.model.name), config.model_plugin.missing)
         plugins = tuple((id(one.task_plugin), id(one.model_plugin)) for one in _with_networks(config))
         unsuited = self._once(("unsuited", plugins), lambda: unsupported(config))
-        problem = unsuited or missing or (before.problem if before else None)
+        problem = unsuited or missing or absent or (before.problem if before else None)
         identity = None if missing or (before and not before.run_id) else self._identity(config)
         yield PlannedRun(
             config=config,
@@ -185,10 +198,10 @@ def _place(config: RunConfig) -> str:
 
 
 def require_data(plan: Plan) -> None:
-    """Check that the data of all runs is there.
+    """Check that the data of all runs is there, and the libraries of their models.
 
     Raises:
-        UserError: for the first run whose data is missing; the message says how to get it.
+        UserError: for the first run that lacks something; the message says how to get it.
     """
     for run in plan.runs:
         if run.problem and not run.is_unsuited:

@@ -14,7 +14,8 @@ from nacbench.formats.dotted import flatten
 from nacbench.recording.decisions import Asked, Member
 from nacbench.recording.row import Run
 from nacbench.registry import usual_size
-from nacbench.reporting.paper.claims import SCALES, Claim, Side
+from nacbench.reporting.paper.claims import Claim, Side
+from nacbench.reporting.paper.verdicts import SCALES
 from nacbench.reporting.series import Series, first_seeds
 from nacbench.sweep.plan import Plan, PlannedRun
 
@@ -98,7 +99,7 @@ class Question:
         Args:
             records: finished runs by series and seed.
         """
-        series = [Series([own[seed] for seed in sorted(own)], {}) for own in self._records(records)]
+        series = [Series([own[seed] for seed in sorted(own)], {}, {}) for own in self._records(records)]
         if not all(item.runs for item in series):
             return []
         if self.claim is not None:

@@ -42,7 +42,8 @@ class Limits:
 
     Attributes:
         first, most: seeds before the first look, and at the last one.
-        margin: of practical equivalence, in units of the metric; 0: there is no equivalence.
+        margin: of practical equivalence, as differences are shown: in points of an accuracy, otherwise in units of the
+            metric; 0: there is no equivalence.
         budget: core-seconds of runs that end after the beginning; None: without a limit.
         gives_up: whether a comparison ends that needs more than ``FUTILE_BEYOND`` seeds.
         retried: causes of failure whose runs are started again.
@@ -60,7 +61,7 @@ class Limits:
         if self.first > self.most:
             raise UserError(f"--first {self.first} is more than --most {self.most}; give fewer first seeds")
         if not 0 <= self.margin <= LARGEST_MARGIN:  # NaN, too
-            raise UserError(f"--margin {100 * self.margin:g}: give points, from 0 to {100 * LARGEST_MARGIN:g}")
+            raise UserError(f"--margin {self.margin:g}: give a number from 0 to {LARGEST_MARGIN:g}")
 
 
 @dataclass(frozen=True)

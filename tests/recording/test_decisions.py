@@ -78,12 +78,12 @@ def test_it_goes_with_the_runs_by_merge_and_by_archive(tmp_path: Path) -> None:
 
 
 def test_a_margin_is_fixed_before_the_first_look(tmp_path: Path) -> None:
-    begin(tmp_path, decision(margin=0.005))
-    for other in (decision(), decision(asked("vit", "nac"), asked("nac", "transformer"), margin=0.01)):
-        with pytest.raises(UserError, match=r"with a margin of 0.5 points .* give --margin 0.5"):
+    begin(tmp_path, decision(margin=0.5))
+    for other in (decision(), decision(asked("vit", "nac"), asked("nac", "transformer"), margin=1.0)):
+        with pytest.raises(UserError, match=r"with a margin of 0.5 .* give --margin 0.5"):
             begin(tmp_path, other)
-    begin(tmp_path, decision(asked("nac", "transformer"), margin=0.01))
-    assert [known.margin for known in read_decisions(tmp_path)] in ([0.005, 0.01], [0.01, 0.005])
+    begin(tmp_path, decision(asked("nac", "transformer"), margin=1.0))
+    assert [known.margin for known in read_decisions(tmp_path)] in ([0.5, 1.0], [1.0, 0.5])
 
 
 def test_more_seeds_later_are_the_same_decision(tmp_path: Path) -> None:

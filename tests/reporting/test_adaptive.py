@@ -100,10 +100,10 @@ def test_means_have_an_interval_that_holds_as_well() -> None:
 def test_compare_says_so_and_when_it_was_decided() -> None:
     lines = said(*pair(AHEAD, CLOSE))
     assert any("over 5 shared seeds (anytime-valid, as seeds were added until a decision: p = " in one for one in lines)
-    assert lines[-1].startswith("nac (mini) is better than vit (mini), by ")
+    assert lines[-1].startswith("nac is better than vit, by ")
     assert "decided at seed 4 of 5" in lines[-1]
     undecided = said(*pair(AHEAD[:3], CLOSE[:3]))
-    assert undecided[-1].startswith("No difference between nac (mini) and vit (mini) is shown yet")
+    assert undecided[-1].startswith("No difference between nac and vit is shown yet")
     two = said(*pair(AHEAD[:2], CLOSE[:2]))
     assert "2 seeds decide nothing" in two[-1] and "nan" not in "".join(two)
 

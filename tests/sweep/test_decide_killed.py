@@ -104,7 +104,7 @@ def test_a_preview_writes_nothing(tmp_path: Path) -> None:
         (["--first", "9", "--most", "4"], "--first 9 is more than --most 4"),
         (["--most", "1000", "--max-runs", "10"], "sweep 'mine' with 1000 seeds: 2,000 runs would take"),
         (["--claims"], "the runs of this sweep decide none of the claims"),
-        (["--margin", "inf"], "--margin inf: give points, from 0 to"),
+        (["--margin", "inf"], "--margin inf: give a number from 0 to"),
     ],
 )
 def test_bad_requests_are_refused_in_one_line(words: list[str], message: str, tmp_path: Path) -> None:

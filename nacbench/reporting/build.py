@@ -13,6 +13,7 @@ from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
 from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
 from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import judge, read_claims
@@ -21,6 +22,7 @@ from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "ranks", "shifted", "few-shots", "priors", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def build_report(
     made = (
         score_table(series, failures, warnings),
         side_by_side(series),
+        rank_table(series),
         shift_table(series),
         shots_table(series),
         prior_table(series),
@@ -142,6 +145,10 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
         f"Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples; {DASHED}",
         _of_rows(draw_scores),
+    ),
+    "ranks": (
+        "Mean ranks over the tasks that all models share; bars join models that are not told apart",
+        _of_rows(draw_ranks),
     ),
     "cost": (f"Scores against the operations of a forward pass; {DASHED}", _of_rows(draw_cost)),
     "shots": ("Accuracy after adapting to few examples a class; dashed: guessing", _of_rows(draw_shots)),

@@ -140,7 +140,16 @@ def _sorted(series: Sequence[Series]) -> list[Series]:
     def place(item: Series) -> tuple[Any, ...]:
         first = item.first
         head = -leading[_cell(item)][1]
-        return (first.task, first.scale, head, first.model, not item.is_plain, bool(item.told), -item.score.value, item.label)
+        return (
+            first.task,
+            first.scale,
+            head,
+            first.model,
+            not item.is_plain,
+            bool(item.told),
+            -item.score.value,
+            item.label,
+        )
 
     return sorted(series, key=place)
 

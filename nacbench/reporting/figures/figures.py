@@ -25,6 +25,7 @@ MOST_IN_A_COLUMN = 8  # panels of scores; with more there are two columns
 MARKERS = "os^Dv"
 LINES = ("-", "--", ":", "-.")
 MOST_PANELS = 24  # of one figure; with more it is not readable
+MOST_ROWS = 40  # of one panel, likewise: with 500 a figure was thirty metres high
 ERROR = re.compile(r"error/(.+)")
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give the size of a model's workspace
 
@@ -213,8 +214,13 @@ def _draw_grid(
 
 
 def panels_of(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
-    """Return title, escaped for a figure, and series of each task and scale, at most ``MOST_PANELS``."""
-    return [(figure_text(f"{task}, {scale}"), rows) for (task, scale), rows in by_cell(series).items()][:MOST_PANELS]
+    """Return title, escaped for a figure, and series of each task and scale: at most ``MOST_PANELS``, each with the
+    first ``MOST_ROWS``; a title says of how many."""
+    panels = []
+    for (task, scale), rows in by_cell(series).items():
+        part = f" ({MOST_ROWS} of {len(rows):,})" if len(rows) > MOST_ROWS else ""
+        panels.append((figure_text(f"{task}, {scale}{part}"), rows[:MOST_ROWS]))
+    return panels[:MOST_PANELS]
 
 
 def short_label(item: Series) -> str:

@@ -41,7 +41,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         guesses = (_guess(items[0].first.chance), _guess(items[0].first.majority))
         rows.append((task, scale, counts, *guesses, *(_text(own, floors) for own in models)))
         for column, own in enumerate(models):
-            shown = _shown(own)
+            shown = shown_variant(own)
             if shown is not None:
                 bold |= {(number, FIRST + column)} if id(shown) in winners else set()
                 numbers.append(_number(shown))
@@ -71,11 +71,11 @@ def _guess(value: float) -> str:
 
 
 def _text(own: Sequence[Series], floors: Floors) -> str:
-    shown = _shown(own)
+    shown = shown_variant(own)
     return floors.marked(shown) if shown else "several" if own else "—"
 
 
-def _shown(own: Sequence[Series]) -> Series | None:
+def shown_variant(own: Sequence[Series]) -> Series | None:
     """Return the only variant of a model, or the only one of the usual size with default options; otherwise None.
 
     Default options of the task count only where those of the model leave several.

@@ -36,7 +36,7 @@ def claims() -> str:
     rows = []
     for claim in read_claims().claims:
         if isinstance(claim, Better):
-            bar = f"score − {claim.baseline}'s > {100 * claim.decides:g} points (claimed: {100 * claim.claimed:g})"
+            bar = f"score − {claim.baseline}'s > {100 * claim.bar:g} points (claimed: {100 * claim.claimed:g})"
         elif isinstance(claim, Competitive):
             bar = f"score − {claim.baseline}'s > −{100 * claim.within:g} points"
         else:

@@ -8,6 +8,7 @@ import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
@@ -21,6 +22,7 @@ def compare(
     out: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
     ] = None,
+    choices: ChoiceFiles = None,
     task: OnlyTasks = None,
     model: OnlyModels = None,
     where: Where = None,
@@ -31,7 +33,7 @@ def compare(
     Name the task with --task, if there are runs of several. A model's plain name is the variant with its default
     options; another one is named by its label in a table, such as "nac, depth=4", or chosen with --where.
 
-    The last line is the conclusion in words.
+    The last line is the conclusion in words. It says in what the two differ besides the model, if they do.
     """
     from nacbench.recording.choice import Choice
     from nacbench.recording.index import nothing_finished, read_runs
@@ -45,7 +47,7 @@ def compare(
     if not found.runs:
         raise nothing_finished(found.broken, stores)
     found = choice.of(found)
-    comparison = make(found, a, b, only_task(found.runs), scale)
+    comparison = make(found, a, b, only_task(found.runs), scale, choices_of(choices))
     warn(comparison.warnings)
     if not as_json:
         say(*replace(choice, tasks=()).notes(), *comparison.lines())
@@ -59,7 +61,9 @@ def compare(
         "runs": [[run.run_id for run in item.runs] for item in (comparison.first, comparison.second)],
         "difference": difference
         and {k: _number(getattr(difference, k)) for k in ("value", "half_width", "p", "count")},
+        "anytime_valid": bool(difference and difference.looks),
         "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
+        "treatment": {name: [one[name] for one in comparison.treatment] for name in comparison.treatment[0]},
         "chosen": str(choice),
         "verdict": comparison.verdict,
     }

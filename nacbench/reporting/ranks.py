@@ -140,5 +140,5 @@ def ranking(series: Sequence[Series]) -> Ranking | None:
 
 
 def _merit(item: Series) -> float:
-    """Return a number of which more is better: the score."""
-    return round(item.score.value, DIGITS)
+    """Return a number of which more is better, whatever the direction of the metric."""
+    return round(-item.rank, DIGITS)

@@ -20,7 +20,8 @@ from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
-from nacbench.reporting.tables.table import Table
+from nacbench.reporting.tables.table import Table, percent
+from nacbench.statistics import Mean
 from tests.made import made_failure, made_record, write_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -77,6 +78,17 @@ def test_the_same_run_found_twice_counts_once() -> None:
 def test_a_single_seed_has_no_interval() -> None:
     (row,) = table_of([made_record(score=0.9)]).rows
     assert row[3] == "90.00"
+
+
+def test_an_interval_that_is_cut_at_100_is_shown_by_its_ends() -> None:
+    made = [made_record(seed=seed, score=score) for seed, score in enumerate((0.9, 0.98, 0.99))]
+    assert table_of(made).rows[0][3] == "95.67 (83.41 to 100.00)"
+
+
+def test_no_interval_is_zero_where_a_test_set_has_a_grain() -> None:
+    assert percent(Mean(0.5, 0.00001, 3)) == "50.00 ± 0.01"
+    alike = [shifted(seed, 0.9, accuracy=0.8, drop=0.1, mean_error=0.2) for seed in range(3)]
+    assert not any("± 0.00" in cell for row in cells_of(shift_table(group_of(alike))) for cell in row)
 
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
@@ -153,7 +165,7 @@ def cells_of(table: Table | None) -> list[Any]:
 def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
     runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mean_error=0.2) for seed in range(3)]
     table = shift_table(group_of(runs))
-    assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.25", "11.00 ± 2.48", "20.00 ± 0.00", "3")]
+    assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.25", "11.00 ± 2.48", "20.00 ± 0.25", "3")]
     assert table is not None
     assert table.frame.loc[0, "drop"] == pytest.approx(0.11)
 
@@ -177,7 +189,7 @@ def test_the_interval_of_a_single_seed_is_over_episodes(tmp_path: Path) -> None:
 
 def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
-    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53 ‡", "2")]
+    assert cells_of(shots_table(group_of(runs))) == [("45.00 (0.00 to 100.00) ‡", "2")]
 
 
 def test_a_table_without_runs_is_left_out() -> None:

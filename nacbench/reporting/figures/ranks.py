@@ -6,68 +6,64 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.plots import palette, styled
+from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, Look, figure_of, looks_of_models, styled
 from nacbench.reporting.ranks import Ranking, ranking
 from nacbench.reporting.series import Series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STEP = 0.16  # height of a line of text, in inches
-WIDTH = 5.5  # of the figure, in inches
+STEP = 0.15  # inches: height of a line
+ABOVE = 0.55  # inches: the axis with its label
+FEW = 5  # models that fit into a column
 CLEAR: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # lines of models cross this text
 
 
-def draw_ranks(series: Sequence[Series]) -> Figure | None:
-    """Draw mean ranks over the tasks that all models share; None if there are too few of them for a test."""
-    from matplotlib.figure import Figure
-
+def draw_ranks(series: Sequence[Series]) -> list[Figure]:
+    """Draw mean ranks over the tasks that all models share; nothing if there are too few of them for a test."""
     found = ranking(series)
     if found is None or not found.is_tested:
-        return None
-    groups = found.groups()
-    half = -(-len(found.ranks) // 2)
-    lines = 3 + len(groups) + half  # the critical difference, the axis, bars, names
+        return []
+    groups, models = found.groups(), len(found.ranks)
+    half = -(-models // 2)
+    lines = 3 + len(groups) + half  # the critical difference, bars, names
     with styled():
-        figure = Figure(figsize=(WIDTH, STEP * (lines + 3)), layout="constrained")
+        figure = figure_of(COLUMN if models <= FEW else PAGE, ABOVE + STEP * lines)
         axes = figure.subplots()
-        axes.set_xlim(0.5, len(found.ranks) + 0.5)
-        axes.set_ylim(-lines, 2)
-        axes.xaxis.tick_top()
-        axes.set_xticks(range(1, len(found.ranks) + 1))
+        axes.set_xlim(0.5, models + 0.5)
+        axes.set_ylim(0.5 - lines, 2)
+        axes.set_xticks(range(1, models + 1))
         axes.set_yticks([])
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set_xlabel(f"mean rank over {len(found.tasks)} tasks (1: best)")
         for side in ("left", "right", "bottom"):
             axes.spines[side].set_visible(False)
-        axes.set_xlabel(f"mean rank over {len(found.tasks)} tasks (1: best)")
-        axes.xaxis.set_label_position("top")
-        _draw_bar(axes, 1, 1 + found.critical_difference, 1)
-        axes.text(1 + found.critical_difference + 0.05, 1, "critical difference", va="center", fontsize=7, bbox=CLEAR)
+        end = 1 + found.critical_difference
+        axes.plot([1, end], [0.8, 0.8], color="0.3", linewidth=0.8, marker="|", markersize=4)
+        axes.text(end, 0.8, " critical difference", va="center", fontsize=SMALL, bbox=CLEAR, zorder=3, clip_on=False)
         for number, group in enumerate(groups):
             ranks = [found.ranks[name] for name in group]
-            axes.plot([min(ranks) - 0.03, max(ranks) + 0.03], [-1 - number] * 2, color="0.3", linewidth=3)
-        _draw_names(axes, found, half, 2 + len(groups))
-    return figure
-
-
-def _draw_bar(axes: Any, start: float, end: float, height: float) -> None:
-    axes.plot([start, end], [height, height], color="0.3", linewidth=1, marker="|", markersize=5)
+            axes.plot([min(ranks) - 0.03, max(ranks) + 0.03], [-number] * 2, color="0.3", linewidth=2.2)
+        _draw_names(axes, found, half, 1 + len(groups))
+    return [figure]
 
 
 def _draw_names(axes: Any, found: Ranking, half: int, below: int) -> None:
     """Write the better half of the models on the left and the others on the right, each with a line to its rank."""
-    colours: Mapping[str, Any] = palette(list(found.ranks))
+    looks: Mapping[str, Look] = looks_of_models(found.ranks)
     for place, (name, rank) in enumerate(found.ranks.items()):
         is_left = place < half
         height = -below - (place if is_left else len(found.ranks) - 1 - place)
         end = 0.5 if is_left else len(found.ranks) + 0.5
-        axes.plot([rank, rank, end], [2, height, height], color=colours[name], linewidth=0.9)
-        text = f"{figure_text(name, 30)} {rank:.2f}"
+        axes.plot([rank, rank, end], [2, height, height], color=looks[name].colour, linewidth=0.8)
+        axes.plot(rank, 2, linestyle="none", clip_on=False, zorder=4, **looks[name].point())
         axes.annotate(
-            text,
+            f"{figure_text(name, 30)} {rank:.2f}",
             (end, height),
             (-3 if is_left else 3, 0),
             textcoords="offset points",
             ha="right" if is_left else "left",
             va="center",
-            fontsize=7,
+            fontsize=SMALL,
         )

@@ -26,12 +26,12 @@ def draw_ranks(series: Sequence[Series]) -> list[Figure]:
         return []
     groups, models = found.groups(), len(found.ranks)
     half = -(-models // 2)
-    lines = 3 + len(groups) + half  # the critical difference, bars, names
+    lines = 2.7 + len(groups) + half  # the critical difference, bars, names
     with styled():
         figure = figure_of(COLUMN if models <= FEW else PAGE, ABOVE + STEP * lines)
         axes = figure.subplots()
         axes.set_xlim(0.5, models + 0.5)
-        axes.set_ylim(0.5 - lines, 2)
+        axes.set_ylim(2 - lines, 2)
         axes.set_xticks(range(1, models + 1))
         axes.set_yticks([])
         axes.xaxis.tick_top()
@@ -40,7 +40,7 @@ def draw_ranks(series: Sequence[Series]) -> list[Figure]:
         for side in ("left", "right", "bottom"):
             axes.spines[side].set_visible(False)
         end = 1 + found.critical_difference
-        axes.plot([1, end], [0.8, 0.8], color="0.3", linewidth=0.8, marker="|", markersize=4)
+        axes.plot([1, end], [0.8, 0.8], color="0.3", linewidth=0.8, marker="|", markersize=4, zorder=4)
         axes.text(end, 0.8, " critical difference", va="center", fontsize=SMALL, bbox=CLEAR, zorder=3, clip_on=False)
         for number, group in enumerate(groups):
             ranks = [found.ranks[name] for name in group]

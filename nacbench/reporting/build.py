@@ -15,6 +15,7 @@ from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.mixture import mixtures
@@ -27,6 +28,7 @@ from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "ranks", "shifted", "few-shots", "priors", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def build_report(
     made = (
         score_table(series, failures, warnings),
         side_by_side(series),
+        rank_table(series),
         shift_table(series),
         shots_table(series),
         prior_table(series),
@@ -158,6 +161,10 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
         "Scores: every seed (dots), mean and 95 % interval over seeds; grey: of a single seed, over test examples; "
         f"{CUT}; {FLOOR}",
         _of_rows(draw_scores),
+    ),
+    "ranks": (
+        "Mean ranks over the tasks that all models share; bars join models that are not told apart",
+        _of_rows(draw_ranks),
     ),
     "cost": (
         f"Scores against the operations of a forward pass; grey line: the best at each cost; {CUT}; {FLOOR}",

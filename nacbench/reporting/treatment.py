@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 
 from nacbench.contracts.recipe import Settings
 from nacbench.errors import UserError
-from nacbench.formats.dotted import as_text, flatten
+from nacbench.formats.dotted import as_text, flatten, leaves
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
 
@@ -58,7 +58,12 @@ def differences(runs: Sequence[Run], tuned: Choices) -> list[dict[str, str]]:
     plain = [(_without_the_model(run.settings), _facts(run)) for run in runs]
     if all(own == plain[0] for own in plain[1:]):  # mostly so: then nothing needs to be named
         return [{} for _ in runs]
-    whole = [{**_named(settings), **facts} for settings, facts in plain]
+    everything = [_named(settings) for settings, _ in plain]
+    asked = {*_unequal(everything), *(f"{prefix}task.name" for prefix in PREFIXES)}  # only these become text
+    whole = [
+        {**{name: as_text(value) for name, value in own.items() if name in asked}, **facts}
+        for own, (_, facts) in zip(everything, plain, strict=True)
+    ]
     names = _differing(whole, runs)
     chosen = [_with_trials(own, run, tuned, names) for own, run in zip(whole, runs, strict=True)]
     names = _differing(chosen, runs)
@@ -102,10 +107,23 @@ def _facts(run: Run) -> Mapping[str, str]:
     }
 
 
-def _named(settings: Mapping[str, Any]) -> dict[str, str]:
+def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by name, but those that change nothing, and those that the run says itself."""
     left_out = {f"{prefix}{name}" for prefix in PREFIXES for name in (*SAME_RESULT, *SAID_BY_THE_RUN)}
-    return {name: value for name, value in flatten(settings).items() if name not in left_out}
+    return {name: value for name, value in leaves(settings).items() if name not in left_out}
+
+
+def _unequal(some: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the names of settings that are not the same in all of these, or not in all."""
+    first = some[0]
+    missing = object()
+    return {
+        name
+        for own in some
+        if own != first
+        for name in own.keys() | first.keys()
+        if own.get(name, missing) != first.get(name, missing)
+    }
 
 
 def _with_trials(own: dict[str, str], run: Run, tuned: Choices, differing: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,7 +57,7 @@ def grid_pages(
             flat = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
             for axes, (title, own) in zip(flat, part, strict=False):
                 draw(axes, own)
-                axes.set_title(title)
+                axes.set_title(_wrapped(title, width / columns))
                 bare(axes)
             for axes in flat[len(part) :]:
                 axes.set_axis_off()
@@ -68,6 +69,11 @@ def grid_pages(
 def _height(columns: int) -> float:
     """Return the height of a panel in inches, by the number of panels beside each other."""
     return 2.3 if columns < 3 else 1.75
+
+
+def _wrapped(title: str, width: float) -> str:
+    """Return a title in lines that are not longer than a panel of this width in inches; words are not cut."""
+    return "\n".join(textwrap.wrap(title, max(8, int((width - SAMPLE) / LETTER)), break_long_words=False))
 
 
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:

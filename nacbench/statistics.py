@@ -62,6 +62,8 @@ class Difference:
         p: two-sided p-value of the paired t test; NaN likewise.
         deviation: sample standard deviation of the differences, at least its floor; NaN for a single pair.
         count: number of pairs.
+        looks: what `nacbench.reporting.anytime.difference` adds if the number of pairs was not fixed beforehand. Then
+            ``p`` and ``half_width`` are anytime-valid: they hold however often one looked.
     """
 
     value: float
@@ -69,11 +71,32 @@ class Difference:
     p: float
     deviation: float
     count: int
+    looks: "Looks | None" = None
 
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper end of the confidence interval."""
-        return self.value - self.half_width, self.value + self.half_width
+        return self.looks.interval if self.looks else (self.value - self.half_width, self.value + self.half_width)
+
+    @property
+    def lead(self) -> float:
+        """Number whose sign says which of the two is ahead where ``p`` was found."""
+        return self.looks.lead if self.looks else self.value
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a difference has in addition if one looked at it after each pair.
+
+    Attributes:
+        interval: the largest lower and the smallest upper end of all looks; the lower can be above the upper one.
+        lead: mean difference at the look with the least p-value.
+        decided: number of pairs at which zero was first outside of the interval; None if it never was.
+    """
+
+    interval: tuple[float, float]
+    lead: float
+    decided: int | None
 
 
 def t_interval(

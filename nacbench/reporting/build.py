@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
@@ -18,7 +19,8 @@ from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
-from nacbench.reporting.paper.claims import judge, read_claims
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -27,6 +29,7 @@ from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
+from nacbench.reporting.treatment import Choices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,28 +55,40 @@ class Report:
     warnings: Sequence[str]
 
 
-def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html: bool = False) -> Report:
+def build_report(
+    stores: Sequence[Path],
+    out: Path,
+    *,
+    mixed: bool = False,
+    html: bool = False,
+    tuned: Choices | None = None,
+    choice: Choice = EVERYTHING,
+) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
     Args:
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
+        choice: which of the runs are reported.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
+        UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
+            is false.
     """
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    found = choice.of(found)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
             f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data and "
             "scale, or use --mixed to show them together, with a warning"
         )
-    series = group(found.runs)
+    series = group(found.runs, tuned)
     failures = found.failures
     made = (
         score_table(series, failures, warnings),
@@ -85,6 +100,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
+    tables[0] = replace(tables[0], notes=[*choice.notes(), *tables[0].notes])
     markdown, text = _below_each_other(tables, Table.markdown), _below_each_other(tables, Table.text)
     files = [out / "table.md", out / "table.tex", *(out / f"{table.name}.csv" for table in tables)]
     write_text(files[0], markdown)
@@ -100,7 +116,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
             pictures.append(Picture(f"{caption} ({number} of {len(pages)})" if len(pages) > 1 else caption, picture))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
-        findings = [judge(claim, found.runs) for claim in read_claims().claims]
+        findings = [judge(claim, found.runs, tuned) for claim in read_claims().claims]
         lines = [_without_paths(line, stores) for line in (*broken, *failed)]
         notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)

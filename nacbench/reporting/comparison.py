@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.metric import Metric
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.formats.parquet import opened_parquet
 from nacbench.recording.index import Runs
 from nacbench.recording.record import UNSCORED
 from nacbench.recording.row import Run
 from nacbench.recording.store import PREDICTIONS, damage
-from nacbench.recording.surroundings import differing_surroundings, in_words
+from nacbench.recording.surroundings import differing_surroundings
+from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.series import Series, group
-from nacbench.reporting.significance import LEVEL
-from nacbench.reporting.tables.table import percent, points
+from nacbench.reporting.significance import LEVEL, leads
+from nacbench.reporting.treatment import Choices, differences, in_words
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
+UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
 ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
 
 
@@ -59,6 +62,7 @@ class Comparison:
         difference: of their scores, paired over shared seeds; None if they share none.
         examples: comparison on test examples for each shared seed whose predictions were recorded.
         warnings: why other seeds are not compared on examples, a line each.
+        treatment: settings other than the models' own, by name, as text, in which the two differ: of each its values.
     """
 
     first: Series
@@ -66,57 +70,74 @@ class Comparison:
     difference: Difference | None
     examples: Sequence[OnExamples]
     warnings: Sequence[str] = ()
+    treatment: Sequence[Mapping[str, str]] = ()
 
     @property
     def verdict(self) -> str:
-        """The conclusion as a sentence."""
+        """The conclusion in words, which is about the models only if they were treated equally."""
+        unequal = in_words(self.treatment)
+        return f"{self._verdict} {UNEQUAL.format(unequal)}" if unequal else self._verdict
+
+    @property
+    def _verdict(self) -> str:
         a, b = self.first.label, self.second.label
-        difference = self.difference
+        difference, metric = self.difference, self.first.measure
         if difference is None:
-            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
+            seeds = "first seed (0)" if self.first.is_adaptive_with(self.second) else "seed"
+            return f"{a} and {b} share no {seeds}, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
+        if difference.looks is not None:
+            return _verdict_of_looks(self.first, b, difference)
         if math.isnan(difference.p):
             return (
-                f"All {difference.count} shared seeds of {a} and {b} differ by {100 * difference.value:+.2f} points: "
+                f"All {difference.count} shared seeds of {a} and {b} differ by {metric.change(difference.value)}: "
                 "without a spread nothing can be tested, and there is no conclusion."
             )
-        low, high = (100 * end for end in difference.interval)
+        low, high = difference.interval
         if difference.p < LEVEL:
-            better, worse = (a, b) if difference.value > 0 else (b, a)
-            least, most = sorted((abs(low), abs(high)))
+            better, worse = (a, b) if leads(self.first, difference) else (b, a)
             return (
-                f"{better} is better than {worse}, by {least:.2f} to {most:.2f} points (95 %), on this task and scale "
+                f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
         found = smallest_difference(difference.deviation, difference.count)
         return (
-            f"No difference between {a} and {b} is shown: it lies between {low:+.2f} and {high:+.2f} points (95 %), "
+            f"No difference between {a} and {b} is shown: it lies between {metric.change(low, unit=False)} and "
+            f"{metric.change(high)} (95 %), "
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
-            f"find a difference of {100 * found:.2f} points four times out of five, smaller ones less often."
+            f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
         )
 
     def lines(self) -> list[str]:
         """Return the comparison as lines of text."""
         first = self.first.first
-        lines = [f"{first.task_label} · {first.scale} · {first.metric}, in per cent"]
+        metric = self.first.measure
+        unit = "in per cent" if metric.percent else metric.unit
+        # that higher is better goes without saying for per cents of hits, and for nothing else
+        told = [first.metric, *([unit] if unit else []), *([] if metric.mean_of == "hits" else [metric.direction])]
+        lines = [f"{first.task_label} · {first.scale} · {', '.join(told)}"]
         lines += [_scores(self.first), _scores(self.second)]
         difference = self.difference
-        if difference is not None and difference.count > 1:
+        if difference is not None and difference.looks is not None and difference.count > 1:
+            lines.append(_after_looks(metric, difference))
+        elif difference is not None and difference.count > 1:
             lines.append(
-                f"difference {100 * difference.value:+.2f} ± {points(difference.half_width)} points over "
+                f"difference {metric.change(difference.value, unit=False)} ± {metric.size(difference.half_width)} over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
-            lines.append(f"difference {100 * difference.value:+.2f} points with one shared seed")
+            lines.append(f"difference {metric.change(difference.value)} with one shared seed")
         lines += [_on_examples(own) for own in self.examples]
         return [*lines, "", self.verdict]
 
 
-def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = None) -> Comparison:
+def compare(
+    runs: Runs, first: str, second: str, task: str, scale: str | None = None, tuned: Choices | None = None
+) -> Comparison:
     """Compare two models, or two runs, on a task.
 
     Args:
@@ -124,6 +145,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         first, second: a model's name, its label in a table, or the first characters (four or more) of a run's id.
         task: its name.
         scale: needed only if there are runs of several.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
 
     Raises:
         UserError: if one of them is not found or not unique, or the two differ in scale, data or
@@ -137,6 +159,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         raise UserError(f"{first!r} and {second!r} are the same runs")
     for kind, a, b in (
         ("scale", ours.first.scale, theirs.first.scale),
+        ("main metrics", ours.first.metric, theirs.first.metric),  # of another version of the task
         ("data", ours.first.fingerprint, theirs.first.fingerprint),
         ("entries in tables", ours.first.task_label, theirs.first.task_label),  # an epoch chosen on test, other data
     ):
@@ -146,7 +169,20 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     warnings: list[str] = []
     found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
-    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings)
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
+
+
+def only_task(runs: Sequence[Run]) -> str:
+    """Return the task that all of these runs, at least one, are of.
+
+    Raises:
+        UserError: if they are of several.
+    """
+    tasks = sorted({run.task for run in runs})
+    if len(tasks) > 1:
+        raise UserError(f"these runs are of several tasks: {', '.join(tasks)}; name one with --task")
+    return tasks[0]
 
 
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -155,7 +191,7 @@ def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     for ours, theirs in pairs:
         rows = differing_surroundings(ours.record().environment, theirs.record().environment)
         differing |= dict.fromkeys(row for row in rows if row[0] not in NO_ROUNDING)
-    return [f"{in_words(list(differing))}: last digits can differ by that alone"] if differing else []
+    return [f"{surroundings_in_words(list(differing))}: last digits can differ by that alone"] if differing else []
 
 
 def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
@@ -168,18 +204,23 @@ def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
-    """Return the only series with this model name or label, or the only run with this id."""
+    """Return the only series with this label or model name, or the only run with this id.
+
+    A label comes first: a model's plain variant is labelled by the model's name, whatever other variants there are.
+    """
     everything = group(runs)
-    found = [item for item in everything if name in (item.first.model, item.label)]
+    found = [item for item in everything if name in (item.label, item.full_label)]
+    found = found or [item for item in everything if item.first.model == name]
     if not found:
         single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
-        found = [Series([run], {"seed": str(run.seed)}) for run in single]
+        found = [Series([run], {"seed": str(run.seed)}, {"seed": f"seed={run.seed}"}) for run in single]
     if len(found) == 1:
         return found[0]
     if found:
         or_scale = ", or give --scale" if len({item.first.scale for item in found}) > 1 else ""
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
-        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
+        way_out = f"name a label or an id, or choose with --where{or_scale}"
+        raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 
@@ -264,9 +305,50 @@ def _by_unit(answers: pd.DataFrame) -> np.ndarray:
 
 
 def _scores(item: Series) -> str:
-    shown = [f"{100 * run.score:.2f}" for run in item.runs]
+    metric = item.measure
+    shown = [metric.number(run.score) for run in item.runs]
     seeds = "seed" if len(shown) == 1 else "seeds"
-    return f"{item.label}: {percent(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
+    return f"{item.label}: {metric.text(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
+
+
+def _between(metric: Metric, low: float, high: float) -> str:
+    """Return by how much one is better than another, as words."""
+    least, most = map(metric.size, sorted((abs(low), abs(high))))
+    return f"by {least.removesuffix(f' {metric.difference_unit}')} to {most} (95 %)"
+
+
+def _after_looks(metric: Metric, difference: Difference) -> str:
+    known = not math.isnan(difference.half_width)
+    value = metric.change(difference.value, unit=not known)
+    half = f" ± {metric.size(difference.half_width)}" if known else ""
+    return (
+        f"difference {value}{half} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
+        f"decision: {_p(difference.p)})"
+    )
+
+
+def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
+    """Return the conclusion for two series if seeds were added until a comparison was decided."""
+    assert difference.looks is not None
+    a, metric = first.label, first.measure
+    count, decided = difference.count, difference.looks.decided
+    low, high = difference.looks.interval
+    if decided is not None:
+        better, worse = (a, b) if leads(first, difference) else (b, a)
+        by = f", {_between(metric, low, high)}" if low <= high else ""
+        return (
+            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
+            f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
+        )
+    if low > high:
+        return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
+    if math.isinf(low):
+        return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
+    return (
+        f"No difference between {a} and {b} is shown yet: it lies between {metric.change(low, unit=False)} and "
+        f"{metric.change(high)} (95 %, however often one looked), {_p(difference.p)}. This does not show that they are "
+        "equal; nacbench sweep decide adds seeds."
+    )
 
 
 def _on_examples(on: OnExamples) -> str:

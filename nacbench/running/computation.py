@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_live, named
 from nacbench.contracts.given_scores import checked_numbers
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.task import (
-    ACCURACY,
     AnyTask,
     Evaluation,
     EvaluationTask,
@@ -25,6 +25,7 @@ from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
+from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.record import (
     FAILURE,
     RECORD,
@@ -146,10 +147,11 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         protocol=task.protocol,
         trained_on=trained and TrainedOn(task=trained.record.task, run_id=trained.record.run_id),
         metric=task.metric,
+        metric_facts={metric.name: MetricFacts.of(metric) for metric in task.metrics},
         metrics={**metrics, "test": headline},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
         measured={**measured, "test": as_a_whole} if as_a_whole else measured,
-        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY else None,
+        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY.name else None,
         selection=done.selection,
         data=Data(
             fingerprint=job.identity.data,
@@ -224,7 +226,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         recipe=recipe,
         usual=usual,
         seed=config.seed,
-        metric=task.metric,
+        metric=task.main_metric(),
         folder=job.folder,
         run_id=job.identity.run_id,
         accelerator=accelerator,

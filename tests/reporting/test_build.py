@@ -52,7 +52,7 @@ def test_broken_records_and_failed_runs_are_warnings(runs: Path, tmp_path: Path)
     write_failure(runs, made_failure(status="failed", run_id="00000000b40c", model="nac", seed=7, reason="it broke"))
     report = build_report([runs], tmp_path / "report")
     broken, failed = report.warnings
-    assert broken.startswith(f"{bad} is not a record of schema 2: it is not JSON")
+    assert broken.startswith(f"{bad} is not a record of schema 3: it is not JSON")
     assert failed == "digits · nac · seed 7 failed: it broke"
     assert "91.50 ± " in report.markdown
 

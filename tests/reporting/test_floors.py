@@ -46,7 +46,7 @@ def test_floors_are_chance_majority_and_the_models_of_the_same_task() -> None:
     assert [(floor.name, floor.value) for floor in of["nac"]] == [
         ("chance", 0.25),
         ("most frequent class", 0.6),
-        ("floor-linear (mini)", 0.7),
+        ("floor-linear", 0.7),
     ]
     assert [floor.name for floor in of["floor-linear"]] == ["chance", "most frequent class"]
 

@@ -44,23 +44,25 @@ def test_runs_that_differ_only_in_seed_are_one_row() -> None:
     (series,) = group_of(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
     assert [run.seed for run in series.runs] == [0, 2]
     assert series.score.value == pytest.approx(0.7)
-    assert series.label == "nac (mini)"
+    assert series.label == "nac"
 
 
 def test_the_best_of_a_task_comes_first() -> None:
     assert [row[:3] for row in table_of(RECORDS).rows] == [
-        ("cifar10", "mini", "nac (mini)"),
-        ("digits", "mini", "perceiver-io (mini)"),
-        ("digits", "mini", "nac (mini)"),
+        ("cifar10", "mini", "nac"),
+        ("digits", "mini", "perceiver-io"),
+        ("digits", "mini", "nac"),
     ]
 
 
 @pytest.mark.parametrize(
     ("change", "labels"),
     [
-        ({"lr": 0.002}, ["nac (mini), training.lr=0.001", "nac (mini), training.lr=0.002"]),
-        ({"engine": "e2"}, ["nac (mini), code.engine=e1", "nac (mini), code.engine=e2"]),
-        ({"size": "tiny"}, ["nac (mini)", "nac (tiny)"]),
+        ({"lr": 0.003}, ["nac, lr=0.001", "nac, lr=0.003"]),
+        ({"lr": 0.002}, ["nac", "nac, lr=0.001"]),  # the task's own rate, so this is the plain variant: it comes first
+        ({"lr": 0.003, "engine": "e2"}, ["nac, lr=0.001", "nac, lr=0.003"]),  # the digest is not needed
+        ({"engine": "e2"}, ["nac, code.engine=e1", "nac, code.engine=e2"]),
+        ({"size": "tiny"}, ["nac", "nac (tiny)"]),
     ],
 )
 def test_runs_that_differ_in_settings_are_separate_rows(change: dict[str, object], labels: list[str]) -> None:
@@ -91,7 +93,7 @@ def test_no_interval_is_zero_where_a_test_set_has_a_grain() -> None:
 
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
     rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
-    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—", "—")
+    assert rows[-1] == ("digits", "mini", "vit", "it takes images only", "0", "—", "—", "—", "—")
     assert len(rows) == 4
 
 
@@ -202,7 +204,7 @@ def test_only_the_significantly_best_row_is_bold() -> None:
     blurred += [made_record(task="cifar10", model="vit", seed=seed, score=0.49) for seed in range(5)]
     table = table_of([*clear, *blurred])
     ((row, column),) = table.bold
-    assert table.rows[row][:3] == ("digits", "mini", "nac (mini)")
+    assert table.rows[row][:3] == ("digits", "mini", "nac")
     assert f"**{table.rows[row][column]}**" in table.markdown()
     assert r"\textbf{90.20 $\pm$" in table.latex()
     assert "Holm" in table.markdown()
@@ -222,7 +224,7 @@ def test_a_row_that_is_worse_on_shared_seeds_is_not_bold() -> None:
     behind += [made_record(seed=seed, score=0.99) for seed in range(10, 20)]
     ahead = [made_record(model="vit", seed=seed, score=0.85 + seed / 1100) for seed in range(4)]
     table = table_of([*behind, *ahead])
-    assert table.rows[0][2] == "nac (mini)"
+    assert table.rows[0][2] == "nac"
     assert table.bold == frozenset()
 
 
@@ -253,9 +255,9 @@ def test_the_table_of_priors_needs_several() -> None:
 
     runs = [of_prior("scale-free", 0.9), of_prior("none", 0.8), of_prior(None, 0.7)]
     table = prior_table(group_of(runs))
-    assert cells_of(table) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
+    assert cells_of(table) == [("none", "—", "80.00", "1"), ("scale-free", "0.1", "90.00", "1")]
     assert table is not None
-    assert {row[2] for row in table.rows} == {"nac (mini)"}, "the prior has columns of its own"
+    assert {row[2] for row in table.rows} == {"nac"}, "the prior has columns of its own"
     assert prior_table(group_of(runs[:1])) is None
 
 

@@ -130,7 +130,7 @@ class Looks:
 
     def _variant(self, item: Series) -> str:
         size = [item.first.model_size] if item.first.model in self._sized else []
-        return ", ".join([*size, *(f"{name.rpartition('.')[2]}={value}" for name, value in item.differing.items())])
+        return ", ".join([*size, *item.told.values()])
 
 
 def looks_of_models(models: Iterable[str]) -> dict[str, Look]:

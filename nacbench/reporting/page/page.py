@@ -22,10 +22,12 @@ from typing import Any
 from nacbench import __version__
 from nacbench.formats.escape import all_visible, script_json, visible
 from nacbench.reporting.floors import Floors
-from nacbench.reporting.paper.claims import Finding, read_claims
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import Finding
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells, score_values
+from nacbench.reporting.tables.scores import SCORE, score_cells, score_values
+from nacbench.reporting.tables.scores import columns as columns_of
 from nacbench.reporting.tables.table import Table
 
 MOST_RUNS = 20_000  # with more, details of runs are left out: the file would be too large for a browser
@@ -68,8 +70,9 @@ def render_page(
     template, style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("html.j2", "css", "js"))
     winners = {id(item) for item in best(series)}
     count = sum(len(item.runs) for item in series)
+    columns = columns_of(series)
     rows = [_row(item, winners, with_runs=count <= MOST_RUNS) for item in series]
-    data = {"columns": [column.head for column in COLUMNS], "run_columns": RUN_COLUMNS, "rows": rows}
+    data = {"columns": [column.head for column in columns], "run_columns": RUN_COLUMNS, "rows": rows}
     floors = Floors(series)
     shown = [
         {
@@ -86,7 +89,7 @@ def render_page(
         title=title,
         version=__version__,
         count=f"{count:,}",
-        columns=COLUMNS,
+        columns=columns,
         score_column=SCORE,
         rows=shown,
         any_best=bool(winners),

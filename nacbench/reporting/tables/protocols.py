@@ -15,7 +15,7 @@ from nacbench.errors import UserError
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, treatment_notes
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -52,6 +52,7 @@ def shift_table(series: Sequence[Series]) -> Table | None:
         "Both accuracies are of the same network; the drop is their difference. Mean error: over corruptions and "
         f"severities, not divided by another network's errors. Every number: {INTERVAL}.",
         *floors.notes(shifted),
+        *treatment_notes(shifted),
     ]
     if with_reference:
         notes.append(
@@ -92,6 +93,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
         "over that run's episodes: it says nothing about other seeds.",
         f"{EDGE}: a learning rate was chosen at the edge of those tried; beyond it may be better ones.",
         *floors.notes(adapted),
+        *treatment_notes(adapted),
     ]
     for task in dict.fromkeys(item.first.task_label for item in adapted):
         mine = [item.first for item in adapted if item.first.task_label == task]

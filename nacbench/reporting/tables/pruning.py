@@ -9,25 +9,24 @@ from collections.abc import Sequence
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, INTERVAL, NAMED, SEEDS, flops_cells, identified, named
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    INTERVAL,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    named,
+    score_column,
+    treatment_notes,
+)
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
 KEPT = "kept/"
 WHOLE = "kept/100"
 SHARE = re.compile(r"kept/\d+(\.\d+)?")
-COLUMNS = (
-    *NAMED,
-    Column("kept (%)", number=True),
-    Column("test score (%)", number=True),
-    Column("lost (%)", number=True),
-    Column("speed-up", number=True),
-    Column("examples/s", number=True),
-    Column("one (ms)", number=True),
-    *FLOPS,
-    Column("memory (MB)", number=True),
-    SEEDS,
-)
 MEASURED = (
     "speedup",
     "single_speedup",
@@ -45,6 +44,22 @@ NOTE = (
     "loses less than the tolerance, on examples that are not test examples; its score is the score of the task. "
     f"{FLOPS_NOTE}"
 )
+
+
+def columns(series: Sequence[Series]) -> tuple[Column, ...]:
+    """Return the columns of a table of these series."""
+    return (
+        *NAMED,
+        Column("kept (%)", number=True),
+        score_column(series),
+        Column("lost (%)", number=True),
+        Column("speed-up", number=True),
+        Column("examples/s", number=True),
+        Column("one (ms)", number=True),
+        *FLOPS,
+        Column("memory (MB)", number=True),
+        SEEDS,
+    )
 
 
 def pruning_table(series: Sequence[Series]) -> Table | None:
@@ -90,8 +105,8 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
-    return Table("pruning", "Fewer modules", COLUMNS, rows, notes, pd.DataFrame(numbers))
+    notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
+    return Table("pruning", "Fewer modules", columns(series), rows, notes, pd.DataFrame(numbers))
 
 
 def shares_of(item: Series) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Looks, bare, figure_of, floor_line, styled
+from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Encoding, bare, figure_of, floor_line, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell
 
@@ -30,7 +30,7 @@ def panels_of(series: Iterable[Series]) -> list[Panel]:
 def grid_pages(
     panels: Sequence[Panel],
     draw: Callable[[Any, Sequence[Series]], None],
-    looks: Looks,
+    looks: Encoding,
     *,
     columns: int = 3,
     floors: Floors | None = None,
@@ -77,9 +77,9 @@ def _wrapped(title: str, width: float) -> str:
 
 
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
-    """Draw a line at the highest floor of a panel, in per cent on the vertical axis."""
+    """Draw a line at the highest floor of a panel, on the vertical axis in the unit of the score."""
     if floor := floors.highest(rows):
-        axes.axhline(100 * floor.value, **floor_line(floor.name))
+        axes.axhline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
 
 
 def portions(items: Sequence[Item], heights: Sequence[float], room: float) -> Iterator[list[Item]]:
@@ -128,7 +128,7 @@ def piled(heights: Sequence[float], columns: int) -> list[list[float]]:
     return piles
 
 
-def legend_entries(series: Sequence[Series], looks: Looks, floors: Floors | None, *, lines: bool) -> list[Any]:
+def legend_entries(series: Sequence[Series], looks: Encoding, floors: Floors | None, *, lines: bool) -> list[Any]:
     """Return an entry for each look among the series, and one for each kind of floor.
 
     Args:

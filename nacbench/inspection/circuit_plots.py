@@ -85,7 +85,7 @@ def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray 
     community = communities(processor)
     with styled():
         figure = figure_of(PAGE, 7.6)
-        above, below = figure.subfigures(2, 1, height_ratios=(4.2, 3.2))
+        above, below = figure.subfigures(2, 1, height_ratios=(4.2, 3.2), squeeze=False)[:, 0]
         graph_axes = above.subplots()
         degree_axes, matrix_axes = below.subplots(1, 2, width_ratios=(1, 1.45))
         _draw_graph(graph_axes, processor, readout, community)

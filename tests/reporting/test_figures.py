@@ -175,7 +175,7 @@ def test_figures_are_as_wide_as_a_column_or_a_page_and_their_text_is_not_small(t
     assert [page.get_figwidth() for page in pages] == [COLUMN, PAGE, PAGE, COLUMN]
     for page in [*pages, *draw_curves(with_curves(tmp_path, 2), [])]:
         assert page.get_figheight() <= TALLEST + 0.5
-        assert all(text.get_fontsize() >= SMALL for text in page.findobj(Text) if text.get_text())
+        assert all(float(text.get_fontsize()) >= SMALL for text in page.findobj(Text) if text.get_text())
 
 
 def test_fonts_are_embedded_whole(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def styled() -> Iterator[None]:
     import matplotlib as mpl
     import seaborn as sns
 
-    style = {
+    style: dict[Any, Any] = {  # not str: the types of matplotlib list every key
         "font.size": TEXT,
         "axes.labelsize": TEXT,
         "axes.titlesize": TEXT,

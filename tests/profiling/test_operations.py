@@ -189,3 +189,13 @@ def test_flops_are_counted_without_a_formula() -> None:
     pooled = product(1, 8, 10) + product(1, 10, 5) + product(1, 5, spec.classes)
     counted = operations_of(model, task)
     assert (counted.example, counted.once) == (each + pooled, 0)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_gradients_of_a_convolution_cost_as_much_as_itself_each(groups: int) -> None:
+    net = nn.Conv1d(6, 12, 3, groups=groups, padding=2)
+    x = torch.randn(5, 6, 10, requires_grad=True)
+    forward = 5 * product(12, 3 * 6 // groups, 12)  # 12 positions, 12 channels
+    assert forward_flops(net, {"input": x}) == forward
+    assert backward_flops(partial(net, x), [net.weight]) == forward
+    assert backward_flops(partial(net, x), [net.weight, x]) == 2 * forward

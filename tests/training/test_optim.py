@@ -43,11 +43,17 @@ def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) ->
     expected = {
         "floor-linear": {"tokenizer.position"},
         "floor-nearest-mean": set(),
+        "gru": {"tokenizer.position"},
+        "mamba": {"tokenizer.position", *(f"core.core.layers.{i}.mixer.A_log" for i in range(4))},
         "mlp-mixer": set(),
         "nac": {"tokenizer.position", "core.circuit.processor.signatures", "core.circuit.readout.signatures"},
         "perceiver-io": {"tokenizer.position", "core.query"},
         "pointnet": {"tokenizer.position"},
         "set-transformer": {"tokenizer.position", "core.aggregation.pma.seed"},
+        "resnet": set(),
+        "slot-attention": {"tokenizer.position", "core.parts.slots_mu", "core.parts.slots_logsigma"},
+        "soft-moe": {"tokenizer.position", "core.layers.1.feed_forward.slot_embeds"},
+        "switch-moe": {"tokenizer.position"},
         "transformer": {"tokenizer.position", "core.class_token"},
         "vit": {"core.class_token", "core.encoder.pos_embedding"},
     }[name]

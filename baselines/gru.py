@@ -22,6 +22,7 @@ class GRU(Model):
     """
 
     title = "GRU"
+    idea = "a recurrent network that reads the tokens forwards and backwards"
     citation = "Cho et al. 2014, arXiv 1406.1078; torch.nn.GRU"
     library = "torch"
     kept_by = "the PyTorch developers"

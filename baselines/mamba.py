@@ -19,19 +19,21 @@ class Mamba(Model):
     """A selective state-space model that reads the tokens from first to last; the mean of its states gives the logits.
 
     It reads in one direction, as the published model does; the mean over all positions lets early tokens count as much
-    as late ones. Its order of tokens is that of the task's tokenizer, also where it means nothing, as among points. Its
-    scan keeps all states of all tokens (V × 2C × ``state_dim`` numbers a layer): long inputs need much memory.
+    as late ones. Its order of tokens is that of the task's tokenizer, also where it means nothing, as among points.
+    With ``recompute`` each layer is computed again in the backward pass, as the published implementation does (section
+    3.3.2): otherwise a layer keeps the states of all tokens, three times V · 2C · ``state_dim`` numbers an example.
     """
 
     title = "Mamba"
+    idea = "a state-space model whose recurrence depends on the token that it reads"
     citation = "Gu and Dao 2023, arXiv 2312.00752; mambapy by Alexandre TL"
     library = "mambapy"
     kept_by = "Alexandre TL"
     extra = "rivals"
     resized_by = ("depth", "width")
     presets = {
-        "tiny": {"width": 84, "depth": 4},
-        "mini": {"width": 104, "depth": 6},
+        "tiny": {"width": 84, "depth": 4, "recompute": False},
+        "mini": {"width": 104, "depth": 6, "recompute": False},
         "paper": {},
     }
 
@@ -40,6 +42,7 @@ class Mamba(Model):
     state_dim: Count = 16
     expand: Count = 2
     conv: Count = 4
+    recompute: bool = True
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         c, inner, n = self.width, self.expand * self.width, self.state_dim
@@ -52,7 +55,9 @@ class Mamba(Model):
 
     def build(self, spec: TaskSpec) -> nn.Module:
         import mambapy.mamba
+        import torch
         from torch import nn
+        from torch.utils.checkpoint import checkpoint
 
         from nacbench.nn.masks import mean_token, padding_last
 
@@ -73,8 +78,9 @@ class Mamba(Model):
 
             capturable = True
 
-            def __init__(self, width: int) -> None:
+            def __init__(self, width: int, *, recompute: bool) -> None:
                 super().__init__()
+                self.recompute = recompute
                 self.embed = nn.Linear(spec.token_dim, width)
                 self.core = core
                 self.norm = mambapy.mamba.RMSNorm(width)
@@ -83,8 +89,12 @@ class Mamba(Model):
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 if mask is not None:
                     tokens, mask = padding_last(tokens, mask)
-                states = self.norm(self.core(self.embed(tokens)))
-                logits: Tensor = self.logits(mean_token(states, mask))
+                x = self.embed(tokens)
+                for layer in self.core.layers:
+                    # no random number is drawn in a layer, so that none has to be drawn again
+                    again = self.recompute and torch.is_grad_enabled()
+                    x = checkpoint(layer, x, use_reentrant=False, preserve_rng_state=False) if again else layer(x)
+                logits: Tensor = self.logits(mean_token(self.norm(x), mask))
                 return logits
 
-        return Classifier(self.width)
+        return Classifier(self.width, recompute=self.recompute)

@@ -27,6 +27,7 @@ class ResNet(Model):
     """
 
     title = "ResNet"
+    idea = "convolutions with residual connections, in stages of falling resolution"
     citation = (
         "He et al. 2016, arXiv 1512.03385; group norm: Wu and He 2018, arXiv 1803.08494; torchvision's BasicBlock"
     )

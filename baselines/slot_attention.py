@@ -24,6 +24,7 @@ class SlotAttention(Model):
     """
 
     title = "Slot Attention"
+    idea = "slots that compete for the tokens in rounds, then attention among the slots"
     citation = "Locatello et al. 2020, arXiv 2006.15055; slot-attention by Phil Wang"
     library = "slot-attention"
     kept_by = "Phil Wang"

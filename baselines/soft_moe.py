@@ -24,6 +24,7 @@ class SoftMoE(Model):
     """
 
     title = "Soft MoE"
+    idea = "a Transformer with experts, each of which works on weighted means of all tokens"
     citation = "Puigcerver et al. 2024, arXiv 2308.00951; soft-moe-pytorch by Phil Wang"
     library = "soft-moe-pytorch"
     kept_by = "Phil Wang"

@@ -27,6 +27,7 @@ class SwitchMoE(Model):
     """
 
     title = "Switch MoE"
+    idea = "a Transformer with experts, of which a router chooses one for each token"
     citation = "Fedus, Zoph, Shazeer 2022, arXiv 2101.03961"
     resized_by = ("depth", "width")
     presets = {

@@ -20,6 +20,7 @@ class Transformer(Model):
     """A pre-norm Transformer encoder with a class token, for any modality."""
 
     title = "Transformer"
+    idea = "every token attends to every other, and a class token gives the logits"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
     library = "torch"
     kept_by = "the PyTorch developers"

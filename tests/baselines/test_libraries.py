@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from mambapy.mamba import Mamba, MambaConfig
 from slot_attention import SlotAttention
@@ -101,8 +102,9 @@ def test_gru_reads_each_example_as_pytorch_s_layers_read_it_alone() -> None:
     assert_same(net, lambda: net(tokens, mask), alone)
 
 
-def test_mamba_is_mambapy_s_and_its_scan_is_the_sequential_one() -> None:
-    net, (tokens, mask) = core("mamba"), some_tokens()
+@pytest.mark.parametrize("recompute", [False, True])
+def test_mamba_is_mambapy_s_and_its_scan_is_the_sequential_one(recompute: bool) -> None:
+    net, (tokens, mask) = core("mamba", recompute=recompute), some_tokens()
     steps = Mamba(MambaConfig(d_model=84, n_layers=4, pscan=False))
 
     def alone() -> Tensor:
@@ -163,3 +165,24 @@ def test_resnet_has_torchvision_s_own_stem_for_larger_images() -> None:
     x = whole.layer1(whole.maxpool(whole.relu(whole.bn1(whole.conv1(image)))))
     torch.testing.assert_close(net.stages[0](net.pool(net.stem(image))), x)
     assert net.stages[1:](x).shape == (1, 512, 3, 3)
+
+
+def test_mamba_keeps_one_input_of_a_layer_where_it_recomputes() -> None:
+    """Bytes that a pass keeps for its gradients: states of 16 tokens of 168 × 16 numbers, or the tokens alone."""
+    kept = {}
+    for recompute in (False, True):
+        net = core("mamba", recompute=recompute)
+        parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
+        storages: dict[int, int] = {}
+
+        def keep(tensor: Tensor, known: dict[int, int] = storages) -> Tensor:
+            known[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            out = net(torch.randn(1, 16, 20).double())
+        kept[recompute] = sum(size for place, size in storages.items() if place not in parameters)
+        del out
+    states = 16 * 168 * 16 * 8
+    assert kept[False] > 4 * 3 * states  # of four layers
+    assert kept[True] < states

@@ -24,6 +24,7 @@ class FloorNearestMean(Model):
     """
 
     title = "Floor: nearest mean"
+    idea = "the class whose mean training image is nearest"
     reads = "image"
     presets = {"tiny": {}, "mini": {}, "paper": {}}
 

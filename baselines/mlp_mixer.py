@@ -24,6 +24,7 @@ class MLPMixer(Model):
     """
 
     title = "MLP-Mixer"
+    idea = "two small networks in turn, one among patches and one among channels"
     citation = "Tolstikhin et al. 2021, arXiv 2105.01601; timm's MlpMixer"
     library = "timm"
     kept_by = "Ross Wightman and Hugging Face"

@@ -22,6 +22,7 @@ class PointNet(Model):
     """
 
     title = "PointNet"
+    idea = "a small network for each token alone, then the maximum over tokens"
     citation = "Qi et al. 2017, arXiv 1612.00593; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"
     library = "torch-geometric"
     kept_by = "the PyG developers"

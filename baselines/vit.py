@@ -19,6 +19,7 @@ class ViT(Transformer):
     """torchvision's Vision Transformer, with as many patches as other models have tokens."""
 
     title = "ViT"
+    idea = "a Transformer over patches of the raw image"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
     library = "torchvision"
     kept_by = "the PyTorch developers"

@@ -145,13 +145,38 @@ def models() -> str:
         [
             f"[`{name}`](#{name})",
             escaped(cls.title),
-            "tokens" if cls.reads == "tokens" else "the raw image",
+            escaped(cls.idea),
+            {"tokens": "tokens", "image": "the raw image"}.get(cls.reads, cls.reads),
             "apart" if cls.conditional else "among the tokens" if cls.reads == "tokens" else "—",
+            ", ".join(_modalities(cls)),
             escaped(cls.citation),
         ]
         for name, cls in _models().items()
     ]
-    return table(["name", "title", "reads", "a sentence", "citation"], rows)
+    return table(["name", "title", "idea", "reads", "a sentence", "modalities", "citation"], rows)
+
+
+def model_libraries() -> str:
+    """Whose layers each model is made of, who keeps them, and what installs them."""
+    rows = [
+        [
+            f"`{name}`",
+            code(cls.library) or "nacbench",
+            escaped(cls.kept_by) or "here",
+            code(f"pip install 'nacbench[{cls.extra}]'") if cls.extra else "nacbench itself",
+        ]
+        for name, cls in _models().items()
+    ]
+    return table(["model", "layers of", "kept by", "installed with"], rows)
+
+
+def _modalities(cls: type[Model]) -> list[str]:
+    """Those of the tasks that train which the model can do, each once."""
+    from nacbench.contracts.model import spec_for
+
+    model = cls.configured("model", "paper" if "paper" in cls.presets else next(iter(cls.presets), ""), {})
+    specs = [task().spec() for _, task in _sorted_tasks() if not _trained_on(task)]
+    return list(dict.fromkeys(spec.modality for spec in specs if not model.unsupported(spec_for(model, spec))))
 
 
 def model_costs() -> str:

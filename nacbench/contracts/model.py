@@ -66,6 +66,7 @@ class Model(Plugin):
 
     Attributes:
         title: name in tables.
+        idea: what the network does, in one sentence without a full stop.
         citation: publication to cite for the model.
         library: distribution whose layers the network is made of, as pip names it; empty if they are nacbench's own.
         kept_by: who keeps that library.
@@ -80,6 +81,7 @@ class Model(Plugin):
     """
 
     title: ClassVar[str]
+    idea: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     library: ClassVar[str] = ""
     kept_by: ClassVar[str] = ""

@@ -64,7 +64,7 @@ def defaults_of(run: Described) -> Settings:
     return {**own, **{f"trained_on.{key}": value for key, value in before.items()}}
 
 
-def is_usual(run: Run, section: str) -> bool:
+def is_usual(run: Described, section: str) -> bool:
     """Return whether all of a run's options of its model or task have their defaults; false if these are not known.
 
     An older record does not name options that came later; what it names must be the defaults.

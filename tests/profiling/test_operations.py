@@ -164,6 +164,9 @@ def test_formula_covers_every_knob_of_a_circuit(task: str, knobs: dict[str, obje
 # -- a baseline of NAC's size ------------------------------------------------------------------------------------------
 
 
+RESIZED = [name for name in MODELS.entries() if name != "nac" and MODELS.get(name).resized_by]
+
+
 def operations_in_a_batch(model: Model, task: Task) -> int:
     return operations_of(model, task).per_example(128)
 
@@ -171,7 +174,7 @@ def operations_in_a_batch(model: Model, task: Task) -> int:
 @pytest.mark.parametrize(
     ("name", "size", "scale"),
     [
-        *((name, "mini", "mini") for name, task in CASES if task == "cifar10" and name != "nac"),
+        *((name, "mini", "mini") for name in RESIZED),
         ("perceiver-io", "published", "paper"),
         ("transformer", "paper", "paper"),
         ("vit", "paper", "paper"),
@@ -223,3 +226,13 @@ def test_flops_are_counted_without_a_formula() -> None:
     pooled = product(1, 8, 10) + product(1, 10, 5) + product(1, 5, spec.classes)
     counted = operations_of(model, task)
     assert (counted.example, counted.once) == (each + pooled, 0)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_gradients_of_a_convolution_cost_as_much_as_itself_each(groups: int) -> None:
+    net = nn.Conv1d(6, 12, 3, groups=groups, padding=2)
+    x = torch.randn(5, 6, 10, requires_grad=True)
+    forward = 5 * product(12, 3 * 6 // groups, 12)  # 12 positions, 12 channels
+    assert forward_flops(net, {"input": x}) == forward
+    assert backward_flops(partial(net, x), [net.weight]) == forward
+    assert backward_flops(partial(net, x), [net.weight, x]) == 2 * forward

@@ -27,11 +27,6 @@ class FloorNearestMean(Model):
     reads = "image"
     presets = {"tiny": {}, "mini": {}, "paper": {}}
 
-    def unsupported(self, spec: TaskSpec) -> str | None:
-        if spec.image_shape is None:
-            return "it takes images only"
-        return "it takes no sentence beside the image" if spec.condition_tokens else None
-
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None
         pixels = prod(spec.image_shape)

@@ -28,10 +28,9 @@ class ViT(Transformer):
     }
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        if spec.image_shape is None:
-            return "it takes images only"
-        if spec.condition_tokens:
-            return "it takes no sentence beside the image"
+        if reason := super().unsupported(spec):
+            return reason
+        assert spec.image_shape is not None
         channels, height, width = spec.image_shape
         side = isqrt(spec.max_tokens)
         if height != width or side * side != spec.max_tokens or height % side:

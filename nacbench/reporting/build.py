@@ -16,6 +16,7 @@ from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import judge, read_claims
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
@@ -76,6 +77,7 @@ def build_report(stores: Sequence[Path], out: Path, *, mixed: bool = False, html
         side_by_side(series),
         shift_table(series),
         shots_table(series),
+        adaptations_table(series),
         prior_table(series),
         pruning_table(series),
         cost_table(series),

@@ -41,7 +41,7 @@ class MLPMixer(Model):
     depth: Count = 10
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        return unpatchable(spec)
+        return super().unsupported(spec) or unpatchable(spec)
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None

@@ -52,11 +52,6 @@ class ResNet(Model):
         if self.stages > 8:
             raise ValueError(f"model.stages = {self.stages}: 8 at most, each has twice the channels of the one before")
 
-    def unsupported(self, spec: TaskSpec) -> str | None:
-        if spec.image_shape is None:
-            return "it takes images only"
-        return "it takes no sentence beside the image" if spec.condition_tokens else None
-
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None
         channels, *sides = spec.image_shape

@@ -24,6 +24,7 @@ from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
@@ -104,6 +105,7 @@ def build_report(
         rank_table(series),
         shift_table(series),
         shots_table(series),
+        adaptations_table(series),
         prior_table(series),
         pruning_table(series),
         cost_table(series),

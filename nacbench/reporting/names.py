@@ -112,12 +112,12 @@ def differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the names of settings in which series differ, in the order of the first that has them."""
     first, *others = settings
     names = dict.fromkeys(first)
-    differing = set()
+    found = set()
     for own in others:
         if own != first:
             names |= dict.fromkeys(own)
-            differing |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
-    return [name for name in names if name in differing and name not in UNNAMED]
+            found |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
+    return [name for name in names if name in found and name not in UNNAMED]
 
 
 def labels(some: Sequence[Described]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.metric import Metric
@@ -47,15 +47,24 @@ def _page(cells: Sequence[Cell]) -> Figure:
             # a part that is taken out of NAC is one step from it: the left panel has that
             before = [None if own.rung.before == WHOLE else own.before for own in rungs]
             _draw_panel(to_before, rungs, before)
-            unit = rungs[0].item.measure.difference_unit
-            behind = f" ({unit})" if unit else ""
-            to_whole.set_yticks(range(len(rungs)), [own.rung.name for own in rungs])
-            to_whole.set_xlabel(f"better than {WHOLE} by{behind}")
-            to_before.yaxis.tick_right()
-            names = [(place, own.rung.before) for place, own in enumerate(rungs) if before[place]]
-            to_before.set_yticks([place for place, _ in names], [f"than {name}" for _, name in names])
-            to_before.set_xlabel(f"better than one step before by{behind}")
+            _label(to_whole, to_before, rungs, {place: other for place, other in enumerate(before) if other})
     return figure
+
+
+def _label(to_whole: Any, to_before: Any, rungs: Sequence[Ablated], before: Mapping[int, Series]) -> None:
+    """Name the rungs on the left, and on the right those before them; give both panels the same scale."""
+    metric = rungs[0].item.measure
+    behind = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    least = LEAST if metric.percent else 0.0
+    ends = [end for axes in (to_whole, to_before) for end in axes.get_xlim()]
+    for axes in (to_whole, to_before):
+        axes.set_xlim(min(*ends, -least), max(*ends, least))
+    to_whole.set_yticks(range(len(rungs)), [own.rung.name for own in rungs])
+    to_whole.set_xlabel(f"better than {WHOLE} by{behind}")
+    to_before.yaxis.tick_right()
+    to_before.tick_params(axis="y", length=0)
+    to_before.set_yticks(list(before), [rungs[place].rung.before for place in before])
+    to_before.set_xlabel(f"better than the circuit on the right by{behind}")
 
 
 def _draw_panel(axes: Any, rungs: Sequence[Ablated], others: Sequence[Series | None]) -> None:
@@ -67,8 +76,6 @@ def _draw_panel(axes: Any, rungs: Sequence[Ablated], others: Sequence[Series | N
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     last = max((place for place, own in enumerate(rungs) if own.rung.name == WHOLE), default=-1)
     axes.axhline(last + 0.5, color="0.8", linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)  # below: parts taken out
-    least = LEAST if metric.percent else 0.0
-    axes.set_xlim(min(axes.get_xlim()[0], -least), max(axes.get_xlim()[1], least))
     axes.set_ylim(len(rungs) - 0.5, -0.5)
     axes.grid(axis="x", linewidth=0.4)
     bare(axes)

@@ -1,6 +1,6 @@
 """The rungs between Perceiver IO and NAC, and NAC without one part each: which series is which, and their differences.
 
-The ladder is that of the authors' release (mweiss17/NeuralAttentiveCircuits, macros/models); "ModFC, all links" is a
+The ladder is that of the authors' release (mweiss17/NeuralAttentiveCircuits, macros/models); "with codes" is a
 step of our own.
 """
 
@@ -66,10 +66,10 @@ class Rung:
 RUNGS = (
     Rung("Perceiver IO", None, model="perceiver-io", as_in_nac=("depth",)),
     Rung("NAC as Perceiver IO", "Perceiver IO", {**COMPLETE, **PLAIN, **ONE_OUTPUT}),
-    Rung("+ links", "NAC as Perceiver IO", {**PLAIN, **ONE_OUTPUT, **CLUSTERED}),
-    Rung("+ codes, all links", "NAC as Perceiver IO", {**COMPLETE, **ONE_OUTPUT}),
-    Rung("+ links and codes", "+ links", {**ONE_OUTPUT, **CLUSTERED}),
-    Rung("NAC, one output", "+ links and codes", ONE_OUTPUT),
+    Rung("with links", "NAC as Perceiver IO", {**PLAIN, **ONE_OUTPUT, **CLUSTERED}),
+    Rung("with codes", "NAC as Perceiver IO", {**COMPLETE, **ONE_OUTPUT}),
+    Rung("with links and codes", "with links", {**ONE_OUTPUT, **CLUSTERED}),
+    Rung("NAC, one output", "with links and codes", ONE_OUTPUT),
     Rung(WHOLE, "NAC, one output"),
     Rung("without sampling", WHOLE, {"training_links": "expected"}),
     Rung("without codes", WHOLE, PLAIN),

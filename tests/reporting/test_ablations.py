@@ -21,7 +21,7 @@ from tests.made import made_record
 SCORES = {
     "Perceiver IO": [0.50, 0.52, 0.54],
     "NAC as Perceiver IO": [0.60, 0.62, 0.64],
-    "+ links": [0.61, 0.62, 0.63],
+    "with links": [0.61, 0.62, 0.63],
     WHOLE: [0.80, 0.82, 0.84],
     "without codes": [0.70, 0.73, 0.73],
 }
@@ -71,9 +71,9 @@ def test_every_rung_but_the_first_is_a_step_from_one_before_it() -> None:
         for own, before in [(model_of(rung), model_of(next(other for other in RUNGS if other.name == rung.before)))]
     }
     assert steps == {
-        "+ links": {"graph", "initial_graph", "prior_outside"},
-        "+ codes, all links": {"modulated"},
-        "+ links and codes": {"modulated"},
+        "with links": {"graph", "initial_graph", "prior_outside"},
+        "with codes": {"modulated"},
+        "with links and codes": {"modulated"},
         "NAC, one output": {"initial_graph", "prior_outside"},
         "NAC": {"readout_modules"},
         "without sampling": {"training_links"},
@@ -98,7 +98,7 @@ def test_differences_are_paired_by_seed() -> None:
     assert whole is not None
     assert whole.value == pytest.approx(-0.10)
     assert whole.count == 3
-    step = by_name["+ links"].from_before
+    step = by_name["with links"].from_before
     assert step is not None
     assert step.value == pytest.approx(0.0)
     assert step.deviation == pytest.approx(0.01)
@@ -109,9 +109,9 @@ def test_table_has_both_differences() -> None:
     table = ablation_table(group(runs(SCORES)))
     assert table is not None
     rows = {row[2]: row for row in table.rows}
-    assert rows["+ links"][5].startswith("-20.00 ± ")
-    assert rows["+ links"][6] == "NAC as Perceiver IO"
-    assert rows["+ links"][7].startswith("+0.00 ± ")
+    assert rows["with links"][5].startswith("-20.00 ± ")
+    assert rows["with links"][6] == "NAC as Perceiver IO"
+    assert rows["with links"][7].startswith("+0.00 ± ")
     assert rows[WHOLE][5] == "—"
     assert table.frame.set_index("circuit")["minus_nac"]["Perceiver IO"] == pytest.approx(-0.30)
 
@@ -160,3 +160,15 @@ def test_figure_has_a_row_for_every_rung_and_panels_for_both_differences() -> No
     assert to_whole.get_xlabel() == "better than NAC by (points)"
     means = [line.get_xydata() for line in to_whole.lines if line.get_zorder() == 4]
     assert np.concatenate(means) == pytest.approx(np.array([[-30, 0], [-20, 1], [-20, 2], [-10, 4]]))
+
+
+def test_right_is_better_in_the_figure_where_lower_values_are() -> None:
+    series = group([run._replace(metric="nll") for run in runs(SCORES)])
+    (figure,) = draw_ablations(series)
+    to_whole = figure.axes[0]
+    assert to_whole.get_xlabel() == "better than NAC by (nats)"
+    means = [line.get_xydata() for line in to_whole.lines if line.get_zorder() == 4]
+    assert np.concatenate(means)[-1] == pytest.approx(np.array([0.10, 4]))
+    table = ablation_table(series)
+    assert table is not None
+    assert {row[2]: row[5] for row in table.rows}["without codes"].startswith("-0.1000 ± ")

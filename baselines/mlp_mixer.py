@@ -63,6 +63,7 @@ class MLPMixer(Model):
             """Takes the image B×channels×side×side in place of tokens."""
 
             capturable = True
+            head: nn.Linear
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 logits: Tensor = super().forward(tokens)

@@ -11,6 +11,7 @@ from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
+from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
@@ -24,6 +25,7 @@ from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.ablations import ablation_table
 from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "ranks", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "ranks", "shifted", "few-shots", "adaptations", "priors", "ablations", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def build_report(
         shots_table(series),
         adaptations_table(series),
         prior_table(series),
+        ablation_table(series),
         pruning_table(series),
         cost_table(series),
     )
@@ -177,6 +180,11 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "sizes": (
         f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",
         _of_rows(draw_sizes),
+    ),
+    "ablations": (
+        "By how much each circuit is better than NAC, and than the one that it is a step from: every seed (dots), mean "
+        "and 95 % interval of paired differences",
+        _of_rows(draw_ablations),
     ),
     "pruning": (
         f"Accuracy with fewer modules, and the speed-up that was measured; {CUT}; {FLOOR}",

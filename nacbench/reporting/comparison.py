@@ -18,7 +18,7 @@ from nacbench.recording.surroundings import differing_surroundings
 from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL
-from nacbench.reporting.treatment import Choices, differences, in_words
+from nacbench.reporting.treatment import Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ def compare(
     warnings: list[str] = []
     found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
+    if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
+        warnings.append(f"{edges}; beyond may be better ones")
     treatment = differences([ours.first, theirs.first], tuned or {})
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 

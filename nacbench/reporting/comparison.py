@@ -18,7 +18,7 @@ from nacbench.recording.surroundings import differing_surroundings
 from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL
-from nacbench.reporting.treatment import Choices, differences, edges_in_words, in_words
+from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
 
 if TYPE_CHECKING:
@@ -147,11 +147,10 @@ def compare(
     ours, theirs = _chosen(own, first), _chosen(own, second)
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
-    for kind, a, b in (
-        ("scale", ours.first.scale, theirs.first.scale),
-        ("data", ours.first.fingerprint, theirs.first.fingerprint),
-        ("entries in tables", ours.first.task_label, theirs.first.task_label),  # an epoch chosen on test, other data
-    ):
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    entries = [item.first.task_label for item in (ours, theirs)]  # they differ if an epoch was chosen on test
+    kinds = {name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]}
+    for kind, (a, b) in {**kinds, "entries in tables": entries}.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}
@@ -160,7 +159,6 @@ def compare(
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
     if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
         warnings.append(f"{edges}; beyond may be better ones")
-    treatment = differences([ours.first, theirs.first], tuned or {})
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 

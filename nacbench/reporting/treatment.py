@@ -29,6 +29,7 @@ SAME_RESULT = ("training.accumulate",)  # settings that change no score but by r
 # scores another run's network
 LEFT_OUT = (("code", "model"), ("training", "selection"), ("training", "accumulate"))
 PREFIXES = ("", "trained_on.")  # of settings of the run itself, and of the run that trained its network
+MEANINGLESS = ("scale", "data")  # if these differ, nothing is left to compare
 UNKNOWN = "—"
 
 

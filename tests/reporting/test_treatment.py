@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nacbench.contracts.recipe import BEST_TEST
+from nacbench.errors import UserError
 from nacbench.recording.index import read_runs
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.comparison import compare
@@ -195,6 +196,13 @@ def test_a_comparison_of_unequally_treated_models_says_so(tmp_path: Path) -> Non
     assert found.lines()[-1] == found.verdict
     equal = compare(read_runs(tmp_path), "vit", "pointnet", "digits")
     assert "treated" not in equal.verdict
+
+
+def test_other_data_are_not_compared(tmp_path: Path) -> None:
+    for model, data in (("nac", "f1"), ("vit", "f2")):
+        write_run(tmp_path, made_record(model=model, data=data))
+    with pytest.raises(UserError, match=r"'nac' and 'vit' have different data \(f1 and f2\): they cannot be compared"):
+        compare(read_runs(tmp_path), "nac", "vit", "digits")
 
 
 @pytest.mark.parametrize(

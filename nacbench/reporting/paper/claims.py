@@ -5,6 +5,7 @@ A claim is judged by one or two numbers for each seed (`Side`), and knows which 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -110,9 +111,9 @@ class _OfTwo(_Claim):
         return self.model, self.baseline
 
     @property
+    @abstractmethod
     def bar(self) -> float:
         """Difference that must be exceeded for the claim to be reproduced."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _are_two(self) -> Self:

@@ -16,7 +16,7 @@ from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.on_examples import OnExamples, compare_on_examples
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
-from nacbench.reporting.treatment import Choices, differences, in_words
+from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, smallest_difference
 
 if TYPE_CHECKING:
@@ -132,19 +132,19 @@ def compare(
     ours, theirs = _chosen(own, first), _chosen(own, second)
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
-    for kind, a, b in (
-        ("scale", ours.first.scale, theirs.first.scale),
-        ("main metrics", ours.first.metric, theirs.first.metric),  # of another version of the task
-        ("data", ours.first.fingerprint, theirs.first.fingerprint),
-        ("entries in tables", ours.first.task_label, theirs.first.task_label),  # an epoch chosen on test, other data
-    ):
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    entries = [item.first.task_label for item in (ours, theirs)]  # they differ if an epoch was chosen on test
+    metrics = [item.first.metric for item in (ours, theirs)]  # they differ between versions of a task
+    kinds = {name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]}
+    for kind, (a, b) in {**kinds, "main metrics": metrics, "entries in tables": entries}.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}
     warnings: list[str] = []
     found = [compare_on_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
-    treatment = differences([ours.first, theirs.first], tuned or {})
+    if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
+        warnings.append(f"{edges}; beyond may be better ones")
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 

@@ -20,6 +20,7 @@ from nacbench.machine.process import TOKEN
 
 if TYPE_CHECKING:
     from nacbench.running.config import RunConfig
+    from nacbench.sweep.profile import Profile
     from nacbench.sweep.submission import Submission
 
 DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; Slurm starts the runs that depend on this one only after exit code 0
@@ -110,10 +111,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
         )
     except Interrupted as interruption:
         say(f"{interruption}; its state is saved", err=True)
-        if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
-            when_warned(signal.SIGUSR2, None)  # requeues the job and exits
-        if submission.profile.executor == "debug":  # this process is the submitter: it is the one that was asked to end
-            raise KeyboardInterrupt from None
+        _heed(interruption.signal_number, submission.profile, when_warned)
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         say(str(error), err=True)
@@ -132,6 +130,14 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
         _leave(folder, run.config, in_one_line(error))
         return FAILED
     return DONE
+
+
+def _heed(number: int, profile: "Profile", when_warned: Callable[..., Any] | None) -> None:
+    """Do what a signal asked for, after the run has saved its state."""
+    if number == signal.SIGUSR2 and when_warned and profile.requeue:
+        when_warned(signal.SIGUSR2, None)  # requeues the job and exits
+    if profile.executor == "debug":  # this process is the submitter, so that all its runs are to stop, not this one
+        raise KeyboardInterrupt
 
 
 def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:

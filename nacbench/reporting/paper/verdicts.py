@@ -155,6 +155,8 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     limits += filter(None, [edges_in_words([item.first for item in evidence.series], tuned)])
     if evidence.series[0].first.selection == BEST_TEST:
         limits.append("the epoch was chosen on test")
+    if any(own.looks for own in found):
+        limits.append("anytime-valid, as seeds were added until a decision")
     one = found[0] if len(found) == 1 and found[0].count else None
     value, half_width = (one.value, one.half_width) if one else (math.nan, math.nan)
     return Finding(
@@ -234,7 +236,10 @@ def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference]) -> str:
 
 
 def _more_seeds(difference: Difference, bar: float) -> str:
-    needed = seeds_needed(difference.value - bar, difference.deviation)
+    if difference.looks:
+        needed = anytime.needed(difference, bar)
+    else:
+        needed = seeds_needed(difference.value - bar, difference.deviation)
     if needed is None:
         return "too close for any practical number of seeds"
     return f"about {max(1, needed - difference.count)} more seeds would decide it, if the effect is as measured"

@@ -12,19 +12,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
 from nacbench.contracts.recipe import Settings
 from nacbench.errors import UserError
-from nacbench.formats.dotted import as_text, flatten, leaves
+from nacbench.formats.dotted import as_text, flatten
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
+from nacbench.reporting.names import settings_of
 
 SAME_RESULT = ("training.accumulate",)  # settings that change no score but by rounding
-OF_THE_MODEL = ("model", "code.model")  # its own business
+OF_THE_MODEL = ("model.", "code.model")  # its own business
 SAID_BY_THE_RUN = ("precision", "training.selection")  # of all runs, also of those that score another run's network
 PREFIXES = ("", "trained_on.")  # of settings of the run itself, and of the run that trained its network
 UNKNOWN = "—"
@@ -55,14 +56,15 @@ def differences(runs: Sequence[Run], tuned: Choices) -> list[dict[str, str]]:
         runs: of one task and scale.
         tuned: what is known of tuning.
     """
-    plain = [(_without_the_model(run.settings), _facts(run)) for run in runs]
-    if all(own == plain[0] for own in plain[1:]):  # mostly so: then nothing needs to be named
+    facts = [_facts(run) for run in runs]
+    settings = [_named(run.settings) for run in runs]
+    unequal = _unequal(settings)
+    if not unequal and all(own == facts[0] for own in facts):  # mostly so: then nothing needs to be named
         return [{} for _ in runs]
-    everything = [_named(settings) for settings, _ in plain]
-    asked = {*_unequal(everything), *(f"{prefix}task.name" for prefix in PREFIXES)}  # only these become text
+    asked = {*unequal, *(f"{prefix}task.name" for prefix in PREFIXES)}  # only these become text
     whole = [
-        {**{name: as_text(value) for name, value in own.items() if name in asked}, **facts}
-        for own, (_, facts) in zip(everything, plain, strict=True)
+        {**{name: as_text(value) for name, value in own.items() if name in asked}, **said}
+        for own, said in zip(settings, facts, strict=True)
     ]
     names = _differing(whole, runs)
     chosen = [_with_trials(own, run, tuned, names) for own, run in zip(whole, runs, strict=True)]
@@ -89,14 +91,6 @@ def at_the_edge(run: Run, tuned: Choices) -> Sequence[str]:
     return [name for name in choice.at_the_edge if own.get(name) == as_text(choice.settings.get(name))]
 
 
-@lru_cache(1024)
-def _without_the_model(settings: str) -> Mapping[str, Any]:
-    content: dict[str, Any] = json.loads(settings)
-    content.pop("model", None)
-    content["code"] = {part: code for part, code in content.get("code", {}).items() if part != "model"}
-    return content
-
-
 def _facts(run: Run) -> Mapping[str, str]:
     return {
         "precision": run.precision,
@@ -107,10 +101,14 @@ def _facts(run: Run) -> Mapping[str, str]:
     }
 
 
-def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by name, but those that change nothing, and those that the run says itself."""
+def _named(settings: str) -> dict[str, Any]:
+    """Return settings by name, but the model's own, those that change nothing, and those that the run says itself."""
     left_out = {f"{prefix}{name}" for prefix in PREFIXES for name in (*SAME_RESULT, *SAID_BY_THE_RUN)}
-    return {name: value for name, value in leaves(settings).items() if name not in left_out}
+    return {
+        name: value
+        for name, value in settings_of(settings).items()
+        if name not in left_out and not name.startswith(OF_THE_MODEL)
+    }
 
 
 def _unequal(some: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -158,7 +158,7 @@ def _defaults(task: str, scale: str) -> Mapping[str, str]:
         cls = TASKS.get(task)
     except UserError:  # a plug-in is not loaded, or has another name by now
         return {}
-    recipes: Mapping[str, Settings] = {**cls.recipes}
+    recipes: Mapping[str, Settings] = dict(cls.recipes.items())
     settings = type(recipes[scale]).model_fields if scale in recipes else {}
     unset = {name: field.get_default(call_default_factory=True) for name, field in settings.items()}
     training = {name: value for name, value in unset.items() if not settings[name].is_required()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Looks, bare, figure_of, floor_line, styled
+from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Encoding, bare, figure_of, floor_line, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell
 
@@ -36,7 +37,7 @@ def panels_of(series: Iterable[Series]) -> list[Panel]:
 def grid_pages(
     panels: Sequence[Panel],
     draw: Callable[[Any, Sequence[Series]], None],
-    looks: Looks,
+    looks: Encoding,
     *,
     columns: int = 3,
     floors: Floors | None = None,
@@ -63,7 +64,7 @@ def grid_pages(
             flat = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
             for axes, (title, own) in zip(flat, part, strict=False):
                 draw(axes, own)
-                axes.set_title(title)
+                axes.set_title(_wrapped(title, width / columns))
                 bare(axes)
             for axes in flat[len(part) :]:
                 axes.set_axis_off()
@@ -77,10 +78,15 @@ def _height(columns: int) -> float:
     return 2.3 if columns < 3 else 1.75
 
 
+def _wrapped(title: str, width: float) -> str:
+    """Return a title in lines that are not longer than a panel of this width in inches; words are not cut."""
+    return "\n".join(textwrap.wrap(title, max(8, int((width - SAMPLE) / LETTER)), break_long_words=False))
+
+
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
-    """Draw a line at the highest floor of a panel, in per cent on the vertical axis."""
+    """Draw a line at the highest floor of a panel, on the vertical axis in the unit of the score."""
     if floor := floors.highest(rows):
-        axes.axhline(100 * floor.value, **floor_line(floor.name))
+        axes.axhline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
 
 
 def portions(items: Sequence[Item], heights: Sequence[float], room: float) -> Iterator[list[Item]]:
@@ -129,7 +135,7 @@ def piled(heights: Sequence[float], columns: int) -> list[list[float]]:
     return piles
 
 
-def legend_entries(series: Sequence[Series], looks: Looks, floors: Floors | None, *, lines: bool) -> list[Any]:
+def legend_entries(series: Sequence[Series], looks: Encoding, floors: Floors | None, *, lines: bool) -> list[Any]:
     """Return an entry for each look among the series, and one for each kind of floor.
 
     Args:

@@ -280,8 +280,11 @@ def _claim(content: Any, where: str) -> Claim:
         )
     if "kind" not in content:
         raise BrokenFileError(f"{where} has no kind; give one of {', '.join(KINDS)}")
-    kind: type[Better | Competitive | Trade]
-    kinds = {"better": Better, "competitive": Competitive, "trade": Trade}
+    kinds: dict[str, type[Better] | type[Competitive] | type[Trade]] = {
+        "better": Better,
+        "competitive": Competitive,
+        "trade": Trade,
+    }
     if content["kind"] not in KINDS:
         raise BrokenFileError(f"{where}: {unknown('kind', str(content['kind']), KINDS)}")
     kind = kinds[content["kind"]]

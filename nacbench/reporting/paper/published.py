@@ -216,7 +216,7 @@ def _configured(name: str, scale: str) -> AnyTask | None:
 
 
 def _usual(task: AnyTask, scale: str, prefix: str) -> dict[str, str]:
-    recipes: Mapping[str, Settings] = {**task.recipes}
+    recipes: Mapping[str, Settings] = dict(task.recipes.items())
     training = recipes[scale].model_dump(mode="json") if scale in recipes else {}
     return flatten({"task": task.options(), "training": training}, prefix)
 

@@ -55,10 +55,10 @@ def decide(
     margin: Annotated[
         float,
         typer.Option(
-            metavar="POINTS",
+            metavar="X",
             min=0,
-            help="Differences up to this do not matter: better or worse by more than it, or equivalent. It is fixed "
-            "before the first look.",
+            help="Differences up to this do not matter: better or worse by more than it, or equivalent. In points of "
+            "an accuracy, otherwise in units of the metric. It is fixed before the first look.",
         ),
     ] = 0.0,
     first: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_SEEDS, help="Seeds before the first look.")] = 3,
@@ -91,7 +91,7 @@ def decide(
     """
     from nacbench.sweep.deciding import Decider, Limits
 
-    limits = Limits(first, most, margin / 100, _core_seconds(budget), futility, causes_of(failed))
+    limits = Limits(first, most, margin, _core_seconds(budget), futility, causes_of(failed))
     planned, place = plan_of(asked, seeds=range(most))
     questions = _questions(planned, compare or [], claims=claims)
     progress = Progress(limits, quiet=as_json)

@@ -49,8 +49,9 @@ class Asked(Part):
 
     @property
     def key(self) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """What makes two questions the same one."""
-        return tuple(member.series for member in self.members), self.bars
+        """What makes two questions the same one; which of two is better is the same in both directions."""
+        series = tuple(member.series for member in self.members)
+        return (series if any(self.bars) else tuple(sorted(series))), self.bars
 
 
 class Decision(Part):
@@ -62,7 +63,8 @@ class Decision(Part):
         rule: of `nacbench.reporting.anytime`.
         level: probability of ever deciding wrongly.
         prior: variance of the effect's prior in squared deviations.
-        margin: of practical equivalence, as a fraction; 0: there is no equivalence.
+        margin: of practical equivalence, as differences are shown: in points of an accuracy, otherwise in units of the
+            metric; 0: there is no equivalence.
         first, most: seeds before the first look, and at the last one.
         comparisons: judged together, by Holm's correction over all of them.
         claims: each judged by itself.
@@ -125,9 +127,9 @@ def begin(store: Path, decision: Decision) -> Decision:
         again = next((one for one in decision.comparisons if one.key in asked), None)
         if again is not None and known.margin != decision.margin:
             raise UserError(
-                f"{again.task}: {again.name} was begun with a margin of {100 * known.margin:g} points "
+                f"{again.task}: {again.name} was begun with a margin of {known.margin:g} "
                 f"({store / DECISIONS / known.file_name}), and a margin is fixed before the first look: give "
-                f"--margin {100 * known.margin:g}, or decide in another folder"
+                f"--margin {known.margin:g}, or decide in another folder"
             )
         if known.file_name == decision.file_name:
             decision = decision.model_copy(update={"began": known.began, "most": max(known.most, decision.most)})

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, Protocol
 
 from nacbench.contracts.task import SCALES
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
-from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS, usual_size
 
 # Sections of settings, the most telling first: of settings that always change together, the name has the first
 TELLING = ("model", "task", "training", "trained_on", "precision", "scale")
+UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
+CHOSEN = ("model.name", "model.size", "task.name")  # not options, but whose options
 Settings = Mapping[str, Any]  # by dotted key
 
 
-def has_usual_size(run: Run) -> bool:
+class Described(Protocol):
+    """What names are made of: a finished run, or one that is planned; ``settings`` as in `Run`."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def scale(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def model_size(self) -> str: ...
+    @property
+    def settings(self) -> str: ...
+
+
+def has_usual_size(run: Described) -> bool:
     """Return whether a run's model has the usual size of its task and scale; false for plug-ins that are not loaded."""
     return run.model_size == _usual_size(run.task, run.scale, run.model)
 
@@ -38,7 +54,7 @@ def _usual_size(task: str, scale: str, model: str) -> str | None:
         return None
 
 
-def defaults_of(run: Run) -> Settings:
+def defaults_of(run: Described) -> Settings:
     """Return the default settings of a run's model, task and training, by dotted key, as far as they are known."""
     config = json.loads(run.settings)
     trained = config.get("trained_on") if isinstance(config.get("trained_on"), dict) else {}
@@ -46,6 +62,27 @@ def defaults_of(run: Run) -> Settings:
     before = _of_task(source, run.scale) if source else {}
     own = {**_of_model(run.model, run.model_size), **_of_task(run.task, run.scale)}
     return {**own, **{f"trained_on.{key}": value for key, value in before.items()}}
+
+
+def is_usual(run: Described, section: str) -> bool:
+    """Return whether all of a run's options of its model or task have their defaults; false if these are not known.
+
+    An older record does not name options that came later; what it names must be the defaults.
+
+    Args:
+        run: the run.
+        section: ``model`` or ``task``.
+    """
+    usual = _of_model(run.model, run.model_size) if section == "model" else _of_task(run.task, run.scale)
+    own = settings_of(run.settings)
+    names = [name for name in own if name.startswith(f"{section}.") and name not in CHOSEN]
+    return bool(usual) and all(name in usual and own[name] == usual[name] for name in names)
+
+
+@lru_cache(20_000)  # a report asks several times, and parsing ten thousand of them takes a second
+def settings_of(text: str) -> Settings:
+    """Return a run's settings, which are JSON, by dotted key."""
+    return leaves(json.loads(text))
 
 
 @cache
@@ -69,6 +106,26 @@ def _of_task(name: str, scale: str) -> Settings:
 def _plain(settings: Settings) -> Settings:
     """Return settings as a record has them: JSON has no tuples."""
     return leaves(json.loads(json.dumps(settings)))
+
+
+def differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of settings in which series differ, in the order of the first that has them."""
+    first, *others = settings
+    names = dict.fromkeys(first)
+    found = set()
+    for own in others:
+        if own != first:
+            names |= dict.fromkeys(own)
+            found |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
+    return [name for name in names if name in found and name not in UNNAMED]
+
+
+def labels(some: Sequence[Described]) -> list[str]:
+    """Return the labels of series of one task, scale, model and size, given by one run each, as tables have them."""
+    settings = [leaves(json.loads(one.settings)) for one in some]
+    told = told_apart(settings, differing(settings), defaults_of(some[0]))
+    names = [sized(one.model, one.model_size, one.task, one.scale) for one in some]
+    return [", ".join([name, *own.values()]) for name, own in zip(names, told, strict=True)]
 
 
 def told_apart(variants: Sequence[Settings], names: Sequence[str], usual: Settings) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,16 +11,14 @@ from itertools import count
 from typing import Any
 
 from nacbench.contracts.metric import Metric
-from nacbench.formats.dotted import leaves
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
-from nacbench.reporting.names import defaults_of, has_usual_size, shown, sized, told_apart
+from nacbench.reporting.names import defaults_of, differing, has_usual_size, settings_of, shown, sized, told_apart
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
 from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
 # metrics that are shares of examples, and a difference of two
 SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
-UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 
 
 @dataclass(frozen=True)
@@ -199,8 +196,8 @@ def _variants(by_seed: Sequence[Mapping[int, Run]]) -> list[Series]:
     runs = [[own[seed] for seed in sorted(own)] for own in by_seed]
     if len(runs) == 1:
         return [Series(runs[0], {}, {})]
-    settings = [leaves(json.loads(own[0].settings)) for own in runs]
-    names = _differing(settings)
+    settings = [settings_of(own[0].settings) for own in runs]
+    names = differing(settings)
     told = told_apart(settings, names, defaults_of(runs[0][0]))
     texts = [{name: shown(own, name) for name in names} for own in settings]
     return [Series(*parts) for parts in zip(runs, texts, told, strict=True)]
@@ -257,15 +254,3 @@ def common_unit(series: Iterable[Series]) -> str | None:
 def of_usual_size(some: Sequence[Series]) -> list[Series]:
     """Return the series whose model has the usual size of their task and scale; all of them, if none has it."""
     return [item for item in some if has_usual_size(item.first)] or list(some)
-
-
-def _differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of settings in which the series of a cell differ, in the order of the first that has them."""
-    first, *others = settings
-    names = dict.fromkeys(first)
-    differing = set()
-    for own in others:
-        if own != first:
-            names |= dict.fromkeys(own)
-            differing |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
-    return [name for name in names if name in differing and name not in UNNAMED]

@@ -71,31 +71,34 @@ def answers(questions: Sequence[Question], records: Records, margin: float = 0.0
     Args:
         questions: all comparisons and claims, in any order.
         records: finished runs.
-        margin: of practical equivalence, for comparisons, in units of the metric.
+        margin: of practical equivalence, for comparisons, as differences are shown.
     """
     sides = [question.sides(records) for question in questions]
+    margins = [question.margin(margin) for question in questions]
     family = [number for number, question in enumerate(questions) if question.claim is None]
-    levels = holm_levels([sides[number] for number in family], margin)
+    levels = holm_levels([sides[number] for number in family], [margins[number] for number in family])
     by_number = dict(zip(family, levels, strict=True))
     return [
-        _answer(question, own, by_number.get(number, LEVEL), margin if number in by_number else 0.0)
+        _answer(question, own, by_number.get(number, LEVEL), margins[number])
         for number, (question, own) in enumerate(zip(questions, sides, strict=True))
     ]
 
 
-def holm_levels(family: Sequence[Sequence[Side]], margin: float = 0.0, level: float = LEVEL) -> list[float]:
+def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], level: float = LEVEL) -> list[float]:
     """Return the level at which each comparison of a family is judged, by Holm's step-down procedure.
 
     Args:
         family: what decides each comparison; nothing if it has no seed yet.
-        margin: of practical equivalence.
+        margins: of practical equivalence, of each.
         level: probability that any of the verdicts is ever wrong.
     """
     levels: dict[int, float] = {}
     while len(levels) < len(family):
         own = level / (len(family) - len(levels))
         open_ones = [number for number in range(len(family)) if number not in levels]
-        reached = [number for number in open_ones if _verdict(_looks(family[number], own), margin)[0] not in OPEN]
+        reached = [
+            number for number in open_ones if _verdict(_looks(family[number], own), margins[number])[0] not in OPEN
+        ]
         if not reached:
             return [levels.get(number, own) for number in range(len(family))]
         levels |= dict.fromkeys(reached, own)

@@ -29,6 +29,7 @@ from nacbench.sweep.submission import sole_submitter
 
 FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
+LARGEST_MARGIN = 1e6  # in units of a metric
 MOST_STARTS = 3  # of one run by one process that decides
 POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
 
@@ -41,7 +42,8 @@ class Limits:
 
     Attributes:
         first, most: seeds before the first look, and at the last one.
-        margin: of practical equivalence, in units of the metric; 0: there is no equivalence.
+        margin: of practical equivalence, as differences are shown: in points of an accuracy, otherwise in units of the
+            metric; 0: there is no equivalence.
         budget: core-seconds of runs that end after the beginning; None: without a limit.
         gives_up: whether a comparison ends that needs more than ``FUTILE_BEYOND`` seeds.
         retried: causes of failure whose runs are started again.
@@ -58,6 +60,8 @@ class Limits:
         """Check that the numbers fit each other."""
         if self.first > self.most:
             raise UserError(f"--first {self.first} is more than --most {self.most}; give fewer first seeds")
+        if not 0 <= self.margin <= LARGEST_MARGIN:  # NaN, too
+            raise UserError(f"--margin {self.margin:g}: give a number from 0 to {LARGEST_MARGIN:g}")
 
 
 @dataclass(frozen=True)

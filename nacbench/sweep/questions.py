@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.recording.decisions import Asked, Member
 from nacbench.recording.row import Run
-from nacbench.registry import usual_size
+from nacbench.reporting.names import has_usual_size, labels
 from nacbench.reporting.paper.claims import Claim, Side
 from nacbench.reporting.paper.verdicts import SCALES
 from nacbench.reporting.series import Series, first_seeds
@@ -26,12 +28,12 @@ class Entrant:
     """A series of a plan: runs that differ only in their seed.
 
     Attributes:
-        label: the model's name, with the settings in which it differs from others of the same name.
         runs: by seed.
+        label: name of the model or variant, as in tables.
     """
 
-    label: str
     runs: Mapping[int, PlannedRun]
+    label: str = ""
 
     @property
     def first(self) -> PlannedRun:
@@ -39,9 +41,29 @@ class Entrant:
         return next(iter(self.runs.values()))
 
     @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.first.config.task.name
+
+    @property
+    def scale(self) -> str:
+        """The scale."""
+        return self.first.config.scale
+
+    @property
     def model(self) -> str:
         """Name of the model."""
         return self.first.config.model.name
+
+    @property
+    def model_size(self) -> str:
+        """Size of the model."""
+        return self.first.config.model.size
+
+    @property
+    def settings(self) -> str:
+        """What the runs have in common, as their records will have it."""
+        return self.first.settings
 
     @cached_property
     def series(self) -> str:
@@ -58,14 +80,8 @@ class Entrant:
 
     def fits(self, wanted: Mapping[str, str]) -> bool:
         """Return whether it has these values for those of these settings that it has at all."""
-        settings = flatten(json.loads(self.first.settings))
+        settings = flatten(json.loads(self.settings))
         return all(settings.get(key, value) == value for key, value in wanted.items())
-
-    @property
-    def has_usual_size(self) -> bool:
-        """Whether its model has the size that it usually has on the task and scale."""
-        config = self.first.config
-        return config.model.size == usual_size(type(config.task_plugin), config.scale, type(config.model_plugin))
 
 
 @dataclass(frozen=True)
@@ -85,15 +101,28 @@ class Question:
     @property
     def task(self) -> str:
         """Name of the task."""
-        return self.entrants[0].first.config.task.name
+        return self.entrants[0].task
 
     @property
     def scale(self) -> str:
         """The scale."""
-        return self.entrants[0].first.config.scale
+        return self.entrants[0].scale
+
+    @property
+    def metric(self) -> Metric:
+        """The task's main metric."""
+        return self.entrants[0].first.config.task_plugin.main_metric()
+
+    def margin(self, shown: float) -> float:
+        """Return a margin that is given as differences are shown, such as in points, in units of the metric."""
+        if self.claim is not None:
+            return 0.0
+        return shown / 100 if self.metric.percent else shown
 
     def sides(self, records: Mapping[str, Mapping[int, Run]]) -> list[Side]:
         """Return the numbers that decide it, of seeds 0, 1, 2, … up to the first that is missing; none without any.
+
+        Of a comparison that is by how much the first is better.
 
         Args:
             records: finished runs by series and seed.
@@ -105,7 +134,8 @@ class Question:
             sides = self.claim.sides(*series)
         else:
             ours, theirs = series
-            sides = [Side(ours.differences(theirs), 0.0, max(ours.grain, theirs.grain))]
+            gains = {seed: self.metric.gain(value) for seed, value in ours.differences(theirs).items()}
+            sides = [Side(gains, 0.0, max(ours.grain, theirs.grain))]
         sides = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
         return sides if all(side.by_seed for side in sides) else []
 
@@ -132,12 +162,14 @@ def entrants_of(plan: Plan) -> list[Entrant]:
     for run in plan.doable:
         if run.is_wanted:
             groups.setdefault(run.settings, {})[run.config.seed] = run
-    return [Entrant(_label(runs), runs) for runs in groups.values()]
-
-
-def _label(runs: Mapping[int, PlannedRun]) -> str:
-    first = next(iter(runs.values()))
-    return ", ".join(filter(None, (first.config.model.name, first.variant)))
+    found = [Entrant(runs) for runs in groups.values()]
+    cells: dict[tuple[str, ...], list[int]] = {}
+    for number, one in enumerate(found):
+        cells.setdefault((one.task, one.scale, one.model, one.model_size), []).append(number)
+    for numbers in cells.values():
+        for number, label in zip(numbers, labels([found[number] for number in numbers]), strict=True):
+            found[number] = replace(found[number], label=label)
+    return found
 
 
 def comparisons(entrants: Sequence[Entrant], pairs: Sequence[tuple[str, str]]) -> list[Question]:
@@ -154,20 +186,26 @@ def comparisons(entrants: Sequence[Entrant], pairs: Sequence[tuple[str, str]]) -
     for name in (name for pair in pairs for name in pair):
         if name not in names:
             raise unknown("model of this sweep", name, names)
-    found: list[Question] = []
     every: Sequence[tuple[str, str | None]] = pairs or [(NAC, None)]
+    found: dict[Any, Question] = {}
     for a, b in every:
-        own = [(one, other) for one, other in product(entrants, entrants) if _is_pair(one, other, a, b)]
+        others = [one for one in entrants if one.model != a] if b is None else _named(entrants, b)
+        own = [
+            Question(f"{one.label} - {other.label}", (one, other))
+            for one, other in product(_named(entrants, a), others)
+            if one is not other and one.setting == other.setting
+        ]
         if not own:
             raise UserError(_nothing_to_compare(a, b))
-        found += [Question(f"{one.label} - {other.label}", (one, other)) for one, other in own]
-    return list({question.asked().key: question for question in found}.values())
+        found |= {question.asked().key: question for question in own if question.asked().key not in found}
+    return list(found.values())
 
 
-def _is_pair(one: Entrant, other: Entrant, a: str, b: str | None) -> bool:
-    if one is other or one.setting != other.setting or a not in (one.model, one.label):
-        return False
-    return other.model != one.model if b is None else b in (other.model, other.label)
+def _named(entrants: Sequence[Entrant], name: str) -> list[Entrant]:
+    """Return what a name means on each task: the variant with this label, or all variants of the model."""
+    exact = [one for one in entrants if one.label == name]
+    settings = {one.setting for one in exact}
+    return exact + [one for one in entrants if one.model == name and one.setting not in settings]
 
 
 def _nothing_to_compare(a: str, b: str | None) -> str:
@@ -204,8 +242,8 @@ def claim_questions(
 def _sides_of(entrants: Sequence[Entrant], claim: Claim) -> tuple[Entrant, ...] | str:
     """Return a series for each of a claim's models, on its own task or the first stand-in that has both; or why not."""
     for task, scale in product((claim.task, *claim.stand_ins), SCALES):
-        here = [e for e in entrants if (e.first.config.task.name, e.first.config.scale) == (task, scale)]
-        sides = [_preferred([e for e in here if e.model == model], claim) for model in claim.models]
+        here = [one for one in entrants if (one.task, one.scale) == (task, scale)]
+        sides = [_preferred([one for one in here if one.model == model], claim) for model in claim.models]
         if not all(sides):
             continue
         if several := next((own for own in sides if len(own) > 1), None):
@@ -219,5 +257,5 @@ def _preferred(some: Sequence[Entrant], claim: Claim) -> list[Entrant]:
     if len(fitting) > 1:
         fitting = [one for one in fitting if one.fits(claim.prefer)] or fitting
     if len(fitting) > 1:
-        fitting = [one for one in fitting if one.has_usual_size] or fitting
+        fitting = [one for one in fitting if has_usual_size(one)] or fitting
     return fitting

@@ -1,7 +1,7 @@
 """What ``nacbench sweep decide`` prints: what it expects to need, its progress, and verdicts."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.cli.shared.tables import counted, print_table
@@ -80,17 +80,18 @@ def _ahead(situation: "Situation") -> str:
 
 
 def _measured(answer: "Answer") -> str:
-    """Return mean and interval of what decides: in points, or, of a gain and a loss, as they are."""
+    """Return mean and interval of what decides: a difference, or a gain and a loss as they are."""
     if not answer.seeds:
         return "—"
     if len(answer.values) == 1:
+        change = answer.question.metric.change
         ((mean, low, high),) = answer.values
-        return f"{100 * mean:+.2f}{_interval(100 * low, 100 * high, '+.2f')} points"
-    return ", ".join(f"{mean:.3g}{_interval(low, high, '.3g')}" for mean, low, high in answer.values)
+        return f"{change(mean)}{_interval(low, high, lambda end: answer.question.metric.changes(end)[0])}"
+    return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in answer.values)
 
 
-def _interval(low: float, high: float, form: str) -> str:
-    return f" ({low:{form}} … {high:{form}})" if math.isfinite(low) and math.isfinite(high) else ""
+def _interval(low: float, high: float, shown: Callable[[float], str]) -> str:
+    return f" ({shown(low)} … {shown(high)})" if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def _verdict(answer: "Answer", margin: float) -> str:
@@ -98,7 +99,7 @@ def _verdict(answer: "Answer", margin: float) -> str:
         return "undecided"
     if not margin or answer.question.claim is not None:
         return answer.verdict
-    return f"{answer.verdict} {'within' if answer.verdict == 'equivalent' else 'by more than'} {100 * margin:g}"
+    return f"{answer.verdict} {'within' if answer.verdict == 'equivalent' else 'by more than'} {margin:g}"
 
 
 def tell_outlook(name: str, situation: "Situation", limits: "Limits") -> None:
@@ -140,8 +141,9 @@ def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
     compared = sum(one.answer.question.claim is None for one in situation.outlooks)
     if compared:
         say(
-            "better, worse: the first model than the second. Verdicts and intervals are anytime-valid: however often "
-            f"one looked, the probability of any wrong one of {counted(compared, 'comparison')} is at most 5 % (Holm)."
+            "better, worse: the first model than the second; + is better. Verdicts and intervals are anytime-valid: "
+            f"however often one looked, the probability that any of {counted(compared, 'comparison')} is decided "
+            "wrongly is at most 5 % (Holm)."
         )
     if compared < len(rows):
         say(

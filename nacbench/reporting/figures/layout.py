@@ -15,16 +15,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Panel = tuple[str, list[Series]]  # title, escaped for a figure, and series of a task and scale
+MOST_ROWS = 40  # series of a panel; with more a panel is not readable, or higher than a page
 LEGEND = 0.7  # inches that are kept for legend and labels of a page
 LETTER, SAMPLE = 0.062, 0.45  # inches: width of a letter of a legend, and of what stands before the text
 Item = TypeVar("Item")
 
 
 def panels_of(series: Iterable[Series]) -> list[Panel]:
-    """Return a panel for each task and scale; titles name the scale if there are several."""
+    """Return a panel for each task and scale, with its first ``MOST_ROWS`` series; titles name the scale if there are
+    several, and say of how many series these are the first."""
     cells = by_cell(series)
     several = len({scale for _, scale in cells}) > 1
-    return [(figure_text(f"{task}, {scale}" if several else task, 40), rows) for (task, scale), rows in cells.items()]
+    panels = []
+    for (task, scale), rows in cells.items():
+        part = f", first {MOST_ROWS} of {len(rows):,}" if len(rows) > MOST_ROWS else ""
+        title = figure_text(f"{task}, {scale}" if several else task, 40)
+        panels.append((f"{title}{part}", rows[:MOST_ROWS]))
+    return panels
 
 
 def grid_pages(

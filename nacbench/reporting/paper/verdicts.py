@@ -15,7 +15,7 @@ from nacbench.reporting import anytime
 from nacbench.reporting.paper.claims import Better, Claim, Interval, Side, Trade, Verdict
 from nacbench.reporting.paper.published import departures
 from nacbench.reporting.series import Series, by_cell, first_seeds, group, of_usual_size
-from nacbench.reporting.treatment import Choices, differences, in_words
+from nacbench.reporting.treatment import Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, paired_difference, seeds_needed
 
 Judgement = Verdict | Literal["agrees", "disagrees", "undecided", "unequal treatment", "no data"]
@@ -130,12 +130,13 @@ def _ambiguous(some: Sequence[Series]) -> str:
 
 
 def _lacking(claim: Claim, task: str, runs: Sequence[Run]) -> str:
+    wanted = "".join(f", {name}={value}" for name, value in claim.settings.items())
     if isinstance(claim, Trade):
-        return f"no run of {task} has {claim.gain.metric} and {claim.loss.metric}"
+        return f"no run of {task} has {claim.gain.metric} and {claim.loss.metric}{wanted}"
     there = {run.model for run in runs}
     lacking = [name for name in claim.models if name not in there]
     listed = " and ".join(lacking or claim.models)
-    return f"no run of {task} with {listed}{'' if lacking else ' at one scale'}"
+    return f"no run of {task} with {listed}{wanted}{'' if lacking else ' at one scale'}"
 
 
 def _judged(evidence: Evidence, tuned: Choices) -> Finding:
@@ -151,6 +152,7 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     if unequal := in_words(differences([item.first for item in evidence.series], tuned)):
         said = "unequal treatment"
         limits = [f"{' and '.join(claim.models)} differ in more than the model: {unequal}", *elsewhere]
+    limits += filter(None, [edges_in_words([item.first for item in evidence.series], tuned)])
     if evidence.series[0].first.selection == BEST_TEST:
         limits.append("the epoch was chosen on test")
     one = found[0] if len(found) == 1 and found[0].count else None

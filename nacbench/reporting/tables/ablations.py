@@ -65,10 +65,9 @@ def ablation_table(series: Sequence[Series]) -> Table | None:
 def _shown(metric: Metric, difference: Difference | None) -> str:
     if difference is None:
         return "—"
-    change = metric.change(difference.value, unit=False)
     if math.isnan(difference.half_width):
-        return change
-    return f"{change} ± {metric.scaled(difference.half_width):.{metric.decimals(difference.value)}f}"
+        return metric.change(difference.value)
+    return metric.change_text(difference.value, difference.half_width)
 
 
 def _number(own: Ablated) -> dict[str, Any]:

@@ -18,8 +18,9 @@ def made_record(**changes: Any) -> RunRecord:
 
     Args:
         changes: ``task``, ``model``, ``size``, ``scale``, ``seed``, ``score`` on test, ``lr``, ``engine`` (a code
-            digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from), and
-            ``metric``.
+            digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from),
+            ``metric``, ``training`` (settings besides the usual ones), ``options`` (of the task), ``precision``,
+            ``data`` (a fingerprint).
     """
     given = {
         "task": "digits",
@@ -34,19 +35,23 @@ def made_record(**changes: Any) -> RunRecord:
         "protocol": "supervised",
         "trained_on": None,
         "metric": ACCURACY,
+        "training": {},
+        "options": {},
+        "precision": "bf16",
+        "data": "f1",
         **changes,
     }
     metric = given["metric"]
     config = {
-        "task": {"name": given["task"], "patch": 1},
+        "task": {"name": given["task"], "patch": 1, **given["options"]},
         "model": {"name": given["model"], "size": given["size"], "depth": 3},
         "scale": given["scale"],
         "seed": given["seed"],
-        "precision": "bf16",
-        "training": {"epochs": 2, "lr": given["lr"], "augment": {"flip": False}},
+        "precision": given["precision"],
+        "training": {"epochs": 2, "lr": given["lr"], "augment": {"flip": False}, **given["training"]},
     }
     code = {"engine": given["engine"], "task": "t1", "model": "m1"}
-    identity: dict[str, Any] = {"config": config, "task_version": 1, "data": "f1", "code": code}
+    identity: dict[str, Any] = {"config": config, "task_version": 1, "data": given["data"], "code": code}
     if given["trained_on"]:
         shared = {key: config[key] for key in ("model", "scale", "seed", "precision", "training")}
         config["trained_on"] = {**shared, "task": {"name": given["trained_on"], "patch": 1}}
@@ -55,7 +60,7 @@ def made_record(**changes: Any) -> RunRecord:
         {
             "run_id": run_id_of(identity),
             **{key: given[key] for key in ("task", "model", "size", "scale", "seed")},
-            "precision": "bf16",
+            "precision": given["precision"],
             "protocol": given["protocol"],
             "trained_on": {"task": given["trained_on"], "run_id": TRAINED} if given["trained_on"] else None,
             "metric": metric.name,
@@ -63,7 +68,7 @@ def made_record(**changes: Any) -> RunRecord:
             "metrics": {"validation": {metric.name: 0.8}, "test": {metric.name: given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},
             "data": {
-                "fingerprint": "f1",
+                "fingerprint": given["data"],
                 "splits": {"train": 100, "validation": 20, "test": 1000},
                 "classes": 10,
                 "modality": "image",

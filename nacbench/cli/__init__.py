@@ -20,6 +20,7 @@ from nacbench.cli import (
     circuit,
     compare,
     data,
+    decide,
     doctor,
     lists,
     metrics,
@@ -112,6 +113,7 @@ app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+sweep.app.command("decide", cls=decide.Command)(decide.decide)
 
 
 def main() -> None:

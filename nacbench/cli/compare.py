@@ -1,11 +1,14 @@
 """``nacbench compare``: compare two models or runs on a task, with paired tests."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.options import Json, Plugins, complete_task, load_plugins
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.options import Json, Plugins, load_plugins
+from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
@@ -15,7 +18,6 @@ NUMBERS = ("value", "half_width", "p", "deviation", "count")
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A model's name, its label in a table, or a run's id.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, named in the same way.")],
-    task: Annotated[str, typer.Option(autocompletion=complete_task, help="The task to compare on.")],
     metric: Annotated[
         str | None, typer.Option(help="Compare by another metric than the task's main one, such as nll.")
     ] = None,
@@ -24,26 +26,41 @@ def compare(
         list[Path] | None, typer.Option(metavar="FOLDER", help="Folders of runs.  [dim]\\[runs][/dim]")
     ] = None,
     plugin: Plugins = None,
+    choices: ChoiceFiles = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
 
-    The last line is the conclusion in words.
+    Name the task with --task, if there are runs of several. A model's plain name is the variant with its default
+    options; another one is named by its label in a table, such as "nac, depth=4", or chosen with --where.
+
+    The last line is the conclusion in words. It says in what the two differ besides the model, if they do.
     """
-    from nacbench.recording.index import read_runs
+    from nacbench.recording.choice import Choice
+    from nacbench.recording.index import nothing_finished, read_runs
     from nacbench.reporting.comparison import compare as make
-    from nacbench.reporting.rescored import of_task, rescored
+    from nacbench.reporting.comparison import only_task
+    from nacbench.reporting.rescored import rescored
 
     load_plugins(plugin)
-    found = read_runs(*(out or [Path("runs")]))
+    stores = out or [Path("runs")]
+    found = read_runs(*stores)
     warn(found.broken)
+    choice = Choice(task or (), model or (), where or ())
+    if not found.runs:
+        raise nothing_finished(found.broken, stores)
+    found = choice.of(found)
+    only = only_task(found.runs)
     if metric is not None:
-        found, left_out = rescored(of_task(found, task), metric)
+        found, left_out = rescored(found, metric)
         warn(left_out)
-    comparison = make(found, a, b, task, scale)
+    comparison = make(found, a, b, only, scale, choices_of(choices))
     warn(comparison.warnings)
     if not as_json:
-        say(*comparison.lines())
+        say(*replace(choice, tasks=()).notes(), *comparison.lines())
         return
     difference = comparison.difference
     content: dict[str, Any] = {
@@ -56,7 +73,10 @@ def compare(
         "runs": [[run.run_id for run in item.runs] for item in (comparison.first, comparison.second)],
         "difference": difference
         and {k: _number(getattr(difference, k)) for k in ("value", "half_width", "p", "count")},
+        "anytime_valid": bool(difference and difference.looks),
         "examples": [{**vars(on), "interval": list(on.interval)} for on in comparison.examples],
+        "treatment": {name: [one[name] for one in comparison.treatment] for name in comparison.treatment[0]},
+        "chosen": str(choice),
         "verdict": comparison.verdict,
     }
     say_json(content)

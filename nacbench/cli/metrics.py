@@ -42,7 +42,7 @@ def metrics(
         _print(found, by_class)
         warn(lacking)
     if confusion is not None:
-        from nacbench.reporting.figures.plots import save_figure
+        from nacbench.reporting.figures.saving import save_figure
 
         figure = draw_confusion(runs, f"{runs[0].task_label} · {runs[0].model}")
         say(*map(str, save_figure(figure, confusion.with_suffix(""))))

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.asked import Asked
-from nacbench.cli.shared.options import DataRoot, Json, data_root_of
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
+    from nacbench.recording.choice import Choice
     from nacbench.recording.row import Run
-    from nacbench.reporting.paper.claims import Finding
+    from nacbench.reporting.paper.verdicts import Finding
 
 app = typer.Typer(
     help="The paper's tables: the runs they need, the runs that are missing, and ours beside the published figures."
@@ -40,7 +43,11 @@ def table(
     out: Stores = None,
     scale: Annotated[str, typer.Option(help="Scale of the runs; published figures stand beside paper only.")] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     data_root: DataRoot = None,
+    choices: ChoiceFiles = None,
 ) -> None:
     """Build one of the paper's tables from the finished runs, and say how many of its runs are missing."""
     from nacbench.contracts.task import SCALES
@@ -55,11 +62,12 @@ def table(
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
     stores = out or [RUNS]
-    runs = _runs(stores)
+    choice = _choice(task, model, where)
+    runs = _runs(stores, choice)
     if scale == "paper":
         say(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
-    built = build(name, runs, tasks, scale)
+    built = build(name, runs, tasks, scale, choices_of(choices), choice)
     for number, own in enumerate((built.main, *built.special)):
         say("", *([f"## {own.title}", ""] if number else []))
         say_text(own.text())
@@ -72,32 +80,48 @@ def table(
 
 def claims(
     stores: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER…]", help="Folders of runs; runs/.")] = None,
+    own: Annotated[
+        Path | None, typer.Option("--claims", metavar="FILE", help="Judge the claims in this file, not the paper's.")
+    ] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
+    choices: ChoiceFiles = None,
+    plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Judge each of the paper's claims from runs: reproduced, contradicted, undecided, or no data.
+    """Judge each of the paper's claims from runs: reproduced, weaker than claimed, not shown, or contradicted.
 
-    A claim is decided only if the 95 % interval over shared seeds lies on one side of its threshold.
+    Runs of another scale, another task or another recipe only agree or disagree with a claim, or leave it undecided.
+    Models that were not treated equally say nothing. Everything goes by the 95 % interval over shared seeds.
     """
     from nacbench.cli.shared.tables import print_table
-    from nacbench.reporting.paper.claims import judge, read_claims
+    from nacbench.reporting.paper.claims import claims_in, read_claims
+    from nacbench.reporting.paper.verdicts import judge
 
-    content = read_claims()
-    runs = _runs(stores or [RUNS])
-    findings = [judge(claim, runs) for claim in content.claims]
+    load_plugins(plugin)
+    content = read_claims() if own is None else claims_in(own)
+    choice = _choice(task, model, where)
+    runs, tuned = _runs(stores or [RUNS], choice), choices_of(choices)
+    findings = [judge(claim, runs, tuned) for claim in content.claims]
     if as_json:
-        say_json({"source": content.source, "claims": [_as_json(own) for own in findings]})
+        say_json({"source": content.source, "claims": [_as_json(one) for one in findings]})
         return
-    rows = [[own.claim.name, own.verdict, own.effect or "—", own.scale or "—", own.why] for own in findings]
+    rows = [[one.claim.name, one.verdict, one.effect or "—", one.scale or "—", one.why] for one in findings]
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)
-    for own in findings:
-        say(f"{own.claim.name}: {own.claim.model} {own.claim.says}.")
+    for one in findings:
+        say(f"{one.claim.name}: {one.claim.model} {one.claim.says}.")
+    say(*choice.notes())
     say(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
 
 
 def _as_json(finding: "Finding") -> dict[str, Any]:
+    from nacbench.reporting.paper.claims import Trade
+
     number = finding.value == finding.value  # JSON has no NaN
     return {
         **finding.claim.model_dump(),
+        **({} if isinstance(finding.claim, Trade) else {"bar": finding.claim.bar}),
         "verdict": finding.verdict,
         "effect": finding.effect,
         "value": finding.value if number else None,
@@ -108,11 +132,17 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
     }
 
 
-def _runs(stores: list[Path]) -> "list[Run]":
-    """Return all finished runs; none if the default folder does not exist.
+def _choice(task: list[str] | None, model: list[str] | None, where: list[str] | None) -> "Choice":
+    from nacbench.recording.choice import Choice
+
+    return Choice(task or (), model or (), where or ())
+
+
+def _runs(stores: list[Path], choice: "Choice") -> "list[Run]":
+    """Return the chosen finished runs; none if the default folder does not exist.
 
     Raises:
-        UserError: if a folder that the user named does not exist.
+        UserError: if a folder that the user named does not exist, or no run is chosen.
     """
     from nacbench.recording.index import read_runs
 
@@ -120,7 +150,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
         return []
     found = read_runs(*stores)
     warn(found.broken)
-    return list(found.runs)
+    return list(choice.of(found).runs)
 
 
 def _plan(asked: Asked) -> str:

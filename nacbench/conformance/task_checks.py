@@ -207,7 +207,8 @@ def _suited(task: EvaluationTask, spec: TaskSpec) -> Model:
 def _models() -> Iterator[Model]:
     yield ReferenceModel()
     for cls in MODELS.load_all()[0].values():
-        yield cls.configured("model", "tiny", {})
+        if cls.missing() is None:
+            yield cls.configured("model", "tiny", {})
 
 
 def _network(task: Task, spec: TaskSpec, model: Model) -> "Network":

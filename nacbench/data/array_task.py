@@ -140,6 +140,19 @@ class ArrayTask(Task):
         return differences(arrays, self.classes, self.full_sizes, self.example_name)
 
 
+def labels_in_use(split: str, labels: np.ndarray, used: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays with the labels of a split: those of the examples in use and, if these are fewer, of all.
+
+    Args:
+        split: its name.
+        labels: of all N examples of the split.
+        used: positions of those in use, M.
+        kept: which of these could be read, M.
+    """
+    found = {f"{split}_labels": labels[used][kept]}
+    return found if len(used) == len(labels) else found | {f"{split}{ALL_LABELS}": labels}
+
+
 def differences(
     arrays: Mapping[str, np.ndarray], classes: int, sizes: Mapping[str, int], example_name: str = "examples"
 ) -> list[str]:

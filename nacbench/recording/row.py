@@ -37,7 +37,10 @@ class Run(NamedTuple):
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
         partial, notes: sentences, joined by semicolons.
         machine: precision, processor, threads and torch version, as one text.
+        threads: torch's threads.
         versions: JSON of library versions.
+        adaptive: 1 if seeds were added to its series until a comparison was decided, otherwise 0; see
+            `nacbench.recording.decisions`.
     """
 
     folder: str
@@ -78,16 +81,23 @@ class Run(NamedTuple):
     total_seconds: float
     peak_memory_bytes: int
     machine: str
+    threads: int
     processor: str
     versions: str
     commit: str
     attempts: int
     finished: str
+    adaptive: int = 0
 
     @property
     def task_label(self) -> str:
         """Name of the task, with the marks of its data and of the selection."""
         return marked_task(self.task, self.other_data, bool(self.partial), self.selection)
+
+    @property
+    def core_seconds(self) -> float:
+        """Seconds of training and evaluation, over all attempts, times the threads."""
+        return (self.train_seconds + self.evaluate_seconds) * self.threads
 
     @property
     def other_data(self) -> str:
@@ -135,7 +145,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         size: size of its file in bytes.
         changed: time of the last change (ctime) of its file in nanoseconds.
     """
-    settings = _settings(record.identity)
+    settings = settings_of(record.identity)
     cost, hardware = record.cost, record.environment.hardware
     versions, processor = record.environment.versions, hardware.processor
     machine = f"{record.precision} on {processor} ({hardware.threads} threads), torch {versions.get('torch', '?')}"
@@ -156,7 +166,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         trained_on=record.trained_on.run_id if record.trained_on else "",
         metric=record.metric,
         score=record.score,
-        series=short_digest(settings.encode()),
+        series=series_of(settings),
         settings=settings,
         metrics=metrics,
         facts=to_json(record.metric_facts).decode(),
@@ -180,6 +190,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         total_seconds=cost.total_seconds,
         peak_memory_bytes=cost.peak_memory_bytes,
         machine=machine,
+        threads=hardware.threads,
         processor=processor,
         versions=canonical(versions),
         commit=record.environment.git_commit or "",
@@ -198,10 +209,15 @@ def _guessing(record: RunRecord) -> float:
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
-def _settings(identity: dict[str, Any]) -> str:
+def settings_of(identity: dict[str, Any]) -> str:
     """Return a run's settings as JSON: its identity without the seed, the training run's id, and repeated settings."""
     config = {key: value for key, value in identity["config"].items() if key != "seed"}
     if isinstance(trained_on := config.get("trained_on"), dict):
         config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
     rest = {key: value for key, value in identity.items() if key not in ("config", "trained_on")}
     return canonical({**config, **rest}, 1)
+
+
+def series_of(settings: str) -> str:
+    """Return what the runs of a series have in common: a digest of their settings."""
+    return short_digest(settings.encode())

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
-from nacbench.recording.surroundings import differing_surroundings, in_words
+from nacbench.recording.surroundings import differing_surroundings
+from nacbench.recording.surroundings import in_words as surroundings_in_words
 from nacbench.reporting.on_examples import OnExamples, compare_on_examples
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
+from nacbench.reporting.treatment import Choices, differences, in_words
 from nacbench.statistics import Difference, smallest_difference
 
-if TYPE_CHECKING:
-    pass
-
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
+UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Comparison:
         difference: of their scores, paired over shared seeds; None if they share none.
         examples: comparison on test examples for each shared seed whose predictions were recorded.
         warnings: why other seeds are not compared on examples, a line each.
+        treatment: settings other than the models' own, by name, as text, in which the two differ: of each its values.
     """
 
     first: Series
@@ -39,19 +39,28 @@ class Comparison:
     difference: Difference | None
     examples: Sequence[OnExamples]
     warnings: Sequence[str] = ()
+    treatment: Sequence[Mapping[str, str]] = ()
 
     @property
     def verdict(self) -> str:
-        """The conclusion as a sentence."""
+        """The conclusion in words, which is about the models only if they were treated equally."""
+        unequal = in_words(self.treatment)
+        return f"{self._verdict} {UNEQUAL.format(unequal)}" if unequal else self._verdict
+
+    @property
+    def _verdict(self) -> str:
         a, b = self.first.label, self.second.label
         difference, metric = self.difference, self.first.measure
         if difference is None:
-            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
+            seeds = "first seed (0)" if self.first.is_adaptive_with(self.second) else "seed"
+            return f"{a} and {b} share no {seeds}, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
+        if difference.looks is not None:
+            return _verdict_of_looks(self.first, b, difference)
         if math.isnan(difference.p):
             return (
                 f"All {difference.count} shared seeds of {a} and {b} differ by {metric.change(difference.value)}: "
@@ -60,9 +69,8 @@ class Comparison:
         low, high = difference.interval
         if difference.p < LEVEL:
             better, worse = (a, b) if leads(self.first, difference) else (b, a)
-            span = metric.between(*sorted((abs(low), abs(high))))
             return (
-                f"{better} is better than {worse}, by {span} (95 %), on this task and scale "
+                f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
         low_text, high_text = metric.changes(low, high)
@@ -84,7 +92,9 @@ class Comparison:
         lines = [f"{first.task_label} · {first.scale} · {', '.join(told)}"]
         lines += [_scores(self.first), _scores(self.second)]
         difference = self.difference
-        if difference is not None and difference.count > 1:
+        if difference is not None and difference.looks is not None and difference.count > 1:
+            lines.append(_after_looks(metric, difference))
+        elif difference is not None and difference.count > 1:
             lines.append(
                 f"difference {metric.change_text(difference.value, difference.half_width)} over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
@@ -95,7 +105,9 @@ class Comparison:
         return [*lines, "", self.verdict]
 
 
-def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = None) -> Comparison:
+def compare(
+    runs: Runs, first: str, second: str, task: str, scale: str | None = None, tuned: Choices | None = None
+) -> Comparison:
     """Compare two models, or two runs, on a task.
 
     Args:
@@ -103,6 +115,7 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
         first, second: a model's name, its label in a table, or the first characters (four or more) of a run's id.
         task: its name.
         scale: needed only if there are runs of several.
+        tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
 
     Raises:
         UserError: if one of them is not found or not unique, or the two differ in scale, data or
@@ -126,7 +139,20 @@ def compare(runs: Runs, first: str, second: str, task: str, scale: str | None = 
     warnings: list[str] = []
     found = [compare_on_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
-    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings)
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
+
+
+def only_task(runs: Sequence[Run]) -> str:
+    """Return the task that all of these runs, at least one, are of.
+
+    Raises:
+        UserError: if they are of several.
+    """
+    tasks = sorted({run.task for run in runs})
+    if len(tasks) > 1:
+        raise UserError(f"these runs are of several tasks: {', '.join(tasks)}; name one with --task")
+    return tasks[0]
 
 
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -135,7 +161,7 @@ def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
     for ours, theirs in pairs:
         rows = differing_surroundings(ours.record().environment, theirs.record().environment)
         differing |= dict.fromkeys(row for row in rows if row[0] not in NO_ROUNDING)
-    return [f"{in_words(list(differing))}: last digits can differ by that alone"] if differing else []
+    return [f"{surroundings_in_words(list(differing))}: last digits can differ by that alone"] if differing else []
 
 
 def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
@@ -148,18 +174,23 @@ def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
-    """Return the only series with this model name or label, or the only run with this id."""
+    """Return the only series with this label or model name, or the only run with this id.
+
+    A label comes first: a model's plain variant is labelled by the model's name, whatever other variants there are.
+    """
     everything = group(runs)
-    found = [item for item in everything if name in (item.first.model, item.label)]
+    found = [item for item in everything if name in (item.label, item.full_label)]
+    found = found or [item for item in everything if item.first.model == name]
     if not found:
         single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
-        found = [Series([run], {"seed": str(run.seed)}) for run in single]
+        found = [Series([run], {"seed": str(run.seed)}, {"seed": f"seed={run.seed}"}) for run in single]
     if len(found) == 1:
         return found[0]
     if found:
         or_scale = ", or give --scale" if len({item.first.scale for item in found}) > 1 else ""
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
-        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
+        way_out = f"name a label or an id, or choose with --where{or_scale}"
+        raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 
@@ -169,6 +200,46 @@ def _scores(item: Series) -> str:
     shown = [metric.number(run.score) for run in item.runs]
     seeds = "seed" if len(shown) == 1 else "seeds"
     return f"{item.label}: {metric.text(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
+
+
+def _between(metric: Metric, low: float, high: float) -> str:
+    """Return by how much one is better than another, as words."""
+    return f"by {metric.between(*sorted((abs(low), abs(high))))} (95 %)"
+
+
+def _after_looks(metric: Metric, difference: Difference) -> str:
+    known = not math.isnan(difference.half_width)
+    value, half = difference.value, difference.half_width
+    text = metric.change_text(value, half) if known else metric.change(value)
+    return (
+        f"difference {text} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
+        f"decision: {_p(difference.p)})"
+    )
+
+
+def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
+    """Return the conclusion for two series if seeds were added until a comparison was decided."""
+    assert difference.looks is not None
+    a, metric = first.label, first.measure
+    count, decided = difference.count, difference.looks.decided
+    low, high = difference.looks.interval
+    if decided is not None:
+        better, worse = (a, b) if leads(first, difference) else (b, a)
+        by = f", {_between(metric, low, high)}" if low <= high else ""
+        return (
+            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
+            f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
+        )
+    if low > high:
+        return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
+    if math.isinf(low):
+        return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
+    low_text, high_text = metric.changes(low, high)
+    return (
+        f"No difference between {a} and {b} is shown yet: it lies between {low_text} and "
+        f"{metric.with_difference_unit(high_text)} (95 %, however often one looked), {_p(difference.p)}. "
+        "This does not show that they are equal; nacbench sweep decide adds seeds."
+    )
 
 
 def _on_examples(on: OnExamples, metric: Metric) -> str:

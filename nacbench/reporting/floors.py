@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.reporting.series import Series, by_cell, common_unit
+from nacbench.reporting.significance import ADDED, ADDED_RULE
 from nacbench.statistics import Mean
 
 MODELS = "floor-"  # beginning of the names of models that are floors
@@ -73,7 +74,7 @@ class Floors:
         return max((floor for own in found for floor in own), key=lambda floor: measure.gain(floor.value), default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
-        """Return a score as text with its interval, marked if it is not better than its floor.
+        """Return a score as text with its interval, marked if it is not better than its floor, or if seeds were added.
 
         Where scores of a report have different units, the name of the metric and its unit are told, too.
 
@@ -88,17 +89,19 @@ class Floors:
         text = measure.text(mean)
         if self._units_differ and metric is None:
             text = f"{measure.name} {measure.with_unit(text)}"
+        text = f"{text} {ADDED}" if item.is_adaptive else text
         return f"{text} {MARK}" if found and not _is_better(item, mean, found[-1].value) else text
 
     def notes(self, items: Iterable[Series]) -> list[str]:
-        """Return lines below a table with these rows: the rule of the mark, and the floors of each task."""
+        """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
+        items = list(items)
         lines = []
         for (task, _), rows in by_cell(items).items():
             told = dict.fromkeys(_listed(item, self.of(item)) for item in rows if not is_floor(item))
             told = told or dict.fromkeys(_listed(item, self.of(item)) for item in rows)
             unit = rows[0].measure.shown_unit
             lines += [f"{task}: floors{unit and f' in {unit}'}: {'; or '.join(told)}."] if any(told) else []
-        return [RULE, *lines] if lines else []
+        return [*([RULE] if lines else []), *([ADDED_RULE] if any(item.is_adaptive for item in items) else []), *lines]
 
 
 def _measure(item: Series, metric: str | None) -> Metric:

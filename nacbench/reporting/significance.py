@@ -9,6 +9,11 @@ from nacbench.reporting.series import Series, by_cell
 from nacbench.statistics import Difference, holm
 
 LEVEL = 0.05
+ADDED = "¶"
+ADDED_RULE = (
+    f"{ADDED}: seeds were added until a comparison was decided (nacbench sweep decide). Its 95 % interval, and p "
+    "values of comparisons with it, are anytime-valid: they hold however often, and whenever, one looked."
+)
 RULE = (
     "Bold: significantly better than every other row of its task and scale (paired t tests over shared seeds, "
     "p < 0.05 after Holm's correction over the table)."
@@ -16,7 +21,7 @@ RULE = (
 
 
 def best(series: Sequence[Series]) -> list[Series]:
-    """Return the series that are significantly better than every other one of their task and scale.
+    """Return the series that are significantly better than every other one of their task, scale and treatment.
 
     A table invites a comparison of the best row with each other row of its task; with dozens of tests at p < 0.05, some
     would be significant by chance. Holm's correction bounds the probability of any wrong bold cell in the table by 5 %,
@@ -27,13 +32,11 @@ def best(series: Sequence[Series]) -> list[Series]:
     """
     p_values: dict[tuple[int, int], float] = {}
     leaders = {}
-    for number, rows in enumerate(by_cell(series).values()):
+    for number, rows in enumerate(_comparable(series)):
         leader, *others = sorted(rows, key=lambda item: item.rank)
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):
-            difference = leader.against(other)
-            # the row with the best mean over all its seeds can be worse on the seeds that both share
-            p_values[number, position] = difference.p if difference and leads(leader, difference) else math.nan
+            p_values[number, position] = _p_ahead(leader, other)
     corrected = holm(p_values)
     return [
         leader
@@ -43,5 +46,26 @@ def best(series: Sequence[Series]) -> list[Series]:
 
 
 def leads(leader: Series, difference: Difference) -> bool:
-    """Whether a difference, the leader's score less another's, speaks for the leader."""
-    return leader.measure.gain(difference.value) > 0
+    """Whether a difference, the leader's score less another's, speaks for the leader where its p-value was found."""
+    return leader.measure.gain(difference.lead) > 0
+
+
+def _p_ahead(leader: Series, other: Series) -> float:
+    """Return the p-value of a row against another one; NaN, which no correction counts, if it cannot be tested.
+
+    The row with the best mean over all its seeds can be worse on the seeds that both share. Where seeds are added
+    until a decision, a comparison without any result counts all the same, as it did when they were planned.
+    """
+    difference = leader.against(other)
+    if difference is not None and leads(leader, difference):
+        return difference.p
+    return 1.0 if leader.is_adaptive_with(other) else math.nan
+
+
+def _comparable(series: Sequence[Series]) -> list[list[Series]]:
+    """Return the rows that may be tested against each other: of one task, scale and treatment."""
+    found: dict[tuple[tuple[str, str], int], list[Series]] = {}
+    for cell, rows in by_cell(series).items():
+        for item in rows:
+            found.setdefault((cell, item.treated), []).append(item)
+    return list(found.values())

@@ -1,7 +1,8 @@
 """Hyper-parameter tuning: choose for each model and task the settings with the best validation score.
 
 The runs are of ``X-tuning`` tasks (`nacbench.protocols.tuning`), which do not read test examples. A task is left out
-unless all its models were tried with the same settings and seeds: a larger budget finds better settings.
+unless all its models were tried with the same settings and seeds, and treated equally: a larger budget finds better
+settings.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.formats.yaml_text import as_yaml
 from nacbench.protocols.grid import is_at_edge
 from nacbench.recording.row import Run
+from nacbench.reporting.treatment import differences, in_words
 from nacbench.statistics import Mean, t_interval
 
 ENDING = "-tuning"
@@ -44,12 +46,14 @@ class Tried:
         score: mean over seeds on validation examples.
         nll: mean negative log-likelihood on validation examples in nats; infinite if runs do not have it.
         seeds: seeds of the runs.
+        runs: the runs.
     """
 
     settings: Mapping[str, Any]
     score: Mean
     nll: float
     seeds: frozenset[int]
+    runs: Sequence[Run]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Tuned:
     Attributes:
         cell: model and task.
         metric: what their scores mean.
-        tried: at least two, sorted by their values.
+        tried: sorted by their values; at least two, if one of them can be chosen.
         epochs: most passes over the training examples of a run.
     """
 
@@ -109,14 +113,9 @@ def tuning_of(runs: Iterable[Run]) -> TuningResult:
             by_cell[cell_of(run)].append(run)
     if not by_cell:
         raise UserError(f"no runs of tasks that end in {ENDING}; start some with: nacbench sweep submit mini-tuning")
-    tuned, left_out = [], []
-    for cell, own in sorted(by_cell.items()):
-        found = _tried(own)
-        if len(found) < 2:
-            left_out.append(f"{cell.task}, {cell.model}: only one choice of settings has been tried")
-        else:
-            tuned.append(Tuned(cell, own[0].measure, found, _epochs(own)))
-    return _with_the_same_budget(tuned, left_out)
+    return _with_the_same_budget(
+        [Tuned(cell, own[0].measure, _tried(own), _epochs(own)) for cell, own in sorted(by_cell.items())]
+    )
 
 
 def cell_of(run: Run) -> Cell:
@@ -138,6 +137,7 @@ def _tried(runs: Sequence[Run]) -> list[Tried]:
             score=t_interval([run.score for run, _ in some]),
             nll=fmean(run.numbers().get("nll", math.inf) for run, _ in some),
             seeds=frozenset(run.seed for run, _ in some),
+            runs=[run for run, _ in some],
         )
         for some in by_settings.values()
     ]
@@ -164,20 +164,48 @@ def _epochs(runs: Sequence[Run]) -> int:
     return max((epochs for epochs in found if isinstance(epochs, int)), default=0)
 
 
-def _with_the_same_budget(tuned: Sequence[Tuned], left_out: Sequence[str]) -> TuningResult:
-    """Leave out tasks whose models were tried with different settings or seeds."""
+def _with_the_same_budget(tuned: Sequence[Tuned]) -> TuningResult:
+    """Leave out tasks whose models were tried with different settings or seeds, or were not treated equally."""
     by_task: dict[tuple[str, str], list[Tuned]] = defaultdict(list)
     for one in tuned:
         by_task[one.cell.task, one.cell.scale].append(one)
-    kept, lines = [], list(left_out)
+    kept: list[Tuned] = []
+    lines: list[str] = []
     for (task, _), models in by_task.items():
-        budgets = {one.cell.model: _budget(one) for one in models}
-        if len(set(budgets.values())) == 1:
-            kept += models
-        else:
-            given = ", ".join(f"{model} {sum(len(seeds) for _, seeds in b)}" for model, b in sorted(budgets.items()))
+        budgets = {one.cell: _budget(one) for one in models}
+        if len(set(budgets.values())) > 1:
+            given = ", ".join(f"{_called(cell, budgets)} {_count(budget)}" for cell, budget in sorted(budgets.items()))
             lines.append(f"{task}: models were tried with different settings or seeds (runs: {given})")
+        elif unequal := _unequal(models):
+            lines.append(f"{task}: trials differ in more than the model and what was tried: {unequal}")
+        elif len(models[0].tried) < 2:
+            lines += [f"{task}, {one.cell.model}: only one choice of settings has been tried" for one in models]
+        else:
+            kept += models
     return TuningResult(kept, lines)
+
+
+def _called(cell: Cell, others: Iterable[Cell]) -> str:
+    """Return the model's name, with its size if it was tried in several."""
+    several = len({other.size for other in others if other.model == cell.model}) > 1
+    return f"{cell.model} ({cell.size})" if several else cell.model
+
+
+def _count(budget: frozenset[tuple[str, frozenset[int]]]) -> int:
+    return sum(len(seeds) for _, seeds in budget)
+
+
+def _unequal(models: Sequence[Tuned]) -> str:
+    """Return in what the trials of the same settings differ besides the model; empty if in nothing."""
+    by_settings: dict[str, list[Run]] = defaultdict(list)
+    for one in models:
+        for tried in one.tried:
+            by_settings[json.dumps(tried.settings, sort_keys=True)] += tried.runs
+    for runs in by_settings.values():
+        found = differences(runs, {})
+        if distinct := list({tuple(own.items()): own for own in found}.values()) if found[0] else []:
+            return in_words(distinct)
+    return ""
 
 
 def _budget(one: Tuned) -> frozenset[tuple[str, frozenset[int]]]:

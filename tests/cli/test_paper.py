@@ -33,14 +33,52 @@ def store(tmp_path: Path) -> Path:
 def test_every_claim_has_a_verdict(store: Path) -> None:
     text = said("claims", store)
     (row,) = [line for line in text.splitlines() if line.startswith(" competitive-symbols ")]
-    assert "reproduced" in row
+    assert "agrees" in row
     assert "+10.10 ± 0.25 points, 3 seeds" in row
     assert "mini" in row
     assert text.count("no data") == 6
     content = json.loads(said("claims", store, "--json"))
     (claim,) = [claim for claim in content["claims"] if claim["name"] == "competitive-symbols"]
-    assert (claim["verdict"], len(claim["runs"])) == ("reproduced", 6)
+    assert (claim["verdict"], len(claim["runs"])) == ("agrees", 6)
     assert claim["value"] == pytest.approx(0.101)
+
+
+MINE = """\
+source: a hunch
+claims:
+  - {name: mine, kind: better, says: is better, task: listops, scale: mini, claimed: 0.05}
+"""
+
+
+def test_claims_of_anybody_are_judged(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINE)
+    content = json.loads(said("claims", store, "--claims", file, "--json"))
+    (claim,) = content["claims"]
+    assert (content["source"], claim["name"], claim["bar"]) == ("a hunch", "mine", 0.025)
+    assert "nac is better." in said("claims", store, "--claims", file)
+    file.write_text(MINE.replace("listops", "listop"))
+    done = invoke("claims", store, "--claims", file)
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).endswith("task = 'listop': unknown task 'listop'; did you mean 'listops'?")
+
+
+def test_how_much_was_tried_decides_whether_rates_may_differ(tmp_path: Path) -> None:
+    runs, trials, rates = tmp_path / "runs", tmp_path / "trials", tmp_path / "rates.yaml"
+    for model, lr in (("nac", 0.004), ("perceiver-io", 0.001)):
+        for seed in range(2):
+            write_run(runs, made_record(task="listops", model=model, lr=lr, seed=seed, score=0.5 + seed / 100))
+        for rate in (0.001, 0.002, 0.004):
+            write_run(trials, made_record(task="listops-tuning", model=model, lr=rate, score=1 - abs(rate - lr)))
+    words = ("compare", "nac", "perceiver-io", "--task", "listops", "--out", runs)
+    assert "they differ in training.lr (0.004, 0.001)." in said(*words)
+    assert "† at the edge of the values tried" in said("tune", trials, "--to", rates)
+    assert "not treated equally" not in said(*words, "--choices", rates)
+    assert json.loads(said(*words, "--json"))["treatment"] == {"training.lr": ["0.004", "0.001"]}
+    assert "§2: training.lr 0.001" in said("report", runs, "--out", tmp_path / "report")
+    report = said("report", runs, "--out", tmp_path / "report", "--choices", rates)
+    assert "§" not in report
+    assert "listops: tuned to the edge of the values tried" in report
 
 
 def test_claims_without_runs_have_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +90,7 @@ def test_claims_without_runs_have_no_data(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_paper_s_tables_are_listed_planned_and_built(store: Path, tmp_path: Path) -> None:
     assert "paper-graph-priors" in said("paper")
     text = said("paper", "table", "modalities", "--out", store, "--scale", "mini", "--to", tmp_path / "out")
-    assert "| listops       | mini  | nac (mini)" in text
+    assert "| listops       | mini  | nac" in text
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "modalities.csv",
         "modalities.md",
@@ -71,7 +109,7 @@ def test_a_table_of_an_unknown_scale_is_refused(store: Path) -> None:
 
 def test_compare_prints_the_conclusion(store: Path) -> None:
     text = said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store)
-    assert "nac (mini) is better than perceiver-io (mini), by 9.8" in text
+    assert "nac is better than perceiver-io, by 9.8" in text
     content = json.loads(said("compare", "nac", "perceiver-io", "--task", "listops", "--out", store, "--json"))
     assert content["difference"]["count"] == 3
     assert content["verdict"] in text

@@ -62,6 +62,33 @@ def test_a_task_with_unequal_budgets_is_left_out() -> None:
     assert outcome.left_out == ["digits: models were tried with different settings or seeds (runs: nac 3, vit 2)"]
 
 
+def test_one_trial_of_one_model_leaves_out_the_task() -> None:
+    """Choosing for the other one alone would give it the larger budget."""
+    outcome = tuning_of([*tried(RATES), *tried({0.001: 0.9}, model="vit")])
+    assert outcome.tuned == []
+    assert outcome.left_out == ["digits: models were tried with different settings or seeds (runs: nac 3, vit 1)"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training": {"epochs": 30}}, "training.epochs (2, 30)"),
+        ({"data": "f2"}, "data (f1, f2)"),
+        ({"precision": "fp32"}, "precision (bf16, fp32)"),
+        ({"engine": "e2"}, "code.engine (e1, e2)"),
+    ],
+)
+def test_a_task_with_unequally_treated_trials_is_left_out(changes: dict[str, Any], said: str) -> None:
+    outcome = tuning_of([*tried(RATES), *tried(RATES, model="vit", **changes)])
+    assert outcome.tuned == []
+    assert outcome.left_out == [f"digits: trials differ in more than the model and what was tried: {said}"]
+
+
+def test_trials_of_one_model_with_other_code_are_not_averaged() -> None:
+    outcome = tuning_of([*tried(RATES), *tried(RATES, engine="e2", seed=1)])
+    assert outcome.tuned == []
+
+
 def test_a_single_setting_is_left_out() -> None:
     outcome = tuning_of(tried({0.001: 0.5}))
     assert outcome.tuned == []

@@ -10,7 +10,7 @@ from nacbench.data.metrics.classes import counts_by_class
 from nacbench.errors import UserError
 from nacbench.formats.escape import figure_text
 from nacbench.recording.row import Run
-from nacbench.reporting.figures.plots import styled
+from nacbench.reporting.figures.style import styled
 from nacbench.reporting.kept import Kept, read_kept
 
 if TYPE_CHECKING:

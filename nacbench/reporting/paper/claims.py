@@ -1,80 +1,185 @@
-"""Judge the paper's claims from runs: reproduced, contradicted, undecided, or no data."""
+"""Claims: what is said to be so, about which task and models, and what decides it; of the paper, or of anybody.
+
+A claim is judged by one or two numbers for each seed (`Side`), and knows which verdict their intervals give.
+"""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from nacbench.contracts.recipe import BEST_TEST
-from nacbench.formats.dotted import flatten
-from nacbench.formats.yaml_text import parse_yaml
-from nacbench.recording.row import Run
-from nacbench.reporting.series import Series, by_cell, group, of_usual_size
-from nacbench.statistics import Difference, seeds_needed
+from nacbench.errors import BrokenFileError, first_problem, shown, unknown
+from nacbench.formats.yaml_text import parse_yaml, read_mapping
+from nacbench.registry import MODELS, TASKS
+from nacbench.reporting.series import Series
 
-Verdict = Literal["reproduced", "contradicted", "undecided", "no data"]
-SCALES = ("paper", "mini", "smoke")  # a claim is judged at the first that has evidence
-FEWEST = 2  # seeds; with one there is no interval
+Verdict = Literal["reproduced", "weaker than claimed", "not shown", "contradicted"]
+Interval = tuple[float, float]
+SHARE_OF = {"relative_drop": "whole_accuracy"}  # metrics that are a difference of accuracies over this one
+Text = Annotated[str, Field(min_length=1)]
+KINDS = ("better", "competitive", "trade")
 
 
-class _Claim(BaseModel):
-    """A claim of the paper about a model on a task.
+class Side(NamedTuple):
+    """One number that a claim is judged by; it is larger the more it speaks for the claim.
 
     Attributes:
-        stand_ins: similar tasks, in order, that are judged if the task itself has no evidence; the finding says so.
+        by_seed: its value for each seed, in ascending order of the seeds.
+        bar: what the mean must exceed for the claim to be reproduced; below it, it is not.
+        floor: least standard deviation over seeds: one of the examples that an accuracy is a share of, otherwise 0.
+    """
+
+    by_seed: Mapping[int, float]
+    bar: float
+    floor: float
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Claim(_Strict):
+    """A claim about a model on a task.
+
+    Attributes:
+        name: short name, unique in its file.
+        says: the claim in words; the model is the subject of the sentence.
+        task: the task that it is about.
+        scale: the scale that it is about. Runs at another scale only agree or disagree with it.
+        stand_ins: similar tasks, in order, that are looked at if the task itself has no evidence; they only agree or
+            disagree, too.
+        model: the model that it is about.
         settings: values that a run must have for those of these settings that it has.
         prefer: the same, but only to choose among several variants.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: str
-    says: str
-    task: str
-    stand_ins: list[str] = []
-    model: str = "nac"
-    baseline: str = "perceiver-io"
+    name: Text
+    says: Text
+    task: Text
+    scale: Literal["smoke", "mini", "paper"] = "paper"
+    stand_ins: list[Text] = []
+    model: Text = "nac"
     settings: dict[str, str] = {}
     prefer: dict[str, str] = {}
 
+    @field_validator("settings", "prefer", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """Take numbers and truth values as they are written in a file of settings: they are compared as text."""
+        from nacbench.formats.dotted import as_text
 
-class Better(_Claim):
-    """The model's score is above the baseline's by about ``claimed``; ``decides`` is the threshold (fractions)."""
+        return {key: as_text(own) for key, own in value.items()} if isinstance(value, Mapping) else value
+
+    @field_validator("task", "stand_ins", "model", "baseline", mode="after", check_fields=False)
+    @classmethod
+    def _is_known(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+        of_models = info.field_name in ("model", "baseline")
+        for name in [value] if isinstance(value, str) else value:
+            (MODELS if of_models else TASKS).get(name)
+        return value
+
+
+class _OfTwo(_Claim):
+    """A claim about the difference between a model's score and a baseline's, in the units of the score (fractions)."""
+
+    baseline: Text = "perceiver-io"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that runs are needed of."""
+        return self.model, self.baseline
+
+    @property
+    def bar(self) -> float:
+        """Difference that must be exceeded for the claim to be reproduced."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _are_two(self) -> Self:
+        if self.model == self.baseline:
+            raise ValueError(f"model and baseline are both {self.model!r}; name two models")
+        return self
+
+    def sides(self, *series: Series) -> list[Side]:
+        """Return the difference for each seed that both models share.
+
+        Args:
+            series: of each of ``models``.
+        """
+        ours, theirs = series
+        return [Side(ours.differences(theirs), self.bar, max(ours.grain, theirs.grain))]
+
+
+class Better(_OfTwo):
+    """The model's score is above the baseline's by about ``claimed``; above half of that counts as about as much."""
 
     kind: Literal["better"]
-    claimed: float
-    decides: float
+    claimed: float = Field(gt=0)
+    at_least: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _bar_is_below(self) -> Self:
+        if self.bar > self.claimed:
+            raise ValueError(
+                f"at_least = {self.bar:g} is more than claimed = {self.claimed:g}; give less, or leave it out"
+            )
+        return self
+
+    @property
+    def bar(self) -> float:
+        """Half of what is claimed, unless the claim says ``at_least``."""
+        return self.claimed / 2 if self.at_least is None else self.at_least
+
+    def verdict(self, interval: Interval) -> Verdict:
+        """Return the verdict of a confidence interval of the difference."""
+        low, high = interval
+        if high < 0:
+            return "contradicted"
+        if low > 0 and high < self.claimed:
+            return "weaker than claimed"
+        return "reproduced" if low > self.bar and high >= self.claimed else "not shown"
 
 
-class Competitive(_Claim):
-    """The model's score is below the baseline's by at most ``within`` (a fraction)."""
+class Competitive(_OfTwo):
+    """The model's score is below the baseline's by at most ``within`` (a fraction), or above it."""
 
     kind: Literal["competitive"]
-    within: float
+    within: float = Field(ge=0)
+
+    @property
+    def bar(self) -> float:
+        """A loss of ``within``."""
+        return -self.within
+
+    def verdict(self, interval: Interval) -> Verdict:
+        """Return the verdict of a confidence interval of the difference."""
+        low, high = interval
+        return "reproduced" if low > self.bar else "contradicted" if high < self.bar else "not shown"
 
 
-class AtLeast(BaseModel):
-    """Lower bound of a metric."""
+class AtLeast(_Strict):
+    """Lower bound of a metric or measurement; ``without`` is its value where there is no effect."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    metric: str
+    metric: Text
     at_least: float
+    without: float = 0
+
+    @model_validator(mode="after")
+    def _is_an_effect(self) -> Self:
+        if self.without >= self.at_least:
+            raise ValueError(f"without = {self.without:g} must be less than at_least = {self.at_least:g}")
+        return self
 
 
-class AtMost(BaseModel):
-    """Upper bound of a metric."""
+class AtMost(_Strict):
+    """Upper bound of a metric or measurement."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    metric: str
+    metric: Text
     at_most: float
 
 
@@ -85,176 +190,113 @@ class Trade(_Claim):
     gain: AtLeast
     loss: AtMost
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model that runs are needed of."""
+        return (self.model,)
+
+    def sides(self, *series: Series) -> list[Side]:
+        """Return the gain and the negative loss for each seed.
+
+        Args:
+            series: of the model; it has both metrics.
+        """
+        (own,) = series
+        bars = ((self.gain.metric, 1, self.gain.at_least), (self.loss.metric, -1, -self.loss.at_most))
+        return [
+            Side({run.seed: sign * run.numbers()[name] for run in own.runs}, bar, _grain(own, name))
+            for name, sign, bar in bars
+        ]
+
+    def verdict(self, gain: Interval, loss: Interval) -> Verdict:
+        """Return the verdict of confidence intervals of the gain and of the negative loss."""
+        if gain[1] < self.gain.without or loss[1] < -self.loss.at_most:
+            return "contradicted"
+        if loss[0] <= -self.loss.at_most:
+            return "not shown"
+        if gain[0] > self.gain.without and gain[1] < self.gain.at_least:
+            return "weaker than claimed"
+        return "reproduced" if gain[0] > self.gain.at_least else "not shown"
+
 
 Claim = Annotated[Better | Competitive | Trade, Field(discriminator="kind")]
 
 
-class Claims(BaseModel):
-    """Content of claims.yaml; ``source`` is the publication that states them."""
+class Claims(_Strict):
+    """Content of a file of claims; ``source`` is the publication, or the person, that states them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str
-    claims: list[Claim]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Verdict of runs on a claim.
-
-    Attributes:
-        claim: the claim.
-        verdict: at the largest scale that has evidence.
-        effect: what was measured, as text.
-        why: threshold, limits of the verdict, or what is missing.
-        scale: of the runs; empty if there are none.
-        runs: ids of the runs.
-        value, half_width: the effect and half of its 95 % interval; NaN if it is not one number.
-    """
-
-    claim: Claim
-    verdict: Verdict
-    effect: str
-    why: str
-    scale: str = ""
-    runs: Sequence[str] = ()
-    value: float = math.nan
-    half_width: float = math.nan
+    source: Text
+    claims: list[Claim] = Field(min_length=1)
 
 
 @cache
 def read_claims() -> Claims:
-    """Read claims.yaml."""
+    """Read the paper's claims, from claims.yaml beside this module."""
     text = files("nacbench.reporting.paper").joinpath("claims.yaml").read_text("utf-8")
-    return Claims.model_validate(parse_yaml(text, "claims.yaml"))
+    return _parsed(parse_yaml(text, "claims.yaml"), "claims.yaml")
 
 
-def judge(claim: Claim, runs: Sequence[Run]) -> Finding:
-    """Judge a claim by the runs of the largest scale that has evidence.
+def claims_in(path: Path) -> Claims:
+    """Read anybody's claims from a file of the same format.
 
-    Runs of a stand-in task count only if the claim's own task has no evidence at any scale.
+    Raises:
+        UserError: if there is no such file, or it is not of this format; the message names the claim and the key.
     """
-    found = _judge_own(claim, runs)
-    if found.verdict == "no data":
-        for task in claim.stand_ins:
-            instead = _judge_own(claim.model_copy(update={"task": task}), runs)
-            if instead.verdict != "no data":
-                return replace(instead, claim=claim, why=f"{instead.why}; {task} stands in for {claim.task}")
-    return found
+    return _parsed(read_mapping(path, Claims.model_fields), path)
 
 
-def _judge_own(claim: Claim, runs: Sequence[Run]) -> Finding:
-    own = [run for run in runs if run.task == claim.task and _fits(run, claim.settings)]
-    weaker = Finding(claim, "no data", "", _missing(claim, own))
-    cells = by_cell(group(run for run in own if run.scale in SCALES))
-    # The task's usual entry comes first: its name is the beginning of the others, such as "(epoch chosen on test)"
-    for label, scale in sorted(cells, key=lambda cell: (SCALES.index(cell[1]), cell[0])):
-        series = cells[label, scale]
-        found = _judge_trade(claim, series) if isinstance(claim, Trade) else _judge_difference(claim, series)
-        if found.verdict != "no data":
-            return _limited(found, scale, series)
-        if found.why and not weaker.scale:
-            weaker = found
-    return weaker
+def _parsed(content: Mapping[str, Any], where: object) -> Claims:
+    for key in content:
+        if key not in Claims.model_fields:
+            raise BrokenFileError(f"{where}: {unknown('key', key, Claims.model_fields)}")
+    some = content.get("claims")
+    if not isinstance(some, list) or not some:
+        raise BrokenFileError(
+            f"{where}: claims must be a list of one or more claims, each a mapping with name and kind"
+        )
+    named: dict[str, Claim] = {}
+    for number, one in enumerate(some, 1):
+        claim = _claim(one, f"{where}: claim {_called(one, number)}")
+        if claim.name in named:
+            raise BrokenFileError(
+                f"{where}: claim {number}: the name {shown(claim.name)} is taken; give it another one"
+            )
+        named[claim.name] = claim
+    try:
+        return Claims.model_validate({**content, "claims": list(named.values())})
+    except ValidationError as error:
+        raise BrokenFileError(f"{where}: {first_problem(error, '')}") from None
 
 
-def _judge_difference(claim: Better | Competitive, series: Sequence[Series]) -> Finding:
-    sides = [_variants(claim, series, name) for name in (claim.model, claim.baseline)]
-    if not all(sides):
-        return Finding(claim, "no data", "", "")
-    for some in sides:
-        if len(some) > 1:
-            return _ambiguous(claim, some)
-    ours, theirs = sides[0][0], sides[1][0]
-    difference = ours.against(theirs)
-    ids = tuple(run.run_id for item in (ours, theirs) for run in item.runs)
-    if difference is None or difference.count < FEWEST:
-        shared = 0 if difference is None else difference.count
-        effect = "" if difference is None else f"{100 * difference.value:+.2f} points"
-        return Finding(claim, "undecided", effect, f"{shared} shared seeds have no interval; run more", runs=ids)
-    limit = claim.decides if isinstance(claim, Better) else -claim.within
-    low, high = difference.interval
-    verdict: Verdict = "reproduced" if low > limit else "contradicted" if high < limit else "undecided"
-    effect = f"{100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points, {difference.count} seeds"
-    why = _more_seeds(difference, limit) if verdict == "undecided" else f"the threshold is {100 * limit:+.2f} points"
-    return Finding(claim, verdict, effect, why, "", ids, difference.value, difference.half_width)
+def _called(content: Any, number: int) -> str:
+    name = content.get("name") if isinstance(content, Mapping) else None
+    return f"{number} ({shown(name)})" if isinstance(name, str) and name else str(number)
 
 
-def _variants(claim: _Claim, series: Sequence[Series], model: str) -> list[Series]:
-    """Return the series of a model or, if there are several, those that the claim prefers, of the usual size."""
-    found = [item for item in series if item.first.model == model]
-    preferred = [item for item in found if _fits(item.first, claim.prefer)]
-    return of_usual_size(preferred or found) if len(found) > 1 else found
+def _claim(content: Any, where: str) -> Claim:
+    if not isinstance(content, Mapping):
+        raise BrokenFileError(
+            f"{where} is {shown(content)}; it must be a mapping with the keys name, kind, says, task …"
+        )
+    if "kind" not in content:
+        raise BrokenFileError(f"{where} has no kind; give one of {', '.join(KINDS)}")
+    kind: type[Better | Competitive | Trade]
+    kinds = {"better": Better, "competitive": Competitive, "trade": Trade}
+    if content["kind"] not in KINDS:
+        raise BrokenFileError(f"{where}: {unknown('kind', str(content['kind']), KINDS)}")
+    kind = kinds[content["kind"]]
+    for key in content:
+        if key not in kind.model_fields:
+            raise BrokenFileError(
+                f"{where}: {unknown(f'key of a claim of kind {kind.__name__.lower()}', key, kind.model_fields)}"
+            )
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise BrokenFileError(f"{where}: {first_problem(error, '')}") from None
 
 
-def _ambiguous(claim: Claim, some: Sequence[Series]) -> Finding:
-    variants = "; ".join(item.variant for item in some)
-    why = f"{some[0].first.model} has several variants, and the claim does not tell which: {variants}"
-    return Finding(claim, "no data", "", why)
-
-
-def _judge_trade(claim: Trade, series: Sequence[Series]) -> Finding:
-    measured = [item for item in series if None not in (item.metric(claim.gain.metric), item.metric(claim.loss.metric))]
-    some = _variants(claim, measured, claim.model)
-    if len(some) > 1:
-        return _ambiguous(claim, some)
-    for item in some:
-        gain, loss = item.metric(claim.gain.metric), item.metric(claim.loss.metric)
-        assert gain is not None
-        assert loss is not None
-        ids = tuple(run.run_id for run in item.runs)
-        effect = f"{gain.value:.1f} × at a loss of {100 * loss.value:.1f} %, {gain.count} seeds"
-        if gain.count < FEWEST:
-            return Finding(claim, "undecided", effect, "one seed has no interval; run more", runs=ids)
-        gains = _side(gain.value, gain.half_width, claim.gain.at_least)
-        losses = _side(-loss.value, loss.half_width, -claim.loss.at_most)
-        both = gains == losses == 1
-        verdict: Verdict = "reproduced" if both else "contradicted" if -1 in (gains, losses) else "undecided"
-        why = f"the threshold is {claim.gain.at_least:g} × at a loss of {100 * claim.loss.at_most:g} %"
-        return Finding(claim, verdict, effect, why, runs=ids)
-    return Finding(claim, "no data", "", "")
-
-
-def _side(value: float, half_width: float, limit: float) -> int:
-    """Return 1 if the interval is at or above the limit, -1 if it is below, 0 if the limit is inside."""
-    return 1 if value - half_width >= limit else -1 if value + half_width < limit else 0
-
-
-def _more_seeds(difference: Difference, limit: float) -> str:
-    needed = seeds_needed(difference.value - limit, difference.deviation)
-    if needed is None:
-        return f"too close to the threshold of {100 * limit:+.2f} points for any practical number of seeds"
-    more = max(1, needed - difference.count)
-    return (
-        f"about {more} more seeds would decide it, if the effect is as measured (threshold: {100 * limit:+.2f} points)"
-    )
-
-
-def _limited(finding: Finding, scale: str, series: Sequence[Series]) -> Finding:
-    """Return a finding with its scale and the differences from the paper's setting."""
-    limits = [finding.why]
-    if scale != "paper":
-        limits.append(f"at scale {scale}, not in the paper's setting")
-    first = series[0].first
-    if first.partial:
-        limits.append("on a part of the data")
-    if first.selection == BEST_TEST:
-        limits.append("the epoch was chosen on test")
-    return replace(finding, why="; ".join(filter(None, limits)), scale=scale)
-
-
-def _missing(claim: Claim, runs: Sequence[Run]) -> str:
-    if isinstance(claim, Trade):
-        return f"no run of {claim.task} has {claim.gain.metric} and {claim.loss.metric}"
-    there = {run.model for run in runs}
-    lacking = [name for name in (claim.model, claim.baseline) if name not in there]
-    return f"no run of {claim.task} with {' and '.join(lacking or [claim.model])}" + (
-        "" if lacking else f" and {claim.baseline} at one scale"
-    )
-
-
-def _fits(run: Run, wanted: Mapping[str, str]) -> bool:
-    if not wanted:
-        return True
-    settings: dict[str, Any] = flatten(json.loads(run.settings))
-    return all(settings.get(key, value) == value for key, value in wanted.items())
+def _grain(series: Series, metric: str) -> float:
+    """Return the step of a metric: one example, as a share of what the metric is a share of; 0 if it has no steps."""
+    whole = series.metric(SHARE_OF[metric]) if metric in SHARE_OF else None
+    return series.grain / whole.value if whole and whole.value > 0 else 0.0

@@ -10,13 +10,16 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from nacbench.contracts.recipe import BEST_TEST, Settings
+from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
+from nacbench.reporting.treatment import SAME_RESULT
 
-SAME_RESULT = ("training.accumulate",)  # settings that change no score but by rounding
+RATE = "training.lr"
 
 
 class _Strict(BaseModel):
@@ -96,8 +99,8 @@ class Figure(_Strict):
 
     @property
     def label(self) -> str:
-        """The model with its variant."""
-        return ", ".join([self.model, *([self.variant] if self.variant else [])])
+        """The model with its variant, in short as in our rows."""
+        return ", ".join([self.model, *(f"{key.rpartition('.')[2]}={value}" for key, value in self.settings.items())])
 
     @property
     def variant(self) -> str:
@@ -174,18 +177,48 @@ def differences(run: Run, conditions: Conditions) -> Sequence[str]:
 def _changed(settings: Mapping[str, str]) -> dict[str, str]:
     """Return how the settings of the training differ from those of scale ``paper``, where these are as published."""
     prefix = "trained_on." if "trained_on.task.name" in settings else ""
-    try:
-        task = TASKS.training(settings.get(f"{prefix}task.name", "")).configured("task", "paper", {})
-    except UserError:  # a plug-in is not loaded, or has another name by now
+    task = _configured(settings.get(f"{prefix}task.name", ""), "paper")
+    if task is None or task.origin.whose == "ours":
         return {}
-    if task.origin.whose == "ours":
-        return {}
-    usual = flatten({"task": task.options(), "training": task.recipes["paper"].model_dump(mode="json")}, prefix)
+    usual = _usual(task, "paper", prefix)
     return {
         key: f"{key} is {settings[key]}, published: {value}"
         for key, value in usual.items()
         if settings.get(key, value) != value and key.removeprefix(prefix) not in SAME_RESULT
     }
+
+
+def departures(run: Run) -> dict[str, str]:
+    """Return how a run's settings of task and training differ from those of its scale, by key; empty: they do not.
+
+    A learning rate of our own recipes may be chosen for a model, and the epoch on test, as the authors did.
+    """
+    settings, found = settings_of(run), {}
+    for prefix in ("", "trained_on."):
+        task = _configured(settings.get(f"{prefix}task.name", ""), run.scale)
+        if task is None:
+            continue
+        free = SAME_RESULT if task.origin.whose == "published" and run.scale == "paper" else (*SAME_RESULT, RATE)
+        for key, value in _usual(task, run.scale, prefix).items():
+            own = settings.get(key, value)
+            if own not in (value, BEST_TEST) and key.removeprefix(prefix) not in free:
+                found[key] = f"{key} is {own}, usually {value}"
+    return found
+
+
+@cache
+def _configured(name: str, scale: str) -> AnyTask | None:
+    """Return a task with its options of a scale; None if its plug-in is not loaded, or has another name by now."""
+    try:
+        return TASKS.get(name).configured("task", scale, {})
+    except UserError:
+        return None
+
+
+def _usual(task: AnyTask, scale: str, prefix: str) -> dict[str, str]:
+    recipes: Mapping[str, Settings] = {**task.recipes}
+    training = recipes[scale].model_dump(mode="json") if scale in recipes else {}
+    return flatten({"task": task.options(), "training": training}, prefix)
 
 
 def settings_of(run: Run) -> Mapping[str, str]:

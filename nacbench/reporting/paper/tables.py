@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors, constant
 from nacbench.reporting.paper.published import Figure, Published, differences, paper_table, read_published
@@ -15,8 +16,9 @@ from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.treatment import Choices
 
 SPECIAL: Mapping[str, Callable[[Sequence[Series]], Table | None]] = {
     "cost": cost_table,
@@ -63,7 +65,14 @@ class _Notes:
         return [f"[{number}] {text}." for number, text in enumerate(self.texts, 1)]
 
 
-def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> Built:
+def build(
+    name: str,
+    runs: Sequence[Run],
+    tasks: Sequence[str],
+    scale: str,
+    tuned: Choices | None = None,
+    choice: Choice = EVERYTHING,
+) -> Built:
     """Build one of the paper's tables: a row for each series, and for each published figure that stands beside none.
 
     A figure stands beside our score only if `nacbench.reporting.paper.published.differences` finds nothing between its
@@ -74,11 +83,13 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
         runs: finished runs; those of other tasks and scales are left out.
         tasks: of the table, in order.
         scale: of the runs.
+        tuned: what is known of tuning.
+        choice: how the runs were chosen, for a note.
     """
     import pandas as pd
 
     published = read_published()
-    series = group(run for run in runs if run.task in tasks and run.scale == scale)
+    series = group([run for run in runs if run.task in tasks and run.scale == scale], tuned)
     winners, floors = {id(item) for item in best(series)}, Floors(series)
     rows: list[tuple[str, ...]] = []
     numbers: list[dict[str, Any]] = []
@@ -107,9 +118,10 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str) -> B
             cells = _cells(published, figure, notes)
             rows.append((task, "paper", figure.label, "—", "0", *cells, f"no {notes.mark(why)}"))
             numbers.append({**_identified(figure), **_numbers(published, figure), "not_comparable": why})
-    about = [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
+    about = choice.notes()
+    about += [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
     about += [*notes.lines(), *_withheld(published, tasks)]
-    about += [*floors.notes(series), *([RULE] if bold else [])]
+    about += [*floors.notes(series), *treatment_notes(series), *([RULE] if bold else [])]
     special = [SPECIAL[own](series) for own in paper_table(name).special]
     main = Table(name, paper_table(name).title, COLUMNS, rows, about, pd.DataFrame(numbers), frozenset(bold))
     return Built(main, [table for table in special if table is not None])

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import FLOPS, FLOPS_NOTE, NAMED, SEEDS, flops_cells, identified, named, score_column
+from nacbench.reporting.tables.rows import (
+    FLOPS,
+    FLOPS_NOTE,
+    NAMED,
+    SEEDS,
+    flops_cells,
+    identified,
+    named,
+    score_column,
+    treatment_notes,
+)
 from nacbench.reporting.tables.table import Column, Table
 
 NOTE = (
@@ -77,4 +87,5 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    return Table("cost", "Cost", columns(series), rows, [NOTE, *floors.notes(trained)], pd.DataFrame(numbers))
+    notes = [NOTE, *floors.notes(trained), *treatment_notes(trained)]
+    return Table("cost", "Cost", columns(series), rows, notes, pd.DataFrame(numbers))

@@ -8,7 +8,7 @@ from typing import Any
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, score_column
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, score_column, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
 OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
@@ -52,7 +52,12 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    notes = [f"Test score: {INTERVAL}; a single seed has none.", *floors.notes(item for item, _ in with_prior)]
+    shown_ones = [item for item, _ in with_prior if item.first.task_label in several]
+    notes = [
+        f"Test score: {INTERVAL}; a single seed has none.",
+        *floors.notes(shown_ones),
+        *treatment_notes(shown_ones),
+    ]
     return Table("priors", "Graph priors", columns(series), rows, notes, pd.DataFrame(numbers))
 
 

@@ -5,6 +5,7 @@ A table shows every run that has its metrics, whatever its protocol is called, s
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from nacbench.errors import UserError
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, treatment_notes
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
 
@@ -51,6 +52,7 @@ def shift_table(series: Sequence[Series]) -> Table | None:
         "Both accuracies are of the same network; the drop is their difference. Mean error: over corruptions and "
         f"severities, not divided by another network's errors. Every number: {INTERVAL}.",
         *floors.notes(shifted),
+        *treatment_notes(shifted),
     ]
     if with_reference:
         notes.append(
@@ -91,6 +93,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
         "over that run's episodes: it says nothing about other seeds.",
         f"{EDGE}: a learning rate was chosen at the edge of those tried; beyond it may be better ones.",
         *floors.notes(adapted),
+        *treatment_notes(adapted),
     ]
     for task in dict.fromkeys(item.first.task_label for item in adapted):
         mine = [item.first for item in adapted if item.first.task_label == task]
@@ -116,7 +119,7 @@ def adapted_mean(item: Series, shots: int) -> Mean:
     if mean.count > 1:
         return mean
     over_episodes = item.first.all_metrics().get(f"shots-{shots}", {}).get("half_width_95", math.nan)
-    return Mean(mean.value, over_episodes, mean.count)
+    return dataclasses.replace(mean, half_width=over_episodes)
 
 
 def _shots_at_edge(item: Series) -> set[int]:

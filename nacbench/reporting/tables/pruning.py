@@ -19,6 +19,7 @@ from nacbench.reporting.tables.rows import (
     identified,
     named,
     score_column,
+    treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table, percent
 from nacbench.statistics import Mean
@@ -104,7 +105,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
-    notes = [NOTE, *floors.notes(pruned), f"Measured in {'; '.join(machines)}."]
+    notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
     return Table("pruning", "Fewer modules", columns(series), rows, notes, pd.DataFrame(numbers))
 
 
@@ -126,9 +127,17 @@ def shares_of(item: Series) -> list[str]:
 
 
 def loss_of(item: Series, split: str) -> Mean:
-    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds."""
+    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds.
+
+    Its least spread is that of one example; the loss of the whole network is 0 by definition and has no interval.
+    """
     metric = item.first.metric
-    return item.mean(lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12))
+    if split == WHOLE:
+        return Mean(0.0, math.nan, len(item.runs))
+    whole = max(mean_of(item, metric, WHOLE).value, 1e-12)
+    return item.mean(
+        lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12), floor=item.grain / whole
+    )
 
 
 def _shown(value: float, style: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from nacbench.recording.record import Failure
-from nacbench.reporting.series import Series, common_unit
+from nacbench.reporting.names import sized
+from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
@@ -17,7 +18,13 @@ FLOPS_NOTE = (
     "GFLOPs: a forward pass over a batch of that many examples, divided by these; a multiply-add counts as two. "
     "Models do some work once a batch, so this depends on it."
 )
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
+TREATMENT = "§"
+TREATMENT_RULE = (
+    f"{TREATMENT}: models were not treated equally. Rows with different numbers differ in more than the model, so that "
+    "they are not tested against each other, and bold does not count the others."
+)
+# meaning of a score's cell
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
 
 
 def score_column(series: Sequence[Series], title: str = "test score") -> Column:
@@ -33,7 +40,26 @@ def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:
         item: the runs of the row.
         without: settings to leave out of the model's label, as the table has columns for them.
     """
-    return item.first.task_label, item.first.scale, item.label_without(without)
+    return item.first.task_label, item.first.scale, f"{item.label_without(without)}{treatment_mark(item)}"
+
+
+def treatment_mark(item: Series) -> str:
+    """Return `` §1`` for a row with the first of several treatments of its task and scale; nothing if all are equal."""
+    return f" {TREATMENT}{item.treated}" if item.treated else ""
+
+
+def treatment_notes(rows: Iterable[Series]) -> list[str]:
+    """Return lines below a table with these rows: the rule of the mark, and what differs in each task and scale."""
+    lines = []
+    for (task, scale), mine in by_cell(rows).items():
+        told = {item.treated: item.treatment for item in mine if item.treated}
+        if told:
+            each = (
+                f"{TREATMENT}{number}: {', '.join(f'{name} {value}' for name, value in told[number].items())}"
+                for number in sorted(told)
+            )
+            lines.append(f"{task} · {scale}: {'; '.join(each)}.")
+    return [TREATMENT_RULE, *lines] if lines else []
 
 
 def flops_cells(flops: float, batch: int) -> tuple[str, str]:
@@ -58,7 +84,7 @@ def identified(item: Series) -> dict[str, Any]:
 
 def named_failure(failure: Failure) -> tuple[str, str, str]:
     """Return the cells under ``NAMED`` for a run without a record."""
-    return failure.task, failure.scale, f"{failure.model} ({failure.size})"
+    return failure.task, failure.scale, sized(failure.model, failure.size, failure.task, failure.scale)
 
 
 def identified_failure(failure: Failure) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from nacbench.reporting.tables.rows import (
     named,
     named_failure,
     score_column,
+    treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table
 
@@ -63,6 +64,8 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
         *(f"Warning: {text}." for text in warnings),
         *_footnotes(series),
         *floors.notes(series),
+        *treatment_notes(series),
+        *_edges(series),
         *([RULE] if bold else []),
     ]
     frame = _frame(series, failures, winners, floors)
@@ -91,6 +94,7 @@ def _frame(
                 "floor": next((floor.value for floor in reversed(floors.of(item))), math.nan),
                 "constant": sum(run.constant for run in item.runs),
                 "significantly_best": id(item) in winners,
+                "treatment": ", ".join(f"{name}={value}" for name, value in item.treatment.items()),
                 "test_examples": first.scored,
                 "train_examples": first.trained,
                 "selection": first.selection,
@@ -151,6 +155,17 @@ def _told(metric: Metric) -> str:
 
 def _skipped_cells(failure: Failure) -> tuple[str, ...]:
     return (*named_failure(failure), failure.reason, "0", "—", "—", "—", "—")
+
+
+def _edges(series: Sequence[Series]) -> list[str]:
+    """Return a line for each task with tuned settings that lie at the edge of those tried."""
+    found: dict[str, list[str]] = {}
+    for item in series:
+        if item.at_the_edge:
+            told = f"{item.first.model} ({', '.join(item.at_the_edge)})"
+            found.setdefault(item.first.task_label, []).append(told)
+    head = "tuned to the edge of the values tried, beyond which may be better ones"
+    return [f"{task}: {head}: {', '.join(dict.fromkeys(some))}." for task, some in found.items()]
 
 
 def _footnotes(series: Sequence[Series]) -> list[str]:

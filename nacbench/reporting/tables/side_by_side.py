@@ -11,11 +11,11 @@ from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS
+from nacbench.reporting.floors import MARK, Floors
 from nacbench.reporting.floors import MODELS as FLOORS
-from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell, common_unit, of_usual_size
-from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified
+from nacbench.reporting.significance import ADDED, RULE, best
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
 FIRST = 5  # columns before those of the models
@@ -53,7 +53,8 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         f"{_kind(series)}, {INTERVAL}; a single seed has none. "
         "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
         "of model and task; several: not exactly one variant has these. See the scores above.",
-        *floors.notes(series)[:1],
+        *(note for note in floors.notes(series) if note.startswith((MARK, ADDED))),
+        *treatment_notes(series),
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(name, number=True) for name in names))
@@ -84,7 +85,7 @@ def _guess(metric: Metric, value: float) -> str:
 
 def _text(own: Sequence[Series], floors: Floors) -> str:
     shown = _shown(own)
-    return floors.marked(shown) if shown else "several" if own else "—"
+    return f"{floors.marked(shown)}{treatment_mark(shown)}" if shown else "several" if own else "—"
 
 
 def _shown(own: Sequence[Series]) -> Series | None:

@@ -26,8 +26,9 @@ class FloorLinear(Model):
         return Operations(example=product(1, spec.token_dim, spec.classes))
 
     def build(self, spec: TaskSpec) -> nn.Module:
-        import torch
         from torch import nn
+
+        from nacbench.nn.masks import mean_token
 
         class Classifier(nn.Module):
             """Logits of the mean over tokens; padding does not count."""
@@ -39,14 +40,7 @@ class FloorLinear(Model):
                 self.logits = nn.Linear(spec.token_dim, spec.classes)
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-                if mask is None:
-                    mean = tokens.mean(dim=1)
-                else:
-                    there = mask.unsqueeze(-1).to(tokens.dtype)
-                    # where, not a product: padding may hold anything, and 0 times NaN is NaN
-                    kept = torch.where(mask.unsqueeze(-1), tokens, 0)
-                    mean = kept.sum(dim=1) / there.sum(dim=1).clamp(min=1)
-                logits: Tensor = self.logits(mean)
+                logits: Tensor = self.logits(mean_token(tokens, mask))
                 return logits
 
         return Classifier()

@@ -30,6 +30,8 @@ class FloorNearestMean(Model):
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.image_shape is None:
             return "it takes images only"
+        if spec.targets != "classes":
+            return "it has means of classes only"
         return "it takes no sentence beside the image" if spec.condition_tokens else None
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:

@@ -27,6 +27,8 @@ class PerceiverIO(Model):
 
     title = "Perceiver IO"
     citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
+    library = "perceiver-pytorch"
+    kept_by = "Phil Wang"
     resized_by = ("depth", "latent_dim")
     presets = {
         "tiny": {"latents": 16, "latent_dim": 48, "depth": 4, "heads": 2, "head_dim": 24, "cross_head_dim": 24},

@@ -23,6 +23,8 @@ class PointNet(Model):
 
     title = "PointNet"
     citation = "Qi et al. 2017, arXiv 1612.00593; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"
+    library = "torch-geometric"
+    kept_by = "the PyG developers"
     presets = {
         "tiny": {"width": 208, "pooled_width": 376},
         "mini": {"width": 288, "pooled_width": 576},

@@ -21,6 +21,8 @@ class Transformer(Model):
 
     title = "Transformer"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
+    library = "torch"
+    kept_by = "the PyTorch developers"
     resized_by = ("depth", "width")
     presets = {
         "tiny": {"width": 80, "depth": 3, "heads": 2},

@@ -20,6 +20,8 @@ class ViT(Transformer):
 
     title = "ViT"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
+    library = "torchvision"
+    kept_by = "the PyTorch developers"
     reads = "image"
     presets = {
         "tiny": {"width": 80, "depth": 3, "heads": 2},
@@ -28,15 +30,10 @@ class ViT(Transformer):
     }
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        if spec.image_shape is None:
-            return "it takes images only"
-        if spec.condition_tokens:
-            return "it takes no sentence beside the image"
-        channels, height, width = spec.image_shape
-        side = isqrt(spec.max_tokens)
-        if height != width or side * side != spec.max_tokens or height % side:
-            return f"it cannot cut {height}×{width} pixels into {spec.max_tokens} square patches"
-        return "it takes 1 or 3 channels" if channels not in (1, 3) else None
+        reason = unpatchable(spec)
+        if reason is None and spec.image_shape and spec.image_shape[0] not in (1, 3):
+            reason = "it takes 1 or 3 channels"
+        return reason
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None
@@ -75,3 +72,16 @@ class ViT(Transformer):
         net.encoder.no_weight_decay = ("pos_embedding",)
         nn.init.trunc_normal_(net.heads.head.weight, std=0.02)  # torchvision's own start is zero
         return net
+
+
+def unpatchable(spec: TaskSpec) -> str | None:
+    """Return why a task's input is no image that square patches cover, one for each token, or None."""
+    if spec.image_shape is None:
+        return "it takes images only"
+    if spec.condition_tokens:
+        return "it takes no sentence beside the image"
+    _, height, width = spec.image_shape
+    side = isqrt(spec.max_tokens)
+    if height != width or side * side != spec.max_tokens or height % side:
+        return f"it cannot cut {height}×{width} pixels into {spec.max_tokens} square patches"
+    return None

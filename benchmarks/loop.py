@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from common import Row, device, gradients_of, precision
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.spec import Batch
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import build_network
@@ -55,7 +56,7 @@ def _trainer(config: Any, live: Any, folder: Path) -> Trainer:
         net=net,
         recipe=config.training,
         seed=0,
-        metric="accuracy",
+        metric=ACCURACY,
         folder=folder,
         run_id="benchmark",
         accelerator=make_accelerator(device(), config.precision),

@@ -34,6 +34,7 @@ LIBRARIES = (
     "seaborn",
     "sklearn",
     "submitit",
+    "timm",
     "torch",
     "torch_geometric",
     "torchvision",

@@ -6,7 +6,7 @@ trained networks (`wilson_interval`, `mcnemar`, `paired_bootstrap`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 MOST_SEEDS = 1000  # upper limit of the search in `seeds_needed`
+UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,29 @@ class Mean:
         value: the mean.
         half_width: of the confidence interval; NaN for a single seed.
         count: number of seeds.
+        within: ends of the range that the mean must lie in, such as (0, 1) for a share.
     """
 
     value: float
     half_width: float
     count: int
+    within: tuple[float, float] = UNBOUNDED
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end of the confidence interval, cut to the range; both NaN for a single seed.
+
+        Student's interval can reach beyond the range. The mean cannot, so an interval that is cut there holds the mean
+        exactly as often as the whole one: nothing is claimed that the data do not show.
+        """
+        low, high = self.within
+        # NaN first, as min and max keep their first argument then
+        return max(self.value - self.half_width, low), min(self.value + self.half_width, high)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the interval reaches beyond the range."""
+        return self.value - self.half_width < self.within[0] or self.value + self.half_width > self.within[1]
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class Difference:
         p: two-sided p-value of the paired t test; NaN likewise.
         deviation: sample standard deviation of the differences, at least its floor; NaN for a single pair.
         count: number of pairs.
+        looks: what `nacbench.reporting.anytime.difference` adds if the number of pairs was not fixed beforehand. Then
+            ``p`` and ``half_width`` are anytime-valid: they hold however often one looked.
     """
 
     value: float
@@ -50,14 +71,40 @@ class Difference:
     p: float
     deviation: float
     count: int
+    looks: "Looks | None" = None
 
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper end of the confidence interval."""
-        return self.value - self.half_width, self.value + self.half_width
+        return self.looks.interval if self.looks else (self.value - self.half_width, self.value + self.half_width)
+
+    @property
+    def lead(self) -> float:
+        """Number whose sign says which of the two is ahead where ``p`` was found."""
+        return self.looks.lead if self.looks else self.value
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float = 0.0) -> Mean:
+@dataclass(frozen=True)
+class Looks:
+    """What a difference has in addition if one looked at it after each pair.
+
+    Attributes:
+        interval: the largest lower and the smallest upper end of all looks; the lower can be above the upper one.
+        lead: mean difference at the look with the least p-value.
+        decided: number of pairs at which zero was first outside of the interval; None if it never was.
+    """
+
+    interval: tuple[float, float]
+    lead: float
+    decided: int | None
+
+
+def t_interval(
+    values: Sequence[float],
+    confidence: float = 0.95,
+    floor: float = 0.0,
+    within: tuple[float, float] = UNBOUNDED,
+) -> Mean:
     """Return the mean and Student's t interval of independent, approximately normal values (Student 1908).
 
     Args:
@@ -65,6 +112,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float =
         confidence: in (0, 1).
         floor: least standard deviation. A share of N test examples has steps of 1/N, so that seeds which agree to the
             last example by chance do not show that there is no spread.
+        within: ends of the range that the mean must lie in.
 
     Returns:
         The mean, with ``half_width`` = t_{n-1} · max(s, floor) / √n, where s is the sample standard deviation with
@@ -78,9 +126,9 @@ def t_interval(values: Sequence[float], confidence: float = 0.95, floor: float =
         raise ValueError("a mean needs at least one value; there are none")
     mean = math.fsum(values) / count  # fsum rounds once, so that the order of the seeds does not matter
     if count == 1:
-        return Mean(mean, math.nan, 1)
+        return Mean(mean, math.nan, 1, within)
     deviation = max(_deviation(values, mean), floor)
-    return Mean(mean, _t_quantile(count - 1, confidence) * deviation / math.sqrt(count), count)
+    return Mean(mean, _t_quantile(count - 1, confidence) * deviation / math.sqrt(count), count, within)
 
 
 def paired_difference(
@@ -194,6 +242,34 @@ def paired_bootstrap(
     ]
     tail = 0.5 - confidence / 2
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def resampled_interval(
+    value: "Callable[[np.ndarray], float]", units: int, confidence: float = 0.95, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a number that is no mean (Efron and Tibshirani 1993).
+
+    Args:
+        value: gives the number of a sample from how often it has each unit, whole numbers that sum to ``units``; NaN
+            where it is not defined, as where a rare class was not drawn. Such samples do not count.
+        units: number of independent units, such as test examples.
+        confidence: in (0, 1).
+        samples: number of bootstrap samples.
+        seed: of the random numbers.
+
+    Returns:
+        Lower and upper end; NaN if no sample has a value.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    found = [value(np.bincount(rng.integers(0, units, units), minlength=units)) for _ in range(samples)]
+    values = np.array([one for one in found if not math.isnan(one)])
+    if not len(values):
+        return math.nan, math.nan
+    tail = 0.5 - confidence / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 

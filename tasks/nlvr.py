@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.task import DataFiles
-from nacbench.data.array_task import differences
+from nacbench.data.array_task import ALL_LABELS, differences
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
@@ -71,7 +71,7 @@ class Nlvr(SentenceImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.sentences.nlvr import read_nlvr
 
-        return read_nlvr(self.files.require(data_root), self.shape, self.vocabulary, self.max_words)
+        return read_nlvr(self, self.files.require(data_root))
 
     def shortages(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         if bool(arrays["has_train_split"]):
@@ -79,7 +79,8 @@ class Nlvr(SentenceImageTask):
         import numpy as np
 
         held_out = len(arrays["validation_labels"])
-        whole = {**arrays, "validation_labels": np.concatenate([arrays["train_labels"], arrays["validation_labels"]])}
+        train = arrays.get(f"train{ALL_LABELS}", arrays["train_labels"])
+        whole = {**arrays, "validation_labels": np.concatenate([train, arrays["validation_labels"]])}
         sizes = {split: size for split, size in self.full_sizes.items() if split != "train"}
         trained_on = len(whole["validation_labels"]) - held_out
         own = f"no training split: trained on {trained_on} examples of the validation split"

@@ -74,4 +74,4 @@ class Nlvr2(SentenceImageTask):
     def arrays(self, data_root: Path) -> Arrays:
         from nacbench.data.sentences.nlvr2 import read_nlvr2
 
-        return read_nlvr2(self.files.require(data_root), self.shape, self.vocabulary, self.max_words)
+        return read_nlvr2(self, self.files.require(data_root))

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nacbench.contracts.metric import ACCURACY, NLL
 from nacbench.recording.identity import run_id_of
+from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
 
 TRAINED = "0123456789ab"  # id of the run that trained the network of a made run of an evaluation task
@@ -17,8 +19,8 @@ def made_record(**changes: Any) -> RunRecord:
     Args:
         changes: ``task``, ``model``, ``size``, ``scale``, ``seed``, ``score`` on test, ``lr``, ``engine`` (a code
             digest), ``notes``, ``protocol``, ``trained_on`` (the task whose run the network was taken from),
-            ``training`` (settings besides the usual ones), ``options`` (of the task), ``precision``, ``data`` (a
-            fingerprint).
+            ``metric``, ``training`` (settings besides the usual ones), ``options`` (of the task), ``precision``,
+            ``data`` (a fingerprint).
     """
     given = {
         "task": "digits",
@@ -32,12 +34,14 @@ def made_record(**changes: Any) -> RunRecord:
         "notes": [],
         "protocol": "supervised",
         "trained_on": None,
+        "metric": ACCURACY,
         "training": {},
         "options": {},
         "precision": "bf16",
         "data": "f1",
         **changes,
     }
+    metric = given["metric"]
     config = {
         "task": {"name": given["task"], "patch": 1, **given["options"]},
         "model": {"name": given["model"], "size": given["size"], "depth": 3},
@@ -59,8 +63,9 @@ def made_record(**changes: Any) -> RunRecord:
             "precision": given["precision"],
             "protocol": given["protocol"],
             "trained_on": {"task": given["trained_on"], "run_id": TRAINED} if given["trained_on"] else None,
-            "metric": "accuracy",
-            "metrics": {"validation": {"accuracy": 0.8}, "test": {"accuracy": given["score"], "nll": 0.3}},
+            "metric": metric.name,
+            "metric_facts": {one.name: MetricFacts.of(one).model_dump() for one in (metric, NLL)},
+            "metrics": {"validation": {metric.name: 0.8}, "test": {metric.name: given["score"], "nll": 0.3}},
             "selection": {"rule": "last", "step": 20, "averaged": True, "validation": None},
             "data": {
                 "fingerprint": given["data"],

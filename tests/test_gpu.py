@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU"),
 ]
 SPEC = TaskSpec(modality="image", classes=5, max_tokens=16, token_dim=24, image_shape=(3, 16, 16))
-CAPTURED = ["nac", "perceiver-io", "transformer", "vit"]
+CAPTURED = ["nac", "neural-interpreter", "perceiver", "perceiver-io", "transformer", "universal-transformer", "vit"]
 
 
 def core_of(name: str, **options: Any) -> nn.Module:

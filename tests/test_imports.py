@@ -46,7 +46,7 @@ ORDER = (
 LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what it offers, and the way in to the command
 # Reading runs, planning sweeps and writing reports must not wait for torch, nor need it.
 WITHOUT_TORCH = (*ORDER[: ORDER.index("machine")], "registry", "plugin_files", "recording", "reporting", "sweep", "api")
-HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate")
+HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate", "timm")
 
 
 def module_files() -> dict[str, Path]:

@@ -19,10 +19,14 @@ def suites() -> str:
     """The sweeps that come with the package."""
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.config import suites as names
+    from nacbench.sweep.plan import counts_of
 
-    sweeps = {name: read_sweep(name) for name in names()}
-    rows = [[f"`{name}`", str(len(sweep.expand())), escaped(sweep.description)] for name, sweep in sweeps.items()]
-    return table(["suite", "runs", "what"], rows, right=[1])
+    rows = []
+    for name in names():
+        sweep = read_sweep(name)
+        wanted, extra = counts_of(sweep)
+        rows.append([f"`{name}`", str(wanted), f"+ {extra}" if extra else "", escaped(sweep.description)])
+    return table(["suite", "runs", "train these", "what"], rows, right=[1, 2])
 
 
 def claims() -> str:

@@ -20,8 +20,10 @@ from nacbench.cli import (
     circuit,
     compare,
     data,
+    decide,
     doctor,
     lists,
+    metrics,
     paper,
     profile,
     prune,
@@ -92,6 +94,7 @@ def _options(
 app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("metrics")(metrics.metrics)
 app.command("circuit")(circuit.circuit)
 app.command("prune")(prune.prune)
 app.command("profile")(profile.profile)
@@ -110,6 +113,7 @@ app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+sweep.app.command("decide", cls=decide.Command)(decide.decide)
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def circuit(
     from nacbench.inspection.links import configurations, learned_links, links_for, unknown_words
     from nacbench.inspection.trained import load_run
     from nacbench.recording.store import locate
-    from nacbench.reporting.figures.plots import save_figure
+    from nacbench.reporting.figures.saving import save_figure
 
     loaded = load_run(locate(run, out))
     title = f"{loaded.record.task} · {loaded.record.model} · seed {loaded.record.seed}"
@@ -128,7 +128,7 @@ def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to
     """Draw which tokens the modules attend to, and the attention between modules, on a few examples."""
     from nacbench.inspection.attention import read
     from nacbench.inspection.attention_plots import draw_flow, draw_reading
-    from nacbench.reporting.figures.plots import save_figure
+    from nacbench.reporting.figures.saving import save_figure
 
     found = read(run, data_root, sentence)
     files = save_figure(draw_reading(found, f"{title}: what the circuit looks at"), to / "reading")

@@ -120,12 +120,14 @@ def models(
     task_class = TASKS.training(task) if task else _reference_task()
     loaded, broken = MODELS.load_all()
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
+    missing = {name: cls.missing() for name, cls in loaded.items()}
     configured = {
         (name, size): (
             cls.configured("model", size, {}),
             task_class.configured("task", scale_of(size), {}),
         )
         for name, cls in loaded.items()
+        if not missing[name]
         for size in cls.presets or [usual_size(task_class, scale, cls) for scale in SCALES]
     }
     counts = _counts(configured)
@@ -136,6 +138,8 @@ def models(
             "reads": cls.reads,
             "origin": origins[name],
             "citation": cls.citation,
+            "library": cls.library,
+            "missing": missing[name],
             "parameters": {size: count for (model, size), count in counts.items() if model == name},
         }
         for name, cls in loaded.items()
@@ -150,6 +154,8 @@ def models(
     ]
     print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
     say(f"Parameters, tokenizer included, for {task_class.title}.")
+    for absent in filter(None, missing.values()):
+        say(absent)
     _print_broken(broken)
 
 

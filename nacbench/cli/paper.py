@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.asked import Asked
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json, say_text
 
 if TYPE_CHECKING:
+    from nacbench.recording.choice import Choice
     from nacbench.recording.row import Run
     from nacbench.reporting.paper.verdicts import Finding
 
@@ -41,6 +43,9 @@ def table(
     out: Stores = None,
     scale: Annotated[str, typer.Option(help="Scale of the runs; published figures stand beside paper only.")] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     data_root: DataRoot = None,
     choices: ChoiceFiles = None,
 ) -> None:
@@ -57,11 +62,12 @@ def table(
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
     stores = out or [RUNS]
-    runs = _runs(stores)
+    choice = _choice(task, model, where)
+    runs = _runs(stores, choice)
     if scale == "paper":
         say(_plan(Asked(wanted.suite, stores[0], data_root=data_root)))
     tasks = list(dict.fromkeys(config.task.name for config in read_sweep(wanted.suite).expand()))
-    built = build(name, runs, tasks, scale, choices_of(choices))
+    built = build(name, runs, tasks, scale, choices_of(choices), choice)
     for number, own in enumerate((built.main, *built.special)):
         say("", *([f"## {own.title}", ""] if number else []))
         say_text(own.text())
@@ -77,6 +83,9 @@ def claims(
     own: Annotated[
         Path | None, typer.Option("--claims", metavar="FILE", help="Judge the claims in this file, not the paper's.")
     ] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
     choices: ChoiceFiles = None,
     plugin: Plugins = None,
     as_json: Json = False,
@@ -92,7 +101,8 @@ def claims(
 
     load_plugins(plugin)
     content = read_claims() if own is None else claims_in(own)
-    runs, tuned = _runs(stores or [RUNS]), choices_of(choices)
+    choice = _choice(task, model, where)
+    runs, tuned = _runs(stores or [RUNS], choice), choices_of(choices)
     findings = [judge(claim, runs, tuned) for claim in content.claims]
     if as_json:
         say_json({"source": content.source, "claims": [_as_json(one) for one in findings]})
@@ -101,6 +111,7 @@ def claims(
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)
     for one in findings:
         say(f"{one.claim.name}: {one.claim.model} {one.claim.says}.")
+    say(*choice.notes())
     say(f"Claims: {content.source}. The runs of each verdict: nacbench claims --json")
 
 
@@ -121,11 +132,17 @@ def _as_json(finding: "Finding") -> dict[str, Any]:
     }
 
 
-def _runs(stores: list[Path]) -> "list[Run]":
-    """Return all finished runs; none if the default folder does not exist.
+def _choice(task: list[str] | None, model: list[str] | None, where: list[str] | None) -> "Choice":
+    from nacbench.recording.choice import Choice
+
+    return Choice(task or (), model or (), where or ())
+
+
+def _runs(stores: list[Path], choice: "Choice") -> "list[Run]":
+    """Return the chosen finished runs; none if the default folder does not exist.
 
     Raises:
-        UserError: if a folder that the user named does not exist.
+        UserError: if a folder that the user named does not exist, or no run is chosen.
     """
     from nacbench.recording.index import read_runs
 
@@ -133,7 +150,7 @@ def _runs(stores: list[Path]) -> "list[Run]":
         return []
     found = read_runs(*stores)
     warn(found.broken)
-    return list(found.runs)
+    return list(choice.of(found).runs)
 
 
 def _plan(asked: Asked) -> str:

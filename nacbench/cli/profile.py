@@ -137,7 +137,7 @@ def _matched(
 
     task, model, nac = config.training_task, config.model_plugin, reference.model_plugin
     spec = spec_for(model, task.spec())
-    if reason := model.unsupported(spec):
+    if reason := model.unsupported(spec) or model.missing():
         raise UserError(f"model {config.model.name} on task {config.task.name}: {reason}")
     step = _step_batch(config)
 

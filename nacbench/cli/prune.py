@@ -104,19 +104,19 @@ def _report(record: "RunRecord", folder: Path, to: Path) -> None:
     from nacbench.filesystem.files import write_text
     from nacbench.formats.escape import csv_of
     from nacbench.recording.row import row_of
-    from nacbench.reporting.figures.plots import save_figure
     from nacbench.reporting.figures.pruning import draw_pruning
+    from nacbench.reporting.figures.saving import save_figure
     from nacbench.reporting.series import group
     from nacbench.reporting.tables.pruning import pruning_table
 
     series = group([row_of(record, str(folder), 0, 0)])
-    table, figure = pruning_table(series), draw_pruning(series)
-    if table is None or figure is None:
+    table, figures = pruning_table(series), draw_pruning(series)
+    if table is None or not figures:
         raise UserError(f"{folder / 'record.json'} has no scores or no times by share of modules kept; {AGAIN}")
     to.mkdir(parents=True, exist_ok=True)
     write_text(to / "pruning.md", table.markdown())
     write_text(to / "pruning.csv", csv_of(table.frame))
-    files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figure, to / "pruning")]
+    files = [folder / "record.json", to / "pruning.md", to / "pruning.csv", *save_figure(figures[0], to / "pruning")]
     say_text(table.text())
     for file in files:
         say(str(file))

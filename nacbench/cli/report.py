@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_text
@@ -16,19 +17,27 @@ def report(
     html: Annotated[
         bool, typer.Option("--html", help="Also write index.html: one page that needs no network.")
     ] = False,
+    metric: Annotated[
+        str | None, typer.Option(help="Score by another metric than the tasks' main ones, such as macro-f1 or nll.")
+    ] = None,
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show runs of a task together even if code, data or scale differ.")
     ] = False,
     choices: ChoiceFiles = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
 ) -> None:
     """Write tables (table.md, table.tex, and a CSV file for each table) and figures, and print the tables.
 
     Every value is a mean over seeds with its 95 % t interval. Bold means significantly better than every other row of
     the task that was treated equally. § marks rows that were not, and the notes say in what they differ.
     """
+    from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
-    built = build_report(runs, out, mixed=mixed, html=html, tuned=choices_of(choices))
+    choice = Choice(task or (), model or (), where or ())
+    built = build_report(runs, out, mixed=mixed, html=html, tuned=choices_of(choices), choice=choice, metric=metric)
     say_text(built.text)
     warn(built.warnings)
     for path in built.files:

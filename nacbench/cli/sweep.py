@@ -1,6 +1,7 @@
 """``nacbench sweep``: plan, submit and watch many runs, on this machine or on a Slurm cluster."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,12 +39,15 @@ def suites() -> None:
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.config import suites as names
+    from nacbench.sweep.plan import counts_of
 
     rows = []
     for name in names():
         sweep = read_sweep(name)
-        rows.append([name, str(len(sweep.expand())), sweep.description])
-    print_table(["suite", "runs", "what"], rows, right={1})
+        wanted, extra = counts_of(sweep)
+        rows.append([name, str(wanted), f"+ {extra}" if extra else "", sweep.description])
+    print_table(["suite", "runs", "train these", "what"], rows, right={1, 2})
+    say("Train these: runs besides that only train the networks of others.")
 
 
 @app.command()
@@ -58,7 +62,7 @@ def plan(
     from nacbench.sweep.control import counts, estimate
     from nacbench.sweep.state import Observer
 
-    planned, place = _plan(asked)
+    planned, place = plan_of(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     warn(observer.broken)
@@ -121,14 +125,7 @@ def retry(
     asked: Asked,
 ) -> None:
     """Start failed and missing runs; earlier failures are kept in the runs' folders."""
-    from nacbench.errors import unknown
-    from nacbench.recording.record import CAUSES
-
-    causes = [cause for name in failed.split(",") for cause in CAUSES if cause == name.strip()]
-    for name in failed.split(","):
-        if name.strip() not in CAUSES:
-            raise unknown("cause of failure", name.strip(), CAUSES)
-    _submit(asked, retry=tuple(causes), allow_missing=True)
+    _submit(asked, retry=causes_of(failed), allow_missing=True)
 
 
 @app.command()
@@ -142,7 +139,7 @@ def status(
     from nacbench.sweep.control import note_failures
     from nacbench.sweep.state import Observer
 
-    planned, place = _plan(asked)
+    planned, place = plan_of(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     note_failures(planned, place, observer, standings)
@@ -179,7 +176,7 @@ def logs(
     """Print traceback and last log lines of one run, or of all failed and lost runs."""
     from nacbench.sweep.state import Observer
 
-    planned, place = _plan(asked)
+    planned, place = plan_of(asked)
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     named = [r for r in planned.runs if r.run_id and run and r.run_id.startswith(run)]
@@ -202,7 +199,7 @@ def cancel(*, asked: Asked) -> None:
     from nacbench.machine.ending import PATIENCE_SECONDS
     from nacbench.sweep.control import cancel as cancel_runs
 
-    planned, place = _plan(asked)
+    planned, place = plan_of(asked)
     cancelled = cancel_runs(planned, place)
     for line in cancelled.left:
         say(f"not cancelled: {line}", err=True)
@@ -217,13 +214,32 @@ def cancel(*, asked: Asked) -> None:
         raise typer.Exit(1)
 
 
-def _plan(asked: Asked) -> "tuple[Plan, Place]":
+def causes_of(names: str) -> "tuple[Cause, ...]":
+    """Return causes of failure, given by their names, separated by commas.
+
+    Raises:
+        UserError: if there is no such cause.
+    """
+    from nacbench.errors import unknown
+    from nacbench.recording.record import CAUSES
+
+    given = [name.strip() for name in names.split(",")]
+    for name in given:
+        if name not in CAUSES:
+            raise unknown("cause of failure", name, CAUSES)
+    return tuple(cause for cause in CAUSES if cause in given)
+
+
+def plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Plan, Place]":
+    """Return the plan of the sweep that is asked for, and its place; ``seeds`` replace those of the sweep."""
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
     sweep = read_sweep(asked.sweep, asked.max_runs)
+    if seeds is not None:
+        sweep = sweep.with_seeds(seeds)
     files = [*map(str, asked.plugin or []), *sweep.plugins]
     load_plugins([Path(file) for file in files])
     changes: dict[str, Any] = {"plugins": tuple(files)}
@@ -243,7 +259,7 @@ def _submit(
     from nacbench.sweep.control import submit as submit_runs
     from nacbench.sweep.plan import require_data
 
-    planned, place = _plan(asked)
+    planned, place = plan_of(asked)
     if not allow_missing:
         require_data(planned)
     try:

@@ -101,10 +101,12 @@ def _print(outcome: "TuningResult") -> None:
         [
             one.cell.task,
             one.cell.model,
-            " · ".join(f"{told(tried.settings)}: {100 * tried.score.value:.2f}" for tried in one.tried),
+            " · ".join(f"{told(tried.settings)}: {one.metric.number(tried.score.value)}" for tried in one.tried),
             told(one.best.settings) + (" †" if one.at_the_edge else ""),
         ]
         for one in outcome.tuned
     ]
-    head = ["task", "model", f"{only or 'settings'}: validation score (%)", "chosen"]
+    units = {one.metric.shown_unit for one in outcome.tuned}
+    unit = f" ({next(iter(units))})" if len(units) == 1 and any(units) else ""
+    head = ["task", "model", f"{only or 'settings'}: validation score{unit}", "chosen"]
     print_table(head, rows)

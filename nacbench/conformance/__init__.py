@@ -45,7 +45,7 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
     """Run all checks of the task, the model, or both of this name, and yield the results.
 
     Raises:
-        UserError: if there is no task or model of this name, or Python leaves assertions out, which the checks are.
+        UserError: if there is no task or model of this name, a library that the model needs is missing, or Python leaves assertions out, which the checks are.
     """
     if not __debug__:
         raise UserError("Python leaves out what the checks consist of: unset PYTHONOPTIMIZE, or do not use python -O")
@@ -57,6 +57,8 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
         yield from _results("task", [(c.__doc__, partial(c, task, data_root)) for c in checks_of(task)])
     if is_model:
         model = MODELS.get(name)
+        if absent := model.missing():
+            raise UserError(absent)
         yield from _results("model", [(c.__doc__, partial(c, model)) for c in MODEL_CHECKS])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from nacbench.contracts.plugin import Plugin
@@ -22,11 +23,13 @@ class Operations:
         once: of a pass, however many examples it has (NAC: projections of codes).
         raw: the part of ``example`` whose input does not depend on parameters, so that backward needs no gradient
             with respect to it.
+        raw_once: the same part of ``once``; a product of which neither factor depends on parameters counts twice.
     """
 
     example: int
     once: int = 0
     raw: int = 0
+    raw_once: int = 0
 
     def forward(self, batch: int) -> int:
         """Return the operations of a forward pass over ``batch`` examples."""
@@ -41,7 +44,7 @@ class Operations:
 
         A product A·B needs two products of the same size, one for the gradient of each factor.
         """
-        return 2 * self.forward(batch) - batch * self.raw
+        return 2 * self.forward(batch) - batch * self.raw - self.raw_once
 
 
 def product(rows: int, inner: int, columns: int) -> int:
@@ -64,6 +67,9 @@ class Model(Plugin):
     Attributes:
         title: name in tables.
         citation: publication to cite for the model.
+        library: distribution whose layers the network is made of, as pip names it; empty if they are nacbench's own.
+        kept_by: who keeps that library.
+        extra: nacbench's optional extra that installs the library; empty if nacbench always installs it.
         reads: input of the network: ``tokens`` (B×V×T) or ``image`` (B×channels×height×width, normalised).
         conditional: whether the model takes a task's condition (a sentence) separately from the tokens. For any other
             model the condition's tokens are appended to the tokens, and its spec has no ``condition_tokens``.
@@ -75,12 +81,25 @@ class Model(Plugin):
 
     title: ClassVar[str]
     citation: ClassVar[str] = ""
+    library: ClassVar[str] = ""
+    kept_by: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
     reads: ClassVar[Literal["tokens", "image"]] = "tokens"
     conditional: ClassVar[bool] = False
     resized_by: ClassVar[tuple[str, str] | None] = None
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         """Return why this model does not support this task, in a few words that fit in a table, or None."""
+        return None
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Return in one line which library the network needs and how to install it, or None if it is here."""
+        try:
+            cls.library and distribution(cls.library)  # its metadata alone: importing it may take seconds
+        except PackageNotFoundError:
+            wanted = f"'nacbench[{cls.extra}]'" if cls.extra else cls.library
+            return f"{cls.title} needs {cls.library}, which is not installed: pip install {wanted}"
         return None
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+# What a target is: one of the classes; any subset of the labels; or real values
+Targets = Literal["classes", "labels", "values"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +20,14 @@ class TaskSpec:
 
     Attributes:
         modality: ``image``, ``points``, ``symbols``, ``text`` …
-        classes: number of classes, and of logits.
+        classes: number of a network's outputs: logits of classes or of labels, or values.
         max_tokens: V, largest number of tokens of an example.
         token_dim: T, width of a token.
         image_shape: channels, height and width of the raw image, for models that read it; None for other modalities.
         condition_tokens: W, largest number of tokens of an example's condition (a sentence), each of width T; 0 if
             the task has no condition.
+        targets: what an example's target is: ``classes``, one of them; ``labels``, any subset of them, each predicted
+            by itself; or ``values``, real numbers.
     """
 
     modality: str
@@ -30,6 +36,7 @@ class TaskSpec:
     token_dim: int
     image_shape: tuple[int, int, int] | None = None
     condition_tokens: int = 0
+    targets: Targets = "classes"
 
     def joined(self) -> TaskSpec:
         """Return the spec for a model without a condition input: the condition's tokens count as ordinary tokens."""
@@ -58,7 +65,7 @@ class Batch:
 
     Attributes:
         inputs: keyword arguments of the tokenizer, each with B as its first dimension.
-        target: class indices B, or class probabilities B×classes.
+        target: class indices B, or class probabilities B×classes; of labels 0 and 1, B×classes; of values B×classes.
     """
 
     inputs: Mapping[str, Tensor]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from nacbench.contracts.given import checked_data_files
+from nacbench.contracts.metric import ACCURACY, NLL, Metric
 from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.recipe import Origin, Settings
-from nacbench.contracts.spec import Batch, TaskSpec
-from nacbench.errors import UserError
-from nacbench.statistics import wilson_interval
+from nacbench.contracts.spec import Batch, Targets, TaskSpec
+from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,6 @@ SCALES: tuple[Scale, ...] = ("smoke", "mini", "paper")
 # ``published`` is a size that the paper's authors gave to a baseline; NAC's own of Tiny-ImageNet is its ``paper``
 SIZES: Mapping[Scale, tuple[str, ...]] = {"smoke": ("tiny",), "mini": ("mini",), "paper": ("published", "paper")}
 
-ACCURACY = "accuracy"  # the one metric that is a proportion of hits, and so has a binomial confidence interval
 Metrics = Mapping[str, Mapping[str, float]]  # split → metric → value
 
 
@@ -35,7 +34,8 @@ class Evaluation:
 
     Attributes:
         metrics: values by name; each can be computed again from ``predictions``.
-        predictions: columns of equal length with one entry per example: ``index``, ``label``, ``prediction`` …
+        predictions: columns of equal length with one entry per example: ``index``, and what the metrics read, such as
+            ``label`` and ``prediction`` of classes, ``target`` and ``output`` of values.
         details: further facts about the evaluation for the record, as JSON-compatible data.
         measured: costs of the network on this machine (seconds, bytes …) by name. Unlike metrics they are not
             reproducible.
@@ -146,8 +146,11 @@ class AnyTask(Plugin):
     Attributes:
         title: name in tables.
         modality: as in `nacbench.contracts.spec.TaskSpec`.
-        classes: number of classes of the complete data set.
-        metric: main metric, one of those that `ScoredTask.evaluate` returns; larger is better.
+        classes: number of classes of the complete data set; of labels or of values, if the targets are these.
+        targets: what an example's target is, as in `nacbench.contracts.spec.TaskSpec`.
+        metric: name of the main metric, one of ``metrics``. It is the score, and selects on validation examples.
+        metrics: what the numbers mean that `ScoredTask.evaluate` returns. Numbers that are not listed are recorded, but
+            no table or test can be made of them.
         version: increase it whenever a change of the code gives other numbers on the same data.
         licence: terms of use of the data.
         citation: publication to cite for the data.
@@ -161,7 +164,9 @@ class AnyTask(Plugin):
     title: ClassVar[str]
     modality: ClassVar[str]
     classes: ClassVar[int]
-    metric: ClassVar[str] = ACCURACY
+    targets: ClassVar[Targets] = "classes"
+    metric: ClassVar[str] = ACCURACY.name
+    metrics: ClassVar[Sequence[Metric]] = (ACCURACY, NLL)
     version: ClassVar[int] = 1
     licence: ClassVar[str]
     citation: ClassVar[str]
@@ -170,6 +175,35 @@ class AnyTask(Plugin):
     sizes: ClassVar[Mapping[Scale, Sequence[str]]] = SIZES
     origin: ClassVar[Origin] = Origin("ours")
     protocol: ClassVar[str]
+
+    @classmethod
+    def main_metric(cls) -> Metric:
+        """Return what the numbers of the main metric mean.
+
+        Raises:
+            UserError: if the task does not say it.
+        """
+        if problem := cls._undescribed():
+            raise UserError(f"{cls.__name__} {problem}")
+        return next(metric for metric in cls.metrics if metric.name == cls.metric)
+
+    @classmethod
+    def wrong_fact(cls) -> str | None:
+        return super().wrong_fact() or cls._undescribed()
+
+    @classmethod
+    def _undescribed(cls) -> str | None:
+        """Return what is wrong with ``metrics``, in a few words, or None."""
+        metrics = cls.metrics
+        if not isinstance(metrics, Sequence) or not all(isinstance(metric, Metric) for metric in metrics):
+            return f"sets metrics = {shown(metrics)}, which is no list of nacbench.Metric"
+        names = [metric.name for metric in metrics]
+        if cls.metric not in names:
+            return (
+                f"sets metric = {shown(cls.metric)}, which its metrics ({', '.join(names) or 'none'}) do not describe"
+            )
+        twice = next((name for name in names if names.count(name) > 1), None)
+        return f"describes {shown(twice)} twice in metrics" if twice else None
 
     def data_files(self) -> Sequence[DataFiles]:
         """Return the files that the task needs; none if it generates its data."""
@@ -209,7 +243,7 @@ class AnyTask(Plugin):
             metrics: metrics of all splits; ``test`` holds the `headline`.
             sizes: number of examples of all splits.
         """
-        return score_text("test", self.metric, metrics["test"][self.metric], sizes.get("test"))
+        return score_text("test", self.main_metric(), metrics["test"][self.metric], sizes.get("test"))
 
 
 def scale_of(size: str) -> Scale:
@@ -217,22 +251,21 @@ def scale_of(size: str) -> Scale:
     return next((scale for scale, sizes in SIZES.items() if size in sizes), "paper")
 
 
-def score_text(split: str, metric: str, value: float, count: int | None = None) -> str:
+def score_text(split: str, metric: Metric, value: float, count: int | None = None) -> str:
     """Return ``test accuracy 81.20 %  (95 % interval over its 500 examples: 77.54–84.38 %)``.
 
     Args:
         split: name of the examples that were evaluated.
-        metric: an accuracy is shown in percent and gets a Wilson interval, as it is a proportion; others are not.
+        metric: what the value is; only a share of hits has an interval.
         value: value of the metric.
         count: number of examples; None or 0 leaves the interval out.
     """
-    if metric != ACCURACY:
-        return f"{split} {metric} {value:.4g}"
-    shown = f"{split} {metric} {100 * value:.2f} %"
-    if not count:
-        return shown
-    low, high = wilson_interval(round(value * count), count)
-    return f"{shown}  (95 % interval over its {count:,} examples: {100 * low:.2f}–{100 * high:.2f} %)"
+    text = f"{split} {metric.name} {metric.with_unit(metric.number(value))}"
+    interval = metric.over_examples(value, count or 0)
+    if interval is None:
+        return text
+    low, high = map(metric.number, interval)
+    return f"{text}  (95 % interval over its {count:,} examples: {metric.with_unit(f'{low}–{high}')})"
 
 
 @dataclass(frozen=True, kw_only=True)

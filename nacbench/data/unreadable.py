@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from nacbench.data.mirror.parallel import worked
+from nacbench.data.mirror.shared_rows import RowWriter, shared_rows
 from nacbench.errors import BrokenFileError, UserError
 
 if TYPE_CHECKING:
@@ -73,26 +74,33 @@ def read_all(
     """
     import numpy as np
 
-    examples: np.ndarray | None = None
     kept = np.ones(count, dtype=bool)
-    broken: UnreadableError | None = None
-    for number, found in enumerate(
-        worked(partial(_attempted, read), jobs, count, f"reading {what}", few=few, together=few)
-    ):
-        if isinstance(found, UnreadableError):
-            if not skips_unreadable():
-                raise found
-            broken = broken or found
-            kept[number] = False
-            continue
-        if examples is None:
-            examples = np.empty((count, *shape), dtype=found.dtype)
-        examples[number] = found
-    if examples is None:
-        if broken is not None:
-            raise broken
-        raise UserError(f"{what} has no examples")
-    return examples if broken is None else examples[kept], kept
+    errors: list[UnreadableError] = []
+
+    def leave_out(number: int, error: UnreadableError) -> None:
+        if not skips_unreadable():
+            raise error
+        errors.append(error)
+        kept[number] = False
+
+    left = enumerate(jobs)
+    for start, job in left:
+        first = _attempted(read, job)  # its type is that of all
+        if not isinstance(first, UnreadableError):
+            break
+        leave_out(start, first)
+    else:
+        raise errors[0] if errors else UserError(f"{what} has no examples")
+    with shared_rows((count, *shape), first.dtype) as (examples, writer):
+        examples[start] = first
+        attempt = partial(_read_row, read, writer)
+        results = worked(attempt, left, count - start - 1, f"reading {what}", few=few, together=few)
+        for number, found in enumerate(results, start + 1):
+            if isinstance(found, UnreadableError):
+                leave_out(number, found)
+            elif found is not None:
+                examples[number] = found
+    return examples[kept] if errors else examples, kept
 
 
 def _attempted(read: Callable[[Job], np.ndarray], job: Job) -> np.ndarray | UnreadableError:
@@ -100,6 +108,18 @@ def _attempted(read: Callable[[Job], np.ndarray], job: Job) -> np.ndarray | Unre
         return read(job)
     except UnreadableError as error:
         return error
+
+
+def _read_row(
+    read: Callable[[Job], np.ndarray], writer: RowWriter | None, numbered: tuple[int, Job]
+) -> np.ndarray | UnreadableError | None:
+    """Read an example and write it to its row; return None, the error, or the example if it cannot be written here."""
+    number, job = numbered
+    found = _attempted(read, job)
+    if writer is None or isinstance(found, UnreadableError):
+        return found
+    writer.write(number, found)
+    return None
 
 
 def left_out(split: str, kept: np.ndarray) -> dict[str, np.ndarray]:

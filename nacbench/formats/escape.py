@@ -55,7 +55,7 @@ LATEX_CELL = {
 LATEX_PARTS = re.compile("(-(?=-))|.")  # LaTeX joins two hyphens to a dash
 # Letters and signs that pdflatex takes in UTF-8, with its default fonts; at any other it stops.
 LATEX_LETTERS = re.compile(
-    r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿĀ-ăĆ-ďĒ-ĕĖėĚ-ģĤĥĨ-ĭİıĴ-ķĹ-ľŁ-ňŌ-őŒ-šŢ-ťŨ-űŴ-ž–—‘’“”†‡…•£§©®°²³µ¼½¾€™·×÷±]"
+    r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿĀ-ăĆ-ďĒ-ĕĖėĚ-ģĤĥĨ-ĭİıĴ-ķĹ-ľŁ-ňŌ-őŒ-šŢ-ťŨ-űŴ-ž–—‘’“”†‡…•£§¶©®°²³µ¼½¾€™·×÷±]"
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.plots import styled
+from nacbench.reporting.figures.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -99,22 +99,23 @@ def prior_fit(run: TrainedRun) -> PriorFit:
     from scipy.stats import ks_2samp
 
     from nacbench.inspection.trained import untrained
-    from nacbench.nac.kernel import log_link_probability, mean_degrees
+    from nacbench.nac.kernel import mean_degrees
     from nacbench.nac.priors import GraphPrior, nearest_loss
 
     core = circuit_of(run)
     before = untrained(run.config, run.record.data.classes).core
     assert isinstance(before, type(core))
-    signatures = [own.learned.processor.signatures.detach() for own in (core, before)]
-    degrees = [mean_degrees(log_link_probability(own, own).exp()).numpy() for own in signatures]
+    with torch.no_grad():
+        degrees = [mean_degrees(own.log_links(own.learned())[0].exp()).numpy() for own in (core, before)]
     losses = [math.nan] * 3
     options = run.config.model.options
     if core.prior is not None:
-        kind, clusters = options["prior"], int(options["prior_clusters"])
-        prior = GraphPrior(kind, core.module_count, clusters)
+        kind, clusters, outside = options["prior"], int(options["prior_clusters"]), float(options["prior_outside"])
+        prior = GraphPrior(kind, core.module_count, clusters, outside=outside)
+        signatures = [own.learned.processor.signatures.detach() for own in (core, before)]
         with torch.no_grad():
             losses = [float(prior(own)) for own in signatures]
-        losses.append(nearest_loss(kind, core.module_count, clusters, signatures[0].shape[1]))
+        losses.append(nearest_loss(kind, core.module_count, clusters, signatures[0].shape[1], outside))
     test = ks_2samp(degrees[0], degrees[1])
     trained, start, nearest = losses
     return PriorFit(trained, start, nearest, float(test.statistic), float(test.pvalue))
@@ -254,7 +255,8 @@ def _links(run: TrainedRun, circuit: Circuit, *, first: bool = False) -> Links:
     prior = str(options.get("prior", "none"))
     target = None
     if prior != "none":
-        target = graphon(prior, len(processor), int(options["prior_clusters"])).numpy()  # type: ignore[arg-type]
+        clusters, outside = int(options["prior_clusters"]), float(options["prior_outside"])
+        target = graphon(prior, len(processor), clusters, outside).numpy()  # type: ignore[arg-type]
     return Links(processor, readout, prior, target)
 
 

@@ -21,11 +21,11 @@ class ReadInAttention(nn.Module):
     Args:
         state_dim: C.
         token_dim: T.
-        code_dim: Z.
+        code_dim: Z; None for plain linear layers.
         head_dim: D; there is one head.
     """
 
-    def __init__(self, state_dim: int, token_dim: int, code_dim: int, head_dim: int) -> None:
+    def __init__(self, state_dim: int, token_dim: int, code_dim: int | None, head_dim: int) -> None:
         super().__init__()
         self.scale = head_dim**-0.5
         self.norm_receiver = nn.LayerNorm(state_dim)
@@ -78,13 +78,13 @@ class KernelAttention(nn.Module):
 
     Args:
         state_dim: C, of receivers and senders.
-        code_dim: Z.
+        code_dim: Z; None for plain linear layers.
         heads: H.
         head_dim: D.
         same_modules: receivers and senders are the same modules and share one LayerNorm.
     """
 
-    def __init__(self, state_dim: int, code_dim: int, heads: int, head_dim: int, *, same_modules: bool) -> None:
+    def __init__(self, state_dim: int, code_dim: int | None, heads: int, head_dim: int, *, same_modules: bool) -> None:
         super().__init__()
         self.heads = heads
         width = heads * head_dim

@@ -13,17 +13,17 @@ from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.initialisation import start_as_graph
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability, mean_degrees
 from nacbench.nac.modfc import ModFFN
-from nacbench.nac.options import Pooling, Prior, SignatureStart
+from nacbench.nac.options import OUTSIDE, Graph, Pooling, Prior, SignatureStart, TrainingLinks
 from nacbench.nac.priors import GraphPrior
 
 
 class ReadIn(nn.Module):
     """Read-in: tokens → states of the processor modules. A module's initial state is its read-in code."""
 
-    def __init__(self, state_dim: int, token_dim: int, head_dim: int, ffn_mult: int) -> None:
+    def __init__(self, state_dim: int, token_dim: int, code_dim: int | None, head_dim: int, ffn_mult: int) -> None:
         super().__init__()
-        self.attn = ReadInAttention(state_dim, token_dim, state_dim, head_dim)
-        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+        self.attn = ReadInAttention(state_dim, token_dim, code_dim, head_dim)
+        self.ffn = ModFFN(state_dim, code_dim, ffn_mult)
 
     def forward(self, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return states B×U×C for tokens B×V×T, codes U×C or B×U×C and mask B×V (true: a token)."""
@@ -33,10 +33,10 @@ class ReadIn(nn.Module):
 class Propagator(nn.Module):
     """Propagator: one layer of message passing between the processor modules."""
 
-    def __init__(self, state_dim: int, heads: int, head_dim: int, ffn_mult: int) -> None:
+    def __init__(self, state_dim: int, code_dim: int | None, heads: int, head_dim: int, ffn_mult: int) -> None:
         super().__init__()
-        self.attn = KernelAttention(state_dim, state_dim, heads, head_dim, same_modules=True)
-        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+        self.attn = KernelAttention(state_dim, code_dim, heads, head_dim, same_modules=True)
+        self.ffn = ModFFN(state_dim, code_dim, ffn_mult)
 
     def forward(self, states: Tensor, codes: Tensor, bias: Tensor) -> Tensor:
         """Return the next states B×U×C for states B×U×C, codes U×C or B×U×C and bias (1 or B)×1×U×U."""
@@ -51,10 +51,12 @@ class ReadOut(nn.Module):
     (Jang et al. 2017, arXiv 1611.01144); outside training they are the softmax, as links are expected ones.
     """
 
-    def __init__(self, state_dim: int, head_dim: int, ffn_mult: int, classes: int, pooling: Pooling) -> None:
+    def __init__(
+        self, state_dim: int, code_dim: int | None, head_dim: int, ffn_mult: int, classes: int, pooling: Pooling
+    ) -> None:
         super().__init__()
-        self.attn = KernelAttention(state_dim, state_dim, 1, head_dim, same_modules=False)
-        self.ffn = ModFFN(state_dim, state_dim, ffn_mult)
+        self.attn = KernelAttention(state_dim, code_dim, 1, head_dim, same_modules=False)
+        self.ffn = ModFFN(state_dim, code_dim, ffn_mult)
         self.confidence = nn.Linear(state_dim, 1)
         self.logits = nn.Linear(state_dim, classes)
         self.pooling = pooling
@@ -86,13 +88,20 @@ class NeuralAttentiveCircuit(nn.Module):
         head_dim: D.
         ffn_mult: m, hidden width of the feed-forward layers as a multiple of C.
         temperature: τ of the relaxed Bernoulli links.
+        graph: what links modules: the ``kernel`` of their signatures; or nothing, a ``complete`` graph without
+            signatures, whose attention is the usual softmax.
+        training_links: how links are used in training: a ``sample`` for each example, or ``expected``.
         evaluation: how links are used outside training: ``expected``, ``sample`` or ``threshold``
             (see `nacbench.nac.kernel.attention_bias`).
+        modulated: whether codes modulate every layer. If not, all layers are plain linear ones (α = 0), and codes are
+            the modules' initial states only.
+        frozen: keep the whole circuit (codes and signatures) as it is drawn; not for a conditional circuit.
         conditional: compute a circuit for each example from a condition, whose tokens also have width T.
         generator_depth: number of cross-attentions of the conditional generator.
         prior: graph prior on the processor modules' links (see `nacbench.nac.priors`).
         prior_weight: weight of the prior's loss, added to the task's loss.
         prior_clusters: number of clusters, for priors and initial graphs that have clusters.
+        prior_outside: link probability between clusters, for the same.
         prior_match_every: number of training steps that share one matching of modules with the prior.
         signature_start: the signatures' start: ``unit-normal``, numbers of deviation 1, as published; ``unit-length``,
             vectors of length about 1, which turn faster in short trainings.
@@ -122,12 +131,17 @@ class NeuralAttentiveCircuit(nn.Module):
         head_dim: int,
         ffn_mult: int = 4,
         temperature: float = 0.5,
+        graph: Graph = "kernel",
+        training_links: TrainingLinks = "sample",
         evaluation: Evaluation = "expected",
+        modulated: bool = True,
+        frozen: bool = False,
         conditional: bool = False,
         generator_depth: int = 2,
         prior: Prior = "none",
         prior_weight: float = 0.1,
         prior_clusters: int = 10,
+        prior_outside: float = OUTSIDE,
         prior_match_every: int = 1,
         signature_start: SignatureStart = "unit-normal",
         initial_graph: Prior = "none",
@@ -137,21 +151,30 @@ class NeuralAttentiveCircuit(nn.Module):
     ) -> None:
         super().__init__()
         self.temperature = temperature
-        self.evaluation: Evaluation = evaluation
-        sizes = (modules, readout_modules, state_dim, signature_dim, signature_start)
+        complete = graph == "complete"
+        # All links of a complete graph have probability 1: there is nothing to sample
+        self.training_links: Evaluation = "expected" if complete else training_links
+        self.evaluation: Evaluation = "expected" if complete else evaluation
+        sizes = (modules, readout_modules, state_dim, None if complete else signature_dim, signature_start)
         self.conditional = conditional
         self.circuit = (
-            ConditionalCircuit(*sizes, token_dim, generator_depth, heads) if conditional else LearnedCircuit(*sizes)
+            ConditionalCircuit(*sizes, token_dim, generator_depth, heads, modulated=modulated)
+            if conditional
+            else LearnedCircuit(*sizes, modulated=modulated, frozen=frozen)
         )
-        self.read_in = ReadIn(state_dim, token_dim, head_dim, ffn_mult)
-        self.propagator = nn.ModuleList(Propagator(state_dim, heads, head_dim, ffn_mult) for _ in range(depth))
-        self.readout = ReadOut(state_dim, head_dim, ffn_mult, classes, pooling)
-        self.prior = GraphPrior(prior, modules, prior_clusters, prior_match_every) if prior != "none" else None
+        code_dim = state_dim if modulated else None
+        self.read_in = ReadIn(state_dim, token_dim, code_dim, head_dim, ffn_mult)
+        layers = (Propagator(state_dim, code_dim, heads, head_dim, ffn_mult) for _ in range(depth))
+        self.propagator = nn.ModuleList(layers)
+        self.readout = ReadOut(state_dim, code_dim, head_dim, ffn_mult, classes, pooling)
+        self.prior = (
+            GraphPrior(prior, modules, prior_clusters, prior_match_every, prior_outside) if prior != "none" else None
+        )
         self.prior_weight = prior_weight
         self.module_dropout = module_dropout
         self.sparsity_weight = sparsity_weight
         if initial_graph != "none":
-            start_as_graph(self.learned.processor.signatures, initial_graph, prior_clusters)
+            start_as_graph(self.learned.processor.signatures, initial_graph, prior_clusters, prior_outside)
 
     @property
     def learned(self) -> LearnedCircuit:
@@ -166,6 +189,8 @@ class NeuralAttentiveCircuit(nn.Module):
 
     def auxiliary_loss(self) -> Tensor | None:
         """Return the weighted losses of graph prior and sparsity on the learned signatures, or None without any."""
+        if self.prior is None and not self.sparsity_weight:
+            return None
         signatures = self.learned.processor.signatures
         loss = self.prior_weight * self.prior(signatures) if self.prior is not None else None
         if self.sparsity_weight:
@@ -229,7 +254,7 @@ class NeuralAttentiveCircuit(nn.Module):
             ``read_in`` and ``propagator.l`` (states B×U×C), ``readout`` (states B×R×C) and ``logits`` (B×classes).
         """
         batch = tokens.shape[0]
-        mode: Evaluation = "sample" if self.training else self.evaluation
+        mode = self.training_links if self.training else self.evaluation
         processor_links, readout_links = self.log_links(circuit)
         codes = circuit.processor_codes
         stages = {"read_in": self.read_in(tokens, circuit.read_in_codes, mask)}
@@ -245,20 +270,21 @@ class NeuralAttentiveCircuit(nn.Module):
 
     def log_links(self, circuit: Circuit) -> tuple[Tensor, Tensor]:
         """Return log P between processor modules (U×U), and of read-out (rows) and processor modules (R×U)."""
-        senders = circuit.processor_signatures
+        receivers, senders = circuit.readout_signatures, circuit.processor_signatures
+        if receivers is None or senders is None:  # a complete graph: P is 1
+            codes, readout = circuit.processor_codes, circuit.readout_codes.shape[-2]
+            *batch, modules, _ = codes.shape
+            return codes.new_zeros(*batch, modules, modules), codes.new_zeros(*batch, readout, modules)
         # float32 also under autocast: a cosine in bf16 is off by up to 0.4 %
         with torch.autocast(senders.device.type, enabled=False):
-            return (
-                log_link_probability(circuit.processor_signatures, senders),
-                log_link_probability(circuit.readout_signatures, senders),
-            )
+            return log_link_probability(senders, senders), log_link_probability(receivers, senders)
 
     # -- pruning: see `nacbench.contracts.model.Prunable` ----------------------------------------------------------
 
     @property
     def module_count(self) -> int:
         """U, the number of processor modules."""
-        return len(self.learned.processor.codes)
+        return len(self.learned.read_in.codes)
 
     def degrees(self, condition: Tensor | None = None, condition_mask: Tensor | None = None) -> Tensor:
         """Return each processor module's expected degree, U; for a conditional circuit the mean over the conditions."""

@@ -16,49 +16,65 @@ class Circuit:
 
     Attributes:
         read_in_codes: U×Z, the initial states of the processor modules; they also modulate how each reads the input.
-        processor_signatures: U×S.
-        processor_codes: U×Z.
-        readout_signatures: R×S.
+        processor_signatures: U×S; None in a complete graph, where nothing depends on them.
+        processor_codes: U×Z; the read-in codes where codes modulate nothing.
+        readout_signatures: R×S, or None, as those of the processor modules.
         readout_codes: R×Z, also the initial states of the read-out modules.
     """
 
     read_in_codes: Tensor
-    processor_signatures: Tensor
+    processor_signatures: Tensor | None
     processor_codes: Tensor
-    readout_signatures: Tensor
+    readout_signatures: Tensor | None
     readout_codes: Tensor
 
     def part(self, modules: Tensor) -> "Circuit":
         """Return the circuit with only these processor modules, in this order; the read-out is unchanged."""
+        signatures = self.processor_signatures
         return replace(
             self,
             read_in_codes=self.read_in_codes[..., modules, :],
-            processor_signatures=self.processor_signatures[..., modules, :],
+            processor_signatures=None if signatures is None else signatures[..., modules, :],
             processor_codes=self.processor_codes[..., modules, :],
         )
 
 
 class ModuleBank(nn.Module):
-    """Learned codes M×Z and, if ``signature_dim`` is given, learned signatures M×S of one set of M modules."""
+    """Codes M×Z and signatures M×S of one set of M modules: parameters, or, if ``frozen``, constants (buffers).
+
+    Codes exist if ``code_dim`` is given, signatures if ``signature_dim`` is.
+    """
 
     no_weight_decay = ("signatures",)
+    codes: Tensor
+    signatures: Tensor
 
     def __init__(
-        self, modules: int, code_dim: int, signature_dim: int | None = None, start: SignatureStart = "unit-normal"
+        self,
+        modules: int,
+        code_dim: int | None,
+        signature_dim: int | None = None,
+        start: SignatureStart = "unit-normal",
+        *,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
+        held = nn.Buffer if frozen else nn.Parameter
         # Unit normals, because codes are also initial states (and as perceiver-pytorch initialises its latents)
-        self.codes = nn.Parameter(torch.randn(modules, code_dim))
+        if code_dim is not None:
+            self.codes = held(torch.randn(modules, code_dim))
         if signature_dim is not None:
             # Of unit normals the length is about √S. Only the direction matters, and Adam turns a vector √S times
             # shorter √S times faster: with unit normals graphs hardly moved in mini runs (docs/design.md).
             length = math.sqrt(signature_dim) if start == "unit-length" else 1
-            self.signatures = nn.Parameter(torch.randn(modules, signature_dim) / length)
+            self.signatures = held(torch.randn(modules, signature_dim) / length)
 
     def keep(self, modules: Tensor) -> None:
         """Keep only these modules, in this order, in place."""
         for name, parameter in list(self.named_parameters()):
             setattr(self, name, nn.Parameter(parameter.detach()[modules]))
+        for name, buffer in list(self.named_buffers()):
+            setattr(self, name, buffer[modules])
 
 
 class LearnedCircuit(nn.Module):
@@ -68,25 +84,37 @@ class LearnedCircuit(nn.Module):
         modules: U, processor modules.
         readout_modules: R.
         code_dim: Z.
-        signature_dim: S.
+        signature_dim: S; None for a complete graph, without signatures.
         start: of the signatures: numbers of deviation 1, or vectors of length about 1.
+        modulated: whether codes modulate layers. If not, processor modules have none besides their initial states.
+        frozen: keep all codes and signatures as they are drawn.
     """
 
     def __init__(
-        self, modules: int, readout_modules: int, code_dim: int, signature_dim: int, start: SignatureStart
+        self,
+        modules: int,
+        readout_modules: int,
+        code_dim: int,
+        signature_dim: int | None,
+        start: SignatureStart,
+        *,
+        modulated: bool = True,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
-        self.read_in = ModuleBank(modules, code_dim)
-        self.processor = ModuleBank(modules, code_dim, signature_dim, start)
-        self.readout = ModuleBank(readout_modules, code_dim, signature_dim, start)
+        self.modulated, self.linked = modulated, signature_dim is not None
+        self.read_in = ModuleBank(modules, code_dim, frozen=frozen)
+        own_codes = code_dim if modulated else None
+        self.processor = ModuleBank(modules, own_codes, signature_dim, start, frozen=frozen)
+        self.readout = ModuleBank(readout_modules, code_dim, signature_dim, start, frozen=frozen)
 
     def forward(self) -> Circuit:
         """Return the circuit, without a batch axis."""
         return Circuit(
             read_in_codes=self.read_in.codes,
-            processor_signatures=self.processor.signatures,
-            processor_codes=self.processor.codes,
-            readout_signatures=self.readout.signatures,
+            processor_signatures=self.processor.signatures if self.linked else None,
+            processor_codes=self.processor.codes if self.modulated else self.read_in.codes,
+            readout_signatures=self.readout.signatures if self.linked else None,
             readout_codes=self.readout.codes,
         )
 
@@ -107,11 +135,12 @@ class ConditionalCircuit(nn.Module):
         modules: U, processor modules.
         readout_modules: R.
         code_dim: Z, also the width of the seeds.
-        signature_dim: S.
+        signature_dim: S, or None, as for `LearnedCircuit`.
         start: of the learned signatures, as for `LearnedCircuit`.
         condition_dim: T, width of the condition's tokens.
         depth: number of cross-attentions.
         heads: of each attention; must divide Z.
+        modulated: as for `LearnedCircuit`.
     """
 
     def __init__(
@@ -119,15 +148,17 @@ class ConditionalCircuit(nn.Module):
         modules: int,
         readout_modules: int,
         code_dim: int,
-        signature_dim: int,
+        signature_dim: int | None,
         start: SignatureStart,
         condition_dim: int,
         depth: int,
         heads: int,
+        *,
+        modulated: bool = True,
     ) -> None:
         super().__init__()
         self.processors = modules
-        self.base = LearnedCircuit(modules, readout_modules, code_dim, signature_dim, start)
+        self.base = LearnedCircuit(modules, readout_modules, code_dim, signature_dim, start, modulated=modulated)
         self.seeds = nn.Parameter(torch.randn(modules + readout_modules, code_dim))
         self.embed = nn.Linear(condition_dim, code_dim)
         self.reader = nn.TransformerEncoderLayer(
@@ -138,10 +169,7 @@ class ConditionalCircuit(nn.Module):
         self.norm = nn.LayerNorm(code_dim)
         self.read_in_code = nn.Linear(code_dim, code_dim)
         self.code = nn.Linear(code_dim, code_dim)
-        self.signature = nn.Linear(code_dim, signature_dim)
-        with torch.no_grad():  # length about 1 at most: a graph that the learned signatures start as is not drowned
-            for parameter in self.signature.parameters():
-                parameter.div_(math.sqrt(signature_dim))
+        self.signature = None if signature_dim is None else _signature_head(code_dim, signature_dim)
 
     no_weight_decay = ("seeds",)
 
@@ -160,13 +188,17 @@ class ConditionalCircuit(nn.Module):
         seeds = self.norm(seeds)
         processor, readout = seeds[:, : self.processors], seeds[:, self.processors :]
         base = self.base()
+        read_in_codes = base.read_in_codes + self.read_in_code(processor)
         return Circuit(
-            read_in_codes=base.read_in_codes + self.read_in_code(processor),
-            processor_signatures=base.processor_signatures + self.signature(processor),
-            processor_codes=base.processor_codes + self.code(processor),
-            readout_signatures=base.readout_signatures + self.signature(readout),
+            read_in_codes=read_in_codes,
+            processor_signatures=self._shifted(base.processor_signatures, processor),
+            processor_codes=base.processor_codes + self.code(processor) if self.base.modulated else read_in_codes,
+            readout_signatures=self._shifted(base.readout_signatures, readout),
             readout_codes=base.readout_codes + self.code(readout),
         )
+
+    def _shifted(self, signatures: Tensor | None, seeds: Tensor) -> Tensor | None:
+        return None if signatures is None or self.signature is None else signatures + self.signature(seeds)
 
     def keep(self, modules: Tensor) -> None:
         """Keep only these processor modules, in this order, in place."""
@@ -174,6 +206,15 @@ class ConditionalCircuit(nn.Module):
         self.seeds = nn.Parameter(torch.cat([processor[modules], readout]))
         self.processors = len(modules)
         self.base.keep(modules)
+
+
+def _signature_head(code_dim: int, signature_dim: int) -> nn.Linear:
+    """Return a layer whose output has length about 1 at most, which does not drown the learned signatures' graph."""
+    head = nn.Linear(code_dim, signature_dim)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.div_(math.sqrt(signature_dim))
+    return head
 
 
 class SeedAttention(nn.Module):

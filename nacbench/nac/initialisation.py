@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nacbench.nac.kernel import log_link_probability
-from nacbench.nac.options import Prior
-from nacbench.nac.priors import DENSITY, INSIDE, NEIGHBOURS, OUTSIDE, REWIRED
+from nacbench.nac.options import OUTSIDE, Prior
+from nacbench.nac.priors import DENSITY, INSIDE, NEIGHBOURS, REWIRED
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,7 +21,7 @@ NEW_EDGES = 2  # m of Barabási and Albert: edges of each new module; the author
 STEPS, RATE = 300, 0.05  # Adam; 320 modules of width 64 take half a second
 
 
-def random_graph(kind: Prior, modules: int, clusters: int, seed: int) -> nx.Graph:
+def random_graph(kind: Prior, modules: int, clusters: int, seed: int, outside: float = OUTSIDE) -> nx.Graph:
     """Draw a random graph of the family of a prior, with the authors' settings where they have some.
 
     Args:
@@ -29,6 +29,7 @@ def random_graph(kind: Prior, modules: int, clusters: int, seed: int) -> nx.Grap
         modules: U, the number of nodes.
         clusters: number of clusters, for planted partition and ring of cliques; must divide U.
         seed: of the random graph.
+        outside: p_out of the planted partition, the link probability between clusters.
     """
     import networkx as nx
 
@@ -37,7 +38,7 @@ def random_graph(kind: Prior, modules: int, clusters: int, seed: int) -> nx.Grap
             return nx.complete_graph(modules)
         return nx.barabasi_albert_graph(modules, NEW_EDGES, seed=seed)
     if kind == "planted-partition":
-        return nx.planted_partition_graph(clusters, modules // clusters, INSIDE, OUTSIDE, seed=seed)
+        return nx.planted_partition_graph(clusters, modules // clusters, INSIDE, outside, seed=seed)
     if kind == "ring-of-cliques":
         return _ring_of_cliques(modules, clusters)
     if kind == "watts-strogatz":
@@ -91,7 +92,7 @@ def distance(signatures: Tensor) -> Tensor:
     return -log_link_probability(signatures, signatures)
 
 
-def start_as_graph(signatures: torch.nn.Parameter, kind: Prior, clusters: int) -> None:
+def start_as_graph(signatures: Tensor, kind: Prior, clusters: int, outside: float = OUTSIDE) -> None:
     """Replace signatures U×S by signatures fitted to a random graph, seeded from torch's global generator."""
     if signatures.is_meta:  # built on the meta device for its shapes only: there is nothing to fill
         return
@@ -99,7 +100,7 @@ def start_as_graph(signatures: torch.nn.Parameter, kind: Prior, clusters: int) -
     seed = int(torch.randint(2**31, ()))
     import networkx as nx
 
-    linked = torch.from_numpy(nx.to_numpy_array(random_graph(kind, modules, clusters, seed)) > 0)
+    linked = torch.from_numpy(nx.to_numpy_array(random_graph(kind, modules, clusters, seed, outside)) > 0)
     with torch.enable_grad():  # the network may be built under no_grad or inference_mode
         found = signatures_of(linked, dim)
     with torch.no_grad():

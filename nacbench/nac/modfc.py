@@ -15,28 +15,36 @@ def narrow(x: Tensor) -> Tensor:
     return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
+def gain_of(codes: Tensor, code_proj: Tensor, alpha: Tensor) -> Tensor:
+    """Return ``1 + α · LN(W_z z)``: codes …×Z, W_z in_dim×Z and a scalar α → …×in_dim, in the dtype of products."""
+    direction = F.linear(codes, code_proj)
+    return narrow(1 + alpha * F.layer_norm(direction, direction.shape[-1:]))
+
+
 class ModFC(nn.Module):
     """A linear layer modulated by a code: ``ModFC(x; z) = W (x ⊙ (1 + α · LN(W_z z))) + b``.
 
     Args:
         in_dim: width of the input.
         out_dim: width of the output.
-        code_dim: width Z of the code.
+        code_dim: width Z of the code; None for a plain linear layer, without W_z and α.
         bias: whether the layer adds b.
 
     All modules share W (out×in), W_z (in×Z), b and α; only the code z differs from module to module. With α = 0 this is
-    a plain linear layer. LN has no affine parameters and eps 1e-5. Source: arXiv 2210.08031, section 3.
+    a plain linear layer, too. LN has no affine parameters and eps 1e-5. Source: arXiv 2210.08031, section 3.
     """
 
-    def __init__(self, in_dim: int, out_dim: int, code_dim: int, *, bias: bool = True) -> None:
+    def __init__(self, in_dim: int, out_dim: int, code_dim: int | None, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = Parameter(torch.empty(out_dim, in_dim))
-        self.code_proj = Parameter(torch.empty(in_dim, code_dim))
-        self.alpha = Parameter(torch.tensor(0.1))  # initial value of the authors' settings
+        self.code_proj = None if code_dim is None else Parameter(torch.empty(in_dim, code_dim))
+        # Initial value of the authors' settings
+        self.alpha = None if code_dim is None else Parameter(torch.tensor(0.1))
         self.bias = Parameter(torch.zeros(out_dim)) if bias else None
         # as torch.nn.Linear initialises its weight
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        init.kaiming_uniform_(self.code_proj, a=math.sqrt(5))
+        if self.code_proj is not None:
+            init.kaiming_uniform_(self.code_proj, a=math.sqrt(5))
         self._remembered: tuple[Tensor, Any, Tensor] | None = None  # codes, state of the weights, gain
 
     def gain(self, codes: Tensor) -> Tensor:
@@ -49,15 +57,17 @@ class ModFC(nn.Module):
             codes: U×Z, or B×U×Z if every example has a circuit of its own.
 
         Returns:
-            U×in_dim or B×U×in_dim, in the dtype of matrix products.
+            U×in_dim or B×U×in_dim, in the dtype of matrix products; a plain layer has the one number 1.
         """
-        if torch.is_grad_enabled() or not isinstance(codes, Parameter) or torch.compiler.is_compiling():
-            return self._gain(codes)
+        if self.code_proj is None or self.alpha is None:
+            return narrow(codes.new_ones(()))
         made_of = (codes, self.code_proj, self.alpha)
+        if torch.is_grad_enabled() or not isinstance(codes, Parameter) or torch.compiler.is_compiling():
+            return gain_of(*made_of)
         # Tensor._version counts in-place changes, so an optimiser step or load_state_dict invalidates the cache
         state = (codes.device, torch.is_autocast_enabled(codes.device.type), *(x._version for x in made_of))
         if self._remembered is None or self._remembered[0] is not codes or self._remembered[1] != state:
-            self._remembered = codes, state, self._gain(codes)
+            self._remembered = codes, state, gain_of(*made_of)
         return self._remembered[2]
 
     def train(self, mode: bool = True) -> "ModFC":
@@ -68,10 +78,6 @@ class ModFC(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the cached gain out of copies: it belongs to the original's parameters."""
         return {**self.__dict__, "_remembered": None}
-
-    def _gain(self, codes: Tensor) -> Tensor:
-        direction = F.linear(codes, self.code_proj)
-        return narrow(1 + self.alpha * F.layer_norm(direction, direction.shape[-1:]))
 
     def forward(self, x: Tensor, codes: Tensor) -> Tensor:
         """Apply the layer to one vector per module.
@@ -94,11 +100,11 @@ class ModFFN(nn.Module):
 
     Args:
         state_dim: width C of a module's state.
-        code_dim: width Z of a code.
+        code_dim: width Z of a code; None for plain linear layers.
         mult: the hidden width is ``mult`` times C.
     """
 
-    def __init__(self, state_dim: int, code_dim: int, mult: int) -> None:
+    def __init__(self, state_dim: int, code_dim: int | None, mult: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(state_dim)
         self.up = ModFC(state_dim, 2 * mult * state_dim, code_dim)
@@ -116,7 +122,7 @@ def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
 
     Args:
         hidden: …×U×2K.
-        gain: U×K or B×U×K.
+        gain: U×K, B×U×K or one number.
 
     Returns:
         …×U×K.

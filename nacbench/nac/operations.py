@@ -23,24 +23,40 @@ def circuit_operations(model: CircuitOptions, spec: TaskSpec, tokens: int, words
         tokens: V.
         words: W, number of tokens of the condition; 0 without a condition.
     """
-    codes = _gains(model, spec)
-    conditional = spec.condition_tokens > 0
     states = _read_in(model, spec, tokens) + model.depth * _propagator(model) + _readout(model, spec)
-    if conditional:
-        return Operations(example=states + codes + _generator(model, spec, words), once=0)
-    return Operations(example=states, once=codes)
+    gains, links, queries = _gains(model, spec), _links(model), _queries(model, spec)
+    if spec.condition_tokens:
+        once_each = gains + links + queries
+        return Operations(example=states + once_each + _generator(model, spec, words), once=0)
+    # Gradients of constant codes and signatures are not computed: of gains one factor has none, of links both have none
+    raw_once = gains + 2 * links if model.frozen else 0
+    return Operations(example=states, once=gains + links + queries, raw_once=raw_once)
 
 
 def _gains(model: CircuitOptions, spec: TaskSpec) -> int:
-    """Count the work that depends on codes and signatures alone: gains, links, and queries of initial states."""
+    """Count the projections of codes, which give the gains of all layers."""
+    if not model.modulated:
+        return 0
     u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
     width, hidden, token = model.heads * d, model.ffn_mult * c, spec.token_dim
     read_in = product(u, c, c + 2 * token + d) + product(u, c, c + hidden)
     propagator = product(u, c, 3 * c + width) + product(u, c, c + hidden)
     readout = product(r, c, c + d) + product(u, c, 2 * c) + product(r, c, c + hidden)
-    queries = product(u, c, d) + product(u, d, token) + product(r, c, d)
-    links = product(u, model.signature_dim, u) + product(r, model.signature_dim, u)
-    return read_in + model.depth * propagator + readout + queries + links
+    return read_in + model.depth * propagator + readout
+
+
+def _links(model: CircuitOptions) -> int:
+    """Count the cosines of signatures."""
+    if model.graph == "complete":
+        return 0
+    u, r = model.modules, model.readout_modules
+    return product(u, model.signature_dim, u) + product(r, model.signature_dim, u)
+
+
+def _queries(model: CircuitOptions, spec: TaskSpec) -> int:
+    """Count the queries of initial states, which are codes."""
+    u, r, c, d = model.modules, model.readout_modules, model.state_dim, model.head_dim
+    return product(u, c, d) + product(u, d, spec.token_dim) + product(r, c, d)
 
 
 def _read_in(model: CircuitOptions, spec: TaskSpec, tokens: int) -> int:
@@ -73,5 +89,7 @@ def _generator(model: CircuitOptions, spec: TaskSpec, words: int) -> int:
     layer = (
         product(seeds, c, 2 * c) + product(words, c, 2 * c) + 2 * product(seeds, c, words) + product(seeds, c, 8 * c)
     )
-    heads = product(model.modules, c, c) + product(seeds, c, c + model.signature_dim)
+    heads = product(model.modules, c, c)  # to read-in codes
+    heads += product(seeds if model.modulated else model.readout_modules, c, c)
+    heads += product(seeds, c, model.signature_dim) if model.graph == "kernel" else 0
     return reader + model.generator_depth * layer + heads

@@ -12,8 +12,11 @@ from nacbench.contracts.numbers import Count
 
 Prior = Literal["none", "scale-free", "planted-partition", "ring-of-cliques", "watts-strogatz", "erdos-renyi"]
 
+OUTSIDE = 0.05  # p_out of graphs with clusters: link probability of two modules of different clusters (the authors')
 SignatureStart = Literal["unit-normal", "unit-length"]
 Pooling = Literal["softmax", "gumbel"]
+Graph = Literal["kernel", "complete"]
+TrainingLinks = Literal["sample", "expected"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +35,16 @@ class CircuitOptions(Model):
     head_dim: Count = 64
     ffn_mult: Count = 4
     temperature: Annotated[float, Field(gt=0)] = 0.5
+    graph: Graph = "kernel"
+    training_links: TrainingLinks = "sample"
     evaluation: Literal["expected", "sample", "threshold"] = "expected"
+    modulated: bool = True
+    frozen: bool = False
     generator_depth: Count = 2
     prior: Prior = "none"
     prior_weight: Annotated[float, Field(ge=0)] = 0.1
     prior_clusters: Count = 10
+    prior_outside: Annotated[float, Field(ge=0, le=1)] = OUTSIDE
     prior_match_every: Count = 1
     signature_start: SignatureStart = "unit-normal"
     initial_graph: Prior = "none"
@@ -50,3 +58,14 @@ class CircuitOptions(Model):
                 raise ValueError(
                     f"prior_clusters = {self.prior_clusters} must divide modules = {self.modules} for {name} {kind!r}"
                 )
+        if self.graph == "complete" or self.frozen:
+            self._refuse_what_finds_no_signatures()
+
+    def _refuse_what_finds_no_signatures(self) -> None:
+        idle: dict[str, str | int] = {"prior": "none", "sparsity_weight": 0}
+        if self.graph == "complete":
+            idle["initial_graph"] = "none"
+        cause = "model.graph = complete has none" if self.graph == "complete" else "model.frozen = true keeps them"
+        for name, off in idle.items():
+            if (value := getattr(self, name)) != off:
+                raise ValueError(f"model.{name} = {value} acts on signatures, and {cause}; set model.{name}={off}")

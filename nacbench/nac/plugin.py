@@ -66,6 +66,8 @@ class NAC(CircuitOptions):
     def unsupported(self, spec: TaskSpec) -> str | None:
         if spec.condition_tokens and self.state_dim % self.heads:
             return f"a conditional circuit needs state_dim = {self.state_dim} to be a multiple of heads = {self.heads}"
+        if spec.condition_tokens and self.frozen:
+            return "a frozen circuit is the same for every sentence"
         return None
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from nacbench.nac.kernel import log_link_probability
-from nacbench.nac.options import Prior
+from nacbench.nac.options import OUTSIDE, Prior
 
-INSIDE, OUTSIDE = 0.9, 0.05  # link probabilities p_in within a cluster and p_out between clusters (the authors')
+INSIDE = 0.9  # p_in of graphs with clusters: link probability within a cluster (the authors')
 NEIGHBOURS, REWIRED = 32, 0.4  # k and p of Watts and Strogatz (the authors')
 NEAREST_STEPS, NEAREST_RATE = 600, 0.01  # Adam; the loss is then constant to three digits for every prior
 COST_STEPS = 2**30  # costs of a matching are multiples of one over this: far coarser than the rounding of float64
 DENSITY = 0.1  # link probability of Erdős and Rényi; our own choice, since the paper does not state one
 
 
-def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
+def graphon(prior: Prior, modules: int, clusters: int, outside: float = OUTSIDE) -> Tensor:
     """Return the graphon of a prior: target link probabilities U×U, float64.
 
     Source: arXiv 2210.08031 and the settings that its authors published.
@@ -25,6 +25,7 @@ def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
         prior: a prior other than ``none``.
         modules: U.
         clusters: number of clusters, for planted partition and ring of cliques; must divide U.
+        outside: p_out of these two, the link probability between clusters.
 
     Raises:
         ValueError: if ``clusters`` does not divide ``modules``.
@@ -34,7 +35,7 @@ def graphon(prior: Prior, modules: int, clusters: int) -> Tensor:
             raise ValueError(f"prior_clusters = {clusters} must divide modules = {modules} for prior {prior!r}")
         size = modules // clusters
         member = torch.arange(modules) // size
-        target = torch.where(member[:, None] == member, INSIDE, OUTSIDE).double()
+        target = torch.where(member[:, None] == member, INSIDE, outside).double()
         return _with_ring(target, clusters, size) if prior == "ring-of-cliques" else target
     if prior == "scale-free":
         place = torch.arange(1, modules + 1, dtype=torch.float64)
@@ -59,7 +60,7 @@ def _with_ring(target: Tensor, clusters: int, size: int) -> Tensor:
     return target
 
 
-def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) -> float:
+def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int, outside: float = OUTSIDE) -> float:
     """Return the loss that a prior reaches when it alone is minimised: Adam from random signatures, as in a run.
 
     For sparse graphs it is far from zero. The sum of the cosines of U vectors over all pairs is at least zero, so the
@@ -71,8 +72,9 @@ def nearest_loss(prior: Prior, modules: int, clusters: int, signature_dim: int) 
         modules: U.
         clusters: number of clusters, for planted partition and ring of cliques.
         signature_dim: S.
+        outside: p_out of these two.
     """
-    loss_of = GraphPrior(prior, modules, clusters, match_every=10)
+    loss_of = GraphPrior(prior, modules, clusters, match_every=10, outside=outside)
     draw = torch.Generator().manual_seed(0)
     start = torch.randn(modules, signature_dim, generator=draw) / math.sqrt(signature_dim)
     signatures = nn.Parameter(start)
@@ -159,14 +161,17 @@ class GraphPrior(nn.Module):
         modules: U.
         clusters: number of clusters, for planted partition and ring of cliques.
         match_every: number of losses that share one matching.
+        outside: p_out of graphs with clusters.
     """
 
     target: Tensor
 
-    def __init__(self, prior: Prior, modules: int, clusters: int, match_every: int = 1) -> None:
+    def __init__(
+        self, prior: Prior, modules: int, clusters: int, match_every: int = 1, outside: float = OUTSIDE
+    ) -> None:
         super().__init__()
         # Not persistent: it follows from the options, and a checkpoint need not hold U×U numbers of float64
-        self.register_buffer("target", graphon(prior, modules, clusters), persistent=False)
+        self.register_buffer("target", graphon(prior, modules, clusters, outside), persistent=False)
         self.match_every = match_every
         self._age = 0  # losses since the last matching
         # device="cpu" explicitly: on the meta device (see nacbench.nn.network.head_parameters) it would have no values

@@ -120,7 +120,12 @@ def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Networ
         spec: of the task, with the number of classes of the data at hand.
         model: provides the core.
         seed: of the run.
+
+    Raises:
+        UserError: if a library that the model needs is missing, or a plug-in gives no module.
     """
+    if absent := model.missing():
+        raise UserError(absent)
     told = spec_for(model, spec)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(seed, "tokenizer"))

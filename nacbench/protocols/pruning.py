@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.numbers import Count, Seed
 from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.recipe import Settings
@@ -118,7 +119,7 @@ class PrunedTask(SameDataTask):
 
     def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
         whole, test = metrics[_split("kept", 1)]["accuracy"], metrics["test"]
-        shown = score_text("test", "accuracy", test["accuracy"], sizes["test"])
+        shown = score_text("test", ACCURACY, test["accuracy"], sizes["test"])
         return f"{shown} with {100 * test['kept']:g} % of the modules, {100 * whole:.2f} % with all"
 
     def measured_headline(self, metrics: Metrics, measured: Metrics) -> Mapping[str, float]:
@@ -143,6 +144,8 @@ class Pruning(Protocol):
     def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
         if issubclass(task, EvaluationTask):
             raise UserError(f"task {name!r} trains no network to prune; use '{task.trained_on}-pruned'")
+        if task.targets != "classes":
+            raise UserError(f"task {name!r} has no classes, and modules are dropped by the accuracy that is left")
         assert issubclass(task, Task)
         return PrunedTask.of(name, task, self.title)
 

@@ -50,7 +50,7 @@ class TuningTask(ArrayTask):
     def score_line(self, metrics: Metrics, sizes: Mapping[str, int]) -> str:
         # If there were too few examples to hold some out, all splits are the training split
         scored = "training" if sizes["test"] == sizes["train"] else "validation"
-        return score_text(scored, self.metric, metrics["test"][self.metric], sizes["test"])
+        return score_text(scored, self.main_metric(), metrics["test"][self.metric], sizes["test"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

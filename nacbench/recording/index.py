@@ -11,7 +11,7 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, resolved, write_bytes
+from nacbench.recording.decisions import marked
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
 from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordError, read_failure, read_record
 from nacbench.recording.row import Run, row_of
@@ -70,11 +71,12 @@ def look_at_runs(*stores: Path) -> Runs:
     """Return all finished runs and failures below some folders, with all copies of runs, however they differ.
 
     Raises:
-        UserError: if a folder does not exist.
+        UserError: if a folder does not exist, or it cannot be read which series were given seeds until a decision.
     """
     with _without_collections():
         found = [_of_store(store) for store in stores]
-    return Runs(*([one for own in found for one in getattr(own, name)] for name in FOUND))
+    every = Runs(*([one for own in found for one in getattr(own, name)] for name in FOUND))
+    return replace(every, runs=marked(every.runs))
 
 
 def nothing_finished(broken: Sequence[str], places: Iterable[Path | str]) -> UserError:
@@ -156,7 +158,16 @@ def _version() -> str:
     return code_digest(
         [
             ROOT / "recording" / name
-            for name in ("bounded.py", "identity.py", "index.py", "record.py", "row.py", "row_tables.py", "upgrade.py")
+            for name in (
+                "bounded.py",
+                "identity.py",
+                "index.py",
+                "metric_facts.py",
+                "record.py",
+                "row.py",
+                "row_tables.py",
+                "upgrade.py",
+            )
         ]
     )
 

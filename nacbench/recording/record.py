@@ -35,10 +35,11 @@ from nacbench.recording.bounded import (
     Time,
 )
 from nacbench.recording.identity import RecordedIdentity, run_id_of
+from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.upgrade import upgraded
 from nacbench.registry import TASKS
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 RECORD = "record.json"
 FAILURE = "failure.json"
 
@@ -214,7 +215,7 @@ class Environment(Part):
 class OfRun(Part):
     """What both kinds of file say of their run."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     run_id: RunId
     task: FolderName
     model: FolderName
@@ -229,7 +230,10 @@ class RunRecord(OfRun):
     precision: Name
     protocol: Name = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
     trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
-    metric: Name = Field(description="name of the main metric; larger is better")
+    metric: Name = Field(description="name of the main metric")
+    metric_facts: dict[Name, MetricFacts] = Field(
+        description="what the numbers of the main metric and of others mean, by name"
+    )
     metrics: dict[Name, dict[Name, Number]] = Field(
         description="metrics by split and name; test holds those of the whole task"
     )
@@ -263,6 +267,9 @@ class RunRecord(OfRun):
     def _check_agreement(self) -> "RunRecord":
         if self.metric not in self.metrics.get("test", {}):
             raise ValueError(f"metrics.test has no {self.metric}, its main metric")
+        if self.metric not in self.metric_facts:
+            raise ValueError(f"metric_facts has no {self.metric}, its main metric")
+        self._check_ranges_of_metrics()
         if not self.scored_examples:
             raise ValueError("data.splits has no examples that were scored")
         try:
@@ -273,6 +280,16 @@ class RunRecord(OfRun):
             if ours != theirs:
                 raise ValueError(f"{name} is {ours}, but its identity says {theirs}")
         return self
+
+    def _check_ranges_of_metrics(self) -> None:
+        known = {name: facts.metric(name) for name, facts in self.metric_facts.items()}
+        for split, numbers in self.metrics.items():
+            for name, value in numbers.items():
+                metric = known.get(name)
+                if metric is not None and not metric.allows(value):
+                    raise ValueError(
+                        f"{name} of {split} is {value:g}; it lies between {metric.least:g} and {metric.most:g}"
+                    )
 
     def _said_twice(self, identity: RecordedIdentity) -> tuple[tuple[str, Any, Any], ...]:
         """Return what the record says outside its identity, too: name, value, and the value in the identity."""
@@ -385,7 +402,7 @@ def _read(path: Path | str, kind: type[Kind]) -> Kind:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
     try:
-        found = kind.model_validate(upgraded(written) if version == 1 else written, strict=True)
+        found = kind.model_validate(upgraded(written, version) if version in (1, 2) else written, strict=True)
     except ValidationError as error:
         raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
     _check_id(found, path, written.get("identity"))

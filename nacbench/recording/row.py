@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from nacbench.code_digest import short_digest
+from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.recording.identity import canonical
+from nacbench.recording.metric_facts import metric_in
 from nacbench.recording.record import RECORD, RunRecord, marked_task, other_data, read_record
 
 
@@ -27,6 +29,7 @@ class Run(NamedTuple):
         series: digest of ``settings``; the runs of a series differ only in their seed.
         settings: JSON of the identity without the seed and what follows from it.
         metrics, measured: JSON by split.
+        facts: JSON of what the numbers of metrics mean, by name.
         chance, majority: accuracy of guessing, and of always giving the most frequent label; NaN where unknown.
         constant: 1 if all predictions are the same class, otherwise 0.
         result: digest of metrics, selection and data, which are equal in two records of a run.
@@ -34,7 +37,10 @@ class Run(NamedTuple):
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
         partial, notes: sentences, joined by semicolons.
         machine: precision, processor, threads and torch version, as one text.
+        threads: torch's threads.
         versions: JSON of library versions.
+        adaptive: 1 if seeds were added to its series until a comparison was decided, otherwise 0; see
+            `nacbench.recording.decisions`.
     """
 
     folder: str
@@ -54,6 +60,7 @@ class Run(NamedTuple):
     series: str
     settings: str
     metrics: str
+    facts: str
     chance: float
     majority: float
     constant: int
@@ -74,16 +81,23 @@ class Run(NamedTuple):
     total_seconds: float
     peak_memory_bytes: int
     machine: str
+    threads: int
     processor: str
     versions: str
     commit: str
     attempts: int
     finished: str
+    adaptive: int = 0
 
     @property
     def task_label(self) -> str:
         """Name of the task, with the marks of its data and of the selection."""
         return marked_task(self.task, self.other_data, bool(self.partial), self.selection)
+
+    @property
+    def core_seconds(self) -> float:
+        """Seconds of training and evaluation, over all attempts, times the threads."""
+        return (self.train_seconds + self.evaluate_seconds) * self.threads
 
     @property
     def other_data(self) -> str:
@@ -92,8 +106,15 @@ class Run(NamedTuple):
 
     @property
     def grain(self) -> float:
-        """Step of the score: one of the examples that an accuracy is a share of; 0 for other metrics."""
-        return 1 / self.scored if self.metric == "accuracy" else 0.0
+        """Step of the score: one of the examples that it is a share of; 0 if it is no share of hits."""
+        return self.measure.grain(self.scored)
+
+    @property
+    def measure(self) -> Metric:
+        """What the numbers of the main metric mean."""
+        found = metric_in(self.facts, self.metric)
+        assert found is not None  # as the record was checked
+        return found
 
     def all_metrics(self) -> dict[str, dict[str, float]]:
         """Return all metrics by split and name."""
@@ -124,7 +145,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         size: size of its file in bytes.
         changed: time of the last change (ctime) of its file in nanoseconds.
     """
-    settings = _settings(record.identity)
+    settings = settings_of(record.identity)
     cost, hardware = record.cost, record.environment.hardware
     versions, processor = record.environment.versions, hardware.processor
     machine = f"{record.precision} on {processor} ({hardware.threads} threads), torch {versions.get('torch', '?')}"
@@ -145,9 +166,10 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         trained_on=record.trained_on.run_id if record.trained_on else "",
         metric=record.metric,
         score=record.score,
-        series=short_digest(settings.encode()),
+        series=series_of(settings),
         settings=settings,
         metrics=metrics,
+        facts=to_json(record.metric_facts).decode(),
         chance=record.answers.chance if record.answers else _guessing(record),
         majority=record.answers.majority if record.answers else math.nan,
         constant=int(record.answers is not None and record.answers.constant),
@@ -168,6 +190,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
         total_seconds=cost.total_seconds,
         peak_memory_bytes=cost.peak_memory_bytes,
         machine=machine,
+        threads=hardware.threads,
         processor=processor,
         versions=canonical(versions),
         commit=record.environment.git_commit or "",
@@ -178,7 +201,7 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
 
 def _guessing(record: RunRecord) -> float:
     """Return the accuracy of guessing among all classes, for records that do not count their answers."""
-    known = record.metric == "accuracy" and record.data.classes > 0
+    known = record.metric == ACCURACY.name and record.data.classes > 0
     return 1 / record.data.classes if known else math.nan
 
 
@@ -186,10 +209,15 @@ def _guessing(record: RunRecord) -> float:
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
 
-def _settings(identity: dict[str, Any]) -> str:
+def settings_of(identity: dict[str, Any]) -> str:
     """Return a run's settings as JSON: its identity without the seed, the training run's id, and repeated settings."""
     config = {key: value for key, value in identity["config"].items() if key != "seed"}
     if isinstance(trained_on := config.get("trained_on"), dict):
         config["trained_on"] = {key: value for key, value in trained_on.items() if key not in SHARED}
     rest = {key: value for key, value in identity.items() if key not in ("config", "trained_on")}
     return canonical({**config, **rest}, 1)
+
+
+def series_of(settings: str) -> str:
+    """Return what the runs of a series have in common: a digest of their settings."""
+    return short_digest(settings.encode())

@@ -1,16 +1,22 @@
-"""Upgrade records, failures and states of schema 1 to schema 2 when they are read.
+"""Upgrade records, failures and states of earlier schemas when they are read.
 
-Schema 1 had the key ``source`` for what is now ``trained_on``: in the record, in the run's identity, and in the
-configuration in it. The ``run_id`` is kept, although it is the digest of an identity with the old names.
+Schema 2 had no ``metric_facts``. Schema 1 had the key ``source`` for what is now ``trained_on``: in the record, in the
+run's identity, and in the configuration in it. The ``run_id`` is kept, although it is the digest of an identity with
+the old names.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from nacbench.recording.metric_facts import facts_before
 
-def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a ``record.json`` or ``failure.json`` of schema 1 in schema 2."""
-    return {**upgraded_state(renamed(record)), "schema_version": 2}
+
+def upgraded(record: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """Return the content of a ``record.json`` or ``failure.json`` of schema 1 or 2 in schema 3."""
+    content = upgraded_state(renamed(record)) if version == 1 else dict(record)
+    metric = content.get("metric")  # a failure has none
+    facts = {"metric_facts": facts_before(metric)} if isinstance(metric, str) and "metric_facts" not in content else {}
+    return {**content, **facts, "schema_version": 3}
 
 
 def upgraded_state(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nacbench.statistics import Difference, Looks
+
 PRIOR = 8.0  # variance of the effect's prior in squared deviations. A constant: choosing it by the data is not valid
 LEVEL = 0.05  # probability of ever deciding wrongly
 MOST = 1000  # seeds up to which a forecast looks
@@ -139,16 +141,49 @@ def decide(found: Sequence[Look], margin: float = 0.0) -> Decision:
     return Decision("undecided", None)
 
 
+def difference(differences: Sequence[float], floor: float = 0.0) -> Difference:
+    """Return the mean of paired differences with what may be said of it however often one looked.
+
+    Args:
+        differences: one per seed, at least one, in the order of the seeds.
+        floor: least standard deviation, such as one test example.
+
+    Returns:
+        The difference. Its p is 1 where the seeds contradict each other, so that nothing was decided.
+    """
+    found = looks(differences, floor=floor)
+    last, decision = found[-1], decide(found)
+    lead = next(look for look in found if look.p == last.p).mean
+    is_one = decision.verdict != "contradictory"
+    ends = Looks((last.low, last.high), lead, decision.seeds if is_one else None)
+    width = half_width(last.count, last.deviation)
+    return Difference(last.mean, _known(width), last.p if is_one else 1.0, last.deviation, last.count, ends)
+
+
+def mean_width(values: Sequence[float], floor: float = 0.0) -> float:
+    """Return the half width of the interval of a mean over seeds; NaN for fewer than three, which bound nothing."""
+    return _known(half_width(len(values), _moments(values, floor)[1]))
+
+
+def fewest(level: float = LEVEL) -> int:
+    """Return the least number of seeds that can decide anything."""
+    return next(count for count in range(2, MOST) if math.isfinite(half_width(count, 1.0, level)))
+
+
+def _known(width: float) -> float:
+    return width if math.isfinite(width) else math.nan
+
+
 def forecast(look: Look, margin: float = 0.0, level: float = LEVEL) -> int | None:
     """Return how many seeds decide if mean and deviation stay as they are; None for more than ``MOST``.
 
     Args:
-        look: the last look; with a single seed nothing is known of the deviation, and three seeds are the least.
+        look: the last look; with a single seed nothing is known of the deviation, and `fewest` is returned.
         margin: as for `decide`; whichever verdict needs fewer seeds counts.
         level: as for `half_width`.
     """
     if look.count < 2:
-        return 3
+        return fewest(level)
     distance = abs(abs(look.mean) - margin) if margin else abs(look.mean)
     if half_width(MOST, look.deviation, level) >= distance:
         return None

@@ -1,21 +1,27 @@
 """Build a report from folders of runs: tables in three formats, figures, and an HTML page."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
-from nacbench.reporting.figures.figures import draw_corruptions, draw_cost, draw_scores, draw_shots, draw_sizes
-from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
+from nacbench.reporting.figures.cost import draw_cost, draw_sizes
+from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.figures.saving import save_pages
+from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
+from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
@@ -56,7 +62,9 @@ def build_report(
     *,
     mixed: bool = False,
     html: bool = False,
+    metric: str | None = None,
     tuned: Choices | None = None,
+    choice: Choice = EVERYTHING,
 ) -> Report:
     """Write ``table.md``, ``table.tex``, a CSV file for each table, and each figure as PNG and PDF.
 
@@ -64,15 +72,22 @@ def build_report(
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        metric: score by this metric, recorded or computed from predictions; by default the main one of each task.
         tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
+        choice: which of the runs are reported.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
+        UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
+            is false.
     """
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    found = choice.of(found)
+    left_out: list[str] = []
+    if metric is not None:
+        found, left_out = rescored(found, metric)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -91,6 +106,7 @@ def build_report(
         cost_table(series),
     )
     tables = [table for table in made if table is not None]
+    tables[0] = replace(tables[0], notes=[*choice.notes(), *tables[0].notes])
     markdown, text = _below_each_other(tables, Table.markdown), _below_each_other(tables, Table.text)
     files = [out / "table.md", out / "table.tex", *(out / f"{table.name}.csv" for table in tables)]
     write_text(files[0], markdown)
@@ -100,10 +116,10 @@ def build_report(
     pictures = []
     broken = list(found.broken)
     for name, (caption, draw) in FIGURES.items():
-        figure = draw(series, broken)
-        if figure is not None:
-            files += save_figure(figure, out / name)
-            pictures.append(Picture(caption, out / f"{name}.png"))
+        pages = save_pages(draw(series, broken), out / name)
+        for number, (picture, vectors) in enumerate(pages, 1):
+            files += [picture, vectors]
+            pictures.append(Picture(f"{caption} ({number} of {len(pages)})" if len(pages) > 1 else caption, picture))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
         findings = [judge(claim, found.runs, tuned) for claim in read_claims().claims]
@@ -112,7 +128,7 @@ def build_report(
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, text, [*warnings, *broken, *failed])
+    return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
 
 def _without_paths(line: str, stores: Sequence[Path]) -> str:
@@ -127,40 +143,44 @@ def _below_each_other(tables: Sequence[Table], shown: Callable[[Table], str]) ->
     return "\n".join([shown(tables[0]), *(f"## {table.title}\n\n{shown(table)}" for table in tables[1:])])
 
 
-def _draw_curves(series: Sequence[Series], broken: list[str]) -> "Figure | None":
-    rows = curve_rows(series, broken)
-    return draw_curves(rows) if len(rows) else None
+# Draws a figure of all series as pages, none if there is nothing to show; adds a line for each unreadable file
+Draw = Callable[[Sequence[Series], list[str]], "Sequence[Figure]"]
 
 
-# Draws a figure of all series, or None if they have nothing to show; adds a line for each file that cannot be read
-Draw = Callable[[Sequence[Series], list[str]], "Figure | None"]
-
-
-def _of_rows(draw: "Callable[[Sequence[Series]], Figure | None]") -> Draw:
+def _of_rows(draw: "Callable[[Sequence[Series]], Sequence[Figure]]") -> Draw:
     return lambda series, broken: draw(series)
 
 
-DASHED = "dashed: the highest floor"
+FLOOR = "broken line: the highest floor"
+CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
-        f"Scores with 95 % intervals over seeds; open: a single seed, thin: over test examples; {DASHED}",
+        "Scores: every seed (dots), mean and 95 % interval over seeds; grey: of a single seed, over test examples; "
+        f"{CUT}; {FLOOR}",
         _of_rows(draw_scores),
     ),
-    "cost": (f"Scores against the operations of a forward pass; {DASHED}", _of_rows(draw_cost)),
-    "shots": ("Accuracy after adapting to few examples a class; dashed: guessing", _of_rows(draw_shots)),
+    "cost": (
+        f"Scores against the operations of a forward pass; grey line: the best at each cost; {CUT}; {FLOOR}",
+        _of_rows(draw_cost),
+    ),
+    "shots": (f"Accuracy after adapting to few examples a class; {CUT}; broken line: guessing", _of_rows(draw_shots)),
     "corruptions": ("Error under each corruption; last row: guessing", _of_rows(draw_corruptions)),
-    "sizes": (f"Scores against the number of modules or latents; {DASHED}", _of_rows(draw_sizes)),
+    "sizes": (
+        f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",
+        _of_rows(draw_sizes),
+    ),
     "pruning": (
-        f"Accuracy with fewer modules, and the speed-up that was measured; {DASHED}",
+        f"Accuracy with fewer modules, and the speed-up that was measured; {CUT}; {FLOOR}",
         _of_rows(draw_pruning),
     ),
-    "curves": (f"Learning curves; {DASHED}, on test examples", _draw_curves),
+    "curves": (f"Learning curves: mean and range over seeds; {FLOOR}, on test examples", draw_curves),
 }
 
 
 def _remove_earlier(out: Path, files: Sequence[Path]) -> None:
     """Delete files of an earlier report that this one does not have; readers would take them for part of it."""
-    ours = [f"{name}.csv" for name in TABLES] + [f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")]
-    for name in (*ours, PAGE):
-        if out / name not in files:
-            (out / name).unlink(missing_ok=True)
+    pages = re.compile(rf"({'|'.join(FIGURES)})(-\d+)?\.(png|pdf)")
+    tables = {f"{name}.csv" for name in TABLES}
+    for path in sorted(out.iterdir()):
+        if (path.name in tables or path.name == PAGE or pages.fullmatch(path.name)) and path not in files:
+            path.unlink()

@@ -5,51 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nacbench.errors import BrokenFileError, UserError
-from nacbench.formats.parquet import opened_parquet
+from nacbench.contracts.metric import Metric
+from nacbench.errors import UserError
 from nacbench.recording.index import Runs
-from nacbench.recording.record import UNSCORED
 from nacbench.recording.row import Run
-from nacbench.recording.store import PREDICTIONS, damage
 from nacbench.recording.surroundings import differing_surroundings
 from nacbench.recording.surroundings import in_words as surroundings_in_words
+from nacbench.reporting.on_examples import OnExamples, compare_on_examples
 from nacbench.reporting.series import Series, group
-from nacbench.reporting.significance import LEVEL
+from nacbench.reporting.significance import LEVEL, leads
 from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
-from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
+from nacbench.statistics import Difference, smallest_difference
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
+    pass
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
-ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
-
-
-@dataclass(frozen=True)
-class OnExamples:
-    """Comparison of two networks on the same test examples, trained with the same seed.
-
-    Attributes:
-        seed: of both runs.
-        value: difference of their accuracies, first minus second, as a fraction.
-        interval: 95 % interval of the paired bootstrap over units.
-        p: of McNemar's test; None if a unit has more than one prediction.
-        units: number of independent units, which are examples or episodes.
-        unit: name of the units.
-    """
-
-    seed: int
-    value: float
-    interval: tuple[float, float]
-    p: float | None
-    units: int
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -80,48 +54,59 @@ class Comparison:
     @property
     def _verdict(self) -> str:
         a, b = self.first.label, self.second.label
-        difference = self.difference
+        difference, metric = self.difference, self.first.measure
         if difference is None:
-            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
+            seeds = "first seed (0)" if self.first.is_adaptive_with(self.second) else "seed"
+            return f"{a} and {b} share no {seeds}, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
                 "order. Run more seeds; five or more are usual."
             )
+        if difference.looks is not None:
+            return _verdict_of_looks(self.first, b, difference)
         if math.isnan(difference.p):
             return (
-                f"All {difference.count} shared seeds of {a} and {b} differ by {100 * difference.value:+.2f} points: "
+                f"All {difference.count} shared seeds of {a} and {b} differ by {metric.change(difference.value)}: "
                 "without a spread nothing can be tested, and there is no conclusion."
             )
-        low, high = (100 * end for end in difference.interval)
+        low, high = difference.interval
         if difference.p < LEVEL:
-            better, worse = (a, b) if difference.value > 0 else (b, a)
-            least, most = sorted((abs(low), abs(high)))
+            better, worse = (a, b) if leads(self.first, difference) else (b, a)
+            span = metric.between(*sorted((abs(low), abs(high))))
             return (
-                f"{better} is better than {worse}, by {least:.2f} to {most:.2f} points (95 %), on this task and scale "
+                f"{better} is better than {worse}, by {span} (95 %), on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
+        low_text, high_text = metric.changes(low, high)
         found = smallest_difference(difference.deviation, difference.count)
         return (
-            f"No difference between {a} and {b} is shown: it lies between {low:+.2f} and {high:+.2f} points (95 %), "
+            f"No difference between {a} and {b} is shown: it lies between {low_text} and "
+            f"{metric.with_difference_unit(high_text)} (95 %), "
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
-            f"find a difference of {100 * found:.2f} points four times out of five, smaller ones less often."
+            f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
         )
 
     def lines(self) -> list[str]:
         """Return the comparison as lines of text."""
         first = self.first.first
-        lines = [f"{first.task_label} · {first.scale} · {first.metric}, in per cent"]
+        metric = self.first.measure
+        unit = "in per cent" if metric.percent else metric.unit
+        # that higher is better goes without saying for per cents of hits, and for nothing else
+        told = [first.metric, *([unit] if unit else []), *([] if metric.mean_of == "hits" else [metric.direction])]
+        lines = [f"{first.task_label} · {first.scale} · {', '.join(told)}"]
         lines += [_scores(self.first), _scores(self.second)]
         difference = self.difference
-        if difference is not None and difference.count > 1:
+        if difference is not None and difference.looks is not None and difference.count > 1:
+            lines.append(_after_looks(metric, difference))
+        elif difference is not None and difference.count > 1:
             lines.append(
-                f"difference {100 * difference.value:+.2f} ± {100 * difference.half_width:.2f} points over "
+                f"difference {metric.change_text(difference.value, difference.half_width)} over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
-            lines.append(f"difference {100 * difference.value:+.2f} points with one shared seed")
-        lines += [_on_examples(own) for own in self.examples]
+            lines.append(f"difference {metric.change(difference.value)} with one shared seed")
+        lines += [_on_examples(own, metric) for own in self.examples]
         return [*lines, "", self.verdict]
 
 
@@ -148,18 +133,33 @@ def compare(
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
     treatment = differences([ours.first, theirs.first], tuned or {})
-    entries = [item.first.task_label for item in (ours, theirs)]  # they differ if an epoch was chosen on test
-    kinds = {name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]}
-    for kind, (a, b) in {**kinds, "entries in tables": entries}.items():
+    kinds = {
+        **{name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]},
+        "main metrics": [item.first.metric for item in (ours, theirs)],  # of another version of the task
+        "entries in tables": [item.first.task_label for item in (ours, theirs)],  # an epoch chosen on test
+    }
+    for kind, (a, b) in kinds.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}
     warnings: list[str] = []
-    found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
+    found = [compare_on_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
     if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
         warnings.append(f"{edges}; beyond may be better ones")
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
+
+
+def only_task(runs: Sequence[Run]) -> str:
+    """Return the task that all of these runs, at least one, are of.
+
+    Raises:
+        UserError: if they are of several.
+    """
+    tasks = sorted({run.task for run in runs})
+    if len(tasks) > 1:
+        raise UserError(f"these runs are of several tasks: {', '.join(tasks)}; name one with --task")
+    return tasks[0]
 
 
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -181,115 +181,74 @@ def _nothing_of(runs: Sequence[Run], task: str, scale: str | None) -> UserError:
 
 
 def _chosen(runs: Sequence[Run], name: str) -> Series:
-    """Return the only series with this model name or label, or the only run with this id."""
+    """Return the only series with this label or model name, or the only run with this id.
+
+    A label comes first: a model's plain variant is labelled by the model's name, whatever other variants there are.
+    """
     everything = group(runs)
-    found = [item for item in everything if name in (item.first.model, item.label)]
+    found = [item for item in everything if name in (item.label, item.full_label)]
+    found = found or [item for item in everything if item.first.model == name]
     if not found:
         single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
-        found = [Series([run], {"seed": str(run.seed)}) for run in single]
+        found = [Series([run], {"seed": str(run.seed)}, {"seed": f"seed={run.seed}"}) for run in single]
     if len(found) == 1:
         return found[0]
     if found:
         or_scale = ", or give --scale" if len({item.first.scale for item in found}) > 1 else ""
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
-        raise UserError(f"{name!r} is not unique here: {listed}; name a label or an id{or_scale}")
+        way_out = f"name a label or an id, or choose with --where{or_scale}"
+        raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 
 
-def _compare_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExamples | None:
-    """Compare two networks on their test examples.
-
-    Return None if predictions are missing or do not match; the reason is added to `warnings`.
-    """
-    import numpy as np
-
-    first, second = _answers(ours, warnings), _answers(theirs, warnings)
-    if first is None or second is None:
-        return None
-    if not first.index.equals(second.index) or not np.array_equal(first["label"], second["label"]):
-        warnings.append(f"{_named(ours)} and {_named(theirs)} were evaluated on different examples")
-        return None
-    unit = "episodes" if "episode" in first else "examples"
-    a, b = _by_unit(first), _by_unit(second)
-    single = len(a) == len(first)
-    p = mcnemar(a > 0, b > 0) if single else None  # McNemar's test needs independent predictions
-    return OnExamples(ours.seed, float(a.mean() - b.mean()), paired_bootstrap(a, b), p, len(a), unit)
-
-
-def _named(run: Run) -> str:
-    return f"run {run.run_id} ({run.model}, seed {run.seed})"
-
-
-def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
-    """Read a run's predictions on scored splits.
-
-    Return None with a warning if the file is missing, changed or broken; None without a warning if the run recorded
-    no predictions, or they are not of classes.
-    """
-
-    path, digest = Path(run.folder) / PREDICTIONS, run.record().files.get(PREDICTIONS)
-    if digest is None and not path.exists():
-        return None
-    if problem := damage(path, digest):
-        warnings.append(f"{_named(run)} is not compared on examples: {problem}")
-        return None
-    try:
-        with opened_parquet(path) as parquet:
-            kinds = {field.name: field.type for field in parquet.schema_arrow if field.name in ANSWERS}
-            if not kinds.keys() >= {"split", "index", "label", "prediction"}:
-                return None
-            table = _of_whole_numbers(parquet.read(columns=list(kinds)), path).to_pandas()
-    except UserError as error:
-        warnings.append(f"{_named(run)} is not compared on examples: {error}")
-        return None
-    scored = table[~table["split"].isin(UNSCORED)]
-    return scored.set_index(["split", "index"]).sort_index()
-
-
-def _of_whole_numbers(table: pa.Table, path: Path) -> pa.Table:
-    """Return predictions as they are if splits are text and all others whole numbers; raise BrokenFileError if not."""
-    import pyarrow as pa
-
-    for field in table.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        fits = (
-            (pa.types.is_string(kind) or pa.types.is_large_string(kind))
-            if field.name == "split"
-            else pa.types.is_integer(kind)
-        )
-        if not fits or table.column(field.name).null_count:
-            what = "text" if field.name == "split" else "whole numbers"
-            raise BrokenFileError(f"{path}: the column {field.name} is {field.type}, and should be {what} without gaps")
-    return table
-
-
-def _by_unit(answers: pd.DataFrame) -> np.ndarray:
-    """Return the accuracy of each independent unit: an episode, or an example over all splits it is in.
-
-    Corrupted copies of an image and queries of an episode are not independent, so they count as one unit.
-    """
-    right = (answers["label"] == answers["prediction"]).astype(float)
-    if "episode" in answers:
-        keys = [answers.index.get_level_values("split").astype(str), answers["episode"].to_numpy()]
-        return right.groupby(keys).mean().to_numpy()
-    return right.groupby(level="index").mean().to_numpy()
-
-
 def _scores(item: Series) -> str:
-    shown = [f"{100 * run.score:.2f}" for run in item.runs]
-    mean = item.score
-    half = "" if math.isnan(mean.half_width) else f" ± {100 * mean.half_width:.2f}"
+    metric = item.measure
+    shown = [metric.number(run.score) for run in item.runs]
     seeds = "seed" if len(shown) == 1 else "seeds"
-    return f"{item.label}: {100 * mean.value:.2f}{half} ({len(shown)} {seeds}: {', '.join(shown)})"
+    return f"{item.label}: {metric.text(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
 
 
-def _on_examples(on: OnExamples) -> str:
-    low, high = (100 * end for end in on.interval)
+def _after_looks(metric: Metric, difference: Difference) -> str:
+    known = not math.isnan(difference.half_width)
+    change = metric.change_text(difference.value, difference.half_width) if known else metric.change(difference.value)
+    return (
+        f"difference {change} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
+        f"decision: {_p(difference.p)})"
+    )
+
+
+def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
+    """Return the conclusion for two series if seeds were added until a comparison was decided."""
+    assert difference.looks is not None
+    a, metric = first.label, first.measure
+    count, decided = difference.count, difference.looks.decided
+    low, high = difference.looks.interval
+    if decided is not None:
+        better, worse = (a, b) if leads(first, difference) else (b, a)
+        by = f", by {metric.between(*sorted((abs(low), abs(high))))} (95 %)" if low <= high else ""
+        return (
+            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
+            f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
+        )
+    if low > high:
+        return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
+    if math.isinf(low):
+        return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
+    least, most = metric.changes(low, high)
+    return (
+        f"No difference between {a} and {b} is shown yet: it lies between {least} and "
+        f"{metric.with_difference_unit(most)} (95 %, however often one looked), {_p(difference.p)}. This does not show "
+        "that they are equal; nacbench sweep decide adds seeds."
+    )
+
+
+def _on_examples(on: OnExamples, metric: Metric) -> str:
+    low, high = metric.changes(*on.interval)
     test = f", McNemar {_p(on.p)}" if on.p is not None else ""
     return (
-        f"seed {on.seed}: these two networks differ by {100 * on.value:+.2f} points on {on.units:,} {on.unit} "
-        f"(95 % {low:+.2f} to {high:+.2f}, paired bootstrap{test})"
+        f"seed {on.seed}: these two networks differ by {metric.change(on.value)} on {on.units:,} {on.unit} "
+        f"(95 % {low} to {high}, paired bootstrap{test})"
     )
 
 

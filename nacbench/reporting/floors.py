@@ -9,22 +9,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nacbench.reporting.series import Series, by_cell
-from nacbench.reporting.tables.table import percent
-from nacbench.statistics import Mean, wilson_interval
+from nacbench.contracts.metric import ACCURACY, Metric
+from nacbench.reporting.series import Series, by_cell, common_unit
+from nacbench.reporting.significance import ADDED, ADDED_RULE
+from nacbench.statistics import Mean
 
 MODELS = "floor-"  # beginning of the names of models that are floors
 MARK = "‡"
 RULE = (
-    f"{MARK}: not above the floor, which is the best of chance, of always giving the most frequent class and of the "
-    f"models {MODELS}…: the lower end of the 95 % interval does not exceed it (of a single seed, the interval is over "
+    f"{MARK}: not better than the floor, which is the best of chance, of always giving the most frequent class and of "
+    f"the models {MODELS}…: the 95 % interval is not wholly better than it (of a single seed, the interval is over "
     "test examples, if they are independent). Constant: all predictions of a run are the same class."
 )
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A score that a model has to exceed: its name, and its value as a fraction."""
+    """A score that a model has to be better than: its name, and its value."""
 
     name: str
     value: float
@@ -42,11 +43,12 @@ class Floors:
         series: all series of a report.
     """
 
-    def __init__(self, series: Iterable[Series]) -> None:
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._units_differ = common_unit(series) is None
         self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(filter(is_floor, series))
 
     def of(self, item: Series, metric: str | None = None) -> list[Floor]:
-        """Return the floors of a series, the highest last; none if nothing is known.
+        """Return the floors of a series, the best last; none if nothing is known.
 
         Args:
             item: the series. Of a model that is a floor itself, only chance and the most frequent class count.
@@ -63,15 +65,18 @@ class Floors:
             mean = other.metric(metric)
             if mean is not None:
                 found.append(Floor(other.label, mean.value))
-        return sorted(found, key=lambda floor: floor.value)
+        return sorted(found, key=lambda floor: _measure(item, metric).gain(floor.value))
 
     def highest(self, items: Sequence[Series], metric: str | None = None) -> Floor | None:
-        """Return the highest floor of the series of one task and scale; None if nothing is known."""
+        """Return the best floor of the series of one task and scale; None if nothing is known."""
         found = [self.of(item, metric)[-1:] for item in items]
-        return max((floor for own in found for floor in own), key=lambda floor: floor.value, default=None)
+        measure = _measure(items[0], metric)
+        return max((floor for own in found for floor in own), key=lambda floor: measure.gain(floor.value), default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
-        """Return a score in per cent with its interval, marked if it does not lie above its floor.
+        """Return a score as text with its interval, marked if it is not better than its floor, or if seeds were added.
+
+        Where scores of a report have different units, the name of the metric and its unit are told, too.
 
         Args:
             item: the series.
@@ -80,21 +85,32 @@ class Floors:
         """
         mean = mean or item.score
         found = self.of(item, metric)
-        text = percent(mean)
-        return f"{text} {MARK}" if found and _lower_end(item, mean) <= found[-1].value else text
+        measure = _measure(item, metric)
+        text = measure.text(mean)
+        if self._units_differ and metric is None:
+            text = f"{measure.name} {measure.with_unit(text)}"
+        text = f"{text} {ADDED}" if item.is_adaptive else text
+        return f"{text} {MARK}" if found and not _is_better(item, mean, found[-1].value) else text
 
     def notes(self, items: Iterable[Series]) -> list[str]:
-        """Return lines below a table with these rows: the rule of the mark, and the floors of each task."""
+        """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
+        items = list(items)
         lines = []
         for (task, _), rows in by_cell(items).items():
-            told = dict.fromkeys(_listed(self.of(item)) for item in rows if not is_floor(item))
-            told = told or dict.fromkeys(_listed(self.of(item)) for item in rows)
-            lines += [f"{task}: floors in %: {'; or '.join(told)}."] if any(told) else []
-        return [RULE, *lines] if lines else []
+            told = dict.fromkeys(_listed(item, self.of(item)) for item in rows if not is_floor(item))
+            told = told or dict.fromkeys(_listed(item, self.of(item)) for item in rows)
+            unit = rows[0].measure.shown_unit
+            lines += [f"{task}: floors{unit and f' in {unit}'}: {'; or '.join(told)}."] if any(told) else []
+        return [*([RULE] if lines else []), *([ADDED_RULE] if any(item.is_adaptive for item in items) else []), *lines]
 
 
-def _listed(floors: Iterable[Floor]) -> str:
-    return ", ".join(f"{floor.name} {100 * floor.value:.2f}" for floor in floors)
+def _measure(item: Series, metric: str | None) -> Metric:
+    """Return what the numbers of a metric mean; others than the main one that have floors are shares of hits."""
+    return item.measure if metric in (None, item.first.metric) else ACCURACY
+
+
+def _listed(item: Series, floors: Iterable[Floor]) -> str:
+    return ", ".join(f"{floor.name} {item.measure.number(floor.value)}" for floor in floors)
 
 
 def constant(item: Series) -> str:
@@ -105,13 +121,18 @@ def constant(item: Series) -> str:
     return " (constant)" if count == len(item.runs) else f" ({count} of {len(item.runs)} constant)"
 
 
-def _lower_end(item: Series, mean: Mean) -> float:
-    """Return the lower end of a score's 95 % interval; the score itself where there is none."""
+def _is_better(item: Series, mean: Mean, floor: float) -> bool:
+    """Whether a score's whole 95 % interval is better than a floor; the score itself where there is no interval."""
+    low, high = _interval(item, mean)
+    measure = item.measure
+    return measure.gain((low if measure.better == "higher" else high) - floor) > 0
+
+
+def _interval(item: Series, mean: Mean) -> tuple[float, float]:
+    """Return a score's 95 % interval over seeds; of a single seed over independent test examples, or the score."""
     if not math.isnan(mean.half_width):
-        return mean.value - mean.half_width
-    run = item.first
+        return mean.value - mean.half_width, mean.value + mean.half_width
     # As in figures: examples of a protocol may be scored many times, or in episodes, and so are not independent
-    if run.metric == "accuracy" and item.is_trained_here and mean is item.score:
-        hits = min(max(round(mean.value * run.scored), 0), run.scored)
-        return wilson_interval(hits, run.scored)[0]
-    return mean.value
+    if item.is_trained_here and mean is item.score:
+        return item.measure.over_examples(mean.value, item.first.scored) or (mean.value, mean.value)
+    return mean.value, mean.value

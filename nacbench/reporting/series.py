@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
-from nacbench.contracts.task import SCALES
-from nacbench.errors import UserError
-from nacbench.formats.dotted import as_text, leaves
+from nacbench.contracts.metric import Metric
+from nacbench.formats.dotted import leaves
 from nacbench.recording.row import Run
-from nacbench.registry import MODELS, TASKS, usual_size
+from nacbench.reporting import anytime
+from nacbench.reporting.names import defaults_of, differing, has_usual_size, shown, sized, told_apart
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
-from nacbench.statistics import Difference, Mean, paired_difference, t_interval
+from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
-UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
+# metrics that are shares of examples, and a difference of two
+SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Series:
         runs: one for each seed, sorted by seed.
         differing: settings by name, as text, in which this series differs from others of the same task, model, size and
             scale; empty if it is the only one.
+        told: what the label tells of these, in short, by name; nothing for the plain variant.
         treatment: settings other than the model's own, by name, as text, in which rows of its task and scale differ.
         treated: number of this treatment among those of the task and scale, from 1; 0 if all rows have the same.
         at_the_edge: settings that tuning chose at the edge of those tried.
@@ -35,6 +39,7 @@ class Series:
 
     runs: Sequence[Run]
     differing: Mapping[str, str]
+    told: Mapping[str, str]
     treatment: Mapping[str, str] = field(default_factory=dict)
     treated: int = 0
     at_the_edge: Sequence[str] = ()
@@ -43,6 +48,16 @@ class Series:
     def first(self) -> Run:
         """One of the runs, for what all of them share."""
         return self.runs[0]
+
+    @cached_property
+    def is_adaptive(self) -> bool:
+        """Whether seeds were added until a comparison was decided; see `nacbench.recording.decisions`."""
+        return any(run.adaptive for run in self.runs)
+
+    @property
+    def measure(self) -> Metric:
+        """What the numbers of the score mean: direction, range, unit."""
+        return self.first.measure
 
     @property
     def is_trained_here(self) -> bool:
@@ -56,18 +71,34 @@ class Series:
 
     @property
     def label(self) -> str:
-        """The model's name with its size and the differing settings."""
+        """The model's name, with its size unless it is the usual one, and what tells this variant from others."""
         return self.label_without(())
 
     def label_without(self, names: Collection[str]) -> str:
         """Return the label without these settings."""
-        differing = [f"{name}={value}" for name, value in self.differing.items() if name not in names]
-        return ", ".join([f"{self.first.model} ({self.first.model_size})", *differing])
+        first = self.first
+        model = sized(first.model, first.model_size, first.task, first.scale)
+        return ", ".join([model, *(text for name, text in self.told.items() if name not in names)])
+
+    @property
+    def full_label(self) -> str:
+        """The model's name with its size and all differing settings."""
+        return ", ".join(filter(None, [f"{self.first.model} ({self.first.model_size})", self.variant]))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model has the usual size and the defaults of all differing settings."""
+        return not self.told and has_usual_size(self.first)
 
     @cached_property
     def score(self) -> Mean:
         """Mean of the main metric on the test split over seeds, with its 95 % interval."""
-        return t_interval([run.score for run in self.runs], floor=self.grain)
+        return self._mean(self.first.metric, [run.score for run in self.runs])
+
+    @property
+    def rank(self) -> float:
+        """Key that sorts series of a task by their scores, the best first and NaN last."""
+        return self.measure.order(self.score.value)
 
     @cached_property
     def grain(self) -> float:
@@ -79,9 +110,14 @@ class Series:
         """Seconds in training steps, mean over seeds."""
         return math.fsum(run.train_seconds for run in self.runs) / len(self.runs)
 
-    def mean(self, value: Callable[[Run], float]) -> Mean:
-        """Return the mean over seeds of a number of each run."""
-        return t_interval([value(run) for run in self.runs])
+    def mean(self, value: Callable[[Run], float], floor: float = 0.0) -> Mean:
+        """Return the mean over seeds of a number of each run.
+
+        Args:
+            value: the number.
+            floor: least standard deviation over seeds.
+        """
+        return self._lasting([value(run) for run in self.runs], floor)
 
     def has(self, *names: str) -> bool:
         """Return whether all runs have all of these metrics or measurements."""
@@ -91,21 +127,58 @@ class Series:
         """Return the mean over seeds of a metric or measurement; None if a run does not have it."""
         found = [run.numbers(split).get(name) for run in self.runs]
         values = [value for value in found if value is not None]
-        return t_interval(values) if len(values) == len(found) else None
+        return self._mean(name, values) if len(values) == len(found) else None
+
+    def _mean(self, metric: str, values: Sequence[float]) -> Mean:
+        """Return the mean of a metric within its range; the least spread of a share is one example."""
+        if metric == self.first.metric:
+            return self._lasting(values, self.grain, (self.measure.least, self.measure.most))
+        share = SHARE.fullmatch(metric)
+        if share is None:
+            return self._lasting(values)
+        return self._lasting(values, self.grain, (-1.0 if share["difference"] else 0.0, 1.0))
+
+    def _lasting(self, values: Sequence[float], floor: float = 0.0, within: tuple[float, float] = UNBOUNDED) -> Mean:
+        """Return a mean with an interval that holds although one looked after each seed, if one did."""
+        mean = t_interval(values, floor=floor, within=within)
+        return replace(mean, half_width=anytime.mean_width(values, floor)) if self.is_adaptive else mean
+
+    def differences(self, other: Series) -> Mapping[int, float]:
+        """Return the score of this series minus that of another for each seed that counts, in ascending order.
+
+        These are the seeds that both have. If seeds were added until a decision, only those below the first one that
+        is missing: a seed that failed must not be passed over, nor one that has not ended yet.
+        """
+        ours, theirs = ({run.seed: run.score for run in item.runs} for item in (self, other))
+        found = {seed: ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())}
+        if not self.is_adaptive_with(other):
+            return found
+        return dict(first_seeds(found))
+
+    def is_adaptive_with(self, other: Series) -> bool:
+        """Whether seeds were added to one of two series until a decision."""
+        return self.is_adaptive or other.is_adaptive
 
     def against(self, other: Series) -> Difference | None:
-        """Return the score of this series minus that of another, paired by seed; None if they share no seed."""
-        found = list(self.differences(other).values())
-        return paired_difference(found, [0.0] * len(found), floor=max(self.grain, other.grain)) if found else None
+        """Return the score of this series minus that of another, paired by seed; None if they share no seed.
 
-    def differences(self, other: Series) -> dict[int, float]:
-        """Return the score minus that of another series for each seed that both have, in ascending order."""
-        theirs = {run.seed: run.score for run in other.runs}
-        return {run.seed: run.score - theirs[run.seed] for run in self.runs if run.seed in theirs}
+        Of a metric of which lower values are better, a negative difference speaks for this series:
+        `nacbench.contracts.metric.Metric.gain` gives by how much it is better. If seeds were added to one of them until
+        a decision, p value and interval hold however often one looked.
+        """
+        differences = list(self.differences(other).values())
+        if not differences:
+            return None
+        floor = max(self.grain, other.grain)
+        if self.is_adaptive_with(other):
+            return anytime.difference(differences, floor)
+        return paired_difference(differences, [0.0] * len(differences), floor=floor)
 
 
 def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
     """Group runs into series, sorted by task, scale and score, the best first.
+
+    The variants of a model stand together: its plain variant first, and then the others by score.
 
     Args:
         runs: finished runs.
@@ -115,17 +188,46 @@ def group(runs: Iterable[Run], tuned: Choices | None = None) -> list[Series]:
     for run in runs:
         cell = cells.setdefault((run.task, run.scale, run.model, run.model_size), {})
         cell.setdefault(run.series, {})[run.seed] = run
-    series = []
-    for cell in cells.values():
-        firsts = {key: next(iter(seeds.values())) for key, seeds in cell.items()}
-        settings = {key: leaves(json.loads(run.settings)) if len(cell) > 1 else {} for key, run in firsts.items()}
-        differing = _differing(settings.values())
-        for key, seeds in cell.items():
-            own = {name: _shown(settings[key], name) for name in differing}
-            series.append(Series([seeds[seed] for seed in sorted(seeds)], own))
-    ordered = sorted(series, key=lambda s: (s.first.task, s.first.scale, -s.score.value, s.label))
+    ordered = _sorted([item for cell in cells.values() for item in _variants(list(cell.values()))])
     treated = {id(old): new for rows in by_cell(ordered).values() for old, new in _with_treatments(rows, tuned or {})}
     return [treated[id(item)] for item in ordered]
+
+
+def _variants(by_seed: Sequence[Mapping[int, Run]]) -> list[Series]:
+    """Return the series of one task, scale, model and size."""
+    runs = [[own[seed] for seed in sorted(own)] for own in by_seed]
+    if len(runs) == 1:
+        return [Series(runs[0], {}, {})]
+    settings = [leaves(json.loads(own[0].settings)) for own in runs]
+    names = differing(settings)
+    told = told_apart(settings, names, defaults_of(runs[0][0]))
+    texts = [{name: shown(own, name) for name in names} for own in settings]
+    return [Series(*parts) for parts in zip(runs, texts, told, strict=True)]
+
+
+def _sorted(series: Sequence[Series]) -> list[Series]:
+    leading: dict[tuple[str, ...], tuple[bool, float]] = {}
+    for item in series:
+        own = (not item.is_plain, item.rank)
+        leading[_cell(item)] = min(leading.get(_cell(item), own), own)
+
+    def place(item: Series) -> tuple[Any, ...]:
+        first, head = item.first, leading[_cell(item)][1]
+        return (first.task, first.scale, head, first.model, not item.is_plain, bool(item.told), item.rank, item.label)
+
+    return sorted(series, key=place)
+
+
+def _cell(item: Series) -> tuple[str, ...]:
+    return item.first.task, item.first.scale, item.first.model
+
+
+def first_seeds(by_seed: Mapping[int, float]) -> Iterator[tuple[int, float]]:
+    """Yield the values of seeds 0, 1, 2, … up to the first that is missing."""
+    for seed in count():
+        if seed not in by_seed:
+            return
+        yield seed, by_seed[seed]
 
 
 def _with_treatments(rows: Sequence[Series], tuned: Choices) -> Iterator[tuple[Series, Series]]:
@@ -145,30 +247,12 @@ def by_cell(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     return cells
 
 
+def common_unit(series: Iterable[Series]) -> str | None:
+    """Return the unit in which all scores are shown, empty if they have none; None if they differ."""
+    units = {item.measure.shown_unit for item in series}
+    return next(iter(units), "") if len(units) < 2 else None
+
+
 def of_usual_size(some: Sequence[Series]) -> list[Series]:
     """Return the series whose model has the usual size of their task and scale; all of them, if none has it."""
-    return [item for item in some if _has_usual_size(item.first)] or list(some)
-
-
-def _has_usual_size(run: Run) -> bool:
-    scale = next((own for own in SCALES if own == run.scale), None)  # a record of another version may have others
-    try:
-        return scale is not None and run.model_size == usual_size(TASKS.get(run.task), scale, MODELS.get(run.model))
-    except UserError:  # a plug-in is not loaded, or has another name by now
-        return False
-
-
-def _shown(settings: Mapping[str, Any], name: str) -> str:
-    return as_text(settings[name]) if name in settings else "—"
-
-
-def _differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of settings in which the series of a cell differ, in the order of the first that has them."""
-    first, *others = settings
-    names = dict.fromkeys(first)
-    differing = set()
-    for own in others:
-        if own != first:
-            names |= dict.fromkeys(own)
-            differing |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
-    return [name for name in names if name in differing and name not in UNNAMED]
+    return [item for item in some if has_usual_size(item.first)] or list(some)

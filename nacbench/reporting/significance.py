@@ -6,9 +6,14 @@ import math
 from collections.abc import Sequence
 
 from nacbench.reporting.series import Series, by_cell
-from nacbench.statistics import holm
+from nacbench.statistics import Difference, holm
 
 LEVEL = 0.05
+ADDED = "¶"
+ADDED_RULE = (
+    f"{ADDED}: seeds were added until a comparison was decided (nacbench sweep decide). Its 95 % interval, and p "
+    "values of comparisons with it, are anytime-valid: they hold however often, and whenever, one looked."
+)
 RULE = (
     "Bold: significantly better than every other row of its task and scale (paired t tests over shared seeds, "
     "p < 0.05 after Holm's correction over the table)."
@@ -28,18 +33,33 @@ def best(series: Sequence[Series]) -> list[Series]:
     p_values: dict[tuple[int, int], float] = {}
     leaders = {}
     for number, rows in enumerate(_comparable(series)):
-        leader, *others = sorted(rows, key=lambda item: -item.score.value)
+        leader, *others = sorted(rows, key=lambda item: item.rank)
         leaders[number] = (leader, len(others))
         for position, other in enumerate(others):
-            difference = leader.against(other)
-            # the row with the best mean over all its seeds can be worse on the seeds that both share
-            p_values[number, position] = difference.p if difference and difference.value > 0 else math.nan
+            p_values[number, position] = _p_ahead(leader, other)
     corrected = holm(p_values)
     return [
         leader
         for number, (leader, others) in leaders.items()
         if others and all(corrected[number, position] < LEVEL for position in range(others))
     ]
+
+
+def leads(leader: Series, difference: Difference) -> bool:
+    """Whether a difference, the leader's score less another's, speaks for the leader where its p-value was found."""
+    return leader.measure.gain(difference.lead) > 0
+
+
+def _p_ahead(leader: Series, other: Series) -> float:
+    """Return the p-value of a row against another one; NaN, which no correction counts, if it cannot be tested.
+
+    The row with the best mean over all its seeds can be worse on the seeds that both share. Where seeds are added
+    until a decision, a comparison without any result counts all the same, as it did when they were planned.
+    """
+    difference = leader.against(other)
+    if difference is not None and leads(leader, difference):
+        return difference.p
+    return 1.0 if leader.is_adaptive_with(other) else math.nan
 
 
 def _comparable(series: Sequence[Series]) -> list[list[Series]]:

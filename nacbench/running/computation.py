@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_live, named
-from nacbench.contracts.given_scores import checked_numbers
+from nacbench.contracts.given_scores import check_ranges, checked_numbers
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.task import (
-    ACCURACY,
     AnyTask,
     Evaluation,
     EvaluationTask,
@@ -25,6 +25,7 @@ from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
 from nacbench.recording.claim import Claim, TakenOverError
+from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.record import (
     FAILURE,
     RECORD,
@@ -134,6 +135,8 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
     where = named(task)
     headline = checked_numbers(f"{where}.headline()", "metrics", task.headline(metrics), [task.metric])
+    for split, numbers in {**metrics, "test": headline}.items():
+        check_ranges(f"{where} on {split}", numbers, task.metrics)
     as_a_whole = checked_numbers(f"{where}.measured_headline()", "measured", task.measured_headline(metrics, measured))
     record = RunRecord(
         run_id=job.identity.run_id,
@@ -146,10 +149,11 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         protocol=task.protocol,
         trained_on=trained and TrainedOn(task=trained.record.task, run_id=trained.record.run_id),
         metric=task.metric,
+        metric_facts={metric.name: MetricFacts.of(metric) for metric in task.metrics},
         metrics={**metrics, "test": headline},
         details={split: dict(evaluation.details) for split, evaluation in scored.items()},
         measured={**measured, "test": as_a_whole} if as_a_whole else measured,
-        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY else None,
+        answers=answers_of(scored, live.spec.classes) if task.metric == ACCURACY.name else None,
         selection=done.selection,
         data=Data(
             fingerprint=job.identity.data,
@@ -224,7 +228,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         recipe=recipe,
         usual=usual,
         seed=config.seed,
-        metric=task.metric,
+        metric=task.main_metric(),
         folder=job.folder,
         run_id=job.identity.run_id,
         accelerator=accelerator,

@@ -20,10 +20,10 @@ from pydantic import (
 from nacbench.contracts.given import checked_options
 from nacbench.contracts.model import Model
 from nacbench.contracts.numbers import Seed
-from nacbench.contracts.recipe import Settings
+from nacbench.contracts.recipe import Recipe, Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import leaves, nested
+from nacbench.formats.dotted import leaves, nested, unknown_key
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -152,7 +152,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         given = merge(given, layer)
     for key in given:
         if key not in FIELDS:
-            raise unknown("setting", key, FIELDS)
+            raise unknown_key("setting", key, (*FIELDS, *(f"training.{name}" for name in Recipe.model_fields)))
     for section in ("task", "model"):
         if not isinstance(given.get(section), Mapping) or "name" not in given[section]:
             raise UserError(f"no {section} given; name one with --{section} NAME (see: nacbench {section}s)")
@@ -273,7 +273,7 @@ def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
         if not isinstance(part, BaseModel):
             raise UserError(f"training.{'.'.join(path)}: training.{'.'.join(path[:depth])} has no parts")
         if key not in type(part).model_fields:
-            raise unknown("setting", ".".join(("training", *path[: depth + 1])), _recipe_keys(recipe))
+            raise unknown_key("setting", ".".join(("training", *path[: depth + 1])), (*_recipe_keys(recipe), *FIELDS))
         part = getattr(part, key)
 
 

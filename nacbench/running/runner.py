@@ -88,7 +88,7 @@ def run(
     Raises:
         RunSkippedError: if the model does not support the task.
         BusyError: if another process computes the run.
-        UserError: if data is missing, a setting is invalid, or a variable is set that would change numbers.
+        UserError: if data or the model's library is missing, a setting is invalid, or a variable is set that would change numbers.
         RunFailedError: if the code of the task or model raises something, or calls ``exit()``; its cause is that.
         Interrupted: if a signal asked to stop; the same call resumes the run.
     """
@@ -102,6 +102,8 @@ def run(
     if reason:
         leave_failure(folder, config, identity.run_id, "skipped", reason)
         raise RunSkippedError(f"{config.model.name} cannot do {config.task.name}: {reason}")
+    if absent := config.model_plugin.missing():
+        raise UserError(absent)
     before = (
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
@@ -187,6 +189,7 @@ def unsupported(config: RunConfig) -> str | None:
     task, model, training = config.task_plugin, config.model_plugin, config.training_task
     spec = checked_spec(training, training.spec())
     reason = checked_reason(model, "unsupported", model.unsupported(spec_for(model, spec)))
-    if reason is None and isinstance(task, EvaluationTask):
+    # unsuited() may build the network, which takes the model's library
+    if reason is None and isinstance(task, EvaluationTask) and model.missing() is None:
         reason = checked_reason(task, "unsuited", task.unsuited(model, spec))
     return reason

@@ -99,6 +99,17 @@ class SweepConfig(Part):
         self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
 
+    def with_seeds(self, seeds: Sequence[int]) -> Self:
+        """Return the sweep with these seeds instead of its own.
+
+        Raises:
+            UserError: if it would have more runs than it may have.
+        """
+        blocks = tuple(block.model_copy(update={"seeds": tuple(seeds)}) for block in self.blocks)
+        if (count := sum(block.count() for block in blocks)) > self.max_runs:
+            raise UserError(f"sweep {self.name!r} with {len(seeds)} seeds: {too_many(count, 'runs')}")
+        return self.model_copy(update={"blocks": blocks})
+
     def _refuse_idle(self, key: str, patterns: Sequence[Values], used: Set[int]) -> None:
         for index, pattern in enumerate(patterns):
             if index not in used:

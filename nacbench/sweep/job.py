@@ -112,6 +112,8 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
         say(f"{interruption}; its state is saved", err=True)
         if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
             when_warned(signal.SIGUSR2, None)  # requeues the job and exits
+        if submission.profile.executor == "debug":  # this process is the submitter: it is the one that was asked to end
+            raise KeyboardInterrupt from None
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         say(str(error), err=True)

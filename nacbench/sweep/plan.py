@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
+from nacbench.recording.row import series_of, settings_of
 from nacbench.recording.store import run_folder
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity, code_of
@@ -32,6 +33,8 @@ class PlannedRun:
         is_unsuited: whether the problem is that the model cannot do the task.
         is_wanted: whether the sweep's file asks for it; false if it only trains the network of another run.
         variant: settings in which it differs from runs with the same task, model and seed; empty if there are none.
+        settings: what it has in common with the runs of its series, as in `nacbench.recording.row.Run`; empty without
+            an id.
     """
 
     config: RunConfig
@@ -42,11 +45,17 @@ class PlannedRun:
     is_unsuited: bool = False
     is_wanted: bool = True
     variant: str = ""
+    settings: str = ""
 
     @property
     def key(self) -> str:
         """``task/model/run id``: its folder, relative to the store."""
         return f"{self.config.task.name}/{self.config.model.name}/{self.run_id}"
+
+    @property
+    def series(self) -> str:
+        """What its record will have as its series."""
+        return series_of(self.settings)
 
     @property
     def title(self) -> str:
@@ -58,6 +67,18 @@ class PlannedRun:
         """Return its folder, which may not exist yet."""
         assert self.run_id is not None
         return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
+
+
+def counts_of(sweep: SweepConfig) -> tuple[int, int]:
+    """Return the number of runs that a sweep asks for, and of others that train their networks; no data is needed."""
+    configs = sweep.expand()
+    wanted = {_content(config) for config in configs}
+    before = {_content(own) for config in configs if config.trained_on for own in _with_networks(config.trained_on)}
+    return len(wanted), len(before - wanted)
+
+
+def _content(config: RunConfig) -> str:
+    return json.dumps(config.as_dict(), sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -87,7 +108,7 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
         for run in planner.with_trained_on(config):
-            place = run.key if run.run_id else json.dumps(run.config.as_dict(), sort_keys=True)
+            place = run.key if run.run_id else _content(run.config)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = _told_apart(list(found.values()))
@@ -131,9 +152,10 @@ class _Planner:
                 yield before
         place = _place(config)
         missing = self._once(("missing", place), lambda: config.task_plugin.missing(self.data_root))
+        absent = self._once(("library", config.model.name), config.model_plugin.missing)
         plugins = tuple((id(one.task_plugin), id(one.model_plugin)) for one in _with_networks(config))
         unsuited = self._once(("unsuited", plugins), lambda: unsupported(config))
-        problem = unsuited or missing or (before.problem if before else None)
+        problem = unsuited or missing or absent or (before.problem if before else None)
         identity = None if missing or (before and not before.run_id) else self._identity(config)
         yield PlannedRun(
             config=config,
@@ -143,6 +165,7 @@ class _Planner:
             problem=problem,
             is_unsuited=unsuited is not None,
             is_wanted=wanted,
+            settings=self._settings(config, identity) if identity else "",
         )
 
     def _identity(self, config: RunConfig) -> Identity:
@@ -150,6 +173,11 @@ class _Planner:
         data = self._once(("data", _place(config)), lambda: fingerprint_of(config, self.data_root))
         code = self._once(("code", config.task.name, config.model.name), lambda: code_of(config))
         return Identity.of(config, data, before, code)
+
+    def _settings(self, config: RunConfig, identity: Identity) -> str:
+        """Return the settings of its series as text, made once for all seeds: these share their plug-ins."""
+        plugins = tuple((id(one.task_plugin), id(one.model_plugin)) for one in _with_networks(config))
+        return self._once(("settings", plugins), lambda: settings_of(identity.as_dict()))
 
     def _once(self, key: tuple[Any, ...], look_up: Callable[[], T]) -> T:
         if key not in self._known:
@@ -170,10 +198,10 @@ def _place(config: RunConfig) -> str:
 
 
 def require_data(plan: Plan) -> None:
-    """Check that the data of all runs is there.
+    """Check that the data of all runs is there, and the libraries of their models.
 
     Raises:
-        UserError: for the first run whose data is missing; the message says how to get it.
+        UserError: for the first run that lacks something; the message says how to get it.
     """
     for run in plan.runs:
         if run.problem and not run.is_unsuited:

@@ -160,12 +160,17 @@ def read_submissions(store: Path) -> tuple[list[Submission], list[str]]:
 
 
 @contextmanager
-def sole_submitter(store: Path) -> Iterator[None]:
+def sole_submitter(store: Path, name: str = "submitter", does: str = "submits to") -> Iterator[None]:
     """Hold the store's submission lock, a claim as on a run; wait for it if another process holds it.
 
     Without it, two submitters that look at the queue at the same time would both start the missing runs.
+
+    Args:
+        store: folder of runs.
+        name: of the lock; another one has another name.
+        does: what its holder does, for the message of a process that waits.
     """
-    place = store / SWEEPS / "submitter"
+    place = store / SWEEPS / name
     with ExitStack() as stack:
         said = False
         while True:
@@ -174,7 +179,7 @@ def sole_submitter(store: Path) -> Iterator[None]:
                 break
             except BusyError:
                 if not said:
-                    say(f"waiting for another process that submits to {store}", err=True)
+                    say(f"waiting for another process that {does} {store}", err=True)
                 said = True
                 time.sleep(WAIT_SECONDS)
         forget_claims(claim)

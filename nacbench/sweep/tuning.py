@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 from nacbench.formats.yaml_text import as_yaml
@@ -61,18 +62,20 @@ class Tuned:
 
     Attributes:
         cell: model and task.
+        metric: what their scores mean.
         tried: sorted by their values; at least two, if one of them can be chosen.
         epochs: most passes over the training examples of a run.
     """
 
     cell: Cell
+    metric: Metric
     tried: Sequence[Tried]
     epochs: int
 
     @property
     def best(self) -> Tried:
-        """Settings with the highest mean score; ties are broken by the lowest negative log-likelihood."""
-        return max(self.tried, key=lambda tried: (tried.score.value, -tried.nll))
+        """Settings with the best mean score; ties are broken by the lowest negative log-likelihood."""
+        return min(self.tried, key=lambda tried: (self.metric.order(tried.score.value), tried.nll))
 
     @property
     def at_the_edge(self) -> list[str]:
@@ -110,7 +113,9 @@ def tuning_of(runs: Iterable[Run]) -> TuningResult:
             by_cell[cell_of(run)].append(run)
     if not by_cell:
         raise UserError(f"no runs of tasks that end in {ENDING}; start some with: nacbench sweep submit mini-tuning")
-    return _with_the_same_budget([Tuned(cell, _tried(own), _epochs(own)) for cell, own in sorted(by_cell.items())])
+    return _with_the_same_budget(
+        [Tuned(cell, own[0].measure, _tried(own), _epochs(own)) for cell, own in sorted(by_cell.items())]
+    )
 
 
 def cell_of(run: Run) -> Cell:

@@ -21,8 +21,14 @@ CHECKSUM = "crc32"
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write tensors and JSON-serialisable metadata to one file, atomically."""
-    # safetensors 0.8.0 refuses tensors that are not contiguous
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content: dict[str, Tensor] = {}
+    held: set[int] = set()
+    for name, tensor in tensors.items():
+        # safetensors 0.8.0 refuses tensors that are not contiguous, and those that share memory, as tied layers do
+        own = tensor.detach().cpu().contiguous()
+        place = own.untyped_storage().data_ptr()
+        content[name] = own.clone() if place in held else own
+        held.add(place)
     # in one entry: safetensors 0.8.0 writes several in random order, and the same weights would have other digests
     metadata = {"nacbench": json.dumps({**meta, CHECKSUM: _checksum(content)})}
     write_bytes(path, save(content, metadata=metadata))

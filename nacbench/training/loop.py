@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from nacbench.contracts.given import check_loss
 from nacbench.contracts.given_scores import SMALLER, checked_evaluation, has_finite_weights
+from nacbench.contracts.metric import Metric
 from nacbench.contracts.recipe import BEST_TEST, Recipe
 from nacbench.contracts.spec import Batch
 from nacbench.contracts.task import LiveTask
@@ -71,7 +72,7 @@ class Trainer:
         net: the network with initial weights, on the CPU.
         recipe: training hyper-parameters.
         seed: of the run.
-        metric: metric of the selection; larger is better.
+        metric: metric of the selection.
         folder: the run's folder, for checkpoints and the learning curve.
         run_id: stored in checkpoints; a checkpoint of another run is not resumed.
         accelerator: device, precision and processes.
@@ -86,7 +87,7 @@ class Trainer:
     net: nn.Module
     recipe: Recipe
     seed: int
-    metric: str
+    metric: Metric
     folder: Path
     run_id: str
     accelerator: Accelerator
@@ -120,7 +121,11 @@ class Trainer:
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
         # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
-        self._forward: Any = torch.compile(self._parallel) if self.execution.compile else self._parallel
+        # The compiler's own generator would draw other links and paths to drop than an eager run of the same seed
+        as_eager = {"fallback_random": True}
+        self._forward: Any = (
+            torch.compile(self._parallel, options=as_eager) if self.execution.compile else self._parallel
+        )
         self._graphed: GraphedPass | None = None
         self.captured = False  # whether the last steps were replayed from a CUDA graph, for the record
 
@@ -349,12 +354,12 @@ class Trainer:
         if self._is_main:
             split = self._observed
             metrics = self.evaluate(self._evaluated, split)
-            score, step = metrics[self.metric], self.status.step
+            score, step = metrics[self.metric.name], self.status.step
             epoch = step // len(self._batches)
             assert curve is not None
             curve.add({"step": step, "epoch": epoch, "split": split, **metrics})
-            progress.say(f"epoch {epoch}/{self.recipe.epochs}: {split} {self.metric} {score:.4f}")
-            if self.status.best is None or score > self.status.best:
+            progress.say(f"epoch {epoch}/{self.recipe.epochs}: {split} {self.metric.name} {score:.4f}")
+            if self.status.best is None or self.metric.gain(score - self.status.best) > 0:
                 self.status.best, self.status.best_step = score, step
                 if self.recipe.selection != "last":
                     self.pulse(step)  # raises if another process has taken over the run: its file must not be replaced
@@ -367,13 +372,13 @@ class Trainer:
         """Return the metrics of a network on a split; the network is left in evaluation mode.
 
         Raises:
-            DivergedError: if a metric is not finite: NaN is not greater than the best score, nor would any score be
-                greater than NaN.
+            DivergedError: if a metric is not finite: NaN is not better than the best score, nor would any score be
+                better than NaN.
         """
         net.eval()
         with torch.inference_mode(), self.accelerator.autocast():
             given = self.task.evaluate(net, split, self.recipe.batch_size)
-        return dict(checked_evaluation(self.task, split, given, self.metric, net).metrics)
+        return dict(checked_evaluation(self.task, split, given, self.metric.name, net).metrics)
 
     def _save(self) -> None:
         if not self._is_main:

@@ -62,8 +62,8 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         (["run", "--task", "digits"], "no model given; name one with --model NAME"),
         (["run", "--task", "digitz", "--model", "nac"], "unknown task 'digitz'; did you mean 'digits'?"),
         (
-            ["run", "--task", "digits", "--model", "perceiver"],
-            "unknown model 'perceiver'; did you mean 'perceiver-io'?",
+            ["run", "--task", "digits", "--model", "perceiver-i"],
+            "unknown model 'perceiver-i'; did you mean 'perceiver-io'?",
         ),
         ([*RUN, "--scale", "minni"], "unknown scale 'minni'; did you mean 'mini'?"),
         ([*RUN, "--set", "training.lrr=1"], "unknown setting 'training.lrr'; did you mean 'training.lr'?"),
@@ -214,7 +214,7 @@ def test_report_prints_its_table_and_files(tmp_path: Path) -> None:
 
 def test_names_are_completed() -> None:
     assert complete_task("dig") == ["digits", "digits-c"]
-    assert complete_model("perc") == ["perceiver-io"]
+    assert complete_model("perc") == ["perceiver", "perceiver-io"]
 
 
 def test_data_fetch_decodes_files_that_are_there(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """How a task's number reads: in percent with an interval where it is a share of hits, plainly otherwise."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from nacbench.contracts.metric import Metric
 from nacbench.contracts.task import AnyTask, Metrics, Task
+from nacbench.errors import UserError
 from nacbench.registry import TASKS
 
 SIZES = {"train": 1000, "test": 500}
@@ -19,6 +22,12 @@ class Accurate(Task):
 @dataclass(frozen=True, kw_only=True)
 class Regression(Task):
     metric = "negative_error"
+    metrics = (Metric(name="negative_error", unit="mm"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undescribed(Task):
+    metric = "loss"
 
 
 def line(name: str, metrics: Metrics, sizes: dict[str, int], **options: Any) -> str:
@@ -31,9 +40,16 @@ def test_an_accuracy_has_wilson_s_interval_over_the_test_examples() -> None:
     assert shown == "test accuracy 81.20 %  (95 % interval over its 500 examples: 77.54–84.38 %)"
 
 
-@pytest.mark.parametrize(("value", "shown"), [(-0.5231, "-0.5231"), (-12345.6, "-1.235e+04"), (2.0, "2")])
+@pytest.mark.parametrize(("value", "shown"), [(-0.5231, "-0.5231 mm"), (-12345.6, "-12346 mm"), (2.0, "2.000 mm")])
 def test_another_metric_is_no_proportion_and_may_be_any_number(value: float, shown: str) -> None:
     assert Regression().score_line({"test": {"negative_error": value}}, SIZES) == f"test negative_error {shown}"
+
+
+def test_a_metric_that_the_task_does_not_describe_is_refused_before_anything_is_computed() -> None:
+    told = r"sets metric = 'loss', which its metrics \(accuracy, nll\) do not describe"
+    assert re.fullmatch(told, Undescribed._undescribed() or "")
+    with pytest.raises(UserError, match=f"^Undescribed {told}$"):
+        Undescribed().score_line({"test": {"loss": 0.5}}, SIZES)
 
 
 def test_without_a_test_split_there_are_no_examples_for_an_interval() -> None:

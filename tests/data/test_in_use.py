@@ -51,10 +51,16 @@ def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
 LIMITS = {"train_examples": 7, "test_examples": 5}
 
 
-@pytest.mark.parametrize("name", ["cifar10", "tiny-imagenet", "modelnet10", "parametric-shapes"])
+@pytest.mark.parametrize("name", ["cifar10", "tiny-imagenet", "modelnet10", "parametric-shapes", "nlvr", "nlvr2"])
 def test_the_examples_are_those_of_the_whole_data(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parametric_shapes, "COUNTS", {"train": 40, "validation": 20, "test": 20})
-    for make in (miniatures.make_cifar10, miniatures.make_tiny_imagenet, miniatures.make_modelnet):
+    for make in (
+        miniatures.make_cifar10,
+        miniatures.make_tiny_imagenet,
+        miniatures.make_modelnet,
+        miniatures.make_nlvr,
+        miniatures.make_nlvr2,
+    ):
         make(tmp_path)
     few = task(name, **LIMITS)
     part = examples(few, tmp_path)

@@ -16,7 +16,7 @@ from nacbench.recording.predictions import compare_predictions, leave_logits_out
 from nacbench.recording.record import read_failure, read_record
 from nacbench.recording.store import read_state
 from nacbench.recording.table import rows_of
-from nacbench.reporting.figures.plots import curve_rows
+from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.series import group
 from nacbench.reporting.tables.scores import score_table
 from nacbench.running.scoring import read_evaluation, write_evaluation
@@ -124,7 +124,7 @@ def test_curves(content: bytes, place: Path) -> None:
     shutil.rmtree(place)
     folder = write_run(place, made_record(seed=1))
     (folder / "curve.jsonl").write_bytes(content)
-    read_or_refused(lambda: curve_rows(group(read_runs(place).runs), []), place)
+    read_or_refused(lambda: draw_curves(group(read_runs(place).runs), []), place)
 
 
 @fuzz(data=st.data())

@@ -80,12 +80,14 @@ def test_alpha_zero_makes_all_modules_compute_the_same_function() -> None:
     assert spread() > 1e-6  # the codes tell the modules apart
     for module in net.modules():
         if isinstance(module, ModFC):
+            assert module.alpha is not None
             module.alpha.data.zero_()
     assert spread() < 1e-28
 
 
 def test_modfc_with_alpha_zero_is_a_linear_layer() -> None:
     layer = ModFC(4, 3, 5)
+    assert layer.alpha is not None
     layer.alpha.data.zero_()
     x = torch.randn(2, 6, 4)
     torch.testing.assert_close(layer(x, torch.randn(6, 5)), torch.nn.functional.linear(x, layer.weight, layer.bias))
@@ -94,6 +96,8 @@ def test_modfc_with_alpha_zero_is_a_linear_layer() -> None:
 def test_modfc_is_the_formula_written_out() -> None:
     layer = ModFC(4, 3, 5).double()
     x, codes = torch.randn(6, 4, dtype=torch.float64), torch.randn(6, 5, dtype=torch.float64)
+    assert layer.code_proj is not None
+    assert layer.alpha is not None
     for u in range(6):
         direction = layer.code_proj @ codes[u]
         normal = (direction - direction.mean()) / (direction.var(correction=0) + 1e-5).sqrt()
@@ -286,6 +290,8 @@ def test_attend_with_a_learned_bias_equals_pytorch() -> None:
 
 def test_cached_gain_is_invalidated_by_any_change() -> None:
     layer, codes = ModFC(6, 5, 4), torch.nn.Parameter(torch.randn(3, 4))
+    assert layer.code_proj is not None
+    assert layer.alpha is not None
     with torch.no_grad():
         first = layer.gain(codes)
         assert layer.gain(codes) is first

@@ -107,6 +107,7 @@ def test_circuit_is_invariant_to_padding_of_the_condition() -> None:
 def test_zero_projections_give_the_unconditional_circuit() -> None:
     net, (_, condition, mask) = network(), given()
     made = generator(net)
+    assert made.signature is not None
     for layer in (made.read_in_code, made.code, made.signature):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)

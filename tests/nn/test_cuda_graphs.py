@@ -184,8 +184,11 @@ def test_out_of_memory_during_capture_keeps_the_eager_gradients(
         ("nac", {}, True),
         ("nac", {"prior": "scale-free", "sparsity_weight": 0.1}, True),
         ("nac", {"module_dropout": 0.5}, False),
+        ("neural-interpreter", {}, True),
+        ("perceiver", {}, True),
         ("perceiver-io", {}, True),
         ("transformer", {}, True),
+        ("universal-transformer", {}, True),
         ("pointnet", {}, False),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_record_that_is_none_is_named_with_its_reason(tmp_path: Path, case: st
     found = read_runs(tmp_path)
     assert [run.seed for run in found.runs] == [5]
     (line,) = found.broken
-    assert line.startswith(f"{folder / 'record.json'} is not a record of schema 2: ")
+    assert line.startswith(f"{folder / 'record.json'} is not a record of schema 3: ")
     assert reason in line
     assert "\n" not in line
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_json_of_ours_is_named(tmp_path: Path, case: str) -> N
     found = read_runs(tmp_path)
     assert [run.seed for run in found.runs] == [5]
     (line,) = found.broken
-    assert line.startswith(f"{folder / 'record.json'} is not a record of schema 2: ")
+    assert line.startswith(f"{folder / 'record.json'} is not a record of schema 3: ")
     assert len(line) < 1000
 
 
@@ -253,7 +253,7 @@ def test_a_failure_that_is_none_is_named_and_the_others_are_read(tmp_path: Path,
 def test_a_failure_nested_deeply_is_named(tmp_path: Path) -> None:
     path = write_failure(tmp_path, made_failure()) / "failure.json"
     path.write_text("[" * 100_000)
-    with pytest.raises(BrokenFileError, match="is not a failure of schema 2: it is not JSON"):
+    with pytest.raises(BrokenFileError, match="is not a failure of schema 3: it is not JSON"):
         read_failure(path)
 
 

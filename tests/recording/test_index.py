@@ -56,7 +56,7 @@ def test_a_broken_record_is_named_and_the_others_are_read(tmp_path: Path) -> Non
         found = read_runs(tmp_path)
         assert seeds(found) == [0]
         (line,) = found.broken
-        assert line.startswith(f"{bad} is not a record of schema 2: it is not JSON: ")
+        assert line.startswith(f"{bad} is not a record of schema 3: it is not JSON: ")
 
 
 def test_folders_whose_names_start_with_a_dot_are_not_read(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def test_an_unknown_field_is_refused(change: dict[str, Any]) -> None:
     [
         (b'{"schema_version": 2, "run_id": "a', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b'{"accuracy": 0.9}', "is not a record of schema 2: run_id"),
-        (b"[]", "is not a record of schema 2"),
-        (b'{"schema_version": 2}', "is not a record of schema 2: run_id: field required$"),
+        (b'{"accuracy": 0.9}', "is not a record of schema 3: run_id"),
+        (b"[]", "is not a record of schema 3"),
+        (b'{"schema_version": 3}', "is not a record of schema 3: run_id: field required$"),
         (b"", "is not JSON"),
     ],
 )

@@ -26,12 +26,12 @@ def test_an_unfinished_run_has_no_record(tmp_path: Path) -> None:
 
 def test_a_broken_record_and_a_newer_record_give_different_errors(tmp_path: Path) -> None:
     path = write_run(tmp_path, made_record()) / "record.json"
-    newer = path.read_text().replace('"schema_version": 2', '"schema_version": 3')
+    newer = path.read_text().replace('"schema_version": 3', '"schema_version": 4')
     path.write_text("{")
     with pytest.raises(BrokenFileError, match="is not JSON"):
         finished(path.parent)
     path.write_text(newer)
-    with pytest.raises(UserError, match="schema 3, from a newer nacbench") as caught:
+    with pytest.raises(UserError, match="schema 4, from a newer nacbench") as caught:
         finished(path.parent)
     assert not isinstance(caught.value, BrokenFileError)
 

@@ -226,5 +226,5 @@ def test_names_in_a_record_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
         record = json.loads((folder / "record.json").read_text())
         (folder / "record.json").write_text(json.dumps({**record, "task": hostile}))
         (line,) = merge([tmp_path / "a"], tmp_path / "all").broken
-        assert "is not a record of schema 2: task" in line
+        assert "is not a record of schema 3: task" in line
     assert RunRecord.model_validate({**record, "task": "digits"}).task == "digits"

@@ -12,7 +12,6 @@ from nacbench.errors import UserError
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import RunRecord
 from nacbench.reporting.build import build_report
-from nacbench.reporting.figures.plots import palette
 from tests.made import folder_of, made_failure, made_record, write_failure, write_run
 
 TABLES = ("table.md", "table.tex", "table.csv", "cost.csv")
@@ -53,7 +52,7 @@ def test_broken_records_and_failed_runs_are_warnings(runs: Path, tmp_path: Path)
     write_failure(runs, made_failure(status="failed", run_id="00000000b40c", model="nac", seed=7, reason="it broke"))
     report = build_report([runs], tmp_path / "report")
     broken, failed = report.warnings
-    assert broken.startswith(f"{bad} is not a record of schema 2: it is not JSON")
+    assert broken.startswith(f"{bad} is not a record of schema 3: it is not JSON")
     assert failed == "digits · nac · seed 7 failed: it broke"
     assert "91.50 ± " in report.markdown
 
@@ -84,11 +83,6 @@ def test_without_a_finished_run_there_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no finished run in .*; make one with: nacbench run"):
         build_report([tmp_path / "runs"], tmp_path / "report")
     assert not (tmp_path / "report").exists()
-
-
-def test_a_model_has_one_colour_everywhere() -> None:
-    assert palette(["nac"])["nac"] == palette(["zebra", "nac", "vit"])["nac"]
-    assert len(set(palette(["a", "b"]).values())) == 6
 
 
 def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:

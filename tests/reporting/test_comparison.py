@@ -40,9 +40,9 @@ def test_a_clear_difference_is_stated_with_its_interval(tmp_path: Path) -> None:
     found = compared(tmp_path)
     assert found.difference is not None
     assert found.difference.p == pytest.approx(0.005865, abs=1e-6)
-    assert found.verdict.startswith("nac (mini) is better than vit (mini), by 1.")
+    assert found.verdict.startswith("nac is better than vit, by 1.")
     assert compared(tmp_path, "vit", "nac").verdict == found.verdict
-    assert "nac (mini): 91.00 ± 2.48 (3 seeds: 90.00, 92.00, 91.00)" in found.lines()
+    assert "nac: 91.00 ± 2.48 (3 seeds: 90.00, 92.00, 91.00)" in found.lines()
 
 
 def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_no_difference_is_no_proof_of_equality(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90, 0.92, 0.91])
     write(tmp_path, "vit", [0.91, 0.90, 0.92])
     verdict = compared(tmp_path).verdict
-    assert verdict.startswith("No difference between nac (mini) and vit (mini) is shown: it lies between -")
+    assert verdict.startswith("No difference between nac and vit is shown: it lies between -")
     assert "does not show that they are equal: 3 seeds with this spread find a difference of " in verdict
 
 
@@ -201,24 +201,36 @@ def test_a_small_p_is_a_bound(tmp_path: Path) -> None:
     ("first", "second", "message"),
     [
         ("nac", "nac", "are the same runs"),
-        ("nac", "zebra", r"'zebra' is not a model or a run's id here; there are: nac \(mini\), vit"),
-        ("nac", "perceiver-io", r"'perceiver-io' is not unique here: .*training.lr=0.001 .*; name a label or an id$"),
+        ("nac", "zebra", r"'zebra' is not a model or a run's id here; there are: nac, vit"),
+        (
+            "nac",
+            "perceiver-io",
+            r"'perceiver-io' is not unique here: .*lr=0.001 .*; name a label or an id, or choose with --where$",
+        ),
     ],
 )
 def test_series_that_cannot_be_compared_are_refused(tmp_path: Path, first: str, second: str, message: str) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
-    for lr in (0.001, 0.002):
+    for lr in (0.001, 0.003):
         write(tmp_path, "perceiver-io", [0.7], lr=lr)
     with pytest.raises(UserError, match=message):
         compared(tmp_path, first, second)
-    one = compared(tmp_path, "nac", "perceiver-io (mini), training.lr=0.002")
-    assert one.second.label.endswith("lr=0.002")
+    for label in ("perceiver-io, lr=0.003", "perceiver-io (mini), training.lr=0.003"):
+        assert compared(tmp_path, "nac", label).second.label == "perceiver-io, lr=0.003"
+
+
+def test_a_model_s_plain_name_is_its_variant_with_default_options(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.90])
+    for lr in (0.001, 0.002):  # the task's own is 0.002
+        write(tmp_path, "vit", [0.8], lr=lr)
+    assert compared(tmp_path, "nac", "vit").second.variant == "training.lr=0.002"
+    assert compared(tmp_path, "vit", "vit, lr=0.001").second.variant == "training.lr=0.001"
 
 
 def test_a_task_without_runs_and_other_scales_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
-    write(tmp_path, "vit", [0.80], scale="paper")
+    write(tmp_path, "vit", [0.80], scale="paper", size="paper")
     with pytest.raises(UserError, match=r"have different scale \(mini and paper\)"):
         compared(tmp_path)
     with pytest.raises(UserError, match="no finished run of task 'cifar10'; there are: digits"):
@@ -226,5 +238,5 @@ def test_a_task_without_runs_and_other_scales_are_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"of task 'digits' at scale 'smoke'; there are scales: mini, paper$"):
         compared(tmp_path, scale="smoke")
     write(tmp_path, "vit", [0.80])
-    with pytest.raises(UserError, match=r"name a label or an id, or give --scale$"):
+    with pytest.raises(UserError, match=r"name a label or an id, or choose with --where, or give --scale$"):
         compared(tmp_path)

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
 from nacbench.cli.run import choice_lines, floor_lines
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
-from nacbench.reporting.figures.figures import draw_cost, draw_scores
+from nacbench.reporting.figures.cost import draw_cost
+from nacbench.reporting.figures.scores import draw_scores
+from nacbench.reporting.figures.style import FLOOR_COLOUR
 from nacbench.reporting.floors import RULE, Floors
 from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
@@ -45,7 +46,7 @@ def test_floors_are_chance_majority_and_the_models_of_the_same_task() -> None:
     assert [(floor.name, floor.value) for floor in of["nac"]] == [
         ("chance", 0.25),
         ("most frequent class", 0.6),
-        ("floor-linear (mini)", 0.7),
+        ("floor-linear", 0.7),
     ]
     assert [floor.name for floor in of["floor-linear"]] == ["chance", "most frequent class"]
 
@@ -95,15 +96,15 @@ def test_tables_of_cost_and_of_the_paper_mark_scores_and_name_the_floors() -> No
         assert "tiny-imagenet: floors in %: chance 25.00, most frequent class 60.00." in table.notes
 
 
-def test_the_dashed_line_of_a_figure_is_the_highest_floor() -> None:
+def test_the_broken_line_of_a_figure_is_the_highest_floor() -> None:
     mine = series(run(0.9), run(0.8, model="vit"), run(0.7, model="floor-linear"))
-    scores, cost = draw_scores(mine), draw_cost(mine)
-    assert isinstance(scores, Figure)
-    assert isinstance(cost, Figure)
+    (scores,), (cost,) = draw_scores(mine), draw_cost(mine)
     for figure, along in ((scores, "get_xdata"), (cost, "get_ydata")):
-        dashed = [line for part in figure.axes for line in part.lines if line.get_linestyle() == "--"]
-        assert [list(getattr(line, along)()) for line in dashed] == [[70.0, 70.0]]
-    assert "floor-linear (mini)" in cost.axes[0].get_legend_handles_labels()[1]
+        (axes,) = figure.axes
+        broken = [line for line in axes.lines if line.get_color() == FLOOR_COLOUR and line.get_linestyle() == "--"]
+        assert [list(getattr(line, along)()) for line in broken] == [[70.0, 70.0]]
+        (legend,) = figure.legends
+        assert legend.get_texts()[-1].get_text() == "highest floor: floor-linear (mini)"
 
 
 def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:

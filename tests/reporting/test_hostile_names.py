@@ -1,6 +1,7 @@
 """Every file of a report shows hostile names as text, whatever language its reader speaks."""
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ from markdown_it import MarkdownIt
 
 from nacbench.formats.escape import csv_of, figure_text, visible
 from nacbench.recording.row import row_of
-from nacbench.reporting.figures.figures import draw_cost, draw_scores
-from nacbench.reporting.figures.plots import curve_rows, draw_curves, save_figure
+from nacbench.reporting.figures.cost import draw_cost
+from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.saving import save_figure
+from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.page.page import render_page
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
@@ -33,7 +36,8 @@ def series() -> list[Series]:
     made = row_of(made_record(), "made", 1, 1)
     free = ("task", "model", "scale", "notes", "machine", "protocol", "metric", "commit")
     names: list[dict[str, Any]] = [{"run_id": f"r{i}", **dict.fromkeys(free, n)} for i, n in enumerate(IN_RECORDS)]
-    rows = [made._replace(**own) for own in names]
+    facts = [json.dumps({name: {"unit": name[:40], "about": name[:400]}}) for name in IN_RECORDS]
+    rows = [made._replace(**own, facts=its) for own, its in zip(names, facts, strict=True)]
     others = [made._replace(run_id=f"o{i}", task=name, scale=name, series="o") for i, name in enumerate(IN_RECORDS)]
     return group([*rows, *others])
 
@@ -102,11 +106,10 @@ def texts_of(figure: Any) -> set[str]:
 def test_figures_draw_the_names_without_mathematics(series: list[Series], tmp_path: Path) -> None:
     few = [item for item in series if any(mark in item.first.task for mark in ("$", "_hidden", "日本", "xxx"))]
     assert len({item.first.task for item in few}) == 6
-    for number, figure in enumerate((draw_scores(few), draw_cost(few))):
-        assert figure is not None
+    for number, (figure,) in enumerate((draw_scores(few), draw_cost(few))):
         save_figure(figure, tmp_path / str(number))
         drawn = texts_of(figure)
-        assert {figure_text(item.first.model, 48) for item in few} <= {text.split(", model")[0] for text in drawn}
+        assert {figure_text(item.label, 48) for item in few} <= drawn
         assert max(map(len, drawn)) < 80
         assert max(figure.get_size_inches()) < 20
 
@@ -118,11 +121,11 @@ def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:
         folder = write_run(tmp_path / str(number), made_record())
         row = row_of(made_record(), str(folder), 1, 1)
         rows.append(row._replace(model=name, series=str(number)))
-    figure = draw_curves(curve_rows(group(rows), []))
+    (figure,) = draw_curves(group(rows), [])
     save_figure(figure, tmp_path / "curves")
-    legends = [legend for axes in figure.axes if (legend := axes.get_legend())]
-    labels = [text.get_text() for legend in legends for text in legend.get_texts()]
-    assert labels == [figure_text(f"{name} (mini)", 80) for name in names]
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [*(figure_text(name, 48) for name in names), "highest floor: chance"]
     assert all(len(axes.get_lines()) >= 2 for axes in figure.axes)
 
 

@@ -20,7 +20,8 @@ from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
-from nacbench.reporting.tables.table import Table
+from nacbench.reporting.tables.table import Table, percent
+from nacbench.statistics import Mean
 from tests.made import made_failure, made_record, write_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,23 +44,25 @@ def test_runs_that_differ_only_in_seed_are_one_row() -> None:
     (series,) = group_of(made_record(seed=seed, score=score) for seed, score in ((2, 0.8), (0, 0.6)))
     assert [run.seed for run in series.runs] == [0, 2]
     assert series.score.value == pytest.approx(0.7)
-    assert series.label == "nac (mini)"
+    assert series.label == "nac"
 
 
 def test_the_best_of_a_task_comes_first() -> None:
     assert [row[:3] for row in table_of(RECORDS).rows] == [
-        ("cifar10", "mini", "nac (mini)"),
-        ("digits", "mini", "perceiver-io (mini)"),
-        ("digits", "mini", "nac (mini)"),
+        ("cifar10", "mini", "nac"),
+        ("digits", "mini", "perceiver-io"),
+        ("digits", "mini", "nac"),
     ]
 
 
 @pytest.mark.parametrize(
     ("change", "labels"),
     [
-        ({"lr": 0.002}, ["nac (mini), training.lr=0.001", "nac (mini), training.lr=0.002"]),
-        ({"engine": "e2"}, ["nac (mini), code.engine=e1", "nac (mini), code.engine=e2"]),
-        ({"size": "tiny"}, ["nac (mini)", "nac (tiny)"]),
+        ({"lr": 0.003}, ["nac, lr=0.001", "nac, lr=0.003"]),
+        ({"lr": 0.002}, ["nac", "nac, lr=0.001"]),  # the task's own rate, so this is the plain variant: it comes first
+        ({"lr": 0.003, "engine": "e2"}, ["nac, lr=0.001", "nac, lr=0.003"]),  # the digest is not needed
+        ({"engine": "e2"}, ["nac, code.engine=e1", "nac, code.engine=e2"]),
+        ({"size": "tiny"}, ["nac", "nac (tiny)"]),
     ],
 )
 def test_runs_that_differ_in_settings_are_separate_rows(change: dict[str, object], labels: list[str]) -> None:
@@ -77,9 +80,20 @@ def test_a_single_seed_has_no_interval() -> None:
     assert row[3] == "90.00"
 
 
+def test_an_interval_that_is_cut_at_100_is_shown_by_its_ends() -> None:
+    made = [made_record(seed=seed, score=score) for seed, score in enumerate((0.9, 0.98, 0.99))]
+    assert table_of(made).rows[0][3] == "95.67 (83.41 to 100.00)"
+
+
+def test_no_interval_is_zero_where_a_test_set_has_a_grain() -> None:
+    assert percent(Mean(0.5, 0.00001, 3)) == "50.00 ± 0.01"
+    alike = [shifted(seed, 0.9, accuracy=0.8, drop=0.1, mean_error=0.2) for seed in range(3)]
+    assert not any("± 0.00" in cell for row in cells_of(shift_table(group_of(alike))) for cell in row)
+
+
 def test_a_model_that_cannot_do_the_task_shows_why() -> None:
     rows = table_of(RECORDS, [made_failure(), made_failure(seed=1), made_failure(status="failed", model="x")]).rows
-    assert rows[-1] == ("digits", "mini", "vit (mini)", "it takes images only", "0", "—", "—", "—", "—")
+    assert rows[-1] == ("digits", "mini", "vit", "it takes images only", "0", "—", "—", "—", "—")
     assert len(rows) == 4
 
 
@@ -151,7 +165,7 @@ def cells_of(table: Table | None) -> list[Any]:
 def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
     runs = [shifted(seed, 0.9 + seed / 100, accuracy=0.8, drop=0.1 + seed / 100, mean_error=0.2) for seed in range(3)]
     table = shift_table(group_of(runs))
-    assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.25", "11.00 ± 2.48", "20.00 ± 0.00", "3")]
+    assert cells_of(table) == [("91.00 ± 2.48", "80.00 ± 0.25", "11.00 ± 2.48", "20.00 ± 0.25", "3")]
     assert table is not None
     assert table.frame.loc[0, "drop"] == pytest.approx(0.11)
 
@@ -175,7 +189,7 @@ def test_the_interval_of_a_single_seed_is_over_episodes(tmp_path: Path) -> None:
 
 def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     runs = [adapted("nac", seed, one=(0.4 + seed / 10, 0.5)) for seed in range(2)]
-    assert cells_of(shots_table(group_of(runs))) == [("45.00 ± 63.53 ‡", "2")]
+    assert cells_of(shots_table(group_of(runs))) == [("45.00 (0.00 to 100.00) ‡", "2")]
 
 
 def test_a_table_without_runs_is_left_out() -> None:
@@ -190,7 +204,7 @@ def test_only_the_significantly_best_row_is_bold() -> None:
     blurred += [made_record(task="cifar10", model="vit", seed=seed, score=0.49) for seed in range(5)]
     table = table_of([*clear, *blurred])
     ((row, column),) = table.bold
-    assert table.rows[row][:3] == ("digits", "mini", "nac (mini)")
+    assert table.rows[row][:3] == ("digits", "mini", "nac")
     assert f"**{table.rows[row][column]}**" in table.markdown()
     assert r"\textbf{90.20 $\pm$" in table.latex()
     assert "Holm" in table.markdown()
@@ -210,7 +224,7 @@ def test_a_row_that_is_worse_on_shared_seeds_is_not_bold() -> None:
     behind += [made_record(seed=seed, score=0.99) for seed in range(10, 20)]
     ahead = [made_record(model="vit", seed=seed, score=0.85 + seed / 1100) for seed in range(4)]
     table = table_of([*behind, *ahead])
-    assert table.rows[0][2] == "nac (mini)"
+    assert table.rows[0][2] == "nac"
     assert table.bold == frozenset()
 
 
@@ -241,9 +255,9 @@ def test_the_table_of_priors_needs_several() -> None:
 
     runs = [of_prior("scale-free", 0.9), of_prior("none", 0.8), of_prior(None, 0.7)]
     table = prior_table(group_of(runs))
-    assert cells_of(table) == [("scale-free", "0.1", "90.00", "1"), ("none", "—", "80.00", "1")]
+    assert cells_of(table) == [("none", "—", "80.00", "1"), ("scale-free", "0.1", "90.00", "1")]
     assert table is not None
-    assert {row[2] for row in table.rows} == {"nac (mini)"}, "the prior has columns of its own"
+    assert {row[2] for row in table.rows} == {"nac"}, "the prior has columns of its own"
     assert prior_table(group_of(runs[:1])) is None
 
 

@@ -147,7 +147,7 @@ def test_written_choices_say_how_much_was_tried(tmp_path: Path) -> None:
 def test_rows_are_marked_and_the_note_lists_what_differs() -> None:
     series = group([*runs(training={"epochs": 30}), *runs("perceiver-io", 0.7), *runs("vit", 0.6)])
     table = score_table(series, [])
-    assert [row[2] for row in table.rows] == ["nac (mini) §1", "perceiver-io (mini) §2", "vit (mini) §2"]
+    assert [row[2] for row in table.rows] == ["nac §1", "perceiver-io §2", "vit §2"]
     assert "digits · mini: §1: training.epochs 30; §2: training.epochs 2." in table.notes
     assert table.frame["treatment"].tolist() == ["training.epochs=30", "training.epochs=2", "training.epochs=2"]
     assert treatment_notes(group([*runs(), *runs("vit")])) == []

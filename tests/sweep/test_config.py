@@ -10,7 +10,7 @@ import yaml
 from nacbench.errors import UserError
 from nacbench.running.config import resolve
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
-from nacbench.sweep.plan import make_plan
+from nacbench.sweep.plan import counts_of, make_plan
 from nacbench.sweep.profile import Profile, minutes
 
 from ..conftest import REPOSITORY
@@ -309,3 +309,11 @@ def test_runs_with_one_title_are_told_apart_by_what_differs() -> None:
     assert {run.variant for run in runs} == {
         f"training.epochs={e}, training.lr={r}" for e in (1, 2) for r in (0.1, 0.2)
     }
+
+
+def test_a_suite_has_as_many_runs_as_its_plan(tmp_path: Path) -> None:
+    sweep = read_sweep("paper-speedup")  # with runs that only train networks
+    wanted, extra = counts_of(sweep)
+    planned = make_plan(sweep, tmp_path).runs
+    assert (wanted, extra) == (sum(run.is_wanted for run in planned), sum(not run.is_wanted for run in planned))
+    assert extra > 0

@@ -97,8 +97,8 @@ def test_broken_files_of_runs_are_named_and_all_states_are_told(plan: Plan, tmp_
     standings = observer.standings(plan.runs)
     assert [standings[run.key].state for run in plan.runs] == ["lost", "planned", "planned"]
     record, failure = observer.broken
-    assert "record.json is not a record of schema 2: it is not JSON" in record
-    assert "failure.json is not a failure of schema 2: it is not JSON" in failure
+    assert "record.json is not a record of schema 3: it is not JSON" in record
+    assert "failure.json is not a failure of schema 3: it is not JSON" in failure
 
 
 def test_a_file_in_the_place_of_a_run_is_named(plan: Plan, tmp_path: Path) -> None:
@@ -111,11 +111,11 @@ def test_a_file_in_the_place_of_a_run_is_named(plan: Plan, tmp_path: Path) -> No
 
 
 def test_a_record_of_another_version_or_run_does_not_end_the_status(plan: Plan, tmp_path: Path) -> None:
-    for run, content in zip(plan.runs[:2], ('{"schema_version": 3}', '{"schema_version": 2}'), strict=True):
+    for run, content in zip(plan.runs[:2], ('{"schema_version": 4}', '{"schema_version": 3}'), strict=True):
         folder = run_folder(tmp_path, "digits", "nac", str(run.run_id))
         folder.mkdir(parents=True)
         (folder / "record.json").write_text(content)
     observer = Observer(tmp_path)
     states = [standing.state for standing in observer.standings(plan.runs).values()]
     assert states == ["unknown", "lost", "planned"]
-    assert "schema 3, from a newer nacbench" in observer.broken[0]
+    assert "schema 4, from a newer nacbench" in observer.broken[0]

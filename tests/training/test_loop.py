@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from nacbench.conformance import ReferenceImages
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.spec import Batch
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
@@ -62,7 +63,7 @@ def trainer(
         "net": build_network(task, live.spec, model, 0),
         "recipe": recipe,
         "seed": 0,
-        "metric": "accuracy",
+        "metric": ACCURACY,
         "folder": folder,
         "run_id": "abc",
         "accelerator": make_accelerator("cpu", "fp32"),

@@ -43,10 +43,15 @@ def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) ->
     expected = {
         "floor-linear": {"tokenizer.position"},
         "floor-nearest-mean": set(),
+        "mlp-mixer": set(),
         "nac": {"tokenizer.position", "core.circuit.processor.signatures", "core.circuit.readout.signatures"},
+        "neural-interpreter": {"tokenizer.position", "core.class_token"},
+        "perceiver": {"tokenizer.position"},
         "perceiver-io": {"tokenizer.position", "core.query"},
         "pointnet": {"tokenizer.position"},
+        "set-transformer": {"tokenizer.position", "core.aggregation.pma.seed"},
         "transformer": {"tokenizer.position", "core.class_token"},
+        "universal-transformer": {"tokenizer.position", "core.class_token"},
         "vit": {"core.class_token", "core.encoder.pos_embedding"},
     }[name]
     # biases and per-channel scales may have more than one axis (ConvNeXt's layer scale has three)

@@ -12,7 +12,7 @@ from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.numbers import Count, Limit
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import DataFiles, Scale
-from nacbench.data.array_task import ALL_LABELS, CLASS_NAMES, ArrayTask
+from nacbench.data.array_task import CLASS_NAMES, ArrayTask, labels_in_use
 from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
@@ -78,6 +78,7 @@ class ImageTask(ArrayTask):
         return TaskSpec(
             modality="image",
             classes=self.classes,
+            targets=self.targets,
             max_tokens=(height // grid) * (width // grid),
             token_dim=2 * self.stem_width + self.position_dim,
             image_shape=self.shape,
@@ -143,9 +144,7 @@ class HubImageTask(ImageTask):
         labels, known = numbered_by_name(given, where, self.classes, self.makers_order)
         for split, own in labels.items():
             there = self.in_use(split, len(own))
-            arrays |= {f"{split}_labels": own[there][kept[split]]} | left_out(split, kept[split])
-            if len(there) < len(own):
-                arrays[f"{split}{ALL_LABELS}"] = own
+            arrays |= labels_in_use(split, own, there, kept[split]) | left_out(split, kept[split])
         if self.some_classes and known:
             arrays[CLASS_NAMES] = np.array([name.encode() for name in known])
         return arrays

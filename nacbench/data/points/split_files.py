@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nacbench.data.array_task import ALL_LABELS
+from nacbench.data.array_task import labels_in_use
 from nacbench.data.points.task import PointTask
 from nacbench.data.unreadable import left_out, read_all
 
@@ -33,7 +33,4 @@ def read_split(
     paths = [files[number][0] for number in there]
     clouds, kept = read_all(read, paths, len(paths), (task.stored, 3), what, FEW)
     labels = np.array([label for _, label in files], dtype=np.int16)
-    arrays = {f"{split}_points": clouds, f"{split}_labels": labels[there][kept]} | left_out(split, kept)
-    if len(there) < len(labels):
-        arrays[f"{split}{ALL_LABELS}"] = labels
-    return arrays
+    return {f"{split}_points": clouds} | labels_in_use(split, labels, there, kept) | left_out(split, kept)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from nacbench.data.array_task import labels_in_use
 from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.images.reading import fitted, image_bytes
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.parquet import class_names, read_rows
-from nacbench.data.sentences.task import encode_sentences
+from nacbench.data.sentences.task import SentenceImageTask, encode_sentences
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 
@@ -21,15 +22,14 @@ COLUMNS = ("identifier", "sentence", "label", "image")
 HELD_OUT = 10  # without a training split, every tenth sentence of the validation split is held out
 
 
-def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_words: int) -> Arrays:
+def read_nlvr(task: SentenceImageTask, folder: Path) -> Arrays:
     """Return images, sentences (word numbers) and labels of ``train``, ``validation`` and ``test``, and ``vocabulary``.
 
     ``has_train_split`` is false if the training examples are part of the data set's validation split.
 
     Args:
+        task: says the size of the images and of the vocabulary, and which examples are in use; only these are decoded.
         folder: has ``<split>.parquet``.
-        shape: channels, height and width to fit the images to.
-        vocabulary, max_words: see `nacbench.data.sentences.task.SentenceImageTask`.
 
     Raises:
         UserError: if a file is broken.
@@ -42,17 +42,21 @@ def read_nlvr(folder: Path, shape: tuple[int, int, int], vocabulary: int, max_wo
         if not own:
             rows["train"], rows["validation"] = hold_out_sentences(rows["validation"])
         arrays: dict[str, np.ndarray] = {"has_train_split": np.array(own)}
-        sentences = {}
+        there = {}
         for split, some in rows.items():
-            read = partial(row_image, shape=shape)
-            images, kept = read_all(read, some, len(some), shape, f"NLVR, {split}")
-            good = [row for row, own in zip(some, kept, strict=True) if own]
-            arrays |= {f"{split}_images": images} | left_out(split, kept)
-            arrays[f"{split}_labels"] = np.array([row["label"] for row in good], dtype=np.int16)
-            sentences[split] = [row["sentence"] for row in good]
-        return arrays | encode_sentences(sentences, vocabulary, max_words)
+            used = task.in_use(split, len(some))
+            cells = [some[number] for number in used]
+            images, kept = read_all(
+                partial(row_image, shape=task.shape), cells, len(cells), task.shape, f"NLVR, {split}"
+            )
+            labels = np.array([row["label"] for row in some], dtype=np.int16)
+            arrays |= {f"{split}_images": images} | labels_in_use(split, labels, used, kept) | left_out(split, kept)
+            there[split] = used[kept]
+        sentences = {split: [row["sentence"] for row in some] for split, some in rows.items()}
+        return arrays | encode_sentences(sentences, task.vocabulary, task.max_words, there)
 
-    return cached_arrays("nlvr", f"{shape} {vocabulary} {max_words}{skip_stamp()}", decode, folder)
+    stamp = f"{task.shape} {task.vocabulary} {task.max_words}{skip_stamp()}{task.use_stamp()}"
+    return cached_arrays("nlvr", stamp, decode, folder)
 
 
 def hold_out_sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nacbench.data.array_task import labels_in_use
 from nacbench.data.images.reading import Shape, read_image
 from nacbench.data.mirror.cache import Arrays, cached_arrays
-from nacbench.data.sentences.task import encode_sentences
+from nacbench.data.sentences.task import SentenceImageTask, encode_sentences
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 from nacbench.formats.reading import parse_json, read_bytes
@@ -22,13 +23,13 @@ LARGEST = 2**30  # bytes of a file of examples
 LABELS = {"False": 0, "True": 1}
 
 
-def read_nlvr2(folder: Path, shape: Shape, vocabulary: int, max_words: int) -> Arrays:
+def read_nlvr2(task: SentenceImageTask, folder: Path) -> Arrays:
     """Return images (both photographs side by side), sentences (word numbers) and labels by split, and the vocabulary.
 
     Args:
+        task: says the size of the pair, of which each photograph gets half the width, and of the vocabulary, and which
+            examples are in use; only their photographs are decoded.
         folder: has ``data/*.json`` and ``images/<split>/…``.
-        shape: channels, height and width of the pair; each photograph gets half the width.
-        vocabulary, max_words: see `nacbench.data.sentences.task.SentenceImageTask`.
 
     Raises:
         UserError: if a line or a photograph is missing or broken.
@@ -37,18 +38,20 @@ def read_nlvr2(folder: Path, shape: Shape, vocabulary: int, max_words: int) -> A
 
     def decode() -> Mapping[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {}
-        sentences = {}
+        sentences, there = {}, {}
         for split, file in files.items():
             own = read_examples(file)
             stems = [photograph_stem(folder / "images" / FOLDERS[split], example) for example in own]
-            images, kept = _pairs(stems, shape, split)
-            good = [example for example, there in zip(own, kept, strict=True) if there]
-            arrays |= {f"{split}_images": images} | left_out(split, kept)
-            arrays[f"{split}_labels"] = np.array([LABELS[example["label"]] for example in good], dtype=np.int16)
-            sentences[split] = [example["sentence"] for example in good]
-        return arrays | encode_sentences(sentences, vocabulary, max_words)
+            used = task.in_use(split, len(own))
+            images, kept = _pairs([stems[number] for number in used], task.shape, split)
+            labels = np.array([LABELS[example["label"]] for example in own], dtype=np.int16)
+            arrays |= {f"{split}_images": images} | labels_in_use(split, labels, used, kept) | left_out(split, kept)
+            there[split] = used[kept]
+            sentences[split] = [example["sentence"] for example in own]
+        return arrays | encode_sentences(sentences, task.vocabulary, task.max_words, there)
 
-    return cached_arrays("nlvr2", f"{shape} {vocabulary} {max_words}{skip_stamp()}", decode, folder)
+    stamp = f"{task.shape} {task.vocabulary} {task.max_words}{skip_stamp()}{task.use_stamp()}"
+    return cached_arrays("nlvr2", stamp, decode, folder)
 
 
 def _pairs(stems: Sequence[Path], shape: Shape, split: str) -> tuple[np.ndarray, np.ndarray]:

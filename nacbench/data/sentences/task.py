@@ -101,10 +101,23 @@ class WithSentence:
         return {"sentence": trim(inputs["sentences"])}
 
 
-def encode_sentences(sentences: Mapping[str, Sequence[str]], vocabulary: int, max_words: int) -> dict[str, np.ndarray]:
-    """Return ``<split>_sentences`` of every split as word numbers, and the ``vocabulary`` of the training split."""
+def encode_sentences(
+    sentences: Mapping[str, Sequence[str]],
+    vocabulary: int,
+    max_words: int,
+    used: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Return ``<split>_sentences`` of every split as word numbers, and the ``vocabulary`` of the training split.
+
+    Args:
+        sentences: of all examples, by split; the vocabulary does not depend on how many are used.
+        vocabulary, max_words: see `SentenceImageTask`.
+        used: positions of those to return, by split; by default all.
+    """
     from nacbench.data.sentences.words import encode, vocabulary_of
 
     words = vocabulary_of(sentences["train"], vocabulary)
+    if used is not None:
+        sentences = {split: [texts[number] for number in used[split]] for split, texts in sentences.items()}
     encoded = {f"{split}_sentences": encode(texts, words, max_words) for split, texts in sentences.items()}
     return {**encoded, VOCABULARY: words}

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nacbench.reporting.figures.figures import LINES, MARKERS, bare, panels_of, short_label
-from nacbench.reporting.figures.plots import FLOOR_LINE, palette, styled
+from nacbench.reporting.figures.layout import (
+    LEGEND,
+    Panel,
+    draw_floor,
+    legend_below,
+    legend_entries,
+    panels_of,
+    portions,
+)
+from nacbench.reporting.figures.scores import draw_interval, per_cents
+from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Looks, bare, figure_of, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
@@ -15,52 +24,50 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AIM, TOLERATED = 8.0, 0.03  # the paper's claim: 8 times faster at a loss under 3 %
+ROW = 2.2  # inches, height of a row of panels
 
 
-def draw_pruning(series: Sequence[Series]) -> Figure | None:
+def draw_pruning(series: Sequence[Series]) -> list[Figure]:
     """Draw accuracy against the share of modules kept and the speed-up, in a row of panels for each task."""
-    from matplotlib.figure import Figure
-
+    looks, floors = Looks(series), Floors(series)
     panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
-    if not panels:
-        return None
-    floors = Floors(series)
-    colours = palette([item.first.model for item in series])
+    return [_page(part, looks, floors) for part in portions(panels, [ROW] * len(panels), TALLEST - LEGEND)]
+
+
+def _page(panels: Sequence[Panel], looks: Looks, floors: Floors) -> Figure:
     with styled():
-        figure = Figure(figsize=(7.6, 2.9 * len(panels)), layout="constrained")
+        figure = figure_of(PAGE, ROW * len(panels) + LEGEND)
         grid = figure.subplots(len(panels), 2, squeeze=False)
         for (by_share, by_speed), (title, rows) in zip(grid, panels, strict=True):
-            for number, item in enumerate(rows):
-                splits = shares_of(item)
-                scores = [mean_of(item, item.first.metric, split) for split in splits]
-                look: dict[str, Any] = {
-                    "color": colours[item.first.model],
-                    "marker": MARKERS[number % 5],
-                    "linestyle": LINES[number % 4],
-                    "markersize": 4,
-                    "linewidth": 1.2,
-                    "capsize": 2,
-                    "label": short_label(item),
-                }
-                heights = [100 * score.value for score in scores]
-                errors = [100 * score.half_width if score.count > 1 else 0.0 for score in scores]
-                by_share.errorbar([float(s.removeprefix(KEPT)) for s in splits], heights, yerr=errors, **look)
-                speeds = [mean_of(item, "speedup", split) for split in splits]
-                by_speed.errorbar([speed.value for speed in speeds], heights, yerr=errors, **look)
-                by_speed.axhline((1 - TOLERATED) * heights[0], color="0.6", linewidth=0.7, linestyle=":")
-            if floor := floors.highest(rows):
-                for axes in (by_share, by_speed):
-                    axes.axhline(100 * floor.value, **FLOOR_LINE)
+            for item in looks.ordered(rows):
+                _draw_series(by_share, by_speed, item, looks)
+            for axes in (by_share, by_speed):
+                draw_floor(axes, floors, rows)
+                axes.set_ylabel("accuracy (%)")
+                axes.set_ylim(per_cents(axes.get_ylim(), 0))
+                bare(axes)
             _finish(by_share, by_speed, title)
+        shown = [item for _, rows in panels for item in rows]
+        legend_below(figure, legend_entries(shown, looks, floors, lines=True), PAGE)
     return figure
+
+
+def _draw_series(by_share: Any, by_speed: Any, item: Series, looks: Looks) -> None:
+    look, splits = looks.of(item), shares_of(item)
+    scores = [mean_of(item, item.first.metric, split) for split in splits]
+    shares = [float(split.removeprefix(KEPT)) for split in splits]
+    speeds = [mean_of(item, "speedup", split).value for split in splits]
+    for axes, places in ((by_share, shares), (by_speed, speeds)):
+        for place, score in zip(places, scores, strict=True):
+            draw_interval(axes, score, place, look.colour, upright=True, linewidth=0.6)
+        axes.plot(places, [100 * score.value for score in scores], zorder=3, **look.curve())
+    by_speed.axhline((1 - TOLERATED) * 100 * scores[0].value, color="0.6", linewidth=0.7, linestyle=":")
 
 
 def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_share.invert_xaxis()
     by_share.set_xlabel("modules kept (%)")
-    by_share.set_ylabel("accuracy (%)")
-    by_share.set_title(title, loc="left")
-    by_share.legend(frameon=False, fontsize=7, loc="best")
+    by_share.set_title(title)
     by_speed.set_xscale("log", base=2)
     low, high = by_speed.get_xlim()
     ticks = [2.0**power for power in range(6) if 2.0**power <= max(high, AIM)]
@@ -68,11 +75,6 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.set_xlim(min(low, 0.9), max(high, AIM * 1.15))
     by_speed.axvline(AIM, color="0.4", linewidth=0.8, linestyle=":")
     by_speed.annotate(
-        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=7, color="0.3"
+        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=SMALL, color="0.3"
     )
     by_speed.set_xlabel(f"measured speed-up (dotted: {100 * TOLERATED:g} % lost)")
-    by_speed.set_ylabel("accuracy (%)")
-    for axes in (by_share, by_speed):
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, 0), min(high, 100.5))  # intervals of two seeds can leave 0 to 100 %
-        bare(axes)

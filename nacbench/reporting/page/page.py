@@ -11,6 +11,8 @@ import base64
 import hashlib
 import json
 import math
+import re
+import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -24,10 +26,12 @@ from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import Finding
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
-from nacbench.reporting.tables.scores import COLUMNS, SCORE, score_cells, score_values
+from nacbench.reporting.tables.scores import SCORE, score_cells, score_values
+from nacbench.reporting.tables.scores import columns as columns_of
 from nacbench.reporting.tables.table import Table
 
 MOST_RUNS = 20_000  # with more, details of runs are left out: the file would be too large for a browser
+NUMBER, BREAK = re.compile(r"[-+]?\d"), re.compile(r" (?=± |\()")  # start of a number; where its interval follows
 RUN_COLUMNS = ("seed", "score", "run", "finished", "attempts", "commit", "machine", "versions", "folder")
 
 
@@ -66,8 +70,9 @@ def render_page(
     template, style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("html.j2", "css", "js"))
     winners = {id(item) for item in best(series)}
     count = sum(len(item.runs) for item in series)
+    columns = columns_of(series)
     rows = [_row(item, winners, with_runs=count <= MOST_RUNS) for item in series]
-    data = {"columns": [column.head for column in COLUMNS], "run_columns": RUN_COLUMNS, "rows": rows}
+    data = {"columns": [column.head for column in columns], "run_columns": RUN_COLUMNS, "rows": rows}
     floors = Floors(series)
     shown = [
         {
@@ -78,33 +83,29 @@ def render_page(
         }
         for item in series
     ]
-    page: str = (
-        Environment(autoescape=True, keep_trailing_newline=True, finalize=_visible)
-        .from_string(template)
-        .render(
-            title=title,
-            version=__version__,
-            count=f"{count:,}",
-            columns=COLUMNS,
-            score_column=SCORE,
-            rows=shown,
-            any_best=bool(winners),
-            rule=RULE,
-            choices=_choices(series),
-            tables=tables,
-            figures=[
-                {"title": own.title, "data": base64.b64encode(own.path.read_bytes()).decode()} for own in pictures
-            ],
-            findings=findings,
-            claims_source=f"Claims: {read_claims().source}." if findings else "",
-            notes=notes,
-            warnings=warnings,
-            data=Markup(script_json(all_visible(data))),  # noqa: S704 (escaped by script_json)
-            style=Markup(style),  # noqa: S704 (our own file)
-            script=Markup(script),  # noqa: S704 (our own file)
-            style_hash=_hash(style),
-            script_hash=_hash(script),
-        )
+    environment = Environment(autoescape=True, keep_trailing_newline=True, finalize=_visible)
+    environment.filters["together"] = _together
+    page: str = environment.from_string(template).render(
+        title=title,
+        version=__version__,
+        count=f"{count:,}",
+        columns=columns,
+        score_column=SCORE,
+        rows=shown,
+        any_best=bool(winners),
+        rule=RULE,
+        choices=_choices(series),
+        tables=tables,
+        figures=[_shown(picture) for picture in pictures],
+        findings=findings,
+        claims_source=f"Claims: {read_claims().source}." if findings else "",
+        notes=notes,
+        warnings=warnings,
+        data=Markup(script_json(all_visible(data))),  # noqa: S704 (escaped by script_json)
+        style=Markup(style),  # noqa: S704 (our own file)
+        script=Markup(script),  # noqa: S704 (our own file)
+        style_hash=_hash(style),
+        script_hash=_hash(script),
     )
     return page
 
@@ -157,6 +158,23 @@ def _choices(series: Sequence[Series]) -> dict[str, list[str]]:
 def _visible(value: Any) -> Any:
     """Return what the template shows of a value, before it is escaped as HTML; our own markup stays as it is."""
     return visible(value) if type(value) is str else value
+
+
+def _shown(picture: Picture) -> dict[str, Any]:
+    """Return what the template shows of a figure; with its size, the page does not jump when the figure is loaded."""
+    content = picture.path.read_bytes()
+    width, height = struct.unpack(">II", content[16:24])  # of a PNG's header
+    return {"title": picture.title, "data": _base64(content), "width": width, "height": height}
+
+
+def _together(cell: str) -> str:
+    """Return a number's HTML: a line may break before its interval and nowhere else, so columns of many models fit."""
+    from markupsafe import Markup
+
+    if not NUMBER.match(cell):
+        return visible(cell)
+    parts = [Markup('<span class="together">{}</span>').format(part) for part in BREAK.split(visible(cell))]
+    return Markup(" ").join(parts)
 
 
 def _hash(text: str) -> str:

@@ -122,13 +122,14 @@ class _OfTwo(_Claim):
         return self
 
     def sides(self, *series: Series) -> list[Side]:
-        """Return the difference for each seed that both models share.
+        """Return by how much the model is better, for each seed that both models share.
 
         Args:
             series: of each of ``models``.
         """
         ours, theirs = series
-        return [Side(ours.differences(theirs), self.bar, max(ours.grain, theirs.grain))]
+        gains = {seed: ours.measure.gain(one) for seed, one in ours.differences(theirs).items()}
+        return [Side(gains, self.bar, max(ours.grain, theirs.grain))]
 
 
 class Better(_OfTwo):

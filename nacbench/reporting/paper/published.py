@@ -99,8 +99,8 @@ class Figure(_Strict):
 
     @property
     def label(self) -> str:
-        """The model with its variant."""
-        return ", ".join([self.model, *([self.variant] if self.variant else [])])
+        """The model with its variant, in short as in our rows."""
+        return ", ".join([self.model, *(f"{key.rpartition('.')[2]}={value}" for key, value in self.settings.items())])
 
     @property
     def variant(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors, constant
 from nacbench.reporting.paper.published import Figure, Published, differences, paper_table, read_published
@@ -64,7 +65,14 @@ class _Notes:
         return [f"[{number}] {text}." for number, text in enumerate(self.texts, 1)]
 
 
-def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str, tuned: Choices | None = None) -> Built:
+def build(
+    name: str,
+    runs: Sequence[Run],
+    tasks: Sequence[str],
+    scale: str,
+    tuned: Choices | None = None,
+    choice: Choice = EVERYTHING,
+) -> Built:
     """Build one of the paper's tables: a row for each series, and for each published figure that stands beside none.
 
     A figure stands beside our score only if `nacbench.reporting.paper.published.differences` finds nothing between its
@@ -76,6 +84,7 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str, tune
         tasks: of the table, in order.
         scale: of the runs.
         tuned: what is known of tuning.
+        choice: how the runs were chosen, for a note.
     """
     import pandas as pd
 
@@ -109,7 +118,8 @@ def build(name: str, runs: Sequence[Run], tasks: Sequence[str], scale: str, tune
             cells = _cells(published, figure, notes)
             rows.append((task, "paper", figure.label, "—", "0", *cells, f"no {notes.mark(why)}"))
             numbers.append({**_identified(figure), **_numbers(published, figure), "not_comparable": why})
-    about = [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
+    about = choice.notes()
+    about += [f"Ours: scale {scale}, {INTERVAL}. Comparable: the run has every condition of the published figure."]
     about += [*notes.lines(), *_withheld(published, tasks)]
     about += [*floors.notes(series), *treatment_notes(series), *([RULE] if bold else [])]
     special = [SPECIAL[own](series) for own in paper_table(name).special]

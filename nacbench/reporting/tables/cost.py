@@ -14,26 +14,31 @@ from nacbench.reporting.tables.rows import (
     flops_cells,
     identified,
     named,
+    score_column,
     treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table
 
-COLUMNS = (
-    *NAMED,
-    Column("test score (%)", number=True),
-    Column("parameters", number=True),
-    *FLOPS,
-    Column("training", number=True),
-    Column("examples/s", number=True),
-    Column("evaluation", number=True),
-    Column("memory (GB)", number=True),
-    SEEDS,
-    Column("machine"),
-)
 NOTE = (
     "Means over seeds; memory: peak of any of the runs. Training and evaluation are wall-clock times of the steps, "
     f"data loading included: compare them only on the same machine without other load. {FLOPS_NOTE}"
 )
+
+
+def columns(series: Sequence[Series]) -> tuple[Column, ...]:
+    """Return the columns of a table of these series."""
+    return (
+        *NAMED,
+        score_column(series),
+        Column("parameters", number=True),
+        *FLOPS,
+        Column("training", number=True),
+        Column("examples/s", number=True),
+        Column("evaluation", number=True),
+        Column("memory (GB)", number=True),
+        SEEDS,
+        Column("machine"),
+    )
 
 
 def cost_table(series: Sequence[Series]) -> Table | None:
@@ -82,6 +87,5 @@ def cost_table(series: Sequence[Series]) -> Table | None:
         )
     if not rows:
         return None
-    return Table(
-        "cost", "Cost", COLUMNS, rows, [NOTE, *floors.notes(trained), *treatment_notes(trained)], pd.DataFrame(numbers)
-    )
+    notes = [NOTE, *floors.notes(trained), *treatment_notes(trained)]
+    return Table("cost", "Cost", columns(series), rows, notes, pd.DataFrame(numbers))

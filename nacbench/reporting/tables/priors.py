@@ -8,17 +8,21 @@ from typing import Any
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, treatment_notes
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, score_column, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
 OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
-COLUMNS = (
-    *NAMED,
-    Column("prior"),
-    Column("weight", number=True),
-    Column("test score (%)", number=True),
-    SEEDS,
-)
+
+
+def columns(series: Sequence[Series]) -> tuple[Column, ...]:
+    """Return the columns of a table of these series."""
+    return (
+        *NAMED,
+        Column("prior"),
+        Column("weight", number=True),
+        score_column(series),
+        SEEDS,
+    )
 
 
 def prior_table(series: Sequence[Series]) -> Table | None:
@@ -54,7 +58,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         *floors.notes(shown_ones),
         *treatment_notes(shown_ones),
     ]
-    return Table("priors", "Graph priors", COLUMNS, rows, notes, pd.DataFrame(numbers))
+    return Table("priors", "Graph priors", columns(series), rows, notes, pd.DataFrame(numbers))
 
 
 def _prior(item: Series) -> tuple[str, float] | None:

@@ -5,6 +5,7 @@ A table shows every run that has its metrics, whatever its protocol is called, s
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -118,7 +119,7 @@ def adapted_mean(item: Series, shots: int) -> Mean:
     if mean.count > 1:
         return mean
     over_episodes = item.first.all_metrics().get(f"shots-{shots}", {}).get("half_width_95", math.nan)
-    return Mean(mean.value, over_episodes, mean.count)
+    return dataclasses.replace(mean, half_width=over_episodes)
 
 
 def _shots_at_edge(item: Series) -> set[int]:

@@ -18,6 +18,7 @@ from nacbench.reporting.tables.rows import (
     flops_cells,
     identified,
     named,
+    score_column,
     treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table, percent
@@ -26,18 +27,6 @@ from nacbench.statistics import Mean
 KEPT = "kept/"
 WHOLE = "kept/100"
 SHARE = re.compile(r"kept/\d+(\.\d+)?")
-COLUMNS = (
-    *NAMED,
-    Column("kept (%)", number=True),
-    Column("test score (%)", number=True),
-    Column("lost (%)", number=True),
-    Column("speed-up", number=True),
-    Column("examples/s", number=True),
-    Column("one (ms)", number=True),
-    *FLOPS,
-    Column("memory (MB)", number=True),
-    SEEDS,
-)
 MEASURED = (
     "speedup",
     "single_speedup",
@@ -55,6 +44,22 @@ NOTE = (
     "loses less than the tolerance, on examples that are not test examples; its score is the score of the task. "
     f"{FLOPS_NOTE}"
 )
+
+
+def columns(series: Sequence[Series]) -> tuple[Column, ...]:
+    """Return the columns of a table of these series."""
+    return (
+        *NAMED,
+        Column("kept (%)", number=True),
+        score_column(series),
+        Column("lost (%)", number=True),
+        Column("speed-up", number=True),
+        Column("examples/s", number=True),
+        Column("one (ms)", number=True),
+        *FLOPS,
+        Column("memory (MB)", number=True),
+        SEEDS,
+    )
 
 
 def pruning_table(series: Sequence[Series]) -> Table | None:
@@ -101,7 +106,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
     notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
-    return Table("pruning", "Fewer modules", COLUMNS, rows, notes, pd.DataFrame(numbers))
+    return Table("pruning", "Fewer modules", columns(series), rows, notes, pd.DataFrame(numbers))
 
 
 def shares_of(item: Series) -> list[str]:
@@ -122,9 +127,17 @@ def shares_of(item: Series) -> list[str]:
 
 
 def loss_of(item: Series, split: str) -> Mean:
-    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds."""
+    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds.
+
+    Its least spread is that of one example; the loss of the whole network is 0 by definition and has no interval.
+    """
     metric = item.first.metric
-    return item.mean(lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12))
+    if split == WHOLE:
+        return Mean(0.0, math.nan, len(item.runs))
+    whole = max(mean_of(item, metric, WHOLE).value, 1e-12)
+    return item.mean(
+        lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12), floor=item.grain / whole
+    )
 
 
 def _shown(value: float, style: str) -> str:

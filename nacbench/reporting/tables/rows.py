@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from nacbench.recording.record import Failure
-from nacbench.reporting.series import Series, by_cell
+from nacbench.reporting.names import sized
+from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.tables.table import Column
 
 NAMED = (Column("task"), Column("scale"), Column("model"))
@@ -22,7 +23,14 @@ TREATMENT_RULE = (
     f"{TREATMENT}: models were not treated equally. Rows with different numbers differ in more than the model, so that "
     "they are not tested against each other, and bold does not count the others."
 )
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval"  # meaning of a score's cell
+# meaning of a score's cell
+INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
+
+
+def score_column(series: Sequence[Series], title: str = "test score") -> Column:
+    """Return the head of a column of scores; it names the unit if all of them have the same, otherwise cells do."""
+    unit = common_unit(series)
+    return Column(f"{title} ({unit})" if unit else title, number=True)
 
 
 def named(item: Series, without: Collection[str] = ()) -> tuple[str, str, str]:
@@ -76,7 +84,7 @@ def identified(item: Series) -> dict[str, Any]:
 
 def named_failure(failure: Failure) -> tuple[str, str, str]:
     """Return the cells under ``NAMED`` for a run without a record."""
-    return failure.task, failure.scale, f"{failure.model} ({failure.size})"
+    return failure.task, failure.scale, sized(failure.model, failure.size, failure.task, failure.scale)
 
 
 def identified_failure(failure: Failure) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors, constant
@@ -22,6 +23,7 @@ from nacbench.reporting.tables.rows import (
     identified_failure,
     named,
     named_failure,
+    score_column,
     treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table
@@ -30,14 +32,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORE = len(NAMED)  # index of the column with the score
-COLUMNS = (
-    *NAMED,
-    Column("test score (%)", number=True),
-    SEEDS,
-    Column("parameters", number=True),
-    *FLOPS,
-    Column("training", number=True),
-)
+
+
+def columns(series: Sequence[Series]) -> tuple[Column, ...]:
+    """Return the columns of a table of these series."""
+    return (
+        *NAMED,
+        score_column(series),
+        SEEDS,
+        Column("parameters", number=True),
+        *FLOPS,
+        Column("training", number=True),
+    )
 
 
 def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings: Sequence[str] = ()) -> Table:
@@ -63,13 +69,13 @@ def score_table(series: Sequence[Series], failures: Sequence[Failure], warnings:
         *([RULE] if bold else []),
     ]
     frame = _frame(series, failures, winners, floors)
-    return Table("table", "Scores", COLUMNS, [cells for cells, _ in rows], notes, frame, bold)
+    return Table("table", "Scores", columns(series), [cells for cells, _ in rows], notes, frame, bold)
 
 
 def _frame(
     series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int], floors: Floors
 ) -> pd.DataFrame:
-    """Return the rows as unformatted numbers: fractions, counts, bytes and seconds."""
+    """Return the rows as unformatted numbers: fractions (of scores in per cent), counts, bytes and seconds."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
@@ -79,11 +85,13 @@ def _frame(
             {
                 **identified(item),
                 "metric": first.metric,
+                "better": first.measure.better,
+                "unit": first.measure.unit,
                 "mean": score.value,
                 "half_width_95": score.half_width,
                 "chance": first.chance,
                 "most_frequent_class": first.majority,
-                "floor": max((floor.value for floor in floors.of(item)), default=math.nan),
+                "floor": next((floor.value for floor in reversed(floors.of(item))), math.nan),
                 "constant": sum(run.constant for run in item.runs),
                 "significantly_best": id(item) in winners,
                 "treatment": ", ".join(f"{name}={value}" for name, value in item.treatment.items()),
@@ -138,6 +146,13 @@ def score_values(item: Series) -> tuple[Any, ...]:
     )
 
 
+def _told(metric: Metric) -> str:
+    """Return a metric's name with what readers of its numbers must know, if it is no share of hits."""
+    if metric.mean_of == "hits":
+        return metric.name
+    return f"{metric.name} ({'; '.join(filter(None, (metric.about, metric.unit, metric.direction)))})"
+
+
 def _skipped_cells(failure: Failure) -> tuple[str, ...]:
     return (*named_failure(failure), failure.reason, "0", "—", "—", "—", "—")
 
@@ -162,7 +177,7 @@ def _footnotes(series: Sequence[Series]) -> list[str]:
     for item in series:
         by_task.setdefault(item.first.task_label, []).append(item.first)
     for task, mine in by_task.items():
-        metrics = ", ".join(sorted({run.metric for run in mine}))
+        metrics = ", ".join(sorted({_told(run.measure) for run in mine}))
         counts = " or ".join(f"{count:,}" for count in sorted({run.scored for run in mine}))
         rules = ", ".join(sorted({run.selection for run in mine}))
         protocols = ", ".join(sorted({run.protocol for run in mine}))

@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS
+from nacbench.reporting.floors import MARK, Floors
 from nacbench.reporting.floors import MODELS as FLOORS
-from nacbench.reporting.floors import Floors
-from nacbench.reporting.series import Series, by_cell, of_usual_size
-from nacbench.reporting.significance import RULE, best
+from nacbench.reporting.series import Series, by_cell, common_unit, of_usual_size
+from nacbench.reporting.significance import ADDED, RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
@@ -38,7 +39,8 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     for number, ((task, scale), items) in enumerate(cells.items()):
         models = [[item for item in items if item.first.model == name] for name in names]
         counts = " or ".join(f"{count:,}" for count in sorted({item.first.scored for item in items}))
-        guesses = (_guess(items[0].first.chance), _guess(items[0].first.majority))
+        first = items[0].first
+        guesses = (_guess(first.measure, first.chance), _guess(first.measure, first.majority))
         rows.append((task, scale, counts, *guesses, *(_text(own, floors) for own in models)))
         for column, own in enumerate(models):
             shown = _shown(own)
@@ -48,10 +50,10 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     numeric = ("test examples", "chance", "most frequent class")
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
-        f"Accuracy in %, {INTERVAL}; a single seed has none. "
+        f"{_kind(series)}, {INTERVAL}; a single seed has none. "
         "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
         "of model and task; several: not exactly one variant has these. See the scores above.",
-        *floors.notes(series)[:1],
+        *(note for note in floors.notes(series) if note.startswith((MARK, ADDED))),
         *treatment_notes(series),
         *([RULE] if bold else []),
     ]
@@ -67,8 +69,18 @@ def _models(series: Sequence[Series]) -> list[str]:
     return sorted(tasks, key=lambda name: (name != "nac", name.startswith(FLOORS), -len(tasks[name]), name))
 
 
-def _guess(value: float) -> str:
-    return "—" if math.isnan(value) else f"{100 * value:.2f}"
+def _kind(series: Sequence[Series]) -> str:
+    """Return what the cells show, as the beginning of a sentence."""
+    names = {item.first.metric for item in series}
+    unit = common_unit(series)
+    if len(names) == 1:
+        name = next(iter(names))
+        return f"{name[0].upper()}{name[1:]}{f' in {unit}' if unit else ''}"
+    return f"Scores{f' in {unit}' if unit else ''} ({', '.join(sorted(names))})"
+
+
+def _guess(metric: Metric, value: float) -> str:
+    return "—" if math.isnan(value) else metric.number(value)
 
 
 def _text(own: Sequence[Series], floors: Floors) -> str:
@@ -118,6 +130,7 @@ def _number(item: Series) -> dict[str, Any]:
     score = item.score
     return {
         **identified(item),
+        "metric": item.first.metric,
         "mean": score.value,
         "half_width_95": score.half_width,
         "chance": item.first.chance,

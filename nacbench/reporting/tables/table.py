@@ -100,10 +100,24 @@ class Table:
 
 
 def percent(mean: Mean) -> str:
-    """Return a fraction in per cent with its interval, as ``61.20 ± 0.45``; without interval for a single seed."""
+    """Return a fraction in per cent with its interval, as ``61.20 ± 0.45``; without interval for a single seed.
+
+    An interval that is cut at the ends of the range is shown by its ends, as ``97.00 (90.12 to 100.00)``, since it does
+    not lie evenly about the mean.
+    """
     value = f"{100 * mean.value:.2f}"
     value = value.removeprefix("-") if float(value) == 0 else value  # not "-0.00"
-    return value if math.isnan(mean.half_width) else f"{value} ± {100 * mean.half_width:.2f}"
+    if math.isnan(mean.half_width):
+        return value
+    if mean.is_cut:
+        low, high = mean.interval
+        return f"{value} ({100 * low:.2f} to {100 * high:.2f})"
+    return f"{value} ± {points(mean.half_width)}"
+
+
+def points(half_width: float) -> str:
+    """Return half the width of an interval of a fraction in points, as ``0.45``: 0.01 at least if it is not 0."""
+    return f"{max(100 * half_width, 0.01):.2f}" if half_width else "0.00"
 
 
 def _padded(text: str, width: int, *, to_the_right: bool) -> str:

@@ -125,7 +125,7 @@ def test_one_seed_or_unshared_seeds_show_nothing() -> None:
 def test_what_is_not_shown_has_the_number_of_seeds_needed() -> None:
     open_ = [own._replace(score=own.score + 0.02 * own.seed if own.model == "nac" else 0.5) for own in runs(0.03)]
     why = judge(BETTER, open_).why
-    assert why.startswith("claimed: +10.00 points; the interval holds +5.00: ")
+    assert why.startswith("claimed: +10.00 points; the interval holds +5.00 points: ")
     assert why.endswith(" more seeds would decide it, if the effect is as measured")
     assert "no effect of the claimed size" in judge(BETTER, runs(-0.002)).why
     assert "too close for any practical number of seeds" in judge(COMPETITIVE, runs(-0.022)).why
@@ -166,7 +166,7 @@ def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone_and_named() -> 
     chosen = [own._replace(selection=BEST_TEST) for own in runs(0.1)]
     found = judge(BETTER, chosen)
     assert found.verdict == "reproduced"
-    assert found.why == "claimed: +10.00 points, at least +5.00; the epoch was chosen on test"
+    assert found.why == "claimed: +10.00 points, at least +5.00 points; the epoch was chosen on test"
     assert judge(BETTER, [*chosen, *runs(-0.1)]).verdict == "contradicted"  # the usual runs come first
 
 

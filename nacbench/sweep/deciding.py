@@ -1,0 +1,302 @@
+"""Add seeds where a comparison or a claim is undecided, the cheapest decisive ones first, and stop at a verdict.
+
+All state is in the records, and in the file of `nacbench.recording.decisions`: whoever starts it again goes on. A look
+at n seeds is made when all seeds below n have ended on both sides, in whatever order they did.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from nacbench.errors import UserError
+from nacbench.filesystem.files import utc_now
+from nacbench.recording.decisions import Decision, begin
+from nacbench.recording.index import Runs, read_runs
+from nacbench.recording.record import Cause
+from nacbench.recording.row import Run
+from nacbench.reporting.anytime import LEVEL, PRIOR
+from nacbench.sweep.answers import Answer, answers
+from nacbench.sweep.control import Place, Say, note_failures, submit
+from nacbench.sweep.costs import Costs
+from nacbench.sweep.plan import Plan, PlannedRun
+from nacbench.sweep.questions import Question
+from nacbench.sweep.state import LIVE, Observer, Standing, State
+from nacbench.sweep.submission import sole_submitter
+
+FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
+OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
+LARGEST_MARGIN = 1e6  # in units of a metric
+MOST_STARTS = 3  # of one run by one process that decides
+POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
+
+Stop = Literal["", "most", "budget", "futile", "failed", "contradictory"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is decided, and when it ends.
+
+    Attributes:
+        first, most: seeds before the first look, and at the last one.
+        margin: of practical equivalence, as differences are shown: in points of an accuracy, otherwise in units of the
+            metric; 0: there is no equivalence.
+        budget: core-seconds of runs that end after the beginning; None: without a limit.
+        gives_up: whether a comparison ends that needs more than ``FUTILE_BEYOND`` seeds.
+        retried: causes of failure whose runs are started again.
+    """
+
+    first: int = 3
+    most: int = 20
+    margin: float = 0.0
+    budget: float | None = None
+    gives_up: bool = True
+    retried: tuple[Cause, ...] = OUTSIDE
+
+    def __post_init__(self) -> None:
+        """Check that the numbers fit each other."""
+        if self.first > self.most:
+            raise UserError(f"--first {self.first} is more than --most {self.most}; give fewer first seeds")
+        if not 0 <= self.margin <= LARGEST_MARGIN:  # NaN, too
+            raise UserError(f"--margin {self.margin:g}: give a number from 0 to {LARGEST_MARGIN:g}")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """An answer, with what comes next.
+
+    Attributes:
+        answer: by the finished runs.
+        missing: runs that are not done, up to the number of seeds that is expected to decide.
+        seconds: core-seconds of these, as far as they can be estimated, and of further seeds beyond the last one.
+        unknown: number of missing runs that cannot be estimated.
+        stop: why no seed is added although there is no verdict; empty if there is, or one is.
+        why: the same for readers: which seed failed, and how.
+    """
+
+    answer: Answer
+    missing: tuple[PlannedRun, ...] = ()
+    seconds: float = 0.0
+    unknown: int = 0
+    stop: Stop = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All questions at one moment.
+
+    Attributes:
+        outlooks: one for each question, in their order.
+        due: runs that are started next, the cheapest decisive ones first.
+        live: number of runs that are running or queued.
+        spent: core-seconds of runs that have ended since the beginning.
+        ahead: core-seconds of the missing runs of all questions, each counted once, as far as they can be estimated.
+        unknown: number of these runs that cannot be.
+    """
+
+    outlooks: tuple[Outlook, ...]
+    due: tuple[PlannedRun, ...]
+    live: int
+    spent: float
+    ahead: float
+    unknown: int
+
+
+@dataclass
+class Decider:
+    """Decides questions by the runs of a plan.
+
+    Attributes:
+        plan: with all seeds that may be needed.
+        place: store and data.
+        questions: what is decided.
+        limits: when it ends.
+        say: called with lines of progress of the runs.
+        show: called with each new situation.
+        warn: called with lines about files that cannot be read.
+    """
+
+    plan: Plan
+    place: Place
+    questions: Sequence[Question]
+    limits: Limits
+    say: Say
+    show: Callable[[Situation], None] = lambda situation: None
+    warn: Callable[[Sequence[str]], None] = lambda lines: None
+    began: str = ""
+    _starts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Look up what is asked of the plan again and again."""
+        self._by_key = self.plan.by_key()
+        own = {run.key: run for question in self.questions for run in self._runs(question, range(self.limits.most))}
+        self._own = list(own.values())
+
+    def run(self) -> Situation:
+        """Add seeds until all questions are decided or stopped; return the last situation.
+
+        Raises:
+            UserError: if one of the comparisons was begun with another margin, or Slurm refuses.
+        """
+        with sole_submitter(self.place.store, "decider", "decides in"):
+            self.began = begin(self.place.store, self._decision()).began
+            pause = POLL_SECONDS[0]
+            while True:
+                situation = self.look()
+                self.show(situation)
+                if situation.due:
+                    self._submit(situation.due)
+                    pause = POLL_SECONDS[0]
+                elif situation.live:
+                    time.sleep(pause)
+                    pause = min(pause * 1.5, POLL_SECONDS[1])
+                else:
+                    return situation
+
+    def look(self) -> Situation:
+        """Return the situation by the finished runs and Slurm's queue."""
+        found = read_runs(self.place.store) if self.place.store.is_dir() else Runs([])
+        records: dict[str, dict[int, Run]] = {}
+        for run in found.runs:
+            records.setdefault(run.series, {})[run.seed] = run
+        observer = Observer(self.place.store)
+        standings = observer.standings(self._own)
+        if self.began:
+            note_failures(Plan(self.plan.sweep, tuple(self._own)), self.place, observer, standings)
+        self.warn([*found.broken, *observer.broken])
+        view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
+        outlooks = [view.outlook(answer) for answer in answers(self.questions, records, self.limits.margin)]
+        return view.situation(outlooks)
+
+    def _decision(self) -> Decision:
+        return Decision(
+            sweep=self.plan.sweep.name,
+            began=utc_now(),
+            level=LEVEL,
+            prior=PRIOR,
+            margin=self.limits.margin,
+            first=self.limits.first,
+            most=self.limits.most,
+            comparisons=tuple(one.asked() for one in self.questions if one.claim is None),
+            claims=tuple(one.asked() for one in self.questions if one.claim is not None),
+        )
+
+    def _spent(self, runs: Iterable[Run]) -> float:
+        keys = {run.run_id for run in self._own}
+        return sum(run.core_seconds for run in runs if self.began and run.run_id in keys and run.finished >= self.began)
+
+    def _submit(self, due: Sequence[PlannedRun]) -> None:
+        self._starts.update(run.key for run in due)
+        part = Plan(self.plan.sweep, tuple(due))
+        again: tuple[State, ...] = ("cancelled",)
+        submit(part, self.place, self.say, also=again, retry=self.limits.retried, warn=self.warn)
+
+    def _runs(self, question: Question, seeds: Iterable[int]) -> Iterator[PlannedRun]:
+        """Yield the runs of these seeds, each after the runs that train its network."""
+        for seed in seeds:
+            for entrant in question.entrants:
+                if seed in entrant.runs:
+                    yield from self._with_networks(entrant.runs[seed])
+
+    def _with_networks(self, run: PlannedRun) -> Iterator[PlannedRun]:
+        if run.trained_on in self._by_key:
+            yield from self._with_networks(self._by_key[run.trained_on])
+        yield run
+
+
+@dataclass
+class _View:
+    """One look: what is known of runs and costs."""
+
+    decider: Decider
+    standings: dict[str, Standing]
+    costs: Costs
+    spent: float
+
+    def outlook(self, answer: Answer) -> Outlook:
+        """Return an answer with what comes next for it."""
+        limits = self.decider.limits
+        if not answer.is_open:
+            return Outlook(answer)
+        need = max(limits.first, answer.need or FUTILE_BEYOND + 1)
+        missing = self._missing(answer, range(answer.seeds, min(need, limits.most)))
+        seconds, unknown = self.costs.total(missing)
+        pair, _ = self.costs.total(self.decider._runs(answer.question, [0]))
+        seconds += pair * max(0, need - limits.most)
+        stop, why = self._stop(answer)
+        return Outlook(answer, tuple(missing), seconds, unknown, stop, why)
+
+    def _missing(self, answer: Answer, seeds: Iterable[int]) -> list[PlannedRun]:
+        runs = self.decider._runs(answer.question, seeds)
+        return list({run.key: run for run in runs if self.standings[run.key].state != "done"}.values())
+
+    def _stop(self, answer: Answer) -> tuple[Stop, str]:
+        limits = self.decider.limits
+        if answer.verdict == "contradictory":
+            return "contradictory", "the seeds contradict each other: they are not of one distribution"
+        if answer.seeds >= limits.most:
+            return "most", ""
+        if limits.gives_up and answer.seeds >= FUTILE_FROM and (answer.need or FUTILE_BEYOND + 1) > FUTILE_BEYOND:
+            return "futile", ""
+        for run in self._missing(answer, range(answer.seeds, self._target(answer))):
+            if problem := self._problem(run):
+                return "failed", f"{run.title} {problem}"
+        return "", ""
+
+    def _target(self, answer: Answer) -> int:
+        """Return the number of seeds at the next look."""
+        return min(max(self.decider.limits.first, answer.seeds + 1), self.decider.limits.most)
+
+    def _problem(self, run: PlannedRun) -> str:
+        """Return why a run that is not done will not be started, or nothing if it will, or is live."""
+        standing, starts = self.standings[run.key], self.decider._starts[run.key]
+        state, folder = standing.state, run.folder(self.decider.place.store)
+        if state in LIVE or state == "unknown":  # a silent Slurm will answer later
+            return ""
+        again = state in ("planned", "lost") or (state == "cancelled" and not starts)
+        if (again or standing.cause in self.decider.limits.retried) and starts < MOST_STARTS:
+            return ""
+        how = f" ({standing.cause})" if standing.cause else ""
+        often = f" {starts} times" if starts > 1 else ""
+        return f"{'was ' if state in ('lost', 'cancelled') else ''}{state}{often}{how}: {standing.detail}; see {folder}"
+
+    def situation(self, outlooks: Sequence[Outlook]) -> Situation:
+        """Return the situation with the runs that are started next."""
+        live = [run for run in self.decider._own if self.standings[run.key].state in (*LIVE, "unknown")]
+        committed = self.spent + self.costs.total(live)[0]
+        width = self._width()
+        due: dict[str, PlannedRun] = {}
+        places = {id(outlook): place for place, outlook in enumerate(outlooks)}
+        ended = dict(enumerate(outlooks))
+        # first one seed of what is not known to cost anything yet, so that the others can be put in order
+        for outlook in sorted(outlooks, key=lambda one: (not one.unknown, one.seconds)):
+            if not outlook.answer.is_open or outlook.stop:
+                continue
+            batch = [run for run in self._batch(outlook.answer) if run.key not in due]
+            seconds, _ = self.costs.total(batch)
+            budget = self.decider.limits.budget
+            if budget is not None and (committed + seconds > budget or committed >= budget) and batch:
+                ended[places[id(outlook)]] = replace(outlook, stop="budget")
+            elif len(live) + len(due) < width:
+                due |= {run.key: run for run in batch}
+                committed += seconds
+        missing = {run.key: run for one in ended.values() if not one.stop for run in one.missing}
+        ahead, unknown = self.costs.total(missing.values())
+        return Situation(tuple(ended.values()), tuple(due.values()), len(live), self.spent, ahead, unknown)
+
+    def _batch(self, answer: Answer) -> list[PlannedRun]:
+        """Return the runs to start for the next look; of a cost that is not known, those of a single seed."""
+        seeds = range(answer.seeds, self._target(answer))
+        missing = self._missing(answer, seeds)
+        if self.costs.total(missing)[1]:
+            missing = next((own for seed in seeds if (own := self._missing(answer, [seed]))), [])
+        return [run for run in missing if self.standings[run.key].state not in (*LIVE, "unknown")]
+
+    def _width(self) -> int:
+        """Return the number of runs that are worth starting at once."""
+        profile = self.decider.plan.sweep.profile
+        return {"debug": 1, "local": profile.processes, "slurm": profile.array_parallelism}[profile.executor]

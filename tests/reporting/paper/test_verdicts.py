@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from nacbench.contracts.recipe import BEST_TEST
+from nacbench.data.metrics.values import RMSE
 from nacbench.recording.row import Run, row_of
 from nacbench.registry import TASKS
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Trade
@@ -229,6 +230,16 @@ def test_a_trade_needs_both_sides(speedups: list[float], drops: list[float], ver
     own = [run(seed=seed, metrics={"speedup": up, "relative_drop": drop}) for seed, (up, drop) in pairs]
     assert judge(TRADE, own).verdict == verdict
     assert judge(TRADE, runs(0.1)).why == "no run of digits has speedup and relative_drop"
+
+
+def test_of_a_metric_of_which_lower_is_better_a_lower_score_speaks_for_the_claim() -> None:
+    claim = BETTER.model_copy(update={"claimed": 0.5})
+    errors = [run(seed=seed, score=1.2 + NOISE[seed], metric=RMSE) for seed in range(5)]
+    errors += [run(model="perceiver-io", seed=seed, score=1.8, metric=RMSE) for seed in range(5)]
+    found = judge(claim, errors)
+    assert found.verdict == "reproduced"
+    assert found.effect.startswith("+0.5980 ± 0.0020, ")
+    assert "points" not in found.effect + found.why
 
 
 def test_the_numbers_of_each_seed_and_their_bars_can_be_had() -> None:

@@ -12,7 +12,7 @@ from site_api import modules, public
 from site_commands import commands
 from site_fields import fields, record
 from site_markdown import escaped, table
-from site_plugins import model_costs, model_reference, models, task_reference, tasks
+from site_plugins import model_costs, model_libraries, model_reference, models, task_reference, tasks
 
 
 def suites() -> str:
@@ -107,6 +107,7 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "task-reference": task_reference,
     "models": models,
     "model-costs": model_costs,
+    "model-libraries": model_libraries,
     "model-reference": model_reference,
     "fields": fields,
     "record": record,

@@ -56,6 +56,11 @@ def checked_spec(owner: object, given: Any, method: str = "spec()") -> TaskSpec:
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"{where} gives {name} = {shown(value)}, and should give a whole number from {least} on")
+    for name, sides_ in (("image_shape", "(channels, height, width)"), ("point_shape", "(points, coordinates)")):
+        value = getattr(given, name)
+        whole = isinstance(value, tuple) and len(value) == len(sides_.split(",")) and all(map(_is_count, value))
+        if value is not None and not whole:
+            raise UserError(f"{where} gives {name} = {shown(value)}, and should give None or {sides_}")
     return given
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import styled
+from nacbench.reporting.figures.style import COLOURS, PAGE, SMALL, TALLEST, bare, figure_of, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,20 +17,19 @@ if TYPE_CHECKING:
 
 MODULES_SHOWN = 4  # those with the largest share
 LINKS_SHOWN = 40  # strongest links of each propagator
-LINE = 44  # characters per line of text
-LINES = 9  # lines of text; the rest is cut off
+LINE = 22  # characters per line of text
+LINES = 18  # lines of text; the rest is cut off
+NUMBER = 0.11  # inches from one module's number to the next
 
 
 def draw_reading(reading: Reading, title: str) -> Figure:
     """Draw each example with the attention of the whole circuit and of the modules with the largest share."""
-    from matplotlib.figure import Figure
-
     chosen = np.argsort(-reading.modules[0])[:MODULES_SHOWN]
     is_text = reading.examples[0].kind == "text"
-    width, height = (3.3, 1.35) if is_text else (1.9, 1.9 * _aspect(reading.examples[0]))
     rows, columns = len(reading.examples), len(chosen) + (1 if is_text else 2)
+    height = 2.0 if is_text else max(PAGE / columns * _aspect(reading.examples[0]), 1.2)
     with styled():
-        figure = Figure(figsize=(width * columns, (height + 0.1) * rows + 0.4), layout="constrained")
+        figure = figure_of(PAGE, (height + 0.1) * rows + 0.4)
         grid = figure.subplots(rows, columns, squeeze=False)
         for row, (axes_of, shown) in enumerate(zip(grid, reading.examples, strict=True)):
             panels = [] if is_text else [("example", None)]
@@ -38,25 +38,24 @@ def draw_reading(reading: Reading, title: str) -> Figure:
             for axes, (name, weights) in zip(axes_of, panels, strict=True):
                 _draw_example(axes, shown, weights)
                 if row == 0:
-                    axes.set_title(name, loc="left", fontsize=8)
-            axes_of[0].set_ylabel(shown.title, fontsize=7)
-        figure.suptitle(figure_text(title, 120))
+                    axes.set_title(name, fontsize=SMALL)
+            axes_of[0].set_ylabel(shown.title, fontsize=SMALL)
+        figure.suptitle(figure_text(title, 120), x=0.01, ha="left")
     return figure
 
 
 def draw_flow(reading: Reading, title: str) -> Figure:
     """Draw attention rollout: the modules' shares after every stage, and the strongest links between stages."""
-    import seaborn as sns
     from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
 
     stages, modules = reading.modules.shape
     order = np.argsort(-reading.modules.sum(0))
     place = np.empty(modules, dtype=int)
     place[order] = np.arange(modules)
-    colour = sns.color_palette("colorblind", 1)[0]
+    height = min(max(NUMBER * modules + 0.7, 3.4), TALLEST)
+    step = math.ceil(modules * NUMBER / (height - 0.6))
     with styled():
-        figure = Figure(figsize=(1.7 * (stages + 1) + 1, 4.4), layout="constrained")
+        figure = figure_of(PAGE, height)
         axes = figure.subplots()
         for layer, links in enumerate([*reading.links, _to_places(reading.readout, modules)]):
             strongest = np.argsort(-links, axis=None)[:LINKS_SHOWN]
@@ -67,18 +66,20 @@ def draw_flow(reading: Reading, title: str) -> Figure:
             widths = [0.2 + 2.8 * float(links[pair]) / top for pair in pairs]
             axes.add_collection(LineCollection(lines, linewidths=widths, colors="0.45", alpha=0.5, zorder=0))
             axes.scatter(
-                np.full(modules, layer), place, s=3 + 900 * reading.modules[layer], color=colour, edgecolors="white"
+                np.full(modules, layer), place, s=3 + 900 * reading.modules[layer], color=COLOURS[0], edgecolors="white"
             )
         spots = _readout_places(reading.readout, modules)
         shares = reading.readout.sum(1)
         axes.scatter(np.full(len(spots), stages), spots, s=3 + 300 * shares, marker="s", color="0.15")
         names = ["read-in", *(f"propagator {number}" for number in range(1, stages)), "read-out"]
         axes.set_xticks(range(stages + 1), names)
-        axes.set_yticks([])
-        axes.invert_yaxis()
-        axes.set_ylabel("modules, largest share first")
-        axes.set_title(figure_text(title, 80), loc="left")
-        sns.despine(ax=axes, left=True)
+        axes.set_yticks(range(0, modules, step), order[::step])
+        axes.set_ylim(modules - 0.2, -0.8)
+        axes.set_ylabel("module, largest share first")
+        axes.set_title(figure_text(title, 100))
+        bare(axes)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
     return figure
 
 
@@ -152,7 +153,7 @@ def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
         # one by one, so that letters stay inside their token's rectangle
         for offset, letter in enumerate(map(figure_text, piece)):
             axes.text(
-                column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=5.5, ha="center", va="center"
+                column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=SMALL, ha="center", va="center"
             )
         column += len(piece)
     axes.set_xlim(0, LINE)

@@ -11,10 +11,12 @@ from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
+from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.mixture import mixtures
@@ -23,10 +25,13 @@ from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.ablations import ablation_table
+from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "ranks", "shifted", "few-shots", "adaptations", "priors", "ablations", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,12 @@ def build_report(
     made = (
         score_table(series, failures, warnings),
         side_by_side(series),
+        rank_table(series),
         shift_table(series),
         shots_table(series),
+        adaptations_table(series),
         prior_table(series),
+        ablation_table(series),
         pruning_table(series),
         cost_table(series),
     )
@@ -159,6 +167,10 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
         f"{CUT}; {FLOOR}",
         _of_rows(draw_scores),
     ),
+    "ranks": (
+        "Mean ranks over the tasks that all models share; bars join models that are not told apart",
+        _of_rows(draw_ranks),
+    ),
     "cost": (
         f"Scores against the operations of a forward pass; grey line: the best at each cost; {CUT}; {FLOOR}",
         _of_rows(draw_cost),
@@ -168,6 +180,11 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "sizes": (
         f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",
         _of_rows(draw_sizes),
+    ),
+    "ablations": (
+        "By how much each circuit is better than NAC, and than the one that it is a step from: every seed (dots), mean "
+        "and 95 % interval of paired differences",
+        _of_rows(draw_ablations),
     ),
     "pruning": (
         f"Accuracy with fewer modules, and the speed-up that was measured; {CUT}; {FLOOR}",

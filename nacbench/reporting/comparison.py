@@ -133,12 +133,10 @@ def compare(
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
     treatment = differences([ours.first, theirs.first], tuned or {})
-    kinds = {
-        **{name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]},
-        "main metrics": [item.first.metric for item in (ours, theirs)],  # of another version of the task
-        "entries in tables": [item.first.task_label for item in (ours, theirs)],  # an epoch chosen on test
-    }
-    for kind, (a, b) in kinds.items():
+    entries = [item.first.task_label for item in (ours, theirs)]  # they differ if an epoch was chosen on test
+    metrics = [item.first.metric for item in (ours, theirs)]  # they differ between versions of a task
+    kinds = {name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]}
+    for kind, (a, b) in {**kinds, "main metrics": metrics, "entries in tables": entries}.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}

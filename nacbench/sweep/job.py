@@ -21,6 +21,7 @@ from nacbench.machine.process import TOKEN
 if TYPE_CHECKING:
     from nacbench.running.config import RunConfig
     from nacbench.sweep.submission import Submission
+    from nacbench.training.interrupt import Interrupted
 
 DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; Slurm starts the runs that depend on this one only after exit code 0
 
@@ -109,11 +110,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
             execution=lambda: _execution(submission),
         )
     except Interrupted as interruption:
-        say(f"{interruption}; its state is saved", err=True)
-        if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
-            when_warned(signal.SIGUSR2, None)  # requeues the job and exits
-        if submission.profile.executor == "debug":  # this process is the submitter: it is the one that was asked to end
-            raise KeyboardInterrupt from None
+        _after_interruption(interruption, submission, when_warned)
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         say(str(error), err=True)
@@ -132,6 +129,16 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
         _leave(folder, run.config, in_one_line(error))
         return FAILED
     return DONE
+
+
+def _after_interruption(
+    interruption: "Interrupted", submission: "Submission", when_warned: Callable[..., Any] | None
+) -> None:
+    say(f"{interruption}; its state is saved", err=True)
+    if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
+        when_warned(signal.SIGUSR2, None)  # requeues the job and exits
+    if submission.profile.executor == "debug":  # this process is the submitter: it is the one that was asked to end
+        raise KeyboardInterrupt from None
 
 
 def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:

@@ -122,7 +122,7 @@ class Trainer:
         self._parameters = list(self.net.parameters())
         # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
         # The compiler's own generator would draw other links and paths to drop than an eager run of the same seed
-        as_eager = {"fallback_random": True}
+        as_eager: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
         self._forward: Any = (
             torch.compile(self._parallel, options=as_eager) if self.execution.compile else self._parallel
         )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from matplotlib.text import Text
 
+from nacbench.contracts.metric import Metric
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import row_of
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
@@ -14,7 +15,7 @@ from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
-from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, TALLEST, Looks
+from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, TALLEST, Encoding
 from nacbench.reporting.series import Series, group
 from tests.made import made_record, write_run
 
@@ -174,7 +175,7 @@ def test_figures_are_as_wide_as_a_column_or_a_page_and_their_text_is_not_small(t
     assert [page.get_figwidth() for page in pages] == [COLUMN, PAGE, PAGE, COLUMN]
     for page in [*pages, *draw_curves(with_curves(tmp_path, 2), [])]:
         assert page.get_figheight() <= TALLEST + 0.5
-        assert all(text.get_fontsize() >= SMALL for text in page.findobj(Text) if text.get_text())
+        assert all(float(text.get_fontsize()) >= SMALL for text in page.findobj(Text) if text.get_text())
 
 
 def test_fonts_are_embedded_whole(tmp_path: Path) -> None:
@@ -184,12 +185,25 @@ def test_fonts_are_embedded_whole(tmp_path: Path) -> None:
     assert b"/Type3" not in content
 
 
+def test_figures_of_a_metric_that_is_no_share_have_its_unit_range_and_direction() -> None:
+    error = Metric(name="mae", better="lower", least=0, unit="m")
+    mine = series([*of_seeds(0.5, 3.0, metric=error), *of_seeds(7.0, 9.0, metric=error, model="vit")])
+    (axes,) = axes_of(draw_scores(mine))
+    assert axes.get_xlabel() == "mae (m)"
+    assert list(marked(axes, "o")[0].get_xdata()) == [0.5, 3.0]
+    (arrow,) = [line for line in marked(axes, ARROWS["left"]) if line.get_color() == Encoding(mine).of(mine[0]).colour]
+    assert arrow.get_xdata() == [0], "no error is below zero"
+    (axes,) = axes_of(draw_cost(mine))
+    (front,) = [line for line in axes.lines if line.get_color() == "0.6"]
+    assert front.get_xydata().tolist() == [[0.021, 1.75]], "the smaller error is the better one"
+
+
 def test_a_legend_names_each_look_once_for_all_panels() -> None:
-    records = [made_record(task=task, model=model) for task in ("a", "b") for model in ("nac", "vit")]
+    records = [made_record(task=task, model=model) for task in ("cifar10", "digits") for model in ("nac", "vit")]
     (figure,) = draw_cost(mine := series(records))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["nac", "vit", "highest floor: chance"]
-    looks = Looks(mine)
+    looks = Encoding(mine)
     for axes in axes_of([figure]):
         drawn = {(line.get_color(), line.get_marker()) for line in axes.lines}
         assert {(looks.of(item).colour, looks.of(item).marker) for item in mine} <= drawn

@@ -56,6 +56,7 @@ class PointTask(ArrayTask):
             targets=self.targets,
             max_tokens=self.points,
             token_dim=3 * (2 * self.bands + 1),
+            point_shape=(self.points, 3),
         )
 
     def forms(self) -> Mapping[str, Form | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MODULES_SHOWN = 4  # those with the largest share
 LINKS_SHOWN = 40  # strongest links of each propagator
 LINE = 22  # characters per line of text
-LINES = 18  # lines of text; the rest is cut off
+LINES, FEWEST = 18, 10  # lines of text, the rest is cut off; and lines that the label beside it needs
 NUMBER = 0.11  # inches from one module's number to the next
 
 
@@ -27,10 +28,10 @@ def draw_reading(reading: Reading, title: str) -> Figure:
     chosen = np.argsort(-reading.modules[0])[:MODULES_SHOWN]
     is_text = reading.examples[0].kind == "text"
     rows, columns = len(reading.examples), len(chosen) + (1 if is_text else 2)
-    height = 2.0 if is_text else max(PAGE / columns * _aspect(reading.examples[0]), 1.2)
+    heights = [_height(shown, PAGE / columns) for shown in reading.examples]
     with styled():
-        figure = figure_of(PAGE, (height + 0.1) * rows + 0.4)
-        grid = figure.subplots(rows, columns, squeeze=False)
+        figure = figure_of(PAGE, sum(heights) + 0.1 * rows + 0.4)
+        grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
         for row, (axes_of, shown) in enumerate(zip(grid, reading.examples, strict=True)):
             panels = [] if is_text else [("example", None)]
             panels.append(("whole circuit", reading.tokens[row]))
@@ -95,6 +96,13 @@ def _readout_places(readout: np.ndarray, modules: int) -> Any:
     return np.linspace(0, modules - 1, len(readout)).round().astype(int)
 
 
+def _height(shown: Shown, width: float) -> float:
+    """Return the height in inches of an example's panels of this width; the label beside it needs 1.2."""
+    if shown.kind == "text":
+        return 0.115 * max(_places(list(shown.content))[-1][0] + 1, FEWEST)
+    return max(width * _aspect(shown), 1.2)
+
+
 def _aspect(shown: Shown) -> float:
     """Return a panel's height over its width; at least 0.55, to leave room for the title beside it."""
     if shown.kind != "image":
@@ -137,17 +145,13 @@ def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> N
     axes.set_aspect("equal")
 
 
-def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
+def _draw_text(axes: Any, pieces: Sequence[str], weights: np.ndarray) -> None:
     """Draw text in lines; the darker a token's background, the larger its weight."""
     from matplotlib.patches import Rectangle
 
     top = float(weights[: len(pieces)].max()) or 1.0
-    line = column = 0
-    for piece, weight in zip(pieces, weights, strict=False):
-        if column + len(piece) > LINE:
-            line, column = line + 1, 0
-        if line >= LINES:
-            break
+    places = _places(pieces)
+    for (line, column), piece, weight in zip(places, pieces, weights, strict=False):
         shade = float(weight) / top
         axes.add_patch(Rectangle((column, line), len(piece), 1, color=(1, 0.55, 0.1), alpha=0.85 * shade, linewidth=0))
         # one by one, so that letters stay inside their token's rectangle
@@ -155,6 +159,19 @@ def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
             axes.text(
                 column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=SMALL, ha="center", va="center"
             )
-        column += len(piece)
     axes.set_xlim(0, LINE)
-    axes.set_ylim(LINES, 0)
+    axes.set_ylim(max(places[-1][0] + 1, FEWEST), 0)
+
+
+def _places(pieces: Sequence[str]) -> list[tuple[int, int]]:
+    """Return line and column of the pieces of a text, as far as there are lines."""
+    places = []
+    line = column = 0
+    for piece in pieces:
+        if column + len(piece) > LINE:
+            line, column = line + 1, 0
+        if line >= LINES:
+            break
+        places.append((line, column))
+        column += len(piece)
+    return places

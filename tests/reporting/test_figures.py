@@ -39,6 +39,10 @@ def sized(modules: int, score: float, seconds: float) -> RunRecord:
     return record.model_copy(update={"identity": {**record.identity, "config": config}, "cost": cost})
 
 
+def costing(record: RunRecord, flops: int) -> RunRecord:
+    return record.model_copy(update={"cost": record.cost.model_copy(update={"forward_flops": flops})})
+
+
 def axes_of(pages: Iterable[Any]) -> list[Any]:
     return [axes for figure in pages for axes in figure.axes if axes.axison]
 
@@ -99,23 +103,19 @@ def test_intervals_of_scores_are_cut_at_0_and_100_with_an_arrow() -> None:
 
 
 def test_the_cost_figure_has_the_pareto_front() -> None:
-    def record(model: str, score: float, flops: int) -> RunRecord:
-        made = made_record(model=model, score=score)
-        return made.model_copy(update={"cost": made.cost.model_copy(update={"forward_flops": flops})})
-
-    (axes,) = axes_of(
-        draw_cost(
-            series([record("nac", 0.9, 3 * 10**9), record("vit", 0.8, 10**9), record("pointnet", 0.7, 2 * 10**9)])
-        )
-    )
+    costs = {"nac": (0.9, 3 * 10**9), "vit": (0.8, 10**9), "pointnet": (0.7, 2 * 10**9)}
+    records = [costing(made_record(model=model, score=score), flops) for model, (score, flops) in costs.items()]
+    (axes,) = axes_of(draw_cost(series(records)))
     (front,) = [line for line in axes.lines if line.get_color() == "0.6"]
     assert front.get_xydata().tolist() == [[1.0, 80.0], [3.0, 90.0]]
     assert axes.get_xlim() == pytest.approx((0.5, 6.0))
     assert draw_cost(series([made_record()])) == []
+    assert draw_cost(series([made_record(), made_record(lr=0.1)])) == [], "variants that cost the same"
 
 
 def test_points_stand_where_they_were_measured_also_at_equal_cost() -> None:
-    mine = series([*of_seeds(0.5, 0.99, 0.999), *of_seeds(0.9, 0.9, 0.9, lr=0.003)])
+    other = costing(made_record(model="vit"), 10**9)
+    mine = series([*of_seeds(0.5, 0.99, 0.999), *of_seeds(0.9, 0.9, 0.9, lr=0.003), other])
     (figure,) = draw_cost(mine)
     (axes,) = axes_of([figure])
     points = marked(axes, "o")
@@ -179,7 +179,7 @@ def test_curves_of_many_tasks_are_several_pages_that_fit_on_paper(tmp_path: Path
 
 def test_figures_are_as_wide_as_a_column_or_a_page_and_their_text_is_not_small(tmp_path: Path) -> None:
     few, many = series([made_record()]), series([made_record(task=f"task-{n:02}") for n in range(11)])
-    variants = series([made_record(model="m" * 40, score=n / 10, lr=n / 100) for n in range(1, 9)])
+    variants = series([costing(made_record(model="m" * 40, lr=n / 100), n * 10**9) for n in range(1, 9)])
     pages = [*draw_scores(few), *draw_scores(many), *draw_scores(variants), *draw_cost(variants)]
     assert [page.get_figwidth() for page in pages] == [COLUMN, PAGE, PAGE, COLUMN]
     for page in [*pages, *draw_curves(with_curves(tmp_path, 2), [])]:
@@ -196,7 +196,8 @@ def test_fonts_are_embedded_whole(tmp_path: Path) -> None:
 
 def test_figures_of_a_metric_that_is_no_share_have_its_unit_range_and_direction() -> None:
     error = Metric(name="mae", better="lower", least=0, unit="m")
-    mine = series([*of_seeds(0.5, 3.0, metric=error), *of_seeds(7.0, 9.0, metric=error, model="vit")])
+    worse = [costing(record, 10**9) for record in of_seeds(7.0, 9.0, metric=error, model="vit")]
+    mine = series([*of_seeds(0.5, 3.0, metric=error), *worse])
     (axes,) = axes_of(draw_scores(mine))
     assert axes.get_xlabel() == "mae (m)"
     assert list(marked(axes, "o")[0].get_xdata()) == [0.5, 3.0]
@@ -208,7 +209,8 @@ def test_figures_of_a_metric_that_is_no_share_have_its_unit_range_and_direction(
 
 
 def test_a_legend_names_each_look_once_for_all_panels() -> None:
-    records = [made_record(task=task, model=model) for task in ("cifar10", "digits") for model in ("nac", "vit")]
+    records = [made_record(task=task) for task in ("cifar10", "digits")]
+    records += [costing(made_record(task=task, model="vit"), 10**9) for task in ("cifar10", "digits")]
     (figure,) = draw_cost(mine := series(records))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["nac", "vit", "highest floor: chance"]

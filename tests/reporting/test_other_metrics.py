@@ -68,11 +68,11 @@ def test_scores_of_different_units_name_their_metric_in_one_table() -> None:
 
 
 def test_the_floor_of_an_error_is_the_lowest_one_and_a_score_must_lie_below_it() -> None:
-    scores = {"nac": [5.0, 5.1], "vit": [6.9, 7.1], "floor-linear": [7.0, 7.0], "floor-mean": [8.0, 8.0]}
+    scores = {"nac": [5.0, 5.1], "vit": [6.9, 7.1], "floor-linear": [7.0, 7.0], "floor-nearest-mean": [8.0, 8.0]}
     made = series(RMSE, **scores)
     floors = Floors(made)
     by_model = {item.first.model: item for item in made}
-    assert [floor.name for floor in floors.of(by_model["nac"])] == ["floor-mean (mini)", "floor-linear (mini)"]
+    assert [floor.name for floor in floors.of(by_model["nac"])] == ["floor-nearest-mean", "floor-linear"]
     assert "‡" not in floors.marked(by_model["nac"])
     assert floors.marked(by_model["vit"]).endswith("‡")
 
@@ -91,10 +91,10 @@ def test_a_comparison_names_the_better_one_by_the_metric_s_direction(tmp_path: P
     found = compare(read_runs(tmp_path), "nac", "vit", "digits")
     head, first, second, difference, _, verdict = found.lines()
     assert head == "digits · mini · rmse, lower is better"
-    assert first == "nac (mini): 5.000 ± 0.248 (3 seeds: 5.000, 5.100, 4.900)"
-    assert second == "vit (mini): 9.100 ± 0.248 (3 seeds: 9.000, 9.200, 9.100)"
+    assert first == "nac: 5.000 ± 0.248 (3 seeds: 5.000, 5.100, 4.900)"
+    assert second == "vit: 9.100 ± 0.248 (3 seeds: 9.000, 9.200, 9.100)"
     assert difference.startswith("difference -4.100 ± 0.248 over 3 shared seeds")
-    assert verdict.startswith("nac (mini) is better than vit (mini), by 3.852 to 4.348 (95 %)")
+    assert verdict.startswith("nac is better than vit, by 3.852 to 4.348 (95 %)")
 
 
 # -- from kept predictions ---------------------------------------------------------------------------------------------

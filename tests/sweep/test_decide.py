@@ -13,7 +13,7 @@ from nacbench.filesystem.files import utc_now
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run, row_of
-from nacbench.reporting.paper.claims import Claim, Competitive, Side, read_claims
+from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.sweep import deciding
 from nacbench.sweep.answers import Answer, answers, holm_levels
 from nacbench.sweep.config import parse_sweep
@@ -32,7 +32,13 @@ Scores = Callable[[PlannedRun], float]
 
 def plan(**changes: Any) -> Plan:
     """A plan of twenty seeds of three models on digits."""
-    content = {"tasks": "digits", "models": list(MODELS), "scale": "smoke", "seeds": "0..19", "precision": "fp32"}
+    content: dict[str, Any] = {
+        "tasks": "digits",
+        "models": list(MODELS),
+        "scale": "smoke",
+        "seeds": "0..19",
+        "precision": "fp32",
+    }
     content |= {"profile": {"executor": "debug"}}
     return make_plan(parse_sweep({**content, **changes}, Path("mine.yaml")), Path("data"))
 
@@ -79,7 +85,7 @@ class World:
         config = run.config
         return made._replace(
             folder=f"made-{run.key}",
-            run_id=run.run_id,
+            run_id=str(run.run_id),
             task=config.task.name,
             model=config.model.name,
             model_size=config.model.size,
@@ -309,14 +315,16 @@ def test_series_of_a_plan_are_those_of_its_records() -> None:
     assert len(series) == 2 and all(len(run.series) == 12 for run in planned.runs)
 
 
-def claim(kind: type[Claim], **changes: Any) -> Any:
-    given = {"name": "mine", "says": "wins", "task": "cifar10", "stand_ins": ["digits"], "baseline": "vit", **changes}
-    return kind(kind=kind.__name__.lower(), **given)  # type: ignore[operator]
-
-
 def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
     left: list[str] = []
-    mine = claim(Competitive, within=0.05)
+    told: dict[str, Any] = {
+        "name": "mine",
+        "says": "wins",
+        "task": "cifar10",
+        "stand_ins": ["digits"],
+        "baseline": "vit",
+    }
+    mine = Competitive(kind="competitive", within=0.05, **told)
     questions = claim_questions(entrants_of(PLAN), [mine, *read_claims().claims], left.append)
     assert names(questions) == ["mine"] and questions[0].task == "digits"
     assert len(left) == len(read_claims().claims) and "claim speed-up is left out: this sweep does not have" in left[3]

@@ -49,7 +49,7 @@ class Progress:
                 self._told[number] = seeds
                 self.say(f"{_title(one.answer)}: {_measured(one.answer)} after {counted(seeds, 'seed')}; {_next(one)}")
         if situation.due:
-            self.say(f"{_spent(situation, self._limits)}, {_ahead(situation)} expected; next: {_runs(situation.due)}")
+            self.say(f"{_spent(situation, self._limits)}, expected: {_ahead(situation)}; next: {_runs(situation.due)}")
 
 
 def _runs(due: "Sequence[PlannedRun]") -> str:
@@ -75,8 +75,10 @@ def _spent(situation: "Situation", limits: "Limits") -> str:
 
 
 def _ahead(situation: "Situation") -> str:
-    unknown = f" and {counted(situation.unknown, 'run')} without an estimate" if situation.unknown else ""
-    return f"{situation.ahead / CORE_HOUR:.2f}{unknown}"
+    if not situation.unknown:
+        return f"{situation.ahead / CORE_HOUR:.2f}"
+    unknown = f"not known for {counted(situation.unknown, 'run')}, as no similar one is done"
+    return f"{situation.ahead / CORE_HOUR:.2f} and {unknown}" if situation.ahead else unknown
 
 
 def _measured(answer: "Answer") -> str:

@@ -41,8 +41,11 @@ def draw_cost(series: Sequence[Series]) -> list[Figure]:
         axes.set_ylabel(figure_text(rows[0].measure.heading))
         _plain_ticks(axes)
 
-    panels = panels_of(item for item in series if item.is_trained_here and not is_floor(item))
-    return grid_pages([panel for panel in panels if len(panel[1]) > 1], draw, looks, floors=floors)
+    counted = [item for item in series if item.is_trained_here and item.first.forward_flops > 0]  # false for NaN
+    panels = panels_of(item for item in counted if not is_floor(item))
+    # of variants of one model that cost the same, the figure would say nothing that scores do not
+    different = [panel for panel in panels if len({(i.first.model, i.first.forward_flops) for i in panel[1]}) > 1]
+    return grid_pages(different, draw, looks, floors=floors)
 
 
 def draw_sizes(series: Sequence[Series]) -> list[Figure]:

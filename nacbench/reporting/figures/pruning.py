@@ -76,6 +76,6 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.set_xlim(min(low, 0.9), max(high, AIM * 1.15))
     by_speed.axvline(AIM, color="0.4", linewidth=0.8, linestyle=":")
     by_speed.annotate(
-        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=SMALL, color="0.3"
+        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=SMALL, color="0.3"
     )
     by_speed.set_xlabel(f"measured speed-up (dotted: {100 * TOLERATED:g} % lost)")

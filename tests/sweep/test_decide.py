@@ -72,6 +72,7 @@ class World:
         self.rows: dict[str, Run] = {}
         self.submitted: list[tuple[str, int]] = []
         self.broken: list[str] = []
+        self.is_silent = False
 
     def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
         for run in part.runs:
@@ -279,6 +280,15 @@ def test_a_seed_that_fails_is_not_passed_over(
     assert world.submitted.count(("vit", 2)) == starts
     assert re.search(said, situation.outlooks[0].why)
     assert max(seed for model, seed in world.submitted if model == "vit") == 2
+
+
+def test_without_slurm_its_seeds_are_not_waited_for(
+    decider: Callable[..., Decider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(scores_of(nac=0.9, vit=0.7, transformer=0.8), standings={("vit", 1): Standing(state="unknown")})
+    monkeypatch.setattr(deciding.slurm, "is_available", lambda: False)
+    with pytest.raises(UserError, match="there is no Slurm on this machine"):
+        decider(world).run()
 
 
 # -- what is asked ---------------------------------------------------------------------------------------------------

@@ -164,12 +164,13 @@ class Decider:
         Raises:
             UserError: if seeds were submitted to Slurm, and it is not on this machine.
         """
+        observer = Observer(self.place.store)
+        standings = observer.standings(self._own)
+        # records after states: a run that ends in between is live and counts, instead of being done and not counting
         found = read_runs(self.place.store) if self.place.store.is_dir() else Runs([])
         records: dict[str, dict[int, Run]] = {}
         for run in found.runs:
             records.setdefault(run.series, {})[run.seed] = run
-        observer = Observer(self.place.store)
-        standings = observer.standings(self._own)
         if any(one.state == "unknown" for one in standings.values()) and not slurm.is_available():
             raise UserError(
                 "some seeds were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "

@@ -246,6 +246,23 @@ def test_a_look_waits_for_all_seeds_below(decider: Callable[..., Decider]) -> No
     assert world.submitted[0] == ("vit", 1)
 
 
+def test_a_run_that_ends_during_a_look_is_not_forgotten(decider: Callable[..., Decider]) -> None:
+    """Runs of a cluster, which are done at the moment at which their states are asked for."""
+
+    class Cluster(World):
+        running: Sequence[PlannedRun] = ()
+
+        def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
+            self.running = part.runs
+
+        def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
+            self.rows |= {run.key: self.row(run) for run in self.running}
+            return super().standings(runs)
+
+    world = Cluster(scores_of(nac=0.9, vit=0.8, transformer=0.8))
+    assert {verdict for verdict, *_ in verdicts(decider(world).run()).values()} == {"better"}
+
+
 def test_on_a_cluster_all_questions_get_their_next_seed_at_once(decider: Callable[..., Decider]) -> None:
     wide = plan(profile={"executor": "local", "processes": 64})
     world = World(scores_of(nac=0.9, vit=0.8, transformer=0.8))

@@ -20,6 +20,7 @@ class FloorLinear(Model):
     """
 
     title = "Floor: linear"
+    idea = "a linear layer on the mean token"
     presets = {"tiny": {}, "mini": {}, "paper": {}}
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:

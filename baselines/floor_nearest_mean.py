@@ -24,13 +24,13 @@ class FloorNearestMean(Model):
     """
 
     title = "Floor: nearest mean"
+    idea = "the class whose mean training image is nearest"
     reads = "image"
     presets = {"tiny": {}, "mini": {}, "paper": {}}
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        if spec.image_shape is None:
-            return "it takes images only"
-        return "it takes no sentence beside the image" if spec.condition_tokens else None
+        reason = super().unsupported(spec)
+        return reason if reason or spec.targets == "classes" else "it has means of classes only"
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None

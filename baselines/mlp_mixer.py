@@ -24,6 +24,7 @@ class MLPMixer(Model):
     """
 
     title = "MLP-Mixer"
+    idea = "two small networks in turn, one among patches and one among channels"
     citation = "Tolstikhin et al. 2021, arXiv 2105.01601; timm's MlpMixer"
     library = "timm"
     kept_by = "Ross Wightman and Hugging Face"
@@ -40,7 +41,7 @@ class MLPMixer(Model):
     depth: Count = 10
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        return unpatchable(spec)
+        return super().unsupported(spec) or unpatchable(spec)
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None
@@ -62,6 +63,7 @@ class MLPMixer(Model):
             """Takes the image B×channels×side×side in place of tokens."""
 
             capturable = True
+            head: nn.Linear
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
                 logits: Tensor = super().forward(tokens)

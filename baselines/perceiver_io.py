@@ -26,6 +26,7 @@ class PerceiverIO(Model):
     """
 
     title = "Perceiver IO"
+    idea = "latents read the tokens, attend to each other, and are read by one query"
     citation = "Jaegle et al. 2022, arXiv 2107.14795; perceiver-pytorch by Phil Wang"
     library = "perceiver-pytorch"
     kept_by = "Phil Wang"

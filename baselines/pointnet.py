@@ -1,12 +1,11 @@
-"""PointNet baseline (Qi et al. 2017, arXiv 1612.00593): an MLP per token, then max pooling; no attention."""
+"""PointNet baseline (Qi et al. 2017, arXiv 1612.00593): an MLP per point, then max pooling; no attention."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nacbench.contracts.model import Model
+from nacbench.contracts.model import Model, Operations, product, products
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.spec import TaskSpec
 
@@ -18,13 +17,16 @@ if TYPE_CHECKING:
 class PointNet(Model):
     """PointNet without its learned alignment networks (T-nets), made of torch-geometric's layers.
 
-    Tokens interact only in the max pooling, so its score shows how much of a task needs no attention.
+    Points interact only in the max pooling, so its score shows how much of a task needs no attention.
     """
 
     title = "PointNet"
+    idea = "a small network for each token alone, then the maximum over tokens"
     citation = "Qi et al. 2017, arXiv 1612.00593; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"
     library = "torch-geometric"
     kept_by = "the PyG developers"
+    reads = "points"
+    resized_by = ("depth", "width")
     presets = {
         "tiny": {"width": 208, "pooled_width": 376},
         "mini": {"width": 288, "pooled_width": 576},
@@ -33,43 +35,38 @@ class PointNet(Model):
 
     width: Count = 2560
     pooled_width: Count = 4928
+    depth: Count = 2
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        each, head = self._widths(spec)
+        return Operations(example=products(tokens, each) + products(1, head), raw=product(tokens, each[0], each[1]))
 
     def build(self, spec: TaskSpec) -> nn.Module:
-        import torch
         from torch import nn
 
-        with warnings.catch_warnings():  # torch-geometric 2.8.1 calls it on import
-            warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
-            from torch_geometric.nn import MLP
-            from torch_geometric.nn.aggr import MaxAggregation
+        from nacbench.nn.geometric import mlp
+        from nacbench.nn.points import maximum
 
-        def mlp(*widths: int) -> nn.Module:
-            # mode "node": by default torch-geometric's LayerNorm normalises over all rows together, so that a token
-            # would depend on all other tokens of the batch
-            net: nn.Module = MLP(list(widths), act="gelu", norm="layer_norm", norm_kwargs={"mode": "node"})
-            return net
+        each, head = self._widths(spec)
 
         class Classifier(nn.Module):
-            """Flattens all tokens of a batch to one list without padding, and pools it by example.
+            """Takes points B×N×3 in place of tokens."""
 
-            Not ``capturable``: with a mask the number of tokens depends on the data.
-            """
+            capturable = True
 
-            def __init__(self, width: int, pooled_width: int) -> None:
+            def __init__(self) -> None:
                 super().__init__()
-                self.each = mlp(spec.token_dim, width, width, pooled_width)
-                self.pool = MaxAggregation()
-                self.logits = mlp(pooled_width, width, width // 2, spec.classes)
+                self.each = mlp(*each)
+                self.logits = mlp(*head)
 
             def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-                batch, count = tokens.shape[:2]
-                example = torch.arange(batch, device=tokens.device).repeat_interleave(count)
-                flat = tokens.flatten(0, 1)
-                if mask is not None:
-                    there = mask.flatten()
-                    flat, example = flat[there], example[there]
-                pooled = self.pool(self.each(flat), example, dim_size=batch)
-                logits: Tensor = self.logits(pooled)
+                logits: Tensor = self.logits(maximum(self.each(tokens), mask))
                 return logits
 
-        return Classifier(self.width, self.pooled_width)
+        return Classifier()
+
+    def _widths(self, spec: TaskSpec) -> tuple[list[int], list[int]]:
+        """Return the widths of the network of each point, and of that of the whole."""
+        assert spec.point_shape is not None
+        each = [spec.point_shape[1], *[self.width] * self.depth, self.pooled_width]
+        return each, [self.pooled_width, self.width, self.width // 2, spec.classes]

@@ -23,6 +23,7 @@ class SetTransformer(Model):
     """
 
     title = "Set Transformer"
+    idea = "attention among the tokens as a set, then pooling by learned seeds that attend to them"
     citation = "Lee et al. 2019, arXiv 1810.00825; layers of PyTorch Geometric (Fey and Lenssen 2019, arXiv 1903.02428)"
     library = "torch-geometric"
     kept_by = "the PyG developers"

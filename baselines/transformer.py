@@ -20,6 +20,7 @@ class Transformer(Model):
     """A pre-norm Transformer encoder with a class token, for any modality."""
 
     title = "Transformer"
+    idea = "every token attends to every other, and a class token gives the logits"
     citation = "Vaswani et al. 2017, arXiv 1706.03762; pre-norm, as torch.nn.TransformerEncoder has it"
     library = "torch"
     kept_by = "the PyTorch developers"
@@ -89,7 +90,11 @@ class Transformer(Model):
         return Classifier(self.width, self.depth)
 
 
+def attention_layer(tokens: int, width: int) -> int:
+    """Return the FLOPs of self-attention: four projections, scores, and weighted means."""
+    return product(tokens, width, 4 * width) + 2 * product(tokens, width, tokens)
+
+
 def encoder_layer(tokens: int, width: int, ffn_mult: int) -> int:
-    """Return the FLOPs of one Transformer layer: four projections, attention, feed-forward."""
-    attention = product(tokens, width, 4 * width) + 2 * product(tokens, width, tokens)
-    return attention + product(tokens, width, 2 * ffn_mult * width)
+    """Return the FLOPs of one Transformer layer: attention and feed-forward."""
+    return attention_layer(tokens, width) + product(tokens, width, 2 * ffn_mult * width)

@@ -19,6 +19,7 @@ class ViT(Transformer):
     """torchvision's Vision Transformer, with as many patches as other models have tokens."""
 
     title = "ViT"
+    idea = "a Transformer over patches of the raw image"
     citation = "Dosovitskiy et al. 2021, arXiv 2010.11929; torchvision's VisionTransformer"
     library = "torchvision"
     kept_by = "the PyTorch developers"
@@ -30,10 +31,10 @@ class ViT(Transformer):
     }
 
     def unsupported(self, spec: TaskSpec) -> str | None:
-        reason = unpatchable(spec)
-        if reason is None and spec.image_shape and spec.image_shape[0] not in (1, 3):
-            reason = "it takes 1 or 3 channels"
-        return reason
+        if reason := super().unsupported(spec) or unpatchable(spec):
+            return reason
+        assert spec.image_shape is not None
+        return "it takes 1 or 3 channels" if spec.image_shape[0] not in (1, 3) else None
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None
@@ -75,11 +76,8 @@ class ViT(Transformer):
 
 
 def unpatchable(spec: TaskSpec) -> str | None:
-    """Return why a task's input is no image that square patches cover, one for each token, or None."""
-    if spec.image_shape is None:
-        return "it takes images only"
-    if spec.condition_tokens:
-        return "it takes no sentence beside the image"
+    """Return why square patches, one for each token, do not cover a task's images, or None."""
+    assert spec.image_shape is not None
     _, height, width = spec.image_shape
     side = isqrt(spec.max_tokens)
     if height != width or side * side != spec.max_tokens or height % side:

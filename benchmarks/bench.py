@@ -21,6 +21,7 @@ import floor
 import loop
 import processes
 import reading
+import rivals
 import scaling
 import steps
 import torch
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "processes": processes.rows,
     "reading": reading.rows,
     "floor": floor.rows,
+    "rivals": rivals.rows,
 }
 
 

@@ -8,6 +8,7 @@ does not need torch.
 TYPE_CHECKING = False  # type checkers take the name for typing.TYPE_CHECKING, which would be an import
 if TYPE_CHECKING:
     from nacbench.api import load, records, report, run
+    from nacbench.contracts.metric import ACCURACY, NLL, Metric
     from nacbench.contracts.model import Model, Operations, Prunable, product
     from nacbench.contracts.numbers import Count
     from nacbench.contracts.plugin import Plugin
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from nacbench.data.images.recipe import ImageAugment, ImageRecipe
     from nacbench.data.images.task import HubImageTask, ImageTask
     from nacbench.data.live import Classification, Preparation, Split, score
+    from nacbench.data.metrics.classes import BALANCED_ACCURACY, CALIBRATION_ERROR, MACRO_F1, TOP_5
+    from nacbench.data.metrics.labels import HAMMING_LOSS, MACRO_AP, SUBSET_ACCURACY
+    from nacbench.data.metrics.values import MAE, R2, RMSE
     from nacbench.data.mirror.archive import ArchiveFiles
     from nacbench.data.mirror.cache import Arrays, cached_arrays, fingerprint
     from nacbench.data.mirror.data_files import LocalFiles
@@ -90,6 +94,20 @@ _PUBLIC: dict[str, str] = {
     "Count": "nacbench.contracts.numbers",
     "Positive": "nacbench.contracts.recipe",
     "Fraction": "nacbench.contracts.recipe",
+    # metrics
+    "Metric": "nacbench.contracts.metric",
+    "ACCURACY": "nacbench.contracts.metric",
+    "NLL": "nacbench.contracts.metric",
+    "TOP_5": "nacbench.data.metrics.classes",
+    "MACRO_F1": "nacbench.data.metrics.classes",
+    "BALANCED_ACCURACY": "nacbench.data.metrics.classes",
+    "CALIBRATION_ERROR": "nacbench.data.metrics.classes",
+    "SUBSET_ACCURACY": "nacbench.data.metrics.labels",
+    "HAMMING_LOSS": "nacbench.data.metrics.labels",
+    "MACRO_AP": "nacbench.data.metrics.labels",
+    "R2": "nacbench.data.metrics.values",
+    "RMSE": "nacbench.data.metrics.values",
+    "MAE": "nacbench.data.metrics.values",
     # base classes of tasks, with their recipes
     "ArrayTask": "nacbench.data.array_task",
     "ImageTask": "nacbench.data.images.task",
@@ -128,7 +146,19 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = [
+    "ACCURACY",
+    "BALANCED_ACCURACY",
+    "CALIBRATION_ERROR",
+    "HAMMING_LOSS",
+    "MACRO_AP",
+    "MACRO_F1",
+    "MAE",
+    "NLL",
+    "R2",
+    "RMSE",
     "SCALES",
+    "SUBSET_ACCURACY",
+    "TOP_5",
     "AdaptRecipe",
     "AnyTask",
     "ArchiveFiles",
@@ -153,6 +183,7 @@ __all__ = [
     "LocalFiles",
     "LowShot",
     "LowShotTask",
+    "Metric",
     "Model",
     "Operations",
     "Origin",

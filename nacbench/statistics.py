@@ -6,7 +6,7 @@ trained networks (`wilson_interval`, `mcnemar`, `paired_bootstrap`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -242,6 +242,34 @@ def paired_bootstrap(
     ]
     tail = 0.5 - confidence / 2
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def resampled_interval(
+    value: "Callable[[np.ndarray], float]", units: int, confidence: float = 0.95, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a number that is no mean (Efron and Tibshirani 1993).
+
+    Args:
+        value: gives the number of a sample from how often it has each unit, whole numbers that sum to ``units``; NaN
+            where it is not defined, as where a rare class was not drawn. Such samples do not count.
+        units: number of independent units, such as test examples.
+        confidence: in (0, 1).
+        samples: number of bootstrap samples.
+        seed: of the random numbers.
+
+    Returns:
+        Lower and upper end; NaN if no sample has a value.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    found = [value(np.bincount(rng.integers(0, units, units), minlength=units)) for _ in range(samples)]
+    values = np.array([one for one in found if not math.isnan(one)])
+    if not len(values):
+        return math.nan, math.nan
+    tail = 0.5 - confidence / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 

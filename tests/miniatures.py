@@ -269,6 +269,28 @@ def make_listops_lra(root: Path) -> None:
         (folder / f"basic_{split}.tsv").write_text("\n".join(["Source\tTarget", *rows]) + "\n")
 
 
+def make_pathfinder(root: Path, count: int = 60, folder: str = "pathfinder32/curv_contour_length_14") -> None:
+    for number in range(3):
+        lines = []
+        for image in range(count // 3):
+            label = (number + image) % 2
+            name = f"sample_{number * count + image}.png"
+            save(picture(40 * label + image, 32, 32, "L"), root / folder / f"imgs/{number}" / name)
+            lines.append(f"imgs/{number} {name} {image} {label} 1.8 2 14 5 3 0.75")
+        lists = root / folder / "metadata"
+        lists.mkdir(exist_ok=True)
+        (lists / f"{number}.npy").write_text("\n".join(lines) + "\n")
+
+
+def make_document_pairs(root: Path) -> None:
+    folder = root / "aan-pairs"
+    folder.mkdir(parents=True)
+    for split, count in (("train", 40), ("eval", 12), ("test", 12)):
+        rows = [(row % 2, f"P{row}", f"Q{row}", f'The "{row}" paper.', f"Caf\u00e9 {row % 2}") for row in range(count)]
+        lines = ["\t".join(map(str, (float(label), *rest))) for label, *rest in rows]
+        (folder / f"new_aan_pairs.{split}.tsv").write_text("\n".join(lines) + "\n")
+
+
 MAKERS: tuple[Callable[[Path], None], ...] = (
     make_cifar10,
     make_cifar100,
@@ -283,6 +305,8 @@ MAKERS: tuple[Callable[[Path], None], ...] = (
     make_nlvr2,
     make_omniglot,
     make_listops_lra,
+    make_pathfinder,
+    make_document_pairs,
 )
 
 

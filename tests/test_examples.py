@@ -1,5 +1,6 @@
 """The single files in examples/ keep their contracts; the package there has tests of its own in test_plugins."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,13 @@ def forgotten() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "checks"), [("breast-cancer", len(TASK_CHECKS)), ("attention-pooling", len(MODEL_CHECKS))]
+    ("name", "checks"),
+    [
+        ("breast-cancer", len(TASK_CHECKS)),
+        ("diabetes", len(TASK_CHECKS)),
+        ("chord-tones", len(TASK_CHECKS)),
+        ("attention-pooling", len(MODEL_CHECKS)),
+    ],
 )
 def test_an_example_passes_the_conformance_checks(name: str, checks: int) -> None:
     file = EXAMPLES / f"{name.replace('-', '_')}.py"
@@ -100,3 +107,54 @@ def test_the_model_s_formula_is_what_is_counted() -> None:
     operations = model.operations(spec, 11)
     assert operations is not None
     assert operations.forward(2) == forward_flops(model.build(spec), {"tokens": torch.randn(2, 11, 7)})
+
+
+def nacbench(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("task", "main", "direction", "others"),
+    [
+        ("diabetes", "rmse", "lower is better", ("mae", "r2")),
+        ("chord-tones", "macro-ap (%)", "higher is better", ("subset-accuracy", "hamming-loss")),
+    ],
+)
+def test_a_task_of_values_or_labels_runs_and_is_reported_compared_and_tuned(
+    task: str, main: str, direction: str, others: tuple[str, str], tmp_path: Path
+) -> None:
+    plugin = ("--plugin", str(EXAMPLES / f"{task.replace('-', '_')}.py"))
+    start = ("run", "--scale", "smoke", "--out", str(tmp_path / "runs"), "--quiet", *plugin, "--precision", "fp32")
+    name = main.removesuffix(" (%)")
+    for model, seed in (("floor-linear", 0), ("floor-linear", 1), ("pointnet", 0), ("pointnet", 1)):
+        line = nacbench(*start, "--task", task, "--model", model, "--seed", str(seed)).splitlines()[1]
+        assert line.startswith(f"  test {name} ")
+        assert "95 %" not in line
+    for rate in (0.0000001, 0.003):
+        done = (*start, "--task", f"{task}-tuning", "--model", "pointnet", "--set", f"training.lr={rate}")
+        nacbench(*done, "--set", "training.epochs=2")
+    TASKS.forget_files()  # records say what their metrics mean: a report needs no plug-in
+
+    runs = {(run.model, run.seed): run for run in read_runs(tmp_path / "runs" / task).runs}
+    better = runs["pointnet", 0].measure.gain(runs["pointnet", 0].score - runs["floor-linear", 0].score)
+    assert better > 0  # it reads more than a mean
+    table = nacbench("report", str(tmp_path / "runs" / task), "--out", str(tmp_path / "report"))
+    rows = [line for line in table.splitlines() if line.startswith(f"| {task}")]
+    assert ("pointnet" in rows[0], "floor-linear" in rows[1]) == (True, True)
+    assert direction in table
+    for other in others:
+        assert other in nacbench("report", str(tmp_path / "runs" / task), "--out", str(tmp_path), "--metric", other)
+    told = nacbench("compare", "pointnet", "floor-linear", "--task", task, "--out", str(tmp_path / "runs"))
+    assert f" · {name}, " in told
+    assert direction in told
+    assert told.count("these two networks differ by") == 2
+    (tuned,) = json.loads(nacbench("tune", str(tmp_path / "runs"), "--json"))
+    assert tuned["chosen"] == {"training.lr": 0.003}
+
+
+def test_pruning_by_accuracy_is_refused_for_a_task_of_values() -> None:
+    load_plugin_file(EXAMPLES / "diabetes.py")
+    with pytest.raises(UserError, match="task 'diabetes' has no classes"):
+        TASKS.get("diabetes-pruned")

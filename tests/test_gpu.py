@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.model import input_shape
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.nac.attention import attend
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
@@ -37,7 +38,7 @@ def core_of(name: str, **options: Any) -> nn.Module:
 
 
 def batch(name: str, seed: int) -> Batch:
-    shape = SPEC.image_shape if name == "vit" else (SPEC.max_tokens, SPEC.token_dim)
+    shape = input_shape(MODELS.get(name), SPEC)
     assert shape is not None
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(SPEC.classes, (6,), generator=generator)

@@ -153,7 +153,7 @@ def test_layers_of_others_are_imported_without_their_warnings() -> None:
     """In a process of its own, as a module that is already imported warns no more."""
     build = (
         "from nacbench.registry import MODELS; from nacbench.contracts.task import TaskSpec;"
-        "spec = TaskSpec(modality='points', classes=2, max_tokens=3, token_dim=4);"
+        "spec = TaskSpec(modality='points', classes=2, max_tokens=3, token_dim=4, point_shape=(3, 3));"
         "MODELS.get('pointnet').configured('model', 'tiny', {}).build(spec)"
     )
     subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", build], cwd=REPOSITORY, check=True)

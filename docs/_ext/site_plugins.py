@@ -16,7 +16,7 @@ from site_markdown import code, entries, escaped, explained, prose, table
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
     from nacbench.contracts.plugin import Plugin
-    from nacbench.contracts.task import AnyTask
+    from nacbench.contracts.task import AnyTask, Task
 
 MIRROR = Path("DATA")  # stands for the user's own
 
@@ -139,33 +139,62 @@ def _settings_by_scale(cls: type[AnyTask]) -> str:
     return f"{options}\n{recipe}"
 
 
+READS = {"tokens": "tokens", "image": "the raw image", "points": "the raw points"}
+
+
 def models() -> str:
     """The table of all models."""
     rows = [
         [
             f"[`{name}`](#{name})",
             escaped(cls.title),
-            "tokens" if cls.reads == "tokens" else "the raw image",
+            escaped(cls.idea),
+            READS[cls.reads],
             "apart" if cls.conditional else "among the tokens" if cls.reads == "tokens" else "—",
+            ", ".join(_modalities(cls)),
             escaped(cls.citation),
         ]
         for name, cls in _models().items()
     ]
-    return table(["name", "title", "reads", "a sentence", "citation"], rows)
+    return table(["name", "title", "idea", "reads", "a sentence", "modalities", "citation"], rows)
+
+
+def model_libraries() -> str:
+    """Whose layers each model is made of, who keeps them, and what installs them."""
+    rows = [
+        [
+            f"`{name}`",
+            code(cls.library) or "nacbench",
+            escaped(cls.kept_by) or "here",
+            code(f"pip install 'nacbench[{cls.extra}]'") if cls.extra else "nacbench itself",
+        ]
+        for name, cls in _models().items()
+    ]
+    return table(["model", "layers of", "kept by", "installed with"], rows)
+
+
+def _modalities(cls: type[Model]) -> list[str]:
+    """Those of the tasks that train which the model can do, each once."""
+    from nacbench.contracts.model import spec_for
+
+    model = cls.configured("model", "paper" if "paper" in cls.presets else next(iter(cls.presets), ""), {})
+    specs = [task().spec() for _, task in _sorted_tasks() if not _trained_on(task)]
+    return list(dict.fromkeys(spec.modality for spec in specs if not model.unsupported(spec_for(model, spec))))
 
 
 def model_costs() -> str:
-    """Parameters and operations of every size, for the reference images."""
+    """Parameters and operations of every size, for the reference images; of networks of points for ModelNet40."""
     from nacbench.conformance import ReferenceImages
     from nacbench.contracts.task import SCALES, scale_of
     from nacbench.profiling.sizing import operations_of, parameters_of
-    from nacbench.registry import usual_size
+    from nacbench.registry import TASKS, usual_size
 
     rows = []
     for name, cls in _models().items():
-        for size in cls.presets or [usual_size(ReferenceImages, scale, cls) for scale in SCALES]:
+        example: type[Task] = TASKS.training("modelnet40") if cls.reads == "points" else ReferenceImages
+        for size in cls.presets or [usual_size(example, scale, cls) for scale in SCALES]:
             model = cls.configured("model", size, {})
-            task = ReferenceImages.configured("task", scale_of(size), {})
+            task = example.configured("task", scale_of(size), {})
             operations = operations_of(model, task)
             millions = [f"{part / 1e6:,.1f}" for part in (operations.example, operations.once)]
             rows.append([f"`{name}`", size, f"{parameters_of(model, task):,}", *millions])

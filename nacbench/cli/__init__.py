@@ -23,6 +23,7 @@ from nacbench.cli import (
     decide,
     doctor,
     lists,
+    metrics,
     paper,
     profile,
     prune,
@@ -93,6 +94,7 @@ def _options(
 app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("metrics")(metrics.metrics)
 app.command("circuit")(circuit.circuit)
 app.command("prune")(prune.prune)
 app.command("profile")(profile.profile)

@@ -17,6 +17,9 @@ def report(
     html: Annotated[
         bool, typer.Option("--html", help="Also write index.html: one page that needs no network.")
     ] = False,
+    metric: Annotated[
+        str | None, typer.Option(help="Score by another metric than the tasks' main ones, such as macro-f1 or nll.")
+    ] = None,
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show runs of a task together even if code, data or scale differ.")
     ] = False,
@@ -34,7 +37,7 @@ def report(
     from nacbench.reporting.build import build_report
 
     choice = Choice(task or (), model or (), where or ())
-    built = build_report(runs, out, mixed=mixed, html=html, tuned=choices_of(choices), choice=choice)
+    built = build_report(runs, out, mixed=mixed, html=html, tuned=choices_of(choices), choice=choice, metric=metric)
     say_text(built.text)
     warn(built.warnings)
     for path in built.files:

@@ -45,7 +45,8 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
     """Run all checks of the task, the model, or both of this name, and yield the results.
 
     Raises:
-        UserError: if there is no task or model of this name, a library that the model needs is missing, or Python leaves assertions out, which the checks are.
+        UserError: if there is no task or model of this name, a library that the model needs is missing, or Python
+            leaves assertions out, which the checks are.
     """
     if not __debug__:
         raise UserError("Python leaves out what the checks consist of: unset PYTHONOPTIMIZE, or do not use python -O")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nacbench.conformance.fields import check_fields
 from nacbench.conformance.reference import ReferenceImages
 from nacbench.contracts.given import check_logits, checked_module, checked_reason
-from nacbench.contracts.model import Model
+from nacbench.contracts.model import Model, input_shape
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import SIZES
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SEQUENCE = TaskSpec(modality="symbols", classes=5, max_tokens=12, token_dim=20)
+POINTS = TaskSpec(modality="points", classes=5, max_tokens=12, token_dim=20, point_shape=(12, 3))
 CONDITIONED = dataclasses.replace(SEQUENCE, modality="symbols with a condition", condition_tokens=7)
 
 
@@ -95,12 +96,16 @@ def model_ignores_padding(cls: type[Model]) -> None:
     """Padding, as marked by the mask, changes no logit."""
     import torch
 
-    if cls.reads != "tokens" or cls.configured("model", "tiny", {}).unsupported(SEQUENCE):
+    only_images = cls.reads == "tokens" and cls.configured("model", "tiny", {}).unsupported(SEQUENCE)
+    if cls.reads == "image" or only_images:
         return
     same = functools.partial(torch.testing.assert_close, rtol=1e-4, atol=1e-5)
     for spec in _specs(cls):
         net = _build(cls, spec).eval()
-        parts = [_padded(spec.max_tokens, spec.token_dim, 8)]
+        shape = input_shape(cls, spec)
+        assert shape is not None
+        count, width = shape
+        parts = [_padded(count, width, 8)]
         if spec.condition_tokens:
             parts.append(_padded(spec.condition_tokens, spec.token_dim, 4))
         with torch.no_grad():
@@ -109,6 +114,19 @@ def model_ignores_padding(cls: type[Model]) -> None:
             same(net(*garbage), logits, msg="padding changes logits")
             short = [x[:, :kept] for tokens, mask, kept in parts for x in (tokens, mask)]
             same(net(*short), logits, msg="the amount of padding changes logits")
+
+
+def model_takes_points_in_any_order(cls: type[Model]) -> None:
+    """The order of points changes no logit."""
+    import torch
+
+    if cls.reads != "points":
+        return
+    for spec, net, inputs in _nets(cls):
+        turned = {name: tensor.flip(1) for name, tensor in inputs.items()}
+        with torch.no_grad():
+            logits, again = net.eval()(**inputs), net(**turned)
+        torch.testing.assert_close(again, logits, rtol=1e-4, atol=1e-5, msg=f"{spec.modality}: the order counts")
 
 
 def _padded(count: int, width: int, kept: int) -> "tuple[Tensor, Tensor, int]":
@@ -130,8 +148,8 @@ def _with_garbage(tokens: "Tensor", mask: "Tensor") -> "Tensor":
 def model_says_what_it_cannot(cls: type[Model]) -> None:
     """It supports a task, or unsupported() says why not."""
     model = cls.configured("model", "tiny", {})
-    assert _specs(cls), "it supports neither images nor sequences of tokens"
-    for spec in (_image_spec(), SEQUENCE, CONDITIONED):
+    assert _specs(cls), "it supports neither images nor points nor sequences of tokens"
+    for spec in (_image_spec(), SEQUENCE, POINTS, CONDITIONED):
         checked_reason(model, "unsupported", model.unsupported(spec))
 
 
@@ -141,7 +159,9 @@ def _image_spec() -> TaskSpec:
 
 def _specs(cls: type[Model]) -> list[TaskSpec]:
     model = cls.configured("model", "tiny", {})
-    specs = [_image_spec(), SEQUENCE, *([CONDITIONED] if cls.conditional else [])]
+    specs = [_image_spec(), SEQUENCE]
+    specs += [POINTS] if cls.reads == "points" else []
+    specs += [CONDITIONED] if cls.conditional else []
     return [spec for spec in specs if not model.unsupported(spec)]
 
 
@@ -160,7 +180,7 @@ def _nets(cls: type[Model]) -> "Iterator[tuple[TaskSpec, nn.Module, dict[str, Te
 
     for spec in _specs(cls):
         net = _build(cls, spec)
-        shape = spec.image_shape if cls.reads == "image" else (spec.max_tokens, spec.token_dim)
+        shape = input_shape(cls, spec)
         assert shape is not None
         inputs = {"tokens": torch.randn(3, *shape)}
         if spec.condition_tokens:
@@ -176,5 +196,6 @@ MODEL_CHECKS = (
     model_learns_with_all_its_parameters,
     model_keeps_its_state,
     model_ignores_padding,
+    model_takes_points_in_any_order,
     model_says_what_it_cannot,
 )

@@ -66,7 +66,7 @@ class ReferenceModel(Model):
                 self.logits = nn.Linear(spec.token_dim, spec.classes)
 
             def forward(self, tokens: "Tensor", mask: "Tensor | None" = None) -> "Tensor":
-                weight = torch.ones(tokens.shape[:2]) if mask is None else mask.float()
+                weight = torch.ones_like(tokens[..., 0]) if mask is None else mask.float()
                 mean = (tokens * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
                 logits: Tensor = self.logits(mean)
                 return logits

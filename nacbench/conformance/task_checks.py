@@ -1,5 +1,6 @@
 """Conformance checks of tasks. ``nacbench check`` prints a check's docstring as the requirement."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,22 +11,25 @@ from nacbench.contracts.given import check_loss, check_tokens, checked_fingerpri
 from nacbench.contracts.given_scores import checked_evaluation, checked_numbers
 from nacbench.contracts.model import Model, spec_for
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, LiveTask, ScoredTask, Task
+from nacbench.contracts.task import SCALES, AnyTask, Evaluation, EvaluationTask, LiveTask, ScoredTask, Task
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
 
 if TYPE_CHECKING:
     from nacbench.nn.network import Network
 
+RIGHT = ("label", "labels", "target")  # column of predictions with what is right: a class, labels, or values
 Check = Callable[[Any, Path], None]
 
 
 def task_is_described(cls: type[AnyTask], data_root: Path) -> None:
-    """The class has title, modality, classes, metric, version, protocol, licence, citation, provenance, recipes."""
+    """The class has title, modality, classes, metrics, version, protocol, licence, citation, provenance, recipes."""
     for name in ("title", "modality", "metric", "protocol", "licence", "citation", "provenance"):
         value = getattr(cls, name, None)
         assert isinstance(value, str) and value, f"{name} is {value!r}, and should be text"
-    assert isinstance(cls.classes, int) and cls.classes >= 2, f"classes is {cls.classes!r}"
+    least = 2 if cls.targets == "classes" else 1
+    assert isinstance(cls.classes, int) and cls.classes >= least, f"classes is {cls.classes!r}"
+    cls.main_metric()  # raises if it is not described
     assert isinstance(cls.version, int) and cls.version >= 1, f"version is {cls.version!r}"
     assert set(cls.recipes) == set(SCALES), f"recipes has {sorted(cls.recipes)}, and should have {sorted(SCALES)}"
 
@@ -48,6 +52,7 @@ def task_matches_its_spec(cls: type[Task], data_root: Path) -> None:
     assert len(given.tokens) == 4, f"there are {len(given.tokens)} examples of tokens for a batch of 4"
     for name, tokens in (("tokens", given.tokens), ("condition", given.condition)):
         assert tokens is None or torch.isfinite(tokens).all(), f"{name}: not finite"
+    assert spec.targets == cls.targets, f"the spec's targets are {spec.targets}, those of the class {cls.targets}"
     assert spec.classes <= cls.classes, f"{spec.classes} classes found, {cls.classes} declared"
 
 
@@ -97,11 +102,30 @@ def task_evaluates(cls: type[AnyTask], data_root: Path) -> None:
             metrics[split] = outcome.metrics
             index = np.asarray(outcome.predictions["index"])
             assert np.array_equal(index, np.arange(size)), f"{split}: predictions do not cover the split in order"
-            labels = [np.asarray(o.predictions["label"]) for o in (outcome, other)]
-            assert np.array_equal(labels[0], labels[1]), f"{split}: labels depend on the batch size"
+            right = next((name for name in RIGHT if name in outcome.predictions), None)
+            assert right, f"{split}: predictions have none of the columns {', '.join(RIGHT)}"
+            labels = [np.asarray(o.predictions[right]) for o in (outcome, other)]
+            assert np.array_equal(labels[0], labels[1]), f"{split}: {right} depends on the batch size"
+            _check_metrics(cls, split, outcome)
     headline = checked_numbers(f"{cls.__name__}.headline()", "metrics", task.headline(metrics), [cls.metric])
     line = task.score_line({**metrics, "test": headline}, live.split_sizes)
     assert line and "\n" not in line, f"score_line() gives {line!r}, and should give one line"
+
+
+def _check_metrics(cls: type[AnyTask], split: str, outcome: Evaluation) -> None:
+    """Check the numbers of an evaluation against what the task says of its metrics."""
+    for metric in cls.metrics:
+        value = outcome.metrics.get(metric.name)
+        if value is None:
+            continue
+        assert metric.allows(value), (
+            f"{split}: {metric.name} is {value:g}, and should lie between {metric.least:g} and {metric.most:g}"
+        )
+        if metric.is_computable and outcome.predictions.keys() >= set(metric.columns):
+            again = metric.of(outcome.predictions)
+            assert math.isclose(value, again, rel_tol=1e-6, abs_tol=1e-9), (
+                f"{split}: {metric.name} is {value:g}, but {again:g} from the predictions"
+            )
 
 
 def task_tests(cls: type[Task], data_root: Path) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from nacbench.contracts.spec import TaskSpec, Tokens
+from nacbench.contracts.spec import Targets, TaskSpec, Tokens
 from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
@@ -48,10 +48,19 @@ def checked_spec(owner: object, given: Any, method: str = "spec()") -> TaskSpec:
         raise UserError(f"{where} gives {shown(given)}, and should give a TaskSpec")
     if not (isinstance(given.modality, str) and given.modality):
         raise UserError(f"{where} gives modality = {shown(given.modality)}, and should give text that is not empty")
-    for name, least in (("classes", 2), ("max_tokens", 1), ("token_dim", 1), ("condition_tokens", 0)):
+    if given.targets not in get_args(Targets):
+        known = " or ".join(get_args(Targets))
+        raise UserError(f"{where} gives targets = {shown(given.targets)}, and should give {known}")
+    fewest = 2 if given.targets == "classes" else 1
+    for name, least in (("classes", fewest), ("max_tokens", 1), ("token_dim", 1), ("condition_tokens", 0)):
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"{where} gives {name} = {shown(value)}, and should give a whole number from {least} on")
+    for name, sides_ in (("image_shape", "(channels, height, width)"), ("point_shape", "(points, coordinates)")):
+        value = getattr(given, name)
+        whole = isinstance(value, tuple) and len(value) == len(sides_.split(",")) and all(map(_is_count, value))
+        if value is not None and not whole:
+            raise UserError(f"{where} gives {name} = {shown(value)}, and should give None or {sides_}")
     return given
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import described, kind_of, named
+from nacbench.contracts.spec import TaskSpec
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,14 +62,14 @@ def checked_arrays(owner: object, given: Any) -> Any:
     return given
 
 
-def check_arrays(owner: object, arrays: Mapping[str, Any], inputs: Mapping[str, Form | None], classes: int) -> None:
+def check_arrays(owner: object, arrays: Mapping[str, Any], inputs: Mapping[str, Form | None], labels: Form) -> None:
     """Check the arrays of examples: their names, types, shapes, lengths and values.
 
     Args:
         owner: the task.
         arrays: by name: ``train_labels``, ``train_<input>`` …
         inputs: what each input must hold; None if nothing is known of it.
-        classes: labels must be whole numbers from 0 to one less.
+        labels: what the labels must hold, see `form_of_labels`.
 
     Raises:
         UserError: names the first array that is wrong.
@@ -79,13 +80,20 @@ def check_arrays(owner: object, arrays: Mapping[str, Any], inputs: Mapping[str, 
             raise UserError(f"{where} has no {split}_labels; it has {', '.join(map(str, arrays)) or 'nothing'}")
         if f"{split}_labels" not in arrays:
             continue
-        _check_array(where, f"{split}_labels", arrays, Form("iu", (), classes))
+        _check_array(where, f"{split}_labels", arrays, labels)
         count = len(arrays[f"{split}_labels"])
         for name, form in inputs.items():
             _check_array(where, f"{split}_{name}", arrays, form)
             found = len(arrays[f"{split}_{name}"])
             if found != count:
                 raise UserError(f"{where} gives {count:,} {split}_labels, but {found:,} {split}_{name}")
+
+
+def form_of_labels(spec: TaskSpec) -> Form:
+    """Return what an array of labels must hold: classes N, labels N×classes of 0 and 1, or values N×classes."""
+    if spec.targets == "classes":
+        return Form("iu", (), spec.classes)
+    return Form("iu", (spec.classes,), 2) if spec.targets == "labels" else Form("f", (spec.classes,))
 
 
 def _check_array(where: str, name: str, arrays: Mapping[str, Any], form: Form | None) -> None:

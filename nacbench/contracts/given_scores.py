@@ -13,6 +13,7 @@ from nacbench.contracts.task import Evaluation
 from nacbench.errors import DivergedError, UserError, shown
 
 if TYPE_CHECKING:
+    from nacbench.contracts.metric import Metric
     from nacbench.contracts.task import ScoredTask
 
 SMALLER = "try a smaller training.lr"
@@ -89,6 +90,26 @@ def checked_numbers(
         if name not in given:
             raise UserError(f"{where} gives {what} {', '.join(given) or 'without any name'}, and lacks {name}")
     return {name: float(value) for name, value in given.items()}
+
+
+def check_ranges(where: str, metrics: Mapping[str, float], described: Iterable[Metric]) -> None:
+    """Check that numbers lie where the task says that they can.
+
+    Args:
+        where: plug-in and method, for messages.
+        metrics: values by name.
+        described: what the task says of its metrics.
+
+    Raises:
+        UserError: names the first that does not.
+    """
+    for metric in described:
+        value = metrics.get(metric.name)
+        if value is not None and not metric.allows(value):
+            raise UserError(
+                f"{where} gives {metric.name} = {value:g}, but by the task's metrics it lies between {metric.least:g} "
+                f"and {metric.most:g}"
+            )
 
 
 def _checked_details(where: str, given: Any) -> Mapping[str, Any]:

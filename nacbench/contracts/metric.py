@@ -23,6 +23,7 @@ Columns = Mapping[str, "np.ndarray"]  # predictions by name, each with one entry
 
 DIGITS = 4  # of a number that is not in per cent
 MOST_DECIMALS = 6
+ROUNDING = 1e-6  # by which a value may lie outside its range: a mean of float32 numbers, for example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,10 @@ class Metric:
     def within(self, low: float, high: float) -> tuple[float, float]:
         """Return the ends of an interval, cut to the range of possible values."""
         return max(low, self.least), min(high, self.most)
+
+    def allows(self, value: float) -> bool:
+        """Whether a value lies in the range, but for rounding."""
+        return self.least - ROUNDING <= value <= self.most + ROUNDING
 
     # -- on examples
 
@@ -139,15 +144,14 @@ class Metric:
         An interval that is cut at an end of the range is shown by its ends, as ``97.00 (90.12 to 100.00)``, since it
         does not lie evenly about the mean. A half width that is not 0 is not shown as 0.
         """
-        places = self.decimals(mean.value)
+        places = self.decimals(mean.value, mean.half_width)
         value = _plain(self.scaled(mean.value), places)
         if math.isnan(mean.half_width):
             return value
         if mean.is_cut:
             low, high = (_plain(self.scaled(end), places) for end in mean.interval)
             return f"{value} ({low} to {high})"
-        half = self.scaled(mean.half_width)
-        return f"{value} ± {max(half, 10**-places) if half else 0:.{places}f}"
+        return f"{value} ± {self._half(mean.half_width, places)}"
 
     def with_unit(self, text: str) -> str:
         """Return a number as text with the unit behind it."""
@@ -155,12 +159,34 @@ class Metric:
 
     def change(self, difference: float, unit: bool = True) -> str:
         """Return a difference with its sign and unit: ``+2.31 points``."""
-        text = f"{self.scaled(difference):+.{self.decimals(difference)}f}"
-        return f"{text} {self.difference_unit}" if unit and self.difference_unit else text
+        (text,) = self.changes(difference)
+        return self.with_difference_unit(text) if unit else text
+
+    def change_text(self, difference: float, half_width: float) -> str:
+        """Return a difference with its interval as text: ``+2.31 ± 0.40 points``."""
+        places = self.decimals(difference, half_width)
+        return self.with_difference_unit(f"{self.scaled(difference):+.{places}f} ± {self._half(half_width, places)}")
+
+    def _half(self, half_width: float, places: int) -> str:
+        half = self.scaled(half_width)
+        return f"{max(half, 10**-places) if half else 0:.{places}f}"
+
+    def changes(self, *differences: float) -> list[str]:
+        """Return differences with their signs, as text with equally many decimals and without the unit."""
+        places = self.decimals(*differences)
+        return [f"{self.scaled(one):+.{places}f}" for one in differences]
+
+    def between(self, low: float, high: float) -> str:
+        """Return the ends of an interval of sizes of differences: ``1.20 to 3.40 points``."""
+        places = self.decimals(low, high)
+        return self.with_difference_unit(f"{self.scaled(low):.{places}f} to {self.scaled(high):.{places}f}")
 
     def size(self, difference: float) -> str:
         """Return the size of a difference with its unit: ``2.31 points``."""
-        text = f"{self.scaled(abs(difference)):.{self.decimals(difference)}f}"
+        return self.with_difference_unit(f"{self.scaled(abs(difference)):.{self.decimals(difference)}f}")
+
+    def with_difference_unit(self, text: str) -> str:
+        """Return a difference as text with its unit behind it."""
         return f"{text} {self.difference_unit}" if self.difference_unit else text
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from nacbench.contracts.plugin import Plugin
@@ -52,6 +54,11 @@ def product(rows: int, inner: int, columns: int) -> int:
     return 2 * rows * inner * columns
 
 
+def products(rows: int, widths: Sequence[int]) -> int:
+    """Return the operations of linear layers one after the other on so many rows: from ``widths[0]`` to the last."""
+    return sum(product(rows, inner, outer) for inner, outer in pairwise(widths))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model(Plugin):
     """Base class of models: options as fields, named sizes as ``presets``, and `build` for the network.
@@ -59,18 +66,20 @@ class Model(Plugin):
     A model whose name begins with ``floor-`` learns nothing deep: in reports, other models must exceed its score.
 
     All models get the same tokens from the task's tokenizer, so that the comparison is between cores and not between
-    stems. A model that needs the raw image sets ``reads``.
+    stems. A model that needs the raw image or the raw points sets ``reads``.
 
     A module inside the network may list names of its own parameters in a class attribute ``no_weight_decay`` to
     exclude them from weight decay. Vectors and biases are always excluded.
 
     Attributes:
         title: name in tables.
+        idea: what the network does, in one sentence without a full stop.
         citation: publication to cite for the model.
         library: distribution whose layers the network is made of, as pip names it; empty if they are nacbench's own.
         kept_by: who keeps that library.
         extra: nacbench's optional extra that installs the library; empty if nacbench always installs it.
-        reads: input of the network: ``tokens`` (B×V×T) or ``image`` (B×channels×height×width, normalised).
+        reads: input of the network: ``tokens`` (B×V×T), ``image`` (B×channels×height×width, normalised) or ``points``
+            (coordinates B×N×3).
         conditional: whether the model takes a task's condition (a sentence) separately from the tokens. For any other
             model the condition's tokens are appended to the tokens, and its spec has no ``condition_tokens``.
         presets: sizes by name; ``tiny``, ``mini`` and ``paper`` are used at the scales ``smoke``, ``mini`` and
@@ -80,16 +89,21 @@ class Model(Plugin):
     """
 
     title: ClassVar[str]
+    idea: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     library: ClassVar[str] = ""
     kept_by: ClassVar[str] = ""
     extra: ClassVar[str] = ""
-    reads: ClassVar[Literal["tokens", "image"]] = "tokens"
+    reads: ClassVar[Literal["tokens", "image", "points"]] = "tokens"
     conditional: ClassVar[bool] = False
     resized_by: ClassVar[tuple[str, str] | None] = None
 
     def unsupported(self, spec: TaskSpec) -> str | None:
         """Return why this model does not support this task, in a few words that fit in a table, or None."""
+        if input_shape(self, spec) is None:
+            return f"it takes {'images' if self.reads == 'image' else self.reads} only"
+        if self.reads != "tokens" and spec.condition_tokens:
+            return f"it takes no sentence beside the {self.reads}"
         return None
 
     @classmethod
@@ -115,10 +129,10 @@ class Model(Plugin):
     def build(self, spec: TaskSpec) -> nn.Module:
         """Return a new network with initial weights drawn from torch's global generator.
 
-        Its ``forward(tokens, mask=None)`` takes tokens B×V×T (or the image) and a boolean mask B×V, true for tokens and
-        false for padding, and returns logits B×classes. Padding must not change any logit. If the model is
-        ``conditional`` and the spec has ``condition_tokens``, two arguments follow: ``condition`` B×W×T and
-        ``condition_mask`` B×W.
+        Its ``forward(tokens, mask=None)`` takes tokens B×V×T (or what the model ``reads``) and a boolean mask B×V, true
+        for tokens (or points) and false for padding, and returns logits B×classes. Padding must not change any logit,
+        nor may the order of points. If the model is ``conditional`` and the spec has ``condition_tokens``, two
+        arguments follow: ``condition`` B×W×T and ``condition_mask`` B×W.
 
         Optional members of the network:
 
@@ -154,4 +168,13 @@ class Prunable(Protocol):
 
 def spec_for(model: Model, spec: TaskSpec) -> TaskSpec:
     """Return the spec to pass to this model: without a condition of its own if the model cannot take one."""
-    return spec if model.conditional or model.reads == "image" else spec.joined()
+    return spec if model.conditional or model.reads != "tokens" else spec.joined()
+
+
+def input_shape(model: Model | type[Model], spec: TaskSpec) -> tuple[int, ...] | None:
+    """Return the shape of an example as a model's network takes it, with as many tokens or points as it may have.
+
+    None if the task has no such input.
+    """
+    shapes = {"tokens": (spec.max_tokens, spec.token_dim), "image": spec.image_shape, "points": spec.point_shape}
+    return shapes[model.reads]

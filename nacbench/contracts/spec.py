@@ -24,6 +24,8 @@ class TaskSpec:
         max_tokens: V, largest number of tokens of an example.
         token_dim: T, width of a token.
         image_shape: channels, height and width of the raw image, for models that read it; None for other modalities.
+        point_shape: largest number of points of an example and number of coordinates, for models that read points;
+            None for other modalities.
         condition_tokens: W, largest number of tokens of an example's condition (a sentence), each of width T; 0 if
             the task has no condition.
         targets: what an example's target is: ``classes``, one of them; ``labels``, any subset of them, each predicted
@@ -35,6 +37,7 @@ class TaskSpec:
     max_tokens: int
     token_dim: int
     image_shape: tuple[int, int, int] | None = None
+    point_shape: tuple[int, int] | None = None
     condition_tokens: int = 0
     targets: Targets = "classes"
 

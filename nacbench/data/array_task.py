@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays
+from nacbench.contracts.given_arrays import Form, check_arrays, checked_arrays, form_of_labels
 from nacbench.contracts.numbers import Limit
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
@@ -27,7 +27,7 @@ CLASS_NAMES = "class_names"  # array of the classes that were found, for data se
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrayTask(Task):
-    """A classification task on arrays. A modality defines the tokenizer, a concrete task reads or generates the arrays.
+    """A task on arrays. A modality defines the tokenizer, a concrete task reads or generates the arrays.
 
     Attributes:
         train_examples: use at most this many training examples, evenly spaced over the split; 0: all.
@@ -50,6 +50,9 @@ class ArrayTask(Task):
 
     def arrays(self, data_root: Path) -> Arrays:
         """Return ``train_<input>`` for each input, and ``train_labels``; also for ``test`` and, if any, ``validation``.
+
+        Labels are class indices N; if ``targets`` are ``labels``, 0 and 1, N×classes; if they are ``values``,
+        floating-point numbers N×classes.
 
         ``class_names`` lists the classes that were found, if some may be missing.
         """
@@ -109,7 +112,7 @@ class ArrayTask(Task):
 
         arrays = checked_arrays(self, self.arrays(data_root)).arrays
         spec = self.found_spec(arrays)
-        check_arrays(self, arrays, self.forms(), spec.classes)
+        check_arrays(self, arrays, self.forms(), form_of_labels(spec))
         splits = self.splits(arrays)
         if recipe.selection == "best-validation" and "validation" not in splits:
             raise UserError(
@@ -165,7 +168,8 @@ def differences(
 
     # labels that occur, not class names: a file may list classes of which it has no example
     labels = {split: arrays.get(f"{split}{ALL_LABELS}", arrays[f"{split}_labels"]) for split in {"train", *sizes}}
-    found = [("classes", len(np.unique(labels["train"])), classes)]
+    several = labels["train"].ndim > 1  # labels and values, which are not found by looking at the examples
+    found = [("classes", classes if several else len(np.unique(labels["train"])), classes)]
     if found[0][1] == classes:
         found = [(f"{split} {example_name}", len(labels[split]), size) for split, size in sizes.items()]
     lines = [amounts(some, whole, what) for what, some, whole in found if some != whole]

@@ -1,8 +1,8 @@
-"""Data loading and scoring of classification tasks: splits, training batches, loss, evaluation, for any modality."""
+"""Data loading and scoring of tasks on arrays of any modality: splits, training batches, loss, evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.contracts.task import Evaluation
-from nacbench.data.classification import classification_loss, classification_scores
+from nacbench.data.objectives import objective_for
 from nacbench.data.sampling import evenly_spaced, step_indices, steps_per_epoch
 from nacbench.errors import UserError
 from nacbench.seeds import seed_for
@@ -35,7 +35,7 @@ class Split:
 
     Args:
         inputs: arrays by name, each N×….
-        labels: class numbers N.
+        labels: class numbers N; labels or values N×K, if targets are these.
         indices: indices of the examples in use, in order; None: all.
     """
 
@@ -48,10 +48,10 @@ class Split:
         return len(self.indices)
 
     def take(self, positions: np.ndarray) -> tuple[Stored, Tensor]:
-        """Return the stored inputs and the labels (int64) at these positions of the split."""
+        """Return the stored inputs and the labels at these positions: int64 of classes, float32 of labels, values."""
         indices = self.indices[positions]
         inputs = {name: _taken(array, indices) for name, array in self.inputs.items()}
-        return inputs, torch.from_numpy(self.labels[indices].astype(np.int64))
+        return inputs, torch.from_numpy(self.labels[indices].astype(np.int64 if self.labels.ndim == 1 else np.float32))
 
     def part(self, positions: np.ndarray) -> Split:
         """Return a split with only the examples at these positions; the arrays are shared."""
@@ -103,10 +103,18 @@ class TrainBatches(Sequence[Batch]):
         seed: of the run.
         repeats: copies of an example side by side in a batch, each augmented separately (repeated augmentation).
         visits: passes over the examples per epoch, for data sets of few examples.
+        target: gives the training target of the labels that the preparation returns.
     """
 
     def __init__(
-        self, split: Split, preparation: Preparation, batch_size: int, seed: int, repeats: int = 1, visits: int = 1
+        self,
+        split: Split,
+        preparation: Preparation,
+        batch_size: int,
+        seed: int,
+        repeats: int = 1,
+        visits: int = 1,
+        target: Callable[[Tensor], Tensor] = lambda labels: labels,
     ) -> None:
         self._split = split
         self._preparation = preparation
@@ -114,6 +122,7 @@ class TrainBatches(Sequence[Batch]):
         self._seed = seed
         self._repeats = repeats
         self._examples = len(split) * visits
+        self._target = target
         self._steps = steps_per_epoch(self._examples, batch_size)
 
     def __len__(self) -> int:
@@ -127,7 +136,7 @@ class TrainBatches(Sequence[Batch]):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed_for(self._seed, "augment", step))
             inputs, target = self._preparation.train(inputs, labels)
-        return Batch(inputs, target)
+        return Batch(inputs, self._target(target))
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,9 @@ class Groups:
 
 
 class Classification:
-    """A classification task with its data; implements `nacbench.contracts.task.LiveTask`.
+    """A task on arrays of examples with its data; implements `nacbench.contracts.task.LiveTask`.
+
+    Targets are classes, labels or values, as the spec says.
 
     Args:
         spec: with the number of classes that were found.
@@ -174,18 +185,21 @@ class Classification:
         self._recipe = recipe
         self._repeats = repeats
         self._visits = visits
+        train = splits["train"]
+        self.objective = objective_for(spec.targets, train.labels[train.indices], recipe.label_smoothing)
 
     notes: Sequence[str] = ()
     groups: Groups | None = None
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
-        return TrainBatches(self.splits["train"], self.preparation, batch_size, seed, self._repeats, self._visits)
+        train, target = self.splits["train"], self.objective.target
+        return TrainBatches(train, self.preparation, batch_size, seed, self._repeats, self._visits, target)
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
-        return classification_loss(net(**batch.inputs), batch.target, self._recipe.label_smoothing)
+        return self.objective.loss(net(**batch.inputs), batch.target, self._recipe.label_smoothing)
 
     def evaluate(self, net: nn.Module, split: str, batch_size: int) -> Evaluation:
-        evaluation = classification_scores(*score(net, self.splits[split], self.preparation, batch_size))
+        evaluation = self.objective.scores(*score(net, self.splits[split], self.preparation, batch_size))
         return self._by_group(evaluation, self.splits[split]) if self.groups else evaluation
 
     def _by_group(self, evaluation: Evaluation, split: Split) -> Evaluation:
@@ -202,7 +216,7 @@ class Classification:
 
 
 def score(net: nn.Module, split: Split, preparation: Preparation, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Return logits N×classes and labels N of a whole split, in its order, on the CPU."""
+    """Return outputs N×classes and labels of a whole split, in its order, on the CPU."""
     device = next(net.parameters()).device
     logits, labels = [], []
     for first in range(0, len(split), batch_size):

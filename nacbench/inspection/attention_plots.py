@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import styled
+from nacbench.reporting.figures.style import COLOURS, PAGE, SMALL, TALLEST, bare, figure_of, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,21 +18,20 @@ if TYPE_CHECKING:
 
 MODULES_SHOWN = 4  # those with the largest share
 LINKS_SHOWN = 40  # strongest links of each propagator
-LINE = 44  # characters per line of text
-LINES = 9  # lines of text; the rest is cut off
+LINE = 22  # characters per line of text
+LINES, FEWEST = 18, 10  # lines of text, the rest is cut off; and lines that the label beside it needs
+NUMBER = 0.11  # inches from one module's number to the next
 
 
 def draw_reading(reading: Reading, title: str) -> Figure:
     """Draw each example with the attention of the whole circuit and of the modules with the largest share."""
-    from matplotlib.figure import Figure
-
     chosen = np.argsort(-reading.modules[0])[:MODULES_SHOWN]
     is_text = reading.examples[0].kind == "text"
-    width, height = (3.3, 1.35) if is_text else (1.9, 1.9 * _aspect(reading.examples[0]))
     rows, columns = len(reading.examples), len(chosen) + (1 if is_text else 2)
+    heights = [_height(shown, PAGE / columns) for shown in reading.examples]
     with styled():
-        figure = Figure(figsize=(width * columns, (height + 0.1) * rows + 0.4), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False)
+        figure = figure_of(PAGE, sum(heights) + 0.1 * rows + 0.4)
+        grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
         for row, (axes_of, shown) in enumerate(zip(grid, reading.examples, strict=True)):
             panels = [] if is_text else [("example", None)]
             panels.append(("whole circuit", reading.tokens[row]))
@@ -38,25 +39,24 @@ def draw_reading(reading: Reading, title: str) -> Figure:
             for axes, (name, weights) in zip(axes_of, panels, strict=True):
                 _draw_example(axes, shown, weights)
                 if row == 0:
-                    axes.set_title(name, loc="left", fontsize=8)
-            axes_of[0].set_ylabel(shown.title, fontsize=7)
-        figure.suptitle(figure_text(title, 120))
+                    axes.set_title(name, fontsize=SMALL)
+            axes_of[0].set_ylabel(shown.title, fontsize=SMALL)
+        figure.suptitle(figure_text(title, 120), x=0.01, ha="left")
     return figure
 
 
 def draw_flow(reading: Reading, title: str) -> Figure:
     """Draw attention rollout: the modules' shares after every stage, and the strongest links between stages."""
-    import seaborn as sns
     from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
 
     stages, modules = reading.modules.shape
     order = np.argsort(-reading.modules.sum(0))
     place = np.empty(modules, dtype=int)
     place[order] = np.arange(modules)
-    colour = sns.color_palette("colorblind", 1)[0]
+    height = min(max(NUMBER * modules + 0.7, 3.4), TALLEST)
+    step = math.ceil(modules * NUMBER / (height - 0.6))
     with styled():
-        figure = Figure(figsize=(1.7 * (stages + 1) + 1, 4.4), layout="constrained")
+        figure = figure_of(PAGE, height)
         axes = figure.subplots()
         for layer, links in enumerate([*reading.links, _to_places(reading.readout, modules)]):
             strongest = np.argsort(-links, axis=None)[:LINKS_SHOWN]
@@ -67,18 +67,20 @@ def draw_flow(reading: Reading, title: str) -> Figure:
             widths = [0.2 + 2.8 * float(links[pair]) / top for pair in pairs]
             axes.add_collection(LineCollection(lines, linewidths=widths, colors="0.45", alpha=0.5, zorder=0))
             axes.scatter(
-                np.full(modules, layer), place, s=3 + 900 * reading.modules[layer], color=colour, edgecolors="white"
+                np.full(modules, layer), place, s=3 + 900 * reading.modules[layer], color=COLOURS[0], edgecolors="white"
             )
         spots = _readout_places(reading.readout, modules)
         shares = reading.readout.sum(1)
         axes.scatter(np.full(len(spots), stages), spots, s=3 + 300 * shares, marker="s", color="0.15")
         names = ["read-in", *(f"propagator {number}" for number in range(1, stages)), "read-out"]
         axes.set_xticks(range(stages + 1), names)
-        axes.set_yticks([])
-        axes.invert_yaxis()
-        axes.set_ylabel("modules, largest share first")
-        axes.set_title(figure_text(title, 80), loc="left")
-        sns.despine(ax=axes, left=True)
+        axes.set_yticks(range(0, modules, step), order[::step])
+        axes.set_ylim(modules - 0.2, -0.8)
+        axes.set_ylabel("module, largest share first")
+        axes.set_title(figure_text(title, 100))
+        bare(axes)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
     return figure
 
 
@@ -92,6 +94,13 @@ def _to_places(readout: np.ndarray, modules: int) -> Any:
 
 def _readout_places(readout: np.ndarray, modules: int) -> Any:
     return np.linspace(0, modules - 1, len(readout)).round().astype(int)
+
+
+def _height(shown: Shown, width: float) -> float:
+    """Return the height in inches of an example's panels of this width; the label beside it needs 1.2."""
+    if shown.kind == "text":
+        return 0.115 * max(_places(list(shown.content))[-1][0] + 1, FEWEST)
+    return max(width * _aspect(shown), 1.2)
 
 
 def _aspect(shown: Shown) -> float:
@@ -136,24 +145,33 @@ def _draw_points(axes: Any, points: np.ndarray, weights: np.ndarray | None) -> N
     axes.set_aspect("equal")
 
 
-def _draw_text(axes: Any, pieces: list[str], weights: np.ndarray) -> None:
+def _draw_text(axes: Any, pieces: Sequence[str], weights: np.ndarray) -> None:
     """Draw text in lines; the darker a token's background, the larger its weight."""
     from matplotlib.patches import Rectangle
 
     top = float(weights[: len(pieces)].max()) or 1.0
-    line = column = 0
-    for piece, weight in zip(pieces, weights, strict=False):
-        if column + len(piece) > LINE:
-            line, column = line + 1, 0
-        if line >= LINES:
-            break
+    places = _places(pieces)
+    for (line, column), piece, weight in zip(places, pieces, weights, strict=False):
         shade = float(weight) / top
         axes.add_patch(Rectangle((column, line), len(piece), 1, color=(1, 0.55, 0.1), alpha=0.85 * shade, linewidth=0))
         # one by one, so that letters stay inside their token's rectangle
         for offset, letter in enumerate(map(figure_text, piece)):
             axes.text(
-                column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=5.5, ha="center", va="center"
+                column + offset + 0.5, line + 0.5, letter, family="monospace", fontsize=SMALL, ha="center", va="center"
             )
-        column += len(piece)
     axes.set_xlim(0, LINE)
-    axes.set_ylim(LINES, 0)
+    axes.set_ylim(max(places[-1][0] + 1, FEWEST), 0)
+
+
+def _places(pieces: Sequence[str]) -> list[tuple[int, int]]:
+    """Return line and column of the pieces of a text, as far as there are lines."""
+    places = []
+    line = column = 0
+    for piece in pieces:
+        if column + len(piece) > LINE:
+            line, column = line + 1, 0
+        if line >= LINES:
+            break
+        places.append((line, column))
+        column += len(piece)
+    return places

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import styled
+from nacbench.reporting.figures.style import COLOURS, PAGE, SMALL, bare, figure_of, looks_of_models, styled
 
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.figure import Figure
 
 LINKS_A_MODULE = 3  # the strongest links that each module receives; the matrix shows all
+MOST_NUMBERS = 64  # modules with a number in the graph; of more, the numbers of half as many: others would cover them
+MOST_TICKS = {"degrees": 16, "matrix": 32}  # numbers beside an axis of two and of three inches
+NODE = 130.0  # area of a numbered module in square points
+LIGHT = ("#E69F00", "#CC79A7", "#56B4E9")  # colours on which numbers are black
 
 
 def circuit_graph(processor: np.ndarray, readout: np.ndarray) -> nx.DiGraph:
@@ -78,46 +82,42 @@ def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray 
         target: the prior's graphon U×U, or None.
         title: of the figure.
     """
-    from matplotlib.figure import Figure
-
     community = communities(processor)
     with styled():
-        figure = Figure(figsize=(11, 3.8), layout="constrained")
-        graph_axes, degree_axes, matrix_axes = figure.subplots(1, 3, width_ratios=(1.25, 1, 1.1))
+        figure = figure_of(PAGE, 7.6)
+        above, below = figure.subfigures(2, 1, height_ratios=(4.2, 3.2), squeeze=False)[:, 0]
+        graph_axes = above.subplots()
+        degree_axes, matrix_axes = below.subplots(1, 2, width_ratios=(1, 1.45))
         _draw_graph(graph_axes, processor, readout, community)
         _draw_degrees(degree_axes, processor, target)
-        _draw_matrix(figure, matrix_axes, processor, community)
-        figure.suptitle(figure_text(title, 120))
+        _draw_matrix(below, matrix_axes, processor, community)
+        figure.suptitle(figure_text(title, 120), x=0.01, ha="left")
     return figure
 
 
 def draw_map(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
     """Draw circuits of sentences as points N×2, coloured by group."""
-    import seaborn as sns
-    from matplotlib.figure import Figure
-
     names = sorted(set(groups))
-    colours = sns.color_palette("colorblind", max(len(names), 2))
+    looks = looks_of_models(names)  # groups are told apart as models are: by colour and marker
     with styled():
-        figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+        figure = figure_of(PAGE, 4.2)
         axes = figure.subplots()
-        for number, name in enumerate(names):
+        for name in names:
             own = points[[group == name for group in groups]]
-            marker = "os^Dv<>"[number % 7]
+            look = looks[name]
             axes.scatter(
-                own[:, 0], own[:, 1], s=12, color=colours[number], marker=marker, label=figure_text(name), linewidths=0
+                own[:, 0], own[:, 1], s=12, color=look.colour, marker=look.marker, label=figure_text(name), linewidths=0
             )
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(figure_text(title), loc="left")
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-        sns.despine(ax=axes, left=True, bottom=True)
+        axes.set_title(figure_text(title))
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        axes.spines[:].set_visible(False)
     return figure
 
 
 def _draw_graph(axes: Any, processor: np.ndarray, readout: np.ndarray, community: np.ndarray) -> None:
     import networkx as nx
-    import seaborn as sns
 
     links = [(f"p{n}", sender, p) for n, row in enumerate(processor) for sender, p in _strongest(row, n)]
     links += [(f"r{n}", sender, p) for n, row in enumerate(readout) for sender, p in _strongest(row, None)]
@@ -125,17 +125,40 @@ def _draw_graph(axes: Any, processor: np.ndarray, readout: np.ndarray, community
     graph.add_nodes_from([*(f"p{n}" for n in range(len(processor))), *(f"r{n}" for n in range(len(readout)))])
     graph.add_edges_from((receiver, sender) for receiver, sender, _ in links)
     places = nx.spring_layout(graph, seed=0, iterations=200, k=1.6 / len(graph) ** 0.5)
-    colours = sns.color_palette("colorblind", 10)
     for receiver, sender, probability in links:
         (x0, y0), (x1, y1) = places[receiver], places[sender]
         axes.plot([x0, x1], [y0, y1], color="0.4", linewidth=0.6, alpha=0.1 + 0.7 * probability, zorder=0)
-    size = max(8.0, 900 / len(processor))
+    named = np.argsort(-_degrees(processor), kind="stable")
+    named = named if len(named) <= MOST_NUMBERS else named[: MOST_NUMBERS // 2]
     for number, group in enumerate(community):
-        axes.scatter(*places[f"p{number}"], s=size, color=colours[group % 10], edgecolors="white", linewidths=0.5)
+        colour = COLOURS[group % len(COLOURS)]
+        _draw_node(axes, places[f"p{number}"], str(number) if number in named else "", colour, "o")
     for number in range(len(readout)):
-        axes.scatter(*places[f"r{number}"], s=size, marker="s", color="0.15", edgecolors="white", linewidths=0.5)
+        _draw_node(axes, places[f"r{number}"], f"r{number}", "0.15", "s")
     axes.set_axis_off()
-    axes.set_title(f"{LINKS_A_MODULE} strongest links of each (squares: read-out)", loc="left")
+    axes.margins(0.04)
+    left_out = f"; numbers: the {len(named)} most linked" if len(named) < len(processor) else ""
+    axes.set_title(
+        f"{LINKS_A_MODULE} strongest links of each module (colours: communities; squares: read-out{left_out})"
+    )
+
+
+def _draw_node(axes: Any, place: Any, name: str, colour: str, marker: str) -> None:
+    size = NODE if name else NODE / 3
+    axes.scatter(
+        *place, s=size, color=colour, marker=marker, edgecolors="white", linewidths=0.5, zorder=2 if name else 1
+    )
+    if name:
+        light = colour in LIGHT
+        axes.text(
+            *place,
+            name,
+            ha="center",
+            va="center_baseline",
+            fontsize=SMALL,
+            zorder=3,
+            color="black" if light else "white",
+        )
 
 
 def _strongest(row: np.ndarray, own: int | None) -> list[tuple[str, float]]:
@@ -146,29 +169,46 @@ def _strongest(row: np.ndarray, own: int | None) -> list[tuple[str, float]]:
 
 def _draw_degrees(axes: Any, processor: np.ndarray, target: np.ndarray | None) -> None:
     """Draw the degrees in decreasing order, whose shape shows the kind of graph."""
-    import seaborn as sns
-
-    colours = sns.color_palette("colorblind", 2)
-    axes.plot(_falling(processor), marker="o", markersize=3, linewidth=0.8, color=colours[0], label="circuit")
+    degrees = _degrees(processor)
+    order = np.argsort(-degrees, kind="stable")
+    axes.plot(degrees[order], marker="o", markersize=2.5, linewidth=0.8, color=COLOURS[0], label="circuit")
     if target is not None:
-        axes.plot(_falling(target), linestyle="--", linewidth=1.2, color=colours[1], label="prior")
-        axes.legend(frameon=False)
+        prior = np.sort(_degrees(target))[::-1]
+        axes.plot(prior, linestyle="--", linewidth=1.0, color=COLOURS[3], label="prior")
+        axes.legend()
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
-    axes.set_xlabel("modules, most linked first")
+    axes.set_xlabel(f"module{_number(axes.xaxis, order, MOST_TICKS['degrees'])}")
+    axes.tick_params(axis="x", rotation=90)
     axes.set_ylabel("expected degree")
-    axes.set_title("degrees", loc="left")
-    sns.despine(ax=axes)
+    axes.set_title("degrees, most linked first")
+    bare(axes)
 
 
-def _falling(links: np.ndarray) -> np.ndarray:
-    degrees: np.ndarray = np.sort(links.sum(1) - np.diag(links))[::-1]
+def _degrees(links: np.ndarray) -> np.ndarray:
+    """Return the expected number of other modules that each is linked to."""
+    degrees: np.ndarray = links.sum(1) - np.diag(links)
     return degrees
 
 
-def _draw_matrix(figure: Figure, axes: Any, processor: np.ndarray, community: np.ndarray) -> None:
+def _draw_matrix(figure: Any, axes: Any, processor: np.ndarray, community: np.ndarray) -> None:
+    """Draw all link probabilities but those of modules to themselves, which are 1 and would take the colours."""
+    import matplotlib as mpl
+
     order = np.lexsort((-processor.sum(1), community))
-    image = axes.imshow(processor[np.ix_(order, order)], cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_xlabel("sender, by community")
+    others = np.where(np.eye(len(processor), dtype=bool), np.nan, processor)
+    top = float(np.nanmax(others)) if len(processor) > 1 else 1.0
+    colours = mpl.colormaps["cividis"].with_extremes(bad="0.85")
+    image = axes.imshow(others[np.ix_(order, order)], cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+    axes.set_xlabel(f"sender, by community{_number(axes.xaxis, order, MOST_TICKS['matrix'])}")
     axes.set_ylabel("receiver")
-    axes.set_title("link probability", loc="left")
+    _number(axes.yaxis, order, MOST_TICKS["matrix"])
+    axes.tick_params(axis="x", rotation=90)
+    axes.set_title("link probability (grey: to itself)")
     figure.colorbar(image, ax=axes, shrink=0.85)
+
+
+def _number(axis: Any, order: np.ndarray, most: int) -> str:
+    """Label an axis with modules' numbers, ``most`` at most; return words for those that are left out."""
+    step = -(-len(order) // most)
+    axis.set_ticks(range(0, len(order), step), [str(number) for number in order[::step]])
+    return f" (one of {step} has its number)" if step > 1 else ""

@@ -23,6 +23,7 @@ class NAC(CircuitOptions):
     """Neural Attentive Circuit; `nacbench.nac.executor.NeuralAttentiveCircuit` documents each option."""
 
     title = "NAC"
+    idea = "modules with codes, which change their weights, and signatures, which decide whom they attend to"
     citation = "Weiss, Rahaman, Locatello, Pal, Bengio, Schölkopf, Li, Ballas 2022, arXiv 2210.08031"
     conditional = True
     resized_by = ("depth", "state_dim")

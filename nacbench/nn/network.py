@@ -15,12 +15,20 @@ from nacbench.machine.software import library_versions, other_versions
 from nacbench.seeds import seed_for
 
 
-class RawImage(nn.Module):
-    """Identity tokenizer for models that read the raw image, such as ViT."""
+class Raw(nn.Module):
+    """Identity tokenizer for models that read the raw image or the raw points, such as ViT and PointNet.
 
-    def forward(self, image: Tensor) -> Tokens:
-        """Return the image B×3×height×width unchanged in place of tokens."""
-        return Tokens(image)
+    Args:
+        name: of the batch's input that the model ``reads``.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, mask: Tensor | None = None, **inputs: Tensor) -> Tokens:
+        """Return the input unchanged in place of tokens, with the batch's mask of what is no padding, if it has one."""
+        return Tokens(inputs[self.name], mask)
 
 
 class Network(nn.Module):
@@ -59,7 +67,7 @@ class Network(nn.Module):
             UserError: if tokenizer or core give something else than the spec says.
         """
         tokens: Tokens = self.tokenizer(**inputs)
-        if self.spec is not None and not isinstance(self.tokenizer, RawImage):
+        if self.spec is not None and not isinstance(self.tokenizer, Raw):
             check_tokens(self.tokenizer, tokens, self.spec)
         return self.read(tokens)
 
@@ -129,7 +137,7 @@ def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Networ
     told = spec_for(model, spec)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(seed, "tokenizer"))
-        tokenizer = checked_module(task, "tokenizer", task.tokenizer()) if model.reads == "tokens" else RawImage()
+        tokenizer = checked_module(task, "tokenizer", task.tokenizer()) if model.reads == "tokens" else Raw(model.reads)
         # A seed of its own, so that the core's weights do not depend on how many numbers the tokenizer drew
         torch.default_generator.manual_seed(seed_for(seed, "core"))
         core = checked_module(model, "build", model.build(told))

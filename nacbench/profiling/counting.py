@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from nacbench.contracts.model import Operations
 
@@ -73,6 +74,19 @@ def _counted(work: Callable[[], object]) -> int:
     """Run ``work`` and return its FLOPs."""
     # SDPBackend.MATH: FlopCounterMode (torch 2.14) counts fused attention on a CPU as 0, and its matrix products
     # correctly. enable_grad: the counter's hooks fail on views of parameters that were made without gradients.
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    own = {torch.ops.aten.convolution_backward: _convolution_backward}
+    counter = FlopCounterMode(display=False, custom_mapping=own)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         work()
     return int(counter.get_total_flops())
+
+
+def _convolution_backward(
+    out: Sequence[int], x: Sequence[int], weight: Sequence[int], *given: Any, out_shape: object = None, **_: Any
+) -> int:
+    """Return the FLOPs of a convolution's gradients, from shapes: as many as its forward pass, for each of the two.
+
+    torch 2.14's own formula counts a convolution of many groups as one of a single group.
+    """
+    *_settings, transposed, _output_padding, _groups, wanted = given
+    return sum(wanted[:2]) * conv_flop_count(list(x), list(weight), list(out), transposed)

@@ -183,7 +183,7 @@ def count(subject: Subject, batch: int) -> Counts:
         tokens: Tokens = net.tokenizer(**one)
     tokenizer, whole = (forward_operations(part, one) for part in (net.tokenizer, net))
     core = Operations(example=whole.example - tokenizer.example, once=whole.once - tokenizer.once)
-    backward = by_example(partial(_core_backward, net, raw=model.reads == "image"), one)
+    backward = by_example(partial(_core_backward, net, raw=model.reads != "tokens"), one)
     spec = spec_for(model, subject.live.spec)
     words = 0 if tokens.condition is None else tokens.condition.shape[1]
     seen = spec.max_tokens if model.reads == "image" else tokens.tokens.shape[1]
@@ -205,7 +205,7 @@ def count(subject: Subject, batch: int) -> Counts:
 def _core_backward(net: Network, inputs: Mapping[str, Tensor], *, raw: bool) -> int:
     """Return the FLOPs of the core's backward pass, including gradients of tokens (needed to train the tokenizer).
 
-    With ``raw`` the input is an image, which needs no gradient.
+    With ``raw`` the input is what the task gives, an image or points, which needs no gradient.
     """
     with torch.no_grad():
         tokens: Tokens = net.tokenizer(**inputs)

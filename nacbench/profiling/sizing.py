@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from nacbench.contracts.model import Model, Operations, spec_for
+from nacbench.contracts.model import Model, Operations, input_shape, spec_for
 from nacbench.errors import UserError
 from nacbench.profiling.counting import count_parameters, forward_operations
 
@@ -115,7 +115,9 @@ def operations_of(model: Model, task: Task) -> Operations:
     formula = model.operations(spec, spec.max_tokens, spec.condition_tokens)
     if formula is not None:
         return formula
-    shape = spec.image_shape if model.reads == "image" and spec.image_shape else (spec.max_tokens, spec.token_dim)
+    shape = input_shape(model, spec)
+    if shape is None:
+        raise UserError(f"{model.title} does not support the task: {model.unsupported(spec)}")
     return forward_operations(_parts(model, task)[0], {"tokens": torch.empty(1, *shape, device="meta")})
 
 

@@ -144,6 +144,8 @@ class Pruning(Protocol):
     def task_for(self, name: str, task: type[AnyTask]) -> type[AnyTask]:
         if issubclass(task, EvaluationTask):
             raise UserError(f"task {name!r} trains no network to prune; use '{task.trained_on}-pruned'")
+        if task.targets != "classes":
+            raise UserError(f"task {name!r} has no classes, and modules are dropped by the accuracy that is left")
         assert issubclass(task, Task)
         return PrunedTask.of(name, task, self.title)
 

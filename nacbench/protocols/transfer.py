@@ -55,7 +55,7 @@ class TransferTask(LowShotTask):
 
         assert isinstance(trained, ImageTask)
         arrays = checked_arrays(self, self.arrays(data_root)).arrays
-        check_arrays(self, arrays, {"images": Form("u", (None, None, None), size=1)}, self.classes)
+        check_arrays(self, arrays, {"images": Form("u", (None, None, None), size=1)}, Form("iu", (), self.classes))
         train, test = (Split({"images": arrays[f"{s}_images"]}, arrays[f"{s}_labels"]) for s in ("train", "test"))
         options = (self.ways, self.queries, self.episode_seed)
         theirs = trained.arrays(data_root).arrays

@@ -139,7 +139,7 @@ def _differing_rows(old: Any, new: Any) -> dict[str, int]:
     for name in old.column_names:
         if name not in new.column_names:
             found[name] = len(old)
-        elif count := _count_differing(_values(old.column(name)), _values(new.column(name))):
+        elif count := _count_differing(column_values(old.column(name)), column_values(new.column(name))):
             found[name] = count
     return found
 
@@ -156,7 +156,7 @@ def _count_differing(first: np.ndarray, second: np.ndarray) -> int:
     return int(differs.reshape(len(first), -1).any(axis=1).sum())
 
 
-def _values(column: Any) -> np.ndarray:
+def column_values(column: Any) -> np.ndarray:
     """Return a column as an array of shape N, or N×width for lists of one length.
 
     Lists are converted to float64, which represents float16 and float32 exactly, so that null can be NaN.

@@ -286,7 +286,7 @@ class RunRecord(OfRun):
         for split, numbers in self.metrics.items():
             for name, value in numbers.items():
                 metric = known.get(name)
-                if metric is not None and not metric.least <= value <= metric.most:
+                if metric is not None and not metric.allows(value):
                     raise ValueError(
                         f"{name} of {split} is {value:g}; it lies between {metric.least:g} and {metric.most:g}"
                     )

@@ -1,6 +1,6 @@
 """The rungs between Perceiver IO and NAC, and NAC without one part each: which series is which, and their differences.
 
-The ladder is that of the authors' release (mweiss17/NeuralAttentiveCircuits, macros/models); "ModFC, all links" is a
+The ladder is that of the authors' release (mweiss17/NeuralAttentiveCircuits, macros/models); "with codes" is a
 step of our own.
 """
 
@@ -45,26 +45,31 @@ class Rung:
     as_in_nac: tuple[str, ...] = ()
 
     def is_of(self, run: Run) -> bool:
-        """Return whether a run is of this rung: all its options count, as far as its record names them."""
-        if run.model != self.model:
+        """Return whether a run is of this rung: every option of its model counts.
+
+        An older record does not name options that came later; they are the size's.
+        """
+        given = json.loads(run.settings).get("model")
+        if run.model != self.model or not isinstance(given, dict):
             return False
         try:
+            usual = MODELS.get(self.model).configured("model", run.model_size, {}).options()
             nac = MODELS.get("nac").configured("model", run.model_size, {}).options()
             changed = {**self.options, **{name: nac[name] for name in self.as_in_nac}}
             options = MODELS.get(self.model).configured("model", run.model_size, changed).options()
-        except UserError:  # the size has settings that the rung cannot have
+        except UserError:  # a plug-in of this name, or options that have changed since
             return False
-        given = json.loads(run.settings).get("model")
-        return isinstance(given, dict) and all(options.get(name, value) == value for name, value in given.items())
+        own = {"name": run.model, "size": run.model_size}
+        return {**own, **usual, **given} == {**own, **options}
 
 
 RUNGS = (
     Rung("Perceiver IO", None, model="perceiver-io", as_in_nac=("depth",)),
     Rung("NAC as Perceiver IO", "Perceiver IO", {**COMPLETE, **PLAIN, **ONE_OUTPUT}),
-    Rung("+ links", "NAC as Perceiver IO", {**PLAIN, **ONE_OUTPUT, **CLUSTERED}),
-    Rung("+ codes, all links", "NAC as Perceiver IO", {**COMPLETE, **ONE_OUTPUT}),
-    Rung("+ links and codes", "+ links", {**ONE_OUTPUT, **CLUSTERED}),
-    Rung("NAC, one output", "+ links and codes", ONE_OUTPUT),
+    Rung("with links", "NAC as Perceiver IO", {**PLAIN, **ONE_OUTPUT, **CLUSTERED}),
+    Rung("with codes", "NAC as Perceiver IO", {**COMPLETE, **ONE_OUTPUT}),
+    Rung("with links and codes", "with links", {**ONE_OUTPUT, **CLUSTERED}),
+    Rung("NAC, one output", "with links and codes", ONE_OUTPUT),
     Rung(WHOLE, "NAC, one output"),
     Rung("without sampling", WHOLE, {"training_links": "expected"}),
     Rung("without codes", WHOLE, PLAIN),
@@ -75,19 +80,29 @@ RUNGS = (
 
 @dataclass(frozen=True)
 class Ablated:
-    """A rung's series on a task.
+    """A rung's series on a task, and the series to compare it with.
 
     Attributes:
         rung: which one.
         item: its series.
-        from_whole: its score minus NAC's, paired by seed; None for NAC and without a shared seed.
-        from_before: its score minus that of the rung before; None without that rung or a shared seed.
+        whole: NAC's series; None for NAC itself.
+        before: series of the rung before; None if there is none.
     """
 
     rung: Rung
     item: Series
-    from_whole: Difference | None
-    from_before: Difference | None
+    whole: Series | None
+    before: Series | None
+
+    @property
+    def from_whole(self) -> Difference | None:
+        """Its score minus NAC's, paired by seed; None for NAC, and without a shared seed."""
+        return self.item.against(self.whole) if self.whole else None
+
+    @property
+    def from_before(self) -> Difference | None:
+        """Its score minus that of the rung before, likewise."""
+        return self.item.against(self.before) if self.before else None
 
 
 def ablations(series: Iterable[Series]) -> dict[tuple[str, str], list[Ablated]]:
@@ -119,11 +134,5 @@ def _elsewhere(run: Run) -> dict[str, Any]:
 
 
 def _ablated(rung: Rung, chosen: Mapping[str, Series]) -> Ablated:
-    item, whole = chosen[rung.name], chosen[WHOLE]
-    before = chosen.get(rung.before or "")
-    return Ablated(
-        rung,
-        item,
-        None if item is whole else item.against(whole),
-        item.against(before) if before else None,
-    )
+    whole = None if rung.name == WHOLE else chosen[WHOLE]
+    return Ablated(rung, chosen[rung.name], whole, chosen.get(rung.before or ""))

@@ -11,21 +11,27 @@ from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
+from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
+from nacbench.reporting.rescored import rescored
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.ablations import ablation_table
+from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "shifted", "few-shots", "priors", "pruning", "cost")
+TABLES = ("table", "models", "ranks", "shifted", "few-shots", "adaptations", "priors", "ablations", "pruning", "cost")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ def build_report(
     *,
     mixed: bool = False,
     html: bool = False,
+    metric: str | None = None,
     tuned: Choices | None = None,
     choice: Choice = EVERYTHING,
 ) -> Report:
@@ -70,6 +77,7 @@ def build_report(
         stores: folders of runs.
         out: folder to write to; files of these names are replaced.
         html: also write ``index.html``: everything on one page that needs no network.
+        metric: score by this metric, recorded or computed from predictions; by default the main one of each task.
         tuned: what is known of tuning, which decides whether models with different learning rates were treated equally.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
         choice: which of the runs are reported.
@@ -82,6 +90,9 @@ def build_report(
     if not found.runs:
         raise nothing_finished(found.broken, stores)
     found = choice.of(found)
+    left_out: list[str] = []
+    if metric is not None:
+        found, left_out = rescored(found, metric)
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -93,9 +104,12 @@ def build_report(
     made = (
         score_table(series, failures, warnings),
         side_by_side(series),
+        rank_table(series),
         shift_table(series),
         shots_table(series),
+        adaptations_table(series),
         prior_table(series),
+        ablation_table(series),
         pruning_table(series),
         cost_table(series),
     )
@@ -122,7 +136,7 @@ def build_report(
         files.append(out / PAGE)
         write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
     _remove_earlier(out, files)
-    return Report(files, markdown, text, [*warnings, *broken, *failed])
+    return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
 
 def _without_paths(line: str, stores: Sequence[Path]) -> str:
@@ -153,6 +167,10 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
         f"{CUT}; {FLOOR}",
         _of_rows(draw_scores),
     ),
+    "ranks": (
+        "Mean ranks over the tasks that all models share; bars join models that are not told apart",
+        _of_rows(draw_ranks),
+    ),
     "cost": (
         f"Scores against the operations of a forward pass; grey line: the best at each cost; {CUT}; {FLOOR}",
         _of_rows(draw_cost),
@@ -162,6 +180,11 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "sizes": (
         f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",
         _of_rows(draw_sizes),
+    ),
+    "ablations": (
+        "By how much each circuit is better than NAC, and than the one that it is a step from: every seed (dots), mean "
+        "and 95 % interval of paired differences",
+        _of_rows(draw_ablations),
     ),
     "pruning": (
         f"Accuracy with fewer modules, and the speed-up that was measured; {CUT}; {FLOOR}",

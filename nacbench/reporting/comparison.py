@@ -5,52 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nacbench.contracts.metric import Metric
-from nacbench.errors import BrokenFileError, UserError
-from nacbench.formats.parquet import opened_parquet
+from nacbench.errors import UserError
 from nacbench.recording.index import Runs
-from nacbench.recording.record import UNSCORED
 from nacbench.recording.row import Run
-from nacbench.recording.store import PREDICTIONS, damage
 from nacbench.recording.surroundings import differing_surroundings
 from nacbench.recording.surroundings import in_words as surroundings_in_words
+from nacbench.reporting.on_examples import OnExamples, compare_on_examples
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
-from nacbench.reporting.treatment import Choices, differences, in_words
-from nacbench.statistics import Difference, mcnemar, paired_bootstrap, smallest_difference
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
+from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
+from nacbench.statistics import Difference, smallest_difference
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
-ANSWERS = ("split", "index", "label", "prediction", "episode")  # columns of predictions that are compared
-
-
-@dataclass(frozen=True)
-class OnExamples:
-    """Comparison of two networks on the same test examples, trained with the same seed.
-
-    Attributes:
-        seed: of both runs.
-        value: difference of their accuracies, first minus second, as a fraction.
-        interval: 95 % interval of the paired bootstrap over units.
-        p: of McNemar's test; None if a unit has more than one prediction.
-        units: number of independent units, which are examples or episodes.
-        unit: name of the units.
-    """
-
-    seed: int
-    value: float
-    interval: tuple[float, float]
-    p: float | None
-    units: int
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -104,10 +73,11 @@ class Comparison:
                 f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
+        low_text, high_text = metric.changes(low, high)
         found = smallest_difference(difference.deviation, difference.count)
         return (
-            f"No difference between {a} and {b} is shown: it lies between {metric.change(low, unit=False)} and "
-            f"{metric.change(high)} (95 %), "
+            f"No difference between {a} and {b} is shown: it lies between {low_text} and "
+            f"{metric.with_difference_unit(high_text)} (95 %), "
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
             f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
         )
@@ -126,12 +96,12 @@ class Comparison:
             lines.append(_after_looks(metric, difference))
         elif difference is not None and difference.count > 1:
             lines.append(
-                f"difference {metric.change(difference.value, unit=False)} ± {metric.size(difference.half_width)} over "
+                f"difference {metric.change_text(difference.value, difference.half_width)} over "
                 f"{difference.count} shared seeds (paired t test, {_p(difference.p)})"
             )
         elif difference is not None:
             lines.append(f"difference {metric.change(difference.value)} with one shared seed")
-        lines += [_on_examples(own) for own in self.examples]
+        lines += [_on_examples(own, metric) for own in self.examples]
         return [*lines, "", self.verdict]
 
 
@@ -157,19 +127,19 @@ def compare(
     ours, theirs = _chosen(own, first), _chosen(own, second)
     if ours.runs == theirs.runs:
         raise UserError(f"{first!r} and {second!r} are the same runs")
-    for kind, a, b in (
-        ("scale", ours.first.scale, theirs.first.scale),
-        ("main metrics", ours.first.metric, theirs.first.metric),  # of another version of the task
-        ("data", ours.first.fingerprint, theirs.first.fingerprint),
-        ("entries in tables", ours.first.task_label, theirs.first.task_label),  # an epoch chosen on test, other data
-    ):
+    treatment = differences([ours.first, theirs.first], tuned or {})
+    entries = [item.first.task_label for item in (ours, theirs)]  # they differ if an epoch was chosen on test
+    metrics = [item.first.metric for item in (ours, theirs)]  # they differ between versions of a task
+    kinds = {name: [own[name] for own in treatment] for name in MEANINGLESS if name in treatment[0]}
+    for kind, (a, b) in {**kinds, "main metrics": metrics, "entries in tables": entries}.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
     pairs = {run.seed: run for run in theirs.runs}
     warnings: list[str] = []
-    found = [_compare_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
+    found = [compare_on_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
     warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
-    treatment = differences([ours.first, theirs.first], tuned or {})
+    if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
+        warnings.append(f"{edges}; beyond may be better ones")
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 
@@ -225,85 +195,6 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
 
 
-def _compare_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExamples | None:
-    """Compare two networks on their test examples.
-
-    Return None if predictions are missing or do not match; the reason is added to `warnings`.
-    """
-    import numpy as np
-
-    first, second = _answers(ours, warnings), _answers(theirs, warnings)
-    if first is None or second is None:
-        return None
-    if not first.index.equals(second.index) or not np.array_equal(first["label"], second["label"]):
-        warnings.append(f"{_named(ours)} and {_named(theirs)} were evaluated on different examples")
-        return None
-    unit = "episodes" if "episode" in first else "examples"
-    a, b = _by_unit(first), _by_unit(second)
-    single = len(a) == len(first)
-    p = mcnemar(a > 0, b > 0) if single else None  # McNemar's test needs independent predictions
-    return OnExamples(ours.seed, float(a.mean() - b.mean()), paired_bootstrap(a, b), p, len(a), unit)
-
-
-def _named(run: Run) -> str:
-    return f"run {run.run_id} ({run.model}, seed {run.seed})"
-
-
-def _answers(run: Run, warnings: list[str]) -> pd.DataFrame | None:
-    """Read a run's predictions on scored splits.
-
-    Return None with a warning if the file is missing, changed or broken; None without a warning if the run recorded
-    no predictions, or they are not of classes.
-    """
-
-    path, digest = Path(run.folder) / PREDICTIONS, run.record().files.get(PREDICTIONS)
-    if digest is None and not path.exists():
-        return None
-    if problem := damage(path, digest):
-        warnings.append(f"{_named(run)} is not compared on examples: {problem}")
-        return None
-    try:
-        with opened_parquet(path) as parquet:
-            kinds = {field.name: field.type for field in parquet.schema_arrow if field.name in ANSWERS}
-            if not kinds.keys() >= {"split", "index", "label", "prediction"}:
-                return None
-            table = _of_whole_numbers(parquet.read(columns=list(kinds)), path).to_pandas()
-    except UserError as error:
-        warnings.append(f"{_named(run)} is not compared on examples: {error}")
-        return None
-    scored = table[~table["split"].isin(UNSCORED)]
-    return scored.set_index(["split", "index"]).sort_index()
-
-
-def _of_whole_numbers(table: pa.Table, path: Path) -> pa.Table:
-    """Return predictions as they are if splits are text and all others whole numbers; raise BrokenFileError if not."""
-    import pyarrow as pa
-
-    for field in table.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        fits = (
-            (pa.types.is_string(kind) or pa.types.is_large_string(kind))
-            if field.name == "split"
-            else pa.types.is_integer(kind)
-        )
-        if not fits or table.column(field.name).null_count:
-            what = "text" if field.name == "split" else "whole numbers"
-            raise BrokenFileError(f"{path}: the column {field.name} is {field.type}, and should be {what} without gaps")
-    return table
-
-
-def _by_unit(answers: pd.DataFrame) -> np.ndarray:
-    """Return the accuracy of each independent unit: an episode, or an example over all splits it is in.
-
-    Corrupted copies of an image and queries of an episode are not independent, so they count as one unit.
-    """
-    right = (answers["label"] == answers["prediction"]).astype(float)
-    if "episode" in answers:
-        keys = [answers.index.get_level_values("split").astype(str), answers["episode"].to_numpy()]
-        return right.groupby(keys).mean().to_numpy()
-    return right.groupby(level="index").mean().to_numpy()
-
-
 def _scores(item: Series) -> str:
     metric = item.measure
     shown = [metric.number(run.score) for run in item.runs]
@@ -313,16 +204,15 @@ def _scores(item: Series) -> str:
 
 def _between(metric: Metric, low: float, high: float) -> str:
     """Return by how much one is better than another, as words."""
-    least, most = map(metric.size, sorted((abs(low), abs(high))))
-    return f"by {least.removesuffix(f' {metric.difference_unit}')} to {most} (95 %)"
+    return f"by {metric.between(*sorted((abs(low), abs(high))))} (95 %)"
 
 
 def _after_looks(metric: Metric, difference: Difference) -> str:
     known = not math.isnan(difference.half_width)
-    value = metric.change(difference.value, unit=not known)
-    half = f" ± {metric.size(difference.half_width)}" if known else ""
+    value, half = difference.value, difference.half_width
+    text = metric.change_text(value, half) if known else metric.change(value)
     return (
-        f"difference {value}{half} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
+        f"difference {text} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
         f"decision: {_p(difference.p)})"
     )
 
@@ -335,7 +225,7 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
     low, high = difference.looks.interval
     if decided is not None:
         better, worse = (a, b) if leads(first, difference) else (b, a)
-        by = f", {_between(metric, low, high)}" if low <= high else ""
+        by = f", by {metric.between(*sorted((abs(low), abs(high))))} (95 %)" if low <= high else ""
         return (
             f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
             f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
@@ -344,19 +234,20 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
         return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
     if math.isinf(low):
         return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
+    low_text, high_text = metric.changes(low, high)
     return (
-        f"No difference between {a} and {b} is shown yet: it lies between {metric.change(low, unit=False)} and "
-        f"{metric.change(high)} (95 %, however often one looked), {_p(difference.p)}. This does not show that they are "
-        "equal; nacbench sweep decide adds seeds."
+        f"No difference between {a} and {b} is shown yet: it lies between {low_text} and "
+        f"{metric.with_difference_unit(high_text)} (95 %, however often one looked), {_p(difference.p)}. "
+        "This does not show that they are equal; nacbench sweep decide adds seeds."
     )
 
 
-def _on_examples(on: OnExamples) -> str:
-    low, high = (100 * end for end in on.interval)
+def _on_examples(on: OnExamples, metric: Metric) -> str:
+    low, high = metric.changes(*on.interval)
     test = f", McNemar {_p(on.p)}" if on.p is not None else ""
     return (
-        f"seed {on.seed}: these two networks differ by {100 * on.value:+.2f} points on {on.units:,} {on.unit} "
-        f"(95 % {low:+.2f} to {high:+.2f}, paired bootstrap{test})"
+        f"seed {on.seed}: these two networks differ by {metric.change(on.value)} on {on.units:,} {on.unit} "
+        f"(95 % {low} to {high}, paired bootstrap{test})"
     )
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.significance import ADDED, ADDED_RULE
 from nacbench.statistics import Mean
@@ -64,12 +65,12 @@ class Floors:
             mean = other.metric(metric)
             if mean is not None:
                 found.append(Floor(other.label, mean.value))
-        return sorted(found, key=lambda floor: item.measure.gain(floor.value))
+        return sorted(found, key=lambda floor: _measure(item, metric).gain(floor.value))
 
     def highest(self, items: Sequence[Series], metric: str | None = None) -> Floor | None:
         """Return the best floor of the series of one task and scale; None if nothing is known."""
         found = [self.of(item, metric)[-1:] for item in items]
-        measure = items[0].measure
+        measure = _measure(items[0], metric)
         return max((floor for own in found for floor in own), key=lambda floor: measure.gain(floor.value), default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
@@ -84,9 +85,10 @@ class Floors:
         """
         mean = mean or item.score
         found = self.of(item, metric)
-        text = item.measure.text(mean)
-        if self._units_differ:
-            text = f"{item.measure.name} {item.measure.with_unit(text)}"
+        measure = _measure(item, metric)
+        text = measure.text(mean)
+        if self._units_differ and metric is None:
+            text = f"{measure.name} {measure.with_unit(text)}"
         text = f"{text} {ADDED}" if item.is_adaptive else text
         return f"{text} {MARK}" if found and not _is_better(item, mean, found[-1].value) else text
 
@@ -100,6 +102,11 @@ class Floors:
             unit = rows[0].measure.shown_unit
             lines += [f"{task}: floors{unit and f' in {unit}'}: {'; or '.join(told)}."] if any(told) else []
         return [*([RULE] if lines else []), *([ADDED_RULE] if any(item.is_adaptive for item in items) else []), *lines]
+
+
+def _measure(item: Series, metric: str | None) -> Metric:
+    """Return what the numbers of a metric mean; others than the main one that have floors are shares of hits."""
+    return item.measure if metric in (None, item.first.metric) else ACCURACY
 
 
 def _listed(item: Series, floors: Iterable[Floor]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from nacbench.contracts.task import SCALES
@@ -16,6 +16,7 @@ from nacbench.registry import MODELS, TASKS, usual_size
 # Sections of settings, the most telling first: of settings that always change together, the name has the first
 TELLING = ("model", "task", "training", "trained_on", "precision", "scale")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
+CHOSEN = ("model.name", "model.size", "task.name")  # not options, but whose options
 Settings = Mapping[str, Any]  # by dotted key
 
 
@@ -63,6 +64,27 @@ def defaults_of(run: Described) -> Settings:
     return {**own, **{f"trained_on.{key}": value for key, value in before.items()}}
 
 
+def is_usual(run: Described, section: str) -> bool:
+    """Return whether all of a run's options of its model or task have their defaults; false if these are not known.
+
+    An older record does not name options that came later; what it names must be the defaults.
+
+    Args:
+        run: the run.
+        section: ``model`` or ``task``.
+    """
+    usual = _of_model(run.model, run.model_size) if section == "model" else _of_task(run.task, run.scale)
+    own = settings_of(run.settings)
+    names = [name for name in own if name.startswith(f"{section}.") and name not in CHOSEN]
+    return bool(usual) and all(name in usual and own[name] == usual[name] for name in names)
+
+
+@lru_cache(20_000)  # a report asks several times, and parsing ten thousand of them takes a second
+def settings_of(text: str) -> Settings:
+    """Return a run's settings, which are JSON, by dotted key."""
+    return leaves(json.loads(text))
+
+
 @cache
 def _of_model(name: str, size: str) -> Settings:
     try:
@@ -90,12 +112,12 @@ def differing(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the names of settings in which series differ, in the order of the first that has them."""
     first, *others = settings
     names = dict.fromkeys(first)
-    differing = set()
+    found = set()
     for own in others:
         if own != first:
             names |= dict.fromkeys(own)
-            differing |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
-    return [name for name in names if name in differing and name not in UNNAMED]
+            found |= {name for name in own.keys() | first.keys() if own.get(name, names) != first.get(name, names)}
+    return [name for name in names if name in found and name not in UNNAMED]
 
 
 def labels(some: Sequence[Described]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +11,9 @@ from itertools import count
 from typing import Any
 
 from nacbench.contracts.metric import Metric
-from nacbench.formats.dotted import leaves
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
-from nacbench.reporting.names import defaults_of, differing, has_usual_size, shown, sized, told_apart
+from nacbench.reporting.names import defaults_of, differing, has_usual_size, settings_of, shown, sized, told_apart
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
 from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
 
@@ -198,7 +196,7 @@ def _variants(by_seed: Sequence[Mapping[int, Run]]) -> list[Series]:
     runs = [[own[seed] for seed in sorted(own)] for own in by_seed]
     if len(runs) == 1:
         return [Series(runs[0], {}, {})]
-    settings = [leaves(json.loads(own[0].settings)) for own in runs]
+    settings = [settings_of(own[0].settings) for own in runs]
     names = differing(settings)
     told = told_apart(settings, names, defaults_of(runs[0][0]))
     texts = [{name: shown(own, name) for name in names} for own in settings]

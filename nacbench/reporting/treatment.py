@@ -11,22 +11,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
 from nacbench.contracts.recipe import Settings
+from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, flatten
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
 
 SAME_RESULT = ("training.accumulate",)  # settings that change no score but by rounding
-OF_THE_MODEL = ("model", "code.model")  # its own business
-SAID_BY_THE_RUN = ("precision", "training.selection")  # of all runs, also of those that score another run's network
+# Parts of settings that are no treatment: the model's code; and the rule that every run says itself, also one that
+# scores another run's network
+LEFT_OUT = (("code", "model"), ("training", "selection"), ("training", "accumulate"))
 PREFIXES = ("", "trained_on.")  # of settings of the run itself, and of the run that trained its network
+MEANINGLESS = ("scale", "data")  # if these differ, nothing is left to compare
 UNKNOWN = "—"
 
 
@@ -55,14 +58,12 @@ def differences(runs: Sequence[Run], tuned: Choices) -> list[dict[str, str]]:
         runs: of one task and scale.
         tuned: what is known of tuning.
     """
-    plain = [(_without_the_model(run.settings), _facts(run)) for run in runs]
-    if all(own == plain[0] for own in plain[1:]):  # mostly so: then nothing needs to be named
-        return [{} for _ in runs]
-    whole = [{**_named(settings), **facts} for settings, facts in plain]
-    names = _differing(whole, runs)
-    chosen = [_with_trials(own, run, tuned, names) for own, run in zip(whole, runs, strict=True)]
-    names = _differing(chosen, runs)
-    return [{name: _value(own, name, run) for name in names} for own, run in zip(chosen, runs, strict=True)]
+    whole = [_treatment(run) for run in runs]
+    distinct = [own for own in whole[1:] if own != whole[0]]  # mostly none: then nothing needs to be named
+    names = list(_differing([whole[0], *distinct])) if distinct else []
+    found = [_told(own, run, tuned, names) for own, run in zip(whole, runs, strict=True)]
+    kept = [name for name in names if len({own[name] for own in found}) > 1]
+    return [{name: own[name] for name in kept} for own in found]
 
 
 def in_words(some: Sequence[Mapping[str, str]]) -> str:
@@ -75,64 +76,120 @@ def in_words(some: Sequence[Mapping[str, str]]) -> str:
     return "; ".join(f"{name} ({', '.join(own[name] for own in some)})" for name in names)
 
 
-def at_the_edge(run: Run, tuned: Choices) -> Sequence[str]:
-    """Return the settings that tuning chose for a run at the edge of those tried."""
-    choice = tuned.get((run.task, run.model, run.model_size, run.scale))
-    if choice is None or not choice.at_the_edge:
-        return ()
-    own = flatten(json.loads(run.settings))
-    return [name for name in choice.at_the_edge if own.get(name) == as_text(choice.settings.get(name))]
+def at_the_edge(run: Run, tuned: Choices) -> list[str]:
+    """Return the settings of a run, or of the one that trained its network, that tuning chose at an edge."""
+    own = _settings(run.settings)
+    return [
+        f"{prefix}{name}"
+        for prefix, choice in _choices(own, run, tuned)
+        for name in choice.at_the_edge
+        if _is(own, f"{prefix}{name}", choice.settings.get(name))
+    ]
 
 
-@lru_cache(1024)
-def _without_the_model(settings: str) -> Mapping[str, Any]:
-    content: dict[str, Any] = json.loads(settings)
-    content.pop("model", None)
-    content["code"] = {part: code for part, code in content.get("code", {}).items() if part != "model"}
-    return content
+def edges_in_words(runs: Sequence[Run], tuned: Choices) -> str:
+    """Return ``at the edge of the values tried: training.lr of nac``; nothing if no run has such a value."""
+    found = [f"{name} of {run.model}" for run in runs for name in at_the_edge(run, tuned)]
+    return f"at the edge of the values tried: {', '.join(found)}" if found else ""
 
 
-def _facts(run: Run) -> Mapping[str, str]:
+def _treatment(run: Run) -> Mapping[str, Any]:
     return {
+        **_settings(run.settings),
         "precision": run.precision,
         "selection": run.selection,
         "part of the data": run.partial or "none",
-        "training examples": UNKNOWN if math.isnan(run.trained) else f"{run.trained:,.0f}",
-        "test examples": f"{run.scored:,}",
+        "training examples": UNKNOWN if math.isnan(run.trained) else int(run.trained),
+        "test examples": run.scored,
     }
 
 
-def _named(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return settings by name, but those that change nothing, and those that the run says itself."""
-    left_out = {f"{prefix}{name}" for prefix in PREFIXES for name in (*SAME_RESULT, *SAID_BY_THE_RUN)}
-    return {name: value for name, value in flatten(settings).items() if name not in left_out}
+@lru_cache(1024)
+def _settings(settings: str) -> Mapping[str, Any]:
+    """Return a run's settings but those of the model, and those that change nothing or that the run says itself."""
+    content: dict[str, Any] = json.loads(settings)
+    for part, name in LEFT_OUT:
+        for section in (content, content.get("trained_on")):
+            if isinstance(section, dict) and isinstance(section.get(part), dict):
+                section[part].pop(name, None)
+    content.pop("model", None)
+    return content
 
 
-def _with_trials(own: dict[str, str], run: Run, tuned: Choices, differing: Sequence[str]) -> dict[str, str]:
-    """Return a treatment with the trials in place of differing settings that tuning chose among these."""
-    found = dict(own)
-    for prefix in PREFIXES:
-        choice = tuned.get((own.get(f"{prefix}task.name", ""), run.model, run.model_size, run.scale))
-        if choice is None:
+def _differing(trees: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of the leaves in which nested mappings differ."""
+    for key in dict.fromkeys(key for tree in trees for key in tree):
+        values = [tree.get(key, UNKNOWN) for tree in trees]
+        if all(value == values[0] for value in values[1:]):
             continue
-        values = {f"{prefix}{name}": as_text(value) for name, value in choice.settings.items()}
-        names = [name for name in values if name in differing]
-        if all(own.get(name) == values[name] for name in names):
-            found |= dict.fromkeys(names, choice.trials)
+        inner = [value for value in values if isinstance(value, Mapping)]
+        if inner:
+            some = [value if isinstance(value, Mapping) else {} for value in values]
+            yield from _differing(some, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _told(own: Mapping[str, Any], run: Run, tuned: Choices, names: Sequence[str]) -> dict[str, str]:
+    """Return the values of these settings as text; the trials in place of those that tuning chose among these."""
+    found = {name: _value(own, name, run) for name in names}
+    for prefix, choice in _choices(own, run, tuned) if names else ():
+        chosen = {f"{prefix}{name}": value for name, value in choice.settings.items() if f"{prefix}{name}" in found}
+        if all(_is(own, name, value) for name, value in chosen.items()):
+            found |= dict.fromkeys(chosen, choice.trials)
     return found
 
 
-def _differing(some: Sequence[Mapping[str, str]], runs: Sequence[Run]) -> list[str]:
-    names = dict.fromkeys(name for own in some for name in own)
-    return [name for name in names if len({_value(own, name, run) for own, run in zip(some, runs, strict=True)}) > 1]
+def _choices(own: Mapping[str, Any], run: Run, tuned: Choices) -> Iterator[tuple[str, Tuned]]:
+    """Yield what tuning chose for a run, and for the run that trained its network, each with the settings' prefix."""
+    for prefix in PREFIXES if tuned else ():
+        choice = tuned.get((str(_at(own, f"{prefix}task.name")), run.model, run.model_size, run.scale))
+        if choice is not None:
+            yield prefix, choice
 
 
-def _value(own: Mapping[str, str], name: str, run: Run) -> str:
+def _at(own: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a setting by its dotted name; `UNKNOWN` if there is none."""
+    value: Any = own
+    for part in name.split("."):
+        value = value.get(part, UNKNOWN) if isinstance(value, Mapping) else UNKNOWN
+    return value
+
+
+def _is(own: Mapping[str, Any], name: str, value: Any) -> bool:
+    return as_text(_at(own, name)) == as_text(value)
+
+
+def _value(own: Mapping[str, Any], name: str, run: Run) -> str:
     """Return the value of a setting; of one that an older record does not name, what it does if it is not set."""
-    if name in own:
-        return own[name]
+    value = _at(own, name)
+    if value != UNKNOWN:
+        return as_text(value)
     prefix = next(prefix for prefix in reversed(PREFIXES) if name.startswith(prefix))
-    return _defaults(own.get(f"{prefix}task.name", ""), run.scale).get(name.removeprefix(prefix), UNKNOWN)
+    task = str(_at(own, f"{prefix}task.name"))
+    return _defaults(task, run.scale).get(name.removeprefix(prefix), UNKNOWN)
+
+
+def recipe_of(task: type[AnyTask], scale: str) -> Settings | None:
+    """Return a task's recipe of a scale; None if it has none."""
+    return next((recipe for own, recipe in task.recipes.items() if own == scale), None)
+
+
+@cache
+def names_of_settings(task: str, scale: str) -> frozenset[str]:
+    """Return the names of all settings of a run but its model's: of the task, and of the one that trains its network.
+
+    Raises:
+        UserError: if there is no such task.
+    """
+    names = {"precision", "scale"}
+    for prefix, name in zip(PREFIXES, (task, getattr(TASKS.get(task), "trained_on", "")), strict=True):
+        if name:
+            cls = TASKS.get(name)
+            recipe = recipe_of(cls, scale)
+            training = recipe.model_dump(mode="json") if recipe else {}
+            names |= set(flatten({"task": cls().options(), "training": training}, prefix))
+    return frozenset(names)
 
 
 @cache
@@ -142,8 +199,8 @@ def _defaults(task: str, scale: str) -> Mapping[str, str]:
         cls = TASKS.get(task)
     except UserError:  # a plug-in is not loaded, or has another name by now
         return {}
-    recipes: Mapping[str, Settings] = {**cls.recipes}
-    settings = type(recipes[scale]).model_fields if scale in recipes else {}
+    recipe = recipe_of(cls, scale)
+    settings = type(recipe).model_fields if recipe else {}
     unset = {name: field.get_default(call_default_factory=True) for name, field in settings.items()}
     training = {name: value for name, value in unset.items() if not settings[name].is_required()}
     return flatten({"task": cls().options(), "training": to_jsonable_python(training)})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import checked_live, named
-from nacbench.contracts.given_scores import checked_numbers
+from nacbench.contracts.given_scores import check_ranges, checked_numbers
 from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.task import (
     AnyTask,
@@ -135,6 +135,8 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     measured = {split: dict(evaluation.measured) for split, evaluation in scored.items() if evaluation.measured}
     where = named(task)
     headline = checked_numbers(f"{where}.headline()", "metrics", task.headline(metrics), [task.metric])
+    for split, numbers in {**metrics, "test": headline}.items():
+        check_ranges(f"{where} on {split}", numbers, task.metrics)
     as_a_whole = checked_numbers(f"{where}.measured_headline()", "measured", task.measured_headline(metrics, measured))
     record = RunRecord(
         run_id=job.identity.run_id,

@@ -88,7 +88,8 @@ def run(
     Raises:
         RunSkippedError: if the model does not support the task.
         BusyError: if another process computes the run.
-        UserError: if data or the model's library is missing, a setting is invalid, or a variable is set that would change numbers.
+        UserError: if data or the model's library is missing, a setting is invalid, or a variable is set that would
+            change numbers.
         RunFailedError: if the code of the task or model raises something, or calls ``exit()``; its cause is that.
         Interrupted: if a signal asked to stop; the same call resumes the run.
     """

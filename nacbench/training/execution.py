@@ -24,9 +24,6 @@ class _Numbers(BaseModel):
 class Execution:
     """Execution settings of a run; they are not part of its identity.
 
-    ``compile`` is not only a matter of rounding: inductor draws random numbers with its own generator, so that a
-    compiled NAC samples other links under the same seed.
-
     Attributes:
         device: ``cpu`` or ``cuda``.
         threads: threads to compute with, torch's, MKL's and OpenMP's; by default

@@ -109,7 +109,8 @@ def test_match_prints_options_for_run() -> None:
         (["--model", "nac", "--batch-sizes", "0"], "--batch-sizes 0: give whole numbers"),
         (["--model", "nac", "--batch-sizes", "1,5000"], "5000 is more than the 1199 training examples"),
         (["--model", "vit", "--match", "size"], "size"),
-        (["--model", "pointnet", "--match", "params"], "PointNet cannot be resized"),
+        (["--model", "floor-linear", "--match", "params"], "cannot be resized"),
+        (["--model", "dgcnn", "--match", "params"], "model dgcnn on task digits: it takes points only"),
     ],
 )
 def test_wrong_options_are_refused(words: list[str], message: str) -> None:

@@ -70,6 +70,9 @@ READERS: list[tuple[str, dict[str, Any], Maker, str]] = [
     ("omniglot", {}, miniatures.make_omniglot, "omniglot/*.parquet"),
     ("omniglot", {}, make_drawings, "omniglot/images_background_small1/Hebrew/character01/0001_19.png"),
     ("lowshot-omniglot", {}, make_drawings, "omniglot/images_background_small1/Tifinagh/character02/0001_03.png"),
+    ("lra-image", {}, miniatures.make_cifar10, f"{CIFAR10}/test-*.parquet"),
+    ("lra-pathfinder", {}, miniatures.make_pathfinder, "pathfinder32/curv_contour_length_14/imgs/0/sample_3.png"),
+    ("lra-retrieval", {}, miniatures.make_document_pairs, "aan-pairs/new_aan_pairs.eval.tsv"),
     ("listops", {"data": "lra"}, miniatures.make_listops_lra, "listops-1000/basic_val.tsv"),
 ]
 IDS = [f"{name}, {pattern.rpartition('/')[2]}" for name, _, _, pattern in READERS]

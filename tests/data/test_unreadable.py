@@ -222,7 +222,7 @@ def run_small(root: Path, tmp_path: Path, plugin: Path) -> Callable[..., Any]:
     def run(**options: Any) -> Any:
         return nacbench.run(
             "small-photographs",
-            "pointnet",
+            "floor-linear",
             scale="smoke",
             plugins=[plugin],
             data_root=root,

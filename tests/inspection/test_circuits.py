@@ -120,10 +120,33 @@ def test_graph_has_every_link_once_from_sender_to_receiver() -> None:
 def test_draw_circuit_shows_the_prior_s_degrees() -> None:
     links = np.full((6, 6), 0.5)
     figure = draw_circuit(links, links[:2], np.full((6, 6), 0.1), "made")
-    degrees = figure.axes[1]
+    _, degrees, _, _ = figure.axes
     assert [line.get_label() for line in degrees.lines] == ["circuit", "prior"]
     assert degrees.lines[0].get_ydata() == pytest.approx([2.5] * 6)
     assert degrees.lines[1].get_ydata() == pytest.approx([0.5] * 6)
+
+
+def test_a_circuit_s_figure_has_every_module_s_number_and_keeps_the_colours_for_links_to_others() -> None:
+    links = np.full((6, 6), 0.2)
+    links[1, 4] = 0.3
+    np.fill_diagonal(links, 1.0)
+    graph, degrees, matrix, _ = draw_circuit(links, links[:2], None, "made").axes
+    assert sorted(text.get_text() for text in graph.texts) == ["0", "1", "2", "3", "4", "5", "r0", "r1"]
+    assert sorted(label.get_text() for label in degrees.get_xticklabels()) == ["0", "1", "2", "3", "4", "5"]
+    (image,) = matrix.images
+    assert image.get_clim() == (0, 0.3)
+    shown = np.ma.asarray(image.get_array())
+    assert np.ma.getmaskarray(shown).diagonal().all()
+    order = [int(label.get_text()) for label in matrix.get_yticklabels()]
+    assert shown[order.index(1), order.index(4)] == 0.3
+
+
+def test_of_a_large_circuit_some_modules_have_numbers_and_the_figure_says_which() -> None:
+    graph, degrees, matrix, _ = draw_circuit(np.full((96, 96), 0.4), np.full((1, 96), 0.4), None, "made").axes
+    assert len(graph.texts) == 32 + 1
+    assert "numbers: the 32 most linked" in graph.get_title("left")
+    assert degrees.get_xlabel() == "module (one of 6 has its number)"
+    assert len(matrix.get_yticklabels()) == 32
 
 
 def test_circuit_command_writes_figure_and_graphml(digits: Path, store: Path, tmp_path: Path) -> None:
@@ -201,6 +224,8 @@ def test_attention_of_every_modality_can_be_drawn(store: Path, digits: Path, sen
     assert columns == (5 if task == "listops-short" else 6)
     assert figure.axes[0].get_ylabel().endswith(found.examples[0].title.splitlines()[-1])
     stages = draw_flow(found, "title").axes[0]
+    shares = found.modules.sum(0)
+    assert stages.get_yticklabels()[0].get_text() == str(shares.argmax())
     assert [label.get_text() for label in stages.get_xticklabels()][-1] == "read-out"
     if task == "listops-short":
         assert found.examples[0].content[0] in ("[MIN ", "[MAX ", "[MED ", "[SM ", *(f"{n} " for n in range(10)))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nacbench.contracts.spec import Batch, TaskSpec
-from nacbench.nn.network import Network, RawImage
+from nacbench.nn.network import Network, Raw
 from nacbench.registry import MODELS
 
 IMAGES = TaskSpec(modality="image", classes=3, max_tokens=4, token_dim=5, image_shape=(2, 3, 3))
@@ -30,7 +30,7 @@ def slow_nearest(images: Tensor, support: Tensor, labels: Tensor) -> list[int]:
 @pytest.mark.parametrize("autocast", [False, True])
 def test_the_nearest_mean_is_that_of_all_batches(autocast: bool) -> None:
     support, labels, images = torch.randn(40, 2, 3, 3), torch.arange(40) % 3, torch.randn(50, 2, 3, 3)
-    net = Network(RawImage(), core("floor-nearest-mean"))
+    net = Network(Raw("image"), core("floor-nearest-mean"))
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         for part, own in zip(support.split(7), labels.split(7), strict=True):
             net.learn(Batch({"image": part}, own))

@@ -15,15 +15,22 @@ from nacbench.registry import MODELS, TASKS
 
 SPEC = TaskSpec(modality="symbols", classes=5, max_tokens=12, token_dim=20)
 CONDITIONED = dataclasses.replace(SPEC, condition_tokens=7)
+LOGITS = {"core.logits.weight", "core.logits.bias"}
 HEADS = {
+    "gru": LOGITS,
+    "mamba": LOGITS,
     "mlp-mixer": {"core.head.weight", "core.head.bias"},
     "nac": {"core.readout.logits.weight", "core.readout.logits.bias"},
     "neural-interpreter": {"core.logits.weight", "core.logits.bias"},
     "perceiver": {"core.core.to_logits.2.weight", "core.core.to_logits.2.bias"},
     "perceiver-io": {"core.core.to_logits.weight", "core.core.to_logits.bias"},
-    "set-transformer": {"core.logits.weight", "core.logits.bias"},
-    "transformer": {"core.logits.weight", "core.logits.bias"},
-    "universal-transformer": {"core.logits.weight", "core.logits.bias"},
+    "resnet": LOGITS,
+    "set-transformer": LOGITS,
+    "slot-attention": LOGITS,
+    "soft-moe": LOGITS,
+    "switch-moe": LOGITS,
+    "transformer": LOGITS,
+    "universal-transformer": LOGITS,
     "vit": {"core.heads.head.weight", "core.heads.head.bias"},
 }
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nacbench.contracts.model import Model, Operations, product, spec_for
+from nacbench.conformance.reference import ReferenceModel
+from nacbench.contracts.model import Model, Operations, input_shape, product, spec_for
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Task
 from nacbench.errors import UserError
@@ -41,7 +42,7 @@ def subject(name: str, size: str, task: str, batch: int) -> tuple[nn.Module, dic
     )
     spec = spec_for(model, spec)
     assert model.unsupported(spec) is None
-    shape = spec.image_shape if model.reads == "image" else (spec.max_tokens, spec.token_dim)
+    shape = input_shape(model, spec)
     assert shape is not None
     inputs = {"tokens": torch.randn(batch, *shape)}
     if spec.condition_tokens:
@@ -164,24 +165,28 @@ def test_formula_covers_every_knob_of_a_circuit(task: str, knobs: dict[str, obje
 # -- a baseline of NAC's size ------------------------------------------------------------------------------------------
 
 
+RESIZED = [name for name in MODELS.entries() if name != "nac" and MODELS.get(name).resized_by]
+
+
 def operations_in_a_batch(model: Model, task: Task) -> int:
     return operations_of(model, task).per_example(128)
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "scale"),
+    ("name", "size", "scale", "task_name"),
     [
-        *((name, "mini", "mini") for name in FORMULAS[1:]),
-        ("perceiver-io", "published", "paper"),
-        ("transformer", "paper", "paper"),
-        ("vit", "paper", "paper"),
+        *((name, "mini", "mini", "cifar10") for name in RESIZED if MODELS.get(name).reads != "points"),
+        ("perceiver-io", "published", "paper", "cifar10"),
+        ("transformer", "paper", "paper", "cifar10"),
+        ("vit", "paper", "paper", "cifar10"),
+        *((name, "mini", "mini", "parametric-shapes") for name in RESIZED if MODELS.get(name).reads == "points"),
     ],
 )
 @pytest.mark.parametrize("cost", [parameters_of, operations_in_a_batch])
 def test_baseline_is_resized_to_the_cost_of_nac(
-    name: str, size: str, scale: str, cost: Callable[[Model, Task], int]
+    name: str, size: str, scale: str, task_name: str, cost: Callable[[Model, Task], int]
 ) -> None:
-    task = TASKS.training("cifar10").configured("task", scale, {})
+    task = TASKS.training(task_name).configured("task", scale, {})
     model, nac = (MODELS.get(other).configured("model", own, {}) for other, own in ((name, size), ("nac", scale)))
     wanted = cost(nac, task)
     found = size_to(model, spec_for(model, task.spec()), lambda other: cost(other, task) / wanted)
@@ -209,17 +214,23 @@ def test_resizing_reports_when_no_size_matches() -> None:
 
 
 def test_model_that_cannot_be_resized_is_refused() -> None:
-    model: Model = MODELS.get("pointnet").configured("model", "mini", {})
+    model: Model = MODELS.get("floor-linear").configured("model", "mini", {})
     spec = TASKS.training("cifar10").configured("task", "mini", {}).spec()
-    with pytest.raises(UserError, match="PointNet cannot be resized"):
+    with pytest.raises(UserError, match="cannot be resized"):
         size_to(model, spec, lambda other: 1.0)
 
 
 def test_flops_are_counted_without_a_formula() -> None:
-    model = MODELS.get("pointnet").configured("model", "tiny", {"width": 10, "pooled_width": 8})
     task = TASKS.training("cifar10").configured("task", "smoke", {})
-    spec = task.spec()
-    each = product(spec.max_tokens, spec.token_dim, 10) + product(spec.max_tokens, 10, 10 + 8)
-    pooled = product(1, 8, 10) + product(1, 10, 5) + product(1, 5, spec.classes)
-    counted = operations_of(model, task)
-    assert (counted.example, counted.once) == (each + pooled, 0)
+    counted, spec = operations_of(ReferenceModel(), task), task.spec()
+    assert (counted.example, counted.once) == (product(1, spec.token_dim, spec.classes), 0)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_gradients_of_a_convolution_cost_as_much_as_itself_each(groups: int) -> None:
+    net = nn.Conv1d(6, 12, 3, groups=groups, padding=2)
+    x = torch.randn(5, 6, 10, requires_grad=True)
+    forward = 5 * product(12, 3 * 6 // groups, 12)  # 12 positions, 12 channels
+    assert forward_flops(net, {"input": x}) == forward
+    assert backward_flops(partial(net, x), [net.weight]) == forward
+    assert backward_flops(partial(net, x), [net.weight, x]) == 2 * forward

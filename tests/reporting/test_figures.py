@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from matplotlib.text import Text
 
+from nacbench.contracts.metric import Metric
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import row_of
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.layout import MOST_ROWS, panels_of
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
-from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, TALLEST, Looks
+from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, TALLEST, Encoding
 from nacbench.reporting.series import Series, group
 from tests.made import made_record, write_run
 
@@ -35,6 +37,10 @@ def sized(modules: int, score: float, seconds: float) -> RunRecord:
     config = {**record.identity["config"], "model": model}
     cost = record.cost.model_copy(update={"evaluate_seconds": seconds})
     return record.model_copy(update={"identity": {**record.identity, "config": config}, "cost": cost})
+
+
+def costing(record: RunRecord, flops: int) -> RunRecord:
+    return record.model_copy(update={"cost": record.cost.model_copy(update={"forward_flops": flops})})
 
 
 def axes_of(pages: Iterable[Any]) -> list[Any]:
@@ -60,6 +66,14 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     assert [label.get_text() for label in digits.get_yticklabels()] == ["nac", "vit"]
     assert cifar.get_title("left") == "cifar10"
     assert all(high - low >= 12 - 1e-9 for low, high in (cifar.get_xlim(), digits.get_xlim()))
+
+
+def test_a_panel_has_the_first_rows_of_very_many_and_says_so() -> None:
+    rows = series(made_record(lr=number / 1000, score=number / 100) for number in range(1, 31))
+    ((title, shown),) = panels_of(rows)
+    assert title == f"digits, first {MOST_ROWS} of 30"
+    assert shown == rows[:MOST_ROWS]
+    assert panels_of(rows[:MOST_ROWS]) == [("digits", rows[:MOST_ROWS])]
 
 
 def test_scores_show_every_seed_beside_the_mean_and_its_interval() -> None:
@@ -89,23 +103,19 @@ def test_intervals_of_scores_are_cut_at_0_and_100_with_an_arrow() -> None:
 
 
 def test_the_cost_figure_has_the_pareto_front() -> None:
-    def record(model: str, score: float, flops: int) -> RunRecord:
-        made = made_record(model=model, score=score)
-        return made.model_copy(update={"cost": made.cost.model_copy(update={"forward_flops": flops})})
-
-    (axes,) = axes_of(
-        draw_cost(
-            series([record("nac", 0.9, 3 * 10**9), record("vit", 0.8, 10**9), record("pointnet", 0.7, 2 * 10**9)])
-        )
-    )
+    costs = {"nac": (0.9, 3 * 10**9), "vit": (0.8, 10**9), "pointnet": (0.7, 2 * 10**9)}
+    records = [costing(made_record(model=model, score=score), flops) for model, (score, flops) in costs.items()]
+    (axes,) = axes_of(draw_cost(series(records)))
     (front,) = [line for line in axes.lines if line.get_color() == "0.6"]
     assert front.get_xydata().tolist() == [[1.0, 80.0], [3.0, 90.0]]
     assert axes.get_xlim() == pytest.approx((0.5, 6.0))
     assert draw_cost(series([made_record()])) == []
+    assert draw_cost(series([made_record(), made_record(lr=0.1)])) == [], "variants that cost the same"
 
 
 def test_points_stand_where_they_were_measured_also_at_equal_cost() -> None:
-    mine = series([*of_seeds(0.5, 0.99, 0.999), *of_seeds(0.9, 0.9, 0.9, lr=0.003)])
+    other = costing(made_record(model="vit"), 10**9)
+    mine = series([*of_seeds(0.5, 0.99, 0.999), *of_seeds(0.9, 0.9, 0.9, lr=0.003), other])
     (figure,) = draw_cost(mine)
     (axes,) = axes_of([figure])
     points = marked(axes, "o")
@@ -169,12 +179,12 @@ def test_curves_of_many_tasks_are_several_pages_that_fit_on_paper(tmp_path: Path
 
 def test_figures_are_as_wide_as_a_column_or_a_page_and_their_text_is_not_small(tmp_path: Path) -> None:
     few, many = series([made_record()]), series([made_record(task=f"task-{n:02}") for n in range(11)])
-    variants = series([made_record(model="m" * 40, score=n / 10, lr=n / 100) for n in range(1, 9)])
+    variants = series([costing(made_record(model="m" * 40, lr=n / 100), n * 10**9) for n in range(1, 9)])
     pages = [*draw_scores(few), *draw_scores(many), *draw_scores(variants), *draw_cost(variants)]
     assert [page.get_figwidth() for page in pages] == [COLUMN, PAGE, PAGE, COLUMN]
     for page in [*pages, *draw_curves(with_curves(tmp_path, 2), [])]:
         assert page.get_figheight() <= TALLEST + 0.5
-        assert all(text.get_fontsize() >= SMALL for text in page.findobj(Text) if text.get_text())
+        assert all(float(text.get_fontsize()) >= SMALL for text in page.findobj(Text) if text.get_text())
 
 
 def test_fonts_are_embedded_whole(tmp_path: Path) -> None:
@@ -184,12 +194,27 @@ def test_fonts_are_embedded_whole(tmp_path: Path) -> None:
     assert b"/Type3" not in content
 
 
+def test_figures_of_a_metric_that_is_no_share_have_its_unit_range_and_direction() -> None:
+    error = Metric(name="mae", better="lower", least=0, unit="m")
+    worse = [costing(record, 10**9) for record in of_seeds(7.0, 9.0, metric=error, model="vit")]
+    mine = series([*of_seeds(0.5, 3.0, metric=error), *worse])
+    (axes,) = axes_of(draw_scores(mine))
+    assert axes.get_xlabel() == "mae (m)"
+    assert list(marked(axes, "o")[0].get_xdata()) == [0.5, 3.0]
+    (arrow,) = [line for line in marked(axes, ARROWS["left"]) if line.get_color() == Encoding(mine).of(mine[0]).colour]
+    assert arrow.get_xdata() == [0], "no error is below zero"
+    (axes,) = axes_of(draw_cost(mine))
+    (front,) = [line for line in axes.lines if line.get_color() == "0.6"]
+    assert front.get_xydata().tolist() == [[0.021, 1.75]], "the smaller error is the better one"
+
+
 def test_a_legend_names_each_look_once_for_all_panels() -> None:
-    records = [made_record(task=task, model=model) for task in ("a", "b") for model in ("nac", "vit")]
+    records = [made_record(task=task) for task in ("cifar10", "digits")]
+    records += [costing(made_record(task=task, model="vit"), 10**9) for task in ("cifar10", "digits")]
     (figure,) = draw_cost(mine := series(records))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["nac", "vit", "highest floor: chance"]
-    looks = Looks(mine)
+    looks = Encoding(mine)
     for axes in axes_of([figure]):
         drawn = {(line.get_color(), line.get_marker()) for line in axes.lines}
         assert {(looks.of(item).colour, looks.of(item).marker) for item in mine} <= drawn

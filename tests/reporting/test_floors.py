@@ -104,7 +104,7 @@ def test_the_broken_line_of_a_figure_is_the_highest_floor() -> None:
         broken = [line for line in axes.lines if line.get_color() == FLOOR_COLOUR and line.get_linestyle() == "--"]
         assert [list(getattr(line, along)()) for line in broken] == [[70.0, 70.0]]
         (legend,) = figure.legends
-        assert legend.get_texts()[-1].get_text() == "highest floor: floor-linear (mini)"
+        assert legend.get_texts()[-1].get_text() == "highest floor: floor-linear"
 
 
 def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nacbench.recording.row import row_of
 from nacbench.registry import MODELS
-from nacbench.reporting.figures.style import COLOURS, ORDER, Looks, looks_of_models
+from nacbench.reporting.figures.style import COLOURS, ORDER, Encoding, looks_of_models
 from nacbench.reporting.series import Series, group
 from tests.made import made_record
 
@@ -76,7 +76,7 @@ def test_models_of_one_colour_have_other_markers() -> None:
 
 def test_variants_share_colour_and_marker_and_differ_in_line_and_fill() -> None:
     mine = series(nac=(0.001, 0.003, 0.01), vit=(0.001,))
-    looks = Looks(mine)
+    looks = Encoding(mine)
     of = {looks.label(item): looks.of(item) for item in mine}
     variants = [of[f"nac, lr={rate}"] for rate in (0.001, 0.003, 0.01)]
     assert len({(look.colour, look.marker) for look in variants}) == 1
@@ -87,6 +87,6 @@ def test_variants_share_colour_and_marker_and_differ_in_line_and_fill() -> None:
 def test_sizes_of_a_model_on_one_task_are_told_apart() -> None:
     records = [made_record(size=size) for size in ("mini", "small")] + [made_record(model="vit")]
     mine = group([row_of(record, record.run_id, 1, 1) for record in records])
-    looks = Looks(mine)
-    assert sorted(map(looks.label, mine)) == ["nac, mini", "nac, small", "vit"]
+    looks = Encoding(mine)
+    assert sorted(map(looks.label, mine)) == ["nac", "nac (small)", "vit"]
     assert len({looks.of(item) for item in mine}) == 3

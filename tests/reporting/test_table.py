@@ -1,5 +1,6 @@
 """The tables: of scores, of shifted data, of few shots."""
 
+import copy
 import json
 import os
 import shutil
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from nacbench.recording.identity import run_id_of
 from nacbench.recording.index import read_runs
 from nacbench.recording.record import Failure, RunRecord
 from nacbench.recording.row import row_of
 from nacbench.registry import MODELS
 from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
@@ -153,6 +156,14 @@ def adapted(model: str, seed: int = 0, **by_shots: tuple[float, float]) -> RunRe
     return record.model_copy(update={"metrics": {**record.metrics, **splits}, "details": details})
 
 
+def adapting(model: str, how: str, accuracy: float, seed: int = 0) -> RunRecord:
+    """A run of which this adapted."""
+    record = with_metrics(adapted(model, seed, one=(accuracy, 0.01)), {"accuracy": accuracy})
+    identity = copy.deepcopy(record.identity)
+    identity["config"]["task"]["adapt"] = how
+    return record.model_copy(update={"identity": identity, "run_id": run_id_of(identity)})
+
+
 def with_metrics(record: RunRecord, metrics: dict[str, float]) -> RunRecord:
     return record.model_copy(update={"metrics": {"test": {**record.metrics["test"], **metrics}}})
 
@@ -192,7 +203,30 @@ def test_the_interval_of_several_seeds_is_over_seeds() -> None:
     assert cells_of(shots_table(group_of(runs))) == [("45.00 (0.00 to 100.00) ‡", "2")]
 
 
+def test_what_adapts_stands_side_by_side_with_prototypes_of_pixels_as_the_reference() -> None:
+    runs = [
+        *(adapting("nac", how, value) for how, value in (("prototypes", 0.4), ("all", 0.5), ("circuit", 0.6))),
+        *(adapting("vit", "all", value, seed) for seed, value in enumerate((0.3, 0.4))),
+        adapting("floor-nearest-mean", "prototypes", 0.35),
+    ]
+    table = adaptations_table(group_of(runs))
+    assert table is not None
+    assert [column.head for column in table.columns[3:]] == ["all (%)", "circuit (%)", "prototypes (%)"]
+    assert {row[2].split()[0]: row[3:] for row in table.rows} == {
+        "nac": ("50.00", "60.00", "40.00"),
+        "vit": ("35.00 ± 63.53 ‡", "—", "—"),
+        "floor-nearest-mean": ("—", "—", "35.00"),
+    }
+    assert "the features of floor-nearest-mean are pixels" in table.markdown()
+    assert table.frame["adapted"].tolist().count("all") == 2
+
+
+def test_runs_that_all_adapt_the_same_need_no_table_of_what_adapts() -> None:
+    assert adaptations_table(group_of([adapting("nac", "all", 0.5), adapting("vit", "all", 0.4)])) is None
+
+
 def test_a_table_without_runs_is_left_out() -> None:
+    assert adaptations_table(group_of(RECORDS)) is None
     assert shift_table(group_of(RECORDS)) is None
     assert shots_table(group_of(RECORDS)) is None
 

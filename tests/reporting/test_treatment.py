@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from nacbench.contracts.recipe import BEST_TEST
+from nacbench.errors import UserError
 from nacbench.recording.index import read_runs
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.comparison import compare
 from nacbench.reporting.paper.claims import Better
 from nacbench.reporting.paper.verdicts import judge
+from nacbench.reporting.ranks import ranking
 from nacbench.reporting.series import group
 from nacbench.reporting.significance import best
+from nacbench.reporting.tables.adaptations import adaptations_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.rows import treatment_notes
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
@@ -83,7 +87,7 @@ def test_what_an_older_record_does_not_name_is_what_it_does_if_nothing_sets_it()
         ({"selection": BEST_TEST}, f"selection (last, {BEST_TEST})"),
         ({"partial": "4 of 10 classes"}, "part of the data (none, 4 of 10 classes)"),
         ({"trained": 50.0}, "training examples (100, 50)"),
-        ({"scored": 900}, "test examples (1,000, 900)"),
+        ({"scored": 900}, "test examples (1000, 900)"),
     ],
 )
 def test_what_a_run_came_to_is_treatment_as_well(changes: dict[str, Any], said: str) -> None:
@@ -146,7 +150,7 @@ def test_written_choices_say_how_much_was_tried(tmp_path: Path) -> None:
 def test_rows_are_marked_and_the_note_lists_what_differs() -> None:
     series = group([*runs(training={"epochs": 30}), *runs("perceiver-io", 0.7), *runs("vit", 0.6)])
     table = score_table(series, [])
-    assert [row[2] for row in table.rows] == ["nac (mini) §1", "perceiver-io (mini) §2", "vit (mini) §2"]
+    assert [row[2] for row in table.rows] == ["nac §1", "perceiver-io §2", "vit §2"]
     assert "digits · mini: §1: training.epochs 30; §2: training.epochs 2." in table.notes
     assert table.frame["treatment"].tolist() == ["training.epochs=30", "training.epochs=2", "training.epochs=2"]
     assert treatment_notes(group([*runs(), *runs("vit")])) == []
@@ -170,12 +174,51 @@ def test_models_side_by_side_are_marked() -> None:
     assert "digits · mini: §1: training.epochs 30; §2: training.epochs 2." in table.notes
 
 
+def test_ranks_across_tasks_leave_out_tasks_with_unequal_treatment() -> None:
+    some = [own for task in ("cifar10", "listops") for own in (*runs(task=task), *runs("vit", 0.6, task=task))]
+    found = ranking(group([*some, *runs(training={"epochs": 30}), *runs("vit", 0.6)]))
+    assert found is not None
+    assert (found.tasks, found.unequal) == (["cifar10", "listops"], ["digits"])
+    table = rank_table(group([*some, *runs(training={"epochs": 30}), *runs("vit", 0.6)]))
+    assert table is not None
+    assert "Not counted, as models were treated unequally there: digits." in table.notes
+    equal = ranking(group([*some, *runs(), *runs("vit", 0.6)]))
+    assert equal is not None
+    assert (len(equal.tasks), equal.unequal) == (3, [])
+
+
+def test_what_adapts_is_a_column_and_only_other_differences_are_marked() -> None:
+    few = {"task": "lowshot-cifar10", "protocol": "low-shot", "trained_on": "tiny-imagenet"}
+
+    def adapted(model: str, adapt: str, epochs: int) -> Run:
+        record = made_record(**few, model=model, options={"adapt": adapt}, training={"epochs": epochs})
+        test = {**record.metrics["test"], "accuracy/1-shot": 0.5}
+        return row_of(record.model_copy(update={"metrics": {"test": test}}), record.run_id, 1, 1)
+
+    equal = [adapted(model, adapt, 2) for model in ("nac", "vit") for adapt in ("all", "head")]
+    table = adaptations_table(group(equal))
+    assert table is not None
+    assert [row[2] for row in table.rows] == ["nac", "vit"]
+    assert "§" not in str(table.rows) + str(table.notes)
+    unequal = adaptations_table(group([*equal[:3], adapted("vit", "head", 30)]))
+    assert unequal is not None
+    assert "§" in str(unequal.rows)
+    assert any("training.epochs" in note for note in unequal.notes)
+
+
 def test_a_value_tuned_to_the_edge_is_told() -> None:
     tuned = {("digits", "nac", "mini", "mini"): Tuned({"training.lr": 0.009}, GRID, ("training.lr",))}
     table = score_table(group([*runs(lr=0.009), *runs("vit", lr=0.009)], tuned), [])
     edge = "digits: tuned to the edge of the values tried, beyond which may be better ones: nac (training.lr)."
     assert edge in table.notes
     assert edge not in score_table(group(runs(lr=0.004), tuned), []).notes
+
+
+def test_a_verdict_names_values_tuned_to_the_edge() -> None:
+    claim = Better(kind="better", name="b", says="is better", task="digits", baseline="vit", claimed=0.1, scale="mini")
+    tuned = {("digits", "vit", "mini", "mini"): Tuned({"training.lr": 0.009}, GRID, ("training.lr",))}
+    found = judge(claim, [*runs(lr=0.009), *runs("vit", 0.7, lr=0.009)], tuned)
+    assert found.why.endswith("; at the edge of the values tried: training.lr of vit")
 
 
 def test_a_comparison_of_unequally_treated_models_says_so(tmp_path: Path) -> None:
@@ -188,6 +231,13 @@ def test_a_comparison_of_unequally_treated_models_says_so(tmp_path: Path) -> Non
     assert found.lines()[-1] == found.verdict
     equal = compare(read_runs(tmp_path), "vit", "pointnet", "digits")
     assert "treated" not in equal.verdict
+
+
+def test_other_data_are_not_compared(tmp_path: Path) -> None:
+    for model, data in (("nac", "f1"), ("vit", "f2")):
+        write_run(tmp_path, made_record(model=model, data=data))
+    with pytest.raises(UserError, match=r"'nac' and 'vit' have different data \(f1 and f2\): they cannot be compared"):
+        compare(read_runs(tmp_path), "nac", "vit", "digits")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,10 @@ TASKS_THAT_GIVE_WRONG = {
         r"has the recipe 'three epochs' for scale 'smoke', which is no Recipe",
     ),
     "a spec of None": ("def spec(self):\n    return None", r"Mine\.spec\(\) gives None, and should give a TaskSpec"),
+    "a spec with a point's shape in place of a cloud's": (
+        "def spec(self):\n    return TaskSpec(modality='points', classes=3, max_tokens=9, token_dim=2, point_shape=3)",
+        r"point_shape = 3, and should give None or \(points, coordinates\)",
+    ),
     "a spec without classes": (
         "def spec(self):\n    return TaskSpec(modality='image', classes=1, max_tokens=4, token_dim=8)",
         r"classes = 1",

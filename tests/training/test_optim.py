@@ -9,7 +9,7 @@ from torch import nn
 from nacbench.conformance import ReferenceImages
 from nacbench.contracts.recipe import Recipe
 from nacbench.nn.network import build_network
-from nacbench.registry import MODELS
+from nacbench.registry import MODELS, TASKS
 from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer, undecayed
 
 RECIPE = Recipe(epochs=10, batch_size=8, lr=1e-3, lr_start=1e-6, lr_end=1e-5, warmup_epochs=2, weight_decay=0.05)
@@ -33,7 +33,8 @@ def test_schedule_never_rises_after_warm_up() -> None:
 
 @pytest.mark.parametrize("name", MODELS.entries())
 def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) -> None:
-    task = ReferenceImages.configured("task", "smoke", {})
+    of_points = MODELS.get(name).reads == "points"
+    task = (TASKS.training("parametric-shapes") if of_points else ReferenceImages).configured("task", "smoke", {})
     net = build_network(task, task.spec(), MODELS.get(name).configured("model", "tiny", {}), 0)
     spared = undecayed(net)
     for parameter_name, parameter in net.named_parameters():
@@ -43,17 +44,22 @@ def test_weight_decay_excludes_vectors_biases_and_named_parameters(name: str) ->
     expected = {
         "floor-linear": {"tokenizer.position"},
         "floor-nearest-mean": set(),
+        "gru": {"tokenizer.position"},
+        "mamba": {"tokenizer.position", *(f"core.core.layers.{i}.mixer.A_log" for i in range(4))},
         "mlp-mixer": set(),
         "nac": {"tokenizer.position", "core.circuit.processor.signatures", "core.circuit.readout.signatures"},
         "neural-interpreter": {"tokenizer.position", "core.class_token"},
         "perceiver": {"tokenizer.position"},
         "perceiver-io": {"tokenizer.position", "core.query"},
-        "pointnet": {"tokenizer.position"},
         "set-transformer": {"tokenizer.position", "core.aggregation.pma.seed"},
+        "resnet": set(),
+        "slot-attention": {"tokenizer.position", "core.parts.slots_mu", "core.parts.slots_logsigma"},
+        "soft-moe": {"tokenizer.position", "core.layers.1.feed_forward.slot_embeds"},
+        "switch-moe": {"tokenizer.position"},
         "transformer": {"tokenizer.position", "core.class_token"},
         "universal-transformer": {"tokenizer.position", "core.class_token"},
         "vit": {"core.class_token", "core.encoder.pos_embedding"},
-    }[name]
+    }.get(name, set())
     # biases and per-channel scales may have more than one axis (ConvNeXt's layer scale has three)
     assert matrices == expected
 

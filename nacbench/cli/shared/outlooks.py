@@ -88,7 +88,7 @@ def _measured(answer: "Answer") -> str:
     if len(answer.values) == 1:
         change = answer.question.metric.change
         ((mean, low, high),) = answer.values
-        return f"{change(mean)}{_interval(low, high, lambda end: change(end, unit=False))}"
+        return f"{change(mean)}{_interval(low, high, lambda end: answer.question.metric.changes(end)[0])}"
     return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in answer.values)
 
 

@@ -19,6 +19,8 @@ Mixing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def mixing(settings: ImageAugment, classes: int) -> Mixing:
     """Return mixup and cutmix of a whole batch: images and class indices B → images and probabilities B×classes.
 
+    Labels and values B×classes are mixed as they are.
+
     Without either, labels stay class indices. Random numbers come from torch's global generator.
     """
     mixup, cutmix = settings.mixup, settings.cutmix
@@ -31,7 +33,7 @@ def mixing(settings: ImageAugment, classes: int) -> Mixing:
         alpha = cutmix if is_cutmix else mixup
         share = float(torch.distributions.Beta(alpha, alpha).sample())
         images, share = cut_and_pasted(images, share) if is_cutmix else (blended(images, share), share)
-        targets = F.one_hot(labels, classes).to(images.dtype)
+        targets = (labels if labels.is_floating_point() else F.one_hot(labels, classes)).to(images.dtype)
         return images, blended(targets, share)
 
     return mix

@@ -78,6 +78,7 @@ class ImageTask(ArrayTask):
         return TaskSpec(
             modality="image",
             classes=self.classes,
+            targets=self.targets,
             max_tokens=(height // grid) * (width // grid),
             token_dim=2 * self.stem_width + self.position_dim,
             image_shape=self.shape,

@@ -51,7 +51,12 @@ class PointTask(ArrayTask):
 
     def spec(self) -> TaskSpec:
         return TaskSpec(
-            modality="points", classes=self.classes, max_tokens=self.points, token_dim=3 * (2 * self.bands + 1)
+            modality="points",
+            classes=self.classes,
+            targets=self.targets,
+            max_tokens=self.points,
+            token_dim=3 * (2 * self.bands + 1),
+            point_shape=(self.points, 3),
         )
 
     def forms(self) -> Mapping[str, Form | None]:

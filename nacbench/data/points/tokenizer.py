@@ -19,6 +19,9 @@ class PointTokenizer(nn.Module):
         self.bands = bands
         self.highest = highest
 
-    def forward(self, points: Tensor) -> Tokens:
-        """Return tokens B×V×3·(2·bands + 1) for points B×V×3 in the unit ball."""
-        return Tokens(fourier_features(points, self.bands, self.highest))
+    def forward(self, points: Tensor, mask: Tensor | None = None) -> Tokens:
+        """Return tokens B×V×3·(2·bands + 1) for points B×V×3 in the unit ball.
+
+        ``mask``, boolean B×V, is false for padding; a task whose shapes differ in number of points gives it.
+        """
+        return Tokens(fourier_features(points, self.bands, self.highest), mask)

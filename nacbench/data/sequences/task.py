@@ -53,6 +53,7 @@ class SequenceTask(ArrayTask):
         return TaskSpec(
             modality=self.modality,
             classes=self.classes,
+            targets=self.targets,
             max_tokens=-(-self.longest() // self.stride),  # rounded up
             token_dim=2 * self.width + self.position_dim,
         )

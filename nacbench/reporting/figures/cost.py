@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import draw_floor, grid_pages, panels_of
-from nacbench.reporting.figures.scores import draw_interval, per_cents
-from nacbench.reporting.figures.style import SMALL, Looks
+from nacbench.reporting.figures.scores import draw_interval, limits
+from nacbench.reporting.figures.style import SMALL, Encoding
 from nacbench.reporting.floors import Floors, is_floor
 from nacbench.reporting.series import Series
 
@@ -22,42 +22,45 @@ SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give
 def draw_cost(series: Sequence[Series]) -> list[Figure]:
     """Draw score against the operations of a forward pass, in a panel for each task, with a line along the Pareto
     front. Each point is where it was measured: models of equal cost stand above each other."""
-    looks, floors = Looks(series), Floors(series)
+    looks, floors = Encoding(series), Floors(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         for item in looks.ordered(rows):
             cost, look = item.first.forward_flops / 1e9, looks.of(item)
-            draw_interval(axes, item.score, cost, look.colour, upright=True)
-            axes.plot(cost, 100 * item.score.value, linestyle="none", zorder=3, **look.point())
-        front = _pareto([(item.first.forward_flops / 1e9, 100 * item.score.value) for item in rows])
+            draw_interval(axes, item.score, item.measure, cost, look.colour, upright=True)
+            axes.plot(cost, item.measure.scaled(item.score.value), linestyle="none", zorder=3, **look.point())
+        front = [(item.first.forward_flops / 1e9, item.measure.scaled(item.score.value)) for item in _pareto(rows)]
         axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.8, zorder=0)
         axes.set_xscale("log")
         costs = [item.first.forward_flops / 1e9 for item in rows]
         axes.set_xlim(min(costs) / 2, max(costs) * 2)  # a small difference in cost must look small
         draw_floor(axes, floors, rows)
-        axes.set_ylim(per_cents(axes.get_ylim(), 0))
+        axes.set_ylim(limits(rows[0].measure, axes.get_ylim()))
         batches = " or ".join(f"{batch:,}" for batch in sorted({item.first.flops_batch for item in rows}))
         axes.set_xlabel(f"GFLOPs an example (batch of {batches})")
-        axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
+        axes.set_ylabel(figure_text(rows[0].measure.heading))
         _plain_ticks(axes)
 
-    panels = panels_of(item for item in series if item.is_trained_here and not is_floor(item))
-    return grid_pages([panel for panel in panels if len(panel[1]) > 1], draw, looks, floors=floors)
+    counted = [item for item in series if item.is_trained_here and item.first.forward_flops > 0]  # false for NaN
+    panels = panels_of(item for item in counted if not is_floor(item))
+    # of variants of one model that cost the same, the figure would say nothing that scores do not
+    different = [panel for panel in panels if len({(i.first.model, i.first.forward_flops) for i in panel[1]}) > 1]
+    return grid_pages(different, draw, looks, floors=floors)
 
 
 def draw_sizes(series: Sequence[Series]) -> list[Figure]:
     """Draw score against the number of modules or latents, with the measured speed-up over the largest."""
-    looks, floors = Looks(series), Floors(series)
+    looks, floors = Encoding(series), Floors(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         for model in dict.fromkeys(item.first.model for item in looks.ordered(rows)):
             own = sorted((item for item in rows if item.first.model == model), key=_workspace)
             largest = own[-1].mean(lambda run: run.evaluate_seconds).value
-            points = [(_workspace(item), 100 * item.score.value) for item in own]
+            points = [(_workspace(item), item.measure.scaled(item.score.value)) for item in own]
             axes.plot(*zip(*points, strict=True), color=looks.of(own[0]).colour, linewidth=0.8, zorder=1)
             for item, point in zip(own, points, strict=True):
                 look = looks.of(item)
-                draw_interval(axes, item.score, point[0], look.colour, upright=True)
+                draw_interval(axes, item.score, item.measure, point[0], look.colour, upright=True)
                 axes.plot(*point, linestyle="none", zorder=3, **look.point())
                 faster = largest / max(item.mean(lambda run: run.evaluate_seconds).value, 1e-9)
                 axes.annotate(
@@ -68,9 +71,9 @@ def draw_sizes(series: Sequence[Series]) -> list[Figure]:
         axes.xaxis.set_major_formatter("{x:.0f}")
         axes.margins(x=0.2)
         draw_floor(axes, floors, rows)
-        axes.set_ylim(per_cents(axes.get_ylim(), 0))
+        axes.set_ylim(limits(rows[0].measure, axes.get_ylim()))
         axes.set_xlabel("modules or latents")
-        axes.set_ylabel(figure_text(f"{rows[0].first.metric} (%)"))
+        axes.set_ylabel(figure_text(rows[0].measure.heading))
 
     panels = []
     for title, rows in panels_of(item for item in series if item.is_trained_here and _workspace(item)):
@@ -80,12 +83,12 @@ def draw_sizes(series: Sequence[Series]) -> list[Figure]:
     return grid_pages(panels, draw, looks, floors=floors)
 
 
-def _pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the Pareto front by cost: points with a better score than every cheaper one."""
-    front: list[tuple[float, float]] = []
-    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or score > front[-1][1]:
-            front.append((cost, score))
+def _pareto(rows: Sequence[Series]) -> list[Series]:
+    """Return the Pareto front by cost: series with a better score than every cheaper one."""
+    front: list[Series] = []
+    for item in sorted(rows, key=lambda item: (item.first.forward_flops, item.rank)):
+        if not front or item.rank < front[-1].rank:
+            front.append(item)
     return front
 
 

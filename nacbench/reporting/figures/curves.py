@@ -13,8 +13,8 @@ from nacbench.formats.escape import figure_text
 from nacbench.recording.curve import read_curve
 from nacbench.recording.store import CURVE, damage
 from nacbench.reporting.figures.layout import draw_floor, grid_pages, panels_of
-from nacbench.reporting.figures.scores import per_cents
-from nacbench.reporting.figures.style import Looks
+from nacbench.reporting.figures.scores import limits
+from nacbench.reporting.figures.style import Encoding
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 
@@ -37,7 +37,7 @@ def draw_curves(series: Sequence[Series], broken: list[str]) -> list[Figure]:
     """
     from matplotlib.ticker import MaxNLocator
 
-    looks, floors = Looks(series), Floors(series)
+    looks, floors = Encoding(series), Floors(series)
     curves = {id(item): curves_of(item, broken) for item in series}
     panels, measured = [], []
     for title, rows in panels_of(series):
@@ -53,7 +53,7 @@ def draw_curves(series: Sequence[Series], broken: list[str]) -> list[Figure]:
             _draw_curve(axes, curves[id(item)][name], looks.of(item).curve())
         if name != LOSS:
             draw_floor(axes, floors, rows)
-            axes.set_ylim(per_cents(axes.get_ylim(), 0))
+            axes.set_ylim(limits(rows[0].measure, axes.get_ylim()))
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlabel("epoch")
@@ -63,7 +63,7 @@ def draw_curves(series: Sequence[Series], broken: list[str]) -> list[Figure]:
 
 
 def curves_of(item: Series, broken: list[str]) -> Curves:
-    """Return the learning curves of a series, those of its metric in per cent; without those that cannot be read.
+    """Return the learning curves of a series, its metric in the unit that is shown; unreadable ones are left out.
 
     Args:
         item: the series.
@@ -88,7 +88,8 @@ def curves_of(item: Series, broken: list[str]) -> Curves:
             if point.split == "train":
                 found.setdefault(LOSS, []).append((point.epoch, value))
             else:
-                found.setdefault(f"{point.split} {run.metric} (%)", []).append((point.epoch, 100 * value))
+                name = f"{point.split} {item.measure.heading}"
+                found.setdefault(name, []).append((point.epoch, item.measure.scaled(value)))
     return found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nacbench.formats.escape import figure_text
-from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Looks, bare, figure_of, floor_line, styled
+from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Encoding, bare, figure_of, floor_line, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series, by_cell
 
@@ -14,22 +15,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Panel = tuple[str, list[Series]]  # title, escaped for a figure, and series of a task and scale
+MOST_ROWS = 24  # series of a panel; with more a panel is not readable, or higher than a page
 LEGEND = 0.7  # inches that are kept for legend and labels of a page
 LETTER, SAMPLE = 0.062, 0.45  # inches: width of a letter of a legend, and of what stands before the text
 Item = TypeVar("Item")
 
 
 def panels_of(series: Iterable[Series]) -> list[Panel]:
-    """Return a panel for each task and scale; titles name the scale if there are several."""
+    """Return a panel for each task and scale, with its first ``MOST_ROWS`` series; titles name the scale if there are
+    several, and say of how many series these are the first."""
     cells = by_cell(series)
     several = len({scale for _, scale in cells}) > 1
-    return [(figure_text(f"{task}, {scale}" if several else task, 40), rows) for (task, scale), rows in cells.items()]
+    panels = []
+    for (task, scale), rows in cells.items():
+        part = f", first {MOST_ROWS} of {len(rows):,}" if len(rows) > MOST_ROWS else ""
+        title = figure_text(f"{task}, {scale}" if several else task, 40)
+        panels.append((f"{title}{part}", rows[:MOST_ROWS]))
+    return panels
 
 
 def grid_pages(
     panels: Sequence[Panel],
     draw: Callable[[Any, Sequence[Series]], None],
-    looks: Looks,
+    looks: Encoding,
     *,
     columns: int = 3,
     floors: Floors | None = None,
@@ -56,7 +64,7 @@ def grid_pages(
             flat = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
             for axes, (title, own) in zip(flat, part, strict=False):
                 draw(axes, own)
-                axes.set_title(title)
+                axes.set_title(_wrapped(title, width / columns))
                 bare(axes)
             for axes in flat[len(part) :]:
                 axes.set_axis_off()
@@ -70,10 +78,15 @@ def _height(columns: int) -> float:
     return 2.3 if columns < 3 else 1.75
 
 
+def _wrapped(title: str, width: float) -> str:
+    """Return a title in lines that are not longer than a panel of this width in inches; words are not cut."""
+    return "\n".join(textwrap.wrap(title, max(8, int((width - SAMPLE) / LETTER)), break_long_words=False))
+
+
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
-    """Draw a line at the highest floor of a panel, in per cent on the vertical axis."""
+    """Draw a line at the highest floor of a panel, on the vertical axis in the unit of the score."""
     if floor := floors.highest(rows):
-        axes.axhline(100 * floor.value, **floor_line(floor.name))
+        axes.axhline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
 
 
 def portions(items: Sequence[Item], heights: Sequence[float], room: float) -> Iterator[list[Item]]:
@@ -122,7 +135,7 @@ def piled(heights: Sequence[float], columns: int) -> list[list[float]]:
     return piles
 
 
-def legend_entries(series: Sequence[Series], looks: Looks, floors: Floors | None, *, lines: bool) -> list[Any]:
+def legend_entries(series: Sequence[Series], looks: Encoding, floors: Floors | None, *, lines: bool) -> list[Any]:
     """Return an entry for each look among the series, and one for each kind of floor.
 
     Args:

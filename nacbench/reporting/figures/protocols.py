@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import Panel, draw_floor, grid_pages, panels_of, portions
-from nacbench.reporting.figures.scores import draw_interval, per_cents
-from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Looks, figure_of, styled
+from nacbench.reporting.figures.scores import draw_interval, limits
+from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Encoding, figure_of, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.protocols import adapted_mean, shots_of
@@ -26,21 +27,21 @@ DARK = 50.0  # per cent of error up to which a cell is so dark that its number i
 
 def draw_shots(series: Sequence[Series]) -> list[Figure]:
     """Draw accuracy by number of examples per class, in a panel for each task."""
-    looks = Looks(series)
+    looks = Encoding(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         shots = sorted({k for item in rows for k in shots_of(item)})
         for item in looks.ordered(rows):
             means, look = [(k, adapted_mean(item, k)) for k in shots_of(item)], looks.of(item)
             for k, mean in means:
-                draw_interval(axes, mean, k, look.colour, upright=True, linewidth=0.6)
+                draw_interval(axes, mean, ACCURACY, k, look.colour, upright=True, linewidth=0.6)
             axes.plot([k for k, _ in means], [100 * mean.value for _, mean in means], zorder=3, **look.curve())
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(k) for k in shots])
         draw_floor(axes, Floors(()), rows[:1])
-        axes.set_ylim(per_cents(axes.get_ylim(), 0))
+        axes.set_ylim(limits(ACCURACY, axes.get_ylim()))
         axes.set_xlabel("examples a class")
-        axes.set_ylabel("accuracy (%)")
+        axes.set_ylabel(ACCURACY.heading)
 
     # models that are floors have lines of their own here, so the broken one is that of guessing
     panels = panels_of(item for item in series if shots_of(item))
@@ -52,7 +53,7 @@ def draw_corruptions(series: Sequence[Series]) -> list[Figure]:
 
     All panels have one range of colours, 0 to 100 %.
     """
-    looks = Looks(series)
+    looks = Encoding(series)
     panels = panels_of(
         item for item in series if any(ERROR.fullmatch(name) for name in item.first.all_metrics()["test"])
     )
@@ -60,7 +61,7 @@ def draw_corruptions(series: Sequence[Series]) -> list[Figure]:
     return [_heat_maps(part, looks) for part in portions(panels, heights, TALLEST)]
 
 
-def _heat_maps(panels: Sequence[Panel], looks: Looks) -> Figure:
+def _heat_maps(panels: Sequence[Panel], looks: Encoding) -> Figure:
     names = [_corruptions(rows) for _, rows in panels]
     ends = [this != below for this, below in zip(names, [*names[1:], None], strict=True)]  # the last with these columns
     with styled():
@@ -77,7 +78,7 @@ def _heat_maps(panels: Sequence[Panel], looks: Looks) -> Figure:
     return figure
 
 
-def _heat_map(axes: Any, rows: Sequence[Series], looks: Looks) -> Any:
+def _heat_map(axes: Any, rows: Sequence[Series], looks: Encoding) -> Any:
     names = _corruptions(rows)
     errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
     labels = [looks.label(item) for item in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import (
     LEGEND,
     Panel,
@@ -14,8 +15,8 @@ from nacbench.reporting.figures.layout import (
     panels_of,
     portions,
 )
-from nacbench.reporting.figures.scores import draw_interval, per_cents
-from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Looks, bare, figure_of, styled
+from nacbench.reporting.figures.scores import draw_interval, limits
+from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Encoding, bare, figure_of, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.pruning import KEPT, WHOLE, mean_of, shares_of
@@ -29,12 +30,12 @@ ROW = 2.2  # inches, height of a row of panels
 
 def draw_pruning(series: Sequence[Series]) -> list[Figure]:
     """Draw accuracy against the share of modules kept and the speed-up, in a row of panels for each task."""
-    looks, floors = Looks(series), Floors(series)
+    looks, floors = Encoding(series), Floors(series)
     panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
     return [_page(part, looks, floors) for part in portions(panels, [ROW] * len(panels), TALLEST - LEGEND)]
 
 
-def _page(panels: Sequence[Panel], looks: Looks, floors: Floors) -> Figure:
+def _page(panels: Sequence[Panel], looks: Encoding, floors: Floors) -> Figure:
     with styled():
         figure = figure_of(PAGE, ROW * len(panels) + LEGEND)
         grid = figure.subplots(len(panels), 2, squeeze=False)
@@ -43,8 +44,8 @@ def _page(panels: Sequence[Panel], looks: Looks, floors: Floors) -> Figure:
                 _draw_series(by_share, by_speed, item, looks)
             for axes in (by_share, by_speed):
                 draw_floor(axes, floors, rows)
-                axes.set_ylabel("accuracy (%)")
-                axes.set_ylim(per_cents(axes.get_ylim(), 0))
+                axes.set_ylabel(figure_text(rows[0].measure.heading))
+                axes.set_ylim(limits(rows[0].measure, axes.get_ylim()))
                 bare(axes)
             _finish(by_share, by_speed, title)
         shown = [item for _, rows in panels for item in rows]
@@ -52,16 +53,16 @@ def _page(panels: Sequence[Panel], looks: Looks, floors: Floors) -> Figure:
     return figure
 
 
-def _draw_series(by_share: Any, by_speed: Any, item: Series, looks: Looks) -> None:
+def _draw_series(by_share: Any, by_speed: Any, item: Series, looks: Encoding) -> None:
     look, splits = looks.of(item), shares_of(item)
     scores = [mean_of(item, item.first.metric, split) for split in splits]
     shares = [float(split.removeprefix(KEPT)) for split in splits]
     speeds = [mean_of(item, "speedup", split).value for split in splits]
     for axes, places in ((by_share, shares), (by_speed, speeds)):
         for place, score in zip(places, scores, strict=True):
-            draw_interval(axes, score, place, look.colour, upright=True, linewidth=0.6)
-        axes.plot(places, [100 * score.value for score in scores], zorder=3, **look.curve())
-    by_speed.axhline((1 - TOLERATED) * 100 * scores[0].value, color="0.6", linewidth=0.7, linestyle=":")
+            draw_interval(axes, score, item.measure, place, look.colour, upright=True, linewidth=0.6)
+        axes.plot(places, [item.measure.scaled(score.value) for score in scores], zorder=3, **look.curve())
+    by_speed.axhline(item.measure.scaled((1 - TOLERATED) * scores[0].value), color="0.6", linewidth=0.7, linestyle=":")
 
 
 def _finish(by_share: Any, by_speed: Any, title: str) -> None:
@@ -75,6 +76,6 @@ def _finish(by_share: Any, by_speed: Any, title: str) -> None:
     by_speed.set_xlim(min(low, 0.9), max(high, AIM * 1.15))
     by_speed.axvline(AIM, color="0.4", linewidth=0.8, linestyle=":")
     by_speed.annotate(
-        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=SMALL, color="0.3"
+        f"{AIM:g}×", (AIM, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=SMALL, color="0.3"
     )
     by_speed.set_xlabel(f"measured speed-up (dotted: {100 * TOLERATED:g} % lost)")

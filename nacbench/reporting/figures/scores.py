@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.metric import Metric
 from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import (
     LEGEND,
@@ -17,10 +18,10 @@ from nacbench.reporting.figures.layout import (
     portions,
     stacked,
 )
-from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Look, Looks, bare, figure_of, floor_line, styled
+from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Encoding, Look, bare, figure_of, floor_line, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.statistics import Mean, wilson_interval
+from nacbench.statistics import Mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +38,7 @@ def draw_scores(series: Sequence[Series]) -> list[Figure]:
     Broken lines are floors. The thin bar of a single seed is the Wilson interval over the test examples of this one
     network. An interval that is cut at 0 or 100 % ends in an arrow there.
     """
-    looks, floors = Looks(series), Floors(series)
+    looks, floors = Encoding(series), Floors(series)
     panels = panels_of(series)
     heights = [AROUND + ROW * len(rows) for _, rows in panels]
     is_long = any(len(looks.label(item)) > LONGEST for item in series)
@@ -47,27 +48,28 @@ def draw_scores(series: Sequence[Series]) -> list[Figure]:
     return [_page(part, looks, floors, columns, width) for part in portions(panels, heights, room)]
 
 
-def _page(panels: Sequence[Panel], looks: Looks, floors: Floors, columns: int, width: float) -> Figure:
+def _page(panels: Sequence[Panel], looks: Encoding, floors: Floors, columns: int, width: float) -> Figure:
     heights = [AROUND + ROW * len(rows) for _, rows in panels]
     columns = min(columns, len(panels))
     with styled():
         figure = figure_of(width, max(map(sum, piled(heights, columns))) + LEGEND)
+        are_many = len({rows[0].measure.heading for _, rows in panels}) > 1  # then each panel needs its own
         axes_of, last = stacked(figure, heights, columns)
         for axes, (title, rows) in zip(axes_of, panels, strict=True):
             draw_panel(axes, looks.ordered(rows), looks, floors)
             axes.set_title(title)
-            axes.set_xlabel(figure_text(f"{rows[0].first.metric} (%)") if axes in last else "")
+            axes.set_xlabel(figure_text(rows[0].measure.heading) if axes in last or are_many else "")
         legend_below(figure, floor_entries([item for _, rows in panels for item in rows], floors), width)
     return figure
 
 
-def draw_panel(axes: Any, rows: Sequence[Series], looks: Looks, floors: Floors) -> None:
+def draw_panel(axes: Any, rows: Sequence[Series], looks: Encoding, floors: Floors) -> None:
     """Draw scores of one task below each other."""
     for place, item in enumerate(rows):
         _draw_row(axes, item, place, looks.of(item))
     if floor := floors.highest(rows):
-        axes.axvline(100 * floor.value, **floor_line(floor.name))
-    axes.set_xlim(per_cents(axes.get_xlim(), LEAST_SPAN))
+        axes.axvline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
+    axes.set_xlim(limits(rows[0].measure, axes.get_xlim(), LEAST_SPAN))
     axes.set_yticks(range(len(rows)), [looks.label(item) for item in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", linewidth=0.4)
@@ -75,24 +77,26 @@ def draw_panel(axes: Any, rows: Sequence[Series], looks: Looks, floors: Floors) 
 
 
 def _draw_row(axes: Any, item: Series, place: int, look: Look) -> None:
-    mean, run = item.score, item.first
+    mean, measure = item.score, item.measure
     if mean.count > 1:
-        draw_interval(axes, mean, place, look.colour, upright=False)
-        seeds = [100 * own.score for own in item.runs]
+        draw_interval(axes, mean, measure, place, look.colour, upright=False)
+        seeds = [measure.scaled(own.score) for own in item.runs]
         axes.plot(seeds, [place + 0.28] * len(seeds), "o", color=look.colour, markersize=1.8, alpha=0.7, zorder=3)
     # the Wilson interval needs independent examples: a protocol may score an example many times, or score episodes
-    elif run.metric == "accuracy" and item.is_trained_here:
-        low, high = wilson_interval(round(mean.value * run.scored), run.scored)
-        axes.plot([100 * low, 100 * high], [place, place], color="0.6", linewidth=0.8, zorder=0)
-    axes.plot(100 * mean.value, place, linestyle="none", **look.point(), zorder=4, label=str(place))
+    elif item.is_trained_here and (ends := measure.over_examples(mean.value, item.first.scored)):
+        axes.plot(list(map(measure.scaled, ends)), [place, place], color="0.6", linewidth=0.8, zorder=0)
+    axes.plot(measure.scaled(mean.value), place, linestyle="none", **look.point(), zorder=4, label=str(place))
 
 
-def draw_interval(axes: Any, mean: Mean, at: float, colour: str, *, upright: bool, linewidth: float = 1.0) -> None:
-    """Draw an interval in per cent with caps; an end that is cut at the end of the range has an arrow for a cap.
+def draw_interval(
+    axes: Any, mean: Mean, measure: Metric, at: float, colour: str, *, upright: bool, linewidth: float = 1.0
+) -> None:
+    """Draw an interval with caps; an end that is cut at the end of the range has an arrow for a cap.
 
     Args:
         axes: panel.
         mean: with its interval; nothing is drawn if it has none.
+        measure: the metric that it is a mean of.
         at: place on the other axis.
         colour: of the line.
         upright: whether the interval is along the vertical axis.
@@ -103,23 +107,29 @@ def draw_interval(axes: Any, mean: Mean, at: float, colour: str, *, upright: boo
     from matplotlib.markers import CARETDOWN, CARETLEFT, CARETRIGHT, CARETUP
 
     low, high = mean.interval
-    line = ([at, at], [100 * low, 100 * high]) if upright else ([100 * low, 100 * high], [at, at])
+    ends = [measure.scaled(low), measure.scaled(high)]
+    line = ([at, at], ends) if upright else (ends, [at, at])
     axes.plot(*line, color=colour, linewidth=linewidth, zorder=2)
     cap, arrows = ("_", (CARETDOWN, CARETUP)) if upright else ("|", (CARETLEFT, CARETRIGHT))
     cut = (low > mean.value - mean.half_width, high < mean.value + mean.half_width)
-    for end, arrow, is_cut in zip((low, high), arrows, cut, strict=True):
-        spot = (at, 100 * end) if upright else (100 * end, at)
+    for end, arrow, is_cut in zip(ends, arrows, cut, strict=True):
+        spot = (at, end) if upright else (end, at)
         marker = arrow if is_cut else cap
         axes.plot(*spot, linestyle="none", marker=marker, color=colour, markersize=4, clip_on=False, zorder=2)
 
 
-def per_cents(ends: tuple[float, float], span: float) -> tuple[float, float]:
-    """Return the ends of an axis in per cent: at least ``span`` wide, so that a small difference looks small.
+def limits(measure: Metric, ends: tuple[float, float], span: float = 0.0) -> tuple[float, float]:
+    """Return the ends of an axis of scores: within the metric's range, with a margin of a hundredth.
 
-    They stay within 0 to 100, with a margin of 1.
+    Args:
+        measure: the metric.
+        ends: of the axis, in the unit that is shown.
+        span: least span of an axis in per cent, so that a small difference looks small; without meaning for others.
     """
-    low, high = max(ends[0], -1.0), min(ends[1], 101.0)
-    if high - low >= span:
+    least, most = measure.scaled(measure.least), measure.scaled(measure.most)
+    margin = 1.0 if measure.percent else 0.01 * (ends[1] - ends[0])
+    low, high = max(ends[0], least - margin), min(ends[1], most + margin)
+    if not measure.percent or high - low >= span:
         return low, high
-    middle = min(max((low + high) / 2, span / 2), 100 - span / 2)
+    middle = min(max((low + high) / 2, least + span / 2), most - span / 2)
     return middle - span / 2, middle + span / 2

@@ -1,13 +1,13 @@
 """The one encoding of a report's figures (a model's colour and marker, a variant's line and fill), and their style.
 
-A model looks the same in every panel and figure, whatever other models are there. `Looks` is made of all series of a
+A model looks the same in every panel and figure, whatever other models are there. `Encoding` is made of all series of a
 report, `figure_of` makes a figure that is as wide as a column or a page of a paper.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,8 @@ class Look:
         return {**self.point(), "linestyle": self.line, "linewidth": 1.0}
 
 
-class Looks:
-    """The looks and names of all series of a report.
+class Encoding:
+    """The looks of all series of a report.
 
     A model's colour and marker follow from its name: from its place in ``ORDER``, or else from the name's digest, where
     a name gives way only to one before it in the alphabet that has the same look. Models that are floors are grey. A
@@ -96,41 +96,33 @@ class Looks:
         series: all series of a report, not of one panel.
     """
 
-    def __init__(self, series: Sequence[Series]) -> None:
-        sizes: dict[tuple[str, ...], set[str]] = {}
+    def __init__(self, series: Iterable[Series]) -> None:
+        variants: dict[str, set[tuple[bool, str]]] = {}
         for item in series:
-            first = item.first
-            sizes.setdefault((first.model, first.task_label, first.scale), set()).add(first.model_size)
-        self._sized = {model for (model, *_), own in sizes.items() if len(own) > 1}
-        variants: dict[str, set[str]] = {}
-        for item in series:
-            variants.setdefault(item.first.model, set()).add(self._variant(item))
+            variants.setdefault(item.first.model, set()).add(_variant(item))
         self._models = looks_of_models(variants)
         self._variants = {model: sorted(own) for model, own in variants.items()}
 
     def of(self, item: Series) -> Look:
         """Return the look of one of the report's series."""
         model = item.first.model
-        number = self._variants[model].index(self._variant(item))
+        number = self._variants[model].index(_variant(item))
         look = self._models[model]
         return Look(look.colour, look.marker, LINES[number % len(LINES)], FILLS[number % len(FILLS)])
 
     def label(self, item: Series) -> str:
-        """Return model and differing settings, escaped for a figure, in at most 48 characters, to fit beside an axis.
-
-        The size is in it if the report has the model in several sizes on a task.
-        """
-        variant = self._variant(item)
-        return figure_text(f"{item.first.model}, {variant}" if variant else item.first.model, 48)
+        """Return a series' label, escaped for a figure, in at most 48 characters, to fit beside an axis."""
+        return figure_text(item.label, 48)
 
     def ordered(self, series: Iterable[Series]) -> list[Series]:
         """Return series in the order of a legend: by model, plain ones before variants."""
         places = {model: place for place, model in enumerate(self._models)}
-        return sorted(series, key=lambda item: (places[item.first.model], self._variant(item)))
+        return sorted(series, key=lambda item: (places[item.first.model], _variant(item)))
 
-    def _variant(self, item: Series) -> str:
-        size = [item.first.model_size] if item.first.model in self._sized else []
-        return ", ".join([*size, *item.told.values()])
+
+def _variant(item: Series) -> tuple[bool, str]:
+    """Return what tells a series from others of its model; plain ones are the first in order."""
+    return item.label != item.first.model, item.label
 
 
 def looks_of_models(models: Iterable[str]) -> dict[str, Look]:
@@ -164,7 +156,7 @@ def styled() -> Iterator[None]:
     import matplotlib as mpl
     import seaborn as sns
 
-    style = {
+    style: dict[Any, Any] = {  # not str: the types of matplotlib list every key
         "font.size": TEXT,
         "axes.labelsize": TEXT,
         "axes.titlesize": TEXT,

@@ -174,7 +174,7 @@ def _together(cell: str) -> str:
     if not NUMBER.match(cell):
         return visible(cell)
     parts = [Markup('<span class="together">{}</span>').format(part) for part in BREAK.split(visible(cell))]
-    return Markup(" ").join(parts)
+    return Markup(" ").join(parts).replace("± ", Markup("±&nbsp;"))
 
 
 def _hash(text: str) -> str:

@@ -5,6 +5,7 @@ A claim is judged by one or two numbers for each seed (`Side`), and knows which 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,15 +15,16 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nacbench.errors import BrokenFileError, first_problem, shown, unknown
+from nacbench.formats.dotted import as_text
 from nacbench.formats.yaml_text import parse_yaml, read_mapping
 from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.series import Series
+from nacbench.reporting.treatment import names_of_settings
 
 Verdict = Literal["reproduced", "weaker than claimed", "not shown", "contradicted"]
 Interval = tuple[float, float]
 SHARE_OF = {"relative_drop": "whole_accuracy"}  # metrics that are a difference of accuracies over this one
 Text = Annotated[str, Field(min_length=1)]
-KINDS = ("better", "competitive", "trade")
 
 
 class Side(NamedTuple):
@@ -71,8 +73,6 @@ class _Claim(_Strict):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         """Take numbers and truth values as they are written in a file of settings: they are compared as text."""
-        from nacbench.formats.dotted import as_text
-
         return {key: as_text(own) for key, own in value.items()} if isinstance(value, Mapping) else value
 
     @field_validator("task", "stand_ins", "model", "baseline", mode="after", check_fields=False)
@@ -83,9 +83,25 @@ class _Claim(_Strict):
             (MODELS if of_models else TASKS).get(name)
         return value
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that runs are needed of."""
+        return (self.model,)
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Self:
+        """Refuse names that no run can have: a setting that a run does not have is not compared."""
+        known = {name for task in (self.task, *self.stand_ins) for name in names_of_settings(task, self.scale)}
+        known |= {f"model.{name}" for model in self.models for name in ("size", *MODELS.get(model)().options())}
+        for key in ("settings", "prefer"):
+            for name in getattr(self, key):
+                if name not in known:
+                    raise ValueError(f"{key}: {unknown('setting', name, known)}")
+        return self
+
 
 class _OfTwo(_Claim):
-    """A claim about the difference between a model's score and a baseline's, in the units of the score (fractions)."""
+    """A claim about by how much a model's score is better than a baseline's, in units of the score."""
 
     baseline: Text = "perceiver-io"
 
@@ -95,9 +111,9 @@ class _OfTwo(_Claim):
         return self.model, self.baseline
 
     @property
+    @abstractmethod
     def bar(self) -> float:
         """Difference that must be exceeded for the claim to be reproduced."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _are_two(self) -> Self:
@@ -106,17 +122,18 @@ class _OfTwo(_Claim):
         return self
 
     def sides(self, *series: Series) -> list[Side]:
-        """Return the difference for each seed that both models share.
+        """Return by how much the model is better, for each seed that both models share.
 
         Args:
             series: of each of ``models``.
         """
         ours, theirs = series
-        return [Side(ours.differences(theirs), self.bar, max(ours.grain, theirs.grain))]
+        gains = {seed: ours.measure.gain(one) for seed, one in ours.differences(theirs).items()}
+        return [Side(gains, self.bar, max(ours.grain, theirs.grain))]
 
 
 class Better(_OfTwo):
-    """The model's score is above the baseline's by about ``claimed``; above half of that counts as about as much."""
+    """The model's score is better than the baseline's by about ``claimed``; the bar is half of that."""
 
     kind: Literal["better"]
     claimed: float = Field(gt=0)
@@ -146,7 +163,7 @@ class Better(_OfTwo):
 
 
 class Competitive(_OfTwo):
-    """The model's score is below the baseline's by at most ``within`` (a fraction), or above it."""
+    """The model's score is worse than the baseline's by at most ``within``, or better."""
 
     kind: Literal["competitive"]
     within: float = Field(ge=0)
@@ -190,11 +207,6 @@ class Trade(_Claim):
     gain: AtLeast
     loss: AtMost
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model that runs are needed of."""
-        return (self.model,)
-
     def sides(self, *series: Series) -> list[Side]:
         """Return the gain and the negative loss for each seed.
 
@@ -220,6 +232,11 @@ class Trade(_Claim):
 
 
 Claim = Annotated[Better | Competitive | Trade, Field(discriminator="kind")]
+KINDS: Mapping[str, type[Better | Competitive | Trade]] = {
+    "better": Better,
+    "competitive": Competitive,
+    "trade": Trade,
+}
 
 
 class Claims(_Strict):
@@ -278,18 +295,15 @@ def _claim(content: Any, where: str) -> Claim:
         raise BrokenFileError(
             f"{where} is {shown(content)}; it must be a mapping with the keys name, kind, says, task …"
         )
-    if "kind" not in content:
+    name = content.get("kind")
+    if name is None:
         raise BrokenFileError(f"{where} has no kind; give one of {', '.join(KINDS)}")
-    kind: type[Better | Competitive | Trade]
-    kinds = {"better": Better, "competitive": Competitive, "trade": Trade}
-    if content["kind"] not in KINDS:
-        raise BrokenFileError(f"{where}: {unknown('kind', str(content['kind']), KINDS)}")
-    kind = kinds[content["kind"]]
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise BrokenFileError(f"{where}: {unknown('kind', str(name), KINDS)}")
     for key in content:
         if key not in kind.model_fields:
-            raise BrokenFileError(
-                f"{where}: {unknown(f'key of a claim of kind {kind.__name__.lower()}', key, kind.model_fields)}"
-            )
+            raise BrokenFileError(f"{where}: {unknown(f'key of a claim of kind {name}', key, kind.model_fields)}")
     try:
         return kind.model_validate(content)
     except ValidationError as error:

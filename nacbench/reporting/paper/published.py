@@ -10,14 +10,14 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nacbench.contracts.recipe import BEST_TEST, Settings
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.task import AnyTask
 from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.formats.yaml_text import parse_yaml
 from nacbench.recording.row import Run
 from nacbench.registry import TASKS
-from nacbench.reporting.treatment import SAME_RESULT
+from nacbench.reporting.treatment import SAME_RESULT, recipe_of
 
 RATE = "training.lr"
 
@@ -216,8 +216,8 @@ def _configured(name: str, scale: str) -> AnyTask | None:
 
 
 def _usual(task: AnyTask, scale: str, prefix: str) -> dict[str, str]:
-    recipes: Mapping[str, Settings] = {**task.recipes}
-    training = recipes[scale].model_dump(mode="json") if scale in recipes else {}
+    recipe = recipe_of(type(task), scale)
+    training = recipe.model_dump(mode="json") if recipe else {}
     return flatten({"task": task.options(), "training": training}, prefix)
 
 

@@ -161,7 +161,7 @@ def _edges(series: Sequence[Series]) -> list[str]:
     """Return a line for each task with tuned settings that lie at the edge of those tried."""
     found: dict[str, list[str]] = {}
     for item in series:
-        if item.at_the_edge:
+        if item.at_the_edge and item.is_trained_here:
             told = f"{item.first.model} ({', '.join(item.at_the_edge)})"
             found.setdefault(item.first.task_label, []).append(told)
     head = "tuned to the edge of the values tried, beyond which may be better ones"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from nacbench.contracts.metric import Metric
-from nacbench.errors import UserError
-from nacbench.recording.row import Run
-from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.floors import MARK, Floors
 from nacbench.reporting.floors import MODELS as FLOORS
+from nacbench.reporting.names import is_usual
 from nacbench.reporting.series import Series, by_cell, common_unit, of_usual_size
 from nacbench.reporting.significance import ADDED, RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
@@ -43,7 +40,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         guesses = (_guess(first.measure, first.chance), _guess(first.measure, first.majority))
         rows.append((task, scale, counts, *guesses, *(_text(own, floors) for own in models)))
         for column, own in enumerate(models):
-            shown = _shown(own)
+            shown = shown_variant(own)
             if shown is not None:
                 bold |= {(number, FIRST + column)} if id(shown) in winners else set()
                 numbers.append(_number(shown))
@@ -84,46 +81,21 @@ def _guess(metric: Metric, value: float) -> str:
 
 
 def _text(own: Sequence[Series], floors: Floors) -> str:
-    shown = _shown(own)
+    shown = shown_variant(own)
     return f"{floors.marked(shown)}{treatment_mark(shown)}" if shown else "several" if own else "—"
 
 
-def _shown(own: Sequence[Series]) -> Series | None:
+def shown_variant(own: Sequence[Series]) -> Series | None:
     """Return the only variant of a model, or the only one of the usual size with default options; otherwise None.
 
     Default options of the task count only where those of the model leave several.
     """
     usual = list(own)
     if len(usual) > 1:
-        usual = of_usual_size([item for item in usual if _has_own_model(item)])
+        usual = of_usual_size([item for item in usual if is_usual(item.first, "model")])
     if len(usual) > 1:
-        usual = [item for item in usual if _has_own_task(item)]
+        usual = [item for item in usual if is_usual(item.first, "task")]
     return usual[0] if len(usual) == 1 else None
-
-
-def _has_own_model(item: Series) -> bool:
-    run = item.first
-    try:
-        model = MODELS.get(run.model).configured("model", run.model_size, {})
-    except UserError:  # a plug-in is not loaded, or its options have changed since
-        return False
-    return _is_section(run, "model", {"name": run.model, "size": run.model_size, **model.options()})
-
-
-def _has_own_task(item: Series) -> bool:
-    run = item.first
-    try:
-        task = TASKS.get(run.task).configured("task", run.scale, {})
-    except UserError:
-        return False
-    return _is_section(run, "task", {"name": run.task, **task.options()})
-
-
-def _is_section(run: Run, section: str, defaults: Mapping[str, Any]) -> bool:
-    own = json.loads(json.dumps(defaults))
-    given = json.loads(run.settings).get(section)
-    # An older record does not name options that came later; what it names must be the defaults
-    return isinstance(given, dict) and {**own, **given} == own
 
 
 def _number(item: Series) -> dict[str, Any]:

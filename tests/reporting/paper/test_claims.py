@@ -36,13 +36,13 @@ def test_the_paper_s_claims_name_existing_tasks_and_models() -> None:
 
 def test_anybody_s_claims_have_the_same_format(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text(GOOD + '    settings: {training.epochs: 3, task.data: "given"}\n')
+    file.write_text(GOOD + "    settings: {training.epochs: 3, training.augment.flip: false}\n")
     content = claims_in(file)
     (claim,) = content.claims
     assert isinstance(claim, Better)
     assert (content.source, claim.name, claim.bar, claim.scale) == ("my notebook", "digits-by-two", 0.01, "mini")
     assert claim.models == ("nac", "vit")
-    assert claim.settings == {"training.epochs": "3", "task.data": "given"}
+    assert claim.settings == {"training.epochs": "3", "training.augment.flip": "false"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,8 @@ def test_anybody_s_claims_have_the_same_format(tmp_path: Path) -> None:
         ("claimed: 0.02", "claimed: 0.02\n    stand_ins: cifar10", "stand_ins = 'cifar10': input should be a "),
         ("claimed: 0.02", "claimed: 0.02\n    stand_ins: [cifar]", "unknown task 'cifar'; did you mean 'cifar10'?"),
         ("claimed: 0.02", "claimed: 0.02\n    settings: 3", "settings = 3: input should be a mapping"),
+        ("claimed: 0.02", "claimed: 0.02\n    settings: {trainig.lr: 1}", "unknown setting 'trainig.lr'; did you mean"),
+        ("claimed: 0.02", "claimed: 0.02\n    prefer: {model.depht: 1}", "prefer: unknown setting 'model.depht'; did"),
         ("claimed: 0.02", "claimed: 0.02\n    claimed: 0.03", "key 'claimed' is given a second time, after line "),
     ],
 )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Slot Attention baseline (Locatello et al. 2020, arXiv 2006.15055): slots that compete for the tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nacbench.baselines.transformer import encoder_layer
+from nacbench.contracts.model import Model, Operations, product
+from nacbench.contracts.numbers import Count
+from nacbench.contracts.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotAttention(Model):
+    """Slots that compete for the tokens in a few rounds, then Transformer layers among the slots and their mean.
+
+    The parameters are those of slot-attention's module, whose forward pass takes no mask; the equations are computed
+    here, with one (`nacbench.nn.slots`). First slots are drawn anew in training, for each example. In evaluation they
+    are those that were drawn when the network was made, so that a score does not depend on chance.
+    """
+
+    title = "Slot Attention"
+    idea = "slots that compete for the tokens in rounds, then attention among the slots"
+    citation = "Locatello et al. 2020, arXiv 2006.15055; slot-attention by Phil Wang"
+    library = "slot-attention"
+    kept_by = "Phil Wang"
+    extra = "rivals"
+    resized_by = ("depth", "width")
+    presets = {
+        "tiny": {"width": 72, "depth": 2, "heads": 2, "slots": 8},
+        "mini": {"width": 96, "depth": 3, "heads": 4, "slots": 8},
+        "paper": {},
+    }
+
+    width: Count = 564
+    depth: Count = 8
+    heads: Count = 6
+    ffn_mult: Count = 4
+    slots: Count = 16
+    rounds: Count = 3
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"model.width = {self.width} must be a multiple of model.heads = {self.heads}")
+
+    def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
+        c, slots = self.width, self.slots
+        read = product(tokens, spec.token_dim, c) + product(tokens, c, 2 * c)
+        # queries, scores and means, the two halves of a gated recurrent unit, and the feed-forward part
+        one = product(slots, c, c) + 2 * product(slots, c, tokens) + product(slots, c, (6 + 2 * self.ffn_mult) * c)
+        layers = self.depth * encoder_layer(slots, c, self.ffn_mult)
+        return Operations(example=read + self.rounds * one + layers + product(1, c, spec.classes))
+
+    def build(self, spec: TaskSpec) -> nn.Module:
+        import slot_attention
+        import torch
+        from torch import nn
+
+        from nacbench.nn.blocks import AttentionBlock, DenseFeedForward
+        from nacbench.nn.slots import compete
+
+        parts = slot_attention.SlotAttention(
+            self.slots, self.width, iters=self.rounds, hidden_dim=self.ffn_mult * self.width
+        )
+        parts.no_weight_decay = ("slots_mu", "slots_logsigma")
+
+        class Classifier(nn.Module):
+            """Slot attention over embedded tokens, layers among slots, and the logits of the slots' mean."""
+
+            capturable = True
+            drawn: Tensor
+
+            def __init__(self, width: int, depth: int, heads: int, ffn_mult: int) -> None:
+                super().__init__()
+                self.embed = nn.Linear(spec.token_dim, width)
+                self.parts = parts
+                self.register_buffer("drawn", torch.randn(1, parts.num_slots, width))
+                self.layers = nn.ModuleList(
+                    AttentionBlock(width, heads, DenseFeedForward(width, ffn_mult)) for _ in range(depth)
+                )
+                self.norm = nn.LayerNorm(width)
+                self.logits = nn.Linear(width, spec.classes)
+
+            def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+                noise = self.drawn.expand(len(tokens), -1, -1)
+                if self.training:
+                    noise = torch.randn_like(noise, memory_format=torch.contiguous_format)
+                x = compete(self.parts, self.embed(tokens), noise, mask)
+                for layer in self.layers:
+                    x = layer(x)
+                logits: Tensor = self.logits(self.norm(x).mean(dim=1))
+                return logits
+
+        return Classifier(self.width, self.depth, self.heads, self.ffn_mult)

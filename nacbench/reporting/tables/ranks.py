@@ -1,0 +1,78 @@
+"""Table of models across tasks: mean ranks, and how often each is better than each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nacbench.reporting.ranks import FEWEST_MODELS, Ranking, ranking
+from nacbench.reporting.series import Series
+from nacbench.reporting.tables.table import Column, Table
+
+HEADS = (Column("model"), Column("mean rank", number=True), Column("not told apart from"))
+
+
+def rank_table(series: Sequence[Series]) -> Table | None:
+    """Return mean ranks and wins over the tasks that all models share; None with fewer than two tasks or models."""
+    import pandas as pd
+
+    found = ranking(series)
+    if found is None:
+        return None
+    names = list(found.ranks) if found.tasks else list(found.merits)
+    rows, numbers = [], []
+    for name in names:
+        rank = f"{found.ranks[name]:.2f}" if found.tasks else "—"
+        rows.append((name, rank, _alike(found, name), *(_record(found, name, other) for other in names)))
+        for other in names:
+            wins, ties, losses = found.record(name, other)
+            numbers.append(
+                {
+                    "model": name,
+                    "mean_rank": found.ranks[name] if found.tasks else None,
+                    "tasks": len(found.tasks),
+                    "against": other,
+                    "wins": wins,
+                    "ties": ties,
+                    "losses": losses,
+                    "significantly_different": found.is_tested and found.are_apart(name, other),
+                }
+            )
+    frame = pd.DataFrame([row for row in numbers if row["model"] != row["against"]])
+    columns = (*HEADS, *(Column(f"against {name}", number=True) for name in names))
+    return Table("ranks", "Across tasks", columns, rows, _notes(found), frame)
+
+
+def _alike(found: Ranking, name: str) -> str:
+    if not found.is_tested:
+        return "not tested"
+    return ", ".join(other for other in found.ranks if other != name and not found.are_apart(name, other)) or "—"
+
+
+def _record(found: Ranking, name: str, other: str) -> str:
+    return "" if name == other else "–".join(map(str, found.record(name, other)))
+
+
+def _notes(found: Ranking) -> list[str]:
+    models, tasks = len(found.merits), len(found.tasks)
+    said = f": {', '.join(found.tasks)}" if tasks else ""
+    lines = [
+        f"Mean rank (1: best) over the {tasks} of {tasks + len(found.others)} tasks that all {models} models were "
+        f"trained on{said}. Tasks that score networks of other tasks, and floors, do not count; of several variants "
+        "the one of the usual size with default options does. Against: tasks with a better, an equal and a worse score."
+    ]
+    if found.unequal:
+        lines.append(f"Not counted, as models were treated unequally there: {', '.join(found.unequal)}.")
+    if found.is_tested:
+        all_of_them = ", here all," if found.groups() == [list(found.ranks)] else ""
+        lines.append(
+            f"Friedman's test over {tasks} tasks: p = {found.p:.2g}. Critical difference of mean ranks (Nemenyi, "
+            f"0.05): {found.critical_difference:.2f}; models that differ by less{all_of_them} are not told apart."
+        )
+    elif models < FEWEST_MODELS:
+        lines.append(f"Not tested: this needs {FEWEST_MODELS} models or more; two are compared by nacbench compare.")
+    else:
+        lines.append(
+            f"Not tested: {models} models need {found.needed} shared tasks or more, and here are {tasks}. Run them on "
+            "more tasks, or leave out with --model those that cannot do them."
+        )
+    return lines

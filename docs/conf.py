@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
     # aliases and type variables of our own, which nobody looks up
     (
         "py:class",
-        r"Cause|Fill|Mixing|Pair|PathLike|Prior|Shape|Tree|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
+        r"tuple\[str|Cause|Columns|Fill|MeanOf|Mixing|Pair|Panel|PathLike|Prior|Shape|Targets|Tree|nacbench\.reporting\.figures\.layout\.Item|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
     ),
 ]
 

@@ -7,10 +7,11 @@ from torch import nn
 
 with warnings.catch_warnings():  # torch-geometric 2.8.1 calls it on import
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
-    from torch_geometric.nn import MLP, EdgeConv, PointNetConv, PointTransformerConv
-    from torch_geometric.nn.aggr import MaxAggregation
-
-__all__ = ["EdgeConv", "MaxAggregation", "PointNetConv", "PointTransformerConv", "mlp"]
+    from torch_geometric.nn import MLP
+    from torch_geometric.nn import EdgeConv as EdgeConv  # "as": others import it from here
+    from torch_geometric.nn import PointNetConv as PointNetConv
+    from torch_geometric.nn import PointTransformerConv as PointTransformerConv
+    from torch_geometric.nn.aggr import MaxAggregation as MaxAggregation
 
 
 def mlp(*widths: int, plain_last: bool = True) -> nn.Module:

@@ -39,7 +39,7 @@ class OnExamples:
 def compare_on_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExamples | None:
     """Compare two networks on their test examples, in the metric of their scores.
 
-    Return None if predictions are missing or do not match; unless none were kept, the reason is added to `warnings`.
+    Return None if predictions are missing or do not match; unless none were kept, the reason is added to ``warnings``.
     """
     import numpy as np
 

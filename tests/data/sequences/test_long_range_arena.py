@@ -185,6 +185,9 @@ def test_a_tenth_of_the_training_images_validates(made_mirror: Path) -> None:
 # -- the suite ---------------------------------------------------------------------------------------------------------
 
 
+HELD_OUT = {"imdb-bytes": 2500, "lra-image": 5000}  # of training examples; the others have a validation split
+
+
 def test_the_suite_validates_every_task_on_other_examples_than_it_tests() -> None:
     runs = read_sweep("paper-lra").expand()
     assert {config.task.name for config in runs} == {
@@ -192,7 +195,5 @@ def test_the_suite_validates_every_task_on_other_examples_than_it_tests() -> Non
     }
     for config in runs:
         assert config.training.model_dump()["selection"] == "best-validation", config.task.name
-        if config.task.name in ("imdb-bytes", "lra-image"):
-            assert (
-                config.task.options["validation_examples"] == {"imdb-bytes": 2500, "lra-image": 5000}[config.task.name]
-            )
+        if config.task.name in HELD_OUT:
+            assert config.task.options["validation_examples"] == HELD_OUT[config.task.name]

@@ -16,7 +16,7 @@ from site_markdown import code, entries, escaped, explained, prose, table
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
     from nacbench.contracts.plugin import Plugin
-    from nacbench.contracts.task import AnyTask, Task
+    from nacbench.contracts.task import AnyTask
 
 MIRROR = Path("DATA")  # stands for the user's own
 
@@ -184,14 +184,14 @@ def _modalities(cls: type[Model]) -> list[str]:
 
 def model_costs() -> str:
     """Parameters and operations of every size, for the reference images; of networks of points for ModelNet40."""
-    from nacbench.conformance import ReferenceImages
+    from nacbench.conformance import reference_task
     from nacbench.contracts.task import SCALES, scale_of
     from nacbench.profiling.sizing import operations_of, parameters_of
-    from nacbench.registry import TASKS, usual_size
+    from nacbench.registry import usual_size
 
     rows = []
     for name, cls in _models().items():
-        example: type[Task] = TASKS.training("modelnet40") if cls.reads == "points" else ReferenceImages
+        example = reference_task(cls)
         for size in cls.presets or [usual_size(example, scale, cls) for scale in SCALES]:
             model = cls.configured("model", size, {})
             task = example.configured("task", scale_of(size), {})

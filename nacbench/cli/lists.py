@@ -111,24 +111,26 @@ def models(
 ) -> None:
     """List the models with the number of parameters of each size, the task's tokenizer included.
 
-    Without --task, parameters are counted for 32×32 colour images of ten classes, cut into 16 tokens.
+    Without --task, parameters are counted for 32×32 colour images of ten classes, cut into 16 tokens; of models that
+    read points, for ModelNet40.
     """
+    from nacbench.conformance import ReferenceImages, reference_task
     from nacbench.contracts.task import SCALES, scale_of
     from nacbench.registry import MODELS, TASKS, usual_size
 
     load_plugins(plugin)
-    task_class = TASKS.training(task) if task else _reference_task()
     loaded, broken = MODELS.load_all()
+    tasks = {name: TASKS.training(task) if task else reference_task(cls) for name, cls in loaded.items()}
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
     missing = {name: cls.missing() for name, cls in loaded.items()}
     configured = {
         (name, size): (
             cls.configured("model", size, {}),
-            task_class.configured("task", scale_of(size), {}),
+            tasks[name].configured("task", scale_of(size), {}),
         )
         for name, cls in loaded.items()
         if not missing[name]
-        for size in cls.presets or [usual_size(task_class, scale, cls) for scale in SCALES]
+        for size in cls.presets or [usual_size(tasks[name], scale, cls) for scale in SCALES]
     }
     counts = _counts(configured)
     rows: list[dict[str, Any]] = [
@@ -153,16 +155,13 @@ def models(
         for row in rows
     ]
     print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
-    say(f"Parameters, tokenizer included, for {task_class.title}.")
+    counted_for = (
+        TASKS.training(task).title if task else f"{ReferenceImages.title}; of models that read points, ModelNet40"
+    )
+    say(f"Parameters, tokenizer included, for {counted_for}.")
     for absent in filter(None, missing.values()):
         say(absent)
     _print_broken(broken)
-
-
-def _reference_task() -> Any:
-    from nacbench.conformance import ReferenceImages
-
-    return ReferenceImages
 
 
 def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[tuple[str, str], int | str]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from nacbench.conformance.model_checks import MODEL_CHECKS
-from nacbench.conformance.reference import ReferenceImages
+from nacbench.conformance.reference import ReferenceImages, reference_task
 from nacbench.conformance.task_checks import EVALUATION_TASK_CHECKS, TASK_CHECKS, checks_of
 from nacbench.errors import UserError, unknown
 from nacbench.registry import MODELS, TASKS
@@ -21,6 +21,7 @@ __all__ = [
     "Result",
     "check_plugin",
     "checks_of",
+    "reference_task",
 ]
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model
 from nacbench.contracts.spec import TaskSpec
-from nacbench.contracts.task import SCALES
+from nacbench.contracts.task import SCALES, Task
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.images.task import ImageTask
+from nacbench.registry import TASKS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,6 +49,11 @@ class ReferenceImages(ImageTask):
             images = prototypes[labels] * 0.7 + noise.integers(0, 77, (count, *self.shape))
             arrays |= {f"{name}_images": images.astype(np.uint8), f"{name}_labels": labels.astype(np.int16)}
         return Arrays(arrays, fingerprint(arrays))
+
+
+def reference_task(model: type[Model]) -> type[Task]:
+    """Return the task for which the parameters of a model are counted if no other is named."""
+    return TASKS.training("modelnet40") if model.reads == "points" else ReferenceImages
 
 
 @dataclass(frozen=True, kw_only=True)

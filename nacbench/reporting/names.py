@@ -21,7 +21,7 @@ Settings = Mapping[str, Any]  # by dotted key
 
 
 class Described(Protocol):
-    """What names are made of: a finished run, or one that is planned; ``settings`` as in `nacbench.recording.row.Run`."""
+    """What names are made of: a run, finished or planned; ``settings`` as in `nacbench.recording.row.Run`."""
 
     @property
     def task(self) -> str: ...

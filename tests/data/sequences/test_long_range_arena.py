@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from nacbench.contracts.recipe import Recipe
 from nacbench.data.array_task import ArrayTask
 from nacbench.data.mirror.data_files import MirrorFiles
 from nacbench.data.sequences.pixels import grey
@@ -15,8 +16,12 @@ from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from nacbench.sweep.config import read_sweep
 from tests import miniatures
+from tests.data.copies.colours import write_files
+from tests.data.copies.long_range_arena import release
+from tests.data.mirror.archives import tarred
 
 pytestmark = pytest.mark.usefixtures("cache")
+RECIPE = Recipe(epochs=1, batch_size=4, lr=1e-3)
 HARD = "pathfinder32/curv_contour_length_14"
 
 
@@ -98,11 +103,11 @@ def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
         made("lra-pathfinder").arrays(tmp_path)
 
 
-def test_a_release_with_other_sizes_and_levels_is_told_apart(root: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "lra_release"
-    for folder in ("pathfinder64/curv_contour_length_14", "pathfinder32/curv_baseline", HARD):
-        miniatures.make_pathfinder(mine, 30, folder)
-    miniatures.make_document_pairs(mine)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_release_with_other_sizes_and_levels_is_told_apart(packed: bool, root: Path, tmp_path: Path) -> None:
+    files = release(tmp_path / "made")
+    mine = tmp_path / "lra_release.gz"
+    mine.write_bytes(tarred(files)) if packed else write_files(mine, files)
     lines = imported(made("lra-pathfinder"), root, mine)
     assert lines[0].startswith("recognised: the folder pathfinder32 of Long Range Arena")
     assert sorted(path.name for path in (root / "pathfinder32").iterdir() if path.is_dir()) == [
@@ -111,6 +116,12 @@ def test_a_release_with_other_sizes_and_levels_is_told_apart(root: Path, tmp_pat
     ]
     assert made("lra-pathfinder", difficulty="easy").missing(root) is None
     assert "curv_contour_length_9" in str(made("lra-pathfinder", difficulty="intermediate").missing(root))
+    assert sum(made("lra-pathfinder").build(root, RECIPE).split_sizes.values()) == 60
+
+    assert imported(made("lra-retrieval"), root, mine)[0].startswith(
+        "recognised: the folder tsv_data of Long Range Arena"
+    )
+    assert len(made("lra-retrieval").arrays(root).arrays["test_labels"]) == 12
 
 
 # -- pairs of documents ------------------------------------------------------------------------------------------------
@@ -145,17 +156,6 @@ def test_a_wrong_line_of_pairs_is_named(line: bytes, message: str, tmp_path: Pat
     assert message in str(caught.value)
 
 
-def test_a_release_has_the_pairs(root: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "lra_release"
-    miniatures.make_document_pairs(mine)
-    (mine / "aan-pairs").rename(mine / "tsv_data")
-    miniatures.make_listops_lra(mine)
-    assert imported(made("lra-retrieval"), root, mine)[0].startswith(
-        "recognised: the folder tsv_data of Long Range Arena"
-    )
-    assert len(made("lra-retrieval").arrays(root).arrays["test_labels"]) == 12
-
-
 # -- CIFAR-10 as pixels ------------------------------------------------------------------------------------------------
 
 
@@ -185,14 +185,15 @@ def test_a_tenth_of_the_training_images_validates(made_mirror: Path) -> None:
 # -- the suite ---------------------------------------------------------------------------------------------------------
 
 
+HELD_OUT = {"imdb-bytes": 2500, "lra-image": 5000}  # of training examples; the others have a validation split
+
+
 def test_the_suite_validates_every_task_on_other_examples_than_it_tests() -> None:
     runs = read_sweep("paper-lra").expand()
     assert {config.task.name for config in runs} == {
         *("listops", "imdb-bytes", "lra-retrieval", "lra-pathfinder", "lra-image")
     }
     for config in runs:
-        assert config.training.selection == "best-validation", config.task.name
-        if config.task.name in ("imdb-bytes", "lra-image"):
-            assert (
-                config.task.options["validation_examples"] == {"imdb-bytes": 2500, "lra-image": 5000}[config.task.name]
-            )
+        assert config.training.model_dump()["selection"] == "best-validation", config.task.name
+        if config.task.name in HELD_OUT:
+            assert config.task.options["validation_examples"] == HELD_OUT[config.task.name]

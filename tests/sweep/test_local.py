@@ -176,6 +176,13 @@ def test_the_estimate_uses_similar_runs(place: Place) -> None:
     assert ahead.unknown == 3
 
 
+def test_seeds_of_the_command_line_replace_those_of_the_file(place: Place, tmp_path: Path) -> None:
+    words = write(place, tmp_path, seeds=[0, 7])
+    done = nacbench("plan", *words, "--seeds", "0..2")
+    assert done.stdout.startswith("mine: 3 runs\n")
+    assert "--seeds 0..2" in done.stdout  # what it suggests is about the same runs
+
+
 def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) -> None:
     planned = nacbench("plan", *write(place, tmp_path)).stdout
     assert planned.startswith("mine: 1 run\n")

@@ -1,5 +1,7 @@
 """Models across tasks: mean ranks, the test that they differ, the table of wins and the critical-difference figure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,16 +25,16 @@ def published() -> Ranking:
     return Ranking([f"set {number}" for number in range(14)], [], DEMSAR)
 
 
-def run(task: str, model: str, score: float, seed: int = 0, **changes: object) -> Run:
+def run(task: str, model: str, score: float, seed: int = 0, **changes: Any) -> Run:
     return row_of(
         made_record(task=task, model=model, score=score, seed=seed, **changes), f"{task}-{model}-{seed}", 1, 1
     )
 
 
-def runs_of(scores: dict[str, list[float]], **changes: object) -> list[Run]:
+def runs_of(scores: dict[str, list[float]]) -> list[Run]:
     """A run of each model on tasks t0, t1, …"""
     return [
-        run(f"t{number}", model, score, **changes)
+        run(f"t{number}", model, score)
         for model, own in scores.items()
         for number, score in enumerate(own)
         if score == score

@@ -27,6 +27,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
             # names may be in any script; the font draws a box for a letter that it does not have
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
             figure.savefig(aside, format=ending[1:], dpi=DOTS, metadata=extra)
+        figure.set_layout_engine(None)  # the PDF keeps the PNG's layout: making it again takes as long as drawing
         paths.append(path)
     return paths
 

@@ -57,7 +57,7 @@ def _runs(names: Sequence[str], out: Path) -> "list[Run]":
     from nacbench.recording.index import nothing_finished, read_runs
     from nacbench.recording.store import locate
 
-    runs = []
+    runs: list[Run] = []
     for name in dict.fromkeys(names):
         folder = locate(name, out)
         found = read_runs(folder)

@@ -19,6 +19,7 @@ FACTS = (
     "protocol",
     "trained_on",
     "classes",
+    "targets",
     "metric",
     "version",
     "licence",
@@ -40,6 +41,8 @@ def print_task(name: str, data_root: Path, as_json: bool) -> None:
     for key in ("name", *FACTS, "origin"):
         value = about[key]
         say(f"{key.replace('_', ' '):<13}{'—' if value is None else value}")
+    for metric in about["metrics"]:
+        say(f"{'numbers':<13}{metric['name']}: {metric['about']}; {metric['better']} is better")
     for row in about["data"]:
         say(f"{'data':<13}{row['place']} ({row['state']})")
     if not about["data"]:
@@ -50,6 +53,7 @@ def print_task(name: str, data_root: Path, as_json: bool) -> None:
 
 def about_task(name: str, data_root: Path) -> dict[str, Any]:
     """Return a task's metadata, options, recipes and data as JSON-compatible data."""
+    from nacbench.recording.metric_facts import MetricFacts
     from nacbench.registry import TASKS
 
     tasks = with_trained_on(name)
@@ -62,6 +66,7 @@ def about_task(name: str, data_root: Path) -> dict[str, Any]:
     return {
         "name": name,
         **{fact: getattr(cls, fact, None) for fact in FACTS},  # only an EvaluationTask has trained_on
+        "metrics": [{"name": own.name, **MetricFacts.of(own).model_dump()} for own in cls.metrics],
         "origin": entry.origin if (entry := TASKS.find(name)) else None,
         "scales": list(cls.recipes),
         "options": _defaults(cls),

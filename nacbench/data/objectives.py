@@ -73,7 +73,7 @@ class Labels:
         return F.binary_cross_entropy_with_logits(outputs, smoothed)
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
-        columns: dict[str, np.ndarray] = {
+        columns: Columns = {
             "labels": labels.cpu().numpy().astype(np.uint8),
             "scores": at_least_float(outputs).cpu().numpy().astype(np.float32),
         }

@@ -20,7 +20,7 @@ class NeuralInterpreter(Model):
     """A Neural Interpreter: scripts of functions, and every token is routed to the functions that fit its type.
 
     A function has a signature and a code, as NAC's modules have, but works on the tokens themselves. Written here from
-    the paper and the authors' code (github.com/nasimrahaman/neural-interpreter, presets/digits.yml), whose width,
+    the authors' code (github.com/nasimrahaman/neural-interpreter, presets/digits.yml), whose width,
     functions, heads, calls, truncation, residuals, constant signatures and learned bandwidth are the defaults.
 
     Our own: there are no relative positions, since tokens bring theirs; the sizes; and padding, which the authors' code

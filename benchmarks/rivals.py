@@ -108,12 +108,12 @@ def gru(model: Any, spec: TaskSpec) -> nn.Module:
 
 
 def slot_attention(model: Any, spec: TaskSpec) -> nn.Module:
-    """The library's module, with PyTorch's Transformer layers among its slots."""
+    """PyTorch's Transformer layers, then the library's module."""
     from slot_attention import SlotAttention
 
     slots = SlotAttention(model.slots, model.width, iters=model.rounds, hidden_dim=4 * model.width)
     layers = [encoder_layer(model) for _ in range(model.depth)]
-    return Embedded(spec, model.width, nn.Sequential(slots, *layers))
+    return Embedded(spec, model.width, nn.Sequential(*layers, slots))
 
 
 def mlp_mixer(model: Any, spec: TaskSpec) -> nn.Module:
@@ -124,7 +124,7 @@ def mlp_mixer(model: Any, spec: TaskSpec) -> nn.Module:
 
 
 def resnet(model: Any, spec: TaskSpec) -> nn.Module:
-    """timm's class with the same stages, whose stem is ours for small images."""
+    """timm's class with the same stages and the stem for small images, which has 64 channels there."""
     from timm.models.resnet import BasicBlock, ResNet
 
     widths = tuple(model.width * 2**index for index in range(model.stages))
@@ -133,9 +133,11 @@ def resnet(model: Any, spec: TaskSpec) -> nn.Module:
         (model.depth,) * model.stages,
         spec.classes,
         channels=widths,
-        norm_layer=lambda count, **_: nn.GroupNorm(model.groups if count % model.groups == 0 else 4, count),
+        norm_layer=lambda count, **_: nn.GroupNorm(model.groups, count),
     )
     net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    for missing in range(model.stages, 4):  # its pass names four
+        net.add_module(f"layer{missing + 1}", nn.Identity())
     return net
 
 

@@ -165,7 +165,8 @@ def test_formula_covers_every_knob_of_a_circuit(task: str, knobs: dict[str, obje
 # -- a baseline of NAC's size ------------------------------------------------------------------------------------------
 
 
-RESIZED = [name for name in MODELS.entries() if name != "nac" and MODELS.get(name).resized_by]
+# Not resnet: its widths are multiples of the groups of its norm, too coarse for 2 % in networks this small
+RESIZED = [name for name in NAMES if name not in ("nac", "resnet") and MODELS.get(name).resized_by]
 
 
 def operations_in_a_batch(model: Model, task: Task) -> int:

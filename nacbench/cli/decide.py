@@ -1,6 +1,7 @@
 """``nacbench sweep decide``: add seeds only where a comparison or claim is undecided, until a verdict."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from nacbench.reporting.paper.claims import Claim
     from nacbench.sweep.plan import Plan
     from nacbench.sweep.questions import Question
 
@@ -52,6 +54,10 @@ def decide(
     claims: Annotated[
         bool, typer.Option("--claims", help="Decide the paper's claims, as far as this sweep has their runs.")
     ] = False,
+    claims_in: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Decide the claims in this file, as for nacbench claims --claims FILE."),
+    ] = None,
     margin: Annotated[
         float,
         typer.Option(
@@ -93,7 +99,7 @@ def decide(
 
     limits = Limits(first, most, margin, _core_seconds(budget), futility, causes_of(failed))
     planned, place = plan_of(asked, seeds=range(most))
-    questions = _questions(planned, compare or [], claims=claims)
+    questions = _questions(planned, compare or [], _claims(claims_in, papers=claims))
     progress = Progress(limits, quiet=as_json)
     decider = Decider(planned, place, questions, limits, progress.say, progress.show, progress.warn)
     before = decider.look()
@@ -129,9 +135,16 @@ def _core_seconds(budget: str | None) -> float | None:
         ) from None
 
 
-def _questions(planned: "Plan", pairs: Sequence[tuple[str, str]], *, claims: bool) -> "list[Question]":
+def _claims(file: Path | None, *, papers: bool) -> "list[Claim]":
+    """Return the claims that are asked for: of a file, and the paper's."""
+    from nacbench.reporting.paper.claims import claims_in, read_claims
+
+    own = claims_in(file).claims if file is not None else []
+    return [*own, *(read_claims().claims if papers else [])]
+
+
+def _questions(planned: "Plan", pairs: Sequence[tuple[str, str]], claims: "Sequence[Claim]") -> "list[Question]":
     """Return what is asked: comparisons, unless only claims are, and claims."""
-    from nacbench.reporting.paper.claims import read_claims
     from nacbench.sweep.plan import require_data
     from nacbench.sweep.questions import claim_questions, comparisons, entrants_of
 
@@ -141,5 +154,5 @@ def _questions(planned: "Plan", pairs: Sequence[tuple[str, str]], *, claims: boo
         require_data(planned)
         found += comparisons(entrants, pairs)
     if claims:
-        found += claim_questions(entrants, read_claims().claims, lambda line: say(line, err=True))
+        found += claim_questions(entrants, claims, lambda line: say(line, err=True))
     return found

@@ -160,6 +160,25 @@ def test_the_rate_for_normal_differences_is_that_of_an_exact_recursion() -> None
     assert rate_of_decisions(paths) == pytest.approx(0.02387, abs=0.002)
 
 
+@pytest.mark.parametrize(("effect", "share"), [(0.5, 0.19), (1.0, 0.81), (2.0, 1.0)])
+def test_what_twenty_seeds_can_find(effect: float, share: float) -> None:
+    paths = np.random.default_rng(7).normal(size=(20_000, 20)) + effect
+    assert rate_of_decisions(paths) == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize(("margin", "share"), [(0.5, 0.01), (1.0, 0.63), (2.0, 1.0)])
+def test_how_often_equal_models_are_shown_to_be_equivalent(margin: float, share: float) -> None:
+    paths = np.random.default_rng(8).normal(size=(3000, 20))
+    low, high = np.full(len(paths), -np.inf), np.full(len(paths), np.inf)
+    for count in range(3, 21):
+        mean, width = paths[:, :count].mean(axis=1), half_width(count, 1.0) * paths[:, :count].std(axis=1, ddof=1)
+        low, high = np.maximum(low, mean - width), np.minimum(high, mean + width)
+    equivalent = (low > -margin) & (high < margin)
+    assert equivalent.mean() == pytest.approx(share, abs=0.03)
+    few = [decide(looks(list(path)), margin).verdict == "equivalent" for path in paths[:300]]
+    assert np.mean(few) == pytest.approx(equivalent[:300].mean(), abs=0.01)
+
+
 @pytest.mark.parametrize("noise", ["normal", "Laplace"])
 @pytest.mark.parametrize("margin", [1.0, 2.0])
 def test_rate_of_wrong_verdicts_at_a_margin(noise: str, margin: float) -> None:

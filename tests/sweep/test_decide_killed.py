@@ -95,6 +95,18 @@ def test_a_preview_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_claims_of_ones_own_are_asked_beside_comparisons(tmp_path: Path) -> None:
+    claim = {"name": "near", "kind": "competitive", "says": "is near", "task": "digits", "within": 0.02}
+    claim |= {"model": "floor-linear", "baseline": "floor-nearest-mean", "scale": "smoke"}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump({"source": "me", "claims": [claim]}))
+    words = command(tmp_path, DEBUG, "--claims-in", str(tmp_path / "claims.yaml"), "--dry-run")
+    answers = json.loads(subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert [(one["question"], one["kind"]) for one in answers] == [
+        ("floor-linear - floor-nearest-mean", "comparison"),
+        ("near", "claim"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,6 +1,6 @@
 """Network of the Neural Interpreter: type inference, modulated layers, lines of code, functions and scripts.
 
-Source: Rahaman et al. 2021 (arXiv 2110.06399); where the paper leaves a choice, the code that its authors released
+Source: Rahaman et al. 2021 (arXiv 2110.06399), read as the code that its authors released
 (nasimrahaman/neural-interpreter, presets/digits.yml). Letters: B batch, U functions, V tokens, C width of a token,
 Z of a code, S of a type, H heads.
 """

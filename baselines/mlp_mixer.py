@@ -77,5 +77,6 @@ class MLPMixer(Model):
             num_blocks=self.depth,
             embed_dim=self.width,
         )
+        assert isinstance(net.head, nn.Linear)
         nn.init.trunc_normal_(net.head.weight, std=0.02)  # timm's own start is zero, of which no check would tell much
         return net

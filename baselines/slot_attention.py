@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SlotAttention(Model):
-    """Slots that compete for the tokens in a few rounds, then Transformer layers among the slots and their mean.
+    """Transformer layers among the tokens, then slots that compete for them in a few rounds; their mean is read.
 
+    The layers stand in the place of the paper's convolutional encoder. Layers among the slots instead would learn far
+    more slowly: first slots are noise, and tokens that do not know of each other say little through it.
     The parameters are those of slot-attention's module, whose forward pass takes no mask; the equations are computed
     here, with one (`nacbench.nn.slots`). First slots are drawn anew in training, for each example. In evaluation they
     are those that were drawn when the network was made, so that a score does not depend on chance.
     """
 
     title = "Slot Attention"
-    idea = "slots that compete for the tokens in rounds, then attention among the slots"
+    idea = "attention among the tokens, then slots that compete for them in rounds"
     citation = "Locatello et al. 2020, arXiv 2006.15055; slot-attention by Phil Wang"
     library = "slot-attention"
     kept_by = "Phil Wang"
@@ -52,7 +54,7 @@ class SlotAttention(Model):
         read = product(tokens, spec.token_dim, c) + product(tokens, c, 2 * c)
         # queries, scores and means, the two halves of a gated recurrent unit, and the feed-forward part
         one = product(slots, c, c) + 2 * product(slots, c, tokens) + product(slots, c, (6 + 2 * self.ffn_mult) * c)
-        layers = self.depth * encoder_layer(slots, c, self.ffn_mult)
+        layers = self.depth * encoder_layer(tokens, c, self.ffn_mult)
         return Operations(example=read + self.rounds * one + layers + product(1, c, spec.classes))
 
     def build(self, spec: TaskSpec) -> nn.Module:
@@ -69,7 +71,7 @@ class SlotAttention(Model):
         parts.no_weight_decay = ("slots_mu", "slots_logsigma")
 
         class Classifier(nn.Module):
-            """Slot attention over embedded tokens, layers among slots, and the logits of the slots' mean."""
+            """Layers among embedded tokens, slot attention over them, and the logits of the slots' mean."""
 
             capturable = True
             drawn: Tensor
@@ -89,10 +91,11 @@ class SlotAttention(Model):
                 noise = self.drawn.expand(len(tokens), -1, -1)
                 if self.training:
                     noise = torch.randn_like(noise, memory_format=torch.contiguous_format)
-                x = compete(self.parts, self.embed(tokens), noise, mask)
+                x = self.embed(tokens)
                 for layer in self.layers:
-                    x = layer(x)
-                logits: Tensor = self.logits(self.norm(x).mean(dim=1))
+                    x = layer(x, mask)
+                slots = compete(self.parts, x, noise, mask)
+                logits: Tensor = self.logits(self.norm(slots).mean(dim=1))
                 return logits
 
         return Classifier(self.width, self.depth, self.heads, self.ffn_mult)

@@ -108,12 +108,12 @@ def gru(model: Any, spec: TaskSpec) -> nn.Module:
 
 
 def slot_attention(model: Any, spec: TaskSpec) -> nn.Module:
-    """The library's module, with PyTorch's Transformer layers among its slots."""
+    """PyTorch's Transformer layers, then the library's module."""
     from slot_attention import SlotAttention
 
     slots = SlotAttention(model.slots, model.width, iters=model.rounds, hidden_dim=4 * model.width)
     layers = [encoder_layer(model) for _ in range(model.depth)]
-    return Embedded(spec, model.width, nn.Sequential(slots, *layers))
+    return Embedded(spec, model.width, nn.Sequential(*layers, slots))
 
 
 def mlp_mixer(model: Any, spec: TaskSpec) -> nn.Module:

@@ -195,7 +195,14 @@ def records(*folders: PathLike) -> pd.DataFrame:
 
 
 def report(
-    runs: PathLike | Sequence[PathLike], out: PathLike = "report", *, html: bool = False, mixed: bool = False
+    runs: PathLike | Sequence[PathLike],
+    out: PathLike = "report",
+    *,
+    html: bool = False,
+    mixed: bool = False,
+    tasks: Sequence[str] = (),
+    models: Sequence[str] = (),
+    where: Sequence[str] = (),
 ) -> list[Path]:
     """Write tables and figures of finished runs, as ``nacbench report`` does.
 
@@ -204,17 +211,22 @@ def report(
         out: folder to write to.
         html: also write ``index.html``: one page that needs no network.
         mixed: accept runs of a task that differ in code, data or scale, and show them together with a warning.
+        tasks, models: only runs of these; names or patterns such as ``digits*``.
+        where: only runs that meet these conditions, such as ``training.lr<=0.001``.
 
     Returns:
         The files that were written.
 
     Raises:
-        UserError: if a folder does not exist, none has a finished run, or runs are mixed and ``mixed`` is false.
+        UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
+            is false.
     """
+    from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
     folders = [runs] if isinstance(runs, str | os.PathLike) else runs
-    built = build_report([Path(folder) for folder in folders], Path(out), mixed=mixed, html=html)
+    choice = Choice(tasks, models, where)
+    built = build_report([Path(folder) for folder in folders], Path(out), mixed=mixed, html=html, choice=choice)
     for line in built.warnings:
         warnings.warn(line, stacklevel=2)
     return list(built.files)

@@ -70,6 +70,8 @@ def test_a_public_name_is_defined_where_the_table_says_and_documented(name: str)
     if inspect.isclass(value) or inspect.isfunction(value):
         assert value.__module__ == nacbench._PUBLIC[name]
         assert (value.__doc__ or "").strip()
+    elif isinstance(value, nacbench.Metric):
+        assert value.about
     else:  # a type with a range; pydantic says it in the error
         assert name in ("Count", "Positive", "Fraction", "SCALES")
 

@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 from site_fields import allowed
 from site_markdown import escaped, table
 
+from nacbench.contracts.metric import Metric
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "nacbench"
 FACE = "nacbench.api"  # the module of the public functions: its reference is on the page of the public names
@@ -86,6 +88,8 @@ def _first_sentence(name: str, module: str) -> str:
     thing = getattr(importlib.import_module(module), name)
     if isinstance(thing, tuple):
         return f"The constant `{thing}`."
+    if isinstance(thing, Metric):
+        return f"The metric `{thing.name}`: {thing.about}; {thing.direction}."
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
         return f"A type for options: {allowed(TypeAdapter(thing).json_schema())}."
     first = (inspect.getdoc(thing) or "").partition("\n\n")[0]

@@ -75,7 +75,7 @@ def _runs(names: Sequence[str], out: Path) -> "list[Run]":
 def _series(runs: "Sequence[Run]") -> "tuple[list[Series], list[str]]":
     """Return a series for each metric that all runs have, and lines on those that only some have."""
     from nacbench.reporting.rescored import all_metrics
-    from nacbench.reporting.series import Series
+    from nacbench.reporting.series import group
 
     by_metric: dict[str, list[Run]] = {}
     lacking: dict[str, None] = {}
@@ -84,7 +84,8 @@ def _series(runs: "Sequence[Run]") -> "tuple[list[Series], list[str]]":
         lacking |= dict.fromkeys(lines)
         for own in found:
             by_metric.setdefault(own.metric, []).append(own)
-    return [Series(own, {}, {}) for own in by_metric.values() if len(own) == len(runs)], list(lacking)
+    of_all = [own for own in by_metric.values() if len(own) == len(runs)]
+    return [item for own in of_all for item in group(own)], list(lacking)
 
 
 def _print(found: "Sequence[Series]", by_class: Sequence[Mapping[str, float]]) -> None:

@@ -105,7 +105,8 @@ def claims(
     runs, tuned = _runs(stores or [RUNS], choice), choices_of(choices)
     findings = [judge(claim, runs, tuned) for claim in content.claims]
     if as_json:
-        say_json({"source": content.source, "claims": [_as_json(one) for one in findings]})
+        chosen = {"chosen": str(choice)} if choice else {}
+        say_json({"source": content.source, **chosen, "claims": [_as_json(one) for one in findings]})
         return
     rows = [[one.claim.name, one.verdict, one.effect or "—", one.scale or "—", one.why] for one in findings]
     print_table(["claim", "verdict", "measured", "scale", "why"], rows)

@@ -232,12 +232,15 @@ def causes_of(names: str) -> "tuple[Cause, ...]":
 
 def plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Plan, Place]":
     """Return the plan of the sweep that is asked for, and its place; ``seeds`` replace those of the sweep."""
+    from nacbench.sweep.block import seeds_in
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
     sweep = read_sweep(asked.sweep, asked.max_runs)
+    if asked.seeds is not None:
+        seeds = seeds_in(asked.seeds, sweep.max_runs)
     if seeds is not None:
         sweep = sweep.with_seeds(seeds)
     files = [*map(str, asked.plugin or []), *sweep.plugins]

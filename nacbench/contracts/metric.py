@@ -151,22 +151,25 @@ class Metric:
         if mean.is_cut:
             low, high = (_plain(self.scaled(end), places) for end in mean.interval)
             return f"{value} ({low} to {high})"
-        half = self.scaled(mean.half_width)
-        return f"{value} ± {max(half, 10**-places) if half else 0:.{places}f}"
+        return f"{value} ± {self._half(mean.half_width, places)}"
 
     def with_unit(self, text: str) -> str:
         """Return a number as text with the unit behind it."""
         return f"{text} {self.shown_unit}" if self.shown_unit else text
 
-    def change(self, difference: float) -> str:
+    def change(self, difference: float, unit: bool = True) -> str:
         """Return a difference with its sign and unit: ``+2.31 points``."""
-        return self.with_difference_unit(*self.changes(difference))
+        (text,) = self.changes(difference)
+        return self.with_difference_unit(text) if unit else text
 
     def change_text(self, difference: float, half_width: float) -> str:
         """Return a difference with its interval as text: ``+2.31 ± 0.40 points``."""
         places = self.decimals(difference, half_width)
-        text = f"{self.scaled(difference):+.{places}f} ± {self.scaled(half_width):.{places}f}"
-        return self.with_difference_unit(text)
+        return self.with_difference_unit(f"{self.scaled(difference):+.{places}f} ± {self._half(half_width, places)}")
+
+    def _half(self, half_width: float, places: int) -> str:
+        half = self.scaled(half_width)
+        return f"{max(half, 10**-places) if half else 0:.{places}f}"
 
     def changes(self, *differences: float) -> list[str]:
         """Return differences with their signs, as text with equally many decimals and without the unit."""

@@ -35,6 +35,12 @@ class Objective(Protocol):
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
         """Return metrics and predictions for the outputs N×classes of a whole split and its labels as stored."""
 
+    def answers(self, outputs: Tensor) -> list[str]:
+        """Return what each of the outputs N×classes says, as text."""
+
+    def right(self, labels: Tensor) -> list[str]:
+        """Return what each label as stored says, as text."""
+
 
 class Classes:
     """One class per example; cross-entropy."""
@@ -47,6 +53,12 @@ class Classes:
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
         return classification_scores(outputs, labels)
+
+    def answers(self, outputs: Tensor) -> list[str]:
+        return self.right(outputs.argmax(dim=-1))
+
+    def right(self, labels: Tensor) -> list[str]:
+        return [str(label) for label in labels.tolist()]
 
 
 class Labels:
@@ -66,6 +78,12 @@ class Labels:
             "scores": at_least_float(outputs).cpu().numpy().astype(np.float32),
         }
         return _evaluation(columns, (SUBSET_ACCURACY, HAMMING_LOSS, MACRO_AP))
+
+    def answers(self, outputs: Tensor) -> list[str]:
+        return self.right(outputs)
+
+    def right(self, labels: Tensor) -> list[str]:
+        return [" ".join(str(number) for number, own in enumerate(row) if own > 0) or "none" for row in labels.tolist()]
 
 
 @dataclass(frozen=True)
@@ -97,9 +115,19 @@ class Values:
         return F.mse_loss(outputs, target.to(outputs.dtype))
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
-        scaled = at_least_float(outputs).cpu().numpy() * self.deviation + self.mean
-        columns = {"target": labels.cpu().numpy().astype(np.float32), "output": scaled.astype(np.float32)}
+        columns = {"target": labels.cpu().numpy().astype(np.float32), "output": self._in_unit(outputs)}
         return _evaluation(columns, (R2, RMSE, MAE))
+
+    def answers(self, outputs: Tensor) -> list[str]:
+        return self.right(torch.from_numpy(self._in_unit(outputs)))
+
+    def right(self, labels: Tensor) -> list[str]:
+        return [" ".join(f"{value:.4g}" for value in row) for row in labels.tolist()]
+
+    def _in_unit(self, outputs: Tensor) -> np.ndarray:
+        """Return outputs in the targets' own unit, float32."""
+        scaled: np.ndarray = at_least_float(outputs).cpu().numpy() * self.deviation + self.mean
+        return scaled.astype(np.float32)
 
 
 def _evaluation(columns: Columns, metrics: Iterable[Metric]) -> Evaluation:

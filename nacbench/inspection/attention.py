@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nacbench.data.array_task import ArrayTask
+from nacbench.data.sampling import evenly_spaced
 from nacbench.data.sequences.task import SequenceTask
 from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import UserError
@@ -87,7 +88,8 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
     with unreadable_skipped(run.config.skip_unreadable):
         live = run.task.build(data_root, run.config.training)  # type: ignore[arg-type]  # a trained run's is a recipe
     split = live.splits.get("validation", live.splits["train"])  # test examples are for scoring only
-    positions = one_of_each_class(split.labels[split.indices], count)
+    stored = split.labels[split.indices]
+    positions = one_of_each_class(stored, count) if stored.ndim == 1 else evenly_spaced(len(split), count)
     inputs, labels = split.take(positions)
     prepared = live.preparation.plain(inputs, 0)
     if sentence is not None:
@@ -97,8 +99,8 @@ def read(run: TrainedRun, data_root: Path, sentence: str | None = None, count: i
         tokens = run.net.tokenizer(**prepared)
         circuit = core.circuit(tokens.condition, tokens.condition_mask) if core.conditional else core.circuit()
         flow = attention_flow(core, circuit, tokens.tokens, tokens.mask)
-        predicted = run.net(**prepared).argmax(-1)
-    titles = _titles(run, data_root, inputs, labels, predicted, sentence)
+        predicted = live.objective.answers(run.net(**prepared))
+    titles = _titles(run, data_root, inputs, live.objective.right(labels), predicted, sentence)
     shown = [_shown(run, prepared, index, title, tokens.tokens.shape[1]) for index, title in enumerate(titles)]
     return Reading(
         shown,
@@ -114,14 +116,14 @@ def _titles(
     run: TrainedRun,
     data_root: Path,
     inputs: dict[str, Tensor],
-    labels: Tensor,
-    predicted: Tensor,
+    labels: list[str],
+    predicted: list[str],
     sentence: str | None,
 ) -> list[str]:
     """Return each example's title; without its label if the sentence was replaced, since the label is the old one's."""
     if sentence is not None:
-        return [f"predicted {guess}" for guess in predicted.tolist()]
-    pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
+        return [f"predicted {guess}" for guess in predicted]
+    pairs = zip(labels, predicted, strict=True)
     titles = [f"label {label}, predicted {guess}" for label, guess in pairs]
     if "sentences" not in inputs:
         return titles
@@ -148,7 +150,8 @@ def _shown(run: TrainedRun, prepared: dict[str, Tensor], index: int, title: str,
         return Shown("image", image, _grid(run.net), title)
     if "points" in prepared:
         return Shown("points", prepared["points"][index].numpy(), None, title)
-    assert isinstance(run.task, SequenceTask)
+    if not isinstance(run.task, SequenceTask):  # a modality of a plug-in: its tokens have numbers only
+        return Shown("text", [f"{number} " for number in range(tokens)], None, title)
     symbols = prepared["symbols"][index].numpy()
     spelled = run.task.spelled(symbols[symbols != 0])
     stride = run.task.stride

@@ -99,10 +99,16 @@ def read_decisions(store: Path) -> list[Decision]:
     Raises:
         UserError: if a file cannot be read or is broken; without it, nobody knows how its runs may be judged.
     """
-    return [_read(path) for path in sorted((store / DECISIONS).glob("*.json"))]
+    return [read_decision(path) for path in sorted((store / DECISIONS).glob("*.json"))]
 
 
-def _read(path: Path) -> Decision:
+def read_decision(path: Path) -> Decision:
+    """Read one file.
+
+    Raises:
+        BrokenFileError: if it is no decision, or does not ask what its name is a digest of.
+        UserError: if it cannot be read.
+    """
     try:
         decision = read_json(path, Decision)
     except BrokenFileError as error:

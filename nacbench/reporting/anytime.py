@@ -194,6 +194,12 @@ def forecast(look: Look, margin: float = 0.0, level: float = LEVEL) -> int | Non
     return high
 
 
+def needed(difference: Difference, bar: float = 0.0) -> int | None:
+    """Return how many seeds in all would tell a mean difference from a bar; None for more than ``MOST``."""
+    distance = difference.value - bar
+    return forecast(Look(difference.count, distance, difference.deviation, 0.0, 1.0, -math.inf, math.inf))
+
+
 def _moments(differences: Sequence[float], floor: float) -> tuple[float, float]:
     """Return the mean, and the standard deviation or its floor; in two passes, as scores near 1 lose all digits."""
     count = len(differences)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
@@ -18,9 +17,6 @@ from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
 from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, smallest_difference
-
-if TYPE_CHECKING:
-    pass
 
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
@@ -73,9 +69,8 @@ class Comparison:
         low, high = difference.interval
         if difference.p < LEVEL:
             better, worse = (a, b) if leads(self.first, difference) else (b, a)
-            span = metric.between(*sorted((abs(low), abs(high))))
             return (
-                f"{better} is better than {worse}, by {span} (95 %), on this task and scale "
+                f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
         low_text, high_text = metric.changes(low, high)
@@ -207,11 +202,17 @@ def _scores(item: Series) -> str:
     return f"{item.label}: {metric.text(item.score)} ({len(shown)} {seeds}: {', '.join(shown)})"
 
 
+def _between(metric: Metric, low: float, high: float) -> str:
+    """Return by how much one is better than another, as words."""
+    return f"by {metric.between(*sorted((abs(low), abs(high))))} (95 %)"
+
+
 def _after_looks(metric: Metric, difference: Difference) -> str:
     known = not math.isnan(difference.half_width)
-    change = metric.change_text(difference.value, difference.half_width) if known else metric.change(difference.value)
+    value, half = difference.value, difference.half_width
+    text = metric.change_text(value, half) if known else metric.change(value)
     return (
-        f"difference {change} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
+        f"difference {text} over {difference.count} shared seeds (anytime-valid, as seeds were added until a "
         f"decision: {_p(difference.p)})"
     )
 
@@ -233,11 +234,11 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
         return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
     if math.isinf(low):
         return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
-    least, most = metric.changes(low, high)
+    low_text, high_text = metric.changes(low, high)
     return (
-        f"No difference between {a} and {b} is shown yet: it lies between {least} and "
-        f"{metric.with_difference_unit(most)} (95 %, however often one looked), {_p(difference.p)}. This does not show "
-        "that they are equal; nacbench sweep decide adds seeds."
+        f"No difference between {a} and {b} is shown yet: it lies between {low_text} and "
+        f"{metric.with_difference_unit(high_text)} (95 %, however often one looked), {_p(difference.p)}. "
+        "This does not show that they are equal; nacbench sweep decide adds seeds."
     )
 
 

@@ -29,11 +29,13 @@ class Ranking:
         tasks: tasks that all models were trained and scored on, the blocks of the test.
         others: tasks that a model lacks.
         merits: of each model, a number for each task of which more is better.
+        unequal: tasks on which these models were not treated equally, which do not count.
     """
 
     tasks: Sequence[str]
     others: Sequence[str]
     merits: Mapping[str, Sequence[float]]
+    unequal: Sequence[str] = ()
 
     @cached_property
     def ranks(self) -> dict[str, float]:
@@ -121,14 +123,19 @@ def ranking(series: Sequence[Series]) -> Ranking | None:
 
     A task is a block of the test, and blocks must be independent. So tasks that score the networks of another task do
     not count, and of a task's entries (its scales, parts of its data) one does: that with the most models. A model
-    stands in the variant of the table side by side; floors do not stand.
+    stands in the variant of the table side by side; floors do not stand. Models that were treated unequally are not
+    compared, so that such a task does not count.
     """
     by_task: dict[str, dict[str, float]] = {}
+    unequal: dict[str, None] = {}
     for items in by_cell(item for item in series if item.is_trained_here and not is_floor(item)).values():
         names = dict.fromkeys(item.first.model for item in items)
         variants = {name: shown_variant([item for item in items if item.first.model == name]) for name in names}
         merits = {name: _merit(item) for name, item in variants.items() if item is not None}
         task = items[0].first.task
+        if len({item.treated for item in variants.values() if item is not None}) > 1:
+            unequal[task] = None
+            continue
         if len(merits) > len(by_task.get(task, {})):
             by_task[task] = merits
     models = sorted({name for merits in by_task.values() for name in merits})
@@ -136,7 +143,8 @@ def ranking(series: Sequence[Series]) -> Ranking | None:
         return None
     shared = [task for task, merits in by_task.items() if len(merits) == len(models)]
     others = [task for task in by_task if task not in shared]
-    return Ranking(shared, others, {name: [by_task[task][name] for task in shared] for name in models})
+    by_model = {name: [by_task[task][name] for task in shared] for name in models}
+    return Ranking(shared, others, by_model, [task for task in unequal if task not in by_task])
 
 
 def _merit(item: Series) -> float:

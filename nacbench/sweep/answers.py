@@ -8,7 +8,7 @@ were planned count, also those without any run. Each claim is judged at the whol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
@@ -38,6 +38,7 @@ class Answer:
         looks: after each seed, for each number that decides; relative to its bar.
         bars: that the numbers are compared with.
         need: seeds that decide in all, if the effect is as measured; None for more than can be forecast.
+        runs: a finished run of each series, if all have one.
         far_off: seeds that lie far from the others, as where a model collapses: then the test may not hold.
     """
 
@@ -50,6 +51,7 @@ class Answer:
     bars: tuple[float, ...]
     need: int | None
     far_off: tuple[int, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -79,7 +81,7 @@ def answers(questions: Sequence[Question], records: Records, margin: float = 0.0
     levels = holm_levels([sides[number] for number in family], [margins[number] for number in family])
     by_number = dict(zip(family, levels, strict=True))
     return [
-        _answer(question, own, by_number.get(number, LEVEL), margins[number])
+        replace(_answer(question, own, by_number.get(number, LEVEL), margins[number]), runs=question.firsts(records))
         for number, (question, own) in enumerate(zip(questions, sides, strict=True))
     ]
 

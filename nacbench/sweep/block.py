@@ -15,6 +15,7 @@ from nacbench.formats.dotted import leaves, nested
 from nacbench.running.config import merge
 
 Values = dict[str, Any]
+SPAN = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
 
 MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
 MOST_RUNS = 1_000_000  # a plan of a million needs 10 GB of memory
@@ -44,7 +45,7 @@ class Block(Part):
     @classmethod
     def _listed(cls, value: Any, info: ValidationInfo) -> Any:
         """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
-        if isinstance(value, str) and (span := re.fullmatch(r"(\d{1,18})\.\.(\d{1,18})", value)):
+        if isinstance(value, str) and (span := SPAN.fullmatch(value)):
             return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
         return [value] if isinstance(value, str | int | float) else value
 
@@ -106,6 +107,26 @@ def nested_settings(settings: Mapping[str, Any]) -> Values:
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"setting {twice!r} is given twice; remove one")
     return functools.reduce(merge, trees, {})
+
+
+def seeds_in(text: str, most: int) -> list[int]:
+    """Return seeds that are written as ``0..4``, ``3`` or ``0,2,5``.
+
+    Args:
+        text: of an option.
+        most: number of seeds that is still taken for meant.
+
+    Raises:
+        UserError: if it is none of these, or they are too many.
+    """
+    try:
+        if span := SPAN.fullmatch(text):
+            return _span(int(span[1]), int(span[2]), most)
+        if re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", text):
+            return list(dict.fromkeys(map(int, text.split(","))))
+    except ValueError as error:
+        raise UserError(f"--seeds {text}: {error}") from None
+    raise UserError(f"--seeds {text}: write a seed, a range such as 0..19, or some seeds separated by commas")
 
 
 def _span(first: int, last: int, most: int) -> list[int]:

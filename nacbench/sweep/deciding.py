@@ -14,6 +14,7 @@ from typing import Literal
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
+from nacbench.machine import slurm
 from nacbench.recording.decisions import Decision, begin
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
@@ -158,16 +159,27 @@ class Decider:
                     return situation
 
     def look(self) -> Situation:
-        """Return the situation by the finished runs and Slurm's queue."""
+        """Return the situation by the finished runs and Slurm's queue.
+
+        Raises:
+            UserError: if seeds were submitted to Slurm, and it is not on this machine.
+        """
+        observer = Observer(self.place.store)
+        standings = observer.standings(self._own)
+        # records after states: a run that ends in between is live and counts, instead of being done and not counting
         found = read_runs(self.place.store) if self.place.store.is_dir() else Runs([])
         records: dict[str, dict[int, Run]] = {}
         for run in found.runs:
             records.setdefault(run.series, {})[run.seed] = run
-        observer = Observer(self.place.store)
-        standings = observer.standings(self._own)
+        if any(one.state == "unknown" for one in standings.values()) and not slurm.is_available():
+            raise UserError(
+                "some seeds were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
+                "this where it is"
+            )
         if self.began:
             note_failures(Plan(self.plan.sweep, tuple(self._own)), self.place, observer, standings)
-        self.warn([*found.broken, *observer.broken])
+        silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
+        self.warn([*found.broken, *observer.broken, *silence])
         view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
         outlooks = [view.outlook(answer) for answer in answers(self.questions, records, self.limits.margin)]
         return view.situation(outlooks)

@@ -20,8 +20,8 @@ from nacbench.machine.process import TOKEN
 
 if TYPE_CHECKING:
     from nacbench.running.config import RunConfig
+    from nacbench.sweep.profile import Profile
     from nacbench.sweep.submission import Submission
-    from nacbench.training.interrupt import Interrupted
 
 DONE, FAILED, NOT_NOW = 0, 1, 75  # exit codes; Slurm starts the runs that depend on this one only after exit code 0
 
@@ -110,7 +110,8 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
             execution=lambda: _execution(submission),
         )
     except Interrupted as interruption:
-        _after_interruption(interruption, submission, when_warned)
+        say(f"{interruption}; its state is saved", err=True)
+        _heed(interruption.signal_number, submission.profile, when_warned)
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         say(str(error), err=True)
@@ -131,14 +132,12 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     return DONE
 
 
-def _after_interruption(
-    interruption: "Interrupted", submission: "Submission", when_warned: Callable[..., Any] | None
-) -> None:
-    say(f"{interruption}; its state is saved", err=True)
-    if interruption.signal_number == signal.SIGUSR2 and when_warned and submission.profile.requeue:
+def _heed(number: int, profile: "Profile", when_warned: Callable[..., Any] | None) -> None:
+    """Do what a signal asked for, after the run has saved its state."""
+    if number == signal.SIGUSR2 and when_warned and profile.requeue:
         when_warned(signal.SIGUSR2, None)  # requeues the job and exits
-    if submission.profile.executor == "debug":  # this process is the submitter: it is the one that was asked to end
-        raise KeyboardInterrupt from None
+    if profile.executor == "debug":  # this process is the submitter, so that all its runs are to stop, not this one
+        raise KeyboardInterrupt
 
 
 def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:

@@ -139,6 +139,11 @@ class Question:
         sides = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
         return sides if all(side.by_seed for side in sides) else []
 
+    def firsts(self, records: Mapping[str, Mapping[int, Run]]) -> tuple[Run, ...]:
+        """Return a finished run of each series, for what all its runs share; none if one of them has none."""
+        some = list(self._records(records))
+        return tuple(own[min(own)] for own in some) if all(some) else ()
+
     def _records(self, records: Mapping[str, Mapping[int, Run]]) -> Iterator[Mapping[int, Run]]:
         for one in self.entrants:
             yield {seed: run for seed, run in records.get(one.series, {}).items() if seed in one.runs}

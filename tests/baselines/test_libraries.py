@@ -122,10 +122,10 @@ def test_slot_attention_is_the_library_s_from_the_same_first_slots() -> None:
 
     def library() -> Tensor:
         torch.manual_seed(7)
-        x = functional_call(whole, weights(net.parts), (net.embed(tokens),))
+        x = net.embed(tokens)
         for layer in net.layers:
             x = layer(x)
-        return net.logits(net.norm(x).mean(1))
+        return net.logits(net.norm(functional_call(whole, weights(net.parts), (x,))).mean(1))
 
     def ours() -> Tensor:
         torch.manual_seed(7)
@@ -186,3 +186,18 @@ def test_mamba_keeps_one_input_of_a_layer_where_it_recomputes() -> None:
     states = 16 * 168 * 16 * 8
     assert kept[False] > 4 * 3 * states  # of four layers
     assert kept[True] < states
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "whole"),
+    [
+        ("set-transformer", "aggregation", lambda: SetTransformerAggregation(100, 1, 2, heads=4, layer_norm=True)),
+        ("mamba", "core", lambda: Mamba(MambaConfig(d_model=84, n_layers=4))),
+        ("slot-attention", "parts", lambda: SlotAttention(8, 72, hidden_dim=4 * 72)),
+    ],
+)
+def test_weights_start_as_the_library_s(name: str, part: str, whole: Callable[[], nn.Module]) -> None:
+    ours = core(name).get_submodule(part)
+    torch.manual_seed(0)
+    theirs = whole().double()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))

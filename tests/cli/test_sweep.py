@@ -9,7 +9,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.cli.shared.asked import LOOKING, Asked
+from nacbench.cli.shared.asked import DECIDING, LOOKING, Asked
 from nacbench.cli.sweep import app as sweep_app
 from nacbench.registry import MODELS
 
@@ -43,7 +43,7 @@ def test_a_hint_repeats_given_options(tmp_path: Path, request: pytest.FixtureReq
     sweep.write_text(SWEEP)
     plugin.write_text(PLUGIN)
     request.addfinalizer(MODELS.forget_files)
-    named = ["--data-root", str(folder), "--plugin", str(plugin)]
+    named = ["--data-root", str(folder), "--seeds", "0..1", "--plugin", str(plugin)]
     out, profile = ["--out", str(folder / "runs")], ["--profile", "debug"]
     start = ["nacbench", "sweep", "submit", str(sweep)]
     assert hint("plan", sweep, *out, *profile, *named) == [*start, *out, *profile, *named]
@@ -59,10 +59,12 @@ def test_a_hint_omits_defaults_and_options_of_other_commands() -> None:
 
 def test_sweep_commands_share_options_in_one_order() -> None:
     verbs: dict[str, Any] = get_command(sweep_app).commands  # type: ignore[attr-defined]
-    shared = ["out", "profile", "data_root", "plugin", "max_runs"]
-    for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel"):
+    shared = ["out", "profile", "data_root", "plugin", "max_runs", "seeds"]
+    for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel", "decide"):
         names = [parameter.name for parameter in verbs[name].params]
         assert names[0] == "sweep"
-        expected = [own for own in shared if own != "profile" or name not in LOOKING]
+        left_out = ["profile"] if name in LOOKING else ["seeds"] if name == DECIDING else []
+        expected = [own for own in shared if own not in left_out]
         assert [own for own in names if own in shared] == expected, name
-    assert [p.name for p in verbs["logs"].params] == ["sweep", "run", "lines", "out", "data_root", "plugin", "max_runs"]
+    of_logs = ["sweep", "run", "lines", "out", "data_root", "plugin", "max_runs", "seeds"]
+    assert [p.name for p in verbs["logs"].params] == of_logs

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nacbench.contracts.task import Evaluation
 from nacbench.recording.claim import claim_count, claimants, read_heartbeat
+from nacbench.recording.decisions import read_decision
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.predictions import compare_predictions, leave_logits_out
 from nacbench.recording.record import read_failure, read_record
@@ -25,6 +26,7 @@ from nacbench.sweep.submission import Submission, SubmittedRun, read_submission
 from nacbench.training.checkpoint import load_tensors, save_tensors
 
 from ..made import made_failure, made_record, write_run
+from ..recording.test_decisions import decision
 from .damage import altered, damaged
 from .guard import fuzz, of_file, read_or_refused
 
@@ -36,6 +38,8 @@ CLAIM = {
     "life": {"host": "n1", "machine": "n1/boot", "pid": 7, "job": "12_3", "restart": 1, "submission": ""},
     "since": "t",
 }
+DECISION = decision(margin=0.5).model_dump(mode="json")
+NAME_OF_DECISION = decision().file_name
 NAMES = ("000001.json", "000001 (copy).json", "1.json", "x.json", "000002.json.tmp")
 STATE = {"started": "2026-11-23T09:00:00+00:00", "identity": RECORD["identity"]}
 SUBMISSION = Submission(
@@ -117,6 +121,11 @@ def test_states(content: bytes, place: Path) -> None:
 @fuzz(content=altered([SUBMISSION]) | damaged([json.dumps(SUBMISSION).encode()]))
 def test_submissions(content: bytes, place: Path) -> None:
     of_file("submission.json", read_submission)(content, place)
+
+
+@fuzz(content=altered([DECISION]) | damaged([json.dumps(DECISION).encode()]))
+def test_decisions(content: bytes, place: Path) -> None:
+    of_file(NAME_OF_DECISION, read_decision)(content, place)
 
 
 @fuzz(content=damaged([CURVE.encode()]))

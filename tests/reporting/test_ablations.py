@@ -119,7 +119,7 @@ def test_table_has_both_differences() -> None:
 def test_a_single_seed_has_no_interval() -> None:
     table = ablation_table(group(runs({name: own[:1] for name, own in SCORES.items()})))
     assert table is not None
-    assert {row[2]: row[5] for row in table.rows}["without codes"] == "-10.00"
+    assert {row[2]: row[5] for row in table.rows}["without codes"] == "-10.00 points"
     assert math.isnan(table.frame.set_index("circuit")["minus_nac_half_width_95"]["without codes"])
 
 

@@ -9,6 +9,8 @@ import pytest
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.anytime import decide, half_width, looks
 from nacbench.reporting.comparison import Comparison
+from nacbench.reporting.paper.claims import Competitive
+from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import ADDED, ADDED_RULE, best
 from nacbench.reporting.tables.scores import score_table
@@ -130,3 +132,15 @@ def test_bold_counts_comparisons_that_are_not_decided() -> None:
     ]
     assert best(group(decided + waiting)) == []
     assert best(group(decided + [run._replace(adaptive=0) for run in waiting])) != []
+
+
+def test_a_claim_is_judged_by_looks_and_says_so() -> None:
+    claim = Competitive(
+        kind="competitive", name="mine", says="wins", task="digits", scale="mini", baseline="vit", within=0.0
+    )
+    found = judge(claim, rows("nac", AHEAD) + rows("vit", CLOSE))
+    assert "anytime-valid, as seeds were added until a decision" in found.why
+    assert found.half_width > judge(claim, rows("nac", AHEAD, adaptive=0) + rows("vit", CLOSE, adaptive=0)).half_width
+    few = judge(claim, rows("nac", AHEAD[:3]) + rows("vit", CLOSE[:3]))
+    assert (few.verdict, judge(claim, rows("nac", AHEAD) + rows("vit", CLOSE)).verdict) == ("undecided", "agrees")
+    assert "about 1 more seeds would decide it" in few.why

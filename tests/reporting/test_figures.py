@@ -12,6 +12,7 @@ from nacbench.recording.record import RunRecord
 from nacbench.recording.row import row_of
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.layout import MOST_ROWS, panels_of
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
@@ -65,6 +66,14 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     assert [label.get_text() for label in digits.get_yticklabels()] == ["nac", "vit"]
     assert cifar.get_title("left") == "cifar10"
     assert all(high - low >= 12 - 1e-9 for low, high in (cifar.get_xlim(), digits.get_xlim()))
+
+
+def test_a_panel_has_the_first_rows_of_very_many_and_says_so() -> None:
+    rows = series(made_record(lr=number / 1000, score=number / 100) for number in range(1, 31))
+    ((title, shown),) = panels_of(rows)
+    assert title == f"digits, first {MOST_ROWS} of 30"
+    assert shown == rows[:MOST_ROWS]
+    assert panels_of(rows[:MOST_ROWS]) == [("digits", rows[:MOST_ROWS])]
 
 
 def test_scores_show_every_seed_beside_the_mean_and_its_interval() -> None:

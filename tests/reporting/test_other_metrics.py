@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from nacbench.cli import app
 from nacbench.contracts.metric import ACCURACY, NLL, Metric
 from nacbench.contracts.task import Evaluation
 from nacbench.data.classification import classification_scores
@@ -68,11 +70,11 @@ def test_scores_of_different_units_name_their_metric_in_one_table() -> None:
 
 
 def test_the_floor_of_an_error_is_the_lowest_one_and_a_score_must_lie_below_it() -> None:
-    scores = {"nac": [5.0, 5.1], "vit": [6.9, 7.1], "floor-linear": [7.0, 7.0], "floor-mean": [8.0, 8.0]}
+    scores = {"nac": [5.0, 5.1], "vit": [6.9, 7.1], "floor-linear": [7.0, 7.0], "floor-nearest-mean": [8.0, 8.0]}
     made = series(RMSE, **scores)
     floors = Floors(made)
     by_model = {item.first.model: item for item in made}
-    assert [floor.name for floor in floors.of(by_model["nac"])] == ["floor-mean (mini)", "floor-linear (mini)"]
+    assert [floor.name for floor in floors.of(by_model["nac"])] == ["floor-nearest-mean", "floor-linear"]
     assert "‡" not in floors.marked(by_model["nac"])
     assert floors.marked(by_model["vit"]).endswith("‡")
 
@@ -91,10 +93,10 @@ def test_a_comparison_names_the_better_one_by_the_metric_s_direction(tmp_path: P
     found = compare(read_runs(tmp_path), "nac", "vit", "digits")
     head, first, second, difference, _, verdict = found.lines()
     assert head == "digits · mini · rmse, lower is better"
-    assert first == "nac (mini): 5.000 ± 0.248 (3 seeds: 5.000, 5.100, 4.900)"
-    assert second == "vit (mini): 9.100 ± 0.248 (3 seeds: 9.000, 9.200, 9.100)"
+    assert first == "nac: 5.000 ± 0.248 (3 seeds: 5.000, 5.100, 4.900)"
+    assert second == "vit: 9.100 ± 0.248 (3 seeds: 9.000, 9.200, 9.100)"
     assert difference.startswith("difference -4.100 ± 0.248 over 3 shared seeds")
-    assert verdict.startswith("nac (mini) is better than vit (mini), by 3.852 to 4.348 (95 %)")
+    assert verdict.startswith("nac is better than vit, by 3.852 to 4.348 (95 %)")
 
 
 # -- from kept predictions ---------------------------------------------------------------------------------------------
@@ -219,3 +221,31 @@ def test_committed_predictions_give_the_recorded_accuracy_for_every_protocol() -
     for task in ("digits", "digits-c", "digits-pruned", "lowshot-omniglot"):
         for run in read_runs(store / task).runs[:2]:
             assert read_kept(run, ACCURACY).value(ACCURACY) == pytest.approx(run.score, abs=1e-12), task
+
+
+# -- nacbench metrics --------------------------------------------------------------------------------------------------
+
+
+def test_all_metrics_of_a_series_are_printed_with_its_classes_and_a_confusion_matrix(tmp_path: Path) -> None:
+    folders = [str(keep(tmp_path, {"test": scores_of(seed, 2.0)}, seed=seed)) for seed in range(2)]
+    words = ["metrics", *folders, "--classes", "--confusion", str(tmp_path / "matrix.png")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0] == "digits · nac · mini · seeds 0, 1"
+    shown = [line.split()[0] for line in lines[1:] if line.split()]
+    known = ["accuracy", "nll", "top-5", "macro-f1", "balanced-accuracy", "ece"]
+    assert [name for name in shown if name in known] == known
+    assert "class" in shown
+    assert "r2" not in done.output  # nothing is said of metrics of other kinds of tasks
+    assert (tmp_path / "matrix.pdf").stat().st_size > 1000
+
+    found = json.loads(CliRunner().invoke(app, [*words[:3], "--json"]).stdout)
+    top = next(metric for metric in found["metrics"] if metric["name"] == "top-5")
+    assert top["values"] == {str(seed): TOP_5.of(scores_of(seed, 2.0).predictions) for seed in range(2)}
+
+
+def test_runs_that_differ_in_more_than_their_seed_have_no_common_metrics(tmp_path: Path) -> None:
+    folders = [str(keep(tmp_path, {"test": scores_of(0, 2.0)}, model=model)) for model in ("nac", "vit")]
+    done = CliRunner().invoke(app, ["metrics", *folders])
+    assert "differ in more than their seed" in str(done.exception)

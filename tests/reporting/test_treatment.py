@@ -13,8 +13,11 @@ from nacbench.recording.row import Run, row_of
 from nacbench.reporting.comparison import compare
 from nacbench.reporting.paper.claims import Better
 from nacbench.reporting.paper.verdicts import judge
+from nacbench.reporting.ranks import ranking
 from nacbench.reporting.series import group
 from nacbench.reporting.significance import best
+from nacbench.reporting.tables.adaptations import adaptations_table
+from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.rows import treatment_notes
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
@@ -169,6 +172,38 @@ def test_models_side_by_side_are_marked() -> None:
     (digits,) = (row for row in table.rows if row[0] == "digits")
     assert [cell[-2:] for cell in digits[-2:]] == ["§1", "§2"]
     assert "digits · mini: §1: training.epochs 30; §2: training.epochs 2." in table.notes
+
+
+def test_ranks_across_tasks_leave_out_tasks_with_unequal_treatment() -> None:
+    some = [own for task in ("cifar10", "listops") for own in (*runs(task=task), *runs("vit", 0.6, task=task))]
+    found = ranking(group([*some, *runs(training={"epochs": 30}), *runs("vit", 0.6)]))
+    assert found is not None
+    assert (found.tasks, found.unequal) == (["cifar10", "listops"], ["digits"])
+    table = rank_table(group([*some, *runs(training={"epochs": 30}), *runs("vit", 0.6)]))
+    assert table is not None
+    assert "Not counted, as models were treated unequally there: digits." in table.notes
+    equal = ranking(group([*some, *runs(), *runs("vit", 0.6)]))
+    assert equal is not None
+    assert (len(equal.tasks), equal.unequal) == (3, [])
+
+
+def test_what_adapts_is_a_column_and_only_other_differences_are_marked() -> None:
+    few = {"task": "lowshot-cifar10", "protocol": "low-shot", "trained_on": "tiny-imagenet"}
+
+    def adapted(model: str, adapt: str, epochs: int) -> Run:
+        record = made_record(**few, model=model, options={"adapt": adapt}, training={"epochs": epochs})
+        test = {**record.metrics["test"], "accuracy/1-shot": 0.5}
+        return row_of(record.model_copy(update={"metrics": {"test": test}}), record.run_id, 1, 1)
+
+    equal = [adapted(model, adapt, 2) for model in ("nac", "vit") for adapt in ("all", "head")]
+    table = adaptations_table(group(equal))
+    assert table is not None
+    assert [row[2] for row in table.rows] == ["nac", "vit"]
+    assert "§" not in str(table.rows) + str(table.notes)
+    unequal = adaptations_table(group([*equal[:3], adapted("vit", "head", 30)]))
+    assert unequal is not None
+    assert "§" in str(unequal.rows)
+    assert any("training.epochs" in note for note in unequal.notes)
 
 
 def test_a_value_tuned_to_the_edge_is_told() -> None:

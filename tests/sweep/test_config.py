@@ -1,6 +1,7 @@
 """Sweep files: what they expand to, and that slips of the pen are found."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from nacbench.errors import UserError
 from nacbench.running.config import resolve
+from nacbench.sweep.block import seeds_in
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
 from nacbench.sweep.plan import counts_of, make_plan
 from nacbench.sweep.profile import Profile, minutes
@@ -317,3 +319,15 @@ def test_a_suite_has_as_many_runs_as_its_plan(tmp_path: Path) -> None:
     planned = make_plan(sweep, tmp_path).runs
     assert (wanted, extra) == (sum(run.is_wanted for run in planned), sum(not run.is_wanted for run in planned))
     assert extra > 0
+
+
+def test_seeds_are_read_from_text() -> None:
+    assert seeds_in("3", 10) == [3]
+    assert seeds_in("0..2", 10) == [0, 1, 2]
+    assert seeds_in("5,0,5", 10) == [5, 0]
+
+
+@pytest.mark.parametrize("text", ["x", "3..1", "0..99", "-1", "1.5", "1,", "٣"])
+def test_seeds_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"--seeds {text}: ")):
+        seeds_in(text, 10)

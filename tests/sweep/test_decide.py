@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nacbench.cli.shared.outlooks import as_json
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
+from nacbench.machine import slurm
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run, row_of
-from nacbench.reporting.paper.claims import Claim, Competitive, Side, read_claims
+from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.sweep import deciding
 from nacbench.sweep.answers import Answer, answers, holm_levels
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place
-from nacbench.sweep.deciding import Decider, Limits, Situation
+from nacbench.sweep.deciding import Decider, Limits, Outlook, Situation
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
 from nacbench.sweep.questions import Question, claim_questions, comparisons, entrants_of
 from nacbench.sweep.state import Standing
@@ -32,7 +34,13 @@ Scores = Callable[[PlannedRun], float]
 
 def plan(**changes: Any) -> Plan:
     """A plan of twenty seeds of three models on digits."""
-    content = {"tasks": "digits", "models": list(MODELS), "scale": "smoke", "seeds": "0..19", "precision": "fp32"}
+    content: dict[str, Any] = {
+        "tasks": "digits",
+        "models": list(MODELS),
+        "scale": "smoke",
+        "seeds": "0..19",
+        "precision": "fp32",
+    }
     content |= {"profile": {"executor": "debug"}}
     return make_plan(parse_sweep({**content, **changes}, Path("mine.yaml")), Path("data"))
 
@@ -66,6 +74,7 @@ class World:
         self.rows: dict[str, Run] = {}
         self.submitted: list[tuple[str, int]] = []
         self.broken: list[str] = []
+        self.is_silent = False
 
     def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
         for run in part.runs:
@@ -79,7 +88,7 @@ class World:
         config = run.config
         return made._replace(
             folder=f"made-{run.key}",
-            run_id=run.run_id,
+            run_id=str(run.run_id),
             task=config.task.name,
             model=config.model.name,
             model_size=config.model.size,
@@ -237,6 +246,23 @@ def test_a_look_waits_for_all_seeds_below(decider: Callable[..., Decider]) -> No
     assert world.submitted[0] == ("vit", 1)
 
 
+def test_a_run_that_ends_during_a_look_is_not_forgotten(decider: Callable[..., Decider]) -> None:
+    """Runs of a cluster, which are done at the moment at which their states are asked for."""
+
+    class Cluster(World):
+        running: Sequence[PlannedRun] = ()
+
+        def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
+            self.running = part.runs
+
+        def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
+            self.rows |= {run.key: self.row(run) for run in self.running}
+            return super().standings(runs)
+
+    world = Cluster(scores_of(nac=0.9, vit=0.8, transformer=0.8))
+    assert {verdict for verdict, *_ in verdicts(decider(world).run()).values()} == {"better"}
+
+
 def test_on_a_cluster_all_questions_get_their_next_seed_at_once(decider: Callable[..., Decider]) -> None:
     wide = plan(profile={"executor": "local", "processes": 64})
     world = World(scores_of(nac=0.9, vit=0.8, transformer=0.8))
@@ -275,6 +301,15 @@ def test_a_seed_that_fails_is_not_passed_over(
     assert max(seed for model, seed in world.submitted if model == "vit") == 2
 
 
+def test_without_slurm_its_seeds_are_not_waited_for(
+    decider: Callable[..., Decider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(scores_of(nac=0.9, vit=0.7, transformer=0.8), standings={("vit", 1): Standing(state="unknown")})
+    monkeypatch.setattr(slurm, "is_available", lambda: False)
+    with pytest.raises(UserError, match="there is no Slurm on this machine"):
+        decider(world).run()
+
+
 # -- what is asked ---------------------------------------------------------------------------------------------------
 
 
@@ -309,14 +344,16 @@ def test_series_of_a_plan_are_those_of_its_records() -> None:
     assert len(series) == 2 and all(len(run.series) == 12 for run in planned.runs)
 
 
-def claim(kind: type[Claim], **changes: Any) -> Any:
-    given = {"name": "mine", "says": "wins", "task": "cifar10", "stand_ins": ["digits"], "baseline": "vit", **changes}
-    return kind(kind=kind.__name__.lower(), **given)  # type: ignore[operator]
-
-
 def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
     left: list[str] = []
-    mine = claim(Competitive, within=0.05)
+    told: dict[str, Any] = {
+        "name": "mine",
+        "says": "wins",
+        "task": "cifar10",
+        "stand_ins": ["digits"],
+        "baseline": "vit",
+    }
+    mine = Competitive(kind="competitive", within=0.05, **told)
     questions = claim_questions(entrants_of(PLAN), [mine, *read_claims().claims], left.append)
     assert names(questions) == ["mine"] and questions[0].task == "digits"
     assert len(left) == len(read_claims().claims) and "claim speed-up is left out: this sweep does not have" in left[3]
@@ -381,3 +418,14 @@ def test_seeds_far_off_are_named() -> None:
     assert answer_to(0.05, 0.04, 0.05, -0.4, 0.06).far_off == (3,)
     assert answer_to(0.05, 0.04, 0.05, 0.03, 0.06).far_off == ()
     assert answer_to(0.05, 0.05, 0.05, 0.0501, 0.05).far_off == ()  # by one test example
+
+
+def test_unequal_treatment_is_told() -> None:
+    planned = plan(models=["nac"], axes={"training.lr": [0.001, 0.002]})
+    world = World(lambda run: 0.5)
+    (question,) = comparisons(entrants_of(planned), [("nac, lr=0.001", "nac, lr=0.002")])
+    records = {one.series: {0: world.row(one.runs[0])._replace(settings=one.settings)} for one in question.entrants}
+    (answer,) = answers([question], records)
+    told = as_json(Outlook(answer))
+    assert told["treatment"] == "training.lr (0.001, 0.002)"
+    assert "not treated equally" in told["why"]

@@ -176,6 +176,13 @@ def test_the_estimate_uses_similar_runs(place: Place) -> None:
     assert ahead.unknown == 3
 
 
+def test_seeds_of_the_command_line_replace_those_of_the_file(place: Place, tmp_path: Path) -> None:
+    words = write(place, tmp_path, seeds=[0, 7])
+    done = nacbench("plan", *words, "--seeds", "0..2")
+    assert done.stdout.startswith("mine: 3 runs\n")
+    assert "--seeds 0..2" in done.stdout  # what it suggests is about the same runs
+
+
 def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) -> None:
     planned = nacbench("plan", *write(place, tmp_path)).stdout
     assert planned.startswith("mine: 1 run\n")
@@ -219,9 +226,10 @@ def nacbench(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_workers_save_checkpoints_on_a_signal(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", ["local", "debug"])
+def test_runs_save_checkpoints_on_a_signal_and_no_other_is_started(place: Place, tmp_path: Path, executor: str) -> None:
     slow = {"task.pause": 0.3, "training.epochs": 9}
-    words = write(place, tmp_path, set=slow, profile={"executor": "local", "checkpoint_seconds": 1000})
+    words = write(place, tmp_path, set=slow, seeds=[0, 1], profile={"executor": executor, "checkpoint_seconds": 1000})
     process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
     deadline = time.monotonic() + 60
     while not any("step" in path.read_text() for path in place.store.rglob("curve.jsonl")):
@@ -230,7 +238,7 @@ def test_workers_save_checkpoints_on_a_signal(place: Place, tmp_path: Path) -> N
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
     assert list(place.store.rglob("checkpoint/last.safetensors"))
-    assert states(plan(place, set=slow), place) == ["lost"]
+    assert states(plan(place, set=slow, seeds=[0, 1]), place) == ["lost", "planned"]
 
 
 def test_cancelled_runs_start_again_on_resume_only(place: Place, tmp_path: Path) -> None:

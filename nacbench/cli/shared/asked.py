@@ -13,6 +13,7 @@ import typer
 from nacbench.cli.shared.options import DataRoot, Plugins
 
 RUNS = Path("runs")
+DECIDING = "decide"  # the command that takes no --seeds, as it finds out how many are needed
 LOOKING = ("status", "logs", "cancel")  # commands that start no job and take no --profile
 
 
@@ -42,6 +43,13 @@ class Asked:
         ),
     ] = None
 
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS", help="Instead of the sweep's seeds: 0..19, or 0,2,5.  [dim]\\[default: the sweep's][/dim]"
+        ),
+    ] = None
+
     def command(self, verb: str) -> str:
         """Return the command line, quoted for a shell, of another command on the same sweep."""
         words = ["nacbench", "sweep", verb, self.sweep]
@@ -53,6 +61,8 @@ class Asked:
             words += ["--data-root", str(self.data_root)]
         if self.max_runs is not None:
             words += ["--max-runs", str(self.max_runs)]
+        if self.seeds is not None:
+            words += ["--seeds", self.seeds]
         for file in self.plugin or []:
             words += ["--plugin", str(file)]
         return shlex.join(words)
@@ -66,7 +76,8 @@ def on_sweep(verb: Callable[..., None]) -> Callable[..., None]:
     own = list(signature(verb).parameters.values())
     place = [parameter.name for parameter in own].index("asked")
     sweep, *options = signature(Asked).parameters.values()
-    options = [option for option in options if option.name != "profile" or verb.__name__ not in LOOKING]
+    left_out = {"profile"} if verb.__name__ in LOOKING else {"seeds"} if verb.__name__ == DECIDING else set()
+    options = [option for option in options if option.name not in left_out]
     parameters = [sweep, *own[:place], *options, *own[place + 1 :]]
 
     @wraps(verb)

@@ -49,7 +49,7 @@ class Progress:
                 self._told[number] = seeds
                 self.say(f"{_title(one.answer)}: {_measured(one.answer)} after {counted(seeds, 'seed')}; {_next(one)}")
         if situation.due:
-            self.say(f"{_spent(situation, self._limits)}, {_ahead(situation)} expected; next: {_runs(situation.due)}")
+            self.say(f"{_spent(situation, self._limits)}, expected: {_ahead(situation)}; next: {_runs(situation.due)}")
 
 
 def _runs(due: "Sequence[PlannedRun]") -> str:
@@ -75,8 +75,10 @@ def _spent(situation: "Situation", limits: "Limits") -> str:
 
 
 def _ahead(situation: "Situation") -> str:
-    unknown = f" and {counted(situation.unknown, 'run')} without an estimate" if situation.unknown else ""
-    return f"{situation.ahead / CORE_HOUR:.2f}{unknown}"
+    if not situation.unknown:
+        return f"{situation.ahead / CORE_HOUR:.2f}"
+    unknown = f"not known for {counted(situation.unknown, 'run')}, as no similar one is done"
+    return f"{situation.ahead / CORE_HOUR:.2f} and {unknown}" if situation.ahead else unknown
 
 
 def _measured(answer: "Answer") -> str:
@@ -137,7 +139,9 @@ def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
         seeds = f"{answer.decided} of {answer.seeds}" if answer.decided else str(answer.seeds)
         verdict = _verdict(answer, limits.margin)
         rows.append([answer.question.task, answer.question.name, verdict, _measured(answer), seeds, _why(one)])
-    print_table(["task", "question", "verdict", "measured", "seeds", "what more it would take"], rows, right={4})
+    print_table(
+        ["task", "question", "verdict", "measured", "seeds", "remarks, and what more it would take"], rows, right={4}
+    )
     compared = sum(one.answer.question.claim is None for one in situation.outlooks)
     if compared:
         say(
@@ -154,11 +158,13 @@ def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
 
 
 def _why(one: "Outlook") -> str:
-    """Return why there is no verdict and what more it would take, and seeds that look as if the test does not hold."""
+    """Return why there is no verdict and what more it would take, and what speaks against one that there is."""
     seeds = ", ".join(map(str, one.answer.far_off))
-    far = f"far off from the others: seed {seeds}" if seeds else ""
+    unequal = _unequal(one.answer)
+    remarks = [f"far off from the others: seed {seeds}"] if seeds else []
+    remarks += [f"not treated equally: {unequal}"] if unequal else []
     if not one.answer.is_open:
-        return far
+        return "; ".join(remarks)
     needed = f"about {_seeds(one.answer)} in all if the effect is as measured, {_hours(one)} core-hours more"
     told = {
         "most": f"{needed}; raise --most",
@@ -166,7 +172,15 @@ def _why(one: "Outlook") -> str:
         "futile": f"given up: {needed}; --no-futility goes on",
         "failed": f"{one.why}; --failed CAUSES starts it again",
     }
-    return "; ".join(filter(None, (told.get(one.stop, one.why), far)))
+    return "; ".join(filter(None, (told.get(one.stop, one.why), *remarks)))
+
+
+def _unequal(answer: "Answer") -> str:
+    """Return in what the two differ besides the model; a verdict then is not about the models alone."""
+    from nacbench.reporting.treatment import differences, in_words
+    from nacbench.sweep.trials import known_choices
+
+    return in_words(differences(answer.runs, known_choices([]))) if len(answer.runs) == 2 else ""
 
 
 def as_json(one: "Outlook") -> dict[str, Any]:
@@ -189,6 +203,7 @@ def as_json(one: "Outlook") -> dict[str, Any]:
         "seeds_needed": answer.need,
         "core_hours_needed": None if one.unknown else one.seconds / CORE_HOUR,
         "stopped": one.stop or None,
+        "treatment": _unequal(answer) or None,
         "why": _why(one),
     }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Panel = tuple[str, list[Series]]  # title, escaped for a figure, and series of a task and scale
-MOST_ROWS = 40  # series of a panel; with more a panel is not readable, or higher than a page
+MOST_ROWS = 24  # series of a panel; with more a panel is not readable, or higher than a page
 LEGEND = 0.7  # inches that are kept for legend and labels of a page
 LETTER, SAMPLE = 0.062, 0.45  # inches: width of a letter of a legend, and of what stands before the text
 Item = TypeVar("Item")

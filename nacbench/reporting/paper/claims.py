@@ -101,7 +101,7 @@ class _Claim(_Strict):
 
 
 class _OfTwo(_Claim):
-    """A claim about the difference between a model's score and a baseline's, in the units of the score (fractions)."""
+    """A claim about by how much a model's score is better than a baseline's, in units of the score."""
 
     baseline: Text = "perceiver-io"
 
@@ -122,17 +122,18 @@ class _OfTwo(_Claim):
         return self
 
     def sides(self, *series: Series) -> list[Side]:
-        """Return the difference for each seed that both models share.
+        """Return by how much the model is better, for each seed that both models share.
 
         Args:
             series: of each of ``models``.
         """
         ours, theirs = series
-        return [Side(ours.differences(theirs), self.bar, max(ours.grain, theirs.grain))]
+        gains = {seed: ours.measure.gain(one) for seed, one in ours.differences(theirs).items()}
+        return [Side(gains, self.bar, max(ours.grain, theirs.grain))]
 
 
 class Better(_OfTwo):
-    """The model's score is above the baseline's by about ``claimed``; above half of that counts as about as much."""
+    """The model's score is better than the baseline's by about ``claimed``; the bar is half of that."""
 
     kind: Literal["better"]
     claimed: float = Field(gt=0)
@@ -162,7 +163,7 @@ class Better(_OfTwo):
 
 
 class Competitive(_OfTwo):
-    """The model's score is below the baseline's by at most ``within`` (a fraction), or above it."""
+    """The model's score is worse than the baseline's by at most ``within``, or better."""
 
     kind: Literal["competitive"]
     within: float = Field(ge=0)

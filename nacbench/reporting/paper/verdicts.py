@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from nacbench.contracts.metric import Metric
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.formats.dotted import flatten
 from nacbench.recording.row import Run
@@ -140,11 +141,11 @@ def _lacking(claim: Claim, task: str, runs: Sequence[Run]) -> str:
 
 
 def _judged(evidence: Evidence, tuned: Choices) -> Finding:
-    claim, sides = evidence.claim, evidence.sides
+    claim, sides, measure = evidence.claim, evidence.sides, evidence.series[0].measure
     found = [_difference(side, evidence.is_adaptive) for side in sides]
     intervals = [_interval(own) for own in found]
     verdict = claim.verdict(*intervals)
-    why = _few(found) or _why(claim, verdict, found)
+    why = _few(found) or _why(claim, verdict, found, measure)
     elsewhere = _elsewhere(evidence)
     excluded = any(high < side.bar for side, (_, high) in zip(sides, intervals, strict=True))
     said: Judgement = _said_elsewhere(verdict, excluded=excluded) if elsewhere else verdict
@@ -155,10 +156,12 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     limits += filter(None, [edges_in_words([item.first for item in evidence.series], tuned)])
     if evidence.series[0].first.selection == BEST_TEST:
         limits.append("the epoch was chosen on test")
+    if any(own.looks for own in found):
+        limits.append("anytime-valid, as seeds were added until a decision")
     one = found[0] if len(found) == 1 and found[0].count else None
     value, half_width = (one.value, one.half_width) if one else (math.nan, math.nan)
     return Finding(
-        claim, said, _effect(claim, found), "; ".join(limits), evidence.scale, evidence.runs, value, half_width
+        claim, said, _effect(claim, found, measure), "; ".join(limits), evidence.scale, evidence.runs, value, half_width
     )
 
 
@@ -191,7 +194,7 @@ def _few(found: Sequence[Difference]) -> str:
     return "the seeds do not differ at all, so nothing can be tested" if unspread else ""
 
 
-def _effect(claim: Claim, found: Sequence[Difference]) -> str:
+def _effect(claim: Claim, found: Sequence[Difference], measure: Metric) -> str:
     count = found[0].count
     if not count:
         return ""
@@ -200,8 +203,9 @@ def _effect(claim: Claim, found: Sequence[Difference]) -> str:
         gain, loss = found
         parts = [_number(claim.gain.metric, gain), _number(claim.loss.metric, replace(loss, value=-loss.value))]
         return f"{', '.join(parts)}, {seeds}"
-    half = "" if math.isnan(found[0].half_width) else f" ± {100 * found[0].half_width:.2f}"
-    return f"{_points(found[0].value)}{half} points, {seeds}"
+    (own,) = found
+    single = math.isnan(own.half_width)
+    return f"{measure.change(own.value) if single else measure.change_text(own.value, own.half_width)}, {seeds}"
 
 
 def _number(name: str, found: Difference) -> str:
@@ -209,32 +213,30 @@ def _number(name: str, found: Difference) -> str:
     return f"{name} {found.value:.3g}{half}"
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:+.2f}"
-
-
-def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference]) -> str:
+def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference], measure: Metric) -> str:
     """Return what decides, or what is missing for a decision."""
     if isinstance(claim, Trade):
         return f"claimed: {claim.gain.metric} ≥ {claim.gain.at_least:g} at {claim.loss.metric} ≤ {claim.loss.at_most:g}"
-    effect = claim.claimed if isinstance(claim, Better) else claim.bar
-    claimed = f"claimed: {_points(effect)} points"
+    claimed = f"claimed: {measure.change(claim.claimed if isinstance(claim, Better) else claim.bar)}"
     if verdict == "reproduced" and isinstance(claim, Better):
-        return f"{claimed}, at least {_points(claim.bar)}"
+        return f"{claimed}, at least {measure.change(claim.bar)}"
     if verdict != "not shown":
         return claimed
     (own,) = found
     low, high = own.interval
     # An effect that is shown must still exceed the bar, one that is not must first exceed zero
     bar = claim.bar if low > 0 or not isinstance(claim, Better) else 0.0
-    held = f"{claimed}; the interval holds {_points(bar) if bar else '0'}"
+    held = f"{claimed}; the interval holds {measure.change(bar) if bar else '0'}"
     if high < claim.bar:
         return f"{held}, but no effect of the claimed size"
     return f"{held}: {_more_seeds(own, bar)}"
 
 
 def _more_seeds(difference: Difference, bar: float) -> str:
-    needed = seeds_needed(difference.value - bar, difference.deviation)
+    if difference.looks:
+        needed = anytime.needed(difference, bar)
+    else:
+        needed = seeds_needed(difference.value - bar, difference.deviation)
     if needed is None:
         return "too close for any practical number of seeds"
     return f"about {max(1, needed - difference.count)} more seeds would decide it, if the effect is as measured"

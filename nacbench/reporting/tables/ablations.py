@@ -10,7 +10,7 @@ from nacbench.contracts.metric import Metric
 from nacbench.reporting.ablations import Ablated, ablations
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 from nacbench.statistics import Difference
 
@@ -48,7 +48,7 @@ def ablation_table(series: Sequence[Series]) -> Table | None:
                 (
                     task,
                     scale,
-                    own.rung.name,
+                    f"{own.rung.name}{treatment_mark(own.item)}",
                     f"{run.parameters:,}",
                     floors.marked(own.item),
                     _shown(metric, own.from_whole),
@@ -58,7 +58,8 @@ def ablation_table(series: Sequence[Series]) -> Table | None:
                 )
             )
             numbers.append(_number(own))
-    notes = [*NOTES, *floors.notes(own.item for rungs in found.values() for own in rungs)]
+    items = [own.item for rungs in found.values() for own in rungs]
+    notes = [*NOTES, *floors.notes(items), *treatment_notes(items)]
     return Table("ablations", "Ablations", COLUMNS, rows, notes, pd.DataFrame(numbers))
 
 

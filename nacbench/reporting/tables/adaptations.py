@@ -9,7 +9,7 @@ from nacbench.formats.dotted import leaves
 from nacbench.reporting.floors import Floors, is_floor
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.protocols import shots_of
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, named
+from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
 SETTING = "task.adapt"
@@ -32,14 +32,15 @@ def adaptations_table(series: Sequence[Series]) -> Table | None:
     for item in series:
         how = adaptation(item)
         if how and shots_of(item):
-            found.setdefault(named(item, {SETTING}), {})[how] = item
+            row = (item.first.task_label, item.first.scale, item.label_without({SETTING}))
+            found.setdefault(row, {})[how] = item
     seen = {how for row in found.values() for how in row}
     if len(seen) < 2:
         return None
     ways = [*filter(seen.__contains__, MEANINGS), *sorted(seen - MEANINGS.keys())]
     floors = Floors(series)
     rows = [
-        (*row, *(floors.marked(items[how]) if how in items else "—" for how in ways)) for row, items in found.items()
+        (*row, *(_text(items[how], floors) if how in items else "—" for how in ways)) for row, items in found.items()
     ]
     numbers = [
         {**identified(item), "adapted": how, "accuracy": item.score.value, "half_width_95": item.score.half_width}
@@ -47,15 +48,22 @@ def adaptations_table(series: Sequence[Series]) -> Table | None:
         for how, item in items.items()
     ]
     unadapted = [items["prototypes"] for items in found.values() if "prototypes" in items]
+    shown = [item for items in found.values() for item in items.values()]
     notes = [
         f"Accuracy, a mean over the numbers of examples per class: {INTERVAL}. —: not run, or the model has nothing of "
         "that kind.",
         "; ".join(f"{how}: {MEANINGS[how]}" for how in ways if how in MEANINGS) + ".",
         *([REFERENCE] if any(map(is_floor, unadapted)) else []),
-        *floors.notes([item for items in found.values() for item in items.values()]),
+        *floors.notes(shown),
+        *treatment_notes(item for item in shown if item.treatment.keys() - {SETTING}),
     ]
     heads = [Column(f"{how} (%)", number=True) for how in ways]
     return Table("adaptations", "What adapts", (*NAMED, *heads), rows, notes, pd.DataFrame(numbers))
+
+
+def _text(item: Series, floors: Floors) -> str:
+    """Return the score; what adapts is the column, so that only other differences of the treatment are marked."""
+    return f"{floors.marked(item)}{treatment_mark(item) if item.treatment.keys() - {SETTING} else ''}"
 
 
 def adaptation(item: Series) -> str | None:

@@ -60,6 +60,8 @@ def _notes(found: Ranking) -> list[str]:
         f"trained on{said}. Tasks that score networks of other tasks, and floors, do not count; of several variants "
         "the one of the usual size with default options does. Against: tasks with a better, an equal and a worse score."
     ]
+    if found.unequal:
+        lines.append(f"Not counted, as models were treated unequally there: {', '.join(found.unequal)}.")
     if found.is_tested:
         all_of_them = ", here all," if found.groups() == [list(found.ranks)] else ""
         lines.append(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from nacbench.contracts.recipe import BEST_TEST
+from nacbench.data.metrics.values import RMSE
 from nacbench.recording.row import Run, row_of
 from nacbench.registry import TASKS
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Trade
@@ -125,7 +126,7 @@ def test_one_seed_or_unshared_seeds_show_nothing() -> None:
 def test_what_is_not_shown_has_the_number_of_seeds_needed() -> None:
     open_ = [own._replace(score=own.score + 0.02 * own.seed if own.model == "nac" else 0.5) for own in runs(0.03)]
     why = judge(BETTER, open_).why
-    assert why.startswith("claimed: +10.00 points; the interval holds +5.00: ")
+    assert why.startswith("claimed: +10.00 points; the interval holds +5.00 points: ")
     assert why.endswith(" more seeds would decide it, if the effect is as measured")
     assert "no effect of the claimed size" in judge(BETTER, runs(-0.002)).why
     assert "too close for any practical number of seeds" in judge(COMPETITIVE, runs(-0.022)).why
@@ -166,7 +167,7 @@ def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone_and_named() -> 
     chosen = [own._replace(selection=BEST_TEST) for own in runs(0.1)]
     found = judge(BETTER, chosen)
     assert found.verdict == "reproduced"
-    assert found.why == "claimed: +10.00 points, at least +5.00; the epoch was chosen on test"
+    assert found.why == "claimed: +10.00 points, at least +5.00 points; the epoch was chosen on test"
     assert judge(BETTER, [*chosen, *runs(-0.1)]).verdict == "contradicted"  # the usual runs come first
 
 
@@ -229,6 +230,16 @@ def test_a_trade_needs_both_sides(speedups: list[float], drops: list[float], ver
     own = [run(seed=seed, metrics={"speedup": up, "relative_drop": drop}) for seed, (up, drop) in pairs]
     assert judge(TRADE, own).verdict == verdict
     assert judge(TRADE, runs(0.1)).why == "no run of digits has speedup and relative_drop"
+
+
+def test_of_a_metric_of_which_lower_is_better_a_lower_score_speaks_for_the_claim() -> None:
+    claim = BETTER.model_copy(update={"claimed": 0.5})
+    errors = [run(seed=seed, score=1.2 + NOISE[seed], metric=RMSE) for seed in range(5)]
+    errors += [run(model="perceiver-io", seed=seed, score=1.8, metric=RMSE) for seed in range(5)]
+    found = judge(claim, errors)
+    assert found.verdict == "reproduced"
+    assert found.effect.startswith("+0.5980 ± 0.0020, ")
+    assert "points" not in found.effect + found.why
 
 
 def test_the_numbers_of_each_seed_and_their_bars_can_be_had() -> None:

@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -135,7 +136,7 @@ def test_a_circuit_s_figure_has_every_module_s_number_and_keeps_the_colours_for_
     assert sorted(label.get_text() for label in degrees.get_xticklabels()) == ["0", "1", "2", "3", "4", "5"]
     (image,) = matrix.images
     assert image.get_clim() == (0, 0.3)
-    shown = np.ma.asarray(image.get_array())
+    shown: np.ma.MaskedArray[Any, Any] = np.ma.asarray(image.get_array())
     assert np.ma.getmaskarray(shown).diagonal().all()
     order = [int(label.get_text()) for label in matrix.get_yticklabels()]
     assert shown[order.index(1), order.index(4)] == 0.3

@@ -10,13 +10,15 @@ from nacbench.data.metrics.classes import counts_by_class
 from nacbench.errors import UserError
 from nacbench.formats.escape import figure_text
 from nacbench.recording.row import Run
-from nacbench.reporting.figures.style import styled
+from nacbench.reporting.figures.layout import wrapped
+from nacbench.reporting.figures.style import COLUMN, PAGE, SMALL, figure_of, styled
 from nacbench.reporting.kept import Kept, read_kept
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+MOST_IN_A_COLUMN = 10  # classes; a figure of more is as wide as a page
 MOST_WITH_NUMBERS = 20  # classes; with more, cells are too small for numbers
 MOST_WITH_TICKS = 40
 
@@ -83,13 +85,12 @@ def draw_confusion(runs: Sequence[Run], title: str) -> Figure:
         title: of the figure.
     """
     import seaborn as sns
-    from matplotlib.figure import Figure
 
     shares = 100 * confusion_matrix(runs)
     size = len(shares)
-    side = min(max(3.5, 0.42 * size if size <= MOST_WITH_NUMBERS else 0.2 * size), 12)
+    width = COLUMN if size <= MOST_IN_A_COLUMN else PAGE
     with styled():
-        figure = Figure(figsize=(side + 1, side), layout="constrained")
+        figure = figure_of(width, 0.87 * width)
         axes = figure.subplots()
         sns.heatmap(
             shares,
@@ -100,12 +101,12 @@ def draw_confusion(runs: Sequence[Run], title: str) -> Figure:
             square=True,
             annot=size <= MOST_WITH_NUMBERS,
             fmt=".0f",
-            annot_kws={"fontsize": 7},
+            annot_kws={"fontsize": SMALL},
             xticklabels="auto" if size <= MOST_WITH_TICKS else False,
             yticklabels="auto" if size <= MOST_WITH_TICKS else False,
             cbar_kws={"label": "share of the class's examples (%)"},
         )
         axes.set_xlabel("predicted class")
         axes.set_ylabel("class")
-        axes.set_title(figure_text(title, 80), loc="left")
+        axes.set_title(wrapped(figure_text(title, 80), width))
     return figure

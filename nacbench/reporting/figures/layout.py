@@ -64,7 +64,7 @@ def grid_pages(
             flat = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
             for axes, (title, own) in zip(flat, part, strict=False):
                 draw(axes, own)
-                axes.set_title(_wrapped(title, width / columns))
+                axes.set_title(wrapped(title, width / columns))
                 bare(axes)
             for axes in flat[len(part) :]:
                 axes.set_axis_off()
@@ -78,7 +78,7 @@ def _height(columns: int) -> float:
     return 2.3 if columns < 3 else 1.75
 
 
-def _wrapped(title: str, width: float) -> str:
+def wrapped(title: str, width: float) -> str:
     """Return a title in lines that are not longer than a panel of this width in inches; words are not cut."""
     return "\n".join(textwrap.wrap(title, max(8, int((width - SAMPLE) / LETTER)), break_long_words=False))
 

@@ -89,14 +89,17 @@ class Looks:
     """What a difference has in addition if one looked at it after each pair.
 
     Attributes:
-        interval: the largest lower and the smallest upper end of all looks; the lower can be above the upper one.
+        interval: the largest lower and the smallest upper end of all looks; up to the last one at which the lower was
+            not above the upper.
         lead: mean difference at the look with the least p-value.
         decided: number of pairs at which zero was first outside of the interval; None if it never was.
+        contradictory: whether the ends have crossed at a later look, so that the pairs are not of one distribution.
     """
 
     interval: tuple[float, float]
     lead: float
     decided: int | None
+    contradictory: bool = False
 
 
 def t_interval(

@@ -118,8 +118,9 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """Its name with the unit, for an axis or a column: ``accuracy (%)``."""
-        return f"{self.name} ({self.shown_unit})" if self.shown_unit else self.name
+        """Its name for an axis, with the unit, and where lower values are better with that: ``accuracy (%)``."""
+        told = ", ".join(filter(None, [self.shown_unit, self.direction if self.better == "lower" else ""]))
+        return f"{self.name} ({told})" if told else self.name
 
     @property
     def direction(self) -> str:

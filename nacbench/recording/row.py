@@ -105,11 +105,6 @@ class Run(NamedTuple):
         return _other_data(self.settings)
 
     @property
-    def grain(self) -> float:
-        """Step of the score: one of the examples that it is a share of; 0 if it is no share of hits."""
-        return self.measure.grain(self.scored)
-
-    @property
     def measure(self) -> Metric:
         """What the numbers of the main metric mean."""
         found = metric_in(self.facts, self.metric)

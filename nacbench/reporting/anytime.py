@@ -155,7 +155,8 @@ def difference(differences: Sequence[float], floor: float = 0.0) -> Difference:
     last, decision = found[-1], decide(found)
     lead = next(look for look in found if look.p == last.p).mean
     is_one = decision.verdict != "contradictory"
-    ends = Looks((last.low, last.high), lead, decision.seeds if is_one else None)
+    held = [look for look in found if look.low <= look.high]
+    ends = Looks((held[-1].low, held[-1].high), lead, decision.seeds if is_one else None, len(held) < len(found))
     width = half_width(last.count, last.deviation)
     return Difference(last.mean, _known(width), last.p if is_one else 1.0, last.deviation, last.count, ends)
 

@@ -159,7 +159,7 @@ def _of_rows(draw: "Callable[[Sequence[Series]], Sequence[Figure]]") -> Draw:
     return lambda series, broken: draw(series)
 
 
-FLOOR = "broken line: the highest floor"
+FLOOR = "broken line: the best floor"
 CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (

@@ -224,13 +224,13 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
     count, decided = difference.count, difference.looks.decided
     low, high = difference.looks.interval
     if decided is not None:
-        better, worse = (a, b) if leads(first, difference) else (b, a)
-        by = f", by {metric.between(*sorted((abs(low), abs(high))))} (95 %)" if low <= high else ""
-        return (
-            f"{better} is better than {worse}{by}, on this task and scale with these settings: decided at seed "
-            f"{decided} of {count}, {_p(difference.p)}, which holds however often one looked."
+        better, worse = (a, b) if metric.gain(low) > 0 else (b, a)  # where the interval lies since it was decided
+        said = (
+            f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale with these "
+            f"settings: decided at seed {decided} of {count}, {_p(difference.p)}, which holds however often one looked."
         )
-    if low > high:
+        return f"{said} Later seeds contradict it." if difference.looks.contradictory else said
+    if difference.looks.contradictory:
         return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
     if math.isinf(low):
         return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."

@@ -90,7 +90,7 @@ class Floors:
         if self._units_differ and metric is None:
             text = f"{measure.name} {measure.with_unit(text)}"
         text = f"{text} {ADDED}" if item.is_adaptive else text
-        return f"{text} {MARK}" if found and not _is_better(item, mean, found[-1].value) else text
+        return f"{text} {MARK}" if found and not _is_better(item, measure, mean, found[-1].value) else text
 
     def notes(self, items: Iterable[Series]) -> list[str]:
         """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
@@ -121,10 +121,9 @@ def constant(item: Series) -> str:
     return " (constant)" if count == len(item.runs) else f" ({count} of {len(item.runs)} constant)"
 
 
-def _is_better(item: Series, mean: Mean, floor: float) -> bool:
+def _is_better(item: Series, measure: Metric, mean: Mean, floor: float) -> bool:
     """Whether a score's whole 95 % interval is better than a floor; the score itself where there is no interval."""
     low, high = _interval(item, mean)
-    measure = item.measure
     return measure.gain((low if measure.better == "higher" else high) - floor) > 0
 
 

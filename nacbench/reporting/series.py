@@ -10,7 +10,8 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-from nacbench.contracts.metric import Metric
+from nacbench.contracts.metric import ACCURACY, Metric
+from nacbench.recording.metric_facts import metric_in
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
 from nacbench.reporting.names import defaults_of, differing, has_usual_size, settings_of, shown, sized, told_apart
@@ -19,6 +20,7 @@ from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, 
 
 # metrics that are shares of examples, and a difference of two
 SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
+DIFFERENCE = replace(ACCURACY, least=-1)  # of two accuracies
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Series:
     @cached_property
     def grain(self) -> float:
         """Step of the score: one of the examples that it is a share of; 0 if it is no share."""
-        return max(run.grain for run in self.runs)
+        return self.grain_of(self.first.metric)
 
     @cached_property
     def train_seconds(self) -> float:
@@ -127,14 +129,22 @@ class Series:
         values = [value for value in found if value is not None]
         return self._mean(name, values) if len(values) == len(found) else None
 
-    def _mean(self, metric: str, values: Sequence[float]) -> Mean:
+    def grain_of(self, name: str) -> float:
+        """Return the step of a metric: one of the examples that it is a share of; 0 if it is no share."""
+        meaning = self._meaning(name)
+        return max(meaning.grain(run.scored) for run in self.runs) if meaning else 0.0
+
+    def _meaning(self, name: str) -> Metric | None:
+        """Return what the numbers of a metric mean: by the records, or by its name if it is a share of examples."""
+        share = SHARE.fullmatch(name)
+        by_name = (DIFFERENCE if share["difference"] else ACCURACY) if share else None
+        return metric_in(self.first.facts, name) or by_name
+
+    def _mean(self, name: str, values: Sequence[float]) -> Mean:
         """Return the mean of a metric within its range; the least spread of a share is one example."""
-        if metric == self.first.metric:
-            return self._lasting(values, self.grain, (self.measure.least, self.measure.most))
-        share = SHARE.fullmatch(metric)
-        if share is None:
-            return self._lasting(values)
-        return self._lasting(values, self.grain, (-1.0 if share["difference"] else 0.0, 1.0))
+        meaning = self._meaning(name)
+        within = (meaning.least, meaning.most) if meaning else UNBOUNDED
+        return self._lasting(values, self.grain_of(name), within)
 
     def _lasting(self, values: Sequence[float], floor: float = 0.0, within: tuple[float, float] = UNBOUNDED) -> Mean:
         """Return a mean with an interval that holds although one looked after each seed, if one did."""

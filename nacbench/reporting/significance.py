@@ -53,13 +53,15 @@ def leads(leader: Series, difference: Difference) -> bool:
 def _p_ahead(leader: Series, other: Series) -> float:
     """Return the p-value of a row against another one; NaN, which no correction counts, if it cannot be tested.
 
-    The row with the best mean over all its seeds can be worse on the seeds that both share. Where seeds are added
-    until a decision, a comparison without any result counts all the same, as it did when they were planned.
+    The row with the best mean over all its seeds can be equal or worse on the seeds that both share. That shows
+    nothing, but was tested: left out, it would make the correction of the others weaker, depending on the data. Where
+    seeds are added until a decision, a comparison without any result counts, too, as it did when they were planned.
     """
     difference = leader.against(other)
     if difference is not None and leads(leader, difference):
         return difference.p
-    return 1.0 if leader.is_adaptive_with(other) else math.nan
+    is_tested = difference is not None and not math.isnan(difference.p)
+    return 1.0 if is_tested or leader.is_adaptive_with(other) else math.nan
 
 
 def _comparable(series: Sequence[Series]) -> list[list[Series]]:

@@ -60,5 +60,5 @@ def test_an_interval_is_cut_to_the_range() -> None:
     assert NLL.within(-0.1, 1.2) == (0, 1.2)
 
 
-def test_headings_name_the_unit_if_there_is_one() -> None:
-    assert [metric.heading for metric in (ACCURACY, RMSE, R2)] == ["accuracy (%)", "rmse (mm)", "r2"]
+def test_headings_name_the_unit_and_that_lower_is_better() -> None:
+    assert [metric.heading for metric in (ACCURACY, RMSE, R2)] == ["accuracy (%)", "rmse (mm, lower is better)", "r2"]

@@ -88,8 +88,22 @@ def test_seeds_that_contradict_each_other_decide_nothing() -> None:
     difference = ours.against(theirs)
     assert difference is not None and difference.looks is not None
     low, high = difference.interval
-    assert low > high and difference.p == 1.0 and difference.looks.decided is None
+    assert difference.looks.contradictory and difference.p == 1.0 and difference.looks.decided is None
+    assert low <= 0 <= high  # what was known before they did
     assert "contradict each other" in said(ours, theirs)[-1]
+
+
+def test_what_was_decided_before_seeds_contradict_each_other_stays() -> None:
+    ours, theirs = pair([0.9] * 8 + [0.0] * 52, [0.5] * 60)
+    difference = ours.against(theirs)
+    assert difference is not None and difference.looks is not None
+    low, high = difference.interval
+    assert difference.looks.contradictory and 0 < low <= high and difference.looks.decided == 3
+    assert "nac is better than vit" in said(ours, theirs)[-1] and "contradict" in said(ours, theirs)[-1]
+    claim = Competitive(kind="competitive", name="c", says="is as good", task="digits", scale="mini", within=0.02)
+    found = judge(claim, [*ours.runs, *[run._replace(model="perceiver-io") for run in theirs.runs]])
+    assert found.verdict == "agrees"  # of another recipe
+    assert found.why.endswith("the seeds contradict each other: they are not of one distribution")
 
 
 def test_means_have_an_interval_that_holds_as_well() -> None:

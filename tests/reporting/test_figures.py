@@ -199,7 +199,7 @@ def test_figures_of_a_metric_that_is_no_share_have_its_unit_range_and_direction(
     worse = [costing(record, 10**9) for record in of_seeds(7.0, 9.0, metric=error, model="vit")]
     mine = series([*of_seeds(0.5, 3.0, metric=error), *worse])
     (axes,) = axes_of(draw_scores(mine))
-    assert axes.get_xlabel() == "mae (m)"
+    assert axes.get_xlabel() == "mae (m, lower is better)"
     assert list(marked(axes, "o")[0].get_xdata()) == [0.5, 3.0]
     (arrow,) = [line for line in marked(axes, ARROWS["left"]) if line.get_color() == Encoding(mine).of(mine[0]).colour]
     assert arrow.get_xdata() == [0], "no error is below zero"
@@ -213,7 +213,7 @@ def test_a_legend_names_each_look_once_for_all_panels() -> None:
     records += [costing(made_record(task=task, model="vit"), 10**9) for task in ("cifar10", "digits")]
     (figure,) = draw_cost(mine := series(records))
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["nac", "vit", "highest floor: chance"]
+    assert [text.get_text() for text in legend.get_texts()] == ["nac", "vit", "best floor: chance"]
     looks = Encoding(mine)
     for axes in axes_of([figure]):
         drawn = {(line.get_color(), line.get_marker()) for line in axes.lines}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from nacbench.cli.run import choice_lines, floor_lines
+from nacbench.contracts.metric import NLL
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
@@ -16,6 +17,7 @@ from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.scores import score_table
+from nacbench.statistics import Mean
 from tests.made import made_record
 
 ANSWERS = Answers(options=4, labels=[600, 200, 100, 100], given=[500, 300, 100, 100])
@@ -104,7 +106,7 @@ def test_the_broken_line_of_a_figure_is_the_highest_floor() -> None:
         broken = [line for line in axes.lines if line.get_color() == FLOOR_COLOUR and line.get_linestyle() == "--"]
         assert [list(getattr(line, along)()) for line in broken] == [[70.0, 70.0]]
         (legend,) = figure.legends
-        assert legend.get_texts()[-1].get_text() == "highest floor: floor-linear"
+        assert legend.get_texts()[-1].get_text() == "best floor: floor-linear"
 
 
 def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:
@@ -124,3 +126,11 @@ def test_a_run_s_lines_tell_that_the_test_images_chose_its_weights() -> None:
     assert choice_lines(record.model_copy(update={"selection": chosen})) == [
         "the epoch was chosen on the test images: the score is too high"
     ]
+
+
+def test_a_floor_of_accuracy_is_a_lower_end_although_the_score_is_a_loss() -> None:
+    """A report in another metric keeps columns of accuracies, such as those by shots."""
+    (item,) = series(*(run(0.5, seed=seed, metric=NLL) for seed in range(2)))
+    floors = Floors([item])
+    assert floors.marked(item, Mean(0.9, 0.01, 2), "accuracy/5-shot") == "90.00 ± 1.00"
+    assert floors.marked(item, Mean(0.2, 0.01, 2), "accuracy/5-shot") == "20.00 ± 1.00 ‡"

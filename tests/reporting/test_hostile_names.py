@@ -125,7 +125,7 @@ def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:
     save_figure(figure, tmp_path / "curves")
     (legend,) = figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == [*(figure_text(name, 48) for name in names), "highest floor: chance"]
+    assert labels == [*(figure_text(name, 48) for name in names), "best floor: chance"]
     assert all(len(axes.get_lines()) >= 2 for axes in figure.axes)
 
 

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nacbench.contracts.metric import NLL, Metric
+from nacbench.data.metrics.values import R2
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import row_of
 from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.series import Series, group
-from nacbench.reporting.tables.pruning import loss_of, pruning_table, shares_of
+from nacbench.reporting.tables.pruning import WHOLE, loss_of, pruning_table, shares_of
 from nacbench.reporting.tables.table import percent
 from nacbench.statistics import Mean
 from tests.made import made_record
@@ -80,3 +82,11 @@ def test_a_loss_that_rounds_to_zero_has_no_sign() -> None:
 def _curve(axes: Any) -> Any:
     """The line through all points; intervals are lines of their own."""
     return max(axes.get_lines(), key=lambda line: len(line.get_xdata()))
+
+
+@pytest.mark.parametrize(("metric", "whole", "pruned", "loss"), [(NLL, 0.5, 0.6, 0.2), (R2, -2.0, -3.0, 0.5)])
+def test_a_loss_is_positive_where_the_score_is_worse(metric: Metric, whole: float, pruned: float, loss: float) -> None:
+    record = made_record(task="digits-pruned", metric=metric, score=pruned)
+    metrics = {"test": record.metrics["test"], WHOLE: {metric.name: whole}, "kept/0.25": {metric.name: pruned}}
+    (item,) = group([row_of(record.model_copy(update={"metrics": metrics}), "0", 1, 1)])
+    assert loss_of(item, "kept/0.25").value == pytest.approx(loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give the size of a model's workspace
+# Numbers of each power of ten on a logarithmic axis, the densest first
+TICKS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+MOST_TICKS = 5
 
 
 def draw_cost(series: Sequence[Series]) -> list[Figure]:
@@ -103,9 +107,13 @@ def _same(one: Series, other: Series) -> bool:
 
 
 def _plain_ticks(axes: Any) -> None:
-    """Label a logarithmic axis with a few numbers without exponents."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=5))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    """Label a logarithmic axis with a few numbers without exponents: as many as fit beside each other."""
+    low, high = axes.get_xlim()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in TICKS:
+        ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        if len(ticks) <= MOST_TICKS:
+            break
+    axes.set_xticks(ticks[:: math.ceil(len(ticks) / MOST_TICKS)], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter("{x:g}")

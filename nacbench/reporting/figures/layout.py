@@ -84,7 +84,7 @@ def wrapped(title: str, width: float) -> str:
 
 
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
-    """Draw a line at the highest floor of a panel, on the vertical axis in the unit of the score."""
+    """Draw a line at the best floor of a panel, on the vertical axis in the unit of the score."""
     if floor := floors.highest(rows):
         axes.axhline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
 
@@ -159,7 +159,7 @@ def floor_entries(series: Sequence[Series], floors: Floors) -> list[Any]:
 
     found = [floor for rows in by_cell(series).values() if (floor := floors.highest(rows))]
     names = dict.fromkeys(floor.name for floor in found)
-    return [Line2D([], [], **floor_line(name), label=figure_text(f"highest floor: {name}", 48)) for name in names]
+    return [Line2D([], [], **floor_line(name), label=figure_text(f"best floor: {name}", 48)) for name in names]
 
 
 def legend_below(figure: Figure, entries: Sequence[Any], width: float) -> None:

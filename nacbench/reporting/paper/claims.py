@@ -312,5 +312,7 @@ def _claim(content: Any, where: str) -> Claim:
 
 def _grain(series: Series, metric: str) -> float:
     """Return the step of a metric: one example, as a share of what the metric is a share of; 0 if it has no steps."""
-    whole = series.metric(SHARE_OF[metric]) if metric in SHARE_OF else None
-    return series.grain / whole.value if whole and whole.value > 0 else 0.0
+    if metric not in SHARE_OF:
+        return series.grain_of(metric)
+    whole = series.metric(SHARE_OF[metric])
+    return series.grain_of(SHARE_OF[metric]) / whole.value if whole and whole.value > 0 else 0.0

@@ -13,7 +13,7 @@ from nacbench.contracts.recipe import BEST_TEST
 from nacbench.formats.dotted import flatten
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
-from nacbench.reporting.paper.claims import Better, Claim, Interval, Side, Trade, Verdict
+from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, Verdict
 from nacbench.reporting.paper.published import departures
 from nacbench.reporting.series import Series, by_cell, first_seeds, group, of_usual_size
 from nacbench.reporting.treatment import Choices, differences, edges_in_words, in_words
@@ -158,6 +158,8 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
         limits.append("the epoch was chosen on test")
     if any(own.looks for own in found):
         limits.append("anytime-valid, as seeds were added until a decision")
+    if any(own.looks and own.looks.contradictory for own in found):
+        limits.append("the seeds contradict each other: they are not of one distribution")
     one = found[0] if len(found) == 1 and found[0].count else None
     value, half_width = (one.value, one.half_width) if one else (math.nan, math.nan)
     return Finding(
@@ -217,9 +219,9 @@ def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference], measure: M
     """Return what decides, or what is missing for a decision."""
     if isinstance(claim, Trade):
         return f"claimed: {claim.gain.metric} ≥ {claim.gain.at_least:g} at {claim.loss.metric} ≤ {claim.loss.at_most:g}"
-    claimed = f"claimed: {measure.change(claim.claimed if isinstance(claim, Better) else claim.bar)}"
+    claimed = f"claimed: {_claimed(claim, measure)}"
     if verdict == "reproduced" and isinstance(claim, Better):
-        return f"{claimed}, at least {measure.change(claim.bar)}"
+        return f"{claimed}, at least {measure.size(claim.bar)}"
     if verdict != "not shown":
         return claimed
     (own,) = found
@@ -230,6 +232,13 @@ def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference], measure: M
     if high < claim.bar:
         return f"{held}, but no effect of the claimed size"
     return f"{held}: {_more_seeds(own, bar)}"
+
+
+def _claimed(claim: Better | Competitive, measure: Metric) -> str:
+    """Return what is claimed in words, as better and worse: a sign alone would not tell a bar from an effect."""
+    if isinstance(claim, Better):
+        return f"{measure.size(claim.claimed)} better"
+    return f"at most {measure.size(claim.within)} worse" if claim.within else "not worse"
 
 
 def _more_seeds(difference: Difference, bar: float) -> str:

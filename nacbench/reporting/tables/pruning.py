@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import (
@@ -127,17 +128,24 @@ def shares_of(item: Series) -> list[str]:
 
 
 def loss_of(item: Series, split: str) -> Mean:
-    """Return the relative loss of score at a share of the modules: 1 - score / score with all modules, over seeds.
+    """Return the relative loss of score at a share of the modules, over seeds.
 
-    Its least spread is that of one example; the loss of the whole network is 0 by definition and has no interval.
+    That is by how much the score is worse than with all modules, divided by the size of that one. Its least spread is
+    that of one example; the loss of the whole network is 0 by definition and has no interval.
     """
     metric = item.first.metric
     if split == WHOLE:
         return Mean(0.0, math.nan, len(item.runs))
-    whole = max(mean_of(item, metric, WHOLE).value, 1e-12)
-    return item.mean(
-        lambda run: 1 - run.numbers(split)[metric] / max(run.numbers(WHOLE)[metric], 1e-12), floor=item.grain / whole
-    )
+
+    def loss(run: Run) -> float:
+        whole, own = (run.numbers(name)[metric] for name in (WHOLE, split))
+        return item.measure.gain(whole - own) / _size(whole)
+
+    return item.mean(loss, floor=item.grain / _size(mean_of(item, metric, WHOLE).value))
+
+
+def _size(whole: float) -> float:
+    return max(abs(whole), 1e-12)
 
 
 def _shown(value: float, style: str) -> str:

@@ -10,6 +10,7 @@ from nacbench.recording.row import Run, row_of
 from nacbench.registry import TASKS
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Trade
 from nacbench.reporting.paper.verdicts import Evidence, Finding, find, judge
+from nacbench.reporting.series import group
 from tests.made import made_record
 
 BETTER = Better(kind="better", name="b", says="is better", task="digits", claimed=0.1)
@@ -126,7 +127,7 @@ def test_one_seed_or_unshared_seeds_show_nothing() -> None:
 def test_what_is_not_shown_has_the_number_of_seeds_needed() -> None:
     open_ = [own._replace(score=own.score + 0.02 * own.seed if own.model == "nac" else 0.5) for own in runs(0.03)]
     why = judge(BETTER, open_).why
-    assert why.startswith("claimed: +10.00 points; the interval holds +5.00 points: ")
+    assert why.startswith("claimed: 10.00 points better; the interval holds +5.00 points: ")
     assert why.endswith(" more seeds would decide it, if the effect is as measured")
     assert "no effect of the claimed size" in judge(BETTER, runs(-0.002)).why
     assert "too close for any practical number of seeds" in judge(COMPETITIVE, runs(-0.022)).why
@@ -167,7 +168,7 @@ def test_an_epoch_chosen_on_test_is_compared_with_its_like_alone_and_named() -> 
     chosen = [own._replace(selection=BEST_TEST) for own in runs(0.1)]
     found = judge(BETTER, chosen)
     assert found.verdict == "reproduced"
-    assert found.why == "claimed: +10.00 points, at least +5.00 points; the epoch was chosen on test"
+    assert found.why == "claimed: 10.00 points better, at least 5.00 points; the epoch was chosen on test"
     assert judge(BETTER, [*chosen, *runs(-0.1)]).verdict == "contradicted"  # the usual runs come first
 
 
@@ -256,3 +257,11 @@ def test_the_numbers_of_each_seed_and_their_bars_can_be_had() -> None:
     assert (gain.by_seed, gain.bar, gain.floor) == ({2: 9.0}, 8, 0)
     assert (loss.by_seed, loss.bar, loss.floor) == ({2: -0.01}, -0.03, 1 / 800)
     assert find(BETTER, []) == "no run of digits with nac and perceiver-io"
+
+
+def test_a_gain_in_another_share_of_examples_has_the_spread_of_one_example() -> None:
+    """Seeds that agree to the last example show no certainty there either."""
+    claim = TRADE.model_copy(update={"gain": TRADE.gain.model_copy(update={"metric": "clean_accuracy"})})
+    measured = {"clean_accuracy": 0.9, "relative_drop": 0.01, "whole_accuracy": 0.8}
+    (item,) = group([run(seed=seed, metrics=measured) for seed in range(2)])
+    assert [side.floor for side in claim.sides(item)] == [1 / 1000, pytest.approx(1 / 800)]

@@ -54,7 +54,8 @@ class DGCNN(Model):
         from torch import nn
 
         from nacbench.nn.geometric import EdgeConv, mlp
-        from nacbench.nn.points import edges, maximum, mean, nearest_points
+        from nacbench.nn.masks import mean_token
+        from nacbench.nn.points import edges, maximum, nearest_points
 
         widths, embedded, head = self._widths(spec)
         neighbours = self.neighbours
@@ -79,7 +80,7 @@ class DGCNN(Model):
                     features = flat.unflatten(0, (batch, points))
                     found.append(features)
                 whole = self.embed(torch.cat(found, dim=-1))
-                logits: Tensor = self.logits(torch.cat([maximum(whole, mask), mean(whole, mask)], dim=-1))
+                logits: Tensor = self.logits(torch.cat([maximum(whole, mask), mean_token(whole, mask)], dim=-1))
                 return logits
 
         return Classifier()

@@ -65,7 +65,8 @@ class PointTransformer(Model):
         from torch import nn
 
         from nacbench.nn.geometric import MaxAggregation, mlp
-        from nacbench.nn.points import at, edges, farthest_points, mean, nearest_points
+        from nacbench.nn.masks import mean_token
+        from nacbench.nn.points import at, edges, farthest_points, nearest_points
 
         assert spec.point_shape is not None
         coordinates = spec.point_shape[1]
@@ -103,7 +104,7 @@ class PointTransformer(Model):
                     near = lines(points, points, mask, mask)
                     flat, places = features.flatten(0, 1), points.flatten(0, 1)
                     features = stage(flat, places, near).unflatten(0, points.shape[:2])
-                logits: Tensor = self.logits(mean(self.norm(features), mask))
+                logits: Tensor = self.logits(mean_token(self.norm(features), mask))
                 return logits
 
         return Classifier()

@@ -8,6 +8,8 @@ torch-geometric's farthest points and neighbours need a compiled extension, pyg-
 import torch
 from torch import Tensor
 
+from nacbench.nn.masks import mean_token
+
 
 @torch.no_grad()
 def farthest_points(points: Tensor, count: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -26,7 +28,7 @@ def farthest_points(points: Tensor, count: int, mask: Tensor | None = None) -> t
     """
     wide = points.float()
     real = torch.ones_like(wide[..., 0]) if mask is None else mask.float()
-    mean = (wide * real[..., None]).sum(1, keepdim=True) / real.sum(1)[:, None, None]
+    mean = mean_token(wide, mask)[:, None]
     place = torch.arange(wide.shape[1], device=wide.device)
     taken = torch.full_like(real, -1.0)  # less than any distance: chosen already, or padding
     distance = torch.where(real > 0, (wide - mean).square().sum(-1), taken)
@@ -46,7 +48,7 @@ def farthest_points(points: Tensor, count: int, mask: Tensor | None = None) -> t
 def nearest_points(
     queries: Tensor, points: Tensor, count: int, mask: Tensor | None = None, radius: float | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the nearest points of each query, nearest first; a query that is among the points is its own first.
+    """Return the nearest points of each query, nearest first.
 
     Args:
         queries: B×M×C.
@@ -98,12 +100,8 @@ def edges(index: Tensor, found: Tensor | None, asked: Tensor | None, points: int
 
 
 def maximum(features: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the maximum B×C over the points of features B×N×C that the mask B×N leaves."""
-    return (features if mask is None else features.masked_fill(~mask[..., None], -torch.inf)).amax(1)
-
-
-def mean(features: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the mean B×C over the points of features B×N×C that the mask B×N leaves."""
+    """Return the maximum B×C over the points of features B×N×C that the mask B×N leaves; zeros where it leaves none."""
     if mask is None:
-        return features.mean(1)
-    return features.masked_fill(~mask[..., None], 0).sum(1) / mask.sum(1, keepdim=True)
+        return features.amax(1)
+    most = features.masked_fill(~mask[..., None], -torch.inf).amax(1)
+    return torch.where(mask.any(1, keepdim=True), most, 0)

@@ -129,9 +129,20 @@ def test_a_row_depends_on_nothing_but_its_own_points_in_any_order(name: str, wit
 def test_padding_counts_for_nothing_whatever_it_holds_and_wherever_it_is(name: str) -> None:
     net, points, mask = core(name), clouds("random").double(), masked()
     with torch.no_grad():
-        garbage = net(torch.where(mask[..., None], points, 1e3 * torch.rand(4, 23, 3).double()), mask)
         alone = torch.cat([net(points[i][mask[i]][None]) for i in range(4)])
-    torch.testing.assert_close(garbage, alone, rtol=0, atol=1e-12)
+        for garbage in (1e3 * torch.rand(4, 23, 3).double(), torch.tensor(torch.nan)):
+            logits = net(torch.where(mask[..., None], points, garbage), mask)
+            torch.testing.assert_close(logits, alone, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", OF_POINTS)
+def test_a_cloud_without_any_point_spoils_no_training_step(name: str) -> None:
+    net, points, mask = core(name), clouds("random").double(), masked()
+    mask[2] = False
+    logits = net(points, mask)
+    logits.square().sum().backward()
+    assert logits.isfinite().all()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
 @pytest.mark.parametrize("name", OF_POINTS)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.options import Plugins, load_plugins
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_text
@@ -27,6 +28,7 @@ def report(
     task: OnlyTasks = None,
     model: OnlyModels = None,
     where: Where = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write tables (table.md, table.tex, and a CSV file for each table) and figures, and print the tables.
 
@@ -36,6 +38,7 @@ def report(
     from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
+    load_plugins(plugin)
     choice = Choice(task or (), model or (), where or ())
     built = build_report(runs, out, mixed=mixed, html=html, tuned=choices_of(choices), choice=choice, metric=metric)
     say_text(built.text)

@@ -18,7 +18,7 @@ from nacbench.reporting.significance import LEVEL
 from nacbench.reporting.tables.side_by_side import shown_variant
 
 FEWEST_MODELS = 3  # two are compared by the paired test of `nacbench compare`, on each task
-DIGITS = 9  # to which scores are rounded: equal means of seeds can differ by the order in which they were added
+DIGITS = 12  # of scores, significant ones: equal means of seeds can differ in the last by rounding
 
 
 @dataclass(frozen=True)
@@ -149,4 +149,4 @@ def ranking(series: Sequence[Series]) -> Ranking | None:
 
 def _merit(item: Series) -> float:
     """Return a number of which more is better, whatever the direction of the metric."""
-    return round(-item.rank, DIGITS)
+    return float(f"{-item.rank:.{DIGITS}g}")

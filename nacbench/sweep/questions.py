@@ -216,6 +216,8 @@ def _named(entrants: Sequence[Entrant], name: str) -> list[Entrant]:
 def _nothing_to_compare(a: str, b: str | None) -> str:
     if b is None:
         return f"no task of this sweep has {a} and another model; name two models or labels: --compare A B"
+    if a == b:
+        return f"no task of this sweep has two variants of {a}; name two models or labels: --compare A B"
     return f"no task of this sweep has both {a} and {b} with the same options of the task"
 
 

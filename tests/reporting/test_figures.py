@@ -218,3 +218,14 @@ def test_a_legend_names_each_look_once_for_all_panels() -> None:
     for axes in axes_of([figure]):
         drawn = {(line.get_color(), line.get_marker()) for line in axes.lines}
         assert {(looks.of(item).colour, looks.of(item).marker) for item in mine} <= drawn
+
+
+@pytest.mark.parametrize(("least", "most"), [(1, 1), (1, 3), (1, 40), (1, 10**6), (7, 7), (1, 10**9)])
+def test_costs_have_a_few_ticks_whatever_their_range(least: int, most: int) -> None:
+    costs = {"nac": least * 10**7, "vit": most * 10**7}
+    mine = series(costing(made_record(model=model), flops) for model, flops in costs.items())
+    (axes,) = axes_of(draw_cost(mine))
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert 2 <= len(ticks) <= 5
+    assert len(axes.get_xticks(minor=True)) == 0

@@ -33,6 +33,7 @@ from nacbench.reporting.significance import best
 from nacbench.reporting.tables.scores import score_table
 from nacbench.running.scoring import write_predictions
 
+from ..conftest import REPOSITORY
 from ..made import made_record, write_run
 
 
@@ -249,3 +250,12 @@ def test_runs_that_differ_in_more_than_their_seed_have_no_common_metrics(tmp_pat
     folders = [str(keep(tmp_path, {"test": scores_of(0, 2.0)}, model=model)) for model in ("nac", "vit")]
     done = CliRunner().invoke(app, ["metrics", *folders])
     assert "differ in more than their seed" in str(done.exception)
+
+
+def test_a_report_in_a_metric_of_a_plug_in_is_made_with_the_plug_in(tmp_path: Path) -> None:
+    """It knows the usual sizes of the task, too."""
+    of_plugin = Metric(name="mae", better="lower", least=0, mean_of="values")
+    write_run(tmp_path / "runs", made_record(task="diabetes", size="tiny", scale="smoke", metric=of_plugin, score=40.0))
+    given = ["report", str(tmp_path / "runs"), "--out", str(tmp_path / "report")]
+    found = CliRunner().invoke(app, [*given, "--plugin", str(REPOSITORY / "examples" / "diabetes.py")])
+    assert found.exit_code == 0 and "nac " in found.output and "nac (tiny)" not in found.output

@@ -145,3 +145,10 @@ def test_the_figure_has_every_model_with_its_rank() -> None:
 @pytest.mark.parametrize(("models", "tasks"), [(3, 3), (4, 3), (10, 3), (2, 4)])
 def test_the_fewest_tasks_could_just_show_a_difference(models: int, tasks: int) -> None:
     assert fewest_tasks(models) == tasks
+
+
+def test_numbers_of_very_many_ranks_do_not_run_into_each_other() -> None:
+    names = [f"m{number:02d}" for number in range(30)]
+    (figure,) = draw_ranks(group(runs_of({name: [0.5 + int(name[1:]) / 100] * 5 for name in names})))
+    (axes,) = figure.axes
+    assert len(axes.get_xticks()) <= 16 and axes.get_xticks()[0] == 1

@@ -324,7 +324,7 @@ def test_without_a_name_nac_is_compared_with_every_model() -> None:
     assert names(comparisons(entrants, pairs)) == ["vit - transformer", "vit - nac"]  # each once
     with pytest.raises(UserError, match=r"unknown model of this sweep 'vot'; did you mean 'vit'"):
         comparisons(entrants, [("nac", "vot")])
-    with pytest.raises(UserError, match=r"no task of this sweep has both nac and nac"):
+    with pytest.raises(UserError, match=r"no task of this sweep has two variants of nac"):
         comparisons(entrants, [("nac", "nac")])
     with pytest.raises(UserError, match=r"no task of this sweep has nac and another model"):
         comparisons([one for one in entrants if one.model != "nac"], [])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SIZES = ("model.modules", "model.latents", "model.tokens")  # settings that give the size of a model's workspace
 # Numbers of each power of ten on a logarithmic axis, the densest first
-TICKS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+TICKS = ((1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
 MOST_TICKS = 5
 
 

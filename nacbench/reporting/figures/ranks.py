@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 STEP = 0.15  # inches: height of a line
 ABOVE = 0.55  # inches: the axis with its label
 FEW = 5  # models that fit into a column
+MOST_TICKS = 16  # ranks whose numbers fit beside each other
 CLEAR: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # lines of models cross this text
 
 
@@ -32,7 +34,7 @@ def draw_ranks(series: Sequence[Series]) -> list[Figure]:
         axes = figure.subplots()
         axes.set_xlim(0.5, models + 0.5)
         axes.set_ylim(2 - lines, 2)
-        axes.set_xticks(range(1, models + 1))
+        axes.set_xticks(range(1, models + 1, math.ceil(models / MOST_TICKS)))
         axes.set_yticks([])
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")

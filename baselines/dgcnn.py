@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model, Operations, product, products
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Doublings
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class DGCNN(Model):
     }
 
     width: Count = 286
-    depth: Count = 4
+    depth: Doublings = 4
     neighbours: Count = 20
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model, Operations, product, products
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Doublings
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PointTransformer(Model):
     }
 
     width: Count = 128
-    stages: Count = 5
+    stages: Doublings = 5
     depth: Count = 1
     neighbours: Count = 16
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import Field
 
 from nacbench.contracts.model import Model, Operations, product, products
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Doublings
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class PointNet2(Model):
     }
 
     width: Count = 318
-    depth: Count = 2
+    depth: Doublings = 2
     radius: Annotated[float, Field(gt=0, le=2**20)] = 0.2
     neighbours: Count = 32
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.model import Model, Operations, product
-from nacbench.contracts.numbers import Count
+from nacbench.contracts.numbers import Count, Doublings
 from nacbench.contracts.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -43,14 +43,12 @@ class ResNet(Model):
 
     width: Count = 64
     depth: Count = 6
-    stages: Count = 4
+    stages: Doublings = 4
     groups: Count = 32
 
     def __post_init__(self) -> None:
         if self.width % self.groups:
             raise ValueError(f"model.width = {self.width} must be a multiple of model.groups = {self.groups}")
-        if self.stages > 8:
-            raise ValueError(f"model.stages = {self.stages}: 8 at most, each has twice the channels of the one before")
 
     def operations(self, spec: TaskSpec, tokens: int, words: int = 0) -> Operations:
         assert spec.image_shape is not None

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 Count = Annotated[int, Field(gt=0, le=2**20, strict=True)]
+Doublings = Annotated[int, Field(gt=0, le=8, strict=True)]  # levels, each twice as wide as the one before
 Limit = Annotated[int, Field(ge=0, lt=2**31, strict=True)]  # 0: no limit
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # torch, NumPy and tables hold it as a signed 64-bit integer
 Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]

@@ -130,7 +130,7 @@ def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Networ
         seed: of the run.
 
     Raises:
-        UserError: if a library that the model needs is missing, or a plug-in gives no module.
+        UserError: if a library that the model needs is missing or broken, or a plug-in gives no module.
     """
     if absent := model.missing():
         raise UserError(absent)
@@ -140,8 +140,21 @@ def build_network(task: Task, spec: TaskSpec, model: Model, seed: int) -> Networ
         tokenizer = checked_module(task, "tokenizer", task.tokenizer()) if model.reads == "tokens" else Raw(model.reads)
         # A seed of its own, so that the core's weights do not depend on how many numbers the tokenizer drew
         torch.default_generator.manual_seed(seed_for(seed, "core"))
-        core = checked_module(model, "build", model.build(told))
+        core = checked_module(model, "build", _built(model, told))
     return Network(tokenizer, core, conditional=model.conditional, head=head_parameters(model, told), spec=spec)
+
+
+def _built(model: Model, spec: TaskSpec) -> nn.Module:
+    """Return the core of a model whose library, if it has one, is installed by its metadata, which says not all."""
+    try:
+        return model.build(spec)
+    except ImportError as error:
+        if not model.library:
+            raise
+        raise UserError(
+            f"{model.title} cannot be built ({error}); its library is installed, but perhaps not whole: "
+            f"pip install --force-reinstall --no-deps {model.library}"
+        ) from error
 
 
 def head_parameters(model: Model, spec: TaskSpec) -> tuple[str, ...]:

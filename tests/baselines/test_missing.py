@@ -1,6 +1,7 @@
 """A model whose library is not installed: one line that says how to get it, wherever the model is named."""
 
 import json
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_check_and_profile_name_the_extra() -> None:
     for more in ([], ["--match", "params"]):
         done = CliRunner().invoke(app, ["profile", "--task", "digits", "--model", "mlp-mixer", *more])
         assert LINE in str(done.exception)
+
+
+def test_library_of_which_only_the_metadata_is_left_is_named_with_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mambapy.mamba", None)
+    with pytest.raises(UserError, match=r"^Mamba cannot be built \(.*mambapy.*\).*--force-reinstall .*mambapy$"):
+        nacbench.run("digits", "mamba", scale="smoke", out=tmp_path / "runs", quiet=True)
 
 
 def test_library_of_a_package_s_model_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,8 +181,16 @@ def test_point_networks_have_as_many_parameters_as_nac(name: str, scale: Any, si
     assert own / nac == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("option", ["radius=0", "radius=nan", "width=0", "depth=0"])
-def test_wrong_options_are_refused(option: str) -> None:
-    key, value = option.split("=")
-    with pytest.raises(UserError, match=f"model.{key}"):
-        MODELS.get("pointnet2").configured("model", "tiny", {key: float(value) if "a" in value else int(value)})
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        *[("pointnet2", option, value) for option, value in [("radius", 0.0), ("radius", float("nan")), ("width", 0)]],
+        *[("pointnet2", "depth", depth) for depth in (0, 9)],
+        ("dgcnn", "depth", 9),
+        ("point-transformer", "stages", 25),  # 2²⁴ times the width, which would fill the memory of any machine
+        ("resnet", "stages", 9),
+    ],
+)
+def test_wrong_options_are_refused(name: str, option: str, value: float) -> None:
+    with pytest.raises(UserError, match=rf"model.{option} = {value}: input should be"):
+        MODELS.get(name).configured("model", "tiny", {option: value})

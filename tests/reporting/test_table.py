@@ -214,7 +214,7 @@ def test_what_adapts_stands_side_by_side_with_prototypes_of_pixels_as_the_refere
     assert [column.head for column in table.columns[3:]] == ["all (%)", "circuit (%)", "prototypes (%)"]
     assert {row[2].split()[0]: row[3:] for row in table.rows} == {
         "nac": ("50.00", "60.00", "40.00"),
-        "vit": ("35.00 ± 63.53 ‡", "—", "—"),
+        "vit": ("35.00 (0.00 to 98.53) ‡", "—", "—"),
         "floor-nearest-mean": ("—", "—", "35.00"),
     }
     assert "the features of floor-nearest-mean are pixels" in table.markdown()

@@ -62,18 +62,23 @@ def _read(folder: Path, task: ArrayTask) -> Mapping[str, np.ndarray]:
 
 
 def _listed(folder: Path) -> list[tuple[Path, int]]:
-    """Return path and label of every image, in the order of the lists by number, and of their lines."""
+    """Return path and label of every image, in the order of the lists by number, and of their lines.
+
+    An image that is listed again counts once: otherwise it could be in training and test.
+    """
     lists = sorted((folder / "metadata").glob("*.npy"), key=lambda path: (len(path.stem), path.stem))
-    found: list[tuple[Path, int]] = []
+    found: dict[Path, int] = {}
     for file in lists:
         for number, line in enumerate(read_text(file).splitlines(), start=1):
             parts = LINE.fullmatch(line)
             if parts is None:
                 raise UserError(f"{file}, line {number}: {shown(line)} is not 'imgs/<n> sample_<n>.png <n> <0 or 1> …'")
-            found.append((folder / parts[1] / parts[2], int(parts[3])))
+            path, label = folder / parts[1] / parts[2], int(parts[3])
+            if found.setdefault(path, label) != label:
+                raise UserError(f"{file}, line {number}: {path.name} has the label {label} here and another before")
     if len(found) < 10:
         raise UserError(f"{folder / 'metadata'} lists {len(found)} images; get {folder} again")
-    return found
+    return list(found.items())
 
 
 def _is_empty(path: Path) -> bool:

@@ -8,6 +8,7 @@ from nacbench.reporting.ranks import FEWEST_MODELS, Ranking, ranking
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.table import Column, Table
 
+NUMBERS = ["model", "mean_rank", "tasks", "against", "wins", "ties", "losses", "significantly_different"]
 HEADS = (Column("model"), Column("mean rank", number=True), Column("not told apart from"))
 
 
@@ -18,17 +19,17 @@ def rank_table(series: Sequence[Series]) -> Table | None:
     found = ranking(series)
     if found is None:
         return None
-    names = list(found.ranks) if found.tasks else list(found.merits)
+    names = list(found.ranks) if found.tasks else []  # then only the notes are left, which say so
     rows, numbers = [], []
     for name in names:
-        rank = f"{found.ranks[name]:.2f}" if found.tasks else "—"
-        rows.append((name, rank, _alike(found, name), *(_record(found, name, other) for other in names)))
+        record = (_record(found, name, other) for other in names)
+        rows.append((name, f"{found.ranks[name]:.2f}", _alike(found, name), *record))
         for other in names:
             wins, ties, losses = found.record(name, other)
             numbers.append(
                 {
                     "model": name,
-                    "mean_rank": found.ranks[name] if found.tasks else None,
+                    "mean_rank": found.ranks[name],
                     "tasks": len(found.tasks),
                     "against": other,
                     "wins": wins,
@@ -37,7 +38,7 @@ def rank_table(series: Sequence[Series]) -> Table | None:
                     "significantly_different": found.is_tested and found.are_apart(name, other),
                 }
             )
-    frame = pd.DataFrame([row for row in numbers if row["model"] != row["against"]])
+    frame = pd.DataFrame([row for row in numbers if row["model"] != row["against"]], columns=NUMBERS)
     columns = (*HEADS, *(Column(f"against {name}", number=True) for name in names))
     return Table("ranks", "Across tasks", columns, rows, _notes(found), frame)
 

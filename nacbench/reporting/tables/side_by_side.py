@@ -48,8 +48,9 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
         f"{_kind(series)}, {INTERVAL}; a single seed has none. "
-        "—: not run. If a model has several variants, the cell shows the one of the usual size with default options "
-        "of model and task; several: not exactly one variant has these. See the scores above.",
+        "—: not run, or the model cannot do the task. If a model has several variants, the cell shows the one of the "
+        "usual size with default options of model and task; several: not exactly one variant has "
+        "these. See the scores above.",
         *(note for note in floors.notes(series) if note.startswith((MARK, ADDED))),
         *treatment_notes(series),
         *([RULE] if bold else []),

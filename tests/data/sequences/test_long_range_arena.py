@@ -78,6 +78,23 @@ def test_few_examples_are_those_of_the_whole_split(tmp_path: Path) -> None:
     assert {row.tobytes() for row in few} <= {row.tobytes() for row in whole}
 
 
+def test_an_image_that_is_listed_again_is_in_one_split_alone(tmp_path: Path) -> None:
+    miniatures.make_pathfinder(tmp_path)
+    for file in (tmp_path / HARD / "metadata").glob("*.npy"):
+        file.write_text(2 * file.read_text())
+    arrays = made("lra-pathfinder").arrays(tmp_path).arrays
+    assert sum(len(arrays[f"{split}_labels"]) for split in ("train", "validation", "test")) == 60
+
+
+def test_an_image_with_two_labels_is_refused(tmp_path: Path) -> None:
+    miniatures.make_pathfinder(tmp_path)
+    file = tmp_path / HARD / "metadata/1.npy"
+    folder, name, number, label, *_ = file.read_text().split()
+    file.write_text(f"{file.read_text().rstrip()}\n{folder} {name} {number} {1 - int(label)} 6\n")
+    with pytest.raises(UserError, match=rf"metadata/1.npy, line \d+: {name} has the label {1 - int(label)} here"):
+        made("lra-pathfinder").arrays(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

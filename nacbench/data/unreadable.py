@@ -90,7 +90,9 @@ def read_all(
             break
         leave_out(start, first)
     else:
-        raise errors[0] if errors else UserError(f"{what} has no examples")
+        if errors:
+            raise errors[0]
+        raise UserError(f"{what} has no examples")
     with shared_rows((count, *shape), first.dtype) as (examples, writer):
         examples[start] = first
         attempt = partial(_read_row, read, writer)

@@ -1,7 +1,10 @@
 """Execution settings of a run: device, workers, checkpoint interval, CUDA graphs, compile; and the Accelerator."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import patch_environment
@@ -58,6 +61,15 @@ class Execution:
             )
         except ValidationError as error:
             raise UserError(first_problem(error, "")) from None
+
+
+def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a network that goes through ``torch.compile``, and draws the random numbers that it draws without.
+
+    The compiler's own generator would draw other links, and other paths to drop, under the same seed.
+    """
+    options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
+    return torch.compile(net, options=options)
 
 
 def default_workers(device: str) -> int:

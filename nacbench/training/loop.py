@@ -41,7 +41,7 @@ from nacbench.training.checkpoint import (
     save_tensors,
 )
 from nacbench.training.curve import Curve
-from nacbench.training.execution import Execution
+from nacbench.training.execution import Execution, compiled
 from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer
 from nacbench.training.progress import Progress
@@ -121,11 +121,7 @@ class Trainer:
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
         # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
-        # The compiler's own generator would draw other links and paths to drop than an eager run of the same seed
-        as_eager: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
-        self._forward: Any = (
-            torch.compile(self._parallel, options=as_eager) if self.execution.compile else self._parallel
-        )
+        self._forward: Any = compiled(self._parallel) if self.execution.compile else self._parallel
         self._graphed: GraphedPass | None = None
         self.captured = False  # whether the last steps were replayed from a CUDA graph, for the record
 

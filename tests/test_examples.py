@@ -128,25 +128,25 @@ def test_a_task_of_values_or_labels_runs_and_is_reported_compared_and_tuned(
     plugin = ("--plugin", str(EXAMPLES / f"{task.replace('-', '_')}.py"))
     start = ("run", "--scale", "smoke", "--out", str(tmp_path / "runs"), "--quiet", *plugin, "--precision", "fp32")
     name = main.removesuffix(" (%)")
-    for model, seed in (("floor-linear", 0), ("floor-linear", 1), ("pointnet", 0), ("pointnet", 1)):
+    for model, seed in (("floor-linear", 0), ("floor-linear", 1), ("transformer", 0), ("transformer", 1)):
         line = nacbench(*start, "--task", task, "--model", model, "--seed", str(seed)).splitlines()[1]
         assert line.startswith(f"  test {name} ")
         assert "95 %" not in line
     for rate in (0.0000001, 0.003):
-        done = (*start, "--task", f"{task}-tuning", "--model", "pointnet", "--set", f"training.lr={rate}")
+        done = (*start, "--task", f"{task}-tuning", "--model", "transformer", "--set", f"training.lr={rate}")
         nacbench(*done, "--set", "training.epochs=2")
     TASKS.forget_files()  # records say what their metrics mean: a report needs no plug-in
 
     runs = {(run.model, run.seed): run for run in read_runs(tmp_path / "runs" / task).runs}
-    better = runs["pointnet", 0].measure.gain(runs["pointnet", 0].score - runs["floor-linear", 0].score)
+    better = runs["transformer", 0].measure.gain(runs["transformer", 0].score - runs["floor-linear", 0].score)
     assert better > 0  # it reads more than a mean
     table = nacbench("report", str(tmp_path / "runs" / task), "--out", str(tmp_path / "report"))
     rows = [line for line in table.splitlines() if line.startswith(f"| {task}")]
-    assert ("pointnet" in rows[0], "floor-linear" in rows[1]) == (True, True)
+    assert ("transformer" in rows[0], "floor-linear" in rows[1]) == (True, True)
     assert direction in table
     for other in others:
         assert other in nacbench("report", str(tmp_path / "runs" / task), "--out", str(tmp_path), "--metric", other)
-    told = nacbench("compare", "pointnet", "floor-linear", "--task", task, "--out", str(tmp_path / "runs"))
+    told = nacbench("compare", "transformer", "floor-linear", "--task", task, "--out", str(tmp_path / "runs"))
     assert f" · {name}, " in told
     assert direction in told
     assert told.count("these two networks differ by") == 2

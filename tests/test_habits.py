@@ -48,7 +48,8 @@ def test_the_paper_s_authors_are_in_its_order_everywhere(citation: dict[str, Any
             *(REPOSITORY / "docs").rglob("*.md"),
             *(REPOSITORY / "nacbench").rglob("*.yaml"),
         ]
-        for name in re.findall(rf"({'|'.join(PAPER)}) et al", file.read_text(encoding="utf-8"))
+        # an author's paper of another year is another paper
+        for name in re.findall(rf"({'|'.join(PAPER)}) et al(?!\. 2021)", file.read_text(encoding="utf-8"))
     }
     assert first_authors == {PAPER[0]}
 

@@ -1,7 +1,7 @@
 """Files that cannot be read: found before a training, mended without another run, or left out and counted."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,8 +216,8 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_small(root: Path, tmp_path: Path, plugin: Path) -> Callable[..., Any]:
-    """Run the small photographs."""
+def run_small(root: Path, tmp_path: Path, plugin: Path) -> Iterator[Callable[..., Any]]:
+    """Run the small photographs; their task is unknown again afterwards."""
 
     def run(**options: Any) -> Any:
         return nacbench.run(
@@ -232,7 +232,8 @@ def run_small(root: Path, tmp_path: Path, plugin: Path) -> Callable[..., Any]:
             **options,
         )
 
-    return run
+    yield run
+    TASKS.forget_files()
 
 
 def test_a_photograph_that_breaks_later_costs_no_training(

@@ -1,6 +1,6 @@
 """Time of a whole report of many records, without and with the cached index, beside that of another checkout.
 
-    python benchmarks/report.py [--records N] [--pairs N] [--beside CHECKOUT]
+    python benchmarks/report.py [--records N] [--pairs N] [--beside EARLIER_CHECKOUT]
 
 Times are of the processor, all processes of a report together, as the machine may do other work. Checkouts take turns.
 """
@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from aggregate import write_records
-
 OWN = Path(__file__).parents[1]
 CODE = "import sys; from pathlib import Path; from nacbench.reporting.build import build_report; "
 CODE += "build_report([Path(sys.argv[1])], Path(sys.argv[2]))"
+WRITE = "import sys; from pathlib import Path; from aggregate import write_records; "
+WRITE += "write_records(Path(sys.argv[1]), 0, int(sys.argv[2]))"
 
 
 def seconds(checkout: Path, store: Path, scratch: Path) -> float:
@@ -29,6 +29,13 @@ def seconds(checkout: Path, store: Path, scratch: Path) -> float:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, "the report failed"
     return used.ru_utime + used.ru_stime
+
+
+def write(checkout: Path, store: Path, records: int) -> None:
+    """Write records by the code of a checkout; earlier code does not read what later code wrote."""
+    places = os.pathsep.join(map(str, (checkout, checkout / "benchmarks")))
+    words = [sys.executable, "-W", "ignore", "-c", WRITE, str(store), str(records)]
+    subprocess.run(words, env={**os.environ, "PYTHONPATH": places}, cwd=store.parent, check=True)
 
 
 def cache_of(checkout: Path, scratch: Path) -> Path:
@@ -46,7 +53,7 @@ def main() -> None:
     checkouts = [OWN, *([given.beside.absolute()] if given.beside else [])]
     with TemporaryDirectory(prefix="nacbench-report-") as place:
         scratch = Path(place)
-        write_records(scratch / "runs", 0, given.records)
+        write(checkouts[-1], scratch / "runs", given.records)
         found: dict[str, dict[Path, list[float]]] = {"cold": {}, "warm": {}}
         for _ in range(given.pairs):
             for checkout in checkouts:

@@ -176,9 +176,10 @@ def model_libraries() -> str:
 def _modalities(cls: type[Model]) -> list[str]:
     """Those of the tasks that train which the model can do, each once."""
     from nacbench.contracts.model import spec_for
+    from nacbench.contracts.task import Task
 
     model = cls.configured("model", "paper" if "paper" in cls.presets else next(iter(cls.presets), ""), {})
-    specs = [task().spec() for _, task in _sorted_tasks() if not _trained_on(task)]
+    specs = [task().spec() for _, task in _sorted_tasks() if issubclass(task, Task)]
     return list(dict.fromkeys(spec.modality for spec in specs if not model.unsupported(spec_for(model, spec))))
 
 

@@ -14,7 +14,7 @@ from nacbench.machine import slurm
 from nacbench.machine.ending import end_processes
 from nacbench.recording.claim import claim_count, last_claimant
 from nacbench.recording.index import look_at_runs
-from nacbench.recording.record import RECORD, Cause
+from nacbench.recording.record import FAILURE, RECORD, Cause
 from nacbench.recording.row import Run
 from nacbench.sweep.crew import forget_dead_crews
 from nacbench.sweep.lost import put_aside
@@ -74,6 +74,7 @@ def submit(
             # no answer does not mean no job: submitting now could start a second copy of a running one
             raise UserError("Slurm does not answer, so running jobs are not known; nothing was submitted")
         note_failures(plan, place, observer, standings)
+        _note_unsuited(plan, place)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
         for run in todo:
@@ -244,6 +245,21 @@ def note_failures(plan: Plan, place: Place, observer: Observer, standings: dict[
                 log=observer.log_of(run),
                 attempts=claim_count(run.folder(place.store)),
             )
+
+
+def _note_unsuited(plan: Plan, place: Place) -> None:
+    """Write failure.json for one run of each model that cannot do a task, so that tables say why it is missing."""
+    from nacbench.running.failures import leave_failure
+
+    cells: dict[tuple[str, ...], PlannedRun] = {}
+    for run in plan.runs:
+        config = run.config
+        if run.is_unsuited and run.run_id:
+            cells.setdefault((config.task.name, config.model.name, config.model.size, config.scale), run)
+    for run in cells.values():
+        folder = run.folder(place.store)
+        if not (folder / FAILURE).exists():
+            leave_failure(folder, run.config, str(run.run_id), "skipped", str(run.problem))
 
 
 _WORDS: dict[Cause, str] = {

@@ -21,7 +21,7 @@ from nacbench.machine import ending
 from nacbench.machine.process import Life, this_life
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
-from nacbench.recording.record import read_failure
+from nacbench.recording.record import FAILURE, read_failure
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local
 from nacbench.sweep.config import parse_sweep
@@ -140,6 +140,8 @@ def test_an_unsupported_task_is_skipped_with_a_reason(place: Place) -> None:
     assert run.is_unsuited
     assert states(planned, place) == ["skipped"]
     assert submit(planned, place, print).started == 0
+    failure = read_failure(run.folder(place.store) / FAILURE)  # for the report's table
+    assert (failure.status, failure.reason) == ("skipped", "it takes images only")
 
 
 def test_missing_data_is_planned_for_but_not_started(place: Place) -> None:

@@ -48,6 +48,38 @@ def test_axes_and_settings_reach_every_run() -> None:
     assert {config.model.options["depth"] for config in configs} == {2}
 
 
+def varied(**content: Any) -> list[tuple[int, float, int]]:
+    """Depth, learning rate and epochs of every run."""
+    sweep = parse_sweep({**BASE, "models": "nac", **content}, Path("mine.yaml"))
+    assert sum(block.count() for block in sweep.blocks) == len(sweep.expand())
+    settings = [config.as_dict() for config in sweep.expand()]
+    return [(one["model"]["depth"], one["training"]["lr"], one["training"]["epochs"]) for one in settings]
+
+
+def test_values_of_zipped_axes_are_taken_together_by_position() -> None:
+    zipped = {"model.depth": [2, 3], "training.lr": [1e-3, 5e-4]}
+    assert varied(zip=zipped, set={"training.epochs": 1}) == [(2, 1e-3, 1), (3, 5e-4, 1)]
+    # a group is one more axis beside the others
+    assert varied(zip=zipped, axes={"training.epochs": [1, 2]}) == [
+        (2, 1e-3, 1),
+        (3, 5e-4, 1),
+        (2, 1e-3, 2),
+        (3, 5e-4, 2),
+    ]
+    groups = [zipped, {"training.epochs": [1, 2, 3]}]
+    assert len(varied(zip=groups)) == 6
+    assert varied(zip={"model.depth": 2, "training.lr": 1e-3, "training.epochs": [7]}) == [(2, 1e-3, 7)]
+
+
+def test_a_block_has_its_own_zip_or_inherits_it() -> None:
+    zipped = {"model.depth": [2, 3], "training.lr": [1e-3, 5e-4]}
+    common = {"models": "nac", "scale": "smoke", "tasks": "digits"}
+    own = {**common, "include": [{"zip": zipped}, {"set": {"model.depth": 4}}]}
+    assert len(parse_sweep(own, Path("mine.yaml")).expand()) == 2 + 1 + 1
+    inherited = {"models": "nac", "scale": "smoke", "zip": zipped, "include": [{"tasks": "digits"}]}
+    assert len(parse_sweep(inherited, Path("mine.yaml")).expand()) == 2
+
+
 def test_included_blocks_inherit_from_the_top() -> None:
     runs = expand(include=[{"tasks": ["listops-short"]}, {"models": "transformer", "seeds": 7}])
     assert runs == [
@@ -96,6 +128,29 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"seeds": [0, 1, 0]}, r"mine.yaml: seeds = \[0, 1, 0\]: 0 is given twice"),
         ({"models": ["nac", "nac"]}, "'nac' is given twice"),
         ({"axes": {"training.lr": [1e-3, 1e-2, 1e-3]}}, r"training\.lr: 0\.001 is given twice"),
+        (
+            {"zip": {"model.depth": [2, 3], "training.lr": [1e-3]}},
+            r"mine.yaml: zip = .*: model\.depth has 2 values and training\.lr has 1; axes of one group have the same",
+        ),
+        (
+            {"zip": {"model.depth": [2, 2, 3], "training.lr": [1e-3, 1e-3, 1e-3]}},
+            r"\{'model\.depth': 2, 'training\.lr': 0\.001\} is given twice",
+        ),
+        (
+            {"axes": {"training.lr": [1e-3, 2e-3]}, "zip": {" training.lr": [1e-3]}},
+            r"axis 'training\.lr' is given twice, in axes or in zip; keep one of them",
+        ),
+        ({"zip": [{"training.lr": [1e-3]}, {"training.lr": [1e-2]}]}, r"axis 'training\.lr' is given twice"),
+        ({"axes": {"training.lr": [1e-3]}, "zip": {"training": [{"lr": 1}]}}, r"setting 'training\.lr' is given twice"),
+        (
+            {"axes": {"training.lr": [1e-3]}, "include": [{"zip": {"training.lr": 1}}]},
+            r"include\.0\.zip = .*'training\.lr'",
+        ),
+        ({"zip": {}}, r"zip\.0 = \{\}: has no values; give at least 1"),
+        ({"zip": {"training.lr": []}}, r"zip\.0\.training\.lr = \[\]: has no values"),
+        ({"zip": "training.lr"}, r"zip = 'training\.lr': input should be a list"),
+        ({"zip": ["training.lr"]}, r"zip\.0 = 'training\.lr': input should be a),
+        ({"zip": {f"training.{n}": [*range(10_001)] for n in "ab"}}, "20,002 runs would take"),
         ({"exclude": [{"model": "resnet"}]}, r"exclude .* matches no run"),
         ({"exclude": [{"task": "digits"}]}, "has no runs left"),
         ({"models": []}, r"mine.yaml: models = \[\]: has no values; give at least 1"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nacbench.inspection.trained import TrainedRun
+    from nacbench.recording.tags import Tags
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
@@ -31,6 +32,8 @@ def run(
     skip_unreadable: bool | None = None,
     config: PathLike | None = None,
     plugins: Sequence[PathLike] = (),
+    tags: str | Sequence[str] = (),
+    notes: str | Sequence[str] = (),
     out: PathLike = "runs",
     data_root: PathLike | None = None,
     device: str = "auto",
@@ -57,6 +60,8 @@ def run(
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
         config: YAML file with any of these settings; arguments override it.
         plugins: Python files that define tasks, models or protocols.
+        tags: words to find the run by, such as ``good``; not part of its id. They add to those that it has.
+        notes: sentences on the run, one line each; not part of its id.
         out: folder of runs.
         data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -78,6 +83,7 @@ def run(
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
     from nacbench.formats.dotted import nested
+    from nacbench.recording.tags import given as tags_given
     from nacbench.running.config import read_yaml, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
@@ -88,6 +94,7 @@ def run(
     return run_layers(
         [read_yaml(Path(config)), *layers] if config else layers,
         plugins,
+        tags=tags_given(tags, notes),
         out=out,
         data_root=data_root,
         device=device,
@@ -105,6 +112,7 @@ def run_layers(
     layers: Sequence[Mapping[str, Any]],
     plugins: Sequence[PathLike],
     *,
+    tags: Tags,
     out: PathLike,
     data_root: PathLike | None,
     device: str,
@@ -148,7 +156,7 @@ def run_layers(
         )
 
     root = data_root_of(None if data_root is None else Path(data_root))
-    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force)
+    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force, tags=tags)
 
 
 def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nacbench.running.runner import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
+ABOUT = "What to say about it"
 HOW = "How to compute it"
 
 
@@ -70,6 +71,20 @@ def run(
         typer.Option(metavar="FILE", help="YAML file of settings; options override it.", rich_help_panel=WHAT),
     ] = None,
     plugin: Plugins = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A word to find the run by, as in --where tag=NAME; not part of its id; can be given again.",
+            rich_help_panel=ABOUT,
+        ),
+    ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="A note on the run; not part of its id; can be given again.", rich_help_panel=ABOUT
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path(
         "runs"
     ),
@@ -122,6 +137,7 @@ def run(
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
     from nacbench.api import run_layers
+    from nacbench.recording.tags import given as given_tags
     from nacbench.running.config import parse_setting, read_yaml, refuse_given_twice
 
     given = {
@@ -136,6 +152,7 @@ def run(
         outcome = run_layers(
             [read_yaml(config), *own] if config else own,
             plugin or [],
+            tags=given_tags(tag or [], note or []),
             out=out,
             data_root=data_root,
             device=device,
@@ -160,6 +177,7 @@ def _summary(outcome: "Outcome") -> list[str]:
 
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"
+    added = "added" if outcome.was_finished else "given"
     cost = record.cost
     machine = f"{record.precision} on {record.environment.hardware.processor}"
     took = (
@@ -176,6 +194,7 @@ def _summary(outcome: "Outcome") -> list[str]:
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         *(f"  {text}" for text in choice_lines(record)),
         f"  {took}",
+        *([f"  {outcome.tagged}: {added}"] if outcome.tagged else []),
         f"  {outcome.folder / 'record.json'}",
     ]
 

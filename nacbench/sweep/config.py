@@ -14,6 +14,7 @@ from pydantic import (
 
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.yaml_text import read_mapping
+from nacbench.recording.tags import NoteList, TagList, Tags
 from nacbench.running.config import RunConfig, merge, resolve
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Part, Values, nested_settings, too_many
 from nacbench.sweep.profile import Profile
@@ -54,6 +55,8 @@ class SweepConfig(Part):
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
+    tags: TagList = Field((), description="for all its runs; not part of their ids")
+    notes: NoteList = Field((), description="for all its runs; not part of their ids")
     max_runs: int = Field(
         MAX_RUNS, ge=1, le=MOST_RUNS, strict=True, description="number of runs up to which it is planned"
     )
@@ -65,6 +68,11 @@ class SweepConfig(Part):
         if (count := sum(block.count() for block in self.blocks)) > self.max_runs:
             raise ValueError(too_many(count, "runs"))
         return self
+
+    @property
+    def marks(self) -> Tags:
+        """Tags and notes of all its runs."""
+        return Tags(tags=self.tags, notes=self.notes)
 
     def expand(self) -> list[RunConfig]:
         """Return the configurations of all runs without duplicates, in a fixed order.

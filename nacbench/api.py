@@ -30,7 +30,7 @@ def run(
     seed: int | None = None,
     precision: str | None = None,
     skip_unreadable: bool | None = None,
-    config: PathLike | None = None,
+    config: PathLike | Sequence[PathLike] = (),
     plugins: Sequence[PathLike] = (),
     tags: str | Sequence[str] = (),
     notes: str | Sequence[str] = (),
@@ -58,7 +58,7 @@ def run(
         seed: of weights, batches and noise; 0 by default.
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
-        config: YAML file with any of these settings; arguments override it.
+        config: YAML file with any of these settings, or several: later ones override earlier ones, and arguments all.
         plugins: Python files that define tasks, models or protocols.
         tags: words to find the run by, such as ``good``; not part of its id. They add to those that it has.
         notes: sentences on the run, one line each; not part of its id.
@@ -84,17 +84,19 @@ def run(
     """
     from nacbench.formats.dotted import nested
     from nacbench.recording.tags import given as tags_given
-    from nacbench.running.config import read_yaml, refuse_given_twice
+    from nacbench.running.config import refuse_given_twice
+    from nacbench.running.config_files import read_run_files
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
+    files = read_run_files([Path(file) for file in ([config] if isinstance(config, str | os.PathLike) else config)])
     return run_layers(
-        [read_yaml(Path(config)), *layers] if config else layers,
-        plugins,
-        tags=tags_given(tags, notes),
+        [*(layer.settings for layer in files.layers), *layers],
+        [*files.plugins, *plugins],
+        tags=files.tags.also(tags_given(tags, notes)),
         out=out,
         data_root=data_root,
         device=device,

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, shown
-from nacbench.formats.dotted import leaves, nested
-from nacbench.running.config import merge
+from nacbench.formats.dotted import leaves, merge, nested
 
 Values = dict[str, Any]
 SPAN = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,7 @@ def _lines(tree: Mapping[str, Any], origins: Mapping[tuple[str, ...], str], insi
             yield f"{indent}{key}:"
             yield from _lines(value, origins, path)
             continue
-        first, *more = as_yaml({key: value}, width=math.inf).splitlines()
+        first, *more = as_yaml({key: value}, width=sys.maxsize).splitlines()
         # a comment after the first of several lines could be within a text
         comment = f"  # {visible(origins[path])}" if path in origins else ""
         yield from [f"{indent}{first}{comment}"] if not more else [f"{indent}{line}" for line in (first, *more)]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nacbench.inspection.trained import TrainedRun
+    from nacbench.recording.tags import Tags
     from nacbench.running.runner import Outcome
     from nacbench.training.execution import Execution
 
@@ -29,8 +30,10 @@ def run(
     seed: int | None = None,
     precision: str | None = None,
     skip_unreadable: bool | None = None,
-    config: PathLike | None = None,
+    config: PathLike | Sequence[PathLike] = (),
     plugins: Sequence[PathLike] = (),
+    tags: str | Sequence[str] = (),
+    notes: str | Sequence[str] = (),
     out: PathLike = "runs",
     data_root: PathLike | None = None,
     device: str = "auto",
@@ -55,8 +58,10 @@ def run(
         seed: of weights, batches and noise; 0 by default.
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
-        config: YAML file with any of these settings; arguments override it.
+        config: YAML file with any of these settings, or several: later ones override earlier ones, and arguments all.
         plugins: Python files that define tasks, models or protocols.
+        tags: words to find the run by, such as ``good``; not part of its id. They add to those that it has.
+        notes: sentences on the run, one line each; not part of its id.
         out: folder of runs.
         data_root: mirror of data sets; None for ``NACBENCH_DATA`` or, if that is not set, a folder in the cache.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -78,16 +83,20 @@ def run(
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
     from nacbench.formats.dotted import nested
-    from nacbench.running.config import read_yaml, refuse_given_twice
+    from nacbench.recording.tags import given as tags_given
+    from nacbench.running.config import refuse_given_twice
+    from nacbench.running.config_files import read_run_files
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
+    files = read_run_files([Path(file) for file in ([config] if isinstance(config, str | os.PathLike) else config)])
     return run_layers(
-        [read_yaml(Path(config)), *layers] if config else layers,
-        plugins,
+        [*(layer.settings for layer in files.layers), *layers],
+        [*files.plugins, *plugins],
+        tags=files.tags.also(tags_given(tags, notes)),
         out=out,
         data_root=data_root,
         device=device,
@@ -105,6 +114,7 @@ def run_layers(
     layers: Sequence[Mapping[str, Any]],
     plugins: Sequence[PathLike],
     *,
+    tags: Tags,
     out: PathLike,
     data_root: PathLike | None,
     device: str,
@@ -148,7 +158,7 @@ def run_layers(
         )
 
     root = data_root_of(None if data_root is None else Path(data_root))
-    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force)
+    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force, tags=tags)
 
 
 def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:

@@ -32,6 +32,7 @@ from nacbench.cli import (
     run,
     schema,
     sweep,
+    tag,
     transfer,
     tune,
     why,
@@ -100,6 +101,7 @@ app.command("prune")(prune.prune)
 app.command("profile")(profile.profile)
 app.command("tune")(tune.tune)
 app.add_typer(paper.app, name="paper")
+app.command("tag")(tag.tag)
 app.command("claims")(paper.claims)
 app.command("merge")(transfer.merge)
 app.command("pack")(transfer.pack)

@@ -1,19 +1,23 @@
 """``nacbench run``: train a model on a task, evaluate it, and write its record."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
-from nacbench.formats.terminal import say
+from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
+    from nacbench.formats.extending import Layer
     from nacbench.recording.record import RunRecord
+    from nacbench.running.config_files import RunFiles
     from nacbench.running.runner import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
+ABOUT = "What to say about it"
 HOW = "How to compute it"
 
 
@@ -66,10 +70,36 @@ def run(
         ),
     ] = None,
     config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="YAML file of settings; options override it.", rich_help_panel=WHAT),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="YAML file of settings; can be given again: later files override earlier ones, and options all.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option(
+            "--print-config",
+            help="Only print all settings and where each was given, as YAML for --config.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     plugin: Plugins = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A word to find the run by, as in --where tag=NAME; not part of its id; can be given again.",
+            rich_help_panel=ABOUT,
+        ),
+    ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="A note on the run; not part of its id; can be given again.", rich_help_panel=ABOUT
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", rich_help_panel=HOW)] = Path(
         "runs"
     ),
@@ -122,20 +152,28 @@ def run(
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
     from nacbench.api import run_layers
-    from nacbench.running.config import parse_setting, read_yaml, refuse_given_twice
+    from nacbench.formats.extending import Layer
+    from nacbench.recording.tags import given as given_tags
+    from nacbench.running.config import parse_setting, refuse_given_twice
+    from nacbench.running.config_files import RunFiles, read_run_files
 
-    given = {
-        **_named("task", task),
-        **_named("model", model),
-        **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
-        **({"skip_unreadable": True} if skip_unreadable else {}),
-    }
-    own = [given, *(parse_setting(text) for text in settings or [])]
-    refuse_given_twice(own)
+    named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
+    own = [Layer(f"--{key}", {key: value}) for key, value in named.items() if value is not None]
+    own += [Layer("--skip-unreadable", {"skip_unreadable": True})] if skip_unreadable else []
+    own += [Layer(f"--set {text}", parse_setting(text)) for text in settings or []]
+    refuse_given_twice(layer.settings for layer in own)
+    found = read_run_files(config or [])
+    files = RunFiles(
+        found.layers, found.tags.also(given_tags(tag or [], note or [])), [*found.plugins, *(plugin or [])]
+    )
+    if print_config:
+        _print_config(files, own)
+        return
     with interruption_explained():
         outcome = run_layers(
-            [read_yaml(config), *own] if config else own,
-            plugin or [],
+            [layer.settings for layer in (*files.layers, *own)],
+            files.plugins,
+            tags=files.tags,
             out=out,
             data_root=data_root,
             device=device,
@@ -151,8 +189,14 @@ def run(
         say(line)
 
 
-def _named(section: str, name: str | None) -> dict[str, Any]:
-    return {section: {"name": name}} if name is not None else {}
+def _print_config(files: "RunFiles", options: "Sequence[Layer]") -> None:
+    from nacbench.plugin_files import load_plugin_files
+    from nacbench.running.config import resolve
+    from nacbench.running.config_files import with_origins
+
+    load_plugin_files(files.plugins)
+    config = resolve(*(layer.settings for layer in (*files.layers, *options)))
+    say_text(with_origins(config, files, options))
 
 
 def _summary(outcome: "Outcome") -> list[str]:
@@ -160,6 +204,7 @@ def _summary(outcome: "Outcome") -> list[str]:
 
     record = outcome.record
     done = "already done, not computed again" if outcome.was_finished else "done"
+    added = "added" if outcome.was_finished else "given"
     cost = record.cost
     machine = f"{record.precision} on {record.environment.hardware.processor}"
     took = (
@@ -176,6 +221,7 @@ def _summary(outcome: "Outcome") -> list[str]:
         *(f"  not the whole data set: {text}" for text in record.data.partial),
         *(f"  {text}" for text in choice_lines(record)),
         f"  {took}",
+        *([f"  {outcome.tagged}: {added}"] if outcome.tagged else []),
         f"  {outcome.folder / 'record.json'}",
     ]
 

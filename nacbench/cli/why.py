@@ -81,13 +81,17 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
     from nacbench.errors import UserError
     from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
-    from nacbench.running.config import read_yaml, resolve
+    from nacbench.plugin_files import load_plugin_files
+    from nacbench.running.config import resolve
+    from nacbench.running.config_files import read_run_files
     from nacbench.running.identity import Identity
     from nacbench.running.runner import identify
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
-        identity = identify(resolve(read_yaml(path)), data_root)
+        files = read_run_files([path])
+        load_plugin_files(files.plugins)
+        identity = identify(resolve(*(layer.settings for layer in files.layers)), data_root)
         return Side(identity.run_id, identity, library_versions())
     from nacbench.recording.store import finished, locate, read_state
 

@@ -1,4 +1,4 @@
-"""Dotted keys (``training.lr``): nested mappings from them, to them, and their values as text."""
+"""Dotted keys (``training.lr``): nested mappings from them, to them, merged; and their values as text."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -74,6 +74,15 @@ def _likeness(key: str, known: str) -> tuple[float, float]:
 
 def _initials(name: str) -> str:
     return "".join(word[:1] for word in name.split("_"))
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two nested mappings merged recursively; if both have a value, that of ``over`` is taken."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merge(out[key], value) if both else value
+    return out
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -20,6 +20,7 @@ LARGEST = 2**20  # bytes of a file; PyYAML reads about 100 kB/s
 MOST_NODES = 100_000  # values of a file, counted again wherever an alias repeats them
 DEEPEST = 50  # mappings and lists inside one another
 INT64 = range(-(2**63), 2**63)
+Lines = dict[tuple[str, ...], int]  # of keys, by their own names and those of the mappings around them
 
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")  # neither a file's name nor UTF-8 can hold these
 
@@ -64,8 +65,14 @@ def parse_yaml(text: str, where: object) -> Any:
     Raises:
         BrokenFileError: if it is not such YAML; the message starts with the place and gives line and column.
     """
+    return parse_with_lines(text, where)[0]
+
+
+def parse_with_lines(text: str, where: object) -> tuple[Any, Lines]:
+    """Parse one YAML document as `parse_yaml`; return its value, and the line of each key of nested mappings."""
+    document = _Document(text)
     try:
-        return _Document(text).content()
+        return document.content(), document.lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -89,10 +96,15 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     Raises:
         UserError: if the file cannot be read, is not YAML, or is not a mapping.
     """
-    content = parse_yaml(read_text(path, largest=LARGEST), path)
+    return read_with_lines(path, keys)[0]
+
+
+def read_with_lines(path: Path, keys: Iterable[str]) -> tuple[dict[str, Any], Lines]:
+    """Read the mapping in a YAML file as `read_mapping`; return it with the line of each key, as `parse_with_lines`."""
+    content, lines = parse_with_lines(read_text(path, largest=LARGEST), path)
     if not isinstance(content, dict):
         raise BrokenFileError(f"{path} holds no settings; it should be a mapping with the keys {', '.join(keys)}")
-    return content
+    return content, lines
 
 
 def as_yaml(content: Any, *, width: int = 80) -> str:
@@ -105,6 +117,8 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.lines: Lines = {}
+        self._inside: tuple[str, ...] = ()  # keys of the mappings around
         self._nodes = 0
         self._anchored: dict[str, tuple[Any, int]] = {}  # with the number of nodes
 
@@ -147,7 +161,10 @@ class _Document:
             if key in lines:
                 _refuse(f"key {shown(key)} is given a second time, after line {lines[key]}; keep one of them", event)
             lines[key] = _mark(event).line + 1
+            self._inside = (*self._inside, key)
+            self.lines.setdefault(self._inside, lines[key])
             value[key] = self._value(next(self._events), depth)
+            self._inside = self._inside[:-1]
         return value
 
     def _until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:

@@ -1,4 +1,4 @@
-"""Choose among finished runs: by task, by model, and by conditions on settings such as ``training.lr<=0.001``."""
+"""Choose among finished runs: by task, by model, and by conditions such as ``training.lr<=0.001`` and ``tag=good``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from nacbench.recording.row import Run
 
 MOST_SHOWN = 8  # values or names in an error
 MOST_NEAR = 3  # suggested keys
-PATTERN = re.compile(r"\s*([^=!<>\s]+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+PATTERN = re.compile(r"\s*([^=!<>~\s]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 ORDERS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-Settings = Mapping[str, Any]  # a run's settings by dotted key
+Settings = Mapping[str, Any]  # a run's settings by dotted key; those with several values at once are tuples
+# What is not among the settings of a series, as its runs differ in it
+OF_RUN: Mapping[str, Callable[[Run], Any]] = {
+    "seed": lambda run: run.seed,
+    "tag": lambda run: run.own_tags().tags,
+    "note": lambda run: run.own_tags().notes,
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,12 @@ class Condition:
     """A condition on a setting.
 
     A run that does not have the setting at all meets every condition: baselines stay beside the variants of a model
-    that are chosen by an option of its own.
+    that are chosen by an option of its own. Every run has tags and notes, if only none: one of them must meet it.
 
     Attributes:
         text: as the user wrote it.
         key: dotted name of the setting.
-        sign: ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``.
+        sign: ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, or ``~``: contains, whether in capitals or not.
         values: what it is compared with, as text; of several, one must be equal, or for ``!=`` none.
     """
 
@@ -50,10 +56,17 @@ class Condition:
         """Return whether a run with these settings meets it."""
         if self.key not in settings:
             return True
-        own = settings[self.key]
+        every = _values(settings[self.key])
+        if self.sign == "!=":
+            return not any(_equal(own, value) for own in every for value in self.values)
+        return any(self._is_met_by(own) for own in every)
+
+    def _is_met_by(self, own: Any) -> bool:
         if self.sign in ORDERS:
             return _is_number(own) and ORDERS[self.sign](own, float(self.values[0]))
-        return any(_equal(own, value) for value in self.values) == (self.sign == "=")
+        if self.sign == "~":
+            return self.values[0].casefold() in as_text(own).casefold()
+        return any(_equal(own, value) for value in self.values)
 
     def check(self, everything: Iterable[Settings]) -> None:
         """Check that a run has the setting, and that its values can be compared with the given ones.
@@ -63,8 +76,10 @@ class Condition:
         """
         known = dict.fromkeys(key for settings in everything for key in settings)
         if self.key not in known:
-            raise unknown_key("setting in --where", self.key, known, MOST_NEAR)
-        found = [settings[self.key] for settings in everything if self.key in settings]
+            raise unknown_key("setting in --where", self.key, [*known, *OF_RUN], MOST_NEAR)
+        found = _found(everything, self.key)
+        if not found:
+            raise UserError(f"--where {self.text}: none of the runs has a {self.key}; nacbench tag gives them")
         for value in self.values:
             if not any(_comparable(own, value, self.sign) for own in found):
                 raise UserError(
@@ -80,9 +95,9 @@ def condition(text: str) -> Condition:
     """
     match = PATTERN.fullmatch(text)
     if match is None or not match[3]:
-        raise UserError(f"--where {shown(text)}: write KEY=VALUE, as in training.lr=0.001, or with != < <= > or >=")
+        raise UserError(f"--where {shown(text)}: write KEY=VALUE, as in training.lr=0.001, or with != < <= > >= or ~")
     key, sign, value = match.groups()
-    whole = sign in ORDERS or value[0] in '[{"'  # JSON has commas of its own
+    whole = sign in ORDERS or sign == "~" or value[0] in '[{"'  # JSON and sentences have commas of their own
     values = [value] if whole else [own.strip() for own in value.split(",")]
     if sign in ORDERS and _number(value) is None:
         raise UserError(f"--where {shown(text)}: {sign} compares with one number, as in training.lr{sign}0.001")
@@ -149,18 +164,29 @@ def _named(runs: Sequence[Run], option: str, patterns: Sequence[str]) -> list[Ru
 
 
 def _meeting(runs: Sequence[Run], wanted: Condition) -> list[Run]:
-    if wanted.key == "seed":  # a series has equal settings but for it
-        by_run: dict[Any, Settings] = {run.seed: {"seed": run.seed} for run in runs}
-    else:
-        texts = {run.series: run.settings for run in runs}
-        by_run = {series: leaves(json.loads(text)) for series, text in texts.items()}
-    wanted.check(by_run.values())
-    held = {key for key, settings in by_run.items() if wanted.holds(settings)}
-    left = [run for run in runs if (run.seed if wanted.key == "seed" else run.series) in held]
+    if wanted.key in OF_RUN:
+        kinds = [OF_RUN[wanted.key](run) for run in runs]
+        by_kind: dict[Any, Settings] = {kind: {wanted.key: kind} for kind in kinds}
+    else:  # the runs of a series have equal settings
+        kinds = [run.series for run in runs]
+        texts = dict(zip(kinds, (run.settings for run in runs), strict=True))
+        by_kind = {series: leaves(json.loads(text)) for series, text in texts.items()}
+    wanted.check(by_kind.values())
+    held = {kind for kind, settings in by_kind.items() if wanted.holds(settings)}
+    left = [run for run, kind in zip(runs, kinds, strict=True) if kind in held]
     if not left:
-        found = [settings[wanted.key] for settings in by_run.values() if wanted.key in settings]
+        found = _found(by_kind.values(), wanted.key)
         raise UserError(f"--where {wanted.text} leaves none of {len(runs)} runs; {wanted.key} is {_some(found)}")
     return left
+
+
+def _found(everything: Iterable[Settings], key: str) -> list[Any]:
+    """Return all values that a setting has in some runs."""
+    return [value for settings in everything if key in settings for value in _values(settings[key])]
+
+
+def _values(own: Any) -> tuple[Any, ...]:
+    return own if isinstance(own, tuple) else (own,)
 
 
 def _some(values: Iterable[Any]) -> str:

@@ -1,7 +1,8 @@
 """Index of finished runs: one row per run with what tables need, cached as Parquet.
 
 Reading a hundred thousand records takes seconds, so the rows are cached in one Parquet file per store, in the user's
-cache; a store itself is never written to. A record is read again if its size or the time of its last change differs.
+cache; a store itself is never written to. A record is read again if its size or the time of its last change differs,
+and so is a file of tags.
 The cached file has its own digest in its name, so that a damaged one is not believed.
 """
 
@@ -26,6 +27,7 @@ from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordE
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.row_readers import rows_at
 from nacbench.recording.row_tables import rows_of, table_of, text_columns
+from nacbench.recording.tags import read_tags, stamp_of, united
 from nacbench.recording.walk import Walk
 
 
@@ -61,10 +63,12 @@ def read_runs(*stores: Path) -> Runs:
     with _without_collections():
         found = look_at_runs(*stores)
         refuse_doubled(found.runs, found.misplaced)
-        first_of = {run.run_id: run for run in reversed(found.runs)}
-        if len(first_of) == len(found.runs):
+        copies: dict[str, list[Run]] = {}
+        for run in found.runs:
+            copies.setdefault(run.run_id, []).append(run)
+        if len(copies) == len(found.runs):
             return found
-        return Runs([run for run in found.runs if first_of[run.run_id] is run], found.failures, found.broken)
+        return Runs([_as_one(same) for same in copies.values()], found.failures, found.broken)
 
 
 def look_at_runs(*stores: Path) -> Runs:
@@ -118,14 +122,16 @@ def _of_store(store: Path) -> Runs:
     for folder, name, size, changed in found:
         run = known.get(folder)
         if name == RECORD and run is not None and (run.size, run.changed) == (size, changed):
-            runs.append(run)
+            runs.append(_with_tags(run, broken))
+            new = new or runs[-1] is not run
             continue
         try:
             if name == FAILURE:
                 failures.append(read_failure(f"{folder}/{FAILURE}"))
                 continue
             new = True
-            runs.append(row_of(read_record(f"{folder}/{RECORD}", folder.rpartition("/")[2]), folder, size, changed))
+            run = row_of(read_record(f"{folder}/{RECORD}", folder.rpartition("/")[2]), folder, size, changed)
+            runs.append(_with_tags(run, broken))
         except UserError as error:
             broken.append(str(error))
             if isinstance(error, MisplacedRecordError):
@@ -134,6 +140,28 @@ def _of_store(store: Path) -> Runs:
         _remember(store, runs)
     broken += [*walk.problems, *only_set_aside(walk.replaced, {run.folder for run in runs})]
     return Runs(runs, failures, broken, misplaced)
+
+
+def _with_tags(run: Run, broken: list[str]) -> Run:
+    """Return a run with its present tags and notes, which can change at any time; unlike its record."""
+    stamp = stamp_of(run.folder)
+    if stamp == run.tags_stamp:
+        return run
+    try:
+        found = read_tags(run.folder)
+    except UserError as error:
+        broken.append(f"{error}; its run counts, without tags")
+        return run._replace(tags="", user_notes="", tags_stamp="") if run.tags_stamp else run
+    return run._replace(tags=",".join(found.tags), user_notes="\n".join(found.notes), tags_stamp=stamp)
+
+
+def _as_one(copies: Sequence[Run]) -> Run:
+    """Return the first of several copies of a run, with the tags and notes of all."""
+    first = copies[0]
+    if all(run.tags_stamp == "" for run in copies):
+        return first
+    found = united(run.own_tags() for run in copies)
+    return first._replace(tags=",".join(found.tags), user_notes="\n".join(found.notes))
 
 
 # -- cache -----------------------------------------------------------------------------------------------------------
@@ -166,6 +194,7 @@ def _version() -> str:
                 "record.py",
                 "row.py",
                 "row_tables.py",
+                "tags.py",
                 "upgrade.py",
             )
         ]

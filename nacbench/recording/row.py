@@ -15,6 +15,7 @@ from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.recording.identity import canonical
 from nacbench.recording.metric_facts import metric_in
 from nacbench.recording.record import RECORD, RunRecord, marked_task, other_data, read_record
+from nacbench.recording.tags import Tags
 
 
 class Run(NamedTuple):
@@ -41,6 +42,8 @@ class Run(NamedTuple):
         versions: JSON of library versions.
         adaptive: 1 if seeds were added to its series until a comparison was decided, otherwise 0; see
             `nacbench.recording.decisions`.
+        tags, user_notes: of `nacbench.recording.tags`: tags, separated by commas; notes, one a line.
+        tags_stamp: of the file with tags when it was read.
     """
 
     folder: str
@@ -88,6 +91,9 @@ class Run(NamedTuple):
     attempts: int
     finished: str
     adaptive: int = 0
+    tags: str = ""
+    user_notes: str = ""
+    tags_stamp: str = ""
 
     @property
     def task_label(self) -> str:
@@ -120,6 +126,10 @@ class Run(NamedTuple):
         """Return a split's metrics and measurements by name."""
         measured: dict[str, dict[str, float]] = json.loads(self.measured)
         return {**self.all_metrics().get(split, {}), **measured.get(split, {})}
+
+    def own_tags(self) -> Tags:
+        """Return the tags and notes of the run."""
+        return Tags(tags=tuple(filter(None, self.tags.split(","))), notes=tuple(self.user_notes.splitlines()))
 
     def record(self) -> RunRecord:
         """Read the complete record from its file."""

@@ -119,20 +119,23 @@ def damage(path: Path, digest: str | None) -> str | None:
     return f"{path} is damaged or changed: its SHA-256 is not the one in the record" if changed else None
 
 
-def set_aside(folder: Path) -> None:
+def set_aside(folder: Path) -> Path | None:
     """Move a run's folder into ``.replaced`` beside it, where no report looks, so that it can be computed again.
+
+    Returns:
+        Where it is now; None if there was none.
 
     Raises:
         UserError: if the run was set aside 9,999 times already.
     """
     if not folder.exists():
-        return
+        return None
     for number in range(1, 10_000):
         place = folder.parent / REPLACED / f"{folder.name}-{number}"
         if not place.exists():
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
-            return
+            return place
     raise UserError(f"{folder.parent / REPLACED} holds too many copies of {folder.name}; delete some of them")
 
 

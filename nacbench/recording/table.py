@@ -35,6 +35,7 @@ FACTS = (
     "peak_memory_bytes",
     "machine",
     "finished",
+    "tags",
     "folder",
 )
 SECTIONS = ("task", "model", "training")
@@ -45,6 +46,7 @@ def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
     return [
         {
             **{name: getattr(run, name) for name in FACTS},
+            "notes": run.user_notes,
             **_settings(json.loads(run.settings)),
             **_numbers("", run.metrics),
             **_numbers("measured.", run.measured),

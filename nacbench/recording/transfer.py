@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,11 @@ from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
+from nacbench.recording.tags import TAGS, add_tags, read_tags
 
 Unpack = Callable[[Path, Path], None]
-PASSING = ("claims", "scores", "heartbeat.json")  # not copied: state of a run in progress, bound to its machine
+# Not copied: state of a run in progress, bound to its machine; and tags, which are united with those that are there
+PASSING = ("claims", "scores", "heartbeat.json", TAGS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     """Copy all finished runs of some stores into another one.
 
     Everything is checked before anything is copied: every file against its digest in the record, and the metrics of
-    runs that occur twice against each other. Runs that the target already has are left unchanged.
+    runs that occur twice against each other. Runs that the target already has are left unchanged, but for their tags
+    and notes: a run keeps those that it has in any of the stores.
 
     Args:
         stores: stores to copy from.
@@ -65,19 +68,19 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
         refuse_doubled([*ours.runs, *theirs.runs], [*ours.misplaced, *theirs.misplaced])
     except UserError as error:
         raise UserError(f"{error}; nothing was copied") from None
-    known = {run.run_id for run in ours.runs}
+    places = {run.run_id: Path(run.folder) for run in reversed(ours.runs)}
     todo: list[tuple[Path, Path]] = []
     damaged: list[str] = []
     for run in theirs.runs:
-        if run.run_id in known:
+        if run.run_id in places:
             continue
-        known.add(run.run_id)
         folder = Path(run.folder)
         try:
             place = _place_for(run, target)
         except UserError as error:
             broken.append(f"{error}; {folder} was not copied")
             continue
+        places[run.run_id] = place
         damaged += _damaged(folder, run.record())
         todo.append((folder, place))
     if damaged:
@@ -85,7 +88,20 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     carry(theirs.runs, target)  # first: copies without it would be judged by the wrong test, if this is killed
     for folder, place in todo:
         _copy(folder, place, weights=weights, logits=logits)
+    _unite_tags(theirs.runs, places)
     return Merged(len(todo), len(theirs.runs) - len(todo), broken)
+
+
+def _unite_tags(runs: Sequence[Run], places: Mapping[str, Path]) -> None:
+    """Give the copy of each run the tags and notes that it has anywhere; files that are broken are named by the index.
+
+    Args:
+        runs: all that were found.
+        places: folder of the copy by run id.
+    """
+    for run in runs:
+        if run.tags_stamp and run.run_id in places:
+            add_tags(places[run.run_id], run.own_tags())
 
 
 def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> Merged:
@@ -181,8 +197,10 @@ def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
             leave_logits_out(aside)
         read_record(aside / RECORD, place.name)
 
-    set_aside(place)
+    before = set_aside(place)
     fill_folder(place, fill)
+    if before is not None:
+        add_tags(place, read_tags(before))
 
 
 def _write_tar(folder: Path, archive: Path) -> None:

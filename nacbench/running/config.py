@@ -23,7 +23,7 @@ from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Recipe, Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import leaves, nested, unknown_key
+from nacbench.formats.dotted import leaves, merge, nested, unknown_key
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -147,7 +147,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         UserError: if a key, task, model or option is unknown, or a value is invalid.
     """
     given: dict[str, Any] = {}
-    for layer in map(_named, map(renamed, layers)):
+    for layer in map(named, map(renamed, layers)):
         _refuse_stale_presets(given, layer)
         given = merge(given, layer)
     for key in given:
@@ -178,14 +178,14 @@ def refuse_given_twice(layers: Iterable[Mapping[str, Any]]) -> None:
         UserError: if two do; the message has both values.
     """
     given: dict[str, Any] = {}
-    for layer in map(_named, layers):
+    for layer in map(named, layers):
         for key, value in leaves(layer).items():
             if given.setdefault(key, value) != value:
                 both = f"as {shown(given[key])} and as {shown(value)}"
                 raise UserError(f"{key.removesuffix('.name')} is given twice, {both}; keep one of them")
 
 
-def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
+def named(layer: Mapping[str, Any]) -> dict[str, Any]:
     """Return a layer with task and model as sections: ``digits`` becomes ``{"name": "digits"}``."""
     return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
 
@@ -231,7 +231,7 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
         raise UserError(
             f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4"
         )
-    overrides = _named(overrides)
+    overrides = named(overrides)
     task = {"name": task_name, **overrides.get("task", {})}
     if task["name"] != task_name:
         raise UserError(f"trained_on.task.name = {task['name']!r}: this task scores networks trained on {task_name!r}")
@@ -334,15 +334,6 @@ def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[t
             yield from _leaves(value, path)
         else:
             yield path
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return two nested mappings merged recursively; if both have a value, that of ``over`` is taken."""
-    out = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = merge(out[key], value) if both else value
-    return out
 
 
 def parse_setting(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from nacbench.plugin_files import plugin_line
 from nacbench.recording.claim import Claim, TakenOverError, hold
 from nacbench.recording.record import FAILURE, RECORD, RunRecord
 from nacbench.recording.store import finished, last_set_aside, refuse_links, run_folder, set_aside, tidy
+from nacbench.recording.tags import NOTHING, Tags, add_tags, read_tags
 from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, in_one_line, leave_failure
@@ -34,6 +35,7 @@ class Outcome:
         record: the run's record.
         folder: the run's folder.
         was_finished: whether the record existed already.
+        tagged: tags and notes that the run did not have before.
         config: the configuration that was asked for.
     """
 
@@ -41,6 +43,7 @@ class Outcome:
     folder: Path
     was_finished: bool
     config: RunConfig
+    tagged: Tags = NOTHING
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:
@@ -72,6 +75,7 @@ def run(
     data_root: Path,
     execution: "Callable[[], Execution]",
     force: bool = False,
+    tags: Tags = NOTHING,
 ) -> Outcome:
     """Compute a run, resume it if it was interrupted, or return its record if it is finished.
 
@@ -84,6 +88,7 @@ def run(
         execution: returns device, workers and the like; called only if something has to be computed.
         force: compute a finished run again; the old one is kept in ``.replaced`` beside it. The run that trained the
             network is not computed again.
+        tags: tags and notes to give to the run, whether it is finished or not.
 
     Raises:
         RunSkippedError: if the model does not support the task.
@@ -98,7 +103,7 @@ def run(
     record = _whole_record(folder)
     if record and not force:
         tidy(folder)
-        return Outcome(record, folder, True, config)
+        return Outcome(record, folder, True, config, add_tags(folder, tags))
     reason = unsupported(config)
     if reason:
         leave_failure(folder, config, identity.run_id, "skipped", reason)
@@ -109,8 +114,10 @@ def run(
         run(config.trained_on, store=store, data_root=data_root, execution=execution) if config.trained_on else None
     )
     refuse_links(folder)
+    kept = NOTHING
     if force:
         with hold(folder):  # lock: no other process may compute the run while its folder is moved
+            kept = read_tags(folder)
             set_aside(folder)
     # Only now, so that a finished run is returned without importing torch and Accelerate
     settings = execution()
@@ -124,7 +131,9 @@ def run(
         if not accelerator.is_main_process:  # all processes train, only the main process holds the lock and writes
             return _compute_or_say_why_not(job, trained, None)
         with hold(folder, beat_seconds=settings.heartbeat_seconds) as claim:
-            return _finished_since(job) or _compute_or_say_why_not(job, trained, claim)
+            add_tags(folder, kept)
+            tagged = add_tags(folder, tags)  # before it is computed: an interrupted run has them, too
+            return replace(_finished_since(job) or _compute_or_say_why_not(job, trained, claim), tagged=tagged)
 
 
 def _whole_record(folder: Path) -> RunRecord | None:

@@ -10,6 +10,7 @@ from typing import Any
 from nacbench.errors import UserError
 from nacbench.machine import slurm
 from nacbench.machine.worker import folder_to_hand_over
+from nacbench.recording.tags import NOTHING, Tags
 from nacbench.sweep.job import SweepJob
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile, minutes
@@ -39,10 +40,12 @@ class SlurmSubmitter:
         data_root: mirror of data sets, for the jobs.
         sweep: name of the sweep.
         plugins: plug-in files that the jobs load first.
+        tags: tags and notes that the runs get as they start.
     """
 
-    def __init__(self, store: Path, data_root: Path, sweep: str, plugins: Sequence[str]) -> None:
+    def __init__(self, store: Path, data_root: Path, sweep: str, plugins: Sequence[str], tags: Tags = NOTHING) -> None:
         self._about: dict[str, Any] = {"sweep": sweep, "store": store, "data_root": data_root, "plugins": plugins}
+        self._about["tags"] = tags
         self._largest = _largest_array()
 
     def submit(self, runs: Sequence[PlannedRun], running: dict[str, str]) -> list[Submission]:

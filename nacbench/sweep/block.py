@@ -2,17 +2,17 @@
 
 import functools
 import itertools
+import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from nacbench.contracts.numbers import Seed
-from nacbench.errors import UserError
-from nacbench.formats.dotted import leaves, nested
-from nacbench.running.config import merge
+from nacbench.errors import UserError, shown
+from nacbench.formats.dotted import leaves, merge, nested
 
 Values = dict[str, Any]
 SPAN = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
@@ -28,16 +28,20 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Axes = dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]]
+
+
 class Block(Part):
-    """A grid of runs: every task with every model, seed and combination of the axes."""
+    """A grid of runs: every task with every model, seed, combination of the axes, and position of each ``zip``."""
 
     tasks: tuple[str, ...] = Field(min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     scale: str = "mini"
     precision: str = "auto"
-    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
-        {}, description="settings as for --set, each with its values"
+    axes: Axes = Field({}, description="settings as for --set, each with its values")
+    zip: tuple[Annotated[Axes, Field(min_length=1)], ...] = Field(
+        (), description="groups of axes whose values are taken together, by position"
     )
     set: Values = Field({}, description="settings as for --set, the same for all runs")
 
@@ -54,9 +58,8 @@ class Block(Part):
     def _each_once(cls, value: Any) -> Any:
         """Refuse a value that is given twice, as there would be one run of it, and probably another one is meant."""
         for name, values in value.items() if isinstance(value, Mapping) else [("", value)]:
-            for number, one in enumerate(values):
-                if any(one == other and type(one) is type(other) for other in values[:number]):
-                    raise ValueError(f"{name + ': ' if name else ''}{one!r} is given twice")
+            if (number := _repeated(values)) is not None:
+                raise ValueError(f"{name + ': ' if name else ''}{values[number]!r} is given twice")
         return value
 
     @field_validator("axes", mode="before")
@@ -65,6 +68,32 @@ class Block(Part):
         if not isinstance(axes, Mapping):
             return axes
         return {key: value if isinstance(value, list) else [value] for key, value in axes.items()}
+
+    @field_validator("zip", mode="before")
+    @classmethod
+    def _with_groups(cls, groups: Any) -> Any:
+        groups = [groups] if isinstance(groups, Mapping) else groups
+        return [cls._with_lists(group) for group in groups] if isinstance(groups, list) else groups
+
+    @field_validator("zip")
+    @classmethod
+    def _of_one_length(cls, groups: tuple[Axes, ...], info: ValidationInfo) -> tuple[Axes, ...]:
+        """Refuse axes of a group with different numbers of values, a row given twice, and an axis given twice."""
+        for group in groups:
+            (first, values), *others = group.items()
+            for name, own in others:
+                if len(own) != len(values):
+                    raise ValueError(
+                        f"{first} has {len(values)} values and {name} has {len(own)}; "
+                        "axes of one group have the same number of values"
+                    )
+            rows = _rows(group)
+            if (number := _repeated(rows)) is not None:
+                raise ValueError(f"{shown(rows[number])} is given twice")
+        names = [_plain(name) for group in (info.data.get("axes", {}), *groups) for name in group]
+        if (number := _repeated(names)) is not None:
+            raise ValueError(f"axis {shown(names[number])} is given twice, in axes or in zip; keep one of them")
+        return groups
 
     @field_validator("set")
     @classmethod
@@ -78,7 +107,7 @@ class Block(Part):
 
     def count(self) -> int:
         """Return the number of runs without making them, so that a grid that is too large is refused at once."""
-        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self.axes.values())))
+        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self._groups())))
 
     def runs(self) -> Iterator[Values]:
         """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order."""
@@ -91,8 +120,37 @@ class Block(Part):
                 "seed": seed,
                 "precision": self.precision,
             }
-            for values in itertools.product(*self.axes.values()):
-                yield merge(merge(fixed, own), nested_settings(dict(zip(self.axes, values, strict=True))))
+            for varied in self._varied():
+                yield merge(merge(fixed, own), nested_settings(varied))
+
+    def _varied(self) -> Iterator[Values]:
+        """Yield the settings of each combination of the axes and groups."""
+        for rows in itertools.product(*self._groups()):
+            yield {name: value for row in rows for name, value in row.items()}
+
+    def _groups(self) -> list[list[Values]]:
+        """Return what is combined: the values of each axis and the rows of each group of ``zip``, as settings."""
+        return [_rows({name: values}) for name, values in self.axes.items()] + [_rows(group) for group in self.zip]
+
+
+def _rows(group: Axes) -> list[Values]:
+    """Return the settings of a group of axes by position."""
+    return [dict(zip(group, row, strict=True)) for row in zip(*group.values(), strict=True)]
+
+
+def _repeated(values: Sequence[Any]) -> int | None:
+    """Return the place of the first value that was there before; 1, 1.0 and true are different values."""
+    seen: set[str] = set()
+    for number, value in enumerate(values):
+        text = json.dumps(value, sort_keys=True, default=repr)
+        if text in seen:
+            return number
+        seen.add(text)
+    return None
+
+
+def _plain(key: str) -> str:
+    return ".".join(part.strip() for part in key.split("."))
 
 
 def nested_settings(settings: Mapping[str, Any]) -> Values:

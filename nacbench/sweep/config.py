@@ -1,6 +1,7 @@
 """Sweep configuration: a YAML file of blocks, rules and choices, expanded to run configurations."""
 
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.resources import files
 from pathlib import Path
@@ -13,9 +14,12 @@ from pydantic import (
 )
 
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.yaml_text import read_mapping
-from nacbench.running.config import RunConfig, merge, resolve
+from nacbench.formats.dotted import merge
+from nacbench.formats.extending import Layer, read_layers
+from nacbench.recording.tags import NoteList, TagList, Tags
+from nacbench.running.config import RunConfig, resolve
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Part, Values, nested_settings, too_many
+from nacbench.sweep.content import content_of
 from nacbench.sweep.profile import Profile
 
 
@@ -54,6 +58,8 @@ class SweepConfig(Part):
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
     plugins: tuple[str, ...] = ()
+    tags: TagList = Field((), description="for all its runs; not part of their ids")
+    notes: NoteList = Field((), description="for all its runs; not part of their ids")
     max_runs: int = Field(
         MAX_RUNS, ge=1, le=MOST_RUNS, strict=True, description="number of runs up to which it is planned"
     )
@@ -65,6 +71,11 @@ class SweepConfig(Part):
         if (count := sum(block.count() for block in self.blocks)) > self.max_runs:
             raise ValueError(too_many(count, "runs"))
         return self
+
+    @property
+    def marks(self) -> Tags:
+        """Tags and notes of all its runs."""
+        return Tags(tags=self.tags, notes=self.notes)
 
     def expand(self) -> list[RunConfig]:
         """Return the configurations of all runs without duplicates, in a fixed order.
@@ -172,9 +183,21 @@ def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
     if not looks_like_file and not path.is_file():
         if name not in suites():
             raise unknown("suite", name, suites())
-        path = Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
-    content = read_mapping(path, KEYS)
-    return parse_sweep(content if max_runs is None else {**content, "max_runs": max_runs}, path)
+        path = _suite(name)
+    layers = read_layers([path], KEYS, find=_found)
+    if max_runs is not None:
+        layers[-1].settings["max_runs"] = max_runs
+    return _parsed(layers)
+
+
+def _found(path: Path) -> Path:
+    """Return the file that a sweep extends: at this path or, if there is none, the suite of this name."""
+    # of a name that is too long for the file system, Path.exists raises an error
+    return _suite(path.name) if path.name in suites() and not os.path.exists(path) else path  # noqa: PTH110
+
+
+def _suite(name: str) -> Path:
+    return Path(str(files("nacbench.sweep.suites").joinpath(f"{name}.yaml")))
 
 
 def suites() -> list[str]:
@@ -193,46 +216,34 @@ def parse_sweep(content: Mapping[str, Any], path: Path) -> SweepConfig:
     Raises:
         UserError: if the content is not a sweep; the message names the key.
     """
-    content = {**content}
-    for key in content:
-        if key not in KEYS:
-            raise unknown(f"key in sweep {path}", key, KEYS)
+    return _parsed([Layer(str(path), dict(content))])
+
+
+def _parsed(layers: Sequence[Layer]) -> SweepConfig:
+    """Parse the content of the last of some files, which extends the others."""
+    content, places = content_of(layers, KEYS)
+    path = layers[-1].path
     top = {key: content.pop(key) for key in Block.model_fields if key in content}
     include = content.pop("include", ())
     if not isinstance(include, Sequence) or not all(isinstance(block, Mapping) for block in include):
-        raise UserError(f"{path}: include = {shown(include)}: write a list of blocks, each with its tasks and models")
+        raise UserError(
+            f"{places['include']}: include = {shown(include)}: write a list of blocks, each with its tasks and models; "
+            "a file to start from is named by extends"
+        )
     whole = {"tasks", "models"} <= top.keys()
     grids = [("", top)] if whole or (top and not include) else []  # otherwise the top only has shared settings
     grids += [(f"include.{index}", block) for index, block in enumerate(include)]
-    profile = content.get("profile")
-    if isinstance(profile, str):
-        content["profile"] = Profile.read(profile, near=path.parent)
-    choices = content.get("choices")
-    if isinstance(choices, str):
-        content |= {"choices": read_choices(path.parent / choices), "choices_are_read": True}
     most = content.get("max_runs", MAX_RUNS)
     most = most if type(most) is int and most <= MOST_RUNS else MAX_RUNS  # SweepConfig refuses another value
-    blocks = [_block(block, top, place, path, most) for place, block in grids]
+    blocks = [_block(block, top, place, path, places, most) for place, block in grids]
     try:
         return SweepConfig.model_validate({"name": path.stem, **content, "blocks": blocks})
     except ValidationError as error:
-        raise UserError(f"{path}: {first_problem(error, '')}") from None
+        key = error.errors()[0]["loc"][:1]
+        raise UserError(f"{places.get(str(*key), path)}: {first_problem(error, '')}") from None
 
 
-def read_choices(path: Path) -> list[Values]:
-    """Read the list ``choices`` from a file that ``nacbench tune`` wrote.
-
-    Raises:
-        UserError: if there is no such file, or it has no such list.
-    """
-    content = read_mapping(path, ["choices"])
-    if not isinstance(content.get("choices"), list):
-        raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
-    chosen: list[Values] = content["choices"]
-    return chosen
-
-
-def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path, most: int) -> Block:
+def _block(own: Values, top: Values, name: str, path: Path, places: Mapping[str, str], most: int) -> Block:
     """Make a block from its own settings and those it inherits from the top.
 
     Args:
@@ -240,6 +251,7 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
         top: settings at the top of the file.
         name: of the block in messages, such as ``include.0``; empty for the top itself.
         path: of the file, for messages.
+        places: file of each key at the top.
         most: number of runs that the sweep may have.
 
     Raises:
@@ -249,8 +261,9 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
         return Block.model_validate({**top, **own}, context={"max_runs": most})
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
-        place = "" if key in top and key not in own else name
-        raise UserError(f"{path}: {first_problem(error, place)}") from None
+        is_own = key in own or key not in top
+        file = places.get("include" if is_own and name else str(key), path)
+        raise UserError(f"{file}: {first_problem(error, name if is_own else '')}") from None
 
 
 def _whens(rules: Sequence[Rule | Choice]) -> list[Values]:

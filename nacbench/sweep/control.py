@@ -16,6 +16,7 @@ from nacbench.recording.claim import claim_count, last_claimant
 from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import FAILURE, RECORD, Cause
 from nacbench.recording.row import Run
+from nacbench.recording.tags import add_tags
 from nacbench.sweep.crew import forget_dead_crews
 from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
@@ -75,6 +76,7 @@ def submit(
             raise UserError("Slurm does not answer, so running jobs are not known; nothing was submitted")
         note_failures(plan, place, observer, standings)
         _note_unsuited(plan, place)
+        _tag_those_there(plan, place, say)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
         for run in todo:
@@ -86,6 +88,16 @@ def submit(
         groups = _by_executor(todo)
         submitted = _submit_to_slurm(groups.pop("slurm", []), running, plan, place)
     return _carry_out(groups, submitted, plan, place, say)
+
+
+def _tag_those_there(plan: Plan, place: Place, say: Say) -> None:
+    """Give the sweep's tags and notes to runs that have a folder; the others get them from their jobs as they start."""
+    if not plan.sweep.marks:
+        return
+    there = [folder for run in plan.doable if (folder := run.folder(place.store)).is_dir()]
+    added = [new for folder in there if (new := add_tags(folder, plan.sweep.marks))]
+    if added:
+        say(f"{plan.sweep.marks}: added to {len(added)} of {len(there)} runs that are there")
 
 
 def _is_due(
@@ -110,7 +122,8 @@ def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: 
     from nacbench.sweep.arrays import SlurmSubmitter
 
     try:
-        submitter = SlurmSubmitter(place.store, place.data_root, plan.sweep.name, plan.sweep.plugins)
+        sweep = plan.sweep
+        submitter = SlurmSubmitter(place.store, place.data_root, sweep.name, sweep.plugins, sweep.marks)
         return submitter.submit(runs, running)
     except (slurm.SlurmSilentError, slurm.SlurmRefusedError) as error:
         raise UserError(f"{error}; jobs submitted before this stay, submit again for the rest") from None
@@ -125,7 +138,12 @@ def _carry_out(
     done: int | None = None
     for executor, runs in groups.items():
         one = Submission.of(
-            runs, sweep=plan.sweep.name, store=place.store, data_root=place.data_root, plugins=plan.sweep.plugins
+            runs,
+            sweep=plan.sweep.name,
+            store=place.store,
+            data_root=place.data_root,
+            plugins=plan.sweep.plugins,
+            tags=plan.sweep.marks,
         )
         with _stop_by_exception():
             finished = (run_here if executor == "debug" else run_in_processes)(one, runs, say)

@@ -108,6 +108,7 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
             store=Path(submission.store),
             data_root=Path(submission.data_root),
             execution=lambda: _execution(submission),
+            tags=submission.tags,
         )
     except Interrupted as interruption:
         say(f"{interruption}; its state is saved", err=True)

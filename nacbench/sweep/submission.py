@@ -24,6 +24,7 @@ from nacbench.formats.reading import read_json, read_text
 from nacbench.formats.terminal import say
 from nacbench.recording.bounded import Name, Text, Time
 from nacbench.recording.claim import BusyError, forget_claims, hold
+from nacbench.recording.tags import NOTHING, Tags
 from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.profile import Profile
 
@@ -55,6 +56,7 @@ class Submission(BaseModel):
         data_root: mirror of data sets.
         plugins: plug-in files that jobs load first.
         profile: executor and resources.
+        tags: tags and notes that its runs get as they start.
         runs: by their index in the job array.
     """
 
@@ -69,13 +71,21 @@ class Submission(BaseModel):
     data_root: Text
     plugins: tuple[Text, ...]
     profile: Profile
+    tags: Tags = NOTHING
     runs: tuple[SubmittedRun, ...]
 
     _job: str | None = PrivateAttr(None)  # read once: it never changes, and status asks for each run
 
     @classmethod
     def of(
-        cls, runs: Sequence[PlannedRun], *, sweep: str, store: Path, data_root: Path, plugins: Sequence[str]
+        cls,
+        runs: Sequence[PlannedRun],
+        *,
+        sweep: str,
+        store: Path,
+        data_root: Path,
+        plugins: Sequence[str],
+        tags: Tags = NOTHING,
     ) -> "Submission":
         """Make a submission with a new token; its profile is that of the first run, so all runs must have its shape.
 
@@ -91,6 +101,7 @@ class Submission(BaseModel):
             data_root=str(resolved(data_root)),
             plugins=tuple(str(Path(file).resolve()) for file in plugins),
             profile=runs[0].profile,
+            tags=tags,
             runs=tuple(SubmittedRun(key=run.key, config=run.config.as_dict()) for run in runs),
         )
 

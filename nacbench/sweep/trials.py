@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.reporting.treatment import Choices, Tuned
-from nacbench.sweep.config import read_choices
+from nacbench.sweep.content import read_choices
 
 KEYS = ("task", "model", "model.size", "scale")  # of ``when``, as `nacbench.sweep.tuning.choices_file` writes them
 

@@ -17,6 +17,7 @@ from nacbench.recording.predictions import compare_predictions, leave_logits_out
 from nacbench.recording.record import read_failure, read_record
 from nacbench.recording.store import read_state
 from nacbench.recording.table import rows_of
+from nacbench.recording.tags import TAGS, read_tags
 from nacbench.reporting.figures.curves import draw_curves
 from nacbench.reporting.series import group
 from nacbench.reporting.tables.scores import score_table
@@ -54,6 +55,7 @@ SUBMISSION = Submission(
     profile=Profile(),
     runs=(SubmittedRun(key="digits/nac/0123456789ab", config={"task": "digits", "model": "nac"}),),
 ).model_dump(mode="json")
+TAGGED = {"tags": ["good", "v1"], "notes": ["A note"]}
 CURVE = """{"step": 5, "epoch": 0.5, "split": "train", "loss": 0.4, "lr": 0.001}
 {"step": 10, "epoch": 1, "split": "validation", "accuracy": 0.4}
 """
@@ -121,6 +123,11 @@ def test_states(content: bytes, place: Path) -> None:
 @fuzz(content=altered([SUBMISSION]) | damaged([json.dumps(SUBMISSION).encode()]))
 def test_submissions(content: bytes, place: Path) -> None:
     of_file("submission.json", read_submission)(content, place)
+
+
+@fuzz(content=altered([TAGGED]) | damaged([json.dumps(TAGGED).encode()]))
+def test_tags(content: bytes, place: Path) -> None:
+    of_file(TAGS, lambda file: read_tags(file.parent))(content, place)
 
 
 @fuzz(content=altered([DECISION]) | damaged([json.dumps(DECISION).encode()]))

@@ -5,7 +5,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from nacbench.running.config import parse_setting, read_yaml, resolve
-from nacbench.sweep.config import read_choices, read_sweep
+from nacbench.running.config_files import read_run_files
+from nacbench.sweep.config import read_sweep
+from nacbench.sweep.content import read_choices
 from nacbench.sweep.profile import Profile
 
 from .damage import damaged
@@ -21,10 +23,18 @@ models: [nac, vit]
 seeds: 0..2
 scale: smoke
 axes: {training.lr: [1.0e-3, 3e-4]}
+zip: {training.weight_decay: [0.1, 0.2], training.batch_size: [16, 32]}
+tags: [tuned]
 set: {training.epochs: 1}
 exclude: [{task: listops-short, model: vit}]
 resources: [{when: {model: nac}, use: {cpus: 2}}]
 choices: [{when: {task: digits}, use: {training.lr: 1e-3}}]
+"""
+HEAD = b"""
+extends: [base.yaml]
+tags: [good, v1]
+notes: A note
+plugins: [own.py]
 """
 CHOICES = b"""
 choices:
@@ -48,6 +58,17 @@ def test_settings_of_the_command_line(key: str, value: bytes, equals: str, place
 @fuzz(content=damaged(RUNS))
 def test_configuration_files(content: bytes, place: Path) -> None:
     of_file("run.yaml", lambda file: resolve(read_yaml(file)))(content, place)
+
+
+@fuzz(content=damaged([HEAD + RUNS[0]]))
+def test_configuration_files_with_what_they_extend(content: bytes, place: Path) -> None:
+    (place / "base.yaml").write_text("seed: 1\ntraining: {lr: 1e-3}\ntags: base\n")
+
+    def read(file: Path) -> None:
+        files = read_run_files([file])
+        resolve(*(layer.settings for layer in files.layers))
+
+    of_file("run.yaml", read)(content, place)
 
 
 @fuzz(content=damaged([SWEEP]))

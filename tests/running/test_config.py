@@ -14,8 +14,9 @@ from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.task import SCALES
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.errors import UserError
+from nacbench.formats.dotted import merge
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import Precision, RunConfig, merge, parse_setting, read_yaml, refuse_given_twice, resolve
+from nacbench.running.config import Precision, RunConfig, parse_setting, read_yaml, refuse_given_twice, resolve
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},

@@ -251,7 +251,8 @@ def undisturbed(run: PlannedRun) -> RunRecord:
     """The record of the same run without faults and pauses, computed in this process, once."""
     import torch
 
-    from nacbench.running.config import merge, resolve
+    from nacbench.formats.dotted import merge
+    from nacbench.running.config import resolve
     from nacbench.running.runner import run as compute
     from nacbench.training.execution import Execution
 

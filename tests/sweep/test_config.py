@@ -50,6 +50,88 @@ def test_axes_and_settings_reach_every_run() -> None:
     assert {config.model.options["depth"] for config in configs} == {2}
 
 
+def varied(**content: Any) -> list[tuple[int, float, int]]:
+    """Depth, learning rate and epochs of every run."""
+    sweep = parse_sweep({**BASE, "models": "nac", **content}, Path("mine.yaml"))
+    assert sum(block.count() for block in sweep.blocks) == len(sweep.expand())
+    settings = [config.as_dict() for config in sweep.expand()]
+    return [(one["model"]["depth"], one["training"]["lr"], one["training"]["epochs"]) for one in settings]
+
+
+def test_values_of_zipped_axes_are_taken_together_by_position() -> None:
+    zipped = {"model.depth": [2, 3], "training.lr": [1e-3, 5e-4]}
+    assert varied(zip=zipped, set={"training.epochs": 1}) == [(2, 1e-3, 1), (3, 5e-4, 1)]
+    # a group is one more axis beside the others
+    assert varied(zip=zipped, axes={"training.epochs": [1, 2]}) == [
+        (2, 1e-3, 1),
+        (3, 5e-4, 1),
+        (2, 1e-3, 2),
+        (3, 5e-4, 2),
+    ]
+    groups = [zipped, {"training.epochs": [1, 2, 3]}]
+    assert len(varied(zip=groups)) == 6
+    assert varied(zip={"model.depth": 2, "training.lr": 1e-3, "training.epochs": [7]}) == [(2, 1e-3, 7)]
+
+
+def test_a_block_has_its_own_zip_or_inherits_it() -> None:
+    zipped = {"model.depth": [2, 3], "training.lr": [1e-3, 5e-4]}
+    common = {"models": "nac", "scale": "smoke", "tasks": "digits"}
+    own = {**common, "include": [{"zip": zipped}, {"set": {"model.depth": 4}}]}
+    assert len(parse_sweep(own, Path("mine.yaml")).expand()) == 2 + 1 + 1
+    inherited = {"models": "nac", "scale": "smoke", "zip": zipped, "include": [{"tasks": "digits"}]}
+    assert len(parse_sweep(inherited, Path("mine.yaml")).expand()) == 2
+
+
+def test_a_sweep_takes_what_it_extends_and_its_own_keys_win(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/base.yaml").write_text(
+        "name: base\ntasks: digits\nmodels: [nac, vit]\nscale: smoke\nplugins: plug.py\ntags: base\n"
+        "axes: {training.lr: [1e-3, 2e-3]}\nset: {training.epochs: 3, training: {warmup_epochs: 0}}\n"
+        "profile: two.yaml\nchoices: rates.yaml\n"
+    )
+    (tmp_path / "shared/two.yaml").write_text("processes: 2\n")
+    (tmp_path / "shared/rates.yaml").write_text("choices: [{when: {model: pointnet}, use: {training.lr: 1}}]\n")
+    (tmp_path / "mine.yaml").write_text(
+        "extends: shared/base.yaml\nmodels: nac\naxes: {training.batch_size: [16, 32]}\ntags: mine\n"
+        "set: {training: {epochs: 1}}\nplugins: [own.py]\n"
+    )
+    sweep = read_sweep(str(tmp_path / "mine.yaml"))
+    assert (sweep.name, sweep.tags, sweep.profile.processes) == ("mine", ("base", "mine"), 2)
+    assert sweep.plugins == (str(tmp_path / "own.py"),)
+    found = [config.training.model_dump() for config in sweep.expand()]
+    assert [(one["lr"], one["batch_size"]) for one in found] == [(1e-3, 16), (1e-3, 32), (2e-3, 16), (2e-3, 32)]
+    assert {(one["epochs"], one["warmup_epochs"]) for one in found} == {(1, 0)}
+    base = read_sweep(str(tmp_path / "shared/base.yaml"))
+    assert (base.name, base.plugins) == ("base", (str(tmp_path / "shared/plug.py"),))
+
+
+def test_a_sweep_can_extend_a_suite(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: smoke\nseeds: 5\n")
+    suite, mine = read_sweep("smoke"), read_sweep(str(tmp_path / "mine.yaml"))
+    assert len(mine.expand()) == len(suite.expand())
+    assert {config.seed for config in mine.expand()} == {5}
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "message"),
+    [
+        ("tasks: digits", "models: [nac, nac]", r"mine\.yaml: models = .*'nac' is given twice"),
+        ("tasks: [digits, digits]", "models: nac", r"base\.yaml: tasks = .*'digits' is given twice"),
+        ("max_runs: many", "tasks: digits\nmodels: nac", r"base\.yaml: max_runs = 'many'"),
+        ("task: digits", "models: nac", r"unknown key in sweep .*base\.yaml 'task'; did you mean 'tasks'"),
+        ("include: [{seeds: 3..1}]", "tasks: digits\nmodels: nac", r"base\.yaml: include\.0\.seeds = '3\.\.1'"),
+        ("tags: a b", "tasks: digits\nmodels: nac", r"base\.yaml: tags\.0 = 'a b'"),
+        ("choices: absent.yaml", "tasks: digits\nmodels: nac", r"absent\.yaml"),
+        ("axes: {training.lr: 1}", "zip: {training.lr: 2}\ntasks: digits\nmodels: nac", "'training.lr' is given twice"),
+    ],
+)
+def test_an_error_names_the_file_of_several_that_has_it(tmp_path: Path, base: str, own: str, message: str) -> None:
+    (tmp_path / "base.yaml").write_text(base)
+    (tmp_path / "mine.yaml").write_text(f"extends: base.yaml\n{own}\n")
+    with pytest.raises(UserError, match=message):
+        read_sweep(str(tmp_path / "mine.yaml"))
+
+
 def test_included_blocks_inherit_from_the_top() -> None:
     runs = expand(include=[{"tasks": ["listops-short"]}, {"models": "transformer", "seeds": 7}])
     assert runs == [
@@ -98,6 +180,32 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"seeds": [0, 1, 0]}, r"mine.yaml: seeds = \[0, 1, 0\]: 0 is given twice"),
         ({"models": ["nac", "nac"]}, "'nac' is given twice"),
         ({"axes": {"training.lr": [1e-3, 1e-2, 1e-3]}}, r"training\.lr: 0\.001 is given twice"),
+        (
+            {"zip": {"model.depth": [2, 3], "training.lr": [1e-3]}},
+            r"mine.yaml: zip = .*: model\.depth has 2 values and training\.lr has 1; axes of one group have the same",
+        ),
+        (
+            {"zip": {"model.depth": [2, 2, 3], "training.lr": [1e-3, 1e-3, 1e-3]}},
+            r"\{'model\.depth': 2, 'training\.lr': 0\.001\} is given twice",
+        ),
+        (
+            {"axes": {"training.lr": [1e-3, 2e-3]}, "zip": {" training.lr": [1e-3]}},
+            r"axis 'training\.lr' is given twice, in axes or in zip; keep one of them",
+        ),
+        ({"zip": [{"training.lr": [1e-3]}, {"training.lr": [1e-2]}]}, r"axis 'training\.lr' is given twice"),
+        ({"axes": {"training.lr": [1e-3]}, "zip": {"training": [{"lr": 1}]}}, r"setting 'training\.lr' is given twice"),
+        (
+            {"axes": {"training.lr": [1e-3]}, "include": [{"zip": {"training.lr": 1}}]},
+            r"include\.0\.zip = .*'training\.lr'",
+        ),
+        ({"zip": {}}, r"zip\.0 = \{\}: has no values; give at least 1"),
+        ({"zip": {"training.lr": []}}, r"zip\.0\.training\.lr = \[\]: has no values"),
+        ({"zip": "training.lr"}, r"zip = 'training\.lr': input should be a list"),
+        ({"zip": ["training.lr"]}, r"zip\.0 = 'training\.lr': input should be a mapping"),
+        ({"zip": {f"training.{n}": [*range(10_001)] for n in "ab"}}, "20,002 runs would take"),
+        ({"tags": ["a b"]}, r"mine.yaml: tags\.0 = 'a b': a tag has letters, digits"),
+        ({"tags": [2024]}, r'mine.yaml: tags\.0 = 2024: write it as text; in YAML in quotes, as in "2024"'),
+        ({"notes": ""}, r"mine.yaml: notes\.0 = '': a note has 1 to 2,000 characters"),
         ({"exclude": [{"model": "resnet"}]}, r"exclude .* matches no run"),
         ({"exclude": [{"task": "digits"}]}, "has no runs left"),
         ({"models": []}, r"mine.yaml: models = \[\]: has no values; give at least 1"),
@@ -126,7 +234,10 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ),
         ({"models": {"name": "nac"}}, r"mine.yaml: models = \{'name': 'nac'\}"),
         ({"include": [{"seeds": 1}, {"seeds": "3..1"}]}, r"mine.yaml: include\.1\.seeds = '3\.\.1'"),
-        ({"include": "digits"}, "include = 'digits': write a list of blocks"),
+        (
+            {"include": "digits"},
+            "include = 'digits': write a list of blocks, .*; a file to start from is named by extends",
+        ),
         ({"profile": "nowhere"}, "no profile 'nowhere'"),
         ({"profile": {"executor": "slurm"}}, "a slurm profile needs a time"),
         ({"profile": {"gpu": 1}}, r"profile\.gpu"),
@@ -192,7 +303,9 @@ def test_choices_of_a_file_need_not_all_match(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "just a sentence"])
 def test_a_file_that_is_not_a_sweep_lists_the_keys(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, max_runs$"):
+    with pytest.raises(
+        UserError, match=r"a mapping with the keys tasks, models, seeds, .*, include, .*, max_runs, extends$"
+    ):
         read_sweep(str(tmp_path / "mine.yaml"))
 
 

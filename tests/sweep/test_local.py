@@ -22,6 +22,7 @@ from nacbench.machine.process import Life, this_life
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
 from nacbench.recording.record import FAILURE, read_failure
+from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local
 from nacbench.sweep.config import parse_sweep
@@ -81,6 +82,19 @@ def test_submit_starts_only_missing_runs(place: Place) -> None:
     assert submit(three, place, said.append).started == 1
     assert submit(three, place, said.append).started == 0
     assert said == [f"sleepy · sleepy · seed {seed}: done" for seed in range(3)]
+
+
+def test_runs_of_a_sweep_get_its_tags_and_those_that_are_there_get_later_ones(place: Place) -> None:
+    said: list[str] = []
+    plain = plan(place, seeds=[0])
+    submit(plain, place, said.append)
+    both = plan(place, seeds=[0, 1], tags=["tuned", "v2"], notes="With the longer warm-up")
+    assert [run.run_id for run in both.runs][:1] == [run.run_id for run in plain.runs]
+    assert submit(both, place, said.append).started == 1
+    marks = [read_tags(run.folder(place.store)) for run in both.runs]
+    assert [(one.tags, one.notes) for one in marks] == [(("tuned", "v2"), ("With the longer warm-up",))] * 2
+    assert "tag tuned, tag v2, note 'With the longer warm-up': added to 1 of 1 runs that are there" in said
+    assert submissions(place.store)[-1].tags == both.sweep.marks  # jobs on another machine read them there
 
 
 def test_a_failure_is_written_and_does_not_stop_other_runs(place: Place) -> None:

@@ -13,7 +13,8 @@ from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.running.config import resolve
-from nacbench.sweep.config import parse_sweep, read_choices
+from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.content import read_choices
 from nacbench.sweep.extension import extension, sweep_file
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.tuning import choices_file, tuning_of

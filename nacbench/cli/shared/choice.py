@@ -28,7 +28,8 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY=VALUE",
-        help="Only runs with this setting, as in training.lr=0.001,0.003 or 'model.depth>=3' (= != < <= > >=); "
-        "runs whose model or task has no such setting stay; can be given again.",
+        help="Only runs with this setting, as in training.lr=0.001,0.003 or 'model.depth>=3' (= != < <= > >=; ~ is "
+        "contains), or with a tag or note: tag=good, note~words; runs whose model or task has no such setting stay; "
+        "can be given again.",
     ),
 ]

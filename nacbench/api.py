@@ -29,6 +29,8 @@ def run(
     seed: int | None = None,
     precision: str | None = None,
     skip_unreadable: bool | None = None,
+    init_from: PathLike | None = None,
+    init_head: str | None = None,
     config: PathLike | None = None,
     plugins: Sequence[PathLike] = (),
     out: PathLike = "runs",
@@ -55,6 +57,10 @@ def run(
         seed: of weights, batches and noise; 0 by default.
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
+        init_from: weights to begin training with: a folder of `nacbench export --to hub-folder`, a ``.safetensors``
+            file, a run's folder or id. All tensors must fit.
+        init_head: ``keep`` (the default) takes the last layer of these weights, too; ``new`` draws it anew, as for
+            another number of classes.
         config: YAML file with any of these settings; arguments override it.
         plugins: Python files that define tasks, models or protocols.
         out: folder of runs.
@@ -82,6 +88,7 @@ def run(
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
+    named["init_from"] = given_weights(init_from, init_head)
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
@@ -99,6 +106,13 @@ def run(
         force=force,
         quiet=quiet,
     )
+
+
+def given_weights(place: PathLike | None, head: str | None) -> Any:
+    """Return the setting ``init_from`` for weights and what to do with their last layer; None if neither is given."""
+    if head is None:
+        return None if place is None else os.fspath(place)
+    return {"head": head} if place is None else {"path": os.fspath(place), "weights": None, "head": head}
 
 
 def run_layers(
@@ -128,9 +142,10 @@ def run_layers(
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
     from nacbench.running.config import resolve
+    from nacbench.running.initial import located
 
     load_plugin_files(plugins)
-    config = resolve(*layers)
+    config = resolve(*(located(layer, Path(out)) for layer in layers))
     where = check_device(device)
 
     def execution() -> Execution:  # called only if there is something to compute, since it imports torch

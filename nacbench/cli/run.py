@@ -56,6 +56,22 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = False,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="Begin training with these weights: a hub folder, a .safetensors file, or a run's folder or id.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    init_head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="keep|new",
+            help="Take the last layer of these weights, too, or draw it anew.  [dim]\\[default: keep][/dim]",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,7 +137,7 @@ def run(
 
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
-    from nacbench.api import run_layers
+    from nacbench.api import given_weights, run_layers
     from nacbench.running.config import parse_setting, read_yaml, refuse_given_twice
 
     given = {
@@ -129,6 +145,7 @@ def run(
         **_named("model", model),
         **{k: v for k, v in (("scale", scale), ("seed", seed), ("precision", precision)) if v is not None},
         **({"skip_unreadable": True} if skip_unreadable else {}),
+        **({"init_from": given_weights(init_from, init_head)} if init_from or init_head else {}),
     }
     own = [given, *(parse_setting(text) for text in settings or [])]
     refuse_given_twice(own)

@@ -38,6 +38,7 @@ ORDER = (
     "running",
     "reporting",
     "inspection",
+    "publishing",
     "sweep",
     "conformance",
     "api",

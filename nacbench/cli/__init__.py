@@ -22,6 +22,7 @@ from nacbench.cli import (
     data,
     decide,
     doctor,
+    export,
     lists,
     metrics,
     paper,
@@ -104,6 +105,7 @@ app.command("claims")(paper.claims)
 app.command("merge")(transfer.merge)
 app.command("pack")(transfer.pack)
 app.command("unpack")(transfer.unpack)
+app.command("export")(export.export)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
 app.command("why")(why.why)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.contracts.task import Task
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import write_text
+from nacbench.inspection.exported import is_exported, read_exported
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import CONFIG, WEIGHTS, finished
 from nacbench.running.config import RunConfig, read_yaml, resolve
@@ -34,15 +35,22 @@ class TrainedRun:
 
 
 def load_run(folder: Path | str) -> TrainedRun:
-    """Load a run's final network, in evaluation mode, on the CPU.
+    """Load the final network of a run, or of one that was exported for the hub, in evaluation mode, on the CPU.
 
     Raises:
         UserError: if the folder has no finished run, its weights are missing or not those that the run wrote, or it
             used another run's network.
     """
     from nacbench.nn.network import take_weights
+    from nacbench.training.initial import check_fit
 
     folder = Path(folder)
+    if is_exported(folder):
+        record, config, weights = read_exported(folder)
+        net = untrained(config, record.data.classes)
+        check_fit(net.state_dict(), weights, folder)
+        net.load_state_dict(weights)
+        return TrainedRun(record, config, config.training_task, net.eval())
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run (no record.json)")

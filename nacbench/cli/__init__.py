@@ -20,6 +20,7 @@ from nacbench.cli import (
     circuit,
     compare,
     data,
+    data_about,
     decide,
     doctor,
     export,
@@ -115,6 +116,8 @@ app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+data.app.command("croissant")(data_about.croissant)
+data.app.command("card")(data_about.card)
 sweep.app.command("decide", cls=decide.Command)(decide.decide)
 
 

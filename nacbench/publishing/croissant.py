@@ -19,29 +19,24 @@ from nacbench.publishing.data_facts import Facts
 from nacbench.publishing.examples import Column
 
 VERSION = "http://mlcommons.org/croissant/1.0"
-# The meanings of the keys that are used here
-CONTEXT = {
+# Keys whose meanings the format asks every file to state, in full; all are Croissant's own
+TERMS = (
+    "citeAs column equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
+    "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source "
+    "subField transform"
+)
+CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "includes": "cr:includes",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "recordSet": "cr:recordSet",
-    "repeated": "cr:repeated",
-    "source": "cr:source",
-    "transform": "cr:transform",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{term: f"cr:{term}" for term in TERMS.split()},
 }
 ARCHIVES = {".zip": "application/zip", ".tar": "application/x-tar", ".tgz": "application/x-tar"}
 TEXT, INTEGER = "sc:Text", "cr:Int64"

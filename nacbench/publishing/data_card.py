@@ -51,9 +51,8 @@ def _splits(facts: Facts) -> str:
 def _classes(facts: Facts) -> str:
     cls = type(facts.task)
     if cls.targets != "classes":
-        return (
-            f"{cls.classes} {cls.targets}: {'any of them can be true' if cls.targets == 'labels' else 'real numbers'}."
-        )
+        what = "any number of them can be true" if cls.targets == "labels" else "real numbers"
+        return f"{cls.classes} {cls.targets}: {what}."
     names = [markdown_cell(name) for name in facts.class_names]
     listed = f": {', '.join(names[:MOST_CLASSES])}{' …' if len(names) > MOST_CLASSES else ''}" if names else ""
     return f"{len(names) or cls.classes}{listed}."
@@ -64,11 +63,7 @@ def _as_given(spec: TaskSpec) -> str:
     raw = [f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items() if shape is not None]
     words = f", and {spec.condition_tokens} of a sentence" if spec.condition_tokens else ""
     tokens = f"at most {spec.max_tokens:,} tokens of width {spec.token_dim}{words}, from the task's tokenizer"
-    return (
-        f"A network gets {tokens}; or, if it reads them itself: {', '.join(raw)}."
-        if raw
-        else f"A network gets {tokens}."
-    )
+    return f"A network gets {tokens}{'; or, if it reads them itself, ' if raw else ''}{', '.join(raw)}."
 
 
 def _fingerprint(facts: Facts) -> str:

@@ -11,6 +11,8 @@ from nacbench.contracts.given import checked_data_files, checked_fingerprint, ch
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import AnyTask, DataFiles, EvaluationTask, Scale, Task
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask
+from nacbench.data.class_order import class_order
+from nacbench.data.images.task import HubImageTask
 from nacbench.errors import UserError, unknown
 from nacbench.registry import TASKS
 
@@ -106,6 +108,10 @@ def _training(task: AnyTask, scale: str) -> Task:
 
 
 def _class_names(task: AnyTask, data_root: Path) -> list[str]:
+    if isinstance(task, HubImageTask):
+        stated = task.dataset.class_names(data_root, next(iter(task.dataset.splits)), task.label_column)
+        if stated is not None:
+            return class_order(stated, task.makers_order)
     if not isinstance(task, ArrayTask):
         return []
     names = task.arrays(data_root).arrays.get(CLASS_NAMES, ())

@@ -22,6 +22,7 @@ from nacbench.cli import (
     data,
     decide,
     doctor,
+    export,
     lists,
     metrics,
     paper,
@@ -101,6 +102,7 @@ app.command("profile")(profile.profile)
 app.command("tune")(tune.tune)
 app.add_typer(paper.app, name="paper")
 app.command("claims")(paper.claims)
+app.command("export")(export.export)
 app.command("merge")(transfer.merge)
 app.command("pack")(transfer.pack)
 app.command("unpack")(transfer.unpack)

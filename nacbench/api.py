@@ -41,6 +41,7 @@ def run(
     compile: bool = False,
     force: bool = False,
     quiet: bool = False,
+    log: Sequence[str] = (),
     **settings: Any,
 ) -> Outcome:
     """Train a model on a task and evaluate it, as ``nacbench run`` does. A finished run is not computed again.
@@ -68,6 +69,8 @@ def run(
         compile: use torch.compile.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
+        log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
+            ``mlflow``; each writes into a folder of its name in the run's folder. See `nacbench.tracking`.
         settings: any other settings, nested or with dotted keys.
 
     Returns:
@@ -98,6 +101,7 @@ def run(
         compile=compile,
         force=force,
         quiet=quiet,
+        log=log,
     )
 
 
@@ -115,6 +119,7 @@ def run_layers(
     compile: bool,
     force: bool,
     quiet: bool,
+    log: Sequence[str],
 ) -> Outcome:
     """Do the run of some layers of settings, in which later ones override earlier ones.
 
@@ -128,8 +133,10 @@ def run_layers(
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
     from nacbench.running.config import resolve
+    from nacbench.tracking.known import check_trackers
 
     load_plugin_files(plugins)
+    trackers = check_trackers(log)
     config = resolve(*layers)
     where = check_device(device)
 
@@ -145,6 +152,7 @@ def run_layers(
             cuda_graphs=cuda_graphs,
             compile=compile,
             show_progress=not quiet,
+            log=trackers,
         )
 
     root = data_root_of(None if data_root is None else Path(data_root))

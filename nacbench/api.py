@@ -43,6 +43,7 @@ def run(
     compile: bool = False,
     force: bool = False,
     quiet: bool = False,
+    log: Sequence[str] = (),
     **settings: Any,
 ) -> Outcome:
     """Train a model on a task and evaluate it, as ``nacbench run`` does. A finished run is not computed again.
@@ -74,6 +75,8 @@ def run(
         compile: use torch.compile.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
+        log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
+            ``mlflow``; each writes into a folder of its name in the run's folder. See `nacbench.tracking`.
         settings: any other settings, nested or with dotted keys.
 
     Returns:
@@ -105,6 +108,7 @@ def run(
         compile=compile,
         force=force,
         quiet=quiet,
+        log=log,
     )
 
 
@@ -129,6 +133,7 @@ def run_layers(
     compile: bool,
     force: bool,
     quiet: bool,
+    log: Sequence[str],
 ) -> Outcome:
     """Do the run of some layers of settings, in which later ones override earlier ones.
 
@@ -143,8 +148,10 @@ def run_layers(
     from nacbench.running import runner
     from nacbench.running.config import resolve
     from nacbench.running.initial import located
+    from nacbench.tracking.known import check_trackers
 
     load_plugin_files(plugins)
+    trackers = check_trackers(log)
     config = resolve(*(located(layer, Path(out)) for layer in layers))
     where = check_device(device)
 
@@ -160,6 +167,7 @@ def run_layers(
             cuda_graphs=cuda_graphs,
             compile=compile,
             show_progress=not quiet,
+            log=trackers,
         )
 
     root = data_root_of(None if data_root is None else Path(data_root))

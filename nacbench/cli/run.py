@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, complete_tracker
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
@@ -123,6 +123,16 @@ def run(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: slow start, faster steps.", rich_help_panel=HOW)
     ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_tracker,
+            help="Also log to tensorboard, trackio, wandb or mlflow, offline, into the run's folder; can be given "
+            "again.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -163,6 +173,7 @@ def run(
             compile=compile_,
             force=force,
             quiet=quiet,
+            log=log or (),
         )
     for line in _summary(outcome):
         say(line)

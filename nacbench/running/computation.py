@@ -56,6 +56,7 @@ from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.running.settings_note import note_on_settings
 from nacbench.running.weights import weights_of
+from nacbench.tracking.live import NoLog
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
@@ -111,13 +112,14 @@ class Trained:
     folder: Path
 
 
-def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord:
+def compute(job: Job, trained: Trained | None, claim: Claim | None, log: NoLog) -> RunRecord:
     """Train a network, or load that of another run, evaluate it, and write the record.
 
     Args:
         job: the run.
         trained: the run that trained the network; None to train it here.
         claim: claim on the run's folder; None in all processes but the main one. These end with `HelperDoneError`.
+        log: told of the learning curve.
 
     Raises:
         TakenOverError: if another process has taken the run over.
@@ -130,7 +132,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
-        done = _train_and_score(job, stop, claim) if trained is None else _score_trained(job, trained, stop, claim)
+        done = _train_and_score(job, stop, claim, log) if trained is None else _score_trained(job, trained, stop, claim)
     assert claim is not None  # the other processes have ended in _train_and_score or _score_trained
     config, live, scored = job.config, done.live, done.scored
     task = config.task_plugin
@@ -214,7 +216,7 @@ class Done:
     initial: Initial | None = None
 
 
-def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
+def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLog) -> Done:
     """Train a network in all processes, then evaluate the selected weights in the main process."""
     from nacbench.nn.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
@@ -242,6 +244,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         execution=job.settings,
         stop=stop,
         pulse=lambda steps: claim.progress(step=steps, steps=trainer.total_steps) if claim else None,
+        told=log.row,
     )
     show = job.settings.show_progress and accelerator.is_main_process
     progress = Progress(job.title, trainer.total_steps, job.folder / LOG, show=show)

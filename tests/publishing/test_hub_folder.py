@@ -55,7 +55,7 @@ def export(*words: object) -> Result:
 def test_the_command_makes_a_folder_of_four_files(outcome: Outcome, tmp_path: Path) -> None:
     done = export(outcome.folder, "--into", tmp_path)
     (made,) = tmp_path.iterdir()
-    assert done.stdout.strip() == str(made)
+    assert str(made) in done.stdout.splitlines()
     assert made.name == f"digits-floor-linear-{outcome.record.run_id}"
     assert sorted(file.name for file in made.iterdir()) == sorted(FILES)
     assert (made / "model.safetensors").read_bytes() == (outcome.folder / WEIGHTS).read_bytes()
@@ -109,6 +109,15 @@ def test_a_run_that_is_not_whole_makes_no_folder(outcome: Outcome, tmp_path: Pat
     with pytest.raises(UserError, match="weights"):
         export_run(copy, tmp_path / "hub")
     assert not (tmp_path / "hub").exists()
+
+
+def test_what_belongs_to_the_hub_is_refused_elsewhere_and_runs_are_named_by_their_ids(
+    outcome: Outcome, tmp_path: Path
+) -> None:
+    store, run_id = outcome.folder.parents[2], outcome.record.run_id
+    assert export(run_id[:6], "--out", store, "--into", tmp_path).exit_code == 0
+    words = ["export", run_id, "--out", str(store), "--to", "tensorboard", "--push", "me/mine"]
+    assert "--push is for --to hub-folder" in str(CliRunner().invoke(app, words).exception)
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
@@ -335,7 +344,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 def test_a_push_makes_a_private_repository_of_the_folder(hub: FakeHub, outcome: Outcome, tmp_path: Path) -> None:
     done = export(outcome.folder, "--into", tmp_path, "--push", "me/mine")
-    assert done.stdout.splitlines()[-1] == "https://hub/commit/1"
+    assert "https://hub/commit/1" in done.stdout.splitlines()
     (repository, made), (_, upload) = hub.asked
     assert (repository, made) == ("me/mine", {"private": True, "exist_ok": True})
     assert upload["folder_path"] == next(tmp_path.iterdir())

@@ -89,9 +89,8 @@ def export(
     if to not in known:
         raise unknown("name after --to", to, known)
     if to != HUB and (push is not None or force):
-        raise UserError(
-            f"{'--push' if push is not None else '--force'} is for --to {HUB}, not for --to {to}; leave it out"
-        )
+        option = "--force" if push is None else "--push"
+        raise UserError(f"{option} is for --to {HUB}, not for --to {to}; leave it out")
     folders = [locate(name, out) for name in runs]
     found = Choice(task or (), model or (), where or ()).of(read_runs(*folders))
     warn(found.broken)

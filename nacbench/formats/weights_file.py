@@ -64,7 +64,7 @@ def digest_of_tensors(content: bytes, where: object) -> str:
     from safetensors import SafetensorError, deserialize
 
     try:
-        tensors: dict[str, Any] = dict(deserialize(content))
+        tensors: dict[str, Any] = dict(deserialize(content))  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise BrokenFileError(
             f"{where} is not a safetensors file ({error}); it may be cut off: copy it again"

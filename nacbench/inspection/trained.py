@@ -42,15 +42,10 @@ def load_run(folder: Path | str) -> TrainedRun:
             used another run's network.
     """
     from nacbench.nn.network import take_weights
-    from nacbench.training.initial import check_fit
 
     folder = Path(folder)
     if is_exported(folder):
-        record, config, weights = read_exported(folder)
-        net = untrained(config, record.data.classes)
-        check_fit(net.state_dict(), weights, folder)
-        net.load_state_dict(weights)
-        return TrainedRun(record, config, config.training_task, net.eval())
+        return _from_export(folder)
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run (no record.json)")
@@ -62,6 +57,16 @@ def load_run(folder: Path | str) -> TrainedRun:
     net = untrained(config, record.data.classes)
     weights = weights_of(folder, record)
     take_weights(net, weights, keep_head=True, made_with=record.environment.versions)
+    return TrainedRun(record, config, config.training_task, net.eval())
+
+
+def _from_export(folder: Path) -> TrainedRun:
+    from nacbench.training.initial import check_fit
+
+    record, config, weights = read_exported(folder)
+    net = untrained(config, record.data.classes)
+    check_fit(net.state_dict(), weights, folder)
+    net.load_state_dict(weights)
     return TrainedRun(record, config, config.training_task, net.eval())
 
 

@@ -55,7 +55,7 @@ def card_data(record: RunRecord, task: type[AnyTask], datasets: list[str], name:
     from huggingface_hub import ModelCardData
 
     classes = task.targets == "classes"
-    data = ModelCardData(
+    data: Any = ModelCardData(
         model_name=name,
         library_name="nacbench",
         license="other",

@@ -18,7 +18,7 @@ def check_push(repository: str) -> None:
     """
     from huggingface_hub import get_token
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # it is not in __all__
 
     try:
         validate_repo_id(repository)

@@ -11,8 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nacbench.errors import BrokenFileError, UserError, first_problem, shown, unknown
+from nacbench.formats.reading import read_text
 from nacbench.formats.weights_file import DIGITS, digest_of_tensors, read_weights_file, weights_in
-from nacbench.recording.store import INITIAL, WEIGHTS, damage, finished, locate
+from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS, damage, finished, locate
 
 EXPORTED = "model.safetensors"  # in a folder for the hub
 KEYS = ("path", "head", "weights")
@@ -128,7 +130,8 @@ def weights_file(place: Path) -> Path:
 
 
 def located(layer: Mapping[str, Any], store: Path) -> Mapping[str, Any]:
-    """Return settings in which a run that is named by its id, to begin with its weights, is named by its folder.
+    """Return settings with what a store knows of weights to begin with: the folder of a run that is named by its id,
+    and the digest of weights that are gone, but which a run began with.
 
     Args:
         layer: settings as for `nacbench.running.config.resolve`.
@@ -141,13 +144,44 @@ def located(layer: Mapping[str, Any], store: Path) -> Mapping[str, Any]:
         layer = {**layer, "trained_on": located(before, store)}
     given = layer.get("init_from")
     name = given.get("path") if isinstance(given, Mapping) else given
-    if not isinstance(name, str) or os.path.lexists(name) or not name.isalnum():
+    if not isinstance(name, str) or os.path.lexists(name):
+        return layer
+    section = dict(given) if isinstance(given, Mapping) else {"path": name}
+    if known := _begun_with(name, store):  # a run that is resumed, or finished
+        return {**layer, "init_from": {**section, "weights": section.get("weights") or known}}
+    if not name.isalnum():
         return layer
     try:
         place = str(locate(name, store))
     except UserError as error:
         raise UserError(f"init_from: {error}; name a run, a folder with weights, or a .safetensors file") from None
-    return {**layer, "init_from": {**given, "path": place} if isinstance(given, Mapping) else place}
+    return {**layer, "init_from": {"weights": None, **section, "path": place}}
+
+
+def _begun_with(name: str, store: Path) -> str | None:
+    """Return the digest of the weights that were at a place when a run of a store began with them; None if none did.
+
+    Raises:
+        UserError: if they were others for other runs.
+    """
+    place = os.path.abspath(name)  # noqa: PTH100 (as the runs have it)
+    found = set()
+    for file in store.glob(f"*/*/*/{CONFIG}"):
+        try:
+            text = read_text(file)
+            content = parse_yaml(text, file) if "init_from" in text else {}
+        except UserError:
+            continue
+        sections = [content, content.get("trained_on")] if isinstance(content, Mapping) else []
+        for given in (part.get("init_from") for part in sections if isinstance(part, Mapping)):
+            if isinstance(given, Mapping) and given.get("path") == place:
+                found.add(str(given.get("weights")))
+    if len(found) > 1:
+        raise UserError(
+            f"init_from: {name} is gone, and runs in {store} began with {len(found)} different weights from there; "
+            "resume one with --config RUN/config.yaml"
+        )
+    return found.pop() if found else None
 
 
 def with_places(config: Mapping[str, Any], written: Any) -> dict[str, Any]:

@@ -249,7 +249,7 @@ def test_a_plug_in_that_is_not_loaded_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_hubs_library_reads_every_number_and_name_of_the_card(outcome: Outcome, exported: Folder) -> None:
-    card = ModelCard.load(exported / "README.md")
+    card: Any = ModelCard.load(exported / "README.md")
     read = {(one.dataset_split, one.metric_type): one.metric_value for one in card.data.eval_results or ()}
     metrics = outcome.record.metrics
     assert read == {(split, name): value for split, own in metrics.items() for name, value in own.items()}
@@ -292,7 +292,7 @@ def test_names_that_yaml_would_take_for_something_else_come_back(name: str) -> N
             "task": name,
         }
     )
-    card = ModelCard(model_card(record, Odd, MODELS.get("nac"), [name], name))
+    card: Any = ModelCard(model_card(record, Odd, MODELS.get("nac"), [name], name))
     assert card.data.model_name == name
     assert card.data.datasets == [name]
     read = {

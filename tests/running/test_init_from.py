@@ -194,6 +194,8 @@ def test_a_tuned_run_is_resumed_when_the_file_is_gone(base: Outcome, tmp_path: P
     (folder,) = (tmp_path / "runs" / "digits" / "floor-linear").iterdir()
     assert (folder / INITIAL).is_file()
     with pytest.raises(UserError, match="diverged"):  # and not: there is no such file
+        tune(tmp_path / "runs", init_from=file, training=wild)
+    with pytest.raises(UserError, match="diverged"):  # and elsewhere, by its own configuration
         nacbench.run(config=folder / "config.yaml", out=tmp_path / "runs", quiet=True)
     (folder / INITIAL).unlink()
     with pytest.raises(UserError, match=r"are not at .*w\.safetensors; put them there"):

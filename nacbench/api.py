@@ -31,6 +31,8 @@ def run(
     precision: str | None = None,
     skip_unreadable: bool | None = None,
     config: PathLike | Sequence[PathLike] = (),
+    init_from: PathLike | None = None,
+    init_head: str | None = None,
     plugins: Sequence[PathLike] = (),
     tags: str | Sequence[str] = (),
     notes: str | Sequence[str] = (),
@@ -44,6 +46,7 @@ def run(
     compile: bool = False,
     force: bool = False,
     quiet: bool = False,
+    log: Sequence[str] = (),
     **settings: Any,
 ) -> Outcome:
     """Train a model on a task and evaluate it, as ``nacbench run`` does. A finished run is not computed again.
@@ -59,6 +62,10 @@ def run(
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
         config: YAML file with any of these settings, or several: later ones override earlier ones, and arguments all.
+        init_from: weights to begin training with: a folder of `nacbench export --to hub-folder`, a ``.safetensors``
+            file, a run's folder or id. All tensors must fit.
+        init_head: ``keep`` (the default) takes the last layer of these weights, too; ``new`` draws it anew, as for
+            another number of classes.
         plugins: Python files that define tasks, models or protocols.
         tags: words to find the run by, such as ``good``; not part of its id. They add to those that it has.
         notes: sentences on the run, one line each; not part of its id.
@@ -73,6 +80,8 @@ def run(
         compile: use torch.compile.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
+        log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
+            ``mlflow``; each writes into a folder of its name in the run's folder. See `nacbench.tracking`.
         settings: any other settings, nested or with dotted keys.
 
     Returns:
@@ -89,6 +98,7 @@ def run(
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
+    named["init_from"] = given_weights(init_from, init_head)
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
@@ -107,7 +117,15 @@ def run(
         compile=compile,
         force=force,
         quiet=quiet,
+        log=log,
     )
+
+
+def given_weights(place: PathLike | None, head: str | None) -> Any:
+    """Return the setting ``init_from`` for weights and what to do with their last layer; None if neither is given."""
+    if head is None:
+        return None if place is None else os.fspath(place)
+    return {"head": head} if place is None else {"path": os.fspath(place), "weights": None, "head": head}
 
 
 def run_layers(
@@ -125,6 +143,7 @@ def run_layers(
     compile: bool,
     force: bool,
     quiet: bool,
+    log: Sequence[str],
 ) -> Outcome:
     """Do the run of some layers of settings, in which later ones override earlier ones.
 
@@ -138,9 +157,12 @@ def run_layers(
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
     from nacbench.running.config import resolve
+    from nacbench.running.initial import located
+    from nacbench.tracking.known import check_trackers
 
     load_plugin_files(plugins)
-    config = resolve(*layers)
+    trackers = check_trackers(log)
+    config = resolve(*(located(layer, Path(out)) for layer in layers))
     where = check_device(device)
 
     def execution() -> Execution:  # called only if there is something to compute, since it imports torch
@@ -155,6 +177,7 @@ def run_layers(
             cuda_graphs=cuda_graphs,
             compile=compile,
             show_progress=not quiet,
+            log=trackers,
         )
 
     root = data_root_of(None if data_root is None else Path(data_root))

@@ -35,9 +35,11 @@ ORDER = (
     "registry",
     "plugin_files",
     "recording",
+    "tracking",
     "running",
     "reporting",
     "inspection",
+    "publishing",
     "sweep",
     "conformance",
     "api",
@@ -45,7 +47,16 @@ ORDER = (
 )
 LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what it offers, and the way in to the command
 # Reading runs, planning sweeps and writing reports must not wait for torch, nor need it.
-WITHOUT_TORCH = (*ORDER[: ORDER.index("machine")], "registry", "plugin_files", "recording", "reporting", "sweep", "api")
+WITHOUT_TORCH = (
+    *ORDER[: ORDER.index("machine")],
+    "registry",
+    "plugin_files",
+    "recording",
+    "tracking",
+    "reporting",
+    "sweep",
+    "api",
+)
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate", "timm")
 
 

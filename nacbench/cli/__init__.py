@@ -20,8 +20,10 @@ from nacbench.cli import (
     circuit,
     compare,
     data,
+    data_about,
     decide,
     doctor,
+    export,
     lists,
     metrics,
     paper,
@@ -103,9 +105,11 @@ app.command("tune")(tune.tune)
 app.add_typer(paper.app, name="paper")
 app.command("tag")(tag.tag)
 app.command("claims")(paper.claims)
+app.command("export")(export.export)
 app.command("merge")(transfer.merge)
 app.command("pack")(transfer.pack)
 app.command("unpack")(transfer.unpack)
+app.command("export")(export.export)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
 app.command("why")(why.why)
@@ -115,6 +119,8 @@ app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+data.app.command("croissant")(data_about.croissant)
+data.app.command("card")(data_about.card)
 sweep.app.command("decide", cls=decide.Command)(decide.decide)
 
 

@@ -95,7 +95,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
             ) from None
     content = trained.as_dict()
     shared = {key: content[key] for key in SHARED if key in content}
-    trained_on = {"task": content["task"], "training": content["training"]}
+    trained_on = {key: content[key] for key in ("task", "training", "init_from") if key in content}
     return resolve({**shared, "task": {"name": f"{trained.task.name}-pruned", **options}, "trained_on": trained_on})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.interruption import interruption_explained
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task
+from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, complete_tracker
 from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
@@ -60,6 +60,22 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = False,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="Begin training with these weights: a hub folder, a .safetensors file, or a run's folder or id.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    init_head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="keep|new",
+            help="Take the last layer of these weights, too, or draw it anew.  [dim]\\[default: keep][/dim]",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -137,6 +153,16 @@ def run(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: slow start, faster steps.", rich_help_panel=HOW)
     ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_tracker,
+            help="Also log to tensorboard, trackio, wandb or mlflow, offline, into the run's folder; can be given "
+            "again.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -151,7 +177,7 @@ def run(
 
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
-    from nacbench.api import run_layers
+    from nacbench.api import given_weights, run_layers
     from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as given_tags
     from nacbench.running.config import parse_setting, refuse_given_twice
@@ -160,6 +186,8 @@ def run(
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     own = [Layer(f"--{key}", {key: value}) for key, value in named.items() if value is not None]
     own += [Layer("--skip-unreadable", {"skip_unreadable": True})] if skip_unreadable else []
+    if weights := given_weights(init_from, init_head):
+        own.append(Layer("--init-from" if init_from else "--init-head", {"init_from": weights}))
     own += [Layer(f"--set {text}", parse_setting(text)) for text in settings or []]
     refuse_given_twice(layer.settings for layer in own)
     found = read_run_files(config or [])
@@ -184,6 +212,7 @@ def run(
             compile=compile_,
             force=force,
             quiet=quiet,
+            log=log or (),
         )
     for line in _summary(outcome):
         say(line)

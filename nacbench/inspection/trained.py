@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.contracts.task import Task
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import write_text
+from nacbench.inspection.exported import is_exported, read_exported
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import CONFIG, WEIGHTS, finished
 from nacbench.running.config import RunConfig, read_yaml, resolve
@@ -34,7 +35,7 @@ class TrainedRun:
 
 
 def load_run(folder: Path | str) -> TrainedRun:
-    """Load a run's final network, in evaluation mode, on the CPU.
+    """Load the final network of a run, or of one that was exported for the hub, in evaluation mode, on the CPU.
 
     Raises:
         UserError: if the folder has no finished run, its weights are missing or not those that the run wrote, or it
@@ -43,6 +44,8 @@ def load_run(folder: Path | str) -> TrainedRun:
     from nacbench.nn.network import take_weights
 
     folder = Path(folder)
+    if is_exported(folder):
+        return _from_export(folder)
     record = finished(folder)
     if record is None:
         raise UserError(f"{folder} holds no finished run (no record.json)")
@@ -54,6 +57,16 @@ def load_run(folder: Path | str) -> TrainedRun:
     net = untrained(config, record.data.classes)
     weights = weights_of(folder, record)
     take_weights(net, weights, keep_head=True, made_with=record.environment.versions)
+    return TrainedRun(record, config, config.training_task, net.eval())
+
+
+def _from_export(folder: Path) -> TrainedRun:
+    from nacbench.training.initial import check_fit
+
+    record, config, weights = read_exported(folder)
+    net = untrained(config, record.data.classes)
+    check_fit(net.state_dict(), weights, folder)
+    net.load_state_dict(weights)
     return TrainedRun(record, config, config.training_task, net.eval())
 
 

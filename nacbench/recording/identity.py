@@ -4,12 +4,12 @@ import json
 import marshal
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from nacbench.code_digest import short_digest
-from nacbench.recording.bounded import Count, FolderName, Name, Part, RunId, Seed
+from nacbench.recording.bounded import Count, Digest, FolderName, Name, Part, RunId, Seed
 
 
 class Choice(BaseModel):
@@ -26,6 +26,13 @@ class SizedChoice(Choice):
     size: Name
 
 
+class InitialChoice(Part):
+    """Weights that training began with."""
+
+    weights: Digest = Field(description="of the tensors: names, types, shapes and values")
+    head: Literal["keep", "new"] = Field("keep", description="whether the last layer was taken or drawn anew")
+
+
 class RecordedConfig(Part):
     """What every configuration (`nacbench.running.config.RunConfig`) has, whatever its plug-ins' options are."""
 
@@ -36,6 +43,7 @@ class RecordedConfig(Part):
     precision: Name
     skip_unreadable: bool = False
     training: dict[str, Any]
+    init_from: InitialChoice | None = None
     trained_on: "RecordedConfig | None" = None
 
 

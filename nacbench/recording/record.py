@@ -20,6 +20,7 @@ from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.recording.bounded import (
     Classes,
     Count,
+    Digest,
     FolderName,
     Integer,
     Name,
@@ -111,6 +112,16 @@ class TrainedOn(Part):
 
     task: FolderName
     run_id: RunId
+
+
+class Initial(Part):
+    """Weights that training began with, and what was taken of them."""
+
+    digest: Digest = Field(description="of the tensors: names, types, shapes and values")
+    origin: Text = Field(description="the run that wrote them, or the name of their file")
+    taken: Count = Field(description="number of tensors that the network took")
+    new: list[Text] = Field([], description="tensors of the network that were drawn anew")
+    left: list[Text] = Field([], description="tensors of the file that were not taken")
 
 
 class Data(Part):
@@ -230,6 +241,7 @@ class RunRecord(OfRun):
     precision: Name
     protocol: Name = Field("supervised", description="kind of evaluation: supervised, ood, low-shot, pruned …")
     trained_on: TrainedOn | None = Field(None, description="the run that trained the network, if it was another run")
+    initial: Initial | None = Field(None, description="weights that training began with, if they were given")
     metric: Name = Field(description="name of the main metric")
     metric_facts: dict[Name, MetricFacts] = Field(
         description="what the numbers of the main metric and of others mean, by name"
@@ -303,6 +315,7 @@ class RunRecord(OfRun):
             ("precision", self.precision, config.precision),
             ("data.fingerprint", self.data.fingerprint, identity.data),
             ("trained_on.run_id", trained_on and trained_on.run_id, identity.trained_on),
+            ("initial.digest", self.initial and self.initial.digest, config.init_from and config.init_from.weights),
             ("trained_on.task", trained_on and trained_on.task, before and before.task.name),
         )
 

@@ -22,8 +22,9 @@ from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
 LOG = "log.txt"
+INITIAL = "checkpoint/initial.safetensors"  # copy of the weights that a run begins with, if they are given
 # files of a run in progress, which it is resumed from; a broken one that was set aside has another name, and stays
-RESUMED_FROM = (HEARTBEAT, "checkpoint/last.safetensors", "checkpoint/best.safetensors")
+RESUMED_FROM = (HEARTBEAT, "checkpoint/last.safetensors", "checkpoint/best.safetensors", INITIAL)
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
 REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
 LASTING = FILES  # files that stay beside a record, which holds their digests

@@ -14,10 +14,11 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.registry import MODELS, TASKS, usual_size
 
 # Sections of settings, the most telling first: of settings that always change together, the name has the first
-TELLING = ("model", "task", "training", "trained_on", "precision", "scale")
+TELLING = ("model", "task", "training", "init_from", "trained_on", "precision", "scale")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
 CHOSEN = ("model.name", "model.size", "task.name")  # not options, but whose options
 Settings = Mapping[str, Any]  # by dotted key
+UNSET = object()  # the value of a setting that a run does not have
 
 
 class Described(Protocol):
@@ -141,11 +142,7 @@ def told_apart(variants: Sequence[Settings], names: Sequence[str], usual: Settin
     """
     short = _short(names)
     full = [
-        {
-            name: f"{short[name]}={shown(own, name)}"
-            for name in names
-            if name not in own or name not in usual or own[name] != usual[name]
-        }
+        {name: f"{short[name]}={shown(own, name)}" for name in names if own.get(name, UNSET) != usual.get(name, UNSET)}
         for own in variants
     ]
     told = full

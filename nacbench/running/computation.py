@@ -20,7 +20,8 @@ from nacbench.contracts.task import (
     ScoresAnotherNetwork,
 )
 from nacbench.errors import UserError
-from nacbench.filesystem.files import digest_of, utc_now, write_json, write_text
+from nacbench.filesystem.files import digest_of, utc_now, write_bytes, write_json, write_text
+from nacbench.formats.weights_file import run_that_wrote
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
@@ -33,12 +34,14 @@ from nacbench.recording.record import (
     Data,
     Environment,
     Hardware,
+    Initial,
     RunRecord,
     Selection,
     TrainedOn,
 )
 from nacbench.recording.store import (
     CONFIG,
+    INITIAL,
     LASTING,
     LOG,
     PREDICTIONS,
@@ -53,6 +56,7 @@ from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.running.settings_note import note_on_settings
 from nacbench.running.weights import weights_of
+from nacbench.tracking.live import NoLog
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
@@ -108,13 +112,14 @@ class Trained:
     folder: Path
 
 
-def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord:
+def compute(job: Job, trained: Trained | None, claim: Claim | None, log: NoLog) -> RunRecord:
     """Train a network, or load that of another run, evaluate it, and write the record.
 
     Args:
         job: the run.
         trained: the run that trained the network; None to train it here.
         claim: claim on the run's folder; None in all processes but the main one. These end with `HelperDoneError`.
+        log: told of the learning curve.
 
     Raises:
         TakenOverError: if another process has taken the run over.
@@ -127,7 +132,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
     with stop_on_signals() as stop:
-        done = _train_and_score(job, stop, claim) if trained is None else _score_trained(job, trained, stop, claim)
+        done = _train_and_score(job, stop, claim, log) if trained is None else _score_trained(job, trained, stop, claim)
     assert claim is not None  # the other processes have ended in _train_and_score or _score_trained
     config, live, scored = job.config, done.live, done.scored
     task = config.task_plugin
@@ -148,6 +153,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None) -> RunRecord
         precision=config.precision,
         protocol=task.protocol,
         trained_on=trained and TrainedOn(task=trained.record.task, run_id=trained.record.run_id),
+        initial=done.initial,
         metric=task.metric,
         metric_facts={metric.name: MetricFacts.of(metric) for metric in task.metrics},
         metrics={**metrics, "test": headline},
@@ -197,6 +203,7 @@ class Done:
         scored: evaluation by split.
         selection: which weights were evaluated.
         trainer: None if nothing was trained.
+        initial: what the network took of the weights that it began with; None if these were drawn.
     """
 
     live: ScoredTask
@@ -206,9 +213,10 @@ class Done:
     scored: Mapping[str, Evaluation]
     selection: Selection
     trainer: Trainer | None = None
+    initial: Initial | None = None
 
 
-def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
+def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLog) -> Done:
     """Train a network in all processes, then evaluate the selected weights in the main process."""
     from nacbench.nn.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
@@ -222,6 +230,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     live = checked_live(task, "build", task.build(job.data_root, recipe), trains=True)
     _refuse_changed_data(task, job.data_root, job.identity.data)
     net = build_network(task, live.spec, config.model_plugin, config.seed)
+    initial = _begin_with(job, net) if config.init_from else None
     trainer = Trainer(
         task=live,
         net=net,
@@ -235,6 +244,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
         execution=job.settings,
         stop=stop,
         pulse=lambda steps: claim.progress(step=steps, steps=trainer.total_steps) if claim else None,
+        told=log.row,
     )
     show = job.settings.show_progress and accelerator.is_main_process
     progress = Progress(job.title, trainer.total_steps, job.folder / LOG, show=show)
@@ -252,7 +262,28 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None) -> Done:
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
     inputs = _some_inputs(live, recipe.batch_size)
     batch = recipe.batch_size // (recipe.accumulate * accelerator.num_processes)
-    return Done(live, net, inputs, batch, scored, Selection(**trainer.selection()), trainer)
+    return Done(live, net, inputs, batch, scored, Selection(**trainer.selection()), trainer, initial)
+
+
+def _begin_with(job: Job, net: Network) -> Initial:
+    """Give a network the weights that it begins with; keep a copy, so that the run can be resumed without the original.
+
+    Raises:
+        UserError: if they are not there, or do not fit.
+    """
+    from nacbench.training.initial import take_initial, tensors_of
+
+    init = job.config.init_from
+    assert init is not None
+    content = init.content(job.folder)
+    writer = run_that_wrote(content)
+    origin = f"run {writer}" if writer else Path(init.path or INITIAL).name
+    taken = take_initial(net, tensors_of(content), init.head, f"{origin} (init_from)")
+    if job.accelerator.is_main_process:
+        write_bytes(job.folder / INITIAL, content)
+        parts = [f"{taken.taken} tensors", *(f"{what}: {', '.join(names)}" for what, names in taken.besides() if names)]
+        job.say(f"beginning with the weights of {origin}, digest {init.weights}: {'; '.join(parts)}")
+    return Initial(digest=init.weights, origin=origin, taken=taken.taken, new=list(taken.new), left=list(taken.left))
 
 
 def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:

@@ -28,9 +28,16 @@ from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
 from nacbench.registry import MODELS, TASKS, usual_size
+from nacbench.running.initial import InitFrom, init_from
 
 Precision = Literal["fp32", "bf16"]
-FIELDS = ("task", "model", "scale", "seed", "precision", "skip_unreadable", "training", "trained_on")
+FIELDS = ("task", "model", "scale", "seed", "precision", "skip_unreadable", "training", "init_from", "trained_on")
+# Sections that can be given by a name alone, which is their first key. Weights that are named anew have another digest
+SECTIONS: Mapping[str, dict[str, Any]] = {
+    "task": {"name": None},
+    "model": {"name": None},
+    "init_from": {"path": None, "weights": None},
+}
 # Settings that a run has in common with the run it is trained_on
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
 
@@ -70,6 +77,7 @@ class RunConfig(BaseModel):
 
     Attributes:
         skip_unreadable: leave out examples whose files cannot be read; the record counts them as missing.
+        init_from: weights that training begins with; None to draw them.
         trained_on: configuration of the run that trained the network; None for a run that trains its own.
     """
 
@@ -82,6 +90,7 @@ class RunConfig(BaseModel):
     precision: Precision
     skip_unreadable: bool = False
     training: SerializeAsAny[Settings]
+    init_from: InitFrom | None = None
     trained_on: "RunConfig | None" = None
 
     _task: AnyTask = PrivateAttr()
@@ -109,10 +118,21 @@ class RunConfig(BaseModel):
         content = self.model_dump(mode="json")
         if not self.skip_unreadable:
             del content["skip_unreadable"]  # most runs have all examples, and no setting for the others
+        if self.init_from is None:
+            del content["init_from"]
         if self.trained_on is None:
             del content["trained_on"]
         else:
             content["trained_on"] = self.trained_on.as_dict()
+        return content
+
+    def identifying(self) -> dict[str, Any]:
+        """Return what counts for the run's id: `as_dict` with the digest of the weights that it begins with alone."""
+        content = self.as_dict()
+        if self.init_from is not None:
+            content["init_from"] = self.init_from.identifying()
+        if self.trained_on is not None:
+            content["trained_on"] = self.trained_on.identifying()
         return content
 
     def with_seed(self, seed: int) -> "RunConfig":
@@ -162,6 +182,10 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     config = _own_config(given, scale)
     task = config.task_plugin
     if isinstance(task, EvaluationTask):
+        if config.init_from is not None:
+            raise UserError(
+                f"task {config.task.name!r} trains no network; set trained_on.init_from for the one it scores"
+            )
         trained = _trained_on(config, task.trained_on, given.get("trained_on", {}))
         return config.model_copy(update={"trained_on": trained})
     if given.get("trained_on"):
@@ -186,8 +210,11 @@ def refuse_given_twice(layers: Iterable[Mapping[str, Any]]) -> None:
 
 
 def named(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer with task and model as sections: ``digits`` becomes ``{"name": "digits"}``."""
-    return {k: {"name": v} if k in ("task", "model") and isinstance(v, str) else v for k, v in layer.items()}
+    """Return a layer with its names as sections: the task ``digits`` becomes ``{"name": "digits"}``."""
+    return {
+        k: {**SECTIONS[k], next(iter(SECTIONS[k])): v} if k in SECTIONS and isinstance(v, str) else v
+        for k, v in layer.items()
+    }
 
 
 def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
@@ -210,6 +237,7 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
             precision=best_precision() if precision == "auto" else precision,
             skip_unreadable=given.get("skip_unreadable", False),
             training=_recipe(task, scale, given.get("training", {})),
+            init_from=init_from(given.get("init_from")),
         )
     except ValidationError as error:
         raise UserError(first_problem(error, "")) from None

@@ -59,7 +59,7 @@ class Identity(BaseModel):
             code: digests that `code_of` has returned for its task and model; by default those of the installed code.
         """
         return cls(
-            config=config.as_dict(),
+            config=config.identifying(),
             task_version=config.task_plugin.version,
             data=data_fingerprint,
             code=dict(code_of(config) if code is None else code),

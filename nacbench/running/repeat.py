@@ -15,10 +15,11 @@ from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run
-from nacbench.recording.store import PREDICTIONS, finished, locate, run_folder
+from nacbench.recording.store import CONFIG, PREDICTIONS, finished, locate, run_folder
 from nacbench.recording.surroundings import MISSING, differing_surroundings
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig, read_yaml, resolve
 from nacbench.running.identity import Identity
+from nacbench.running.initial import with_places
 from nacbench.seeds import seed_for
 from nacbench.training.interrupt import Interrupted
 
@@ -205,11 +206,17 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
 
         return runner.run(config, store=out, data_root=data_root, execution=with_its_threads)
 
-    config = resolve(one.record.identity["config"])
+    config = resolve(_config_of(one))
     trained = _trained_on(one)
     if config.trained_on is not None and trained is not None:  # without its record, the runner computes it
         do(config.trained_on, trained)
     return do(config, one.record)
+
+
+def _config_of(one: Recorded) -> dict[str, Any]:
+    """Return a run's configuration, with the places of weights that it began with: its record has their digest only."""
+    config: dict[str, Any] = one.record.identity["config"]
+    return with_places(config, read_yaml(one.folder / CONFIG)) if (one.folder / CONFIG).is_file() else config
 
 
 def _trained_on(one: Recorded) -> RunRecord | None:

@@ -21,10 +21,14 @@ from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, in_one_line, leave_failure
 from nacbench.running.identity import Identity
+from nacbench.tracking.live import logging
+from nacbench.tracking.tracker import About
 from nacbench.training.interrupt import Interrupted
 
 if TYPE_CHECKING:
     from nacbench.training.execution import Execution
+
+STOPPED = (TakenOverError, Interrupted, KeyboardInterrupt, HelperDoneError)  # no failures: the run goes on later
 
 
 @dataclass(frozen=True)
@@ -166,9 +170,14 @@ def _compute_or_say_why_not(job: Job, trained: Trained | None, claim: Claim | No
     """
     try:
         with unreadable_skipped(job.config.skip_unreadable):
-            return Outcome(compute(job, trained, claim), job.folder, False, job.config)
-    except (TakenOverError, Interrupted, KeyboardInterrupt, HelperDoneError):
-        raise  # no failures: the run goes on later, or elsewhere
+            about = About.of(job.identity.as_dict()["config"], job.identity.run_id)
+            names = job.settings.log if claim else ()
+            with logging(names, about, job.folder, job.say, STOPPED) as log:
+                record = compute(job, trained, claim, log)
+                log.finish(record)
+            return Outcome(record, job.folder, False, job.config)
+    except STOPPED:
+        raise
     except BaseException as error:  # a plug-in can raise anything; its exit() would look like success
         if claim:
             claim.check()  # a process that was taken over must not mark its successor's run as failed

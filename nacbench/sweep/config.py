@@ -311,7 +311,7 @@ class _Resolver:
         # configurations that `with_seed` has made of one another share their plug-in
         place = id(config.model_plugin)
         if place not in self._texts:
-            content = config.with_seed(0).as_dict()
+            content = config.with_seed(0).identifying()
             self._texts[place] = config, repr(content)
         return self._texts[place][1]
 

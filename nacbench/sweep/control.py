@@ -22,6 +22,7 @@ from nacbench.sweep.lost import put_aside
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing, State
 from nacbench.sweep.submission import Submission, folder_of_submissions, sole_submitter
+from nacbench.tracking.known import check_trackers
 
 Say = Callable[[str], None]
 
@@ -63,7 +64,7 @@ def submit(
         warn: called with a line for each file of a run that cannot be read.
 
     Raises:
-        UserError: if Slurm does not answer or refuses.
+        UserError: if Slurm does not answer or refuses, or a tracker of a profile cannot be used.
     """
     with sole_submitter(place.store):
         observer = Observer(place.store)
@@ -79,6 +80,7 @@ def submit(
         _tag_those_there(plan, place, say)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
+        check_trackers(name for run in todo for name in run.profile.log)
         for run in todo:
             put_aside(run.folder(place.store))
         todo = _with_what_they_need(plan, todo, standings)

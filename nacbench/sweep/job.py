@@ -189,6 +189,7 @@ def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
 def _execution(submission: "Submission") -> Any:
     from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
+    from nacbench.tracking.known import check_trackers
     from nacbench.training.execution import Execution, default_workers
 
     profile = submission.profile
@@ -201,6 +202,7 @@ def _execution(submission: "Submission") -> Any:
         heartbeat_seconds=profile.heartbeat_seconds,
         cuda_graphs=profile.cuda_graphs,
         compile=profile.compile,
+        log=check_trackers(profile.log),
     )
 
 

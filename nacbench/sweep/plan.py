@@ -78,7 +78,7 @@ def counts_of(sweep: SweepConfig) -> tuple[int, int]:
 
 
 def _content(config: RunConfig) -> str:
-    return json.dumps(config.as_dict(), sort_keys=True)
+    return json.dumps(config.identifying(), sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _told_apart(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     for same in by_title.values():
         if len(same) == 1:
             continue
-        settings = [leaves(runs[index].config.as_dict()) for index in same]
+        settings = [leaves(runs[index].config.identifying()) for index in same]
         values: dict[str, Counter[str]] = defaultdict(Counter)  # how often a setting has a value, both as text
         for own in settings:
             for name, value in own.items():

@@ -38,6 +38,7 @@ class Execution:
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``.
         show_progress: report progress on standard error.
+        log: names of trackers that are told of the run; see `nacbench.tracking`.
 
     Raises:
         UserError: if a number is out of its range.
@@ -51,6 +52,7 @@ class Execution:
     cuda_graphs: bool = True
     compile: bool = False
     show_progress: bool = True
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:

@@ -9,7 +9,7 @@ import itertools
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,6 +81,8 @@ class Trainer:
         usual: the task's own recipe, of which a user need not be told.
         pulse: heartbeat, called with the number of finished steps at every log line and before every checkpoint; it may
             raise to stop the run without saving (another process owns the run).
+        told: called in the main process with each row of the learning curve; in a resumed run first with those before
+            the checkpoint.
     """
 
     task: LiveTask
@@ -95,6 +97,7 @@ class Trainer:
     stop: StopRequest
     usual: Recipe | None = None
     pulse: Callable[[int], None] = lambda steps: None
+    told: Callable[[Mapping[str, Any]], None] = lambda row: None
     status: Status = field(default_factory=Status)
 
     def __post_init__(self) -> None:
@@ -136,7 +139,7 @@ class Trainer:
             DivergedError: if a loss, a validation score or a weight is not finite.
         """
         self._resume(progress)
-        curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows) if self._is_main else None
+        curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows, self.told) if self._is_main else None
         for caveat in self._caveats():
             progress.say(caveat)
         batches = self._upcoming()

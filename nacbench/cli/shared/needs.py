@@ -24,14 +24,15 @@ def made_task(name: str, settings: Sequence[str] = ()) -> "AnyTask":
 
     cls = TASKS.get(name)
     if settings:
-        return cls.configured("task", "paper", _options(settings))
+        return cls.configured("task", "paper", options_in(settings))
     try:
         return cls(**cls.presets.get("paper", {}))  # without pydantic, whose import would slow down lists of tasks
     except (TypeError, ValueError) as error:
         raise UserError(f"task {name!r} cannot be made with its own preset of scale 'paper': {error}") from error
 
 
-def _options(settings: Sequence[str]) -> dict[str, Any]:
+def options_in(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the task's options of settings such as ``task.data=lra``; raises UserError for any other setting."""
     from nacbench.running.config import parse_setting
 
     options: dict[str, Any] = {}
@@ -58,7 +59,7 @@ def other_choices(name: str, option: str, settings: Sequence[str]) -> list[str]:
     from nacbench.registry import TASKS
 
     cls = TASKS.get(name)
-    if option not in {field.name for field in fields(cls)} or option in _options(settings):
+    if option not in {field.name for field in fields(cls)} or option in options_in(settings):
         return []
     default = getattr(made_task(name, settings), option)
     # by pydantic, which looks at options only: typing would also resolve class variables, of types not imported here

@@ -7,7 +7,16 @@ import typer
 
 from nacbench.data.mirror.places import data_root_of
 
-__all__ = ["DataRoot", "Json", "Plugins", "complete_model", "complete_task", "data_root_of", "load_plugins"]
+__all__ = [
+    "DataRoot",
+    "Json",
+    "Plugins",
+    "complete_model",
+    "complete_task",
+    "complete_tracker",
+    "data_root_of",
+    "load_plugins",
+]
 
 
 def _names(kind: str, incomplete: str) -> list[str]:
@@ -25,6 +34,13 @@ def complete_task(incomplete: str) -> list[str]:
 def complete_model(incomplete: str) -> list[str]:
     """Return model names that start with `incomplete`, for shell completion."""
     return _names("model", incomplete)
+
+
+def complete_tracker(incomplete: str) -> list[str]:
+    """Return names of trackers that start with `incomplete`, for shell completion."""
+    from nacbench.tracking.known import TRACKERS
+
+    return [name for name in TRACKERS.entries() if name.startswith(incomplete)]
 
 
 Plugins = Annotated[

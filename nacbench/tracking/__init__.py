@@ -1,0 +1,1 @@
+"""Runs in the tools that people already watch: TensorBoard, trackio, Weights & Biases, MLflow."""

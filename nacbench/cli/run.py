@@ -11,7 +11,7 @@ from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
     from nacbench.recording.record import RunRecord
-    from nacbench.running.runner import Outcome
+    from nacbench.running.outcome import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
 HOW = "How to compute it"

@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,27 +19,11 @@ from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, in_one_line, leave_failure
 from nacbench.running.identity import Identity
+from nacbench.running.outcome import Outcome
 from nacbench.training.interrupt import Interrupted
 
 if TYPE_CHECKING:
     from nacbench.training.execution import Execution
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Result of `run`.
-
-    Attributes:
-        record: the run's record.
-        folder: the run's folder.
-        was_finished: whether the record existed already.
-        config: the configuration that was asked for.
-    """
-
-    record: RunRecord
-    folder: Path
-    was_finished: bool
-    config: RunConfig
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from nacbench.data.array_task import ArrayTask
 from nacbench.data.points.recipe import PointRecipe
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
     from nacbench.data.live import Preparation
@@ -61,6 +62,21 @@ class PointTask(ArrayTask):
 
     def forms(self) -> Mapping[str, Form | None]:
         return {**super().forms(), "points": Form("f", (None, 3))}
+
+    def stored_points(self) -> int:
+        """Return P, the number of points that `arrays` has of each shape."""
+        return self.stored
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return a cloud as it is stored; see `nacbench.data.points.raw.cloud` for what ``raw`` can be."""
+        from nacbench.data.points.raw import cloud
+
+        return {"points": cloud(raw, self.points, self.stored_points())}
+
+    def batch_of(self, raw: Any) -> Sequence[Any] | None:
+        import numpy as np
+
+        return list(raw) if isinstance(raw, np.ndarray) and raw.ndim == 3 else super().batch_of(raw)
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.points.tokenizer import PointTokenizer

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nacbench.data.mirror.hub import HubFiles
     from nacbench.data.points.recipe import PointAugment, PointRecipe
     from nacbench.data.points.task import PointTask
+    from nacbench.data.raw import raw_numbers
     from nacbench.data.sentences.task import SentenceImageTask
     from nacbench.data.sequences.listops_task import ListOpsTask
     from nacbench.data.sequences.task import SequenceTask
@@ -144,6 +145,7 @@ _PUBLIC: dict[str, str] = {
     "Classification": "nacbench.data.live",
     "Split": "nacbench.data.live",
     "score": "nacbench.data.live",
+    "raw_numbers": "nacbench.data.raw",
     "LowShot": "nacbench.protocols.lowshot",
     "classification_loss": "nacbench.data.classification",
     "classification_scores": "nacbench.data.classification",
@@ -235,6 +237,7 @@ __all__ = [
     "load",
     "load_smaller",
     "product",
+    "raw_numbers",
     "records",
     "report",
     "run",

@@ -36,6 +36,7 @@ class ArrayTask(Task):
         test_examples: use at most this many test examples, evenly spaced over the split; 0: all.
         inputs: names of the arrays of an example, without the split.
         class_names: names of the classes by number, where they are the same in every copy of the data.
+        raw_dimensions: of the array that is the raw input of one example; 0 if it is no array.
         needs: names of arrays without a split that `example` looks things up in, such as a vocabulary.
         full_sizes: published number of examples by split, for data sets of which a copy may have fewer or more.
         example_name: what an example is called in the line about missing ones.
@@ -43,6 +44,7 @@ class ArrayTask(Task):
 
     inputs: ClassVar[tuple[str, ...]]
     class_names: ClassVar[Sequence[str]] = ()
+    raw_dimensions: ClassVar[int] = 0
     needs: ClassVar[Sequence[str]] = ()
     full_sizes: ClassVar[Mapping[str, int]] = {}
     example_name: ClassVar[str] = "examples"
@@ -82,9 +84,11 @@ class ArrayTask(Task):
     def batch_of(self, raw: Any) -> Sequence[Any] | None:
         """Return the raw inputs of several examples one by one; None if ``raw`` is that of one.
 
-        A list is always a batch. Tasks that take arrays tell by the number of dimensions.
+        A list is always a batch, and so is what has one dimension more than ``raw_dimensions``: an array of images, of
+        texts, or a column of a data frame.
         """
-        return raw if isinstance(raw, list) else None
+        is_batch = isinstance(raw, list) or getattr(raw, "ndim", None) == self.raw_dimensions + 1
+        return list(raw) if is_batch else None
 
     def limit(self, split: str) -> int:
         """Return how many examples of a split are used at most, evenly spaced; 0: all.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -39,6 +39,7 @@ class PointTask(ArrayTask):
     modality: ClassVar[str] = "points"
     inputs: ClassVar[tuple[str, ...]] = ("points",)
     recipes: ClassVar[Mapping[Scale, PointRecipe]]
+    raw_dimensions: ClassVar[int] = 2
     stored: ClassVar[int] = 4096
 
     points: Count = 2048
@@ -72,11 +73,6 @@ class PointTask(ArrayTask):
         from nacbench.data.points.raw import cloud
 
         return {"points": cloud(raw, self.points, self.stored_points())}
-
-    def batch_of(self, raw: Any) -> Sequence[Any] | None:
-        import numpy as np
-
-        return list(raw) if isinstance(raw, np.ndarray) and raw.ndim == 3 else super().batch_of(raw)
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.points.tokenizer import PointTokenizer

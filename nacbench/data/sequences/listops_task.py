@@ -82,14 +82,14 @@ class ListOpsTask(SequenceTask):
         """
         import numpy as np
 
-        from nacbench.data.sequences.listops import evaluate_tokens, symbols_in
+        from nacbench.data.sequences.listops import decode, evaluate, symbols_in
         from nacbench.data.sequences.raw import symbols_of, text_bytes
 
         content = symbols_in(text_bytes(raw))
         try:
-            evaluate_tokens(np.frombuffer(content, dtype=np.uint8)[None])
+            evaluate(decode(np.frombuffer(content, dtype=np.uint8)))
         except UserError as error:
-            raise UserError(f"the expression has no value: {str(error).removeprefix('row 0: ')}") from None
+            raise UserError(f"the expression has no value: {error}") from None
         if len(content) > self.longest() and self.data == "generated":
             raise UserError(
                 f"the expression has {len(content):,} symbols (an operator with its bracket counts 2), and those of "

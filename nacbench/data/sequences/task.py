@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.given_arrays import Form
@@ -44,13 +44,6 @@ class SequenceTask(ArrayTask):
     def longest(self) -> int:
         """Return the maximum number of symbols of an example."""
         raise UserError(f"{type(self).__name__} must define longest()")
-
-    def batch_of(self, raw: Any) -> Sequence[Any] | None:
-        """Return the texts of a list, of an array of one dimension, or of a pandas Series one by one."""
-        if getattr(raw, "ndim", None) == 1 and hasattr(raw, "tolist"):
-            texts: list[Any] = raw.tolist()
-            return texts
-        return super().batch_of(raw)
 
     def spelled(self, symbols: np.ndarray) -> list[str]:
         """Return the text of each symbol, for figures."""

@@ -78,7 +78,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class LoadedRun(TrainedRun):
-    """A finished run with its trained network, for predictions and scores; `nacbench.load` returns it.
+    """A finished run with its trained network, for predictions and scores; `nacbench.api.load` returns it.
 
     Attributes:
         record: the run's record.
@@ -302,7 +302,8 @@ class LoadedRun(TrainedRun):
             self.net.train(was_training)
 
     def _circuit_arrays(self, circuit: Circuit) -> CircuitArrays:
-        links, readout = (_array(own.exp()) for own in circuit_of(self).log_links(circuit))
+        # rounding can leave the exponential of 0 above 1
+        links, readout = (_array(own.exp().clamp(max=1)) for own in circuit_of(self).log_links(circuit))
         given = {part.name: getattr(circuit, part.name) for part in fields(circuit)}
         own = {name: None if tensor is None else _array(tensor) for name, tensor in given.items()}
         return CircuitArrays(links, readout, **own)  # type: ignore[arg-type]  # only signatures can be None

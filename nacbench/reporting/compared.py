@@ -1,4 +1,4 @@
-"""Compare two models or runs in folders of runs: what ``nacbench compare`` and `nacbench.compare` share."""
+"""Compare two models or runs in folders of runs: what ``nacbench compare`` and `nacbench.api.compare` share."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from nacbench.running.config import RunConfig
 
 @dataclass(frozen=True, repr=False)
 class Outcome:
-    """Result of `nacbench.run`.
+    """Result of `nacbench.api.run`.
 
     Attributes:
         record: the run's record.

@@ -1,6 +1,6 @@
 """A loaded run predicts for raw inputs as it did for the test examples, and refuses what could be fed wrongly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ Arrays = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, made_mirror: Path) -> Callable[..., LoadedRun]:
+def trained(tmp_path_factory: pytest.TempPathFactory, made_mirror: Path) -> Iterator[Callable[..., LoadedRun]]:
     """Trains a tiny network on few examples of a task, once, and loads it."""
     out = tmp_path_factory.mktemp("runs")
     known: dict[str, LoadedRun] = {}
@@ -39,7 +39,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, made_mirror: Path) -> Call
             known[name] = load(done, data_root=made_mirror)
         return known[name]
 
-    return load_one
+    yield load_one
+    TASKS.forget_files()
 
 
 def channels_last(images: np.ndarray) -> list[np.ndarray]:
@@ -57,9 +58,7 @@ def image_and_sentence(arrays: Arrays) -> list[Any]:
 
 
 def halves_and_sentence(arrays: Arrays) -> list[Any]:
-    return [
-        ((left, right), said) for (both, said) in image_and_sentence(arrays) for left, right in [np.split(both, 2, 1)]
-    ]
+    return [(tuple(np.split(both, 2, axis=1)), said) for both, said in image_and_sentence(arrays)]
 
 
 SOME = {"train_examples": 32, "test_examples": 40}
@@ -173,14 +172,8 @@ def test_an_image_is_the_same_as_an_array_a_picture_a_file_and_its_bytes(
     loaded = trained("cifar10", "transformer")
     image = picture(1, 32, 32)
     image.save(tmp_path / "a.png")
-    ways = [
-        np.asarray(image),
-        image,
-        tmp_path / "a.png",
-        str(tmp_path / "a.png"),
-        encoded(image),
-        image.convert("RGBA"),
-    ]
+    path = tmp_path / "a.png"
+    ways = [np.asarray(image), image, image.convert("RGBA"), path, str(path), encoded(image)]
     found = loaded.predict(ways)
     assert (found.outputs == found.outputs[0]).all()
     assert set(found.labels) <= set(loaded.names)
@@ -220,7 +213,7 @@ WRONG = [
     ("parametric-shapes", np.ones((10, 3)), "1,024 points in random order, not 10$"),
     ("parametric-shapes", np.ones((2000, 3)), r"not 2,000; take some at random: points\[.*\(2000\)\[:1024\]\]"),
     ("parametric-shapes", np.full((1024, 3), np.nan), "point 0 is .nan, nan, nan.; coordinates must be finite"),
-    ("parametric-shapes", np.linspace(-1e308, 1e308, 3072).reshape(-1, 3), "too large or too small"),
+    ("parametric-shapes", 1e308 * (np.arange(3072) % 2).reshape(-1, 3), "too large or too small"),
     ("parametric-shapes", [[0.0, 0.0, 0.0]], "not list"),
     ("listops-short", "[MAX 2 9", "has no value: token 1 '.MAX' is not closed"),
     ("listops-short", "[MAX 2 ten ]", "token 3 'ten' is unknown"),
@@ -328,7 +321,7 @@ def test_splits_are_named_and_only_the_run_s_own_data_is_scored(
     (tmp_path / "data").mkdir()
     sentences = trained("nlvr2", "transformer")
     elsewhere = load(sentences.folder, data_root=tmp_path / "data")
-    with pytest.raises(UserError, match="NLVR2 .*missing|nlvr2"):
+    with pytest.raises(UserError, match="nlvr2"):
         elsewhere.predict(test_inputs(sentences, halves_and_sentence)[0])
     other = tmp_path / "other"
     make_nlvr2(other)
@@ -343,5 +336,5 @@ def test_a_run_is_found_by_the_beginning_of_its_id(trained: Callable[..., Loaded
     store = loaded.folder.parents[2]
     assert load(loaded.record.run_id[:8], out=store).record == loaded.record
     assert repr(loaded) == f"LoadedRun(digits · transformer · smoke · seed 0, {loaded.folder})"
-    with pytest.raises(UserError, match="no id in .* starts with it"):
+    with pytest.raises(UserError, match=r"no id in .* starts with it"):
         load("zzzz", out=store)

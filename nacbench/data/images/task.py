@@ -90,7 +90,7 @@ class ImageTask(ArrayTask):
         return {**super().forms(), "images": Form("u", self.shape, size=1)}
 
     def pixels(self, image: Image) -> np.ndarray:
-        """Return an image of mode ``L`` or ``RGB`` as `arrays` stores it: uint8 channels×height×width.
+        """Return an image of mode ``L`` or ``RGB`` as ``arrays()`` stores it: uint8 channels×height×width.
 
         By default it must have the task's size. A task whose reader fits, inverts or crops what it reads says so here.
 
@@ -111,7 +111,7 @@ class ImageTask(ArrayTask):
         return pictures_of(raw, self.shape[0])
 
     def stored_image(self, raw: Any) -> np.ndarray:
-        """Return an image that a user has as `arrays` stores it.
+        """Return an image that a user has as ``arrays()`` stores it.
 
         Raises:
             UserError: see `nacbench.data.images.raw.picture`; also if it has another size than the task takes.

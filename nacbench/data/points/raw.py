@@ -45,8 +45,10 @@ def cloud(raw: Any, points: int, stored: int) -> np.ndarray:
 def _is_in_unit_ball(points: np.ndarray) -> bool:
     """Whether a cloud is normalised already; it then stays as it is, so that a stored one keeps its last digits."""
     wide = points.astype(np.float64)
-    farthest = np.linalg.norm(wide - wide.mean(axis=0), axis=1).max()
-    return bool(abs(farthest - 1) < ALIKE and (np.abs(wide.mean(axis=0)) < ALIKE).all())
+    with np.errstate(over="ignore", invalid="ignore"):  # what is far outside may overflow, and is then not within
+        centre = wide.mean(axis=0)
+        farthest = np.linalg.norm(wide - centre, axis=1).max()
+        return bool(abs(farthest - 1) < ALIKE and (np.abs(centre) < ALIKE).all())
 
 
 def _scaled(points: np.ndarray) -> np.ndarray:

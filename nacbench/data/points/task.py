@@ -65,7 +65,7 @@ class PointTask(ArrayTask):
         return {**super().forms(), "points": Form("f", (None, 3))}
 
     def stored_points(self) -> int:
-        """Return P, the number of points that `arrays` has of each shape."""
+        """Return P, the number of points that ``arrays()`` has of each shape."""
         return self.stored
 
     def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:

@@ -54,7 +54,7 @@ class PixelTask(SequenceTask):
             raise UserError(f"{error}, as images of {self.title} have") from None
 
     def pixels(self, image: Image) -> np.ndarray:
-        """Return an image of mode ``L`` or ``RGB`` as `arrays` stores it: uint8, side².
+        """Return an image of mode ``L`` or ``RGB`` as ``arrays()`` stores it: uint8, side².
 
         Raises:
             ValueError: if the image has another size.

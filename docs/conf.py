@@ -16,7 +16,7 @@ language = "en"
 exclude_patterns = ["_build"]
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # pages of Markdown, and notebooks, which are executed in each build
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -28,6 +28,11 @@ extensions = [
 # Markdown
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_in_temp = True  # what a notebook writes is not left behind
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 highlight_language = "text"  # of indented blocks; fenced ones say what they are
 
 # docstrings: single backticks are names of Python objects, and nitpicky wants each of them to exist
@@ -53,7 +58,7 @@ nitpick_ignore_regex = [
     # aliases and type variables of our own, which nobody looks up
     (
         "py:class",
-        r"tuple\[str|Cause|Columns|Fill|MeanOf|Mixing|Pair|Panel|PathLike|Prior|Shape|Targets|Tree|nacbench\.reporting\.figures\.layout\.Item|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
+        r"tuple\[str|Cause|Columns|Fill|MeanOf|Mixing|Pair|Panel|PathLike|Prior|Shape|Stored|Targets|Tree|nacbench\.reporting\.figures\.layout\.Item|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
     ),
 ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from nacbench import Arrays, ArrayTask, Count, Recipe, TaskSpec, Tokens, cached_arrays
+from nacbench import Arrays, ArrayTask, Count, Recipe, TaskSpec, Tokens, cached_arrays, raw_numbers
 
 MEASUREMENTS = 30
 
@@ -27,10 +27,13 @@ class BreastCancer(ArrayTask):
     title = "Breast cancer"
     modality = "table"
     classes = 2
+    class_names = ("malignant", "benign")
     licence = "CC BY 4.0"
     citation = "Street et al. 1993, Nuclear feature extraction for breast tumor diagnosis, SPIE 1905"
     provenance = "scikit-learn's load_breast_cancer"
     inputs = ("numbers",)
+    raw_dimensions = 1  # one example is an array of measurements, several are a table of them
+    needs = ("mean", "deviation")
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {
         "smoke": TableRecipe(epochs=3, batch_size=32, lr=3e-3),
@@ -77,6 +80,10 @@ class BreastCancer(ArrayTask):
     def preparation(self, recipe: TableRecipe, spec: TaskSpec):
         return Noisy(recipe.noise)
 
+    def example(self, raw, known):
+        """Return measurements in their own units as they are stored, for predictions."""
+        return {"numbers": _scaled(raw_numbers(raw, (MEASUREMENTS,)), known["mean"], known["deviation"])}
+
     def arrays(self, data_root: Path) -> Arrays:
         return cached_arrays("breast-cancer", f"version {self.version}", _load)
 
@@ -97,6 +104,10 @@ class Noisy:
         return {"numbers": inputs["numbers"]}
 
 
+def _scaled(numbers, mean, deviation):
+    return ((numbers - mean) / deviation).astype("float32")
+
+
 def _load():
     import numpy as np
     from sklearn.datasets import load_breast_cancer
@@ -105,7 +116,8 @@ def _load():
     turn = np.arange(len(data.target)) % 5
     parts = {"train": turn < 3, "validation": turn == 3, "test": turn == 4}
     seen = data.data[parts["train"]]  # standardize with training examples only, so that test data does not leak
-    numbers = ((data.data - seen.mean(0)) / seen.std(0)).astype(np.float32)
+    scale = {"mean": seen.mean(0), "deviation": seen.std(0)}
+    numbers = _scaled(data.data, **scale)
     labels = data.target.astype(np.int16)
     arrays = {f"{name}_numbers": numbers[chosen] for name, chosen in parts.items()}
-    return arrays | {f"{name}_labels": labels[chosen] for name, chosen in parts.items()}
+    return arrays | scale | {f"{name}_labels": labels[chosen] for name, chosen in parts.items()}

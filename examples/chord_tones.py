@@ -15,6 +15,7 @@ from nacbench import (
     TaskSpec,
     Tokens,
     cached_arrays,
+    raw_numbers,
 )
 
 TONES = (3, 5, 7, 11, 13, 17)  # waves within the signal
@@ -40,7 +41,9 @@ class ChordTones(ArrayTask):
     licence = "CC0"
     citation = "made by this file"
     provenance = "generated"
+    class_names = tuple(str(tone) for tone in TONES)
     inputs = ("wave",)
+    raw_dimensions = 1  # one example is a wave of samples, several are rows of them
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {
         "smoke": Recipe(epochs=3, batch_size=32, lr=3e-3),
@@ -81,6 +84,10 @@ class ChordTones(ArrayTask):
 
     def preparation(self, recipe: Recipe, spec: TaskSpec):
         return AsTheyAre()
+
+    def example(self, raw, known):
+        """Return a wave as it is stored, for predictions."""
+        return {"wave": raw_numbers(raw, (SAMPLES,), "a wave").astype("float32")}
 
     def arrays(self, data_root: Path) -> Arrays:
         return cached_arrays("chord-tones", f"version {self.version} {self.share}", lambda: _made(self.share))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nacbench import MAE, R2, RMSE, Arrays, ArrayTask, Count, Recipe, TaskSpec, Tokens, cached_arrays
+from nacbench import MAE, R2, RMSE, Arrays, ArrayTask, Count, Recipe, TaskSpec, Tokens, cached_arrays, raw_numbers
 
 MEASUREMENTS = 10
 
@@ -26,6 +26,8 @@ class Diabetes(ArrayTask):
     citation = "Efron et al. 2004, Least angle regression, Annals of Statistics 32"
     provenance = "scikit-learn's load_diabetes"
     inputs = ("numbers",)
+    raw_dimensions = 1  # one example is an array of measurements, several are a table of them
+    needs = ("mean", "deviation")
     presets = {"smoke": {"width": 16}, "mini": {"width": 64}, "paper": {}}
     recipes = {
         "smoke": Recipe(epochs=5, batch_size=32, lr=3e-3, selection="best-validation"),
@@ -66,6 +68,10 @@ class Diabetes(ArrayTask):
     def preparation(self, recipe: Recipe, spec: TaskSpec):
         return AsTheyAre()
 
+    def example(self, raw, known):
+        """Return measurements in their own units as they are stored, for predictions."""
+        return {"numbers": _scaled(raw_numbers(raw, (MEASUREMENTS,)), known["mean"], known["deviation"])}
+
     def arrays(self, data_root: Path) -> Arrays:
         return cached_arrays("diabetes", f"version {self.version}", _load)
 
@@ -80,6 +86,10 @@ class AsTheyAre:
         return inputs
 
 
+def _scaled(numbers, mean, deviation):
+    return ((numbers - mean) / deviation).astype("float32")
+
+
 def _load():
     import numpy as np
     from sklearn.datasets import load_diabetes
@@ -88,7 +98,8 @@ def _load():
     turn = np.arange(len(data.target)) % 5
     parts = {"train": turn < 3, "validation": turn == 3, "test": turn == 4}
     seen = data.data[parts["train"]]  # standardize with training examples only, so that test data does not leak
-    numbers = ((data.data - seen.mean(0)) / seen.std(0)).astype(np.float32)
+    scale = {"mean": seen.mean(0), "deviation": seen.std(0)}
+    numbers = _scaled(data.data, **scale)
     values = data.target.astype(np.float32)[:, None]  # in their own unit: training scales them, scores do not
     arrays = {f"{name}_numbers": numbers[chosen] for name, chosen in parts.items()}
-    return arrays | {f"{name}_labels": values[chosen] for name, chosen in parts.items()}
+    return arrays | scale | {f"{name}_labels": values[chosen] for name, chosen in parts.items()}

@@ -7,7 +7,7 @@ does not need torch.
 
 TYPE_CHECKING = False  # type checkers take the name for typing.TYPE_CHECKING, which would be an import
 if TYPE_CHECKING:
-    from nacbench.api import load, records, report, run
+    from nacbench.api import compare, load, records, report, run
     from nacbench.contracts.metric import ACCURACY, NLL, Metric
     from nacbench.contracts.model import Model, Operations, Prunable, product
     from nacbench.contracts.numbers import Count
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from nacbench.data.mirror.hub import HubFiles
     from nacbench.data.points.recipe import PointAugment, PointRecipe
     from nacbench.data.points.task import PointTask
+    from nacbench.data.raw import raw_numbers
     from nacbench.data.sentences.task import SentenceImageTask
     from nacbench.data.sequences.listops_task import ListOpsTask
     from nacbench.data.sequences.task import SequenceTask
     from nacbench.errors import UserError
+    from nacbench.inspection.loaded import Attention, CircuitArrays, LoadedRun
+    from nacbench.inspection.predictions import Predictions
     from nacbench.inspection.trained import TrainedRun, load_smaller
     from nacbench.protocols.corrupted import CorruptedTask
     from nacbench.protocols.lowshot import LowShot, LowShotTask
@@ -51,7 +54,8 @@ if TYPE_CHECKING:
     from nacbench.protocols.transfer import TransferTask
     from nacbench.recording.record import RunRecord
     from nacbench.registry import get_model, get_task
-    from nacbench.running.runner import Outcome
+    from nacbench.reporting.comparison import Comparison
+    from nacbench.running.outcome import Outcome
     from nacbench.seeds import seed_for
     from nacbench.training.interrupt import Interrupted
 
@@ -63,9 +67,15 @@ _PUBLIC: dict[str, str] = {
     "run": "nacbench.api",
     "load": "nacbench.api",
     "records": "nacbench.api",
+    "compare": "nacbench.api",
     "report": "nacbench.api",
-    "Outcome": "nacbench.running.runner",
+    "Outcome": "nacbench.running.outcome",
     "RunRecord": "nacbench.recording.record",
+    "Comparison": "nacbench.reporting.comparison",
+    "LoadedRun": "nacbench.inspection.loaded",
+    "Predictions": "nacbench.inspection.predictions",
+    "CircuitArrays": "nacbench.inspection.loaded",
+    "Attention": "nacbench.inspection.loaded",
     "TrainedRun": "nacbench.inspection.trained",
     "load_smaller": "nacbench.inspection.trained",
     "Interrupted": "nacbench.training.interrupt",
@@ -135,6 +145,7 @@ _PUBLIC: dict[str, str] = {
     "Classification": "nacbench.data.live",
     "Split": "nacbench.data.live",
     "score": "nacbench.data.live",
+    "raw_numbers": "nacbench.data.raw",
     "LowShot": "nacbench.protocols.lowshot",
     "classification_loss": "nacbench.data.classification",
     "classification_scores": "nacbench.data.classification",
@@ -164,8 +175,11 @@ __all__ = [
     "ArchiveFiles",
     "ArrayTask",
     "Arrays",
+    "Attention",
     "Batch",
+    "CircuitArrays",
     "Classification",
+    "Comparison",
     "CorruptedTask",
     "Count",
     "DataFiles",
@@ -180,6 +194,7 @@ __all__ = [
     "Interrupted",
     "ListOpsTask",
     "LiveTask",
+    "LoadedRun",
     "LocalFiles",
     "LowShot",
     "LowShotTask",
@@ -193,6 +208,7 @@ __all__ = [
     "PointRecipe",
     "PointTask",
     "Positive",
+    "Predictions",
     "Preparation",
     "Protocol",
     "Prunable",
@@ -214,12 +230,14 @@ __all__ = [
     "cached_arrays",
     "classification_loss",
     "classification_scores",
+    "compare",
     "fingerprint",
     "get_model",
     "get_task",
     "load",
     "load_smaller",
     "product",
+    "raw_numbers",
     "records",
     "report",
     "run",

@@ -1,6 +1,6 @@
-"""Python API: run an experiment, load its network, read runs as a data frame, write a report.
+"""Python API: run an experiment, load its network, read runs as a data frame, compare models, write a report.
 
-Import these functions with ``from nacbench import run, load, records, report``.
+Import these functions with ``from nacbench import run, load, records, compare, report``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nacbench.inspection.trained import TrainedRun
+    from nacbench.inspection.loaded import LoadedRun
     from nacbench.recording.tags import Tags
-    from nacbench.running.runner import Outcome
+    from nacbench.reporting.comparison import Comparison
+    from nacbench.running.outcome import Outcome
     from nacbench.training.execution import Execution
 
 PathLike = str | os.PathLike[str]
@@ -184,34 +185,51 @@ def run_layers(
     return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force, tags=tags)
 
 
-def load(run: PathLike, *, out: PathLike = "runs", plugins: Sequence[PathLike] = ()) -> TrainedRun:
-    """Load the final network of a run, on the CPU in evaluation mode, with its task, record and configuration.
+def load(
+    run: PathLike | Outcome,
+    *,
+    out: PathLike = "runs",
+    plugins: Sequence[PathLike] = (),
+    data_root: PathLike | None = None,
+) -> LoadedRun:
+    """Load the final network of a run, on the CPU in evaluation mode, to predict, score or look into it.
 
     Args:
-        run: the run's folder, or the first characters of its id.
+        run: the run's folder, the first characters of its id, or what `run` has returned.
         out: folder of runs in which an id is looked up.
         plugins: Python files that define its task or model.
+        data_root: mirror of data sets, as in `run`. Predictions for most tasks need no data.
 
     Raises:
-        UserError: if there is no such finished run, it was copied without weights, or it scored another run's network.
+        UserError: if there is no such finished run, several ids begin so, it was copied without weights, or it scored
+            another run's network.
     """
-    from nacbench.inspection.trained import load_run
+    from nacbench.data.mirror.places import data_root_of
+    from nacbench.inspection.loaded import load_for_use
     from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.store import locate
 
     load_plugin_files(plugins)
-    return load_run(locate(os.fspath(run), Path(out)))
+    root = data_root_of(None if data_root is None else Path(data_root))
+    name = run if isinstance(run, str | os.PathLike) else run.folder
+    return load_for_use(locate(os.fspath(name), Path(out)), root)
 
 
 def records(*folders: PathLike) -> pd.DataFrame:
     """Read finished runs as a data frame: a row for each run, a column for each setting (``model.depth``) and metric
     (``test.nll``).
 
-    Types of columns are ``Int64``, ``boolean``, ``string`` and ``float64``; a setting that a run does not have is a
-    missing value.
+    The first columns are always there: ``run_id``, ``task``, ``model``, ``model_size``, ``scale``, ``seed``,
+    ``precision``, ``protocol``, ``metric``, ``score`` … ``finished`` and ``folder``. Settings are ``task.…``,
+    ``model.…`` and ``training.…``; metrics are ``<split>.<metric>``, in their own unit (a share of hits is in [0, 1]);
+    measurements are ``measured.<split>.<name>``.
+
+    Types of columns are ``Int64``, ``boolean``, ``string`` and ``float64``, whether or not all runs have the setting: a
+    setting that a run does not have is a missing value. Options that take values of several kinds, and lists, are
+    ``object``. ``scale`` is an ordered category, ``finished`` a time in UTC.
 
     Args:
-        folders: folders of runs; ``runs`` by default.
+        folders: folders of runs, also of packed ones; ``runs`` by default.
 
     Raises:
         UserError: if a folder does not exist.
@@ -225,6 +243,53 @@ def records(*folders: PathLike) -> pd.DataFrame:
     for line in found.broken:
         warnings.warn(line, stacklevel=2)
     return pd.DataFrame(typed(rows_of(found.runs)))
+
+
+def compare(
+    a: str,
+    b: str,
+    runs: PathLike | Sequence[PathLike] = "runs",
+    *,
+    task: str | None = None,
+    metric: str | None = None,
+    scale: str | None = None,
+    models: Sequence[str] = (),
+    where: Sequence[str] = (),
+    choices: Sequence[PathLike] = (),
+    plugins: Sequence[PathLike] = (),
+) -> Comparison:
+    """Compare two models, or two runs, on a task, as ``nacbench compare`` does: paired by seed, and on test examples.
+
+    Args:
+        a, b: a model's name, its label in a table such as ``nac, depth=4``, or the first characters of a run's id.
+        runs: a folder of runs, or several.
+        task: its name; needed only if there are runs of several.
+        metric: another metric than the task's main one, such as ``nll``.
+        scale: needed only if there are runs of several.
+        models, where: only runs of these models, and that meet these conditions, such as ``training.lr<=0.001``.
+        choices: files of ``nacbench tune --to``, which say how many settings were tried for each model.
+        plugins: Python files that define the task, for a metric of its own.
+
+    Returns:
+        The comparison: ``difference`` with ``value`` (a − b), ``interval`` and ``p``; ``examples``; ``verdict``, the
+        conclusion in words; ``to_frame()``, and as text (``print``) what the command prints. Differences are in the
+        metric's own unit, so that 0.01 is one point of a share.
+
+    Raises:
+        UserError: if a folder does not exist, one of the two is not found or not unique, or they cannot be compared.
+    """
+    from nacbench.plugin_files import load_plugin_files
+    from nacbench.recording.choice import Choice
+    from nacbench.reporting.compared import compare_in
+    from nacbench.sweep.trials import known_choices
+
+    load_plugin_files(plugins)
+    choice = Choice(() if task is None else (task,), models, where)
+    tuned = known_choices([Path(file) for file in choices])
+    made = compare_in(_folders(runs), a, b, choice, metric=metric, scale=scale, tuned=tuned)
+    for line in made.warnings:
+        warnings.warn(line, stacklevel=2)
+    return made
 
 
 def report(
@@ -257,9 +322,12 @@ def report(
     from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
-    folders = [runs] if isinstance(runs, str | os.PathLike) else runs
     choice = Choice(tasks, models, where)
-    built = build_report([Path(folder) for folder in folders], Path(out), mixed=mixed, html=html, choice=choice)
+    built = build_report(_folders(runs), Path(out), mixed=mixed, html=html, choice=choice)
     for line in built.warnings:
         warnings.warn(line, stacklevel=2)
     return list(built.files)
+
+
+def _folders(runs: PathLike | Sequence[PathLike]) -> list[Path]:
+    return [Path(folder) for folder in ([runs] if isinstance(runs, str | os.PathLike) else runs)]

@@ -12,6 +12,18 @@ from nacbench.data.mirror.hub import HubFiles
 class Cifar10(HubImageTask):
     title = "CIFAR-10"
     classes = 10
+    class_names = (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    )
     licence = "not stated by its makers; research use"
     citation = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
     provenance = "huggingface.co/datasets/uoft-cs/cifar10"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Digits(ImageTask):
     title = "Digits"
     classes = 10
+    class_names = tuple("0123456789")
     licence = "CC BY 4.0"
     citation = "Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI, doi:10.24432/C50P49"
     provenance = "scikit-learn's load_digits; every sixth scan is test, the one before it validation"

@@ -13,6 +13,9 @@ from nacbench.data.images.task import IMAGENET_MEAN, IMAGENET_STD, ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
 
 if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -63,6 +66,11 @@ class Imagenet(ImageTask):
         url="https://image-net.org/download",
         terms="non-commercial research and education",
     )
+
+    def pixels(self, image: Image) -> np.ndarray:
+        from nacbench.data.images.reading import channels_first
+
+        return channels_first(image)  # of any size: scoring resizes and crops
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.recipe import Origin, Recipe
@@ -59,6 +59,7 @@ class ImdbBytes(SequenceTask):
     citation = "Maas et al. 2011, Learning Word Vectors for Sentiment Analysis, ACL; as in Long Range Arena"
     provenance = "huggingface.co/datasets/stanfordnlp/imdb"
     vocabulary = 256
+    class_names = ("neg", "pos")
     full_sizes = {"train": 25_000, "test": 25_000}
     example_name = "reviews"
     dataset = HubFiles(
@@ -104,6 +105,12 @@ class ImdbBytes(SequenceTask):
     def spelled(self, symbols: np.ndarray) -> list[str]:
         return [chr(byte) if 32 <= byte < 127 else "·" for byte in symbols.tolist()]
 
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return a text (str, or its UTF-8 bytes) as it is stored; what is longer than ``max_bytes`` is cut off."""
+        from nacbench.data.sequences.raw import symbols_of, text_bytes
+
+        return {"symbols": symbols_of(text_bytes(raw), self.max_bytes)}
+
     def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)
 
@@ -116,6 +123,8 @@ class ImdbBytes(SequenceTask):
     def _encode(self, data_root: Path) -> Mapping[str, np.ndarray]:
         import numpy as np
 
+        from nacbench.data.sequences.raw import encoded, symbols_of
+
         arrays: dict[str, np.ndarray] = {}
         given = {}
         for split in self.dataset.splits:
@@ -125,8 +134,7 @@ class ImdbBytes(SequenceTask):
             for number, (where, (text, label)) in enumerate(rows):
                 if not isinstance(text, str):
                     raise UserError(f"{where} has no text")
-                content = text.encode(errors="replace").replace(b"\0", b" ")[:LONGEST]
-                symbols[number, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+                symbols[number] = symbols_of(encoded(text), LONGEST)
                 numbers.append(label)
             arrays[f"{split}_symbols"] = symbols
             given[split] = GivenLabels(numbers, self.dataset.class_names(data_root, split, "label"))

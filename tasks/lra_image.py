@@ -23,6 +23,8 @@ class LraImage(PixelTask):
 
     title = "LRA Image"
     classes = 10
+    class_names = Cifar10.class_names
+    channels = 3
     licence = Cifar10.licence
     citation = (
         "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; Tay et al. 2021, arXiv 2011.04006"

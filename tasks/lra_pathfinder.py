@@ -32,6 +32,7 @@ class LraPathfinder(PixelTask):
 
     title = "LRA Pathfinder"
     classes = 2
+    class_names = ("not joined", "joined")
     licence = "Apache-2.0 (Long Range Arena)"
     citation = "Linsley et al. 2018, arXiv 1805.08315; Tay et al. 2021, Long Range Arena, arXiv 2011.04006"
     provenance = "the folder pathfinder32 of Long Range Arena's release"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.numbers import Count
 from nacbench.contracts.recipe import Origin, Recipe
 from nacbench.contracts.task import DataFiles
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ class LraRetrieval(SequenceTask):
     title = "LRA Retrieval"
     modality: ClassVar[str] = "text"
     classes = 2
+    class_names = ("does not cite", "cites")
     licence = "not stated by its makers; research use"
     citation = (
         "Radev et al. 2013, The ACL Anthology Network Corpus; Tay et al. 2021, Long Range Arena, arXiv 2011.04006"
@@ -82,6 +84,18 @@ class LraRetrieval(SequenceTask):
 
     def spelled(self, symbols: np.ndarray) -> list[str]:
         return [chr(byte) if 32 <= byte < 127 else "|" if byte == 255 else "·" for byte in symbols.tolist()]
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return two documents, a tuple of str or UTF-8 bytes, as they are stored; each is cut to ``max_bytes``."""
+        from nacbench.data.sequences.document_pairs import SEPARATOR, joined
+        from nacbench.data.sequences.raw import text_bytes
+
+        if not isinstance(raw, tuple) or len(raw) != 2:
+            raise UserError(f"an example of {self.title} is (document, document), a tuple, not {type(raw).__name__}")
+        texts = [text_bytes(text) for text in raw]
+        if any(SEPARATOR in text for text in texts):
+            raise UserError(f"a document is not UTF-8 text (it has the byte {SEPARATOR})")
+        return {"symbols": joined(texts, self.max_bytes)}
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.dataset,)

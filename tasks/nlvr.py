@@ -15,6 +15,7 @@ from nacbench.data.sentences.task import SentenceImageTask
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
 
     from nacbench.data.mirror.cache import Arrays
 
@@ -64,6 +65,11 @@ class Nlvr(SentenceImageTask):
         url="https://lil.nlp.cornell.edu/nlvr",
         terms="CC BY 4.0",
     )
+
+    def pixels(self, image: Image) -> np.ndarray:
+        from nacbench.data.images.reading import resized
+
+        return resized(image, self.shape)
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.task import DataFiles
 from nacbench.data.images.recipe import ImageAugment, ImageRecipe
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sentences.task import SentenceImageTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -67,6 +70,15 @@ class Nlvr2(SentenceImageTask):
         url="https://lil.nlp.cornell.edu/nlvr",
         terms="sentences CC BY 4.0, photographs by request",
     )
+
+    def stored_image(self, raw: Any) -> np.ndarray:
+        """Return two photographs, a tuple, as they are stored: side by side."""
+        from nacbench.data.images.raw import picture
+        from nacbench.data.sentences.nlvr2 import side_by_side
+
+        if not isinstance(raw, tuple) or len(raw) != 2:
+            raise UserError(f"an example of {self.title} is ((left, right), sentence), not ({type(raw).__name__}, …)")
+        return side_by_side([picture(photograph, self.shape[0]) for photograph in raw], self.shape)
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)

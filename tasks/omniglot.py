@@ -14,6 +14,9 @@ from nacbench.data.images.task import ImageTask
 from nacbench.data.mirror.data_files import LocalFiles
 
 if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
     from nacbench.data.mirror.cache import Arrays
 
 
@@ -69,6 +72,11 @@ class Omniglot(ImageTask):
     )
 
     patch: Count = 2
+
+    def pixels(self, image: Image) -> np.ndarray:
+        from nacbench.data.images.omniglot import bright_ink
+
+        return bright_ink(image)
 
     def data_files(self) -> Sequence[DataFiles]:
         return (self.files,)

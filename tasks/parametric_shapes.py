@@ -26,6 +26,7 @@ class ParametricShapes(PointTask):
 
     title = "Parametric shapes"
     classes = 10
+    class_names = ("chair", "table", "lamp", "cup", "bottle", "bed", "shelf", "stool", "sofa", "vase")
     licence = "CC0"
     citation = "made by nacbench"
     provenance = "generated: nacbench.data.points.shapes"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nacbench.formats.extending import Layer
     from nacbench.recording.record import RunRecord
     from nacbench.running.config_files import RunFiles
-    from nacbench.running.runner import Outcome
+    from nacbench.running.outcome import Outcome
 
 WHAT = "What to compute (part of the run's identity)"
 ABOUT = "What to say about it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,11 +35,17 @@ class ArrayTask(Task):
             validation split, if there is one.
         test_examples: use at most this many test examples, evenly spaced over the split; 0: all.
         inputs: names of the arrays of an example, without the split.
+        class_names: names of the classes by number, where they are the same in every copy of the data.
+        raw_dimensions: of the array that is the raw input of one example; 0 if it is no array.
+        needs: names of arrays without a split that `example` looks things up in, such as a vocabulary.
         full_sizes: published number of examples by split, for data sets of which a copy may have fewer or more.
         example_name: what an example is called in the line about missing ones.
     """
 
     inputs: ClassVar[tuple[str, ...]]
+    class_names: ClassVar[Sequence[str]] = ()
+    raw_dimensions: ClassVar[int] = 0
+    needs: ClassVar[Sequence[str]] = ()
     full_sizes: ClassVar[Mapping[str, int]] = {}
     example_name: ClassVar[str] = "examples"
     recipes: ClassVar[Mapping[Scale, Recipe]]
@@ -57,6 +63,32 @@ class ArrayTask(Task):
         ``class_names`` lists the classes that were found, if some may be missing.
         """
         raise UserError(f"{type(self).__name__} must define arrays(data_root)")
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return a raw input of one example as `arrays` stores it: by the name of the input, without split and N.
+
+        A reader of the data does the same with what it reads: both call one function.
+
+        Args:
+            raw: what a user has, such as an image, a text, or a tuple of several. It can be anything.
+            known: the arrays in ``needs``.
+
+        Raises:
+            UserError: names what is wrong with the input: its type, shape, range …
+        """
+        raise UserError(
+            f"{self.title} does not say how a raw input becomes an example, so nothing can be predicted; its task must "
+            "define example(raw, known)"
+        )
+
+    def batch_of(self, raw: Any) -> Sequence[Any] | None:
+        """Return the raw inputs of several examples one by one; None if ``raw`` is that of one.
+
+        A list is always a batch, and so is what has one dimension more than ``raw_dimensions``: an array of images, of
+        texts, or a column of a data frame.
+        """
+        is_batch = isinstance(raw, list) or getattr(raw, "ndim", None) == self.raw_dimensions + 1
+        return list(raw) if is_batch else None
 
     def limit(self, split: str) -> int:
         """Return how many examples of a split are used at most, evenly spaced; 0: all.

@@ -35,6 +35,13 @@ class Objective(Protocol):
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
         """Return metrics and predictions for the outputs N×classes of a whole split and its labels as stored."""
 
+    def predicted(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the outputs N×classes predict, and the probability of each class or label, float32 N×classes.
+
+        Predictions are class numbers (int32 N), labels of 0 and 1 (uint8 N×classes), or values in the targets' own unit
+        (float32 N×classes), which have no probabilities.
+        """
+
     def answers(self, outputs: Tensor) -> list[str]:
         """Return what each of the outputs N×classes says, as text."""
 
@@ -53,6 +60,10 @@ class Classes:
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
         return classification_scores(outputs, labels)
+
+    def predicted(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        outputs = at_least_float(outputs).cpu()
+        return outputs.argmax(dim=-1).numpy().astype(np.int32), outputs.softmax(dim=-1).numpy().astype(np.float32)
 
     def answers(self, outputs: Tensor) -> list[str]:
         return self.right(outputs.argmax(dim=-1))
@@ -78,6 +89,10 @@ class Labels:
             "scores": at_least_float(outputs).cpu().numpy().astype(np.float32),
         }
         return _evaluation(columns, (SUBSET_ACCURACY, HAMMING_LOSS, MACRO_AP))
+
+    def predicted(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        outputs = at_least_float(outputs).cpu()
+        return (outputs > 0).numpy().astype(np.uint8), outputs.sigmoid().numpy().astype(np.float32)
 
     def answers(self, outputs: Tensor) -> list[str]:
         return self.right(outputs)
@@ -117,6 +132,9 @@ class Values:
     def scores(self, outputs: Tensor, labels: Tensor) -> Evaluation:
         columns = {"target": labels.cpu().numpy().astype(np.float32), "output": self._in_unit(outputs)}
         return _evaluation(columns, (R2, RMSE, MAE))
+
+    def predicted(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._in_unit(outputs), None
 
     def answers(self, outputs: Tensor) -> list[str]:
         return self.right(torch.from_numpy(self._in_unit(outputs)))

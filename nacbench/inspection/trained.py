@@ -113,12 +113,11 @@ def load_smaller(folder: Path | str) -> Network:
 
 def untrained(config: RunConfig, classes: int) -> Network:
     """Return a run's network before training, with as many classes as its data had."""
-    from nacbench.contracts.model import spec_for
     from nacbench.nn.network import build_network
 
     task, model = config.training_task, config.model_plugin
     spec = dataclasses.replace(task.spec(), classes=classes)
-    return build_network(task, spec_for(model, spec), model, config.seed)
+    return build_network(task, spec, model, config.seed)
 
 
 def _smaller(net: Network, modules: Sequence[int]) -> Network:

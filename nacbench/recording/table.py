@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nacbench.contracts.task import SCALES
 from nacbench.formats.dotted import leaves
 from nacbench.recording.bounded import LARGEST_INT
 from nacbench.recording.row import Run
@@ -13,31 +14,33 @@ from nacbench.recording.row import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-# First columns of a run's row; settings, metrics and measurements follow
-FACTS = (
-    "run_id",
-    "task",
-    "model",
-    "model_size",
-    "scale",
-    "seed",
-    "precision",
-    "protocol",
-    "metric",
-    "score",
-    "partial",
-    "parameters",
-    "forward_flops",
-    "flops_batch",
-    "train_seconds",
-    "evaluate_seconds",
-    "examples_per_second",
-    "peak_memory_bytes",
-    "machine",
-    "finished",
-    "tags",
-    "folder",
-)
+# First columns of a run's row, whether or not there is a run, with pandas' dtypes; settings, metrics and measurements
+# follow. TIME and SCALE are made below
+TIME, SCALE = "time", "scale"
+FACTS: Mapping[str, str] = {
+    "run_id": "string",
+    "task": "string",
+    "model": "string",
+    "model_size": "string",
+    "scale": SCALE,
+    "seed": "Int64",
+    "precision": "string",
+    "protocol": "string",
+    "metric": "string",
+    "score": "float64",
+    "partial": "string",
+    "parameters": "Int64",
+    "forward_flops": "Int64",
+    "flops_batch": "Int64",
+    "train_seconds": "float64",
+    "evaluate_seconds": "float64",
+    "examples_per_second": "float64",
+    "peak_memory_bytes": "Int64",
+    "machine": "string",
+    "finished": TIME,
+    "tags": "string",
+    "folder": "string",
+}
 SECTIONS = ("task", "model", "training")
 
 
@@ -72,11 +75,20 @@ def _numbers(prefix: str, text: str) -> dict[str, float]:
 
 def typed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
     """Return the columns of some rows as typed series, in the order in which their names first occur."""
+    names = dict.fromkeys((*FACTS, *(name for row in rows for name in row)))
+    return {name: _series([row.get(name) for row in rows], FACTS.get(name)) for name in names}
+
+
+def _series(values: list[Any], kind: str | None) -> pd.Series[Any]:
+    """Return a column of the kind that is known of it, or else of the dtype that fits its values."""
     import pandas as pd
 
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return {name: pd.Series(values, dtype=_dtype(values)) for name, values in columns.items()}
+    if kind == TIME:  # a made-up date in a record of others is a missing value
+        return pd.to_datetime(pd.Series(values, dtype="string"), utc=True, errors="coerce", format="ISO8601")
+    if kind == SCALE:  # sorts by size; a name that another version knows comes last
+        order = dict.fromkeys((*SCALES, *sorted(set(values))))
+        return pd.Series(pd.Categorical(values, categories=list(order), ordered=True))
+    return pd.Series(values, dtype=kind or _dtype(values))
 
 
 def _dtype(values: Iterable[Any]) -> str:

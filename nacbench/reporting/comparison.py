@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
@@ -18,11 +19,14 @@ from nacbench.reporting.significance import LEVEL, leads
 from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, smallest_difference
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NO_ROUNDING = ("cores", "platform", "python")  # surroundings that change no digit
 UNEQUAL = "They were not treated equally, so this says nothing of the models alone; they differ in {}."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Comparison of two series of runs of one task and scale.
 
@@ -81,6 +85,54 @@ class Comparison:
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
             f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON-compatible data; numbers in the metric's own unit, None for what is unknown."""
+        difference, metric = self.difference, self.first.measure
+        numbers = ("value", "half_width", "p", "count")
+        return {
+            "task": self.first.first.task,
+            "scale": self.first.first.scale,
+            "metric": self.first.first.metric,
+            "better": metric.better,
+            "a": self.first.label,
+            "b": self.second.label,
+            "runs": [[run.run_id for run in item.runs] for item in (self.first, self.second)],
+            "difference": difference and {name: _known(getattr(difference, name)) for name in numbers},
+            "anytime_valid": bool(difference and difference.looks),
+            "examples": [{**vars(on), "interval": list(on.interval)} for on in self.examples],
+            "treatment": {name: [one[name] for one in self.treatment] for name in self.treatment[0]},
+            "verdict": self.verdict,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame of one row, so that several comparisons can be put below each other.
+
+        Its columns are ``task``, ``scale``, ``metric``, ``a`` and ``b`` (labels), ``seeds`` that they share (0 or
+        more), ``difference`` (a − b, in the metric's own unit: 0.01 is a point of a share), ``low`` and ``high`` (its
+        95 % interval), ``p`` and ``verdict``; numbers that are unknown are missing.
+        """
+        import pandas as pd
+
+        difference = self.difference
+        low, high = difference.interval if difference else (math.nan, math.nan)
+        numbers = {
+            "difference": difference.value if difference else math.nan,
+            "low": low,
+            "high": high,
+            "p": difference.p if difference else math.nan,
+        }
+        about = self.as_dict()
+        facts = {name: pd.Series([about[name]], dtype="string") for name in ("task", "scale", "metric", "a", "b")}
+        facts["seeds"] = pd.Series([difference.count if difference else 0], dtype="Int64")
+        facts |= {name: pd.Series([value], dtype="float64") for name, value in numbers.items()}
+        return pd.DataFrame(facts | {"verdict": pd.Series([self.verdict], dtype="string")})
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.first.label} and {self.second.label}: {self.verdict})"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
         """Return the comparison as lines of text."""
@@ -193,6 +245,10 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
         raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
     labels = ", ".join(dict.fromkeys(item.label for item in everything))
     raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value  # JSON has no NaN
 
 
 def _scores(item: Series) -> str:

@@ -24,7 +24,7 @@ from nacbench.seeds import seed_for
 from nacbench.training.interrupt import Interrupted
 
 if TYPE_CHECKING:
-    from nacbench.running.runner import Outcome
+    from nacbench.running.outcome import Outcome
     from nacbench.training.execution import Execution
 
 NOTHING = Agreement("absent")

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from nacbench.running.computation import HelperDoneError, Job, Trained, compute
 from nacbench.running.config import RunConfig
 from nacbench.running.failures import cause_of, in_one_line, leave_failure
 from nacbench.running.identity import Identity
+from nacbench.running.outcome import Outcome
 from nacbench.tracking.live import logging
 from nacbench.tracking.tracker import About
 from nacbench.training.interrupt import Interrupted
@@ -29,25 +30,6 @@ if TYPE_CHECKING:
     from nacbench.training.execution import Execution
 
 STOPPED = (TakenOverError, Interrupted, KeyboardInterrupt, HelperDoneError)  # no failures: the run goes on later
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Result of `run`.
-
-    Attributes:
-        record: the run's record.
-        folder: the run's folder.
-        was_finished: whether the record existed already.
-        tagged: tags and notes that the run did not have before.
-        config: the configuration that was asked for.
-    """
-
-    record: RunRecord
-    folder: Path
-    was_finished: bool
-    config: RunConfig
-    tagged: Tags = NOTHING
 
 
 def identify(config: RunConfig, data_root: Path) -> Identity:

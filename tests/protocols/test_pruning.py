@@ -18,7 +18,8 @@ from nacbench.protocols.pruning import choose, kept_modules, relative_drop, shar
 from nacbench.recording.record import RunRecord
 from nacbench.registry import TASKS
 from nacbench.running.config import RunConfig, resolve
-from nacbench.running.runner import Outcome, run
+from nacbench.running.outcome import Outcome
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
 

@@ -15,7 +15,8 @@ from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from nacbench.running.config import resolve
 from nacbench.running.identity import Identity
-from nacbench.running.runner import Outcome, run
+from nacbench.running.outcome import Outcome
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
 

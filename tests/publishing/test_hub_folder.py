@@ -22,7 +22,7 @@ from nacbench.publishing.card import model_card
 from nacbench.publishing.hub_folder import FILES, export_run
 from nacbench.recording.store import WEIGHTS
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.runner import Outcome
+from nacbench.running.outcome import Outcome
 from tests.made import made_record
 
 Folder = Path

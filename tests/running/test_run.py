@@ -22,7 +22,8 @@ from nacbench.recording.record import RunRecord, read_failure, read_record
 from nacbench.recording.store import run_folder, set_aside
 from nacbench.registry import MODELS
 from nacbench.running.config import RunConfig, parse_setting, read_yaml, resolve
-from nacbench.running.runner import Outcome, run
+from nacbench.running.outcome import Outcome
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 from tests.made import made_record, write_run
 

@@ -7,7 +7,7 @@ import pytest
 
 from nacbench import run
 from nacbench.recording.tags import read_tags
-from nacbench.running.runner import Outcome
+from nacbench.running.outcome import Outcome
 
 SMALL: dict[str, Any] = {
     "task": {"name": "digits", "train_examples": 64, "validation_examples": 16, "test_examples": 32},

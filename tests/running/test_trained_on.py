@@ -13,7 +13,8 @@ from nacbench.contracts.task import Evaluation
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.protocols.corrupted import Corrupted
 from nacbench.running.config import RunConfig, resolve
-from nacbench.running.runner import Outcome, run
+from nacbench.running.outcome import Outcome
+from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 
 TRAINED = {"training": {"epochs": 2}}

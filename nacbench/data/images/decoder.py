@@ -38,6 +38,16 @@ def decoded(content: bytes, where: str, channels: int) -> Image:
     return _decoded(content, where, channels, draft=False)
 
 
+def plain(image: Image, channels: int) -> Image:
+    """Return an image that Pillow has opened or made as `decoded` would: 8-bit, upright, without transparency.
+
+    Raises:
+        ValueError: if its pixels have no stated range.
+        OSError: if its file is damaged.
+    """
+    return _in_mode(_upright(image), image.format, channels)
+
+
 def check_image(content: bytes, where: str) -> None:
     """Check that the content of an image file can be decoded; JPEGs in an eighth of their size, which is faster.
 
@@ -56,7 +66,7 @@ def _decoded(content: bytes, where: str, channels: int, *, draft: bool) -> Image
                 image.draft("L", (image.width // 8, image.height // 8))
             image.load()
             _check_end(image.format, content)
-            return _in_mode(_upright(image), image.format, channels)
+            return plain(image, channels)
     except UnidentifiedImageError:
         begin = shown(content[:24]) if content else "it is empty"
         reason = f"not an image file of a known format ({begin})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.parquet import read_rows
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PARQUET = "images_background_small.parquet"
 SMALL = "images_background_small*"
@@ -144,12 +147,16 @@ def _drawer(path: Path) -> int:
 
 def _read_drawing(source: Path | tuple[str, Any]) -> np.ndarray:
     """Return the drawing in a file or cell, with bright ink."""
-    from PIL import Image
-
     if isinstance(source, Path):
         where, content = str(source), file_content(source)
     else:
         where, cell = source
         content = image_bytes(cell, where)
-    small = decoded(content, where, 1).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return 255 - channels_first(small)  # the originals have black ink on white
+    return bright_ink(decoded(content, where, 1))
+
+
+def bright_ink(image: Image) -> np.ndarray:
+    """Return a grey drawing of any size, black on white as the originals, as uint8 1×28×28 with bright ink."""
+    from PIL import Image
+
+    return 255 - channels_first(image.resize((SIDE, SIDE), Image.Resampling.BOX))

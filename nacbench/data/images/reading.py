@@ -40,10 +40,14 @@ def fitted(content: bytes, shape: Shape, where: str, *, crop: bool = True) -> np
     Raises:
         UnreadableError: see `nacbench.data.images.decoder.decoded`.
     """
+    return resized(decoded(content, where, shape[0]), shape, crop=crop)
+
+
+def resized(image: Image, shape: Shape, *, crop: bool = True) -> np.ndarray:
+    """Return an image of mode ``L`` or ``RGB`` as `fitted` does."""
     from PIL import Image, ImageOps
 
-    channels, height, width = shape
-    image = decoded(content, where, channels)
+    _, height, width = shape
     fit = ImageOps.fit if crop else Image.Image.resize
     return channels_first(fit(image, (width, height), Image.Resampling.BICUBIC))
 
@@ -54,12 +58,22 @@ def exact(content: bytes, shape: Shape, where: str) -> np.ndarray:
     Raises:
         UnreadableError: if it has another size, or is damaged.
     """
-    channels, height, width = shape
-    image = decoded(content, where, channels)
+    image = decoded(content, where, shape[0])
+    try:
+        return of_size(image, shape)
+    except ValueError as error:
+        raise UnreadableError(f"{where}: {error}; {WAY_OUT}") from None
+
+
+def of_size(image: Image, shape: Shape) -> np.ndarray:
+    """Return an image of mode ``L`` or ``RGB`` as `exact` does.
+
+    Raises:
+        ValueError: if it has another size.
+    """
+    _, height, width = shape
     if image.size != (width, height):
-        raise UnreadableError(
-            f"{where}: the image has {image.width}×{image.height} pixels, not {width}×{height}; {WAY_OUT}"
-        )
+        raise ValueError(f"the image has {image.width}×{image.height} pixels, not {width}×{height}")
     return channels_first(image)
 
 

@@ -17,9 +17,11 @@ from nacbench.data.class_order import GivenLabels, numbered_by_name
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.mirror.hub import HubFiles
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import nn
 
     from nacbench.data.live import Preparation
@@ -86,6 +88,41 @@ class ImageTask(ArrayTask):
 
     def forms(self) -> Mapping[str, Form | None]:
         return {**super().forms(), "images": Form("u", self.shape, size=1)}
+
+    def pixels(self, image: Image) -> np.ndarray:
+        """Return an image of mode ``L`` or ``RGB`` as ``arrays()`` stores it: uint8 channels×height×width.
+
+        By default it must have the task's size. A task whose reader fits, inverts or crops what it reads says so here.
+
+        Raises:
+            ValueError: if the image has another size than the task takes.
+        """
+        from nacbench.data.images.reading import of_size
+
+        return of_size(image, self.shape)
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return an image as it is stored; see `nacbench.data.images.raw.picture` for what ``raw`` can be."""
+        return {"images": self.stored_image(raw)}
+
+    def batch_of(self, raw: Any) -> Sequence[Any] | None:
+        from nacbench.data.images.raw import pictures_of
+
+        return pictures_of(raw, self.shape[0])
+
+    def stored_image(self, raw: Any) -> np.ndarray:
+        """Return an image that a user has as ``arrays()`` stores it.
+
+        Raises:
+            UserError: see `nacbench.data.images.raw.picture`; also if it has another size than the task takes.
+        """
+        from nacbench.data.images.raw import picture
+
+        image = picture(raw, self.shape[0])
+        try:
+            return self.pixels(image)
+        except ValueError as error:
+            raise UserError(f"{error}, as images of {self.title} have") from None
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer

@@ -99,6 +99,9 @@ class ModelNetTask(PointTask):
         if self.data == "hdf5" and self.points > HDF5_POINTS:
             raise ValueError(f"task.points = {self.points}: with task.data = hdf5 there are {HDF5_POINTS} of a shape")
 
+    def stored_points(self) -> int:
+        return HDF5_POINTS if self.data == "hdf5" else self.stored
+
     def files(self) -> FolderFiles:
         """Return the files of the chosen data."""
         return {"meshes": self.archive, "hdf5": HDF5, "normals": NORMALS}[self.data]

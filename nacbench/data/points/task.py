@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from nacbench.data.array_task import ArrayTask
 from nacbench.data.points.recipe import PointRecipe
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
     from nacbench.data.live import Preparation
@@ -38,6 +39,7 @@ class PointTask(ArrayTask):
     modality: ClassVar[str] = "points"
     inputs: ClassVar[tuple[str, ...]] = ("points",)
     recipes: ClassVar[Mapping[Scale, PointRecipe]]
+    raw_dimensions: ClassVar[int] = 2
     stored: ClassVar[int] = 4096
 
     points: Count = 2048
@@ -61,6 +63,16 @@ class PointTask(ArrayTask):
 
     def forms(self) -> Mapping[str, Form | None]:
         return {**super().forms(), "points": Form("f", (None, 3))}
+
+    def stored_points(self) -> int:
+        """Return P, the number of points that ``arrays()`` has of each shape."""
+        return self.stored
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return a cloud as it is stored; see `nacbench.data.points.raw.cloud` for what ``raw`` can be."""
+        from nacbench.data.points.raw import cloud
+
+        return {"points": cloud(raw, self.points, self.stored_points())}
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.points.tokenizer import PointTokenizer

@@ -6,17 +6,21 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacbench.data.array_task import labels_in_use
-from nacbench.data.images.reading import Shape, read_image
+from nacbench.data.images.decoder import decoded
+from nacbench.data.images.reading import Shape, file_content, resized
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.sentences.task import SentenceImageTask, encode_sentences
 from nacbench.data.unreadable import left_out, read_all, skip_stamp
 from nacbench.errors import UserError, shown
 from nacbench.formats.reading import parse_json, read_bytes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 FOLDERS = {"train": "train", "validation": "dev", "test": "test1"}
 LARGEST = 2**30  # bytes of a file of examples
@@ -67,9 +71,14 @@ def _pairs(stems: Sequence[Path], shape: Shape, split: str) -> tuple[np.ndarray,
 
 def _read_pair(stem: Path, shape: Shape) -> np.ndarray:
     """Return both photographs of a pair side by side."""
+    paths = [stem.with_name(f"{stem.name}-img{side}.png") for side in (0, 1)]
+    return side_by_side([decoded(file_content(path), str(path), shape[0]) for path in paths], shape)
+
+
+def side_by_side(pair: Sequence[Image], shape: Shape) -> np.ndarray:
+    """Return two photographs of any size as one image: uint8 of the given shape, of which each has half the width."""
     half = (shape[0], shape[1], shape[2] // 2)
-    sides = [read_image(stem.with_name(f"{stem.name}-img{side}.png"), half) for side in (0, 1)]
-    return np.concatenate(sides, axis=-1)
+    return np.concatenate([resized(photograph, half) for photograph in pair], axis=-1)
 
 
 def read_examples(file: Path) -> list[dict[str, Any]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.given_arrays import Form
 from nacbench.contracts.spec import TaskSpec
 from nacbench.data.images.recipe import ImageRecipe
 from nacbench.data.images.task import ImageTask
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,9 @@ class SentenceImageTask(ImageTask):
 
     modality: ClassVar[str] = "image and sentence"
     classes: ClassVar[int] = 2
+    class_names: ClassVar[Sequence[str]] = ("false", "true")
     inputs: ClassVar[tuple[str, ...]] = ("images", "sentences")
+    needs: ClassVar[Sequence[str]] = (VOCABULARY,)
     vocabulary: ClassVar[int]
     max_words: ClassVar[int]
 
@@ -61,6 +63,26 @@ class SentenceImageTask(ImageTask):
 
     def forms(self) -> Mapping[str, Form | None]:
         return {**super().forms(), "sentences": Form("iu", (None,), self.vocabulary)}
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return an image and a sentence, a tuple of the two, as they are stored; words after ``max_words`` are cut."""
+        if not isinstance(raw, tuple) or len(raw) != 2:
+            raise UserError(f"an example of {self.title} is (image, sentence), a tuple, not {type(raw).__name__}")
+        image, sentence = raw
+        return {"images": self.stored_image(image), "sentences": self._words(sentence, known[VOCABULARY])}
+
+    def batch_of(self, raw: Any) -> Sequence[Any] | None:
+        return raw if isinstance(raw, list) else None
+
+    def _words(self, sentence: Any, vocabulary: np.ndarray) -> np.ndarray:
+        from nacbench.data.sentences.words import UNKNOWN, encode
+
+        if not isinstance(sentence, str):
+            raise UserError(f"a sentence is text (str), not {type(sentence).__name__}")
+        numbers: np.ndarray = encode([sentence], vocabulary, self.max_words)[0]
+        if not (numbers > UNKNOWN).any():
+            raise UserError(f"no word of the sentence {shown(sentence)} is in the vocabulary of {self.title}")
+        return numbers
 
     def tokenizer(self) -> nn.Module:
         from nacbench.data.images.tokenizer import ImageTokenizer

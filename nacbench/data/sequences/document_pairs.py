@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nacbench.data.array_task import ALL_LABELS, ArrayTask
 from nacbench.data.mirror.cache import Arrays, cached_arrays
+from nacbench.data.sequences.raw import symbols_of
 from nacbench.errors import UserError, shown
 
 FILES = {"train": "new_aan_pairs.train.tsv", "validation": "new_aan_pairs.eval.tsv", "test": "new_aan_pairs.test.tsv"}
@@ -51,10 +52,14 @@ def _split(path: Path, most: int, split: str, task: ArrayTask) -> dict[str, np.n
         labels[number], texts = _parsed(line, f"{path}, line {number + 1}")
         row = rows.get(number)
         if row is not None:
-            content = bytes([SEPARATOR]).join(text.replace(b"\0", b" ")[:most] for text in texts)
-            symbols[row, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+            symbols[row] = joined(texts, most)
     arrays = {f"{split}_symbols": symbols, f"{split}_labels": labels[used]}
     return arrays | ({f"{split}{ALL_LABELS}": labels} if len(used) < count else {})
+
+
+def joined(texts: Sequence[bytes], most: int) -> np.ndarray:
+    """Return two documents as they are stored: uint8 2·most + 1."""
+    return symbols_of(bytes([SEPARATOR]).join(text[:most] for text in texts), 2 * most + 1)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

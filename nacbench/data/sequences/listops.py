@@ -248,13 +248,7 @@ def _parse(line: bytes) -> tuple[bytes, int]:
     source, tab, target = line.rstrip(b"\r\n").partition(b"\t")
     if not tab:
         raise UserError("there is no tab between an expression and its label")
-    words = source.translate(SPACED).split()
-    if not words:
-        raise UserError("there is no expression")
-    try:
-        row = bytes(map(SYMBOLS_OF_BYTES.__getitem__, words))
-    except KeyError as error:
-        raise UserError(f"token {words.index(error.args[0]) + 1} {_shown(error.args[0])} is unknown") from None
+    row = symbols_in(source)
     try:
         label = int(target)
     except ValueError:
@@ -262,6 +256,21 @@ def _parse(line: bytes) -> tuple[bytes, int]:
     if not 0 <= label <= 9:
         raise UserError(f"the label {label} is not in 0 to 9")
     return row, label
+
+
+def symbols_in(source: bytes) -> bytes:
+    """Return the symbols of an expression, a byte each; parentheses are dropped, and the syntax is not checked.
+
+    Raises:
+        UserError: if there is none, or a token is unknown.
+    """
+    words = source.translate(SPACED).split()
+    if not words:
+        raise UserError("there is no expression")
+    try:
+        return bytes(map(SYMBOLS_OF_BYTES.__getitem__, words))
+    except KeyError as error:
+        raise UserError(f"token {words.index(error.args[0]) + 1} {_shown(error.args[0])} is unknown") from None
 
 
 def _shown(content: bytes) -> str:

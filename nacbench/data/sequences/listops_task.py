@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nacbench.contracts.numbers import Limit, Seed
 from nacbench.contracts.task import DataFiles
@@ -13,6 +13,7 @@ from nacbench.data.array_task import differences
 from nacbench.data.mirror.cache import Arrays, cached_arrays
 from nacbench.data.mirror.data_files import LocalFiles
 from nacbench.data.sequences.task import SequenceTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,7 @@ class ListOpsTask(SequenceTask):
 
     modality: ClassVar[str] = "symbols"
     classes: ClassVar[int] = 10
+    class_names: ClassVar[Sequence[str]] = tuple("0123456789")
     licence = "Apache-2.0 (Long Range Arena); generated data: CC0"
     citation = "Nangia and Bowman 2018, arXiv 1804.06028; Tay et al. 2021, Long Range Arena, arXiv 2011.04006"
     vocabulary: ClassVar[int] = 16
@@ -72,6 +74,28 @@ class ListOpsTask(SequenceTask):
         from nacbench.data.sequences.listops_evaluation import VOCABULARY
 
         return [f"{VOCABULARY[number]} " for number in symbols.tolist()]
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return an expression such as ``[MAX 2 [SM 7 8 ] 4 ]`` (str or bytes) as it is stored.
+
+        Long Range Arena's longer ones are cut, as its files' are; where expressions are generated, there are none.
+        """
+        import numpy as np
+
+        from nacbench.data.sequences.listops import decode, evaluate, symbols_in
+        from nacbench.data.sequences.raw import symbols_of, text_bytes
+
+        content = symbols_in(text_bytes(raw))
+        try:
+            evaluate(decode(np.frombuffer(content, dtype=np.uint8)))
+        except UserError as error:
+            raise UserError(f"the expression has no value: {error}") from None
+        if len(content) > self.longest() and self.data == "generated":
+            raise UserError(
+                f"the expression has {len(content):,} symbols (an operator with its bracket counts 2), and those of "
+                f"{self.title} have at most {self.longest():,}"
+            )
+        return {"symbols": symbols_of(content, self.longest())}
 
     def data_files(self) -> Sequence[DataFiles]:
         return (LRA,) if self.data == "lra" else ()

@@ -89,4 +89,4 @@ def _is_empty(path: Path) -> bool:
 
 
 def _pixels(path: Path) -> np.ndarray:
-    return exact(file_content(path), (1, SIDE, SIDE), str(path)).ravel()
+    return exact(file_content(path), (1, SIDE, SIDE), str(path)).ravel()  # as PixelTask.pixels

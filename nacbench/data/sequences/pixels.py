@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacbench.contracts.given_arrays import Form
 from nacbench.data.sequences.task import SequenceTask
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import Tensor
 
     from nacbench.data.live import Inputs, Preparation
@@ -26,18 +28,46 @@ class PixelTask(SequenceTask):
 
     Attributes:
         side: of an image, in pixels.
+        channels: of the images as their files have them: 1, or 3 where they are made grey.
     """
 
     modality: ClassVar[str] = "pixels"
     vocabulary: ClassVar[int] = 257
     example_name: ClassVar[str] = "images"
     side: ClassVar[int] = 32
+    channels: ClassVar[int] = 1
 
     def longest(self) -> int:
         return self.side**2
 
     def forms(self) -> Mapping[str, Form | None]:
         return {**super().forms(), "symbols": Form("iu", (self.longest(),), 256)}
+
+    def example(self, raw: Any, known: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return an image as it is stored; see `nacbench.data.images.raw.picture` for what ``raw`` can be."""
+        from nacbench.data.images.raw import picture
+
+        image = picture(raw, self.channels)
+        try:
+            return {"symbols": self.pixels(image)}
+        except ValueError as error:
+            raise UserError(f"{error}, as images of {self.title} have") from None
+
+    def pixels(self, image: Image) -> np.ndarray:
+        """Return an image of mode ``L`` or ``RGB`` as ``arrays()`` stores it: uint8, side².
+
+        Raises:
+            ValueError: if the image has another size.
+        """
+        from nacbench.data.images.reading import of_size
+
+        stored = of_size(image, (self.channels, self.side, self.side))
+        return stored.ravel() if self.channels == 1 else grey(stored[None])[0]
+
+    def batch_of(self, raw: Any) -> Sequence[Any] | None:
+        from nacbench.data.images.raw import pictures_of
+
+        return pictures_of(raw, self.channels)
 
     def preparation(self, recipe: Any, spec: Any) -> Preparation:
         return ByValue()

@@ -12,10 +12,14 @@ COSTS = ("parameters", "forward_flops", "train_seconds", "evaluate_seconds", "ex
 def scalars_of(row: Mapping[str, Any]) -> Scalars:
     """Return the numbers of a row of the curve as ``train/loss``, ``train/lr``, ``validation/accuracy`` ….
 
+    Epochs come with the training rows alone, as ``train/epoch``: a curve of them beside each split would say the same.
+
     Args:
         row: of ``curve.jsonl``; see `nacbench.recording.curve.Point`.
     """
-    return {f"{row['split']}/{name}": float(value) for name, value in row.items() if name not in ("step", "split")}
+    split = row["split"]
+    left_out = ("step", "split") if split == "train" else ("step", "split", "epoch")
+    return {f"{split}/{name}": float(value) for name, value in row.items() if name not in left_out}
 
 
 def final_scalars(record: RunRecord) -> Scalars:

@@ -65,5 +65,5 @@ def export(
     if not found.runs:
         raise nothing_finished(found.broken, runs)
     places = list(known[to]([Path(run.folder) for run in found.runs], into))
-    where = places[0] if len(set(places)) == 1 else into or "each in its run's folder"
-    say(f"{counted(len(places), 'run')} exported to {to}: {where}")
+    place = places[0] if len(set(places)) == 1 else into or "each in its run's folder"
+    say(f"{counted(len(places), 'run')} exported to {to}: {place}")

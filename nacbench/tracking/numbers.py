@@ -23,11 +23,11 @@ def scalars_of(row: Mapping[str, Any]) -> Scalars:
 
 
 def final_scalars(record: RunRecord) -> Scalars:
-    """Return a finished run's metrics by split, as ``final/test/accuracy``, and its costs, as ``cost/parameters``.
+    """Return a finished run's metrics by split, as ``final/test/accuracy``, and its costs, as ``final/cost/parameters``.
 
     Final metrics are those of the selected weights, so that they have names of their own: ``validation/accuracy`` is
     that of the weights at each step.
     """
     metrics = {f"final/{split}/{name}": v for split, numbers in record.metrics.items() for name, v in numbers.items()}
-    costs = {f"cost/{name}": float(v) for name in COSTS if (v := getattr(record.cost, name)) is not None}
+    costs = {f"final/cost/{name}": float(v) for name in COSTS if (v := getattr(record.cost, name)) is not None}
     return metrics | costs

@@ -60,7 +60,9 @@ def wandb_records(folder: Path) -> Iterator[Any]:
 
     The library has no reader of its own file any more: it is LevelDB's format of logs, with the library's messages.
     """
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
+
+    message: Any = wandb_internal_pb2  # its classes are made when it is imported
 
     (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     content, place, parts = file.read_bytes(), 7, b""
@@ -72,5 +74,5 @@ def wandb_records(folder: Path) -> Iterator[Any]:
         parts += content[place + 7 : place + 7 + size]
         place += 7 + size
         if kind in (1, 4):  # whole, or the last part
-            yield Record.FromString(parts)
+            yield message.Record.FromString(parts)
             parts = b""

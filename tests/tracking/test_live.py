@@ -16,13 +16,17 @@ from nacbench.errors import UserError
 from nacbench.recording.record import read_record
 from nacbench.registry import Entry
 from nacbench.running.runner import Outcome
+from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.control import Place as PlaceOfRuns
+from nacbench.sweep.control import submit
+from nacbench.sweep.plan import Plan, make_plan
 from nacbench.tracking import live
 from nacbench.tracking.known import TRACKERS
 from nacbench.tracking.numbers import final_scalars, scalars_of
 from nacbench.tracking.tracker import About, Log, Place, Scalars, State, Tracker
 from tests.running.test_run import command, only_folder, wait_for_checkpoints
 
-from .readers import Curves, curves_of, mlflow_client, mlflow_runs, of_mlflow, wandb_records
+from .readers import Curves, curves_of, mlflow_client, mlflow_runs, of_mlflow, of_tensorboard, wandb_records
 
 OFFLINE = ("tensorboard", "wandb", "mlflow")  # those whose libraries are in the environment of development
 SMALL = {"training.epochs": 2, "training.batch_size": 240, "model.depth": 1, "precision": "fp32"}
@@ -75,7 +79,9 @@ def assert_curves(found: Curves, wanted: Curves, *, relative: float = 0.0) -> No
 @pytest.mark.parametrize("tracker", OFFLINE)
 def test_each_tracker_has_every_row_of_the_curve_and_the_final_numbers(logged: Outcome, tracker: str) -> None:
     wanted = expected(logged.folder)
-    assert {"train/loss", "train/lr", "validation/accuracy", "final/test/accuracy", "cost/parameters"} <= set(wanted)
+    assert {"train/loss", "train/lr", "validation/accuracy", "final/test/accuracy", "final/cost/parameters"} <= set(
+        wanted
+    )
     float32 = 1e-7 if tracker == "tensorboard" else 0.0
     assert_curves(curves_of(tracker, logged.folder / tracker), wanted, relative=float32)
 
@@ -139,6 +145,35 @@ def test_two_processes_log_once(tmp_path: Path) -> None:
     folder = only_folder(tmp_path)
     assert read_record(folder / "record.json").environment.processes == 2
     assert_curves(of_mlflow(folder / "mlflow"), expected(folder))
+
+
+def sweep_of(tmp_path: Path, **profile: object) -> tuple[Plan, PlaceOfRuns]:
+    """A sweep of one run of a few steps."""
+    content = {
+        "tasks": "digits",
+        "models": "transformer",
+        "scale": "smoke",
+        "precision": "fp32",
+        "set": {"training.epochs": 1, "training.batch_size": 240, "model.depth": 1},
+        "profile": {"device": "cpu", **profile},
+    }
+    place = PlaceOfRuns(tmp_path / "runs", tmp_path / "data")
+    return make_plan(parse_sweep(content, tmp_path / "mine.yaml"), place.data_root), place
+
+
+@pytest.mark.parametrize("executor", ["debug", "local"])
+def test_a_profile_names_the_trackers_of_a_sweep(tmp_path: Path, executor: str) -> None:
+    plan, place = sweep_of(tmp_path, executor=executor, log=["tensorboard"])
+    assert submit(plan, place, print).done == 1
+    (folder,) = place.store.glob("digits/transformer/*")
+    assert_curves(of_tensorboard(folder / "tensorboard"), expected(folder), relative=1e-7)
+
+
+def test_a_sweep_with_an_unknown_tracker_starts_nothing(tmp_path: Path) -> None:
+    plan, place = sweep_of(tmp_path, executor="slurm", time="1h", log=["tensorbord"])
+    with pytest.raises(UserError, match="unknown tracker 'tensorbord'"):
+        submit(plan, place, print)
+    assert not list(place.store.rglob("*.json"))
 
 
 # ── trackers that fail ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ help:
 	@echo "make test         install the development tools; run ruff, mypy and pytest"
 	@echo "make lint         run ruff and mypy only"
 	@echo "make test-slurm   run the tests that need Slurm, on a cluster started on this machine (Debian)"
-	@echo "make test-report  run the tests that need Chromium and LaTeX; installs both if they are missing (Debian)"
+	@echo "make test-report  run the tests that need Chromium, LaTeX and trackio; installs what is missing (Debian)"
 	@echo "make fuzz         try every reader of files with 50,000 damaged inputs, and kill a run at every call (10 minutes)"
 	@echo "make test-gpu     run the tests that need an NVIDIA GPU"
 	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores)"
@@ -62,10 +62,18 @@ lint: $(VENV)/.installed-dev
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-test-report: $(VENV)/.installed-dev
+# trackio takes an older Pillow than the rest, so that it lies in a folder of its own, for its tests alone
+$(VENV)/.installed-trackio: pyproject.toml | $(BIN)/python
+	rm -rf $(VENV)/trackio
+	$(BIN)/python -m pip install --quiet --target $(VENV)/trackio --no-deps 'trackio>=0.43,<0.44' 'pillow<13' \
+		'gradio-client>=2,<3' brotli orjson python-multipart websockets
+	@touch $@
+
+test-report: $(VENV)/.installed-dev $(VENV)/.installed-trackio
 	which chromium chromedriver pdflatex >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium chromium-driver texlive-latex-recommended >/dev/null)
-	NACBENCH_TEST_TOOLS=1 $(BIN)/python -m pytest -m "browser or latex"
+	NACBENCH_TEST_TOOLS=1 NACBENCH_TEST_TRACKIO=$(CURDIR)/$(VENV)/trackio \
+		$(BIN)/python -m pytest -m "browser or latex or trackio"
 
 fuzz: $(VENV)/.installed-dev
 	NACBENCH_FUZZ=1600 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz tests/running/test_killed.py \

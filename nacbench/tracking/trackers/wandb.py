@@ -35,7 +35,7 @@ class WeightsAndBiases(Tracker):
             console="off",
             disable_git=True,
             silent=True,
-            symlink=False,  # runs refuse links in their folders
+            symlink=False,
             x_disable_meta=True,
             x_disable_stats=True,
         )
@@ -51,6 +51,8 @@ class WeightsAndBiases(Tracker):
             resume="allow" if os.environ["WANDB_MODE"] == "online" else None,
             settings=settings,
         )
+        # Whatever the settings say, it links to a log of its own, and a run refuses links in its folder when it resumes
+        Path(run.settings.log_dir, "debug-core.log").unlink(missing_ok=True)
         return _History(run)
 
 

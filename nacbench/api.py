@@ -63,7 +63,7 @@ def run(
         precision: ``auto`` (the default), ``fp32`` or ``bf16``.
         skip_unreadable: leave out examples whose files cannot be read; the record counts them, tables say "(part)".
         config: YAML file with any of these settings, or several: later ones override earlier ones, and arguments all.
-        init_from: weights to begin training with: a folder of `nacbench export --to hub-folder`, a ``.safetensors``
+        init_from: weights to begin training with: a folder of ``nacbench export --to hub-folder``, a ``.safetensors``
             file, a run's folder or id. All tensors must fit.
         init_head: ``keep`` (the default) takes the last layer of these weights, too; ``new`` draws it anew, as for
             another number of classes.

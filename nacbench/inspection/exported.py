@@ -84,7 +84,7 @@ def read_exported(folder: Path) -> tuple[RunRecord, RunConfig, dict[str, Tensor]
     """Return the record, the configuration and the tensors by parameter of an exported run, all compared.
 
     Raises:
-        BrokenFileError: if a file is not as `nacbench export` writes it, or they contradict each other.
+        BrokenFileError: if a file is not as ``nacbench export`` writes it, or they contradict each other.
         UserError: if a file is missing or a pickle, another version wrote it, or a plug-in that it needs is not loaded.
     """
     from nacbench.training.initial import tensors_of

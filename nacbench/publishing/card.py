@@ -65,13 +65,13 @@ def card_data(record: RunRecord, task: type[AnyTask], datasets: list[str], name:
         pipeline_tag=PIPELINES.get(record.data.modality) if classes else None,
         tags=["nacbench", record.model, record.task, record.data.modality],
         metrics=[visible(metric) for metric in record.metrics["test"]],
-        eval_results=list(eval_results(record, task, datasets)),
+        eval_results=list(_eval_results(record, task, datasets)),
     )
     found: dict[str, Any] = data.to_dict()
     return found
 
 
-def eval_results(record: RunRecord, task: type[AnyTask], datasets: list[str]) -> Iterator[EvalResult]:
+def _eval_results(record: RunRecord, task: type[AnyTask], datasets: list[str]) -> Iterator[EvalResult]:
     """Yield every recorded number of every split."""
     from huggingface_hub import EvalResult
 

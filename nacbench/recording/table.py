@@ -41,7 +41,7 @@ FACTS: Mapping[str, str] = {
     "tags": "string",
     "folder": "string",
 }
-SECTIONS = ("task", "model", "training")
+SECTIONS = ("task", "model", "training", "init_from")
 
 
 def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of task, model and training by dotted name."""
+    """Return the options of task, model, training and the weights that it began with, by dotted name."""
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         options = {key: value for key, value in settings.get(section, {}).items() if key not in ("name", "size")}

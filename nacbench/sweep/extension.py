@@ -16,7 +16,7 @@ from nacbench.sweep.block import nested_settings
 from nacbench.sweep.tuning import ENDING, Cell, Tuned, cell_of
 
 MOST_VALUES = 8  # of one setting; a grid that has as many is not extended
-SECTIONS = ("task.", "model.", "training.")
+SECTIONS = ("task.", "model.", "training.", "init_from.")
 Settings = Mapping[str, Any]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -240,3 +241,10 @@ def test_a_tuned_run_is_repeated_with_its_weights(tuned: Outcome, tmp_path: Path
         [one], out=tmp_path, data_root=tmp_path, execution=lambda record: Execution(show_progress=False)
     )
     assert found.same, found.reason
+
+
+def test_the_data_frame_of_runs_has_a_column_of_it(store: Path, base: Outcome, tuned: Outcome) -> None:
+    assert tuned.record.initial is not None
+    column = nacbench.records(store).set_index("run_id")["init_from.weights"]
+    assert column[tuned.record.run_id] == tuned.record.initial.digest
+    assert pd.isna(column[base.record.run_id])

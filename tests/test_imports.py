@@ -39,13 +39,23 @@ ORDER = (
     "reporting",
     "inspection",
     "sweep",
+    "watching",
     "conformance",
     "api",
     "cli",
 )
 LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what it offers, and the way in to the command
 # Reading runs, planning sweeps and writing reports must not wait for torch, nor need it.
-WITHOUT_TORCH = (*ORDER[: ORDER.index("machine")], "registry", "plugin_files", "recording", "reporting", "sweep", "api")
+WITHOUT_TORCH = (
+    *ORDER[: ORDER.index("machine")],
+    "registry",
+    "plugin_files",
+    "recording",
+    "reporting",
+    "sweep",
+    "watching",
+    "api",
+)
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate", "timm")
 
 

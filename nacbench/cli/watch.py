@@ -1,5 +1,7 @@
 """``nacbench watch``: a live page on runs, from their files alone."""
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,9 +86,14 @@ def _serve(watcher: "Watcher", every: float, port: int, *, browser: bool) -> Non
 
     with Server(watcher, every, port) as server:
         say(f"{_seen(watcher)}: {server.url} (Ctrl-C ends it)")
-        if browser:
+        if browser and _has_a_screen():
             webbrowser.open(server.url)
         server.serve_forever()
+
+
+def _has_a_screen() -> bool:
+    """Whether a browser could have a window; elsewhere a browser for terminals would take this one."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _write(watcher: "Watcher", to: Path, every: float) -> None:

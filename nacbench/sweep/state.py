@@ -139,15 +139,10 @@ class Observer:
         """
         return len(self._places.get(key, ())), key in self._workers, key in self._waiting
 
-    def standings(self, runs: Iterable[Observed], *, any_done: bool = True) -> dict[str, Standing]:
-        """Return the state of each run that has an id, by key.
-
-        Args:
-            runs: whose states are asked for.
-            any_done: whether runs may be done that the index knows; false if the caller has looked there.
-        """
+    def standings(self, runs: Iterable[Observed]) -> dict[str, Standing]:
+        """Return the state of each run that has an id, by key."""
         runs = list(runs)
-        done = self._done() if any_done and len(runs) >= MANY else {}
+        done = self._done() if len(runs) >= MANY else {}
         found = {
             run.key: Standing(state="done", attempts=done[run.key]) if run.key in done else self._from_files(run)
             for run in runs

@@ -262,7 +262,7 @@ async function poll() {
     const news = await ask(`changes?session=${session}&since=${version}`);
     const quiet = news.session === session && !news.rows.length && !news.gone.length;
     take(news);
-    if (!quiet || !failures) show();
+    if (!quiet || !find("shown").textContent) show();
     failures = 0;
     tell(`Looked at ${new Date().toLocaleTimeString()}; files only, Slurm is not asked.`, false);
   } catch (error) {
@@ -322,6 +322,7 @@ for (const form of document.forms) form.addEventListener("submit", (event) => ev
 addEventListener("resize", () => show());
 setInterval(() => {
   for (const line of find("runs").tBodies[0].rows) if (line.row.since) times(line, line.row);
+  showTotal();
 }, 1000);
 if (given.changes) standing();
 else poll();

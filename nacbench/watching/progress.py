@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nacbench.recording.bounded import LARGEST_INT
 from nacbench.recording.claim import HEARTBEAT, last_claimant, read_heartbeat
 from nacbench.recording.curve import Point, last_points
 from nacbench.recording.record import FAILURE
@@ -57,7 +58,7 @@ def progress_of(folder: Path, config: Mapping[str, Any], attempts: int) -> Progr
     step = max(beat.get("step", 0), last.step if last else 0) or None
     steps = beat.get("steps") or _steps(last, epochs)
     claimant = last_claimant(folder)
-    since = _seconds(claimant.since) if claimant else None
+    since = seconds_of(claimant.since) if claimant else None
     signs = [when for name in (HEARTBEAT, CURVE, FAILURE) if (when := _changed(folder / name)) is not None]
     elapsed = max(0.0, max(signs) - since) if since is not None and signs else None
     return Progress(
@@ -93,18 +94,22 @@ def _left(beat: Mapping[str, Any], step: int | None, steps: int | None, elapsed:
 def _epochs(config: Mapping[str, Any]) -> int | None:
     training = config.get("training")
     epochs = training.get("epochs") if isinstance(training, Mapping) else None
-    return epochs if isinstance(epochs, int) and epochs > 0 else None
+    return epochs if isinstance(epochs, int) and 0 < epochs < LARGEST_INT else None
 
 
 def _steps(last: Point | None, epochs: int | None) -> int | None:
     """Return the number of steps in all, as the first heartbeat that tells it comes after half a minute."""
-    return round(last.step / last.epoch) * epochs if last and last.epoch and epochs else None
+    if not last or not last.epoch or not epochs:
+        return None
+    steps = last.step / last.epoch * epochs
+    return round(steps) if steps < LARGEST_INT else None
 
 
-def _seconds(time: str) -> float | None:
+def seconds_of(time: str) -> float | None:
+    """Return a time of a file, ISO 8601, in seconds since 1970; None if there is no such time."""
     try:
         return datetime.fromisoformat(time).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
 
 

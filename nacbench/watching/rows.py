@@ -6,28 +6,31 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.formats.escape import all_visible, visible
 from nacbench.recording.curve import Point, last_points
-from nacbench.recording.identity import canonical
+from nacbench.recording.identity import RecordedConfig, canonical
 from nacbench.recording.row import Run
 from nacbench.recording.store import CURVE
 from nacbench.registry import TASKS
 from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
 from nacbench.sweep.lost import failure_of
 from nacbench.sweep.state import STUCK, Standing
-from nacbench.watching.progress import Progress
+from nacbench.watching.progress import Progress, seconds_of
 from nacbench.watching.sources import Watched
 
 Row = dict[str, Any]
 Kind = tuple[str, str, str, str]  # task, model, size and scale
+NOTHING = "{}"  # settings of a run of which none are known
 BESIDE = ("task_version", "data", "code")  # what a record's settings have beside the configuration
 
 
@@ -55,17 +58,15 @@ class Described:
 
 def described(run: Watched) -> Described:
     """Return what a run is: by its configuration, or by its failure and its folder if it has none."""
-    config = run.config
-    if config:
-        model = config["model"]
-        return Described(
-            config["task"]["name"], model["name"], model["size"], config["scale"], config["seed"], run.settings
-        )
+    with suppress(ValidationError):  # submissions of other versions may have other configurations
+        config = RecordedConfig.model_validate(run.config, strict=True)
+        model = config.model
+        return Described(config.task.name, model.name, model.size, config.scale, config.seed, run.settings)
     failure = failure_of(Path(run.place))
     if failure:
-        return Described(failure.task, failure.model, failure.size, failure.scale, failure.seed, "{}")
-    task, model, _ = run.key.split("/")
-    return Described(task, model, "", "", None, "{}")
+        return Described(failure.task, failure.model, failure.size, failure.scale, failure.seed, NOTHING)
+    folder = Path(run.place)
+    return Described(folder.parent.parent.name, folder.parent.name, "", "", None, NOTHING)
 
 
 def described_by_record(run: Run) -> Described:
@@ -85,14 +86,14 @@ def variants(runs: Iterable[Described]) -> dict[tuple[Kind, str], str]:
         kinds[run.kind].setdefault(run.settings, run)
     found: dict[tuple[Kind, str], str] = {}
     for kind, known in kinds.items():
-        told = {text: one for text, one in known.items() if text != "{}"}
+        told = {text: one for text, one in known.items() if text != NOTHING}
         if len(told) < 2:
             found |= {(kind, text): "" for text in known}
             continue
         settings = [settings_of(text) for text in told]
         labels = told_apart(settings, differing(settings), defaults_of(next(iter(told.values()))))
         found |= {(kind, text): ", ".join(own.values()) for text, own in zip(told, labels, strict=True)}
-        found.setdefault((kind, "{}"), "")
+        found.setdefault((kind, NOTHING), "")
     return found
 
 
@@ -110,7 +111,7 @@ def row_of_finished(run: Run) -> Row:
         "score": measure.with_unit(measure.number(run.score)),
         "order": measure.order(run.score),
         "elapsed": run.total_seconds,
-        "when": _seconds(run.finished),
+        "when": seconds_of(run.finished),
         "attempts": run.attempts,
         "why": "",
     }
@@ -230,10 +231,3 @@ def thinned(pairs: Sequence[Any], most: int) -> list[Any]:
 
 def _first_name(points: Sequence[Point]) -> str | None:
     return next((name for point in points for name in (point.model_extra or {})), None)
-
-
-def _seconds(time: str) -> float | None:
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return None

@@ -57,6 +57,7 @@ class Known:
         what: it is.
         more: what is shown of it, but for its variant.
         curve: stamp of its curve.
+        problems: one line for each of its files that cannot be read.
         shown: what its row was made of.
     """
 
@@ -67,6 +68,7 @@ class Known:
     what: Described | None = None
     more: Row | None = None
     curve: str = ""
+    problems: Sequence[str] = ()
     shown: object = None
 
 
@@ -146,10 +148,13 @@ class Watcher:
         for store, own in by_store.items():
             observer = Observer(store, ask_slurm=False)
             due = [run for run in own if self._may_have_changed(run, observer)]
-            standings = observer.standings(due, any_done=False)
-            for run in due:
-                self._take_other(run, standings.get(run.key) if run.run_id else _without_id(run))
             self.problems += observer.broken
+            for run in due:
+                told = len(observer.broken)
+                standing = observer.standings([run]).get(run.key) if run.run_id else _without_id(run)
+                self._known[run.number].problems = observer.broken[told:]
+                self._take_other(run, standing or UNKNOWN)
+            self.problems += [line for run in own for line in self._known[run.number].problems]
 
     def _may_have_changed(self, run: Watched, observer: Observer) -> bool:
         """Whether a run has to be looked at again: its files have changed, or it runs, which may end without a sign."""
@@ -160,9 +165,8 @@ class Watcher:
         known.signs, known.more = signs, None
         return True
 
-    def _take_other(self, run: Watched, standing: Standing | None) -> None:
+    def _take_other(self, run: Watched, standing: Standing) -> None:
         known = self._known[run.number]
-        standing = standing or UNKNOWN
         if known.more is None or standing != known.standing:
             known.standing, known.what, known.curve = standing, described(run), curve_stamp(run.place)
             known.more = self._more(run, known.what, standing)
@@ -206,7 +210,7 @@ class Watcher:
             "curve": known.curve,
             "expected": None if known.standing.state in OVER else self._expected.get(what.kind),
         }
-        shown = (id(more), known.standing, tuple(facts.values()))
+        shown = (what, more, known.standing, facts)
         if known.shown != shown or number not in self._rows:
             known.shown = shown
             return whole_row(self._runs[number], what, known.standing, facts, more)

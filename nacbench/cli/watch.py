@@ -51,8 +51,9 @@ def watch(
 
     load_plugins(plugin)
     watcher = Watcher(_source(Asked(what, out=out, data_root=data_root, plugin=plugin)))
-    watcher.look()
+    say(f"looking at {watcher.source.title} …", err=True)  # the first look at thousands of runs takes some seconds
     try:
+        watcher.look()
         if to:
             _write(watcher, to, every)
         else:

@@ -96,7 +96,7 @@ function times(line, row) {
 function fits(row, words, states) {
   if (states.length && !states.includes(row.state)) return false;
   if (!words.length) return true;
-  const text = [named(row), taskOf(row), row.state, row.why, row.place, `seed ${row.seed}`].join(" ").toLowerCase();
+  const text = [named(row), taskOf(row), row.state, row.why, row.place, `seed=${row.seed}`].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }
 

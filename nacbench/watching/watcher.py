@@ -19,7 +19,7 @@ from nacbench.recording.record import RECORD, read_record
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.store import CURVE
 from nacbench.sweep.control import durations
-from nacbench.sweep.state import Observer, Standing
+from nacbench.sweep.state import LIVE, MISSING, Observer, Standing
 from nacbench.watching.looks import dashes, looks
 from nacbench.watching.progress import Progress, progress_of
 from nacbench.watching.rows import (
@@ -41,7 +41,6 @@ from nacbench.watching.sources import Look, Source, Stamp, Watched
 MANY = 50  # new records from which on the index of a store is quicker than reading each
 POINTS = 300  # of a curve on the page; a run writes 200 rows of the training split
 KEPT_CURVES = 512
-OVER = ("done", "skipped", "no data")  # states of runs that will not take any more time
 UNKNOWN = Standing(state="unknown")
 
 
@@ -208,7 +207,7 @@ class Watcher:
             "variant": variant,
             "dash": self._dashes[what.model, variant],
             "curve": known.curve,
-            "expected": None if known.standing.state in OVER else self._expected.get(what.kind),
+            "expected": self._expected.get(what.kind) if known.standing.state in LIVE | MISSING else None,
         }
         shown = (what, more, known.standing, facts)
         if known.shown != shown or number not in self._rows:

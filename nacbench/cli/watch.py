@@ -36,6 +36,7 @@ def watch(
             help="Instead of serving the page, write it to this HTML file again and again.",
         ),
     ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Instead of a page, show a table in this terminal.")] = False,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.5, max=3600, help="Time between two looks.")] = 2.0,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
@@ -47,14 +48,19 @@ def watch(
     It reads the runs' files and writes none, and needs no server where the runs are computed: it works on a login node,
     and on a laptop to which the folder is mounted. The page is served to this machine alone.
     """
+    from nacbench.watching.text import show
     from nacbench.watching.watcher import Watcher
 
+    if text and to:
+        raise UserError("--text and --to exclude each other: the one is a table, the other a page")
     load_plugins(plugin)
     watcher = Watcher(_source(Asked(what, out=out, data_root=data_root, plugin=plugin)))
     say(f"looking at {watcher.source.title} …", err=True)  # the first look at thousands of runs takes some seconds
     try:
         watcher.look()
-        if to:
+        if text:
+            show(watcher, every)
+        elif to:
             _write(watcher, to, every)
         else:
             _serve(watcher, every, port, browser=browser)

@@ -7,6 +7,7 @@ const COLUMNS = [
   ["progress", (row) => share(row)], ["loss", (row) => row.loss], ["validation", (row) => row.check], ["score", (row) => row.order],
   ["time", (row) => elapsed(row)], ["left", (row) => left(row)], ["remarks", (row) => row.why],
 ];
+const NUMBERS = ["seed", "loss", "validation", "score", "time", "left"];
 const rows = new Map(); // by number of run
 const lines = new Map(); // rows of the table by number of run
 const curves = new Map(); // by number of run
@@ -43,7 +44,7 @@ function time(seconds) {
 
 function cell(line, head, name, text) {
   const element = make("td", text, line);
-  element.dataset.head = head;
+  if (head) element.dataset.head = head;
   element.className = name;
   return element;
 }
@@ -167,7 +168,8 @@ function showTotal() {
   const parts = [];
   if (known.length) parts.push(`about ${time(seconds)} of computing left`);
   if (known.length && running > 1) parts.push(`${time(seconds / running)} with ${running} at a time`);
-  if (open.length > known.length) parts.push(`no estimate for ${open.length - known.length} runs`);
+  const others = open.length - known.length;
+  if (others) parts.push(`no estimate for ${others} ${others === 1 ? "run" : "runs"}`);
   find("total").textContent = parts.length ? `· ${parts.join(", ")}` : "";
 }
 
@@ -285,6 +287,7 @@ function standing() {
 COLUMNS.forEach(([name], index) => {
   const head = make("th", null, find("runs").tHead.rows[0]);
   head.scope = "col";
+  if (NUMBERS.includes(name)) head.className = "number";
   if (!index) return void (make("span", "Draw", head).className = "hidden");
   const button = make("button", name, head);
   button.type = "button";

@@ -13,6 +13,7 @@ import pytest
 
 from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.errors import UserError
+from nacbench.formats.terminal import console
 from nacbench.machine.process import this_life
 from nacbench.recording import curve as curves
 from nacbench.recording.claim import hold
@@ -24,6 +25,7 @@ from nacbench.watching import watcher as watching
 from nacbench.watching.progress import progress_of
 from nacbench.watching.rows import curve_of, thinned
 from nacbench.watching.sources import FolderSource, SweepSource
+from nacbench.watching.text import table_of
 from nacbench.watching.watcher import Watcher
 
 from ..made import made_failure, made_record, write_failure, write_run
@@ -251,6 +253,23 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is not a folder; name one that holds runs"):
         FolderSource(tmp_path / "file")
+
+
+def test_the_table_for_a_terminal_has_what_goes_on_first(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_run(tmp_path, made_record(seed=seed))
+    with hold(begun(tmp_path, seed=7)):
+        table = table_of(looking(tmp_path), 2)
+    out = console()
+    out.width = 120
+    with out.capture() as captured:
+        out.print(table)
+    lines = captured.get().splitlines()
+    assert "1 running, 3 done" in lines[0]
+    first, second = (line for line in lines if " nac " in line)
+    assert first.split()[:6] == ["nac", "digits", "·", "mini", "7", "running"]
+    assert "90.00 %" in second
+    assert "2 more runs are not shown" in lines[-1]
 
 
 # -- what is broken or foreign

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from nacbench.recording.claim import read_heartbeat
 from nacbench.watching.page import copy_of
 from nacbench.watching.server import Server
 from nacbench.watching.sources import FolderSource
@@ -94,6 +95,9 @@ def test_a_run_begins_and_goes_on_and_is_done_while_one_looks(live: Chrome, tmp_
     environment = {**os.environ, "NACBENCH_CACHE": str(tmp_path / "cache")}
     with subprocess.Popen([*command, "--set", "task.pause=0.3"], env=environment, stderr=subprocess.DEVNULL) as run:
         waits(lambda: text(live, "td .state").endswith("running") and length(live) > 1)
+        (folder,) = (tmp_path / "runs" / "sleepy" / "sleepy").iterdir()
+        beat = read_heartbeat(folder) or {}
+        assert (beat["step"], beat["steps"], beat["seconds"] > 0) == (1, 20, True)  # at once, not after half a minute
         first = length(live)
         waits(lambda: length(live) > first)
         waits(lambda: re.search(r"\d/5 epochs", text(live, ".progress")))
@@ -105,10 +109,14 @@ def test_a_run_begins_and_goes_on_and_is_done_while_one_looks(live: Chrome, tmp_
 
 
 def test_names_of_others_are_text(live: Chrome, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
     write_run(tmp_path / "runs", made_record(task=NAME, model=NAME))
     write_failure(tmp_path / "runs", made_failure(status="failed", reason=NAME))
     waits(lambda: len(live.find_elements("css selector", "#runs tbody tr")) == 2)
-    waits(lambda: live.find_elements("css selector", ".curve"))
+    curve_end = waits(lambda: live.find_elements("css selector", ".chart path.point"))[0]
+    ActionChains(live).move_to_element(curve_end).perform()
+    assert text(live, "#readout") == f"{NAME} (mini), seed 0 (done): 0.1 at epoch 2"
     assert text(live, "td.why") == NAME
     assert NAME in text(live, "#legend")
     assert live.find_elements("css selector", "img") == []

@@ -153,6 +153,14 @@ def test_slurm_is_not_asked_and_the_page_says_so(tmp_path: Path, attempts: int, 
     assert "not asked" in row["why"]
 
 
+@pytest.mark.parametrize(("silent", "told"), [(0, ""), (1200, "step 10 of 20, at this step for 20 min")])
+def test_a_run_that_goes_on_has_no_remark_unless_it_is_stuck(tmp_path: Path, silent: int, told: str) -> None:
+    folder = begun(tmp_path)
+    leave_claim(folder, ELSEWHERE)
+    beat(folder, step=10, steps=20, progress_time=time.time() - silent)
+    assert only(looking(tmp_path))["why"] == told
+
+
 # -- estimates
 
 

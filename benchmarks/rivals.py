@@ -9,6 +9,7 @@ as a user of the library would write them.
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -120,7 +121,10 @@ def mlp_mixer(model: Any, spec: TaskSpec) -> nn.Module:
     """timm's class."""
     from timm.models.mlp_mixer import MlpMixer
 
-    return MlpMixer(spec.classes, 32, 3, 8, model.depth, model.width)
+    assert spec.image_shape is not None
+    channels, side, _ = spec.image_shape
+    patch = round(side / math.sqrt(spec.max_tokens))  # as many patches as the others have tokens
+    return MlpMixer(spec.classes, side, channels, patch, model.depth, model.width)
 
 
 def resnet(model: Any, spec: TaskSpec) -> nn.Module:
@@ -135,7 +139,8 @@ def resnet(model: Any, spec: TaskSpec) -> nn.Module:
         channels=widths,
         norm_layer=lambda count, **_: nn.GroupNorm(model.groups, count),
     )
-    net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    assert spec.image_shape is not None
+    net.conv1, net.maxpool = nn.Conv2d(spec.image_shape[0], 64, 3, padding=1, bias=False), nn.Identity()
     for missing in range(model.stages, 4):  # its pass names four
         net.add_module(f"layer{missing + 1}", nn.Identity())
     return net

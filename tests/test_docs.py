@@ -177,6 +177,12 @@ def test_the_page_on_sweeps_knows_every_key_state_and_cause() -> None:
     assert {*KEYS, *STATES, *CAUSES} <= named
 
 
+def test_every_cause_of_a_failure_has_its_way_out() -> None:
+    page = PAGES["when-something-goes-wrong.md"]
+    table = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert [cause for cause, _, _ in table] == list(CAUSES)
+
+
 def test_links_that_leave_the_site_become_text() -> None:
     sys.path.insert(0, str(DOCS / "_ext"))
     pages = importlib.import_module("site_pages")

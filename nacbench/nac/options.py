@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -17,6 +18,10 @@ SignatureStart = Literal["unit-normal", "unit-length"]
 Pooling = Literal["softmax", "gumbel"]
 Graph = Literal["kernel", "complete"]
 TrainingLinks = Literal["sample", "expected"]
+
+# options that can have no effect in some circuits, and the values at which they ask for none
+ACT_ON_SIGNATURES: Mapping[str, object] = {"prior": "none", "sparsity_weight": 0}
+ACT_ON_LINKS: Mapping[str, object] = {"training_links": "sample", "evaluation": "expected", "temperature": 0.5}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +63,14 @@ class CircuitOptions(Model):
                 raise ValueError(
                     f"prior_clusters = {self.prior_clusters} must divide modules = {self.modules} for {name} {kind!r}"
                 )
-        if self.graph == "complete" or self.frozen:
-            self._refuse_what_finds_no_signatures()
-
-    def _refuse_what_finds_no_signatures(self) -> None:
-        idle: dict[str, str | int] = {"prior": "none", "sparsity_weight": 0}
+        # an option without effect would give one network two ids
         if self.graph == "complete":
-            idle["initial_graph"] = "none"
-        cause = "model.graph = complete has none" if self.graph == "complete" else "model.frozen = true keeps them"
+            idle = {**ACT_ON_SIGNATURES, **ACT_ON_LINKS, "initial_graph": "none"}
+            self._refuse(idle, "acts on signatures or their links", "model.graph = complete has none")
+        if self.frozen:
+            self._refuse(ACT_ON_SIGNATURES, "acts on signatures", "model.frozen = true keeps them")
+
+    def _refuse(self, idle: Mapping[str, object], what: str, cause: str) -> None:
         for name, off in idle.items():
             if (value := getattr(self, name)) != off:
-                raise ValueError(f"model.{name} = {value} acts on signatures, and {cause}; set model.{name}={off}")
+                raise ValueError(f"model.{name} = {value} {what}, and {cause}; set model.{name}={off}")

@@ -125,6 +125,20 @@ def begin(store: Path, decision: Decision) -> Decision:
     """Write down what is decided, before its first run is submitted; return it with its first beginning.
 
     Raises:
+        UserError: as `as_begun` does.
+    """
+    decision = as_begun(store, decision)
+    path = store / DECISIONS / decision.file_name
+    content = json.dumps(decision.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+    if not path.exists() or path.read_text("utf-8") != content:
+        write_text(path, content)
+    return decision
+
+
+def as_begun(store: Path, decision: Decision) -> Decision:
+    """Return what is decided, with its beginning and most seeds if it was begun before; nothing is written.
+
+    Raises:
         UserError: if one of its questions was begun with another margin: a margin that is chosen after the first look
             can be chosen to fit.
     """
@@ -139,10 +153,6 @@ def begin(store: Path, decision: Decision) -> Decision:
             )
         if known.file_name == decision.file_name:
             decision = decision.model_copy(update={"began": known.began, "most": max(known.most, decision.most)})
-    path = store / DECISIONS / decision.file_name
-    content = json.dumps(decision.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
-    if not path.exists() or path.read_text("utf-8") != content:
-        write_text(path, content)
     return decision
 
 

@@ -15,11 +15,11 @@ from typing import Literal
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
 from nacbench.machine import slurm
-from nacbench.recording.decisions import Decision, begin
+from nacbench.recording.decisions import Decision, as_begun, begin
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
-from nacbench.reporting.anytime import LEVEL, PRIOR
+from nacbench.reporting.anytime import LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.control import Place, Say, note_failures, submit
 from nacbench.sweep.costs import Costs
@@ -61,6 +61,8 @@ class Limits:
         """Check that the numbers fit each other."""
         if self.first > self.most:
             raise UserError(f"--first {self.first} is more than --most {self.most}; give fewer first seeds")
+        if self.most < fewest():
+            raise UserError(f"--most {self.most} cannot decide anything; give at least {fewest()} seeds")
         if not 0 <= self.margin <= LARGEST_MARGIN:  # NaN, too
             raise UserError(f"--margin {self.margin:g}: give a number from 0 to {LARGEST_MARGIN:g}")
 
@@ -119,6 +121,9 @@ class Decider:
         say: called with lines of progress of the runs.
         show: called with each new situation.
         warn: called with lines about files that cannot be read.
+
+    Raises:
+        UserError: if one of the comparisons was begun with another margin.
     """
 
     plan: Plan
@@ -132,7 +137,8 @@ class Decider:
     _starts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Look up what is asked of the plan again and again."""
+        """Refuse another margin than before, in a dry run too; look up what is asked of the plan again and again."""
+        as_begun(self.place.store, self._decision())
         self._by_key = self.plan.by_key()
         own = {run.key: run for question in self.questions for run in self._runs(question, range(self.limits.most))}
         self._own = list(own.values())
@@ -141,7 +147,7 @@ class Decider:
         """Add seeds until all questions are decided or stopped; return the last situation.
 
         Raises:
-            UserError: if one of the comparisons was begun with another margin, or Slurm refuses.
+            UserError: if Slurm refuses.
         """
         with sole_submitter(self.place.store, "decider", "decides in"):
             self.began = begin(self.place.store, self._decision()).began

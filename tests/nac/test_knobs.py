@@ -227,8 +227,11 @@ def test_pruning_works_with_every_knob(knobs: dict[str, Any]) -> None:
     [
         (
             {"graph": "complete", "prior": "erdos-renyi"},
-            "model.prior = erdos-renyi acts on signatures, and model.graph",
+            "model.prior = erdos-renyi acts on signatures or their links, and model.graph",
         ),
+        ({"graph": "complete", "training_links": "expected"}, "set model.training_links=sample"),
+        ({"graph": "complete", "evaluation": "threshold"}, "set model.evaluation=expected"),
+        ({"graph": "complete", "temperature": 1.0}, "set model.temperature=0.5"),
         ({"graph": "complete", "initial_graph": "scale-free"}, "set model.initial_graph=none"),
         ({"graph": "complete", "sparsity_weight": 0.5}, "set model.sparsity_weight=0"),
         ({"frozen": True, "prior": "scale-free"}, "model.frozen = true keeps them; set model.prior=none"),

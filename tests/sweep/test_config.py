@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import UserError
+from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import resolve
 from nacbench.sweep.block import seeds_in
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
@@ -211,6 +213,13 @@ def test_every_suite_expands(name: str) -> None:
     sweep = read_sweep(name)
     assert sweep.description
     assert len(sweep.expand()) > 1
+
+
+def test_the_suite_of_everything_has_every_model_and_every_task_that_trains() -> None:
+    runs = read_sweep("smoke-all").expand()
+    tasks = {name for name in TASKS.entries() if not issubclass(TASKS.get(name), EvaluationTask)}
+    assert {run.task.name for run in runs} == tasks
+    assert {run.model.name for run in runs} == set(MODELS.entries())
 
 
 def test_an_unknown_suite_suggests_one() -> None:

@@ -170,6 +170,8 @@ def test_a_raised_limit_goes_on_with_the_same_looks(decider: Callable[..., Decid
     assert after[1].answer.verdict == "better" and after[1].answer.seeds > 5
     with pytest.raises(UserError, match="--first 9 is more than --most 5"):
         Limits(first=9, most=5)
+    with pytest.raises(UserError, match="--most 2 cannot decide anything; give at least 3 seeds"):
+        Limits(first=1, most=2)
 
 
 def test_a_comparison_that_would_need_too_many_seeds_is_given_up(decider: Callable[..., Decider]) -> None:
@@ -185,8 +187,8 @@ def test_a_margin_gives_equivalence(decider: Callable[..., Decider], tmp_path: P
     assert found["nac - transformer"][0] == "equivalent"
     assert found["nac - vit"][0] in ("better", "undecided")
     assert [known.margin for known in read_decisions(tmp_path / "runs")] == [5.0]
-    with pytest.raises(UserError, match="fixed before the first look"):
-        decider(world, margin=1.0).run()
+    with pytest.raises(UserError, match="fixed before the first look"):  # at once, so that a dry run refuses it too
+        decider(world, margin=1.0)
 
 
 def test_what_is_decided_is_written_down_before_the_first_run(decider: Callable[..., Decider], tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ ORDER = (
     "inspection",
     "publishing",
     "sweep",
+    "watching",
     "conformance",
     "api",
     "cli",
@@ -55,6 +56,7 @@ WITHOUT_TORCH = (
     "tracking",
     "reporting",
     "sweep",
+    "watching",
     "api",
 )
 HEAVY = ("torch", "numpy", "pandas", "matplotlib", "datasets", "sklearn", "submitit", "accelerate", "timm")

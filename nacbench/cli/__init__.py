@@ -37,6 +37,7 @@ from nacbench.cli import (
     tag,
     transfer,
     tune,
+    watch,
     why,
 )
 from nacbench.cli.shared import refusals
@@ -111,6 +112,7 @@ app.command("pack")(transfer.pack)
 app.command("unpack")(transfer.unpack)
 app.command("tasks")(lists.tasks)
 app.command("models")(lists.models)
+app.command("watch")(watch.watch)
 app.command("why")(why.why)
 app.command("repeat")(repeat.repeat)
 app.command("check")(check.check)

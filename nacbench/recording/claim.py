@@ -91,6 +91,7 @@ class _Heartbeat(BaseModel):
     progress_time: Seconds = 0.0
     step: Count = 0
     steps: Count = 0
+    seconds: Seconds = 0.0  # of training and evaluation up to this step, over all attempts
 
 
 class Claim:
@@ -123,10 +124,13 @@ class Claim:
             )
 
     def progress(self, **facts: Any) -> None:
-        """Store the progress for the next heartbeat; raises as `Claim.check`."""
+        """Store the progress for the next heartbeat; the first is written at once. Raises as `Claim.check`."""
+        is_first = not self._facts
         if facts != self._facts:
             self._facts, self._changed = facts, time.time()
         self.check()
+        if is_first:  # until then the heartbeat says no more than that the run is starting
+            self.beat()
 
     def beat(self) -> None:
         """Write the heartbeat file, unless another process has taken the run over."""
@@ -312,13 +316,19 @@ def _busy(folder: Path, last: Claimant | None) -> str:
     return f"run {folder.name} is being computed by another process{where}; see {folder / 'log.txt'}"
 
 
-def seconds_since_beat(folder: Path, number: int) -> float:
+def seconds_since_beat(folder: Path, number: int, *, now: float | None = None) -> float:
     """Return the age in seconds of a claim's last heartbeat, or of the claim file if it has no heartbeat yet.
 
-    Both times are modification times from the file system's clock, since the clocks of machines differ.
+    Args:
+        folder: folder of the run.
+        number: of the claim.
+        now: the time in seconds since 1970. By default the file system's clock, since the clocks of machines differ;
+            to read it, a file is made and removed.
     """
     beat = read_heartbeat(folder)
     file = folder / HEARTBEAT if beat and beat["claim"] == number else _path(folder, number)
+    if now is not None:
+        return now - file.stat().st_mtime if file.exists() else 0.0
     probe = scratch_name(folder / CLAIMS / "now")
     try:
         probe.touch()

@@ -1,12 +1,15 @@
-"""Learning curves as reports read them: the rows of ``curve.jsonl``, checked."""
+"""Learning curves as reports read them: the rows of ``curve.jsonl``, checked; also of runs that go on."""
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from nacbench.errors import BrokenFileError, first_problem
-from nacbench.formats.reading import read_text
+from nacbench.errors import BrokenFileError, UserError, first_problem
+from nacbench.formats.reading import open_regular, read_bytes, read_text
 from nacbench.recording.bounded import Count, Number, Seconds
 
 
@@ -54,3 +57,47 @@ def read_curve(path: Path) -> list[Point]:
             why = first_problem(error, "")
             raise BrokenFileError(f"{path} is not a learning curve: line {number}: {why}") from None
     return points
+
+
+ENOUGH = 4096  # bytes at the end of a curve that surely hold its last rows
+
+
+def points_so_far(path: Path) -> list[Point]:
+    """Return the points of a curve that may still be written, up to the first line that is none.
+
+    The last line may be half written, and is then left out; a curve that cannot be read has no points.
+    """
+    try:
+        lines = read_bytes(path).split(b"\n")[:-1]
+    except UserError:
+        return []
+    points: list[Point] = []
+    with suppress(ValidationError):
+        for line in lines:
+            points.append(Point.model_validate_json(line))
+    return points
+
+
+def last_points(path: Path) -> tuple[Point | None, Point | None]:
+    """Return the last point of the training split, and of another split, by the end of the file alone."""
+    train, other = None, None
+    for point in _from_the_end(path):
+        if point.split == "train":
+            train = train or point
+        else:
+            other = other or point
+    return train, other
+
+
+def _from_the_end(path: Path) -> Iterator[Point]:
+    try:
+        with open_regular(path) as stream:
+            start = max(0, stream.seek(0, os.SEEK_END) - ENOUGH)
+            stream.seek(start)
+            content = stream.read()
+    except (OSError, UserError):
+        return
+    lines = content.split(b"\n")[1 if start else 0 : -1]
+    for line in reversed(lines):
+        with suppress(ValidationError):
+            yield Point.model_validate_json(line)

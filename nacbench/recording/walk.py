@@ -19,10 +19,12 @@ class Walk:
     it: so each folder is looked into once, and a loop of links ends.
 
     Attributes:
+        marks: names of the files, or folders, by which a folder is known as a run's; of several the first is reported.
         problems: one line for each folder that could not be looked into.
         replaced: folders called ``.replaced``, with runs that were set aside.
     """
 
+    marks: tuple[str, ...] = (RECORD, FAILURE)
     problems: list[str] = field(default_factory=list, init=False)
     replaced: list[str] = field(default_factory=list, init=False)
     _links: list[str] = field(default_factory=list, init=False)
@@ -63,7 +65,7 @@ class Walk:
                 yield folder, RECORD, found.st_size, found.st_ctime_ns
 
     def _file_in(self, folder: str) -> Found | None:
-        for name in (RECORD, FAILURE):
+        for name in self.marks:
             try:
                 found = os.stat(f"{folder}/{name}")  # noqa: PTH116
             except FileNotFoundError:

@@ -243,7 +243,9 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLo
         accelerator=accelerator,
         execution=job.settings,
         stop=stop,
-        pulse=lambda steps: claim.progress(step=steps, steps=trainer.total_steps) if claim else None,
+        pulse=lambda steps: (
+            claim.progress(step=steps, steps=trainer.total_steps, seconds=trainer.status.seconds) if claim else None
+        ),
         told=log.row,
     )
     show = job.settings.show_progress and accelerator.is_main_process

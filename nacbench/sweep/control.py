@@ -2,7 +2,7 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -333,7 +333,7 @@ class Estimate:
 
 def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
     """Estimate each run by the median time of finished runs of the same task, model, size and scale."""
-    known = _durations(look_at_runs(place.store).runs) if place.store.is_dir() else {}
+    known = durations(look_at_runs(place.store).runs) if place.store.is_dir() else {}
     seconds, unknown = 0.0, 0
     for run in plan.doable:
         if standings[run.key].state in ("done", "skipped", "no data"):
@@ -347,7 +347,8 @@ def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estima
     return Estimate(seconds, unknown)
 
 
-def _durations(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], float]:
+def durations(runs: Iterable[Run]) -> dict[tuple[str, str, str, str], float]:
+    """Return the median seconds of training and evaluation by task, model, size and scale."""
     groups: dict[tuple[str, str, str, str], list[float]] = {}
     for run in runs:
         place = (run.task, run.model, run.model_size, run.scale)

@@ -6,12 +6,13 @@ asked which jobs are in the queue, and, for runs that ended without a record or 
 
 import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.owner import Process
@@ -29,7 +30,6 @@ from nacbench.recording.record import FAILURE, RECORD, Cause, Failure, read_fail
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
 from nacbench.sweep.lost import cause_by_slurm, is_cancelled
-from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.submission import Submission, folder_of_submissions, read_submissions
 
 State = Literal[
@@ -50,8 +50,23 @@ STATES: tuple[State, ...] = (
 )
 MANY = 200  # runs from which on the index of the store is quicker than each run's record
 _LOG_NAME = re.compile(r"([0-9]+|[0-9]+_[0-9]+)(?:_[0-9]+_log\.(?:out|err)|\.log)")  # of submitit's jobs; of workers
+STUCK = "at this step for"  # in the detail of a running run, before the minutes
 LIVE: frozenset[State] = frozenset({"running", "queued", "preempted"})
 MISSING: frozenset[State] = frozenset({"planned", "lost"})  # started by the next submission
+
+
+class Observed(Protocol):
+    """A run whose state is asked for, planned or found; attributes as in `nacbench.sweep.plan.PlannedRun`."""
+
+    @property
+    def run_id(self) -> str | None: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def problem(self) -> str | None: ...
+    @property
+    def is_unsuited(self) -> bool: ...
+    def folder(self, store: Path, /) -> Path: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +92,7 @@ class Standing:
     is_noted: bool = True
 
 
-def observe(runs: Iterable[PlannedRun], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
+def observe(runs: Iterable[Observed], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
     """Return the state of each run by key; runs without an id are left out.
 
     Args:
@@ -93,21 +108,20 @@ class Observer:
 
     Args:
         store: folder of runs.
-        ask_slurm: if false, use files alone.
+        ask_slurm: if false, use files alone, and write none: not even one to read the file system's clock from.
 
     Attributes:
         jobs: jobs in the queue by the key of their run.
         broken: one line for each submission, record or failure that cannot be read.
-        is_silent: whether Slurm was asked and did not answer, which does not mean that no job is in the queue.
+        is_silent: whether Slurm did not answer or was not asked, which does not mean that no job is in the queue.
     """
 
     def __init__(self, store: Path, *, ask_slurm: bool = True) -> None:
         self.store = store
         self.submissions, self.broken = read_submissions(store)
         self.is_silent = False
-        queued = self._queue() if ask_slurm else {}
-        self.jobs = dict(_jobs_by_key(self.submissions, queued))
         self._ask_slurm = ask_slurm
+        self.jobs = dict(_jobs_by_key(self.submissions, self._queue()))
         self._places: dict[str, list[tuple[Submission, int]]] = defaultdict(list)  # of a run in submissions, by key
         for submission in self.submissions:
             for index, run in enumerate(submission.runs):
@@ -119,7 +133,13 @@ class Observer:
         """Return the live process of this machine that a local sweep started for a run."""
         return self._workers.get(key)
 
-    def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
+    def traces(self, key: str) -> tuple[int, bool, bool]:
+        """Return what is known of a run outside its folder: in how many submissions it is, and whether it has a live
+        process, or will get one, of a local sweep of this machine.
+        """
+        return len(self._places.get(key, ())), key in self._workers, key in self._waiting
+
+    def standings(self, runs: Iterable[Observed]) -> dict[str, Standing]:
         """Return the state of each run that has an id, by key."""
         runs = list(runs)
         done = self._done() if len(runs) >= MANY else {}
@@ -145,7 +165,7 @@ class Observer:
 
     def _queue(self) -> dict[str, QueuedJob]:
         users = {s.user for s in self.submissions if s.profile.executor == "slurm"}
-        if not users or not is_available():
+        if not users or not self._ask_slurm or not is_available():
             self.is_silent = bool(users)
             return {}
         try:
@@ -154,7 +174,7 @@ class Observer:
             self.is_silent = True
             return {}
 
-    def _from_files(self, run: PlannedRun) -> Standing | None:
+    def _from_files(self, run: Observed) -> Standing | None:
         """Return the state of a run that is done, live, or has a failure.json; otherwise None."""
         folder = run.folder(self.store)
         if folder.exists() and not folder.is_dir():
@@ -180,9 +200,19 @@ class Observer:
         if failure:
             cause = failure.cause if failure.status == "failed" else None
             return Standing(state=failure.status, detail=failure.reason, cause=cause, attempts=attempts)
-        if self.is_silent and self._past_jobs(run.key):
-            return Standing(state="unknown", detail="Slurm does not answer", attempts=attempts)
+        if self.is_silent and (jobs := self._past_jobs(run.key)):
+            return self._by_slurm_alone(jobs, attempts)
         return None
+
+    def _by_slurm_alone(self, jobs: list[str], attempts: int) -> Standing:
+        """Return the state of a run of which only Slurm knows more, which does not answer or was not asked."""
+        if self._ask_slurm:
+            return Standing(state="unknown", detail="Slurm does not answer", attempts=attempts)
+        job = jobs[0] or None
+        if not attempts:
+            return Standing(state="queued", detail="was submitted to Slurm, which is not asked", job=job)
+        detail = "its process has ended; Slurm, which knows whether it goes on, is not asked"
+        return Standing(state="unknown", detail=detail, job=job, attempts=attempts)
 
     def _failure_of(self, folder: Path) -> Failure | None:
         try:
@@ -195,7 +225,7 @@ class Observer:
         if str(error) not in self.broken:
             self.broken.append(str(error))
 
-    def _live(self, run: PlannedRun, folder: Path, attempts: int) -> Standing | None:
+    def _live(self, run: Observed, folder: Path, attempts: int) -> Standing | None:
         """Return the state of a run that is queued or running, by the queue, its lock or its heartbeat; else None."""
         job = self.jobs.get(run.key)
         if job and job.is_live:
@@ -218,16 +248,19 @@ class Observer:
         # knows the job, says that it is over
         last = last_claimant(folder)
         unknown_to_slurm = last is not None and (not last.life.job or self.is_silent)
-        if unknown_to_slurm and seconds_since_beat(folder, attempts) < STALE_SECONDS:
+        if unknown_to_slurm and self._seconds_since_beat(folder, attempts) < STALE_SECONDS:
             return Standing(state="running", detail=_progress(folder), attempts=attempts)
         return None
+
+    def _seconds_since_beat(self, folder: Path, attempts: int) -> float:
+        return seconds_since_beat(folder, attempts, now=None if self._ask_slurm else time.time())
 
     def _past_jobs(self, key: str) -> list[str]:
         """Return the numbers of Slurm jobs that this run was submitted as, the latest first."""
         places = reversed(self._places.get(key, []))
         return [s.job_of(index) or "" for s, index in places if s.profile.executor == "slurm"]
 
-    def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
+    def _ended(self, run: Observed, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
         """Return the state of a run without record, failure or live process."""
         folder = run.folder(self.store)
         attempts = claim_count(folder)
@@ -246,7 +279,7 @@ class Observer:
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
-    def log_of(self, run: PlannedRun, jobs: list[str] | None = None) -> list[str]:
+    def log_of(self, run: Observed, jobs: list[str] | None = None) -> list[str]:
         """Return the last lines of the run's own log and of its job's logs."""
         lines = tail(run.folder(self.store) / LOG)
         for path in self.job_logs(run.key)[-2:]:
@@ -303,7 +336,7 @@ def _progress(folder: Path) -> str:
     if not beat or "step" not in beat:
         return "starting"
     silent = float(beat["time"]) - float(beat.get("progress_time", beat["time"]))
-    stuck = f", at this step for {silent / 60:.0f} min" if silent > STALE_SECONDS else ""
+    stuck = f", {STUCK} {silent / 60:.0f} min" if silent > STALE_SECONDS else ""
     return f"step {beat['step']:,} of {beat.get('steps', 0):,}{stuck}"
 
 

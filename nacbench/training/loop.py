@@ -62,6 +62,11 @@ class Status:
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and evaluation so far, over all attempts."""
+        return self.train_seconds + self.evaluate_seconds
+
 
 @dataclass(kw_only=True)
 class Trainer:

@@ -101,6 +101,7 @@ def printed(words: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.Cap
         ["data", "where", EVIL],
         ["tune", FOLDER],
         ["tune", EVIL],
+        ["watch", EVIL],
         ["prune", EVIL],
         ["circuit", EVIL],
         ["check", EVIL],

@@ -31,6 +31,7 @@ from nacbench.cli import (
     report,
     run,
     schema,
+    search,
     sweep,
     transfer,
     tune,
@@ -114,6 +115,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
 sweep.app.command("decide", cls=decide.Command)(decide.decide)
+sweep.app.command("search")(search.search)
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ def _write_extension(
 ) -> None:
     from nacbench.filesystem.files import write_text
     from nacbench.sweep.extension import extension, sweep_file
-    from nacbench.sweep.tuning import ENDING
+    from nacbench.sweep.search import ENDING
 
     own = [run for run in runs if run.task.endswith(ENDING)]
     blocks = extension(outcome.tuned, own)

@@ -15,7 +15,8 @@ from pydantic import (
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.yaml_text import read_mapping
 from nacbench.running.config import RunConfig, merge, resolve
-from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Part, Values, nested_settings, too_many
+from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
+from nacbench.sweep.part import Part, Values
 from nacbench.sweep.profile import Profile
 
 
@@ -79,11 +80,7 @@ class SweepConfig(Part):
         resolved = _Resolver()
         for block in self.blocks:
             for values in block.runs():
-                config = self._with_choices(values, choosing, resolved)
-                if (
-                    block.precision == "auto" and self.profile_of(config).gpus
-                ):  # by the profile: a login node has no GPU
-                    config = self._with_choices({**values, "precision": "bf16"}, choosing, resolved)
+                config = self._config(values, choosing, resolved)
                 matching = _matching(config, self.exclude)
                 excluding |= matching
                 if not matching:
@@ -98,6 +95,21 @@ class SweepConfig(Part):
         serving = {index for run in planned for index in _matching(run, whens)} if whens else set()
         self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
+
+    def searched(self) -> Iterator[tuple[Block, Trial, list[RunConfig]]]:
+        """Yield each trial of the searches on each rung, with the configurations of its runs, by seed as in the block.
+
+        Runs that ``exclude`` leaves out are among them.
+        """
+        resolved = _Resolver()
+        for block in self.blocks:
+            for trial in block.trials():
+                yield block, trial, [self._config(values, set(), resolved) for values in trial.runs]
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a block has a search."""
+        return any(block.search is not None for block in self.blocks)
 
     def with_seeds(self, seeds: Sequence[int]) -> Self:
         """Return the sweep with these seeds instead of its own.
@@ -114,6 +126,14 @@ class SweepConfig(Part):
         for index, pattern in enumerate(patterns):
             if index not in used:
                 raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or correct it")
+
+    def _config(self, values: Values, used: set[int], resolved: "_Resolver") -> RunConfig:
+        """Return the run with the choices for it; indices of choices that match are added to ``used``."""
+        config = self._with_choices(values, used, resolved)
+        # by the profile: a login node has no GPU
+        if values["precision"] == "auto" and self.profile_of(config).gpus:
+            return self._with_choices({**values, "precision": "bf16"}, used, resolved)
+        return config
 
     def _with_choices(self, values: Values, used: set[int], resolved: "_Resolver") -> RunConfig:
         """Return the run with the choices for it and for the run that trains its network; the block's settings win.

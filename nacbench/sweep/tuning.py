@@ -23,8 +23,8 @@ from nacbench.protocols.grid import is_at_edge
 from nacbench.recording.row import Run
 from nacbench.reporting.treatment import differences, in_words
 from nacbench.statistics import Mean, t_interval
+from nacbench.sweep.search import ENDING
 
-ENDING = "-tuning"
 COMPUTED = ("code.", "data", "task_version")  # fields of a run's identity that are not settings
 
 

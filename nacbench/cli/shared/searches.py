@@ -1,11 +1,13 @@
 """What the commands of ``nacbench sweep`` print about searches."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.reporting.searched import Searched
     from nacbench.sweep.searching import Hunt
 
 HOUR = 3600.0  # core-seconds
@@ -13,14 +15,19 @@ HOUR = 3600.0  # core-seconds
 
 def tell_searches(hunt: "Hunt") -> None:
     """Print a row for each search: what it tries, how far it is, and the best."""
-    from nacbench.reporting.tables.searches import COLUMNS, row_of
-
-    heads = [column.head for column in COLUMNS]
-    right = {place for place, column in enumerate(COLUMNS) if column.number}
-    print_table(heads, [row_of(state) for state in hunt.states], right)
+    print_searches(hunt.states)
     edges = any(state.at_the_edge for state in hunt.states)
     if edges:
         say("† at the edge of the values tried: beyond it may be better ones; a wider space draws other points")
+
+
+def print_searches(states: "Sequence[Searched]") -> None:
+    """Print a table with a row for each search; nothing without any."""
+    from nacbench.reporting.tables.searches import COLUMNS, row_of
+
+    if states:
+        right = {place for place, column in enumerate(COLUMNS) if column.number}
+        print_table([column.head for column in COLUMNS], [row_of(state) for state in states], right)
 
 
 def tell_budget(hunt: "Hunt") -> None:

@@ -1,4 +1,4 @@
-"""Choices by searches: for each model and task the best trial with the whole budget, if models were searched equally."""
+"""Choices by searches: for each model and task the best trial with the whole budget, if all were searched equally."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def choices_of(runs: Sequence[Run], searches: Sequence[Searched]) -> TuningResul
     for place, states in by_task.items():
         others = [one.cell.model for one in found.tuned if (one.cell.task, one.cell.scale) == place]
         if others:
-            lines.append(f"{place[0]}: {', '.join(others)} also has runs of no search; tune them in folders of their own")
+            lines.append(
+                f"{place[0]}: {', '.join(others)} also has runs of no search; tune them in folders of their own"
+            )
         elif problem := _problem(states):
             lines.append(f"{place[0]}: {problem}")
         else:

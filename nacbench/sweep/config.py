@@ -268,8 +268,8 @@ def _block(own: Mapping[str, Any], top: Mapping[str, Any], name: str, path: Path
     try:
         return Block.model_validate({**top, **own}, context={"max_runs": most})
     except ValidationError as error:
-        key = error.errors()[0]["loc"][0]
-        place = "" if key in top and key not in own else name
+        keys = error.errors()[0]["loc"]  # none, if keys do not agree with each other
+        place = "" if keys and keys[0] in top and keys[0] not in own else name
         raise UserError(f"{path}: {first_problem(error, place)}") from None
 
 

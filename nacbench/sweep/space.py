@@ -25,7 +25,7 @@ Whole = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]  # optuna comp
 
 
 class Dimension(Part):
-    """Values of one setting: ``{log: [least, most]}``, ``{float: …}``, ``{int: …}`` or ``{choice: [one, other, …]}``."""
+    """Values of one setting: ``{log: [least, most]}``, ``{float: …}``, ``{int: …}`` or ``{choice: [one, other]}``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -84,9 +84,9 @@ class Search(Part):
 
     @property
     def plan(self) -> str:
-        """What must be equal for models to have been searched equally, besides their spaces, as text."""
-        own = (self.method, self.seed, self.seeds, self.by, self.budgets, self.sizes, self.lose)
-        return json.dumps(own)
+        """What must be equal for models to have been searched equally, as text: all but the options of the models."""
+        space = {name: values for name, values in self.space.items() if not name.startswith("model.")}
+        return json.dumps((self.method, self.seed, self.seeds, self.by, self.budgets, self.sizes, self.lose, space))
 
     @property
     def budget(self) -> int:

@@ -48,7 +48,7 @@ def _problem(states: Sequence[Searched]) -> str:
     """Return why a task cannot be decided; empty if it can."""
     if len({state.search.plan for state in states}) > 1:
         told = ", ".join(f"{state.search.model} {_amount(state)}" for state in states)
-        return f"models were searched with different budgets, seeds or methods ({told})"
+        return f"models were searched with different budgets, seeds, methods or spaces ({told})"
     for state in states:
         if state.best is None:
             return f"the search for {state.search.model}: {progress(state)}"

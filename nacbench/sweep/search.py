@@ -74,7 +74,7 @@ class Search(Part):
     seed: Seed = Field(0, description="of the points; another one gives other points")
     space: Space = Field({}, description="settings to choose, each with its values")
     spaces: dict[str, Annotated[Space, Field(min_length=1)]] = Field(
-        {}, description="by model, settings that this model has besides those in `space`, or in their place"
+        {}, description="by model, options that this model has besides those in `space`, or in their place"
     )
     halving: Halving | None = Field(None, description="rungs, for method halving")
     lose: tuple[Cause, ...] = Field(
@@ -100,6 +100,8 @@ class Search(Part):
         for place, space in (("space", self.space), *((f"spaces.{model}", own) for model, own in self.spaces.items())):
             for name in space:
                 _check_name(name, place, self.halving or Halving())
+                if place != "space" and not name.startswith("model."):
+                    raise ValueError(f"{place}.{name}: only options of a model differ; give it for all, under 'space'")
         if not self.space and not self.spaces:
             raise ValueError("give a space: settings with their values, such as training.lr: {log: [1e-4, 1e-2]}")
         if self.method == "random" and self.halving is not None:

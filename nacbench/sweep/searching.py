@@ -30,7 +30,7 @@ from nacbench.sweep.block import Block, Trial
 from nacbench.sweep.control import Place, Say, note_failures, submit
 from nacbench.sweep.plan import Plan, PlannedRun, content_of
 from nacbench.sweep.search import ENDING
-from nacbench.sweep.state import LIVE, Observer, Standing
+from nacbench.sweep.state import LIVE, Observer, Standing, State
 from nacbench.sweep.submission import sole_submitter
 
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
@@ -189,30 +189,38 @@ class Searcher:
             begin(self.place.store, searches)
             pause = POLL_SECONDS[0]
             while True:
-                observer = Observer(self.place.store)
-                # states before records: a run that ends in between is live, and is looked at once more
-                standings = observer.standings(self.plan.runs)
-                note_failures(self.plan, self.place, observer, standings)
-                hunt = look(self.plan, self.place, searches)
-                self.show(hunt)
-                self.warn(
-                    [*observer.broken, *(["Slurm does not answer; waiting for it"] if observer.is_silent else [])]
-                )
-                own = {run.key: standings[run.key] for run in hunt.plan.doable}
-                due = [run for run in hunt.plan.doable if self._is_due(run, own[run.key])]
-                if due and not observer.is_silent:
+                hunt, standings, is_silent = self._look(searches)
+                due = [run for run in hunt.plan.doable if self._is_due(run, standings[run.key])]
+                if due and not is_silent:
                     self._submit(due)
                     pause = POLL_SECONDS[0]
-                elif any(one.state in (*LIVE, "unknown") for one in own.values()):
-                    if any(one.state == "unknown" for one in own.values()) and not slurm.is_available():
-                        raise UserError(
-                            "some runs were submitted to Slurm, and there is no Slurm on this machine (squeue not "
-                            "found); start this where it is"
-                        )
+                elif self._goes_on(standings[run.key] for run in hunt.plan.doable):
                     time.sleep(pause)
                     pause = min(pause * 1.5, POLL_SECONDS[1])
                 else:
                     return hunt
+
+    def _look(self, searches: Sequence[Search]) -> tuple[Hunt, dict[str, Standing], bool]:
+        """Return the situation, the state of every run by key, and whether Slurm was asked and does not answer."""
+        observer = Observer(self.place.store)
+        # states before records: a run that ends in between is live, and is looked at once more
+        standings = observer.standings(self.plan.runs)
+        note_failures(self.plan, self.place, observer, standings)
+        hunt = look(self.plan, self.place, searches)
+        self.show(hunt)
+        silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
+        self.warn([*observer.broken, *silence])
+        return hunt, standings, observer.is_silent
+
+    def _goes_on(self, standings: Iterable[Standing]) -> bool:
+        """Whether runs are live, or may be."""
+        states = {one.state for one in standings}
+        if "unknown" in states and not slurm.is_available():
+            raise UserError(
+                "some runs were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
+                "this where it is"
+            )
+        return not states.isdisjoint((*LIVE, "unknown"))
 
     def _is_due(self, run: PlannedRun, standing: Standing) -> bool:
         again = standing.state in ("planned", "lost", "cancelled")
@@ -222,4 +230,5 @@ class Searcher:
     def _submit(self, due: Sequence[PlannedRun]) -> None:
         self._starts.update(run.key for run in due)
         part = Plan(self.plan.sweep, tuple(due))
-        submit(part, self.place, self.say, also=("cancelled",), retry=self.retried, warn=self.warn)
+        again: tuple[State, ...] = ("cancelled",)
+        submit(part, self.place, self.say, also=again, retry=self.retried, warn=self.warn)

@@ -70,7 +70,7 @@ class Dimension(Part):
         if self.choice is not None:
             return CategoricalDistribution(range(len(self.choice)))
         if self.whole is not None:
-            return IntDistribution(*self.whole)
+            return IntDistribution(self.whole[0], self.whole[1])
         least, most = self.log or self.uniform or ()
         return FloatDistribution(least, most, log=self.log is not None)
 

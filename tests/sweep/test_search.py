@@ -31,7 +31,7 @@ HALVING = {"method": "halving", "trials": 9, "halving": {"factor": 3, "rungs": 3
 
 def plan_of(given: Mapping[str, Any], /, **changes: Any) -> Plan:
     """A sweep with a search on digits, whose trials have nine epochs in full."""
-    content = {"tasks": "digits", "models": ["floor-linear", "floor-nearest-mean"], "scale": "smoke"}
+    content: dict[str, Any] = {"tasks": "digits", "models": ["floor-linear", "floor-nearest-mean"], "scale": "smoke"}
     content |= {"precision": "fp32", "set": {"training.epochs": 9}, "search": {"trials": 4, "space": SPACE, **given}}
     return make_plan(parse_sweep({**content, **changes}, Path("mine.yaml")), Path("data"))
 
@@ -107,11 +107,11 @@ def test_all_models_get_the_same_points_and_budget() -> None:
 
 
 def test_a_model_s_own_space_leaves_the_common_settings_as_they_are() -> None:
-    own = {"spaces": {"floor-linear": {"training.beta1": {"float": [0.8, 0.95]}}}}
-    linear, other = searches_in(plan_of(own))
-    assert sorted(linear.space) == ["training.beta1", *sorted(SPACE)] and sorted(other.space) == sorted(SPACE)
-    assert linear.plan == other.plan
-    for mine, theirs in zip(linear.points, other.points, strict=True):
+    own = {"spaces": {"vit": {"model.depth": {"int": [2, 6]}}}}
+    vit, other = searches_in(plan_of(own, models=["vit", "floor-linear"]))
+    assert sorted(vit.space) == ["model.depth", *sorted(SPACE)] and sorted(other.space) == sorted(SPACE)
+    assert vit.plan == other.plan
+    for mine, theirs in zip(vit.points, other.points, strict=True):
         assert mine.settings.items() > theirs.settings.items()
 
 
@@ -159,7 +159,8 @@ def test_choices_for_one_model_do_not_change_its_budget() -> None:
         ({"space": {"task.patch": {"int": [1, 2]}}}, "space.task.patch: a search chooses settings of"),
         ({"space": {"training.epochs": {"int": [1, 9]}}}, "space.training.epochs: this is the budget"),
         ({"space": {"model.size": {"choice": ["tiny", "mini"]}}}, "model.size does not belong here"),
-        ({"spaces": {"vut": SPACE}}, "search.spaces.vut: this block has no such model"),
+        ({"spaces": {"floor-linear": SPACE}}, "spaces.floor-linear.training.lr: only options of a model differ"),
+        ({"spaces": {"vut": {"model.depth": {"int": [2, 6]}}}}, "search.spaces.vut: this block has no such model"),
         ({"space": {}}, "give a space"),
         ({"trials": 0}, "search.trials = 0"),
         ({"trials": 10**9}, "search.trials = 1000000000"),
@@ -336,8 +337,17 @@ def test_unequal_budgets_leave_the_task_out() -> None:
     assert outcome.tuned == []
     (line,) = outcome.left_out
     assert line.startswith(
-        "digits: models were searched with different budgets, seeds or methods (floor-linear 4 trials"
+        "digits: models were searched with different budgets, seeds, methods or spaces (floor-linear"
     )
+
+
+def test_other_ranges_of_the_recipe_leave_the_task_out() -> None:
+    """In files of their own, as one file gives all models the same."""
+    one, _ = searches_in(plan_of({}))
+    _, other = searches_in(plan_of({"space": {**SPACE, "training.lr": {"log": [1.0e-4, 1.0e-1]}}}))
+    (runs, state), (more, second) = searched(one), searched(other)
+    (line,) = choices_of([*runs, *more], [state, second]).left_out
+    assert line.startswith("digits: models were searched with different budgets, seeds, methods or spaces")
 
 
 def test_a_search_that_is_not_finished_leaves_the_task_out() -> None:

@@ -7,6 +7,7 @@ from nacbench.cli.shared.tables import counted, print_table
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.recording.searches import Search
     from nacbench.reporting.searched import Searched
     from nacbench.sweep.searching import Hunt
 
@@ -32,7 +33,7 @@ def print_searches(states: "Sequence[Searched]") -> None:
 
 def tell_budget(hunt: "Hunt") -> None:
     """Print the budget of each search, the same for all models, and an estimate of what is left of it."""
-    lines = {}
+    lines: dict[tuple[str, str, str], tuple[Search, list[str]]] = {}
     for state in hunt.states:
         own = state.search
         key = (own.task, own.scale, own.plan)

@@ -120,11 +120,12 @@ class Block(Part):
         for task, model in itertools.product(self.tasks, self.models) if search is not None else ():
             assert search is not None
             name = tuned_name(task)
-            budgets = search.rungs(self._own(name, model, self.seeds[0]))
+            first = self._own(name, model, self.seeds[0])
+            budgets, warm_up = search.rungs(first), search.warm_up(first)
             for number, point in enumerate(search.points(name, model)):
                 for rung, budget in enumerate(budgets):
                     given = [merge(self._own(name, model, seed), nested_settings(point)) for seed in self.seeds]
-                    runs = tuple(search.on_rung(values, rung) for values in given)
+                    runs = tuple(search.on_rung(values, budgets, rung, warm_up) for values in given)
                     yield Trial(name, model, number, point, rung, budget, runs)
 
     def _own(self, task: str, model: str, seed: int) -> Values:

@@ -8,7 +8,7 @@ task before the next one begins: promoting whoever is first would make the outco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -146,22 +146,37 @@ class Search(Part):
         return self._points[key]
 
     def rungs(self, values: Values) -> list[int]:
-        """Return the budget of each rung for a run with these settings; 0 if its task does not count in ``by``."""
+        """Return the budget of each rung for runs with these settings; 0 if their task does not count in ``by``.
+
+        Raises:
+            UserError: if the settings are not valid, or no budget for so many rungs.
+        """
         whole = leaves(resolve(values).as_dict()).get(self.by)
         if self.method == "halving":
             return self._rungs.budgets(whole)
         return [whole if isinstance(whole, int) else 0]
 
-    def on_rung(self, values: Values, rung: int) -> Values:
-        """Return the settings of a run on a rung: with its budget, and the same part of the warm-up."""
+    def warm_up(self, values: Values) -> float:
+        """Return the epochs of warm-up of a run with these settings and the whole budget."""
+        found: float = leaves(resolve(values).as_dict()).get(WARM_UP, 0)
+        return found
+
+    def on_rung(self, values: Values, budgets: Sequence[int], rung: int, warm_up: float) -> Values:
+        """Return the settings of a run on a rung: with its budget, and the same part of the warm-up.
+
+        Args:
+            values: of the run with the whole budget.
+            budgets: of all rungs.
+            rung: from 0.
+            warm_up: epochs of a run with the whole budget, unless the settings have others.
+        """
         if self.method == "random":
             return values
-        budgets = self.rungs(values)
         changed = merge(values, nested(self.by, budgets[rung]))
-        if self.by != EPOCHS:
+        whole = leaves(values).get(WARM_UP, warm_up)
+        if self.by != EPOCHS or not isinstance(whole, int | float):  # what is no number is refused with the run
             return changed
-        warm_up = leaves(resolve(values).as_dict()).get(WARM_UP, 0)
-        return merge(changed, nested(WARM_UP, warm_up * budgets[rung] / budgets[-1]))
+        return merge(changed, nested(WARM_UP, whole * budgets[rung] / budgets[-1]))
 
 
 def _check_name(name: str, place: str, halving: Halving) -> None:

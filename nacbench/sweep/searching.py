@@ -223,8 +223,9 @@ class Searcher:
         return not states.isdisjoint((*LIVE, "unknown"))
 
     def _is_due(self, run: PlannedRun, standing: Standing) -> bool:
-        again = standing.state in ("planned", "lost", "cancelled")
         often = self._starts[run.key]
+        # what is cancelled while this goes on stays cancelled
+        again = standing.state in ("planned", "lost") or (standing.state == "cancelled" and not often)
         return often < MOST_STARTS and (again or (standing.state == "failed" and standing.cause in self.retried))
 
     def _submit(self, due: Sequence[PlannedRun]) -> None:

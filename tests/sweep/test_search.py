@@ -9,10 +9,12 @@ import numpy as np
 import optuna
 import pytest
 
+from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.searches import Search, begin, read_searches
+from nacbench.recording.transfer import merge, pack, unpack_into
 from nacbench.reporting.searched import Searched, state_of
 from nacbench.seeds import seed_for
 from nacbench.sweep.choosing import choices_of
@@ -21,7 +23,7 @@ from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.searching import budget_left, searches_in
 from nacbench.sweep.space import Dimension, points
 
-from ..made import made_record
+from ..made import made_record, write_run
 
 LR = {"log": [1.0e-4, 1.0e-2]}
 DECAY = {"choice": [0.0, 0.01, 0.1]}
@@ -173,6 +175,7 @@ def test_choices_for_one_model_do_not_change_its_budget() -> None:
         ({**HALVING, "halving": {"rungs": 4}, "trials": 27}, "training.epochs = 9 is too little for 4 rungs"),
         ({**HALVING, "halving": {"by": "training.lr_end"}}, "halving.by = 'training.lr_end' is"),
         ({**HALVING, "halving": {"by": "training.nothing"}}, "halving.by = 'training.nothing' is None here"),
+        ({**HALVING, "space": {"training.warmup_epochs": {"choice": ["a", *range(9)]}}}, "training.warmup_epochs"),
         ({"lose": ["boredom"]}, "search.lose.0 = 'boredom'"),
         ({"budget": 3}, "search.budget = 3"),
     ],
@@ -363,6 +366,18 @@ def test_trials_with_other_data_leave_the_task_out() -> None:
     (runs, state), (more, second) = searched(one), searched(other, data="f2")
     (line,) = choices_of([*runs, *more], [state, second]).left_out
     assert "trials differ in more than the model and what was tried: data (f1, f2)" in line
+
+
+def test_searches_go_with_the_runs_by_merge_and_by_archive(tmp_path: Path) -> None:
+    store = tmp_path / "runs"
+    write_run(store, made_record())
+    searches = searches_in(plan_of({}))
+    begin(store, searches)
+    merge([store], tmp_path / "merged")
+    pack([store], tmp_path / "runs.tar.gz")
+    unpack_into(tmp_path / "runs.tar.gz", tmp_path / "unpacked", unpack)
+    for copy in (tmp_path / "merged", tmp_path / "unpacked"):
+        assert {own.file_name for own in read_searches(copy)} == {own.file_name for own in searches}
 
 
 def test_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ task before the next one begins: promoting whoever is first would make the outco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, shown
@@ -83,14 +84,13 @@ class Search(Part):
 
     @field_validator("space", "spaces", mode="before")
     @classmethod
-    def _settings_only(cls, given: Any) -> Any:
-        """Refuse names of settings that a search may not choose."""
-        spaces = given.values() if isinstance(given, Mapping) else []
-        names = [
-            *(given if isinstance(given, Mapping) else []),
-            *(n for s in spaces if isinstance(s, Mapping) for n in s),
-        ]
-        for name in map(str, names):
+    def _settings_only(cls, given: Any, info: ValidationInfo) -> Any:
+        """Refuse names that are no settings, and those of settings that a search may not choose."""
+        parts = given if info.field_name == "spaces" else {"": given}
+        spaces = [own for own in parts.values() if isinstance(own, Mapping)] if isinstance(parts, Mapping) else []
+        for name in (str(name) for own in spaces for name in own):
+            if "." not in name:
+                raise ValueError(f"{name}: a search chooses settings of training and model; write one as training.lr")
             if name in FIXED:
                 raise ValueError(f"{name} does not belong here; give it under {FIXED[name]!r}, one search for each")
         return given
@@ -142,7 +142,13 @@ class Search(Part):
         """
         key = (task, model if model in self.spaces else "")
         if key not in self._points:
-            self._points[key] = points(self.space_of(model), self.trials, seed=self.seed, task=task)
+            space = self.space_of(model)
+            if (most := math.prod(dimension.points for dimension in space.values())) < self.trials:
+                raise UserError(
+                    f"search: the space of {model} has {most:,.0f} points, fewer than trials: {self.trials}; give "
+                    "fewer trials or a larger space, or try all points with 'axes'"
+                )
+            self._points[key] = points(space, self.trials, seed=self.seed, task=task)
         return self._points[key]
 
     def rungs(self, values: Values) -> list[int]:

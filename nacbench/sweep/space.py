@@ -121,18 +121,13 @@ def points(space: Mapping[str, Dimension], trials: int, *, seed: int, task: str)
 
     Args:
         space: settings with their values.
-        trials: number of points.
+        trials: number of points, at most as many as the space has.
         seed: of the search.
         task: name of the task.
 
     Raises:
-        UserError: if the space has fewer points, or optuna is not installed.
+        UserError: if optuna is not installed.
     """
-    if (most := math.prod(dimension.points for dimension in space.values())) < trials:
-        raise UserError(
-            f"search: the space has {most:,.0f} points, fewer than trials: {trials}; give fewer trials, or try all "
-            "with 'axes'"
-        )
     sampled = _sampler()
     distributions = {name: dimension.distribution() for name, dimension in sorted(space.items())}
     found: dict[str, dict[str, Any]] = {}

@@ -22,6 +22,8 @@ from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.searching import budget_left, searches_in
 from nacbench.sweep.space import Dimension, points
+from nacbench.sweep.trials import known_choices
+from nacbench.sweep.tuning import choices_file
 
 from ..made import made_record, write_run
 
@@ -83,8 +85,6 @@ def test_points_are_different_and_all_are_found() -> None:
     """Even if there are no more than trials: two equal trials would be one run."""
     drawn = points(dimensions({"a.b": {"int": [1, 3]}, "a.c": {"choice": ["x", "y"]}}), 6, seed=0, task="t")
     assert sorted((point["a.b"], point["a.c"]) for point in drawn) == [(n, c) for n in (1, 2, 3) for c in ("x", "y")]
-    with pytest.raises(UserError, match="the space has 6 points, fewer than trials: 7"):
-        points(dimensions({"a.b": {"int": [1, 3]}, "a.c": {"choice": ["x", "y"]}}), 7, seed=0, task="t")
 
 
 def test_a_choice_may_be_between_values_of_any_kind() -> None:
@@ -157,12 +157,19 @@ def test_choices_for_one_model_do_not_change_its_budget() -> None:
         ({"space": {"training.lr": [1e-4, 1e-2]}}, "search.space.training.lr"),
         ({"space": {"training.lr": {"choice": [0.1]}}}, "choice has 1 values; a setting that is not chosen"),
         ({"space": {"training.lr": {"choice": [0.1, 0.1]}}}, "0.1 is given twice"),
-        ({"space": {"seed": {"int": [0, 9]}}}, "space.seed: a search chooses settings of training and model"),
+        ({"space": {"seed": {"int": [0, 9]}}}, "seed: a search chooses settings of training and model"),
         ({"space": {"task.patch": {"int": [1, 2]}}}, "space.task.patch: a search chooses settings of"),
         ({"space": {"training.epochs": {"int": [1, 9]}}}, "space.training.epochs: this is the budget"),
         ({"space": {"model.size": {"choice": ["tiny", "mini"]}}}, "model.size does not belong here"),
         ({"spaces": {"floor-linear": SPACE}}, "spaces.floor-linear.training.lr: only options of a model differ"),
         ({"spaces": {"vut": {"model.depth": {"int": [2, 6]}}}}, "search.spaces.vut: this block has no such model"),
+        (
+            {"space": {"training": {"lr": LR}}},
+            "training: a search chooses settings of training and model; write one as",
+        ),
+        ({"space": {"training.weight_decay": DECAY}}, "the space of floor-linear has 3 points, fewer than trials: 4"),
+        ({"spaces": {"floor-linear": 3}}, "search.spaces.floor-linear = 3"),
+        ({"spaces": 3}, "search.spaces = 3"),
         ({"space": {}}, "give a space"),
         ({"trials": 0}, "search.trials = 0"),
         ({"trials": 10**9}, "search.trials = 1000000000"),
@@ -330,6 +337,20 @@ def test_each_model_s_best_is_chosen_with_what_was_tried() -> None:
     assert outcome.left_out == []
     chosen = {own.cell.model: own.best.settings for own in outcome.tuned}
     assert chosen == {one.model: one.points[1].settings, other.model: other.points[2].settings}
+
+
+def test_reports_take_two_models_for_equally_tuned_if_they_were_searched_equally(tmp_path: Path) -> None:
+    one, other = searches_in(
+        plan_of({"spaces": {"vit": {"model.depth": {"int": [2, 6]}}}}, models=["vit", "floor-linear"])
+    )
+    (runs, state), (more, second) = searched(one, 1), searched(other, 2)
+    file = tmp_path / "choices.yaml"
+    file.write_text(choices_file(choices_of([*runs, *more], [state, second]), "nacbench tune runs"))
+    known = known_choices([file])
+    mine, theirs = known["digits", "vit", one.size, "smoke"], known["digits", "floor-linear", other.size, "smoke"]
+    assert (mine.settings, theirs.settings) == (one.points[1].settings, other.points[2].settings)
+    assert mine.trials == theirs.trials
+    assert mine.trials.startswith("best of 4 trials of a search (method random, seed 0, by training.epochs")
 
 
 def test_unequal_budgets_leave_the_task_out() -> None:

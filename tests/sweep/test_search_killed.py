@@ -99,12 +99,13 @@ def test_killed_twice_it_ends_with_the_same_trials_and_choice(undisturbed: Path,
 
 
 def test_submit_starts_one_rung_at_a_time(tmp_path: Path) -> None:
-    first = said(command(tmp_path, DEBUG, "submit"))
-    assert "8 of 8 runs done" in first and "go on with its next runs until it is: nacbench sweep search" in first
-    assert "rung 2 of 2" in said(command(tmp_path, DEBUG, "status"))
-    second = said(command(tmp_path, DEBUG, "submit"))
-    assert "4 of 4 runs done" in second and "not finished" not in second
-    check_store(tmp_path / "runs")
+    few = {**CONTENT["search"], "trials": 2}
+    first = said(command(tmp_path, DEBUG, "submit", search=few))
+    assert "4 of 4 runs done" in first and "go on with its next runs until it is: nacbench sweep search" in first
+    assert "rung 2 of 2" in said(command(tmp_path, DEBUG, "status", search=few))
+    second = said(command(tmp_path, DEBUG, "submit", search=few))
+    assert "2 of 2 runs done" in second and "not finished" not in second
+    assert len(read_runs(tmp_path / "runs").runs) == 2 * (2 + 1)
 
 
 def test_the_plan_says_the_budget_beforehand(tmp_path: Path, undisturbed: Path) -> None:

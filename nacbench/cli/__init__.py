@@ -33,6 +33,7 @@ from nacbench.cli import (
     report,
     run,
     schema,
+    search,
     sweep,
     tag,
     transfer,
@@ -123,6 +124,7 @@ app.add_typer(sweep.app, name="sweep")
 data.app.command("croissant")(data_about.croissant)
 data.app.command("card")(data_about.card)
 sweep.app.command("decide", cls=decide.Command)(decide.decide)
+sweep.app.command("search")(search.search)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json
 from nacbench.cli.shared.outlooks import Progress, tell_outlook, tell_verdicts
 from nacbench.cli.shared.outlooks import as_json as as_json_of
-from nacbench.cli.sweep import causes_of, plan_of
+from nacbench.cli.sweep import causes_of, whole_plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -98,7 +98,12 @@ def decide(
     from nacbench.sweep.deciding import Decider, Limits
 
     limits = Limits(first, most, margin, _core_seconds(budget), futility, causes_of(failed))
-    planned, place = plan_of(asked, seeds=range(most))
+    planned, place = whole_plan_of(asked, seeds=range(most))
+    if planned.sweep.is_search:
+        raise UserError(
+            f"sweep {planned.sweep.name!r} is a search, which scores on validation examples: choose with nacbench "
+            "tune, and decide between the models in a sweep with these choices"
+        )
     questions = _questions(planned, compare or [], _claims(claims_in, papers=claims))
     progress = Progress(limits, quiet=as_json)
     decider = Decider(planned, place, questions, limits, progress.say, progress.show, progress.warn)

@@ -9,6 +9,7 @@ import typer
 
 from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json, data_root_of, load_plugins
+from nacbench.cli.shared.searches import tell_budget, tell_searches
 from nacbench.cli.shared.tables import counted
 from nacbench.cli.shared.warnings import warn
 from nacbench.errors import UserError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nacbench.recording.record import Cause
     from nacbench.sweep.control import Place, Submitted
     from nacbench.sweep.plan import Plan
+    from nacbench.sweep.searching import Hunt
     from nacbench.sweep.state import Standing, State
 
 app = typer.Typer(
@@ -62,7 +64,9 @@ def plan(
     from nacbench.sweep.control import counts, estimate
     from nacbench.sweep.state import Observer
 
-    planned, place = plan_of(asked)
+    planned, place = whole_plan_of(asked)
+    hunt = hunt_of(planned, place)
+    planned = hunt.plan if hunt else planned
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     warn(observer.broken)
@@ -79,6 +83,10 @@ def plan(
     skipped = {(run.config.model.name, run.config.task.name, run.problem) for run in planned.runs if run.is_unsuited}
     for model, task, reason in sorted(skipped, key=str):
         say(f"skipped: {model} cannot do {task}: {reason}")
+    if hunt:
+        tell_budget(hunt)
+        say(f"carry the search out with: {asked.command('search')}")
+        return
     ahead = estimate(planned, place, standings)
     if ahead.seconds:
         say(f"about {duration(ahead.seconds)} of computing left, estimated from finished runs")
@@ -139,11 +147,13 @@ def status(
     from nacbench.sweep.control import note_failures
     from nacbench.sweep.state import Observer
 
-    planned, place = plan_of(asked)
+    whole, place = whole_plan_of(asked)
     observer = Observer(place.store)
-    standings = observer.standings(planned.runs)
-    note_failures(planned, place, observer, standings)
+    standings = observer.standings(whole.runs)
+    note_failures(whole, place, observer, standings)
     warn(observer.broken)
+    hunt = hunt_of(whole, place)  # after failures were noted: they end trials
+    planned = hunt.plan if hunt else whole
     if as_json:
         say_json(_as_json(planned, standings))
         return
@@ -156,7 +166,9 @@ def status(
             cause = f" ({standing.cause})" if standing.cause else ""
             attempts = f", attempt {standing.attempts}" if standing.attempts > 1 else ""
             say(f"{standing.state}{cause}  {run.title}{attempts}: {standing.detail or 'waiting'}")
-    by_state = Counter(standing.state for standing in standings.values())
+    if hunt:
+        tell_searches(hunt)
+    by_state = Counter(standings[run.key].state for run in planned.runs if run.run_id)
     if by_state["failed"]:
         say(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
     if by_state["lost"] or by_state["planned"]:
@@ -230,8 +242,27 @@ def causes_of(names: str) -> "tuple[Cause, ...]":
     return tuple(cause for cause in CAUSES if cause in given)
 
 
-def plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Plan, Place]":
-    """Return the plan of the sweep that is asked for, and its place; ``seeds`` replace those of the sweep."""
+def plan_of(asked: Asked) -> "tuple[Plan, Place]":
+    """Return the plan of the sweep that is asked for, and its place; of a search, the runs that it has reached."""
+    planned, place = whole_plan_of(asked)
+    hunt = hunt_of(planned, place)
+    return (hunt.plan if hunt else planned), place
+
+
+def hunt_of(planned: "Plan", place: "Place") -> "Hunt | None":
+    """Return the searches of a plan with all that they may come to, by the records; None if it has none."""
+    if not planned.sweep.is_search:
+        return None
+    from nacbench.sweep.searching import look, searches_in
+
+    return look(planned, place, searches_in(planned))
+
+
+def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Plan, Place]":
+    """Return the plan of the sweep that is asked for, and its place; ``seeds`` replace those of the sweep.
+
+    Of a search it has every run that the search may come to.
+    """
     from nacbench.sweep.block import seeds_in
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
@@ -259,18 +290,26 @@ def _submit(
     retry: "tuple[Cause, ...]" = (),
     allow_missing: bool = False,
 ) -> None:
+    from nacbench.recording.searches import begin
     from nacbench.sweep.control import submit as submit_runs
     from nacbench.sweep.plan import require_data
 
-    planned, place = plan_of(asked)
+    whole, place = whole_plan_of(asked)
+    hunt = hunt_of(whole, place)
+    planned = hunt.plan if hunt else whole
     if not allow_missing:
         require_data(planned)
+    if hunt:
+        begin(place.store, (state.search for state in hunt.states))
     try:
         submitted = submit_runs(planned, place, say, also=also, retry=retry, warn=warn)
     except KeyboardInterrupt:
         say("stopped; running runs have saved checkpoints: submit again to resume", err=True)
         raise typer.Exit(130) from None
     _tell(asked, planned, submitted)
+    hunt = hunt_of(whole, place) if hunt else None
+    if hunt and not all(state.is_over for state in hunt.states):
+        say(f"the search is not finished; go on with its next runs until it is: {asked.command('search')}")
 
 
 def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:

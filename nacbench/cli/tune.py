@@ -12,7 +12,7 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.row import Run
-    from nacbench.sweep.tuning import TuningResult
+    from nacbench.sweep.tuning import Tuned, TuningResult
 
 
 def tune(
@@ -38,16 +38,20 @@ def tune(
     """
     from nacbench.filesystem.files import write_text
     from nacbench.recording.index import read_runs
-    from nacbench.sweep.tuning import choices_file, label, tuning_of
+    from nacbench.recording.searches import searches_of
+    from nacbench.reporting.searched import states_of
+    from nacbench.sweep.choosing import choices_of
+    from nacbench.sweep.tuning import choices_file, label
 
     found = read_runs(*stores)
-    outcome = tuning_of(found.runs)
+    searches = states_of(searches_of(found.runs), found.runs, found.failures)
+    outcome = choices_of(found.runs, searches)
     warn([*found.broken, *outcome.left_out])
     if as_json:
         rows = [
             {
                 **one.cell._asdict(),
-                "tried": [{**tried.settings, "score": tried.score.value} for tried in one.tried],
+                "tried": _tried(one),
                 "chosen": dict(one.best.settings),
                 "at_the_edge": one.at_the_edge,
             }
@@ -62,9 +66,11 @@ def tune(
         say(f"{len(outcome.tuned)} choices written to {to}; use them in a sweep with the key choices", err=as_json)
     if extend is not None:
         _write_extension(outcome, found.runs, extend, stores, as_json=as_json)
-    if not as_json and any(one.at_the_edge for one in outcome.tuned):
-        some = label(next(one for one in outcome.tuned if one.at_the_edge).best.settings)
-        say(f"† at the edge of the values tried ({some} …): beyond it may be better ones, see --extend")
+    edges = [one for one in outcome.tuned if one.at_the_edge]
+    if edges and not as_json:
+        way = "see --extend" if any(one.searched is None for one in edges) else "search in a wider space"
+        some = label(edges[0].best.settings)
+        say(f"† at the edge of the values tried ({some} …): beyond it may be better ones, {way}")
 
 
 def _write_extension(
@@ -72,10 +78,10 @@ def _write_extension(
 ) -> None:
     from nacbench.filesystem.files import write_text
     from nacbench.sweep.extension import extension, sweep_file
-    from nacbench.sweep.tuning import ENDING
+    from nacbench.sweep.search import ENDING
 
     own = [run for run in runs if run.task.endswith(ENDING)]
-    blocks = extension(outcome.tuned, own)
+    blocks = extension([one for one in outcome.tuned if one.searched is None], own)
     if not blocks:
         say("no best value lies at an edge that can be extended; no sweep is written", err=as_json)
         return
@@ -86,12 +92,30 @@ def _write_extension(
     say(f"{count} runs beyond the edges written to {to}; run them: {again}", err=as_json)
 
 
+def _tried(one: "Tuned") -> list[dict[str, Any]]:
+    from nacbench.sweep.choosing import rows_of
+
+    if one.searched is not None:
+        return rows_of(one.searched)
+    return [{**tried.settings, "score": tried.score.value} for tried in one.tried]
+
+
 def _print(outcome: "TuningResult") -> None:
+    """Print a row for each model and task, searches and grids apart."""
+    from nacbench.cli.shared.searches import print_searches
+
+    grids = [one for one in outcome.tuned if one.searched is None]
+    if grids:
+        _print_grids(grids)
+    print_searches([one.searched for one in outcome.tuned if one.searched is not None])
+
+
+def _print_grids(tuned: "Sequence[Tuned]") -> None:
     """Print a row for each model and task; if only one setting was tuned, its name is in the head, not in the rows."""
     from nacbench.cli.shared.tables import print_table
     from nacbench.sweep.tuning import label
 
-    names = {name for one in outcome.tuned for name in one.best.settings}
+    names = {name for one in tuned for name in one.best.settings}
     (only,) = names if len(names) == 1 else ("",)
 
     def told(settings: "Mapping[str, Any]") -> str:
@@ -104,9 +128,9 @@ def _print(outcome: "TuningResult") -> None:
             " · ".join(f"{told(tried.settings)}: {one.metric.number(tried.score.value)}" for tried in one.tried),
             told(one.best.settings) + (" †" if one.at_the_edge else ""),
         ]
-        for one in outcome.tuned
+        for one in tuned
     ]
-    units = {one.metric.shown_unit for one in outcome.tuned}
+    units = {one.metric.shown_unit for one in tuned}
     unit = f" ({next(iter(units))})" if len(units) == 1 and any(units) else ""
     head = ["task", "model", f"{only or 'settings'}: validation score{unit}", "chosen"]
     print_table(head, rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import fill_folder, whole_file
 from nacbench.filesystem.scratch import remove_orphans, scratch_folder
-from nacbench.recording.decisions import carry
+from nacbench.recording import decisions, searches
 from nacbench.recording.doubled import refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
@@ -85,7 +85,9 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
         todo.append((folder, place))
     if damaged:
         raise UserError(f"{'; '.join(damaged)}; nothing was copied")
-    carry(theirs.runs, target)  # first: copies without it would be judged by the wrong test, if this is killed
+    # first: copies without these would be judged by the wrong test, or as another search, if this is killed
+    decisions.carry(theirs.runs, target)
+    searches.carry(theirs.runs, target)
     for folder, place in todo:
         _copy(folder, place, weights=weights, logits=logits)
     _unite_tags(theirs.runs, places)

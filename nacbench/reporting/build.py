@@ -11,6 +11,7 @@ from nacbench.filesystem.files import write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
+from nacbench.recording.searches import searches_of
 from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
@@ -19,11 +20,13 @@ from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
+from nacbench.reporting.figures.searches import draw_searches
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.rescored import rescored
+from nacbench.reporting.searched import latest, states_of
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.ablations import ablation_table
 from nacbench.reporting.tables.adaptations import adaptations_table
@@ -33,6 +36,7 @@ from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.scores import score_table
+from nacbench.reporting.tables.searches import search_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
 from nacbench.reporting.treatment import Choices
@@ -41,7 +45,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
-TABLES = ("table", "models", "ranks", "shifted", "few-shots", "adaptations", "priors", "ablations", "pruning", "cost")
+TABLES = (
+    "table",
+    "models",
+    "ranks",
+    "shifted",
+    "few-shots",
+    "adaptations",
+    "priors",
+    "ablations",
+    "pruning",
+    "cost",
+    "searches",
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,7 @@ def build_report(
     found = read_runs(*stores)
     if not found.runs:
         raise nothing_finished(found.broken, stores)
+    every = states_of(searches_of(found.runs), found.runs, found.failures)  # before a part of their runs is chosen
     found = choice.of(found)
     left_out: list[str] = []
     if metric is not None:
@@ -99,10 +116,14 @@ def build_report(
             f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data and "
             "scale, or use --mixed to show them together, with a warning"
         )
-    series = group(found.runs, tuned)
     failures = found.failures
+    # trials are no results, and too many to be tested against each other: they have a table of their own
+    trials = {run_id for state in every for run_id in state.search.run_ids}
+    shown = {run.run_id for run in found.runs}
+    searched = latest(state for state in every if not shown.isdisjoint(state.search.run_ids))
+    series = group([run for run in found.runs if run.run_id not in trials], tuned)
     made = (
-        score_table(series, failures, warnings),
+        score_table(series, failures, warnings) if series else None,
         side_by_side(series),
         rank_table(series),
         shift_table(series),
@@ -112,6 +133,7 @@ def build_report(
         ablation_table(series),
         pruning_table(series),
         cost_table(series),
+        search_table(searched),
     )
     tables = [table for table in made if table is not None]
     tables[0] = replace(tables[0], notes=[*choice.notes(), *tables[0].notes])
@@ -123,7 +145,8 @@ def build_report(
         write_text(file, csv_of(table.frame))
     pictures = []
     broken = list(found.broken)
-    for name, (caption, draw) in FIGURES.items():
+    figures = {**FIGURES, SEARCHES: (SEARCHED, lambda series, broken: draw_searches(searched))}
+    for name, (caption, draw) in figures.items():
         pages = save_pages(draw(series, broken), out / name)
         for number, (picture, vectors) in enumerate(pages, 1):
             files += [picture, vectors]
@@ -134,7 +157,9 @@ def build_report(
         lines = [_without_paths(line, stores) for line in (*broken, *failed)]
         notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)
-        write_text(files[-1], render_page(series, tables[1:], pictures, findings, notes, warnings))
+        write_text(
+            files[-1], render_page(series, tables[1:] if series else tables, pictures, findings, notes, warnings)
+        )
     _remove_earlier(out, files)
     return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
@@ -160,6 +185,11 @@ def _of_rows(draw: "Callable[[Sequence[Series]], Sequence[Figure]]") -> Draw:
 
 
 FLOOR = "broken line: the best floor"
+SEARCHES = "searches"  # a figure of searches instead of series
+SEARCHED = (
+    "Searches for settings on validation examples: the best so far against the budget spent, and the last score of "
+    "every trial against its values; hollow: given up on an earlier rung"
+)
 CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
@@ -196,7 +226,7 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
 
 def _remove_earlier(out: Path, files: Sequence[Path]) -> None:
     """Delete files of an earlier report that this one does not have; readers would take them for part of it."""
-    pages = re.compile(rf"({'|'.join(FIGURES)})(-\d+)?\.(png|pdf)")
+    pages = re.compile(rf"({'|'.join([*FIGURES, SEARCHES])})(-\d+)?\.(png|pdf)")
     tables = {f"{name}.csv" for name in TABLES}
     for path in sorted(out.iterdir()):
         if (path.name in tables or path.name == PAGE or pages.fullmatch(path.name)) and path not in files:

@@ -1,31 +1,29 @@
 """A block of a sweep: the grid of tasks, models, seeds and settings, and the bound on how many runs it may have."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, shown
 from nacbench.formats.dotted import leaves, merge, nested
+from nacbench.sweep.part import Part, Values
+from nacbench.sweep.search import ENDING, Search, tuned_name
 
-Values = dict[str, Any]
 SPAN = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
 
 MAX_RUNS = 10_000  # more may be a typing mistake: they are planned only if the user says so
 MOST_RUNS = 1_000_000  # a plan of a million needs 10 GB of memory
 SECONDS_TO_PLAN = 0.0003  # one run, as benchmarks/sweep_scale.py measures it; for the message that asks
-
-
-class Part(BaseModel):
-    """A part of a sweep: it has its known keys and no others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Axes = dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]]
@@ -44,6 +42,7 @@ class Block(Part):
         (), description="groups of axes whose values are taken together, by position"
     )
     set: Values = Field({}, description="settings as for --set, the same for all runs")
+    search: Search | None = Field(None, description="points to try instead of axes, for each model and task")
 
     @field_validator("tasks", "models", "seeds", mode="before")
     @classmethod
@@ -105,23 +104,44 @@ class Block(Part):
                 raise ValueError(f"{key} does not belong here; a sweep has a key of its own for it")
         return settings
 
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        """Check that a search and the other keys do not both give settings."""
+        if self.search is None:
+            return self
+        if varied := [*self.axes, *(name for group in self.zip for name in group)]:
+            raise ValueError(
+                f"search and {'axes' if self.axes else 'zip'} are both given ({', '.join(varied)}); write an axis as "
+                "a choice in the search's space, or make a block for each"
+            )
+        if others := [model for model in self.search.spaces if model not in self.models]:
+            raise ValueError(f"search.spaces.{others[0]}: this block has no such model, but {', '.join(self.models)}")
+        given = leaves(nested_settings(self.set))
+        for name in (name for model in self.models for name in self.search.space_of(model)):
+            if name in given:
+                raise ValueError(f"search.space.{name}: 'set' gives this setting, too; remove one of them")
+        tasks = [tuned_name(task) for task in self.tasks]
+        if twice := next((task for task in tasks if tasks.count(task) > 1), None):
+            raise ValueError(f"tasks: {twice} is given twice, as a search of X is of the task X{ENDING}")
+        return self
+
     def count(self) -> int:
         """Return the number of runs without making them, so that a grid that is too large is refused at once."""
-        return math.prod(map(len, (self.tasks, self.models, self.seeds, *self._groups())))
+        each = sum(self.search.sizes) if self.search is not None else 1
+        return each * math.prod(map(len, (self.tasks, self.models, self.seeds, *self._groups())))
 
     def runs(self) -> Iterator[Values]:
-        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order."""
-        fixed = nested_settings(self.set)
+        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order.
+
+        Of a search these are all runs that it may come to, those of later rungs for every trial.
+        """
+        if self.search is not None:
+            yield from (values for trial in self.trials() for values in trial.runs)
+            return
         for task, model, seed in itertools.product(self.tasks, self.models, self.seeds):
-            own = {
-                "task": {"name": task},
-                "model": {"name": model},
-                "scale": self.scale,
-                "seed": seed,
-                "precision": self.precision,
-            }
+            own = self._own(task, model, seed)
             for varied in self._varied():
-                yield merge(merge(fixed, own), nested_settings(varied))
+                yield merge(own, nested_settings(varied))
 
     def _varied(self) -> Iterator[Values]:
         """Yield the settings of each combination of the axes and groups."""
@@ -131,6 +151,52 @@ class Block(Part):
     def _groups(self) -> list[list[Values]]:
         """Return what is combined: the values of each axis and the rows of each group of ``zip``, as settings."""
         return [_rows({name: values}) for name, values in self.axes.items()] + [_rows(group) for group in self.zip]
+
+    def trials(self) -> Iterator[Trial]:
+        """Yield the trials of the search on each rung, by task and model; none without a search."""
+        search = self.search
+        for task, model in itertools.product(self.tasks, self.models) if search is not None else ():
+            assert search is not None
+            name = tuned_name(task)
+            first = self._own(name, model, self.seeds[0])
+            budgets, warm_up = search.rungs(first), search.warm_up(first)
+            for number, point in enumerate(search.points(name, model)):
+                for rung, budget in enumerate(budgets):
+                    given = [merge(self._own(name, model, seed), nested_settings(point)) for seed in self.seeds]
+                    runs = tuple(search.on_rung(values, budgets, rung, warm_up) for values in given)
+                    yield Trial(name, model, number, point, rung, budget, runs)
+
+    def _own(self, task: str, model: str, seed: int) -> Values:
+        own = {
+            "task": {"name": task},
+            "model": {"name": model},
+            "scale": self.scale,
+            "seed": seed,
+            "precision": self.precision,
+        }
+        return merge(nested_settings(self.set), own)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A point of a search, tried on a rung.
+
+    Attributes:
+        task, model: names; the task is scored on validation examples.
+        number: of the point, from 0.
+        point: settings that were drawn, by dotted name.
+        rung: from 0.
+        budget: of the rung; 0 if it is not counted.
+        runs: settings of the run of each seed.
+    """
+
+    task: str
+    model: str
+    number: int
+    point: Values
+    rung: int
+    budget: int
+    runs: tuple[Values, ...]
 
 
 def _rows(group: Axes) -> list[Values]:

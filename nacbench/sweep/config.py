@@ -18,8 +18,9 @@ from nacbench.formats.dotted import merge
 from nacbench.formats.extending import Layer, read_layers
 from nacbench.recording.tags import NoteList, TagList, Tags
 from nacbench.running.config import RunConfig, resolve
-from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Part, Values, nested_settings, too_many
+from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
 from nacbench.sweep.content import content_of
+from nacbench.sweep.part import Part, Values
 from nacbench.sweep.profile import Profile
 
 
@@ -90,11 +91,7 @@ class SweepConfig(Part):
         resolved = _Resolver()
         for block in self.blocks:
             for values in block.runs():
-                config = self._with_choices(values, choosing, resolved)
-                if (
-                    block.precision == "auto" and self.profile_of(config).gpus
-                ):  # by the profile: a login node has no GPU
-                    config = self._with_choices({**values, "precision": "bf16"}, choosing, resolved)
+                config = self._config(values, choosing, resolved)
                 matching = _matching(config, self.exclude)
                 excluding |= matching
                 if not matching:
@@ -109,6 +106,21 @@ class SweepConfig(Part):
         serving = {index for run in planned for index in _matching(run, whens)} if whens else set()
         self._refuse_idle("resources: when", _whens(self.resources), serving)
         return list(configs.values())
+
+    def searched(self) -> Iterator[tuple[Block, Trial, list[RunConfig]]]:
+        """Yield each trial of the searches on each rung, with the configurations of its runs, by seed as in the block.
+
+        Runs that ``exclude`` leaves out are among them.
+        """
+        resolved = _Resolver()
+        for block in self.blocks:
+            for trial in block.trials():
+                yield block, trial, [self._config(values, set(), resolved) for values in trial.runs]
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a block has a search."""
+        return any(block.search is not None for block in self.blocks)
 
     def with_seeds(self, seeds: Sequence[int]) -> Self:
         """Return the sweep with these seeds instead of its own.
@@ -125,6 +137,14 @@ class SweepConfig(Part):
         for index, pattern in enumerate(patterns):
             if index not in used:
                 raise UserError(f"{key} {shown(pattern)} matches no run of sweep {self.name!r}; remove or correct it")
+
+    def _config(self, values: Values, used: set[int], resolved: "_Resolver") -> RunConfig:
+        """Return the run with the choices for it; indices of choices that match are added to ``used``."""
+        config = self._with_choices(values, used, resolved)
+        # by the profile: a login node has no GPU
+        if values["precision"] == "auto" and self.profile_of(config).gpus:
+            return self._with_choices({**values, "precision": "bf16"}, used, resolved)
+        return config
 
     def _with_choices(self, values: Values, used: set[int], resolved: "_Resolver") -> RunConfig:
         """Return the run with the choices for it and for the run that trains its network; the block's settings win.
@@ -260,9 +280,10 @@ def _block(own: Values, top: Values, name: str, path: Path, places: Mapping[str,
     try:
         return Block.model_validate({**top, **own}, context={"max_runs": most})
     except ValidationError as error:
-        key = error.errors()[0]["loc"][0]
-        is_own = key in own or key not in top
-        file = places.get("include" if is_own and name else str(key), path)
+        where = error.errors()[0]["loc"]  # empty, if keys do not agree with each other
+        key = str(where[0]) if where else "include"
+        is_own = not where or key in own or key not in top
+        file = places.get("include" if is_own and name else key, path)
         raise UserError(f"{file}: {first_problem(error, name if is_own else '')}") from None
 
 

@@ -9,7 +9,8 @@ from nacbench.formats.extending import EXTENDS, Layer
 from nacbench.formats.yaml_text import read_mapping
 from nacbench.recording.tags import NOTHING, given
 from nacbench.running.config_files import plugins_beside
-from nacbench.sweep.block import Values, nested_settings
+from nacbench.sweep.block import nested_settings
+from nacbench.sweep.part import Values
 from nacbench.sweep.profile import Profile
 
 

@@ -13,7 +13,8 @@ from nacbench.protocols.grid import beyond
 from nacbench.recording.row import Run
 from nacbench.running.config import resolve
 from nacbench.sweep.block import nested_settings
-from nacbench.sweep.tuning import ENDING, Cell, Tuned, cell_of
+from nacbench.sweep.search import ENDING
+from nacbench.sweep.tuning import Cell, Tuned, cell_of
 
 MOST_VALUES = 8  # of one setting; a grid that has as many is not extended
 SECTIONS = ("task.", "model.", "training.", "init_from.")

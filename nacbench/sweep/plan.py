@@ -72,12 +72,13 @@ class PlannedRun:
 def counts_of(sweep: SweepConfig) -> tuple[int, int]:
     """Return the number of runs that a sweep asks for, and of others that train their networks; no data is needed."""
     configs = sweep.expand()
-    wanted = {_content(config) for config in configs}
-    before = {_content(own) for config in configs if config.trained_on for own in _with_networks(config.trained_on)}
+    wanted = {content_of(config) for config in configs}
+    before = {content_of(own) for config in configs if config.trained_on for own in _with_networks(config.trained_on)}
     return len(wanted), len(before - wanted)
 
 
-def _content(config: RunConfig) -> str:
+def content_of(config: RunConfig) -> str:
+    """Return what decides the numbers of a run, without its code and data, as text: equal for equal ones."""
     return json.dumps(config.identifying(), sort_keys=True)
 
 
@@ -108,7 +109,7 @@ def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:
     found: dict[str, PlannedRun] = {}
     for config in sweep.expand():
         for run in planner.with_trained_on(config):
-            place = run.key if run.run_id else _content(run.config)
+            place = run.key if run.run_id else content_of(run.config)
             known = found.get(place)
             found[place] = run if known is None or run.is_wanted else known
     runs = _told_apart(list(found.values()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from nacbench.reporting.treatment import Choices, Tuned
 from nacbench.sweep.content import read_choices
+from nacbench.sweep.evidence import trials_text
 
 KEYS = ("task", "model", "model.size", "scale")  # of ``when``, as `nacbench.sweep.tuning.choices_file` writes them
 
@@ -35,11 +36,14 @@ def _tuned(choice: Any) -> Iterable[tuple[tuple[str, str, str, str], Tuned]]:
     task, model, size, scale = (str(when.get(key, "")) for key in KEYS)
     if not tried or not use:
         return []
+    seeds = ", ".join(map(str, evidence.get("seeds", ())))
+    edges = tuple(map(str, evidence.get("at_the_edge", ())))
+    if search := _mapping(evidence.get("search")):
+        return [((task, model, size, scale), Tuned(use, f"{trials_text(search)}; seeds {seeds}", edges))]
     (only,) = use if len(use) == 1 else ("",)
     values = ", ".join(str(label).removeprefix(f"{only}=") for label in tried)
-    seeds = ", ".join(map(str, evidence.get("seeds", ())))
     trials = f"best of {len(tried)} tried: {values}; seeds {seeds}; epochs {evidence.get('epochs', 0)}"
-    return [((task, model, size, scale), Tuned(use, trials, tuple(map(str, evidence.get("at_the_edge", ())))))]
+    return [((task, model, size, scale), Tuned(use, trials, edges))]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -21,10 +21,12 @@ from nacbench.formats.dotted import as_text, leaves
 from nacbench.formats.yaml_text import as_yaml
 from nacbench.protocols.grid import is_at_edge
 from nacbench.recording.row import Run
+from nacbench.reporting.searched import Searched
 from nacbench.reporting.treatment import differences, in_words
 from nacbench.statistics import Mean, t_interval
+from nacbench.sweep.evidence import evidence
+from nacbench.sweep.search import ENDING
 
-ENDING = "-tuning"
 COMPUTED = ("code.", "data", "task_version")  # fields of a run's identity that are not settings
 
 
@@ -65,12 +67,15 @@ class Tuned:
         metric: what their scores mean.
         tried: sorted by their values; at least two, if one of them can be chosen.
         epochs: most passes over the training examples of a run.
+        searched: the search that tried them, whose trials with the whole budget ``tried`` has by number; None for a
+            grid.
     """
 
     cell: Cell
     metric: Metric
     tried: Sequence[Tried]
     epochs: int
+    searched: Searched | None = None
 
     @property
     def best(self) -> Tried:
@@ -80,6 +85,8 @@ class Tuned:
     @property
     def at_the_edge(self) -> list[str]:
         """Settings whose best value is the smallest or largest of those that were tried."""
+        if self.searched is not None:
+            return self.searched.at_the_edge
         names = []
         for name, value in self.best.settings.items():
             values = [tried.settings[name] for tried in self.tried if name in tried.settings]
@@ -228,17 +235,21 @@ def choices_file(outcome: TuningResult, written_by: str) -> str:
                 "scale": one.cell.scale,
             },
             "use": dict(one.best.settings),
-            "evidence": {
-                "tried": {label(tried.settings): round(tried.score.value, 6) for tried in one.tried},
-                "seeds": sorted(one.best.seeds),
-                "epochs": one.epochs,
-                **({"at_the_edge": one.at_the_edge} if one.at_the_edge else {}),
-            },
+            "evidence": evidence(one.searched) if one.searched is not None else _evidence(one),
         }
         for one in outcome.tuned
     ]
     head = f"# Written by: {written_by}\n# tried: scores on validation examples; test examples were not read.\n"
     return head + as_yaml({"choices": choices}, width=160)
+
+
+def _evidence(one: Tuned) -> dict[str, Any]:
+    return {
+        "tried": {label(tried.settings): round(tried.score.value, 6) for tried in one.tried},
+        "seeds": sorted(one.best.seeds),
+        "epochs": one.epochs,
+        **({"at_the_edge": one.at_the_edge} if one.at_the_edge else {}),
+    }
 
 
 def label(settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.cli import watch as watching
 from nacbench.errors import UserError
 from nacbench.watching.server import Server
 
@@ -22,7 +21,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Server, "serve_forever", interrupt)
-    monkeypatch.setattr(watching.time, "sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -86,7 +85,7 @@ def test_a_browser_is_opened_only_where_it_has_a_screen(
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr("webbrowser.open", calls.append)
-    monkeypatch.setattr(watching.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in screen.items():

@@ -15,7 +15,7 @@ from nacbench import run
 from nacbench.errors import UserError
 from nacbench.recording.record import read_record
 from nacbench.registry import Entry
-from nacbench.running.runner import Outcome
+from nacbench.running.outcome import Outcome
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place as PlaceOfRuns
 from nacbench.sweep.control import submit

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nacbench.errors import UserError, first_problem, shown
-from nacbench.formats.dotted import unknown_key
+from nacbench.errors import UserError, first_problem, shown, unknown
 
 T = TypeVar("T")
 
@@ -48,11 +47,11 @@ class Plugin:
         names = {field.name for field in dataclasses.fields(cls)}
         for key in options:
             if key not in names:
-                raise unknown_key(f"option of {prefix}", key, names)
+                raise unknown(f"option of {prefix}", key, names)
         own = cls.presets.get(preset, {})
         for key in own:
             if key not in names:
-                raise unknown_key(f"option of {prefix} in the preset {preset!r} of {cls.__name__}", key, names)
+                raise unknown(f"option of {prefix} in the preset {preset!r} of {cls.__name__}", key, names)
         values = {**own, **options}
         try:
             # As JSON, where strict types still take a list for a tuple: YAML has no tuples

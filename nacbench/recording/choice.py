@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from nacbench.errors import UserError, shown, unknown
-from nacbench.formats.dotted import as_text, leaves, unknown_key
+from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
 
@@ -63,7 +63,7 @@ class Condition:
         """
         known = dict.fromkeys(key for settings in everything for key in settings)
         if self.key not in known:
-            raise unknown_key("setting in --where", self.key, known, MOST_NEAR)
+            raise unknown("setting in --where", self.key, known, MOST_NEAR)
         found = [settings[self.key] for settings in everything if self.key in settings]
         for value in self.values:
             if not any(_comparable(own, value, self.sign) for own in found):

@@ -62,6 +62,18 @@ class Plugin:
             raise UserError(f"{prefix}: options are numbers, text, lists and mappings: {error}") from None
 
     @classmethod
+    def option_names(cls) -> list[str]:
+        """Return the names of the options, in the order of the class."""
+        return [field.name for field in dataclasses.fields(cls)]
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the options with their default values."""
+        made = {field.name: field.default_factory for field in dataclasses.fields(cls)}
+        plain = {field.name: field.default for field in dataclasses.fields(cls)}
+        return {name: plain[name] if make is dataclasses.MISSING else make() for name, make in made.items()}
+
+    @classmethod
     def wrong_fact(cls) -> str | None:
         """Return what is wrong with the class variables that its bases declare, in a few words, or None.
 

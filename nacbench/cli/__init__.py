@@ -30,6 +30,7 @@ from nacbench.cli import (
     repeat,
     report,
     run,
+    runs,
     schema,
     sweep,
     transfer,
@@ -98,6 +99,7 @@ def _options(
 
 
 app.command("run")(run.run)
+app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("metrics")(metrics.metrics)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.owner import Process
@@ -29,7 +29,6 @@ from nacbench.recording.record import FAILURE, RECORD, Cause, Failure, read_fail
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
 from nacbench.sweep.lost import cause_by_slurm, is_cancelled
-from nacbench.sweep.plan import PlannedRun
 from nacbench.sweep.submission import Submission, folder_of_submissions, read_submissions
 
 State = Literal[
@@ -77,7 +76,21 @@ class Standing:
     is_noted: bool = True
 
 
-def observe(runs: Iterable[PlannedRun], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
+class Watched(Protocol):
+    """A run whose state can be told: one of a plan, or of a store; see `nacbench.sweep.plan.PlannedRun`."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def run_id(self) -> str | None: ...
+    @property
+    def problem(self) -> str | None: ...
+    @property
+    def is_unsuited(self) -> bool: ...
+    def folder(self, store: Path) -> Path: ...
+
+
+def observe(runs: Iterable[Watched], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
     """Return the state of each run by key; runs without an id are left out.
 
     Args:
@@ -119,7 +132,7 @@ class Observer:
         """Return the live process of this machine that a local sweep started for a run."""
         return self._workers.get(key)
 
-    def standings(self, runs: Iterable[PlannedRun]) -> dict[str, Standing]:
+    def standings(self, runs: Iterable[Watched]) -> dict[str, Standing]:
         """Return the state of each run that has an id, by key."""
         runs = list(runs)
         done = self._done() if len(runs) >= MANY else {}
@@ -154,7 +167,7 @@ class Observer:
             self.is_silent = True
             return {}
 
-    def _from_files(self, run: PlannedRun) -> Standing | None:
+    def _from_files(self, run: Watched) -> Standing | None:
         """Return the state of a run that is done, live, or has a failure.json; otherwise None."""
         folder = run.folder(self.store)
         if folder.exists() and not folder.is_dir():
@@ -195,7 +208,7 @@ class Observer:
         if str(error) not in self.broken:
             self.broken.append(str(error))
 
-    def _live(self, run: PlannedRun, folder: Path, attempts: int) -> Standing | None:
+    def _live(self, run: Watched, folder: Path, attempts: int) -> Standing | None:
         """Return the state of a run that is queued or running, by the queue, its lock or its heartbeat; else None."""
         job = self.jobs.get(run.key)
         if job and job.is_live:
@@ -227,7 +240,7 @@ class Observer:
         places = reversed(self._places.get(key, []))
         return [s.job_of(index) or "" for s, index in places if s.profile.executor == "slurm"]
 
-    def _ended(self, run: PlannedRun, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
+    def _ended(self, run: Watched, jobs: list[str], words: Mapping[str, Verdict]) -> Standing:
         """Return the state of a run without record, failure or live process."""
         folder = run.folder(self.store)
         attempts = claim_count(folder)
@@ -246,7 +259,7 @@ class Observer:
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
-    def log_of(self, run: PlannedRun, jobs: list[str] | None = None) -> list[str]:
+    def log_of(self, run: Watched, jobs: list[str] | None = None) -> list[str]:
         """Return the last lines of the run's own log and of its job's logs."""
         lines = tail(run.folder(self.store) / LOG)
         for path in self.job_logs(run.key)[-2:]:

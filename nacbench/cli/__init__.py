@@ -32,6 +32,7 @@ from nacbench.cli import (
     run,
     runs,
     schema,
+    show,
     sweep,
     transfer,
     tune,
@@ -100,6 +101,7 @@ def _options(
 
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
+app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("metrics")(metrics.metrics)

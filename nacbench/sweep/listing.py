@@ -16,7 +16,7 @@ from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
 from nacbench.recording.row import settings_of as common_settings
-from nacbench.recording.store import read_state
+from nacbench.recording.store import locate, read_state
 from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
 from nacbench.running.config import resolve
 from nacbench.sweep.state import Observer, State
@@ -141,7 +141,8 @@ def _done(run: Run) -> Listed:
 
 
 def _failed(failure: Failure, stores: Iterable[Path]) -> Listed:
-    places = [store.absolute() / failure.task / failure.model / failure.run_id for store in stores]
+    key = Path(failure.task, failure.model, failure.run_id)
+    places = [store.absolute() if store.name == failure.run_id else store.absolute() / key for store in stores]
     place = next((place for place in places if place.is_dir()), places[0])
     state = read_state(place)
     return Listed(
@@ -221,3 +222,17 @@ def _told(runs: Sequence[Listed]) -> list[Listed]:
         for own, texts in zip(by_settings.values(), told, strict=True):
             found += [replace(run, told=texts) if texts else run for run in own]
     return sorted(found, key=lambda run: (run.task, run.scale, run.label, run.variant, run.seed))
+
+
+def one_run(name: str, store: Path) -> Listed:
+    """Return the run of a folder, an id, or the beginning of one.
+
+    Raises:
+        UserError: if there is none, or several ids begin so.
+    """
+    folder = locate(name, store).absolute()
+    found, broken = listed([folder], Choice())
+    for own in found:
+        if own.run_id == folder.name:
+            return own
+    raise UserError(f"{folder} holds no run that can be read{f': {broken[0]}' if broken else ''}")

@@ -118,9 +118,9 @@ def _ways_on(own: "Listed") -> list[str]:
         again = [f"compute it again and compare: nacbench repeat {place}", f"every metric: nacbench metrics {place}"]
         return [*again, *([f"its circuit: nacbench circuit {place}"] if own.model == "nac" else [])]
     config = Path(own.folder) / "config.yaml"
-    again = f"nacbench run --config {quote(str(config))}" if config.exists() else "the command that started it"
+    resume = f"nacbench run --config {quote(str(config))}" if config.exists() else "the command that started it"
     return (
         []
         if own.state in ("running", "queued", "skipped")
-        else [f"start or resume it: {again}; its log: {place}/log.txt"]
+        else [f"start or resume it: {resume}; its log: {place}/log.txt"]
     )

@@ -19,6 +19,10 @@ class GRU(Model):
 
     Its order of tokens is that of the task's tokenizer, also where it means nothing, as among points. ``width`` is that
     of each direction.
+
+    Attributes:
+        width: of a state in each direction.
+        depth: number of layers, each in both directions.
     """
 
     title = "GRU"

@@ -22,6 +22,14 @@ class Mamba(Model):
     as late ones. Its order of tokens is that of the task's tokenizer, also where it means nothing, as among points.
     With ``recompute`` each layer is computed again in the backward pass, as the published implementation does (section
     3.3.2): otherwise a layer keeps the states of all tokens, three times V · 2C · ``state_dim`` numbers an example.
+
+    Attributes:
+        width: C, of a token.
+        depth: number of layers.
+        state_dim: N, numbers of the state for each channel.
+        expand: inner width as a multiple of the width.
+        conv: tokens that the convolution before the state sees.
+        recompute: compute layers again in the backward pass: less memory, more time, same numbers.
     """
 
     title = "Mamba"

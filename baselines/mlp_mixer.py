@@ -21,6 +21,10 @@ class MLPMixer(Model):
 
     It has no attention, and as many patches as other models have tokens. The hidden widths are those of the paper: half
     the width among patches, four times the width among channels.
+
+    Attributes:
+        width: channels of a patch.
+        depth: number of blocks, each with both networks.
     """
 
     title = "MLP-Mixer"

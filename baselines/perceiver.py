@@ -19,6 +19,17 @@ class Perceiver(Model):
 
     With ``weight_tie_layers`` all layers but the first share their weights, as in the paper's experiments on ImageNet.
     The tokens bring their positions, so that no Fourier features are added here.
+
+    Attributes:
+        latents: number of latents.
+        latent_dim: C, width of a latent.
+        depth: number of layers, each of which reads the tokens again.
+        heads: of the attention among latents.
+        head_dim: D, of these heads.
+        cross_heads: heads of the attention that reads the tokens.
+        cross_head_dim: D, of these heads.
+        self_per_cross: layers of attention among latents after each reading.
+        weight_tie_layers: whether all layers have the same weights.
     """
 
     title = "Perceiver"

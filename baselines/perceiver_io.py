@@ -23,6 +23,18 @@ class PerceiverIO(Model):
     comparison, with fewer parameters than NAC, whose layers have a code projection for each weight. ``matched``, at
     scale ``paper``, has NAC's parameters by greater depth, as ``tiny`` and ``mini`` do. The others stand beside NAC's
     sizes of the authors' release; of Perceiver IO it has ``chonker`` alone.
+
+    Attributes:
+        latents: number of latents.
+        latent_dim: C, width of a latent.
+        depth: number of layers of attention among latents.
+        heads: of the attention among latents.
+        head_dim: D, of these heads.
+        cross_heads: heads of the attention that reads the tokens, and of the one that reads the latents.
+        cross_head_dim: D, of these heads.
+        decoder_ff: whether a feed-forward layer follows the attention that reads the latents.
+        weight_tie_layers: whether all layers have the same weights.
+        query_decays: whether weight decay acts on the learned query, too.
     """
 
     title = "Perceiver IO"

@@ -18,6 +18,11 @@ class PointNet(Model):
     """PointNet without its learned alignment networks (T-nets), made of torch-geometric's layers.
 
     Points interact only in the max pooling, so its score shows how much of a task needs no attention.
+
+    Attributes:
+        width: of each point's layers, and of the first layer after pooling.
+        pooled_width: numbers of each point that the maximum is taken of.
+        depth: number of each point's layers before these.
     """
 
     title = "PointNet"

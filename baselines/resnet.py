@@ -24,6 +24,12 @@ class ResNet(Model):
     an example depend on its batch. Images of up to 64 pixels have the stem of the paper's section 4.2, a 3×3
     convolution at full size; larger ones that of its table 1, 7×7 of stride 2 and a max pooling. ``depth`` is the
     number of blocks of two convolutions in each stage.
+
+    Attributes:
+        width: channels of the first stage; must be a multiple of the groups.
+        depth: residual blocks of each stage.
+        stages: each with half the height and width and twice the channels of the one before.
+        groups: of the group normalisation.
     """
 
     title = "ResNet"

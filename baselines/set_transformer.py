@@ -20,6 +20,13 @@ class SetTransformer(Model):
 
     The layers are those of torch-geometric's ``SetTransformerAggregation``: ``depth`` set attention blocks, pooling by
     multi-head attention into ``seeds`` vectors, and ``decoder_depth`` blocks among these.
+
+    Attributes:
+        width: C, of an element; must be a multiple of the heads.
+        depth: blocks of attention among the tokens.
+        heads: of the attention.
+        seeds: learned vectors that read the tokens.
+        decoder_depth: blocks of attention among what the seeds have read.
     """
 
     title = "Set Transformer"

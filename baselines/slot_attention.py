@@ -23,6 +23,14 @@ class SlotAttention(Model):
     The parameters are those of slot-attention's module, whose forward pass takes no mask; the equations are computed
     here, with one (`nacbench.nn.slots`). First slots are drawn anew in training, for each example. In evaluation they
     are those that were drawn when the network was made, so that a score does not depend on chance.
+
+    Attributes:
+        width: C, of tokens and slots.
+        depth: Transformer layers among the tokens.
+        heads: of the attention; must divide the width.
+        ffn_mult: hidden width of the feed-forward layers as a multiple of the width.
+        slots: number of slots.
+        rounds: in which slots compete for the tokens.
     """
 
     title = "Slot Attention"

@@ -21,6 +21,14 @@ class SoftMoE(Model):
     The modular rival of today: differentiable, no token is dropped, and an example does not depend on its batch. As in
     the paper the first half of the layers is dense, and the class is read from the mean over tokens. The number of
     slots is fixed, and does not grow with that of tokens.
+
+    Attributes:
+        width: C, of a token.
+        depth: number of layers, of which the second half has experts.
+        heads: of the attention; must divide the width.
+        ffn_mult: hidden width of the feed-forward layers as a multiple of the width, those of an expert, too.
+        experts: of each layer that has some.
+        slots: of each expert.
     """
 
     title = "Soft MoE"

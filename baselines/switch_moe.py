@@ -24,6 +24,14 @@ class SwitchMoE(Model):
     not depend on its batch. The libraries that have such a layer cut it at a capacity, or draw in evaluation; so the
     layer is ours (`nacbench.nn.switch`). ``balance`` is the paper's α, the weight of the loss that spreads tokens over
     experts.
+
+    Attributes:
+        width: C, of a token.
+        depth: number of layers, of which every second one has experts.
+        heads: of the attention; must divide the width.
+        ffn_mult: hidden width of the feed-forward layers as a multiple of the width, those of an expert, too.
+        experts: of each layer that has some.
+        balance: weight of the loss that spreads tokens evenly over experts.
     """
 
     title = "Switch MoE"

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Model):
-    """A pre-norm Transformer encoder with a class token, for any modality."""
+    """A pre-norm Transformer encoder with a class token, for any modality.
+
+    Attributes:
+        width: C, of a token.
+        depth: number of layers.
+        heads: of the attention; must divide the width.
+        ffn_mult: hidden width of the feed-forward layers as a multiple of the width.
+        dropout: probability with which a number is dropped in training.
+    """
 
     title = "Transformer"
     idea = "every token attends to every other, and a class token gives the logits"

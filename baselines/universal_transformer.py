@@ -25,6 +25,12 @@ class UniversalTransformer(Model):
     pre-norm, where the paper normalises after each residual: so the two differ in tying alone.
 
     One layer has the parameters of all of the ``transformer``'s, so it is wider, and computes more.
+
+    Attributes:
+        width: C, of a token; must be even and a multiple of the heads.
+        depth: steps: how often the one layer is applied.
+        heads: of the attention.
+        ffn_mult: hidden width of the feed-forward layers as a multiple of the width.
     """
 
     title = "Universal Transformer"

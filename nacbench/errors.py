@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeGuard
+
+from nacbench.suggestions import hint
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -60,18 +61,16 @@ def _is_of_pydantic(error: BaseException) -> TypeGuard[ValidationError]:
     return type(error).__module__.startswith("pydantic") and type(error).__name__ == "ValidationError"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """Return the error for an unknown name, with the most similar known name or, if none is similar, all of them.
+def unknown(kind: str, name: str, known: Iterable[str], most: int = 1) -> UserError:
+    """Return the error for an unknown name or dotted key, with those most like it or, if none is similar, all of them.
 
     Args:
         kind: what the name refers to, for example ``task``.
         name: the unknown name.
         known: all valid names.
+        most: number of names to suggest, if as many are similar.
     """
-    known = sorted(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return UserError(f"unknown {kind} {shown(name)}; {hint}")
+    return UserError(f"unknown {kind} {shown(name)}; {hint(name, known, most)}")
 
 
 def first_problem(error: ValidationError, prefix: str) -> str:

@@ -160,7 +160,7 @@ def test_settings_can_be_nested_or_dotted_and_the_command_line_gives_the_same_ru
     [
         ({"training.lrr": 1}, "unknown setting 'training.lrr'; did you mean 'training.lr'?"),
         ({"training": {"lr": -1.0}}, "training.lr = -1.0: input should be greater than 0"),
-        ({"model.depht": 1}, "unknown option of model 'depht'; did you mean 'depth'?"),
+        ({"model.depht": 1}, "unknown setting 'model.depht'; did you mean 'model.depth'?"),
         ({"training..lr": 1}, "setting 'training..lr' has an empty part between dots; write it as in training.lr"),
         ({"worker": 1}, "unknown setting 'worker'"),
         ({"data_root": "nowhere"}, "nowhere: no such folder"),

@@ -13,6 +13,7 @@ PLUGIN_FOLDERS = ("nacbench.tasks", "nacbench.baselines")
 
 # The house from its foundation up: a folder, or a module beside them, imports only what comes before it here.
 ORDER = (
+    "suggestions",
     "errors",
     "seeds",
     "formats",

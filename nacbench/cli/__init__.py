@@ -32,8 +32,10 @@ from nacbench.cli import (
     repeat,
     report,
     run,
+    runs,
     schema,
     search,
+    show,
     sweep,
     tag,
     transfer,
@@ -42,12 +44,16 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
+from nacbench.cli.shared.meant import suggest
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import say, say_text
 
 
 class Commands(TyperGroup):
-    """Commands whose usage errors are escaped: they repeat words, which the shell may have made of file names."""
+    """Commands whose usage errors say what was meant, and are escaped.
+
+    They repeat words, which the shell may have made of file names.
+    """
 
     def make_context(self, *args: Any, **more: Any) -> Any:
         with _escaped():
@@ -65,6 +71,8 @@ def _escaped() -> Iterator[None]:
     except Exception as error:
         message = getattr(error, "message", None)  # only typer's own errors have one
         if isinstance(message, str):
+            suggest(error)
+            message = error.message  # type: ignore[attr-defined]
             error.message = visible(message, keep="\n\t")  # type: ignore[attr-defined]
         raise
 
@@ -97,6 +105,8 @@ def _options(
 
 
 app.command("run")(run.run)
+app.command("runs")(runs.runs)
+app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("metrics")(metrics.metrics)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
-from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.options import (
+    DataRoot,
+    Json,
+    Plugins,
+    complete_model,
+    complete_task,
+    data_root_of,
+    load_plugins,
+)
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
@@ -25,7 +33,10 @@ def tasks(
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
-    """List the tasks: their modality, protocol, classes, scales, and whether their data is here."""
+    """List the tasks: their modality, protocol, classes, scales, and whether their data is here; or describe one.
+
+    For example: nacbench tasks digits
+    """
     from nacbench.registry import PROTOCOLS
 
     load_plugins(plugin)
@@ -98,6 +109,10 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
 
 
 def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", autocompletion=complete_model, help="Print all details of this model."),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -109,7 +124,9 @@ def models(
     as_json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """List the models with the number of parameters of each size, the task's tokenizer included.
+    """List the models with the number of parameters of each size, the task's tokenizer included; or describe one.
+
+    For example: nacbench models vit
 
     Without --task, parameters are counted for 32×32 colour images of ten classes, cut into 16 tokens; of models that
     read points, for ModelNet40.
@@ -119,6 +136,11 @@ def models(
     from nacbench.registry import MODELS, TASKS, usual_size
 
     load_plugins(plugin)
+    if name is not None:
+        from nacbench.cli.model_details import print_model
+
+        print_model(name, task, as_json)
+        return
     loaded, broken = MODELS.load_all()
     tasks = {name: TASKS.training(task) if task else reference_task(cls) for name, cls in loaded.items()}
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}

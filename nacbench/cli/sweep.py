@@ -80,9 +80,13 @@ def plan(
     missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
     for problem, number in missing.items():
         say(f"no data for {counted(number, 'run')}: {problem}")
-    skipped = {(run.config.model.name, run.config.task.name, run.problem) for run in planned.runs if run.is_unsuited}
-    for model, task, reason in sorted(skipped, key=str):
-        say(f"skipped: {model} cannot do {task}: {reason}")
+    skipped: dict[tuple[str, str], dict[str, None]] = {}
+    for run in planned.runs:
+        if run.is_unsuited:
+            skipped.setdefault((run.config.model.name, str(run.problem)), {})[run.config.task.name] = None
+    for (model, reason), tasks in sorted(skipped.items()):
+        which = next(iter(tasks)) if len(tasks) == 1 else f"{len(tasks)} tasks ({', '.join(sorted(tasks))})"
+        say(f"skipped: {model} cannot do {which}: {reason}")
     if hunt:
         tell_budget(hunt)
         say(f"carry the search out with: {asked.command('search')}")

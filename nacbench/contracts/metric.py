@@ -158,6 +158,10 @@ class Metric:
         """Return a number as text with the unit behind it."""
         return f"{text} {self.shown_unit}" if self.shown_unit else text
 
+    def value_text(self, value: float) -> str:
+        """Return a value as text with its unit: ``81.20 %`` for a share of 0.812."""
+        return self.with_unit(self.number(value))
+
     def change(self, difference: float, unit: bool = True) -> str:
         """Return a difference with its sign and unit: ``+2.31 points``."""
         (text,) = self.changes(difference)

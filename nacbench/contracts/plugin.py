@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nacbench.errors import UserError, first_problem, shown
-from nacbench.formats.dotted import unknown_key
+from nacbench.errors import UserError, first_problem, shown, unknown
 
 T = TypeVar("T")
 
@@ -48,11 +47,11 @@ class Plugin:
         names = {field.name for field in dataclasses.fields(cls)}
         for key in options:
             if key not in names:
-                raise unknown_key(f"option of {prefix}", key, names)
+                raise unknown(f"option of {prefix}", key, names)
         own = cls.presets.get(preset, {})
         for key in own:
             if key not in names:
-                raise unknown_key(f"option of {prefix} in the preset {preset!r} of {cls.__name__}", key, names)
+                raise unknown(f"option of {prefix} in the preset {preset!r} of {cls.__name__}", key, names)
         values = {**own, **options}
         try:
             # As JSON, where strict types still take a list for a tuple: YAML has no tuples
@@ -61,6 +60,18 @@ class Plugin:
             raise UserError(first_problem(error, prefix)) from None
         except TypeError as error:  # from json
             raise UserError(f"{prefix}: options are numbers, text, lists and mappings: {error}") from None
+
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """Return the names of the options, in the order of the class."""
+        return [field.name for field in dataclasses.fields(cls)]
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the options with their default values."""
+        made = {field.name: field.default_factory for field in dataclasses.fields(cls)}
+        plain = {field.name: field.default for field in dataclasses.fields(cls)}
+        return {name: plain[name] if make is dataclasses.MISSING else make() for name, make in made.items()}
 
     @classmethod
     def wrong_fact(cls) -> str | None:

@@ -1,25 +1,12 @@
 """Dotted keys (``training.lr``): nested mappings from them, to them, merged; and their values as text."""
 
 import json
-from collections.abc import Iterable, Mapping
-from difflib import SequenceMatcher
+from collections.abc import Mapping
 from typing import Any
 
 from nacbench.errors import UserError, shown
 
 DEEPEST = 50  # parts of a key
-# Names that other libraries use for a setting, where neither letters, words nor initials are those of ours
-SYNONYMS = {
-    "layers": "depth",
-    "n_layers": "depth",
-    "num_layers": "depth",
-    "max_lr": "lr",
-    "min_lr": "lr_end",
-    "eta_min": "lr_end",
-    "warmup_lr": "lr_start",
-    "momentum": "beta1",
-}
-
 PLAIN = (str, int, float, list, type(None))
 
 
@@ -38,42 +25,6 @@ def nested(key: str, value: Any) -> dict[str, Any]:
         value = {part: value}
     assert isinstance(value, dict)
     return value
-
-
-def unknown_key(kind: str, key: str, known: Iterable[str], most: int = 1) -> UserError:
-    """Return the error for an unknown dotted key, with the known keys whose last part is most like its last part.
-
-    The parts before the last say little: in ``training.learning_rate`` they are most of the letters, but the setting
-    that is meant is ``training.lr``.
-
-    Args:
-        kind: what the key refers to, for example ``setting``.
-        key: the unknown key.
-        known: all valid keys.
-        most: number of keys to name, if as many are similar; if none is, all are listed.
-    """
-    known = list(known)
-    ranked = sorted(((_likeness(key, own), own) for own in known), key=lambda pair: (*(-x for x in pair[0]), pair[1]))
-    near = [own for (likeness, _), own in ranked if likeness >= max(0.5, ranked[0][0][0] - 0.2)][:most]
-    suggestion = f"did you mean {' or '.join(map(repr, near))}?"
-    hint = suggestion if near else f"there are: {', '.join(sorted(known)) or 'none'}"
-    return UserError(f"unknown {kind} {shown(key)}; {hint}")
-
-
-def _likeness(key: str, known: str) -> tuple[float, float]:
-    """Return how much the last parts of two keys are alike, from 0 to 1, and then the whole keys."""
-    one, other = (own.rpartition(".")[2].lower() for own in (key, known))
-    words, others = set(one.split("_")), set(other.split("_"))
-    found = [SequenceMatcher(None, one, other).ratio()]
-    if common := words & others:
-        found.append(0.5 + 0.3 * len(common) / min(len(words), len(others)) + 0.05 * other.startswith(one))
-    if other in (SYNONYMS.get(one), _initials(one)) or one == _initials(other):
-        found.append(0.95)
-    return max(found), SequenceMatcher(None, key, known).ratio()
-
-
-def _initials(name: str) -> str:
-    return "".join(word[:1] for word in name.split("_"))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,39 +79,9 @@ class NeuralAttentiveCircuit(nn.Module):
     Args:
         token_dim: T.
         classes: number of classes.
-        modules: U, processor modules.
-        readout_modules: R.
-        state_dim: C; codes have the same width, since a module's initial state is its code.
-        signature_dim: S.
-        depth: L, number of propagators.
-        heads: H, of each propagator; read-in and read-out have one head.
-        head_dim: D.
-        ffn_mult: m, hidden width of the feed-forward layers as a multiple of C.
-        temperature: τ of the relaxed Bernoulli links.
-        graph: what links modules: the ``kernel`` of their signatures; or nothing, a ``complete`` graph without
-            signatures, whose attention is the usual softmax.
-        training_links: how links are used in training: a ``sample`` for each example, or ``expected``.
-        evaluation: how links are used outside training: ``expected``, ``sample`` or ``threshold``
-            (see `nacbench.nac.kernel.attention_bias`).
-        modulated: whether codes modulate every layer. If not, all layers are plain linear ones (α = 0), and codes are
-            the modules' initial states only.
-        frozen: keep the whole circuit (codes and signatures) as it is drawn; not for a conditional circuit.
         conditional: compute a circuit for each example from a condition, whose tokens also have width T.
-        generator_depth: number of cross-attentions of the conditional generator.
-        prior: graph prior on the processor modules' links (see `nacbench.nac.priors`).
-        prior_weight: weight of the prior's loss, added to the task's loss.
-        prior_clusters: number of clusters, for priors and initial graphs that have clusters.
-        prior_outside: link probability between clusters, for the same.
-        prior_match_every: number of training steps that share one matching of modules with the prior.
-        signature_start: the signatures' start: ``unit-normal``, numbers of deviation 1, as published; ``unit-length``,
-            vectors of length about 1, which turn faster in short trainings.
-        initial_graph: initialise the processor signatures to a random graph of this kind (see
-            `nacbench.nac.initialisation`); ``none``: at random.
-        module_dropout: each training step drops a share of the processor modules, the least connected first, as pruning
-            does; the share is drawn uniformly from 0 to this number.
-        pooling: weights of the read-out modules in training: the ``softmax`` of their confidences, or a relaxed one-hot
-            sample of it (``gumbel``).
-        sparsity_weight: weight of the mean link probability between processor modules, added to the task's loss.
+
+    All others are those of `nacbench.nac.options.CircuitOptions`.
     """
 
     # Prefixes of the parameters that low-shot adaptation trains with ``adapt=circuit``; all others are frozen

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from nacbench.errors import UserError, shown, unknown
-from nacbench.formats.dotted import as_text, leaves, unknown_key
+from nacbench.formats.dotted import as_text, leaves
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
 
@@ -76,7 +76,7 @@ class Condition:
         """
         known = dict.fromkeys(key for settings in everything for key in settings)
         if self.key not in known:
-            raise unknown_key("setting in --where", self.key, [*known, *OF_RUN], MOST_NEAR)
+            raise unknown("setting in --where", self.key, [*known, *OF_RUN], MOST_NEAR)
         found = _found(everything, self.key)
         if not found:
             raise UserError(f"--where {self.text}: none of the runs has a {self.key}; nacbench tag gives them")

@@ -42,12 +42,14 @@ class Runs:
             record is left, which was set aside.
         misplaced: records in folders that are not called by their run's id, such as copies. They do not count, but if
             a run has other numbers in one of them, nobody knows which are right.
+        unfinished: folders of runs that were started and have neither record nor failure.
     """
 
     runs: Sequence[Run]
     failures: Sequence[Failure] = ()
     broken: Sequence[str] = field(default_factory=list)
     misplaced: Sequence[Run] = field(default_factory=list)
+    unfinished: Sequence[str] = ()
 
 
 FOUND = tuple(part.name for part in fields(Runs))
@@ -139,7 +141,7 @@ def _of_store(store: Path) -> Runs:
     if new or len(runs) != len(known):
         _remember(store, runs)
     broken += [*walk.problems, *only_set_aside(walk.replaced, {run.folder for run in runs})]
-    return Runs(runs, failures, broken, misplaced)
+    return Runs(runs, failures, broken, misplaced, walk.unfinished)
 
 
 def _with_tags(run: Run, broken: list[str]) -> Run:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nacbench.recording.record import FAILURE, RECORD
-from nacbench.recording.store import REPLACED
+from nacbench.recording.store import REPLACED, STATE
 
 # a record or failure: its folder, its name, its size in bytes, and the time of its last change in nanoseconds
 Found = tuple[str, str, int, int]
@@ -21,11 +21,13 @@ class Walk:
     Attributes:
         marks: names of the files, or folders, by which a folder is known as a run's; of several the first is reported.
         problems: one line for each folder that could not be looked into.
+        unfinished: folders of runs that were started and have neither record nor failure.
         replaced: folders called ``.replaced``, with runs that were set aside.
     """
 
     marks: tuple[str, ...] = (RECORD, FAILURE)
     problems: list[str] = field(default_factory=list, init=False)
+    unfinished: list[str] = field(default_factory=list, init=False)
     replaced: list[str] = field(default_factory=list, init=False)
     _links: list[str] = field(default_factory=list, init=False)
     _roots: dict[str, str] = field(default_factory=dict, init=False)  # real path → path by which it was found
@@ -89,6 +91,8 @@ class Walk:
                             self.replaced.append(entry.path)
                     elif entry.is_symlink() and entry.name[0] != ".":
                         self._meet(entry.path)
+                    elif entry.name == STATE:
+                        self.unfinished.append(folder)
         except FileNotFoundError:  # deleted in the meantime
             return []
         except OSError as error:

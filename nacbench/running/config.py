@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from nacbench.contracts.numbers import Seed
 from nacbench.contracts.recipe import Recipe, Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, first_problem, shown, unknown
-from nacbench.formats.dotted import leaves, merge, nested, unknown_key
+from nacbench.formats.dotted import leaves, merge, nested
 from nacbench.formats.yaml_text import as_yaml, parse_yaml, read_mapping
 from nacbench.machine.hardware import best_precision
 from nacbench.recording.upgrade import renamed
@@ -40,6 +41,8 @@ SECTIONS: Mapping[str, dict[str, Any]] = {
 }
 # Settings that a run has in common with the run it is trained_on
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
+# Options that say how to compute, which are no settings of a run: suggested to whoever takes them for some
+NOT_SETTINGS = ("--device auto|cpu|cuda", "--workers N", "--threads N", "--out FOLDER", "--data-root FOLDER")
 
 
 class PluginChoice(BaseModel):
@@ -172,7 +175,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         given = merge(given, layer)
     for key in given:
         if key not in FIELDS:
-            raise unknown_key("setting", key, (*FIELDS, *(f"training.{name}" for name in Recipe.model_fields)))
+            raise unknown("setting", key, _settings_for(given))
     for section in ("task", "model"):
         if not isinstance(given.get(section), Mapping) or "name" not in given[section]:
             raise UserError(f"no {section} given; name one with --{section} NAME (see: nacbench {section}s)")
@@ -220,10 +223,16 @@ def named(layer: Mapping[str, Any]) -> dict[str, Any]:
 def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     """Return the run's configuration without the section ``trained_on``."""
     task_name, task_options = _take(given["task"], "name")
-    task = TASKS.get(task_name).configured("task", scale, task_options)
+    task_class = TASKS.get(task_name)
     model_name, model_options = _take(given["model"], "name")
     model_class = MODELS.get(model_name)
-    size, model_options = _take(model_options, "size", usual_size(type(task), scale, model_class))
+    size, model_options = _take(model_options, "size", usual_size(task_class, scale, model_class))
+    known = _settings_of(task_class, model_class, scale)
+    for section, options in (("task", task_options), ("model", model_options)):
+        for key in options:
+            if f"{section}.{key}" not in known:
+                raise unknown("setting", f"{section}.{key}", known)
+    task = task_class.configured("task", scale, task_options)
     if model_class.presets and size not in model_class.presets:
         raise unknown(f"size of model {model_name!r}", size, model_class.presets)
     model = model_class.configured("model", size, model_options)
@@ -236,7 +245,7 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
             seed=given.get("seed", 0),
             precision=best_precision() if precision == "auto" else precision,
             skip_unreadable=given.get("skip_unreadable", False),
-            training=_recipe(task, scale, given.get("training", {})),
+            training=_recipe(task, scale, given.get("training", {}), known),
             init_from=init_from(given.get("init_from")),
         )
     except ValidationError as error:
@@ -271,8 +280,33 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
     return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
 
 
-def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
-    """Return the task's recipe for this scale with the user's overrides, validated."""
+def _settings_for(given: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys that may be meant, as far as it is known of which task and model."""
+    try:
+        return _settings_of(
+            TASKS.get(given["task"]["name"]), MODELS.get(given["model"]["name"]), given.get("scale", "mini")
+        )
+    except (UserError, KeyError, TypeError):  # not given, or not known
+        return [*FIELDS, *(f"training.{name}" for name in Recipe.model_fields), *NOT_SETTINGS]
+
+
+def _settings_of(task: type[AnyTask], model: type[Model], scale: Scale) -> list[str]:
+    """Return the dotted keys of all that can be set for a run, and options of commands that may be meant by others."""
+    recipe = task.recipes.get(scale)
+    training = _recipe_keys(recipe) if isinstance(recipe, Settings) else []
+    options = [f"{section}.{own.name}" for section, cls in (("task", task), ("model", model)) for own in fields(cls)]
+    return [*FIELDS, "task.name", "model.name", "model.size", *options, *training, *NOT_SETTINGS]
+
+
+def _recipe(task: AnyTask, scale: Scale, overrides: Any, known: Iterable[str]) -> Settings:
+    """Return the task's recipe for this scale with the user's overrides, validated.
+
+    Args:
+        task: the task.
+        scale: the scale.
+        overrides: what the user gave of the section ``training``.
+        known: dotted keys that may be suggested for one that the recipe lacks.
+    """
     if scale not in task.recipes:
         raise UserError(f"task {task.title} has no recipe for scale {scale!r}; it has: {', '.join(task.recipes)}")
     base = task.recipes[scale]
@@ -281,14 +315,14 @@ def _recipe(task: AnyTask, scale: Scale, overrides: Any) -> Settings:
     if not isinstance(overrides, Mapping):
         raise UserError(f"training = {overrides!r}: this is a section; set one of its fields, as in training.lr=3e-4")
     for path in _leaves(overrides):
-        _check_key(base, path)
+        _check_key(base, path, known)
     try:
         return type(base).model_validate(merge(base.model_dump(), overrides))
     except ValidationError as error:
         raise UserError(first_problem(error, "training")) from None
 
 
-def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
+def _check_key(recipe: BaseModel, path: tuple[str, ...], known: Iterable[str]) -> None:
     """Check that a recipe has a key, at any depth.
 
     Pydantic would refuse it as well, but without suggesting a similar key.
@@ -301,7 +335,7 @@ def _check_key(recipe: BaseModel, path: tuple[str, ...]) -> None:
         if not isinstance(part, BaseModel):
             raise UserError(f"training.{'.'.join(path)}: training.{'.'.join(path[:depth])} has no parts")
         if key not in type(part).model_fields:
-            raise unknown_key("setting", ".".join(("training", *path[: depth + 1])), (*_recipe_keys(recipe), *FIELDS))
+            raise unknown("setting", ".".join(("training", *path[: depth + 1])), known)
         part = getattr(part, key)
 
 

@@ -154,7 +154,7 @@ def test_a_failing_run_is_named_and_the_others_are_computed(store: Path) -> None
         (1, True, False),
     ]
     shown = invoke("repeat", store, "--quiet").stdout
-    assert "digits · vit · seed 0 was not computed: unknown option of model 'depht'" in shown
+    assert "digits · vit · seed 0 was not computed: unknown setting 'model.depht'" in shown
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_failing_run_is_named_and_the_others_are_computed(store: Path) -> None
         (["runs", "--out", "file"], "--out file: File exists"),
         (["runs", "--device", "tpu"], "could not be computed again: unknown device 'tpu'"),
         (["runs", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
-        (["made"], "could not be computed again: unknown option of model 'depht'"),
+        (["made"], "could not be computed again: unknown setting 'model.depht'"),
     ],
 )
 def test_a_user_error_is_one_line(

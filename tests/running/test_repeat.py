@@ -170,7 +170,7 @@ def test_a_run_that_fails_does_not_stop_the_others(store: Path, tmp_path: Path) 
     old = change(recorded(store, "digits"), "identity", "config", "model", "depht", to=3)
     done = again(old, recorded(store, "digits-c"), out=tmp_path / "new")
     assert [one.same for one in done] == [False, True]
-    assert "unknown option of model 'depht'" in done[0].reason
+    assert "unknown setting 'model.depht'" in done[0].reason
     assert "\n" not in done[0].reason
     assert isinstance(done[0].error, UserError)
 

@@ -175,7 +175,7 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"task": "digits"}, r"unknown key in sweep mine.yaml 'task'; did you mean 'tasks'\?"),
         ({"tasks": ["digit"]}, r"run digit · nac · seed 0: unknown task 'digit'; did you mean 'digits'\?"),
         ({"set": {"training.lrr": 1}}, r"unknown setting 'training\.lrr'; did you mean 'training\.lr'"),
-        ({"set": {"model.modules": 9}}, r"run digits · vit · seed 0: unknown option of model 'modules'"),
+        ({"set": {"model.modules": 9}}, r"run digits · vit · seed 0: unknown setting 'model.modules'"),
         ({"seeds": [-1]}, "seed"),
         ({"seeds": [0, 1, 0]}, r"mine.yaml: seeds = \[0, 1, 0\]: 0 is given twice"),
         ({"models": ["nac", "nac"]}, "'nac' is given twice"),

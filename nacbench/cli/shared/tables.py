@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from nacbench.formats.escape import plain_cell
-from nacbench.formats.terminal import console
+from nacbench.formats.terminal import console, say
 
 WIDTH = 160  # characters, if the output is not a terminal: rich would cut tables to 80
+MANY = 300  # rows from which on columns are aligned without rich, which takes a second for a thousand
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
@@ -16,6 +17,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
         rows: cells, one for each column.
         right: indices from 0 of the columns that are aligned to the right.
     """
+    if len(rows) > MANY:
+        _print_many(head, rows, right)
+        return
     from rich import box
     from rich.table import Table
 
@@ -28,6 +32,15 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
     if not out.is_terminal:
         out.width = WIDTH
     out.print(table)
+
+
+def _print_many(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> None:
+    """Print rows that are not fitted to the terminal: a line each, however long."""
+    lines = [[plain_cell(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [">" if index in right else "<" for index in range(len(head))]
+    form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    say(*(f" {form.format(*line)}".rstrip() for line in lines))
 
 
 def counted(number: int, what: str) -> str:

@@ -1,0 +1,133 @@
+"""``nacbench runs``: a table of all runs of some folders, finished or not."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.options import Json, Plugins, load_plugins
+from nacbench.cli.shared.tables import counted, print_table
+from nacbench.cli.shared.warnings import warn
+from nacbench.errors import unknown
+from nacbench.formats.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from nacbench.sweep.listing import Listed
+
+SORTS = ("task", "score", "duration", "finished", "state")
+SHORT = 8  # characters of an id, as in `nacbench show`
+
+
+def runs(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER…", help="Folders of runs.  [dim]\\[default: runs][/dim]")
+    ] = None,
+    task: OnlyTasks = None,
+    model: OnlyModels = None,
+    where: Where = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATE", help="Only runs in this state, such as failed; can be given again."),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(SORTS), help="score: the best first; duration: the longest; finished: the latest."
+        ),
+    ] = SORTS[0],
+    most: Annotated[int | None, typer.Option("--most", metavar="N", min=1, help="Print at most N runs.")] = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """List runs with their settings, state and score: finished, failed, running and queued ones.
+
+    For example: nacbench runs --task digits --where 'training.lr<=0.001' --sort score
+
+    Settings are those that tell runs of one task and model apart. With --json, scores are not scaled: 0.95 is 95 %.
+    """
+    from nacbench.recording.choice import Choice
+    from nacbench.sweep.listing import listed
+    from nacbench.sweep.state import STATES
+
+    load_plugins(plugin)
+    if sort not in SORTS:
+        raise unknown("order in --sort", sort, SORTS)
+    for one in state or ():
+        if one not in STATES:
+            raise unknown("state", one, STATES)
+    stores = folders or [Path("runs")]
+    found, broken = listed(stores, Choice(task or (), model or (), where or ()))
+    warn(broken)
+    chosen = [run for run in found if not state or run.state in state]
+    shown = sorted(chosen, key=_order(sort))[:most]
+    if as_json:
+        say_json({"runs": [_as_json(run) for run in shown]})
+        return
+    _print(shown)
+    by_state = Counter(run.state for run in chosen)
+    told = ", ".join(f"{number:,} {name}" for name, number in by_state.items())
+    say(f"{counted(len(chosen), 'run')}{f': {told}' if told else ''}. All about one: nacbench show ID")
+
+
+def _order(sort: str) -> "Callable[[Listed], Any]":
+    """Return the key to sort by; runs that lack what is sorted by come last."""
+    from nacbench.sweep.state import STATES
+
+    def by_score(run: "Listed") -> Any:
+        known = run.metric is not None and run.score is not None
+        return (not known, run.task, run.scale, run.metric.order(run.score) if known else 0.0)  # type: ignore
+
+    keys: dict[str, Callable[[Listed], Any]] = {
+        "task": lambda run: 0,  # as they are
+        "score": by_score,
+        "duration": lambda run: -(run.seconds or 0.0),
+        "finished": lambda run: [-ord(letter) for letter in run.finished] or [1],
+        "state": lambda run: STATES.index(run.state),
+    }
+    return keys[sort]
+
+
+def _print(runs: "list[Listed]") -> None:
+    from nacbench.formats.text import duration
+
+    columns: dict[str, Callable[[Listed], str]] = {
+        "task": lambda run: run.task,
+        "scale": lambda run: run.scale,
+        "model": lambda run: run.label,
+        "settings": lambda run: run.variant,
+        "seed": lambda run: str(run.seed),
+        "state": lambda run: run.state,
+        "score": lambda run: run.shown_score,
+        "metric": lambda run: run.metric.name if run.metric else "",
+        "took": lambda run: "" if run.seconds is None else duration(run.seconds),
+        "id": lambda run: run.run_id[:SHORT],
+    }
+    rows = [[own(run) for own in columns.values()] for run in runs]
+    print_table(list(columns), rows, right={4, 6, 8})
+
+
+def _as_json(run: "Listed") -> dict[str, Any]:
+    """Return a run as plain data: the score as it was recorded, seconds, and all settings by dotted key."""
+    from nacbench.reporting.names import settings_of
+
+    return {
+        "run_id": run.run_id,
+        "task": run.task,
+        "scale": run.scale,
+        "model": run.model,
+        "size": run.model_size,
+        "seed": run.seed,
+        "state": run.state,
+        "detail": run.detail,
+        "metric": run.metric.name if run.metric else None,
+        "score": run.score,
+        "unit": (run.metric.unit or "1") if run.metric else None,
+        "seconds": run.seconds,
+        "finished": run.finished or None,
+        "differing": dict(run.told),
+        "settings": dict(settings_of(run.settings)),
+        "folder": run.folder,
+    }

@@ -1,0 +1,126 @@
+"""``nacbench show``: everything about one run, finished or not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nacbench.cli.shared.options import Json, Plugins, load_plugins
+from nacbench.cli.shared.settings_tables import print_facts
+from nacbench.cli.shared.tables import print_table
+from nacbench.errors import UserError
+from nacbench.formats.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from nacbench.sweep.listing import Listed
+
+BARS = "▁▂▃▄▅▆▇█"
+LONGEST = 60  # points of a curve that are drawn
+FILES = ("record.json", "failure.json", "config.yaml", "curve.jsonl", "predictions.parquet", "log.txt")
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its id, or the beginning of its id.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Print everything about one run: settings, numbers, cost, files, and how to go on.
+
+    For example: nacbench show 27b514b3
+
+    With --json, numbers are not scaled: 0.95 is 95 %.
+    """
+    from nacbench.reporting.names import defaults_of, settings_of, shown
+    from nacbench.sweep.listing import one_run
+
+    load_plugins(plugin)
+    own = one_run(run, out)
+    settings, usual = settings_of(own.settings), defaults_of(own)
+    changed = [key for key in settings if key in usual and settings[key] != usual[key]]
+    numbers, curve, files = _numbers(own), _curve(own), [name for name in FILES if (Path(own.folder) / name).exists()]
+    if as_json:
+        facts = {name: getattr(own, name) for name in ("run_id", "folder", "task", "model", "scale", "seed", "state")}
+        told = {"settings": dict(settings), "changed": changed, "numbers": numbers, "curve": curve, "files": files}
+        say_json({**facts, "size": own.model_size, "detail": own.detail, **told, "seconds": own.seconds})
+        return
+    print_facts(
+        [
+            ("run", own.run_id),
+            ("state", " · ".join(filter(None, (own.state, own.detail.splitlines()[0] if own.detail else "")))),
+        ]
+    )
+    print_facts([("what", f"{own.task} · {own.label} · {own.scale} · seed {own.seed}"), ("folder", own.folder)])
+    print_facts([("files", " ".join(files)), ("took", _took(own))])
+    for split, name, text in (tuple(row[key] for key in ("split", "metric", "text")) for row in numbers):
+        print_facts([(str(split), f"{name} {text}")])
+    if curve:
+        print_facts([("curve", f"{_line(curve)}  training loss, last {curve[-1]:.4g}")])
+    rows = [[key, shown(settings, key), shown(usual, key) if key in changed else ""] for key in settings]
+    if rows:
+        print_table(["setting", "value", "default, where it differs"], rows)
+    say(*_ways_on(own))
+
+
+def _numbers(own: "Listed") -> list[dict[str, Any]]:
+    """Return the metrics of a finished run, as recorded and as text with the interval over examples."""
+    from nacbench.recording.record import read_record
+
+    if own.metric is None:
+        return []
+    record = read_record(Path(own.folder) / "record.json", own.run_id)
+    rows = []
+    for split, metrics in record.metrics.items():
+        for name, value in metrics.items():
+            metric = record.metric_facts[name].metric(name) if name in record.metric_facts else None
+            text = metric.value_text(value) if metric else f"{value:.4g}"
+            ends = metric.over_examples(value, record.data.splits.get(split, 0)) if metric else None
+            if metric and ends:
+                text += f" (95 % interval over test examples {' to '.join(map(metric.number, ends))})"
+            rows.append({"split": split, "metric": name, "value": value, "interval": ends, "text": text})
+    return rows
+
+
+def _curve(own: "Listed") -> list[float]:
+    """Return the training losses of a run's curve, in nats; none if it has no curve."""
+    from nacbench.recording.curve import read_curve
+
+    path = Path(own.folder) / "curve.jsonl"
+    try:
+        return [point.loss for point in read_curve(path) if point.loss is not None] if path.exists() else []
+    except UserError:  # a run in progress may be writing it
+        return []
+
+
+def _line(values: list[float]) -> str:
+    """Return values as bars, the largest as the highest; of many, evenly chosen ones."""
+    some = (
+        [values[round(i * (len(values) - 1) / (LONGEST - 1))] for i in range(LONGEST)]
+        if len(values) > LONGEST
+        else values
+    )
+    low, high = min(some), max(some)
+    return "".join(BARS[round((len(BARS) - 1) * (value - low) / ((high - low) or 1))] for value in some)
+
+
+def _took(own: "Listed") -> str:
+    from nacbench.formats.text import duration
+
+    return "" if own.seconds is None else duration(own.seconds)
+
+
+def _ways_on(own: "Listed") -> list[str]:
+    """Return what can be done with a run in its state, a command a line."""
+    from shlex import quote
+
+    place = quote(own.folder)
+    if own.state == "done":
+        again = [f"compute it again and compare: nacbench repeat {place}", f"every metric: nacbench metrics {place}"]
+        return [*again, *([f"its circuit: nacbench circuit {place}"] if own.model == "nac" else [])]
+    config = Path(own.folder) / "config.yaml"
+    resume = f"nacbench run --config {quote(str(config))}" if config.exists() else "the command that started it"
+    return (
+        []
+        if own.state in ("running", "queued", "skipped")
+        else [f"start or resume it: {resume}; its log: {place}/log.txt"]
+    )

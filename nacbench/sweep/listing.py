@@ -1,0 +1,238 @@
+"""All runs of some stores as one list: finished, failed, running and queued ones, with what tells them apart."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from nacbench.contracts.metric import Metric
+from nacbench.errors import UserError
+from nacbench.recording.choice import Choice, condition
+from nacbench.recording.index import look_at_runs
+from nacbench.recording.record import Failure
+from nacbench.recording.row import Run
+from nacbench.recording.row import settings_of as common_settings
+from nacbench.recording.store import locate, read_state
+from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
+from nacbench.running.config import resolve
+from nacbench.sweep.state import Observer, State
+
+UNKNOWN = "{}"  # settings of a run of which nothing is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One run of a store.
+
+    Attributes:
+        folder: of the run.
+        settings: JSON as in `nacbench.recording.row.Run`; ``{}`` where nothing is known of them.
+        state: as in `nacbench.sweep.state.Standing`.
+        detail: more about the state, such as the reason of a failure.
+        metric, score: of a finished run.
+        seconds: of training and evaluation of a finished run.
+        finished: end of the run, ISO 8601 in UTC; empty if it has not ended.
+        told: settings that tell it from other runs of the same task, scale, model and size, in short.
+    """
+
+    run_id: str
+    folder: str
+    task: str
+    model: str
+    model_size: str
+    scale: str
+    seed: int
+    settings: str = UNKNOWN
+    state: State = "done"
+    detail: str = ""
+    metric: Metric | None = None
+    score: float | None = None
+    seconds: float | None = None
+    finished: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The model's name, with its size unless it is the usual one."""
+        return sized(self.model, self.model_size, self.task, self.scale)
+
+    @property
+    def variant(self) -> str:
+        """The settings that tell it from others, in one line."""
+        return ", ".join(self.told.values())
+
+    @property
+    def shown_score(self) -> str:
+        """The score in the unit of its metric; empty without one."""
+        return "" if self.metric is None or self.score is None else self.metric.value_text(self.score)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A run without a record, as `nacbench.sweep.state.Observed`."""
+
+    listed: Listed
+    problem: None = None
+    is_unsuited: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.listed.task}/{self.listed.model}/{self.listed.run_id}"
+
+    @property
+    def run_id(self) -> str:
+        return self.listed.run_id
+
+    def folder(self, store: Path) -> Path:
+        return Path(self.listed.folder)
+
+
+def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) -> tuple[list[Listed], list[str]]:
+    """Return the runs below some folders that are chosen, and a line for each thing that cannot be read.
+
+    Args:
+        stores: folders of runs.
+        choice: which runs count; of runs that are not finished, those that have what it asks for.
+        ask_slurm: if false, the state of runs that are not finished comes from files alone.
+
+    Raises:
+        UserError: if a folder does not exist, or the choice is not valid or leaves none of the finished runs.
+    """
+    found = look_at_runs(*stores)
+    done = [_done(run) for run in choice.of(found).runs]
+    known = {run.run_id for run in found.runs}
+    failed = [_failed(one, stores) for one in found.failures]
+    begun = [own for folder in found.unfinished if (own := _unfinished(folder))]
+    others = {own.folder: own for own in [*failed, *begun] if own.run_id not in known}
+    broken = list(found.broken)
+    for store in dict.fromkeys([*stores, *(Path(folder).parents[2] for folder in others)]):
+        observer = Observer(store, ask_slurm=ask_slurm)
+        broken += observer.broken
+        for own in _submitted(observer):
+            if own.run_id not in known:
+                others.setdefault(own.folder, own)
+        here = [_Begun(own) for own in others.values() if Path(own.folder).parents[2] == store.absolute()]
+        states = observer.standings(here)
+        for one in here:
+            standing = states[one.key]
+            others[one.listed.folder] = replace(one.listed, state=standing.state, detail=standing.detail)
+    return _told([*done, *(own for own in others.values() if _meets(own, choice))]), broken
+
+
+def _done(run: Run) -> Listed:
+    return Listed(
+        run_id=run.run_id,
+        folder=run.folder,
+        task=run.task,
+        model=run.model,
+        model_size=run.model_size,
+        scale=run.scale,
+        seed=run.seed,
+        settings=run.settings,
+        metric=run.measure,
+        score=run.score,
+        seconds=run.train_seconds + run.evaluate_seconds,
+        finished=run.finished,
+    )
+
+
+def _failed(failure: Failure, stores: Iterable[Path]) -> Listed:
+    key = Path(failure.task, failure.model, failure.run_id)
+    places = [store.absolute() if store.name == failure.run_id else store.absolute() / key for store in stores]
+    place = next((place for place in places if place.is_dir()), places[0])
+    state = read_state(place)
+    return Listed(
+        run_id=failure.run_id,
+        folder=str(place),
+        task=failure.task,
+        model=failure.model,
+        model_size=failure.size,
+        scale=failure.scale,
+        seed=failure.seed,
+        settings=common_settings(state.identity) if state else UNKNOWN,
+        state=failure.status,
+        detail=failure.reason,
+        finished=failure.when,
+    )
+
+
+def _unfinished(folder: str) -> Listed | None:
+    """Return a run that was started, from the identity that it began with; None if that is broken."""
+    state = read_state(Path(folder))
+    if state is None:
+        return None
+    config = state.identity["config"]
+    task, model = config["task"], config["model"]
+    return Listed(
+        run_id=os.path.basename(folder),  # noqa: PTH119 (as the index: plain strings)
+        folder=folder,
+        task=task["name"],
+        model=model["name"],
+        model_size=model["size"],
+        scale=config["scale"],
+        seed=config["seed"],
+        settings=common_settings(state.identity),
+    )
+
+
+def _submitted(observer: Observer) -> Iterator[Listed]:
+    """Yield the runs of a store's submissions, of which some may have no folder yet."""
+    for submission in observer.submissions:
+        for run in submission.runs:
+            task, model, run_id = run.key.split("/")
+            try:
+                config = resolve(run.config).as_dict()
+            except UserError:  # a plug-in that is not loaded: what is in the file must do
+                config = run.config
+            yield Listed(
+                run_id=run_id,
+                folder=str(observer.store.absolute() / run.key),
+                task=task,
+                model=model,
+                model_size=str(config.get("model", {}).get("size", "")),
+                scale=str(config.get("scale", "")),
+                seed=int(config.get("seed", 0)),
+                settings=common_settings({"config": config}),
+            )
+
+
+def _meets(own: Listed, choice: Choice) -> bool:
+    names = ((own.task, choice.tasks), (own.model, choice.models))
+    if not all(not patterns or any(fnmatchcase(name, one) for one in patterns) for name, patterns in names):
+        return False
+    conditions = [condition(text) for text in choice.where]
+    settings = {**settings_of(own.settings), "seed": own.seed}
+    return all(one.key in settings and one.holds(settings) for one in conditions)
+
+
+def _told(runs: Sequence[Listed]) -> list[Listed]:
+    """Return runs with the settings that tell their variants apart, sorted by task, scale, model, variant and seed."""
+    cells: dict[tuple[str, ...], dict[str, list[Listed]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        cells[run.task, run.scale, run.model, run.model_size][run.settings].append(run)
+    found = []
+    for by_settings in cells.values():
+        variants = [settings_of(text) for text in by_settings]
+        first = next(iter(by_settings.values()))[0]
+        told = told_apart(variants, differing(variants), defaults_of(first)) if len(variants) > 1 else [{}]
+        for own, texts in zip(by_settings.values(), told, strict=True):
+            found += [replace(run, told=texts) if texts else run for run in own]
+    return sorted(found, key=lambda run: (run.task, run.scale, run.label, run.variant, run.seed))
+
+
+def one_run(name: str, store: Path) -> Listed:
+    """Return the run of a folder, an id, or the beginning of one.
+
+    Raises:
+        UserError: if there is none, or several ids begin so.
+    """
+    folder = locate(name, store).absolute()
+    found, broken = listed([folder], Choice())
+    for own in found:
+        if own.run_id == folder.name:
+            return own
+    raise UserError(f"{folder} holds no run that can be read{f': {broken[0]}' if broken else ''}")

@@ -23,7 +23,7 @@ def scalars_of(row: Mapping[str, Any]) -> Scalars:
 
 
 def final_scalars(record: RunRecord) -> Scalars:
-    """Return a finished run's metrics by split, as ``final/test/accuracy``, and its costs, as ``final/cost/parameters``.
+    """Return a finished run's metrics by split (``final/test/accuracy``) and its costs (``final/cost/parameters``).
 
     Final metrics are those of the selected weights, so that they have names of their own: ``validation/accuracy`` is
     that of the weights at each step.

@@ -20,6 +20,7 @@ LIBRARIES = (
     "mambapy",
     "markupsafe",
     "matplotlib",
+    "mlflow",
     "networkx",
     "numpy",
     "pandas",
@@ -37,11 +38,14 @@ LIBRARIES = (
     "slot_attention",
     "soft_moe_pytorch",
     "submitit",
+    "tensorboard",
     "timm",
     "torch",
     "torch_geometric",
     "torchvision",
+    "trackio",
     "typer",
+    "wandb",
     "yaml",
 )
 

@@ -66,6 +66,7 @@ def submit(
     Raises:
         UserError: if Slurm does not answer or refuses, or a tracker of a profile cannot be used.
     """
+    check_trackers(name for run in plan.doable for name in run.profile.log)
     with sole_submitter(place.store):
         observer = Observer(place.store)
         _release_held(observer, say)  # these jobs are live, so they are not submitted again below
@@ -80,7 +81,6 @@ def submit(
         _tag_those_there(plan, place, say)
         wanted = set(MISSING) | set(also)
         todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
-        check_trackers(name for run in todo for name in run.profile.log)
         for run in todo:
             put_aside(run.folder(place.store))
         todo = _with_what_they_need(plan, todo, standings)

@@ -33,6 +33,7 @@ nb_execution_in_temp = True  # what a notebook writes is not left behind
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings of libraries, with paths of this machine
 highlight_language = "text"  # of indented blocks; fenced ones say what they are
 
 # docstrings: single backticks are names of Python objects, and nitpicky wants each of them to exist

@@ -229,7 +229,7 @@ def records(*folders: PathLike) -> pd.DataFrame:
     ``object``. ``scale`` is an ordered category, ``finished`` a time in UTC.
 
     Args:
-        folders: folders of runs, also of packed ones; ``runs`` by default.
+        folders: folders of runs; ``runs`` by default.
 
     Raises:
         UserError: if a folder does not exist.

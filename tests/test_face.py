@@ -14,11 +14,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import nacbench
-from nacbench import UserError, load, records, report, run
+from nacbench import Outcome, UserError, compare, load, records, report, run
+from nacbench.cli import app
 from nacbench.recording.record import RECORD
 from nacbench.registry import MODELS, TASKS
+from nacbench.running.config import resolve
 from nacbench.shadowing import LIBRARIES
 
 from .conftest import REPOSITORY
@@ -201,6 +204,57 @@ def test_absent_settings_are_missing_values_and_integers_stay() -> None:
     assert table["model.modules"].isna().sum() == (table["model"] != "nac").sum() > 0
     assert depths["nac"] == 2
     assert pd.api.types.is_integer_dtype(table["seed"])
+
+
+def test_columns_of_facts_have_the_same_types_whatever_runs_there_are(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    write_run(tmp_path / "some", made_record(scale="paper"))
+    write_run(tmp_path / "some", made_record(seed=1, scale="smoke", size="tiny"))
+    some, none = records(tmp_path / "some"), records(tmp_path / "none")
+    assert none.empty
+    assert none.dtypes.to_dict() == some[none.columns].dtypes.to_dict()
+    assert some.sort_values("scale")["scale"].tolist() == ["smoke", "paper"]
+    assert str(some["finished"].dtype).endswith("UTC]")
+
+
+def test_compare_gives_what_the_command_prints(tmp_path: Path) -> None:
+    for seed, (ours, theirs) in enumerate([(0.8, 0.7), (0.82, 0.7), (0.79, 0.71)]):
+        write_run(tmp_path, made_record(seed=seed, score=ours))
+        write_run(tmp_path, made_record(seed=seed, score=theirs, model="vit"))
+    found = compare("nac", "vit", tmp_path)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(0.1)
+    done = CliRunner().invoke(app, ["compare", "nac", "vit", "--out", str(tmp_path)])
+    assert done.stdout == f"{found}\n"
+    assert found.verdict.startswith("nac is better than vit")
+    row = found.to_frame().iloc[0]
+    assert (row["a"], row["b"], row["seeds"]) == ("nac", "vit", 3)
+    assert row["low"] < row["difference"] < row["high"]
+    assert repr(found) == f"Comparison(nac and vit: {found.verdict})"
+    with pytest.raises(UserError, match="'gru' is not a model or a run's id here"):
+        compare("nac", "gru", tmp_path)
+    with pytest.raises(UserError, match="macro-f1"):
+        compare("nac", "vit", tmp_path, metric="macro-f1")
+
+
+def test_two_series_that_share_no_seed_have_a_row_without_numbers(tmp_path: Path) -> None:
+    write_run(tmp_path, made_record(seed=0))
+    write_run(tmp_path, made_record(seed=1, model="vit"))
+    row = compare("nac", "vit", tmp_path).to_frame().iloc[0]
+    assert row["seeds"] == 0
+    assert pd.isna(row["difference"])
+    assert "share no seed" in row["verdict"]
+
+
+def test_an_outcome_is_shown_in_one_line_and_as_a_table_in_notebooks(tmp_path: Path) -> None:
+    done = Outcome(made_record(score=0.9), tmp_path / "<b>", True, resolve({"task": "digits", "model": "nac"}))
+    assert repr(done) == (
+        f"Outcome(digits · nac · mini · seed 0: accuracy 90.00 %, finished before, '{tmp_path / '<b>'}')"
+    )
+    assert (done.score, done.run_id) == (0.9, done.record.run_id)
+    assert done.metrics["test"]["accuracy"] == 0.9
+    assert "&lt;b&gt;" in done._repr_html_()
+    assert "<b>" not in done._repr_html_()
 
 
 def test_records_warn_of_a_broken_file_and_refuse_a_missing_folder(tmp_path: Path) -> None:

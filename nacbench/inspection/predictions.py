@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +64,14 @@ class Predictions:
         return len(self.predicted)
 
     def __getitem__(self, index: int | slice) -> Predictions:
-        rows = index if isinstance(index, slice) else slice(index, index + 1 or None)
-        if not isinstance(index, slice) and not -len(self) <= index < len(self):
-            raise IndexError(index)  # as a list does; a loop over the predictions ends by it
-        chances = None if self.probabilities is None else self.probabilities[rows]
-        return Predictions(self.targets, self.names, self.predicted[rows], chances, self.outputs[rows])
+        if not isinstance(index, slice):
+            position = range(len(self))[index]  # raises IndexError as a list does
+            index = slice(position, position + 1)
+        chances = None if self.probabilities is None else self.probabilities[index]
+        return Predictions(self.targets, self.names, self.predicted[index], chances, self.outputs[index])
+
+    def __iter__(self) -> Iterator[Predictions]:
+        return (self[position] for position in range(len(self)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a data frame: a row for each example, ``label`` and a column for each class, label or value.

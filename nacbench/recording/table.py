@@ -84,7 +84,8 @@ def _series(values: list[Any], kind: str | None) -> pd.Series[Any]:
     import pandas as pd
 
     if kind == TIME:  # a made-up date in a record of others is a missing value
-        return pd.to_datetime(pd.Series(values, dtype="string"), utc=True, errors="coerce", format="ISO8601")
+        times = pd.to_datetime(pd.Series(values, dtype="string"), utc=True, errors="coerce", format="ISO8601")
+        return times.dt.as_unit("us")  # pandas chooses a unit by the values
     if kind == SCALE:  # sorts by size; a name that another version knows comes last
         order = dict.fromkeys((*SCALES, *sorted(set(values))))
         return pd.Series(pd.Categorical(values, categories=list(order), ordered=True))

@@ -11,6 +11,7 @@ Digits = get_task("digits")
 class DigitParity(Digits):
     title = "Parity of digits"
     classes = 2
+    class_names = ("even", "odd")
 
     def arrays(self, data_root):
         arrays = dict(super().arrays(data_root).arrays)

@@ -82,7 +82,7 @@ def run(
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
         log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
-            ``mlflow``; each writes into a folder of its name in the run's folder. See `nacbench.tracking`.
+            ``mlflow``; each writes into a folder of its name in the run's folder. See `nacbench.tracking.known`.
         settings: any other settings, nested or with dotted keys.
 
     Returns:

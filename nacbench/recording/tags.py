@@ -97,7 +97,7 @@ class Tags(Part):
         """Return these and others.
 
         Raises:
-            UserError: if a run would have more than `MOST`.
+            UserError: if a run would have more than ``MOST``.
         """
         return given(tags=[*self.tags, *other.tags], notes=[*self.notes, *other.notes])
 

@@ -1,6 +1,6 @@
 """Carry out the searches of a sweep: which runs are due by the records, and their submission until nothing is left.
 
-All state is in the records. A plan has every run that a search may come to; `reached` keeps those that the finished
+All state is in the records. A plan has every run that a search may come to; ``reached`` keeps those that the finished
 rungs lead to, so that the other commands of ``nacbench sweep`` see these and no others.
 
 A trial on a higher rung is another run, from scratch: its learning rate falls over more epochs, so that the shorter run

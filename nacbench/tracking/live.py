@@ -75,7 +75,7 @@ class LiveLog(NoLog):
     def close(self, state: State, metrics: Mapping[str, float]) -> None:
         """Tell the trackers how the run ended, and wait until they have written everything; only the first call counts.
 
-        After `PATIENCE_SECONDS` they are stopped.
+        After ``PATIENCE_SECONDS`` they are stopped.
         """
         if self._process.returncode is not None:
             return

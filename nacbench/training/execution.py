@@ -38,7 +38,7 @@ class Execution:
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``.
         show_progress: report progress on standard error.
-        log: names of trackers that are told of the run; see `nacbench.tracking`.
+        log: names of trackers that are told of the run; see `nacbench.tracking.known`.
 
     Raises:
         UserError: if a number is out of its range.

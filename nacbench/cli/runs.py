@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_state, one_of
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.cli.shared.warnings import warn
@@ -30,12 +31,18 @@ def runs(
     where: Where = None,
     state: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATE", help="Only runs in this state, such as failed; can be given again."),
+        typer.Option(
+            metavar="STATE",
+            autocompletion=complete_state,
+            help="Only runs in this state, such as failed; can be given again.",
+        ),
     ] = None,
     sort: Annotated[
         str,
         typer.Option(
-            metavar="|".join(SORTS), help="score: the best first; duration: the longest; finished: the latest."
+            metavar="|".join(SORTS),
+            autocompletion=one_of(*SORTS),
+            help="score: the best first; duration: the longest; finished: the latest.",
         ),
     ] = SORTS[0],
     most: Annotated[int | None, typer.Option("--most", metavar="N", min=1, help="Print at most N runs.")] = None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.settings_tables import print_facts
 from nacbench.cli.shared.tables import print_table
@@ -20,7 +21,12 @@ FILES = ("record.json", "failure.json", "config.yaml", "curve.jsonl", "predictio
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its id, or the beginning of its id.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", autocompletion=complete_run, help="A run's folder, its id, or the beginning of its id."
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
     plugin: Plugins = None,
     as_json: Json = False,

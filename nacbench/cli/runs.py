@@ -112,6 +112,8 @@ def _print(runs: "list[Listed]") -> None:
         "took": lambda run: "" if run.seconds is None else duration(run.seconds),
         "id": lambda run: run.run_id[:SHORT],
     }
+    if any(run.tags.tags for run in runs):
+        columns["tags"] = lambda run: " ".join(run.tags.tags)
     rows = [[own(run) for own in columns.values()] for run in runs]
     print_table(list(columns), rows, right={4, 6, 8})
 
@@ -134,6 +136,8 @@ def _as_json(run: "Listed") -> dict[str, Any]:
         "unit": (run.metric.unit or "1") if run.metric else None,
         "seconds": run.seconds,
         "finished": run.finished or None,
+        "tags": list(run.tags.tags),
+        "notes": list(run.tags.notes),
         "differing": dict(run.told),
         "settings": dict(settings_of(run.settings)),
         "folder": run.folder,

@@ -12,7 +12,6 @@ import nacbench.baselines
 import nacbench.tasks
 from nacbench import plugin_files, registry
 from nacbench.cli.shared.needs import with_trained_on
-from nacbench.cli.shared.options import complete_task
 from nacbench.contracts.model import Model
 from nacbench.contracts.task import AnyTask, EvaluationTask
 from nacbench.errors import UserError
@@ -352,11 +351,6 @@ def test_an_installed_package_adds_a_protocol_by_entry_point(site: Path) -> None
 def test_the_error_for_a_misspelt_protocol_task_suggests_the_most_similar_one(typed: str) -> None:
     with pytest.raises(UserError, match=f"unknown task '{typed}'; did you mean 'digits-pruned'"):
         TASKS.get(typed)
-
-
-def test_the_shell_completes_a_protocol_task_after_the_task_s_name() -> None:
-    assert complete_task("digits") == ["digits", "digits-c"]
-    assert complete_task("digits-") == ["digits-c", "digits-pruned", "digits-tuning"]
 
 
 def test_an_evaluation_task_is_refused_where_a_training_task_is_needed() -> None:

@@ -4,17 +4,14 @@ from typing import Annotated
 
 import typer
 
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.completion import complete_plugin
+from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted
 from nacbench.formats.terminal import say, say_text
 
 
-def _complete(incomplete: str) -> list[str]:
-    return complete_task(incomplete) + complete_model(incomplete)
-
-
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=_complete, help="A task or a model.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_plugin, help="A task or a model.")],
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 from nacbench.formats.terminal import say, say_text
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def circuit(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", autocompletion=complete_run, help="A run's folder or id.")],
     condition: Annotated[
         str | None, typer.Option(metavar="SENTENCE", help="Draw the circuit that is generated from this sentence.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_metric
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
@@ -17,7 +18,10 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A model's name, its label in a table, or a run's id.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, named in the same way.")],
     metric: Annotated[
-        str | None, typer.Option(help="Compare by another metric than the task's main one, such as nll.")
+        str | None,
+        typer.Option(
+            autocompletion=complete_metric, help="Compare by another metric than the task's main one, such as nll."
+        ),
     ] = None,
     scale: Annotated[str | None, typer.Option(help="The scale, if there are runs of several.")] = None,
     out: Annotated[

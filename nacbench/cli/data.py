@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_setting, complete_task
 from nacbench.cli.shared.needs import (
     NOTHING_TO_FETCH,
     for_task,
@@ -16,7 +17,7 @@ from nacbench.cli.shared.needs import (
     what_is_missing,
     with_trained_on,
 )
-from nacbench.cli.shared.options import DataRoot, Json, Plugins, complete_task, data_root_of, load_plugins
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.contracts.given import checked_data_files
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
@@ -35,7 +36,10 @@ SomeTasks = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="An option of the task, such as task.data=lra; can be given again."
+        "--set",
+        metavar="KEY=VALUE",
+        autocompletion=complete_setting,
+        help="An option of the task, such as task.data=lra; can be given again.",
     ),
 ]
 MaybeTasks = Annotated[

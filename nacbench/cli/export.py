@@ -1,6 +1,6 @@
 """``nacbench export``: hand finished runs over to other tools."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_run, quietly
 from nacbench.cli.shared.options import Plugins, load_plugins
 from nacbench.cli.shared.tables import counted
 from nacbench.cli.shared.warnings import warn
@@ -35,13 +36,17 @@ def exporters(push: str | None = None, *, force: bool = False) -> Mapping[str, E
     return {**own, HUB: partial(_hub_folders, push=push, force=force)}
 
 
-def complete_to(incomplete: str) -> list[str]:
-    """Return names after ``--to`` that start with `incomplete`, for shell completion."""
-    return [name for name in exporters() if name.startswith(incomplete)]
+@quietly
+def complete_to(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Propose names after ``--to``."""
+    return exporters()
 
 
 def export(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs by folder or id, or folders of runs.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN…", autocompletion=complete_run, help="Runs by folder or id, or folders of runs."),
+    ],
     to: Annotated[
         str,
         typer.Option(

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_model, complete_task
 from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
-from nacbench.cli.shared.options import (
-    DataRoot,
-    Json,
-    Plugins,
-    complete_model,
-    complete_task,
-    data_root_of,
-    load_plugins,
-)
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tables import print_table
 from nacbench.cli.shared.warnings import warn
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def metrics(
-    run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Folders or ids of runs that differ in their seed.")],
+    run: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN…", autocompletion=complete_run, help="Folders or ids of runs that differ in their seed."
+        ),
+    ],
     classes: Annotated[bool, typer.Option("--classes", help="Also print the accuracy of each class.")] = False,
     confusion: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the confusion matrix: FILE.png and FILE.pdf.")

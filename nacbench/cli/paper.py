@@ -7,6 +7,7 @@ import typer
 
 from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_scale
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
@@ -41,7 +42,12 @@ def paper(context: typer.Context) -> None:
 def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="See: nacbench paper.")],
     out: Stores = None,
-    scale: Annotated[str, typer.Option(help="Scale of the runs; published figures stand beside paper only.")] = "paper",
+    scale: Annotated[
+        str,
+        typer.Option(
+            autocompletion=complete_scale, help="Scale of the runs; published figures stand beside paper only."
+        ),
+    ] = "paper",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write Markdown, LaTeX and CSV there.")] = None,
     task: OnlyTasks = None,
     model: OnlyModels = None,

@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.options import (
-    DataRoot,
-    Json,
-    Plugins,
-    complete_model,
-    complete_task,
-    data_root_of,
-    load_plugins,
-)
+from nacbench.cli.shared.completion import complete_model, complete_scale, complete_setting, complete_task, one_of
+from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError, unknown
 from nacbench.formats.terminal import say, say_json
@@ -31,12 +24,25 @@ MATCHES = ("params", "flops", "latency")
 def profile(
     task: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_task, help="See: nacbench tasks.")],
     model: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete_model, help="See: nacbench models.")],
-    scale: Annotated[str, typer.Option(metavar="smoke|mini|paper", help="Scale of model and task.")] = "mini",
+    scale: Annotated[
+        str, typer.Option(metavar="smoke|mini|paper", autocompletion=complete_scale, help="Scale of model and task.")
+    ] = "mini",
     precision: Annotated[
-        str, typer.Option(metavar="auto|fp32|bf16", help="auto uses bf16 if the hardware has it.")
+        str,
+        typer.Option(
+            metavar="auto|fp32|bf16",
+            autocompletion=one_of("auto", "fp32", "bf16"),
+            help="auto uses bf16 if the hardware has it.",
+        ),
     ] = "auto",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for nacbench run; can be given again.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            autocompletion=complete_setting,
+            help="As for nacbench run; can be given again.",
+        ),
     ] = None,
     batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, as in 1,32.")] = "1,32",
     seconds: Annotated[float, typer.Option(min=0, max=1e5, help="How long each pass is repeated, in seconds.")] = 3.0,
@@ -44,13 +50,16 @@ def profile(
         str | None,
         typer.Option(
             metavar="params|flops|latency",
+            autocompletion=one_of("params", "flops", "latency"),
             help="First size the model to NAC's cost, within 2 %; operations are those of the recipe's batch, latency "
             "is that of the largest of --batch-sizes.",
         ),
     ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", autocompletion=one_of("auto", "cpu", "cuda"))
+    ] = "auto",
     plugin: Plugins = None,
 ) -> None:
     """Count a model's parameters and operations on a task, and measure time, memory and energy on the task's examples.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run, one_of
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 from nacbench.formats.terminal import say, say_text
 
@@ -16,11 +17,17 @@ AGAIN = "compute it again with: nacbench prune RUN, in another folder"
 
 
 def prune(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder or id of a run that trained a network.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", autocompletion=complete_run, help="The folder or id of a run that trained a network."
+        ),
+    ],
     order: Annotated[
         str,
         typer.Option(
             metavar="degree|importance|random",
+            autocompletion=one_of("degree", "importance", "random"),
             help="Which modules are removed first: those of lowest degree, lowest importance, or random ones.",
         ),
     ] = "degree",
@@ -36,7 +43,9 @@ def prune(
         "pruned"
     ),
     data_root: DataRoot = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", autocompletion=one_of("auto", "cpu", "cuda"))
+    ] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     plugin: Plugins = None,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.interruption import GO_ON, interruption_explained
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.warnings import warn
@@ -24,7 +25,11 @@ MOST_LINES = 12  # of one run's differing numbers in the printed table; a run on
 def repeat(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN…", help="Folders or ids of runs (ids are looked up in runs/), or folders of runs."),
+        typer.Argument(
+            metavar="RUN…",
+            autocompletion=complete_run,
+            help="Folders or ids of runs (ids are looked up in runs/), or folders of runs.",
+        ),
     ],
     count: Annotated[
         int | None, typer.Option("--runs", metavar="N", help="Repeat only N of them, drawn at random.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_metric
 from nacbench.cli.shared.options import Plugins, load_plugins
 from nacbench.cli.shared.tuned import ChoiceFiles, choices_of
 from nacbench.cli.shared.warnings import warn
@@ -19,7 +20,11 @@ def report(
         bool, typer.Option("--html", help="Also write index.html: one page that needs no network.")
     ] = False,
     metric: Annotated[
-        str | None, typer.Option(help="Score by another metric than the tasks' main ones, such as macro-f1 or nll.")
+        str | None,
+        typer.Option(
+            autocompletion=complete_metric,
+            help="Score by another metric than the tasks' main ones, such as macro-f1 or nll.",
+        ),
     ] = None,
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show runs of a task together even if code, data or scale differ.")

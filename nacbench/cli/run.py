@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nacbench.cli.shared.completion import (
+    complete_model,
+    complete_scale,
+    complete_setting,
+    complete_task,
+    complete_tracker,
+    one_of,
+)
 from nacbench.cli.shared.interruption import interruption_explained
-from nacbench.cli.shared.options import DataRoot, Plugins, complete_model, complete_task, complete_tracker
+from nacbench.cli.shared.options import DataRoot, Plugins
 from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ def run(
         str | None,
         typer.Option(
             metavar="smoke|mini|paper",
+            autocompletion=complete_scale,
             help="Seconds, minutes on a CPU, or the longest schedule.  [dim]\\[default: mini][/dim]",
             rich_help_panel=WHAT,
         ),
@@ -48,6 +57,7 @@ def run(
         str | None,
         typer.Option(
             metavar="auto|fp32|bf16",
+            autocompletion=one_of("auto", "fp32", "bf16"),
             help="auto uses bf16 if the hardware has it.  [dim]\\[default: auto][/dim]",
             rich_help_panel=WHAT,
         ),
@@ -72,6 +82,7 @@ def run(
         str | None,
         typer.Option(
             metavar="keep|new",
+            autocompletion=one_of("keep", "new"),
             help="Take the last layer of these weights, too, or draw it anew.  [dim]\\[default: keep][/dim]",
             rich_help_panel=WHAT,
         ),
@@ -81,6 +92,7 @@ def run(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
+            autocompletion=complete_setting,
             help="Any other setting, such as training.lr=3e-4 or model.depth=2; can be given again.",
             rich_help_panel=WHAT,
         ),
@@ -120,7 +132,9 @@ def run(
         "runs"
     ),
     data_root: DataRoot = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", rich_help_panel=HOW)] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", autocompletion=one_of("auto", "cpu", "cuda"), rich_help_panel=HOW)
+    ] = "auto",
     workers: Annotated[
         int | None,
         typer.Option(

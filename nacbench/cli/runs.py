@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.choice import OnlyModels, OnlyTasks, Where
+from nacbench.cli.shared.completion import complete_state, one_of
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.cli.shared.warnings import warn
@@ -30,12 +31,18 @@ def runs(
     where: Where = None,
     state: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATE", help="Only runs in this state, such as failed; can be given again."),
+        typer.Option(
+            metavar="STATE",
+            autocompletion=complete_state,
+            help="Only runs in this state, such as failed; can be given again.",
+        ),
     ] = None,
     sort: Annotated[
         str,
         typer.Option(
-            metavar="|".join(SORTS), help="score: the best first; duration: the longest; finished: the latest."
+            metavar="|".join(SORTS),
+            autocompletion=one_of(*SORTS),
+            help="score: the best first; duration: the longest; finished: the latest.",
         ),
     ] = SORTS[0],
     most: Annotated[int | None, typer.Option("--most", metavar="N", min=1, help="Print at most N runs.")] = None,
@@ -105,6 +112,8 @@ def _print(runs: "list[Listed]") -> None:
         "took": lambda run: "" if run.seconds is None else duration(run.seconds),
         "id": lambda run: run.run_id[:SHORT],
     }
+    if any(run.tags.tags for run in runs):
+        columns["tags"] = lambda run: " ".join(run.tags.tags)
     rows = [[own(run) for own in columns.values()] for run in runs]
     print_table(list(columns), rows, right={4, 6, 8})
 
@@ -127,6 +136,8 @@ def _as_json(run: "Listed") -> dict[str, Any]:
         "unit": (run.metric.unit or "1") if run.metric else None,
         "seconds": run.seconds,
         "finished": run.finished or None,
+        "tags": list(run.tags.tags),
+        "notes": list(run.tags.notes),
         "differing": dict(run.told),
         "settings": dict(settings_of(run.settings)),
         "folder": run.folder,

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.settings_tables import print_facts
-from nacbench.cli.shared.tables import print_table
+from nacbench.cli.shared.tables import print_table, size_text
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from nacbench.recording.record import Cost, RunRecord
     from nacbench.sweep.listing import Listed
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -20,7 +22,12 @@ FILES = ("record.json", "failure.json", "config.yaml", "curve.jsonl", "predictio
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its id, or the beginning of its id.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", autocompletion=complete_run, help="A run's folder, its id, or the beginning of its id."
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
     plugin: Plugins = None,
     as_json: Json = False,
@@ -31,6 +38,7 @@ def show(
 
     With --json, numbers are not scaled: 0.95 is 95 %.
     """
+    from nacbench.recording.record import read_record
     from nacbench.reporting.names import defaults_of, settings_of, shown
     from nacbench.sweep.listing import one_run
 
@@ -38,11 +46,15 @@ def show(
     own = one_run(run, out)
     settings, usual = settings_of(own.settings), defaults_of(own)
     changed = [key for key in settings if key in usual and settings[key] != usual[key]]
-    numbers, curve, files = _numbers(own), _curve(own), [name for name in FILES if (Path(own.folder) / name).exists()]
+    record = read_record(Path(own.folder) / "record.json", own.run_id) if own.metric else None
+    numbers, cost = (_numbers(record), record.cost) if record else ([], None)
+    curve, files = _curve(own), [name for name in FILES if (Path(own.folder) / name).exists()]
     if as_json:
         facts = {name: getattr(own, name) for name in ("run_id", "folder", "task", "model", "scale", "seed", "state")}
         told = {"settings": dict(settings), "changed": changed, "numbers": numbers, "curve": curve, "files": files}
-        say_json({**facts, "size": own.model_size, "detail": own.detail, **told, "seconds": own.seconds})
+        said = {"tags": list(own.tags.tags), "notes": list(own.tags.notes)}
+        spent = cost.model_dump(mode="json") if cost else None
+        say_json({**facts, "size": own.model_size, "detail": own.detail, **said, **told, "cost": spent})
         return
     print_facts(
         [
@@ -51,7 +63,9 @@ def show(
         ]
     )
     print_facts([("what", f"{own.task} · {own.label} · {own.scale} · seed {own.seed}"), ("folder", own.folder)])
-    print_facts([("files", " ".join(files)), ("took", _took(own))])
+    print_facts([("tags", " ".join(own.tags.tags))] if own.tags.tags else [])
+    print_facts([("note", note) for note in own.tags.notes])
+    print_facts([("files", " ".join(files)), *(_cost(cost) if cost else [])])
     for split, name, text in (tuple(row[key] for key in ("split", "metric", "text")) for row in numbers):
         print_facts([(str(split), f"{name} {text}")])
     if curve:
@@ -62,23 +76,33 @@ def show(
     say(*_ways_on(own))
 
 
-def _numbers(own: "Listed") -> list[dict[str, Any]]:
+def _numbers(record: "RunRecord") -> list[dict[str, Any]]:
     """Return the metrics of a finished run, as recorded and as text with the interval over examples."""
-    from nacbench.recording.record import read_record
-
-    if own.metric is None:
-        return []
-    record = read_record(Path(own.folder) / "record.json", own.run_id)
     rows = []
     for split, metrics in record.metrics.items():
+        examples = record.data.splits.get(split, 0)
         for name, value in metrics.items():
             metric = record.metric_facts[name].metric(name) if name in record.metric_facts else None
             text = metric.value_text(value) if metric else f"{value:.4g}"
-            ends = metric.over_examples(value, record.data.splits.get(split, 0)) if metric else None
+            ends = metric.over_examples(value, examples) if metric else None
             if metric and ends:
-                text += f" (95 % interval over test examples {' to '.join(map(metric.number, ends))})"
+                text += f" (95 % interval over {examples:,} examples {' to '.join(map(metric.number, ends))})"
             rows.append({"split": split, "metric": name, "value": value, "interval": ends, "text": text})
     return rows
+
+
+def _cost(cost: "Cost") -> list[tuple[str, str]]:
+    """Return what a run cost, as facts to print."""
+    from nacbench.formats.text import duration
+
+    speed = f", {cost.examples_per_second:,.0f} examples/s" if cost.examples_per_second else ""
+    return [
+        ("parameters", f"{cost.parameters:,}, of which the model {cost.core_parameters:,}"),
+        ("operations", f"{cost.forward_flops:,} FLOPs for an example, forwards"),
+        ("memory", f"{size_text(cost.peak_memory_bytes)} at the peak"),
+        ("training", f"{duration(cost.train_seconds)}{speed}"),
+        ("evaluation", duration(cost.evaluate_seconds)),
+    ]
 
 
 def _curve(own: "Listed") -> list[float]:
@@ -101,12 +125,6 @@ def _line(values: list[float]) -> str:
     )
     low, high = min(some), max(some)
     return "".join(BARS[round((len(BARS) - 1) * (value - low) / ((high - low) or 1))] for value in some)
-
-
-def _took(own: "Listed") -> str:
-    from nacbench.formats.text import duration
-
-    return "" if own.seconds is None else duration(own.seconds)
 
 
 def _ways_on(own: "Listed") -> list[str]:

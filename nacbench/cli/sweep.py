@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.asked import Asked, on_sweep
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, data_root_of, load_plugins
 from nacbench.cli.shared.searches import tell_budget, tell_searches
 from nacbench.cli.shared.tables import counted
@@ -185,7 +186,10 @@ def status(
 @on_sweep
 def logs(
     *,
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id or its first characters.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", autocompletion=complete_run, help="A run's id or its first characters."),
+    ] = None,
     lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="Lines from the end of each file.")] = 20,
     asked: Asked,
 ) -> None:

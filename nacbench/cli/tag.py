@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.errors import UserError, unknown
 from nacbench.formats.terminal import say
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def tag(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN…", help="Folders of runs, or first characters of their ids.")
+        list[str],
+        typer.Argument(
+            metavar="RUN…", autocompletion=complete_run, help="Folders of runs, or first characters of their ids."
+        ),
     ],
     add: Annotated[
         list[str] | None, typer.Option("--add", metavar="NAME", help="A tag to add; can be given again.")

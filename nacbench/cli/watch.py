@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nacbench.cli.shared.asked import RUNS, Asked
+from nacbench.cli.shared.completion import complete_sweep
 from nacbench.cli.shared.options import DataRoot, Plugins, load_plugins
 from nacbench.cli.shared.tables import counted
 from nacbench.cli.sweep import plan_of
@@ -25,6 +26,7 @@ def watch(
         str,
         typer.Argument(
             metavar="FOLDER|SWEEP",
+            autocompletion=complete_sweep,
             help="A folder of runs, such as runs/ or one inside it; or a sweep, whose runs are kept in --out.",
         ),
     ] = str(RUNS),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say
@@ -33,8 +34,13 @@ class Side:
 
 
 def why(
-    a: Annotated[str, typer.Argument(metavar="A", help="A run's folder or id, or a configuration in YAML.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", autocompletion=complete_run, help="A run's folder or id, or a configuration in YAML."
+        ),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", autocompletion=complete_run, help="Another one.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where ids are looked up.")] = Path("runs"),
     data_root: DataRoot = None,
     plugin: Plugins = None,

@@ -150,6 +150,18 @@ class Choice:
 EVERYTHING = Choice()
 
 
+def every_setting(runs: Sequence[Run]) -> dict[str, set[str]]:
+    """Return all that conditions can be about: the keys, each with the values that these runs have, as text."""
+    found: dict[str, set[str]] = {}
+    of_series = {run.series: run.settings for run in runs}
+    owns = [leaves(json.loads(text)) for text in of_series.values()]
+    owns += [{key: value(run) for key, value in OF_RUN.items()} for run in runs]
+    for own in owns:
+        for key, value in own.items():
+            found.setdefault(key, set()).update(map(as_text, _values(value)))
+    return found
+
+
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 

@@ -17,6 +17,7 @@ from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
 from nacbench.recording.row import settings_of as common_settings
 from nacbench.recording.store import locate, read_state
+from nacbench.recording.tags import NOTHING, Tags, read_tags
 from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
 from nacbench.running.config import resolve
 from nacbench.sweep.state import Observer, State
@@ -36,6 +37,7 @@ class Listed:
         metric, score: of a finished run.
         seconds: of training and evaluation of a finished run.
         finished: end of the run, ISO 8601 in UTC; empty if it has not ended.
+        tags: tags and notes that it was given.
         told: settings that tell it from other runs of the same task, scale, model and size, in short.
     """
 
@@ -53,6 +55,7 @@ class Listed:
     score: float | None = None
     seconds: float | None = None
     finished: str = ""
+    tags: Tags = NOTHING
     told: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,7 +123,17 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
         for one in here:
             standing = states[one.key]
             others[one.listed.folder] = replace(one.listed, state=standing.state, detail=standing.detail)
-    return _told([*done, *(own for own in others.values() if _meets(own, choice))]), broken
+    rest = [replace(own, tags=_tags(own.folder, broken)) for own in others.values()]
+    return _told([*done, *(own for own in rest if _meets(own, choice))]), broken
+
+
+def _tags(folder: str, broken: list[str]) -> Tags:
+    """Return the tags of a run that is not finished; the index has read those of the others."""
+    try:
+        return read_tags(folder)
+    except UserError as error:
+        broken.append(str(error))
+        return NOTHING
 
 
 def _done(run: Run) -> Listed:
@@ -137,6 +150,7 @@ def _done(run: Run) -> Listed:
         score=run.score,
         seconds=run.train_seconds + run.evaluate_seconds,
         finished=run.finished,
+        tags=run.own_tags(),
     )
 
 
@@ -205,7 +219,7 @@ def _meets(own: Listed, choice: Choice) -> bool:
     if not all(not patterns or any(fnmatchcase(name, one) for one in patterns) for name, patterns in names):
         return False
     conditions = [condition(text) for text in choice.where]
-    settings = {**settings_of(own.settings), "seed": own.seed}
+    settings = {**settings_of(own.settings), "seed": own.seed, "tag": own.tags.tags, "note": own.tags.notes}
     return all(one.key in settings and one.holds(settings) for one in conditions)
 
 

@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from nacbench import __version__, conformance
 from nacbench.cli import app
-from nacbench.cli.shared.options import complete_model, complete_task
 from nacbench.recording import record
 from tests.made import made_record, write_run
 
@@ -215,11 +214,6 @@ def test_report_prints_its_table_and_files(tmp_path: Path) -> None:
     done = invoke("report", str(tmp_path / "runs"), "--out", str(tmp_path / "report"))
     assert done.stdout.startswith("| task")
     assert str(tmp_path / "report" / "table.csv") in done.stdout
-
-
-def test_names_are_completed() -> None:
-    assert complete_task("dig") == ["digits", "digits-c"]
-    assert complete_model("perc") == ["perceiver", "perceiver-io"]
 
 
 def test_data_fetch_decodes_files_that_are_there(tmp_path: Path) -> None:

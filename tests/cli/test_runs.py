@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.contracts.described import option_texts, recipe_texts
+from nacbench.recording.store import locate
+from nacbench.recording.tags import add_tags, given
 from nacbench.registry import MODELS, TASKS
 from nacbench.suggestions import nearest
 from tests.made import made_failure, made_record, write_failure, write_run
@@ -56,6 +58,26 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(store: Path) -> None:
     assert record.run_id in shown
     assert "90.00 %" in shown
     assert "nacbench repeat" in shown
+
+
+def test_tags_are_a_column_where_a_run_has_some(store: Path) -> None:
+    assert "tags" not in printed("runs", str(store))
+    failed = made_failure(model="vit", status="failed")
+    for run_id, tag in ((made_record(seed=1, score=0.9).run_id, "good"), (failed.run_id, "good"), (failed.run_id, "x")):
+        add_tags(locate(run_id, store), given(tags=[tag], notes=["seen on Monday"]))
+    assert "tags" in printed("runs", str(store))
+    rows = json.loads(printed("runs", str(store), "--where", "tag=good", "--json"))["runs"]
+    assert [(row["state"], row["tags"]) for row in rows] == [("done", ["good"]), ("failed", ["good", "x"])]
+
+
+def test_a_run_is_shown_with_tags_notes_and_cost(store: Path) -> None:
+    record = made_record(seed=1, score=0.9)
+    add_tags(locate(record.run_id, store), given(tags=["good"], notes=["the one for the poster"]))
+    shown = printed("show", record.run_id, "--out", str(store))
+    assert "good" in shown
+    assert "the one for the poster" in shown
+    assert f"{record.cost.parameters:,}, of which the model" in shown
+    assert "over test examples" not in shown
 
 
 def test_a_failed_run_says_why(store: Path) -> None:

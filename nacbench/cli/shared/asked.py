@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.completion import complete_sweep
 from nacbench.cli.shared.options import DataRoot, Plugins
 
 RUNS = Path("runs")
@@ -24,7 +25,9 @@ class Asked:
     Commands that are suggested to the user repeat them: with another folder or other data they mean another sweep.
     """
 
-    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A YAML file or the name of a suite.")]
+    sweep: Annotated[
+        str, typer.Argument(metavar="SWEEP", autocompletion=complete_sweep, help="A YAML file or the name of a suite.")
+    ]
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = RUNS
     profile: Annotated[
         str | None,

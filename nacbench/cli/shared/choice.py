@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nacbench.cli.shared.options import complete_model, complete_task
+from nacbench.cli.shared.completion import complete_model, complete_task, complete_where
 
 OnlyTasks = Annotated[
     list[str] | None,
@@ -28,6 +28,7 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY=VALUE",
+        autocompletion=complete_where,
         help="Only runs with this setting, as in training.lr=0.001,0.003 or 'model.depth>=3' (= != < <= > >=; ~ is "
         "contains), or with a tag or note: tag=good, note~words; runs whose model or task has no such setting stay; "
         "can be given again.",

@@ -1,4 +1,4 @@
-"""Options that several commands share, and shell completion of names."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,40 +7,7 @@ import typer
 
 from nacbench.data.mirror.places import data_root_of
 
-__all__ = [
-    "DataRoot",
-    "Json",
-    "Plugins",
-    "complete_model",
-    "complete_task",
-    "complete_tracker",
-    "data_root_of",
-    "load_plugins",
-]
-
-
-def _names(kind: str, incomplete: str) -> list[str]:
-    from nacbench.registry import MODELS, TASKS
-
-    names = TASKS.names(incomplete) if kind == "task" else MODELS.names()
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def complete_task(incomplete: str) -> list[str]:
-    """Return task names that start with `incomplete`, for shell completion."""
-    return _names("task", incomplete)
-
-
-def complete_model(incomplete: str) -> list[str]:
-    """Return model names that start with `incomplete`, for shell completion."""
-    return _names("model", incomplete)
-
-
-def complete_tracker(incomplete: str) -> list[str]:
-    """Return names of trackers that start with `incomplete`, for shell completion."""
-    from nacbench.tracking.known import TRACKERS
-
-    return [name for name in TRACKERS.entries() if name.startswith(incomplete)]
+__all__ = ["DataRoot", "Json", "Plugins", "data_root_of", "load_plugins"]
 
 
 Plugins = Annotated[

@@ -55,7 +55,8 @@ nitpick_ignore_regex = [
     # Python's and other libraries' types: their inventories of names are on the network, which a build must not need
     ("py:.*", rf"{OTHERS}\..*"),
     # the same as some annotations name them
-    ("py:(class|exc|obj)", "Accelerator|AveragedModel|BaseDistribution|Console|Image|NoneType|Path|Tensor|ValidationError"),
+    ("py:(class|exc|obj)", "Accelerator|AveragedModel|BaseDistribution|Console|Image|NoneType"),
+    ("py:(class|exc|obj)", "Path|Tensor|ValidationError"),
     # aliases and type variables of our own, which nobody looks up
     (
         "py:class",

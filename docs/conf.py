@@ -48,7 +48,7 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 nitpicky = True
 OTHERS = (
-    "(accelerate|ast|collections|contextlib|importlib|io|networkx|nn|np|numpy|nx|os|pa|pathlib|pd|pq|pydantic|pydantic_core|"
+    "(accelerate|ast|collections|contextlib|importlib|io|networkx|nn|np|numpy|nx|os|pa|pathlib|pd|pq|pydantic|pydantic_core|rich|"
     "tempfile|torch|torchvision|types|typing|v2)"
 )
 nitpick_ignore_regex = [

@@ -13,7 +13,7 @@ from nacbench.watching.rows import Row
 from nacbench.watching.watcher import Watcher
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import rich.table
 
 # States in the order of the table, the same as that of the page
 ORDER = (
@@ -44,7 +44,7 @@ def show(watcher: Watcher, every: float) -> None:
             watcher.look()
 
 
-def table_of(watcher: Watcher, most: int) -> Table:
+def table_of(watcher: Watcher, most: int) -> rich.table.Table:
     """Return a table for rich of at most so many runs, with the number of runs in each state above it."""
     from rich import box
     from rich.table import Table

@@ -44,6 +44,7 @@ from nacbench.cli import (
     why,
 )
 from nacbench.cli.shared import refusals
+from nacbench.cli.shared.loading import announce_loading
 from nacbench.cli.shared.meant import suggest
 from nacbench.formats.escape import visible
 from nacbench.formats.terminal import say, say_text
@@ -148,6 +149,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         refusals.check_words(sys.argv)
+        announce_loading()
         app()
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit

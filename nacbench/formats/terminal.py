@@ -1,12 +1,37 @@
 """Write to a terminal: the one way out for text of the command line and of jobs, which may have names of others."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nacbench.formats.escape import terminal_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_passed: set[str] = set()
+
+
+@contextmanager
+def passing(text: str) -> Iterator[None]:
+    """Show on a terminal what takes a while, on standard error, until it is done; then the line is empty again.
+
+    Each text is shown once in a process: what is done again and again, while other output stands there, stays quiet.
+    """
+    if text in _passed or sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    _passed.add(text)
+    line = visible(text)
+    sys.stderr.write(f"{line}\r")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write(f"{' ' * len(line)}\r")
+        sys.stderr.flush()
 
 
 def say(*lines: str, err: bool = False, stream: TextIO | None = None) -> None:

@@ -21,6 +21,7 @@ from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, resolved, write_bytes
+from nacbench.formats.terminal import passing
 from nacbench.recording.decisions import marked
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
 from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordError, read_failure, read_record
@@ -79,7 +80,7 @@ def look_at_runs(*stores: Path) -> Runs:
     Raises:
         UserError: if a folder does not exist, or it cannot be read which series were given seeds until a decision.
     """
-    with _without_collections():
+    with _without_collections(), passing("reading runs ..."):
         found = [_of_store(store) for store in stores]
     every = Runs(*([one for own in found for one in getattr(own, name)] for name in FOUND))
     return replace(every, runs=marked(every.runs))

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nacbench.training.execution import Execution
 
 PathLike = str | os.PathLike[str]
+Name = TypeVar("Name", str, PathLike)
 
 
 def run(
@@ -34,7 +35,7 @@ def run(
     config: PathLike | Sequence[PathLike] = (),
     init_from: PathLike | None = None,
     init_head: str | None = None,
-    plugins: Sequence[PathLike] = (),
+    plugins: PathLike | Sequence[PathLike] = (),
     tags: str | Sequence[str] = (),
     notes: str | Sequence[str] = (),
     out: PathLike = "runs",
@@ -47,7 +48,7 @@ def run(
     compile: bool = False,
     force: bool = False,
     quiet: bool = False,
-    log: Sequence[str] = (),
+    log: str | Sequence[str] = (),
     **settings: Any,
 ) -> Outcome:
     """Train a model on a task and evaluate it, as ``nacbench run`` does. A finished run is not computed again.
@@ -103,10 +104,10 @@ def run(
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
-    files = read_run_files([Path(file) for file in ([config] if isinstance(config, str | os.PathLike) else config)])
+    files = read_run_files([Path(file) for file in _several(config)])
     return run_layers(
         [*(layer.settings for layer in files.layers), *layers],
-        [*files.plugins, *plugins],
+        [*files.plugins, *_several(plugins)],
         tags=files.tags.also(tags_given(tags, notes)),
         out=out,
         data_root=data_root,
@@ -118,7 +119,7 @@ def run(
         compile=compile,
         force=force,
         quiet=quiet,
-        log=log,
+        log=_several(log),
     )
 
 
@@ -189,7 +190,7 @@ def load(
     run: PathLike | Outcome,
     *,
     out: PathLike = "runs",
-    plugins: Sequence[PathLike] = (),
+    plugins: PathLike | Sequence[PathLike] = (),
     data_root: PathLike | None = None,
 ) -> LoadedRun:
     """Load the final network of a run, on the CPU in evaluation mode, to predict, score or look into it.
@@ -205,13 +206,16 @@ def load(
             another run's network.
     """
     from nacbench.data.mirror.places import data_root_of
+    from nacbench.errors import UserError
     from nacbench.inspection.loaded import load_for_use
     from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.store import locate
 
-    load_plugin_files(plugins)
+    load_plugin_files(_several(plugins))
     root = data_root_of(None if data_root is None else Path(data_root))
-    name = run if isinstance(run, str | os.PathLike) else run.folder
+    name = getattr(run, "folder", run)
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"load takes a run's folder, its id, or what run has returned, not {type(name).__name__}")
     return load_for_use(locate(os.fspath(name), Path(out)), root)
 
 
@@ -253,10 +257,10 @@ def compare(
     task: str | None = None,
     metric: str | None = None,
     scale: str | None = None,
-    models: Sequence[str] = (),
-    where: Sequence[str] = (),
-    choices: Sequence[PathLike] = (),
-    plugins: Sequence[PathLike] = (),
+    models: str | Sequence[str] = (),
+    where: str | Sequence[str] = (),
+    choices: PathLike | Sequence[PathLike] = (),
+    plugins: PathLike | Sequence[PathLike] = (),
 ) -> Comparison:
     """Compare two models, or two runs, on a task, as ``nacbench compare`` does: paired by seed, and on test examples.
 
@@ -283,9 +287,9 @@ def compare(
     from nacbench.reporting.compared import compare_in
     from nacbench.sweep.trials import known_choices
 
-    load_plugin_files(plugins)
-    choice = Choice(() if task is None else (task,), models, where)
-    tuned = known_choices([Path(file) for file in choices])
+    load_plugin_files(_several(plugins))
+    choice = Choice(() if task is None else (task,), _several(models), _several(where))
+    tuned = known_choices([Path(file) for file in _several(choices)])
     made = compare_in(_folders(runs), a, b, choice, metric=metric, scale=scale, tuned=tuned)
     for line in made.warnings:
         warnings.warn(line, stacklevel=2)
@@ -298,9 +302,9 @@ def report(
     *,
     html: bool = False,
     mixed: bool = False,
-    tasks: Sequence[str] = (),
-    models: Sequence[str] = (),
-    where: Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    models: str | Sequence[str] = (),
+    where: str | Sequence[str] = (),
 ) -> list[Path]:
     """Write tables and figures of finished runs, as ``nacbench report`` does.
 
@@ -322,7 +326,7 @@ def report(
     from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
-    choice = Choice(tasks, models, where)
+    choice = Choice(_several(tasks), _several(models), _several(where))
     built = build_report(_folders(runs), Path(out), mixed=mixed, html=html, choice=choice)
     for line in built.warnings:
         warnings.warn(line, stacklevel=2)
@@ -330,4 +334,9 @@ def report(
 
 
 def _folders(runs: PathLike | Sequence[PathLike]) -> list[Path]:
-    return [Path(folder) for folder in ([runs] if isinstance(runs, str | os.PathLike) else runs)]
+    return [Path(folder) for folder in _several(runs)]
+
+
+def _several(given: Name | Sequence[Name]) -> Sequence[Name]:
+    """Return one name or several as a sequence; a text is a sequence too, of its letters, and nobody means these."""
+    return cast("Sequence[Name]", [given] if isinstance(given, str | os.PathLike) else given)

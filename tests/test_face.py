@@ -187,6 +187,36 @@ def test_load_returns_the_trained_network_by_folder_or_id(done: nacbench.Outcome
         load("0000", out=done.folder.parents[2])
 
 
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ({"log": "tensorbored"}, "unknown tracker 'tensorbored'; did you mean 'tensorboard'?"),
+        ({"plugins": "mine.py"}, "no plug-in file mine.py; --plugin takes the path of a Python file"),
+        ({"config": "mine.yaml"}, "cannot read mine.yaml: No such file or directory"),
+        ({"tags": "two words"}, "tags.0 = 'two words': a tag has letters"),
+        ({"training": {"lr": float("nan")}}, "training.lr = nan: "),
+    ],
+)
+def test_one_text_is_one_name_and_not_its_letters(argument: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UserError) as refused:
+        run("digits", "nac", **QUICK, **argument)
+    assert str(refused.value).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("place", "complaint"),
+    [
+        ("", "'' is not a run's folder; no id in runs starts with it"),
+        (3, "load takes a run's folder, its id, or what run has returned, not int"),
+        (None, "load takes a run's folder, its id, or what run has returned, not NoneType"),
+    ],
+)
+def test_load_names_what_is_no_run(place: Any, complaint: str) -> None:
+    with pytest.raises(UserError) as refused:
+        load(place)
+    assert str(refused.value) == complaint
+
+
 def test_records_have_a_typed_column_for_each_setting_and_metric(tmp_path: Path) -> None:
     write_run(tmp_path, made_record(seed=0, score=0.5))
     write_run(tmp_path, made_record(seed=1, score=0.75, lr=0.01))

@@ -230,6 +230,8 @@ def run(
         )
     for line in _summary(outcome):
         say(line)
+    if log and outcome.was_finished:
+        say(f"  nothing was computed, so nothing was logged; use nacbench export {outcome.folder} --to {log[0]}")
 
 
 def _print_config(files: "RunFiles", options: "Sequence[Layer]") -> None:

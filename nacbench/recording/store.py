@@ -49,8 +49,8 @@ def locate(name: str, store: Path) -> Path:
     Raises:
         UserError: if it is neither, or several ids start with it.
     """
-    path = Path(name)
-    folders = [path] if path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
+    path = Path(name)  # of an empty name it is the working folder, which nobody has named
+    folders = [path] if name and path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
     if len(folders) == 1:
         return folders[0]
     found = (

@@ -207,9 +207,10 @@ def refuse_given_twice(layers: Iterable[Mapping[str, Any]]) -> None:
     given: dict[str, Any] = {}
     for layer in map(named, layers):
         for key, value in leaves(layer).items():
-            if given.setdefault(key, value) != value:
+            if key in given and given[key] != value:  # one NaN is not equal to itself, and is refused elsewhere
                 both = f"as {shown(given[key])} and as {shown(value)}"
                 raise UserError(f"{key.removesuffix('.name')} is given twice, {both}; keep one of them")
+            given[key] = value
 
 
 def named(layer: Mapping[str, Any]) -> dict[str, Any]:

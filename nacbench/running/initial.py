@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nacbench.errors import BrokenFileError, UserError, first_problem, shown, unknown
-from nacbench.formats.reading import read_text
+from nacbench.formats.reading import parse_json, read_bytes, read_text
 from nacbench.formats.weights_file import DIGITS, digest_of_tensors, read_weights_file, weights_in
 from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.record import RECORD, RunRecord, read_record
 from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS, damage, finished, locate
 
 EXPORTED = "model.safetensors"  # in a folder for the hub
@@ -116,17 +117,26 @@ def weights_file(place: Path) -> Path:
     """Return the file of weights of a run's folder, of a folder for the hub, or the file itself.
 
     Raises:
-        UserError: if there is none, or a run's weights are not those that it wrote.
+        UserError: if there is none, or they are not those that the record beside them tells of.
     """
     if not place.is_dir():
         if not os.path.lexists(place):
             raise UserError(f"init_from: there is no {place}; name a folder with weights, a .safetensors file or a run")
         return place
     file = weights_in(place, EXPORTED, WEIGHTS)
-    record = finished(place) if file == place / WEIGHTS else None
+    record = finished(place) if file == place / WEIGHTS else _exported_record(place)
     if record is not None and (problem := damage(file, record.files.get(WEIGHTS))):
         raise BrokenFileError(f"{problem}; copy it again")
     return file
+
+
+def _exported_record(folder: Path) -> RunRecord | None:
+    """Return the record in a folder for the hub; None for a folder of others, which has weights only."""
+    file = folder / "config.json"
+    content = parse_json(read_bytes(file), file) if file.exists() else None
+    if not isinstance(content, dict) or content.get("library_name") != "nacbench":
+        return None
+    return read_record(folder / RECORD, str(content.get("run_id")))
 
 
 def located(layer: Mapping[str, Any], store: Path) -> Mapping[str, Any]:

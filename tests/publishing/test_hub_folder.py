@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 import nacbench
 from nacbench.cli import app
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.formats.weights_file import digest_of_tensors
 from nacbench.publishing.card import model_card
@@ -137,6 +137,16 @@ def test_training_can_begin_with_it(outcome: Outcome, exported: Folder) -> None:
     assert tuned.initial is not None
     assert tuned.initial.origin == f"run {outcome.record.run_id}"
     assert nacbench.run("digits", "floor-linear", init_from=outcome.folder, quiet=True, **settings).was_finished
+
+
+def test_training_does_not_begin_with_weights_that_are_not_the_record_s(foreign: Folder, tmp_path: Folder) -> None:
+    file = foreign / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BrokenFileError, match=r"model\.safetensors .*; copy it again"):
+        nacbench.run("digits", "floor-linear", scale="smoke", init_from=foreign, out=tmp_path / "runs", quiet=True)
+    assert not (tmp_path / "runs").exists()
 
 
 def rewritten(folder: Folder, **changes: Any) -> None:

@@ -1,6 +1,7 @@
 """``nacbench tasks`` and ``nacbench models``: list registered tasks and models."""
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -164,12 +165,7 @@ def models(
     if as_json:
         say_json({"models": rows, "broken": broken})
         return
-    sizes_known = list(dict.fromkeys(size for row in rows for size in row["parameters"]))
-    shown = [
-        [row["name"], row["reads"], row["origin"], *(_millions(row["parameters"].get(size)) for size in sizes_known)]
-        for row in rows
-    ]
-    print_table(["model", "reads", "origin", *sizes_known], shown, right=set(range(3, 3 + len(sizes_known))))
+    _print_sizes(rows)
     counted_for = (
         TASKS.training(task).title if task else f"{ReferenceImages.title}; of models that read points, ModelNet40"
     )
@@ -177,6 +173,25 @@ def models(
     for absent in filter(None, missing.values()):
         say(absent)
     _print_broken(broken)
+
+
+def _print_sizes(rows: list[dict[str, Any]]) -> None:
+    """Print a row for each model with the sizes that most models have, and a line for each model with others.
+
+    A column for every size would leave no place for the names in a terminal of 80 characters.
+    """
+    having = Counter(size for row in rows for size in row["parameters"])
+    usual = [size for size, models in having.items() if models > len(rows) / 2]
+    shown = [
+        [row["name"], row["reads"], row["origin"], *(_millions(row["parameters"].get(size)) for size in usual)]
+        for row in rows
+    ]
+    numbers = range(3, 3 + len(usual))
+    print_table(["model", "reads", "origin", *usual], shown, right=numbers, whole={0, *numbers})
+    for row in rows:
+        others = [f"{size} {_millions(count)}" for size, count in row["parameters"].items() if size not in usual]
+        if others:
+            say(f"{row['name']}, other sizes: {', '.join(others)}")
 
 
 def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[tuple[str, str], int | str]:

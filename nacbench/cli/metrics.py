@@ -114,7 +114,9 @@ def _print(found: "Sequence[Series]", by_class: Sequence[Mapping[str, float]]) -
 
 
 def _percent(value: float) -> str:
-    return "—" if value != value else f"{100 * value:.2f}"
+    from nacbench.contracts.metric import ACCURACY
+
+    return "—" if value != value else ACCURACY.number(value)
 
 
 def _as_json(item: "Series") -> dict[str, Any]:

@@ -281,9 +281,12 @@ def choice_lines(record: "RunRecord") -> list[str]:
 
 def floor_lines(record: "RunRecord") -> list[str]:
     """Return what the score has to be compared with: guessing, the most frequent label, a network of one answer."""
+    from nacbench.contracts.metric import ACCURACY
+
     answers = record.answers
     if answers is None:
         return []
-    floors = f"chance {100 * answers.chance:.2f} %, always the most frequent class {100 * answers.majority:.2f} %"
+    shown = ACCURACY.value_text
+    floors = f"chance {shown(answers.chance)}, always the most frequent class {shown(answers.majority)}"
     told = "; the predictions are constant: all are the same class" if answers.constant else ""
     return [f"floors: {floors}{told}"]

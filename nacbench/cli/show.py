@@ -78,11 +78,13 @@ def show(
 
 def _numbers(record: "RunRecord") -> list[dict[str, Any]]:
     """Return the metrics of a finished run, as recorded and as text with the interval over examples."""
+    from nacbench.recording.metric_facts import built_in
+
     rows = []
     for split, metrics in record.metrics.items():
         examples = record.data.splits.get(split, 0)
         for name, value in metrics.items():
-            metric = record.metric_facts[name].metric(name) if name in record.metric_facts else None
+            metric = record.metric_facts[name].metric(name) if name in record.metric_facts else built_in(name)
             text = metric.value_text(value) if metric else f"{value:.4g}"
             ends = metric.over_examples(value, examples) if metric else None
             if metric and ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -16,6 +17,23 @@ from nacbench.recording.bounded import Number, Part
 UNIT = Field("", max_length=40, description="of values and differences, if these are not in per cent and points")
 # Records before schema 3 say nothing of their metrics; no others had a direction and a unit
 BEFORE = {metric.name: metric for metric in (ACCURACY, NLL)}
+ERROR = replace(ACCURACY, about="share of examples whose answer is wrong", better="lower")
+# Further numbers of the built-in evaluation tasks, which their records hold without facts; those with a slash have one
+# for each kind, as error/fog
+BUILT_IN = BEFORE | {
+    own.name: own
+    for own in (
+        replace(ACCURACY, name="clean_accuracy"),
+        replace(ACCURACY, name="whole_accuracy"),
+        replace(ACCURACY, name="accuracy/"),
+        replace(ACCURACY, name="clean_accuracy/"),
+        replace(ACCURACY, name="whole_accuracy/"),
+        replace(ERROR, name="error/"),
+        replace(ERROR, name="mean_error"),
+        replace(ERROR, name="mce", most=math.inf),  # over the errors of another network, which may be smaller
+        replace(ERROR, name="drop", about="accuracy that is lost, of two accuracies", least=-1),
+    )
+}
 
 
 class MetricFacts(Part):
@@ -75,3 +93,15 @@ def metric_in(facts: str, name: str) -> Metric | None:
     """Return a metric from the facts of a run's row, which are JSON by name; None if they do not name it."""
     known: Mapping[str, Any] = json.loads(facts)
     return MetricFacts.model_validate(known[name]).metric(name) if name in known else None
+
+
+def built_in(name: str) -> Metric | None:
+    """Return a metric of the built-in tasks by its name; None if it is none of them, or its meaning is not known."""
+    kind, slash, _ = name.partition("/")
+    known = BUILT_IN.get(kind + slash)
+    return known and replace(known, name=name)
+
+
+def meaning_in(facts: str, name: str) -> Metric | None:
+    """Return a metric as `metric_in`, or as the built-in tasks mean it where the facts do not name it."""
+    return metric_in(facts, name) or built_in(name)

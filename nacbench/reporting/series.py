@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import Any
 
-from nacbench.contracts.metric import ACCURACY, Metric
-from nacbench.recording.metric_facts import metric_in
+from nacbench.contracts.metric import Metric
+from nacbench.recording.metric_facts import meaning_in
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
 from nacbench.reporting.names import defaults_of, differing, has_usual_size, settings_of, shown, sized, told_apart
 from nacbench.reporting.treatment import Choices, at_the_edge, differences
 from nacbench.statistics import UNBOUNDED, Difference, Mean, paired_difference, t_interval
-
-# metrics that are shares of examples, and a difference of two
-SHARE = re.compile(r"(clean_|whole_)?accuracy(/.+)?|error/.+|mean_error|mce|(?P<difference>drop)")
-DIFFERENCE = replace(ACCURACY, least=-1)  # of two accuracies
 
 
 @dataclass(frozen=True)
@@ -135,10 +130,8 @@ class Series:
         return max(meaning.grain(run.scored) for run in self.runs) if meaning else 0.0
 
     def _meaning(self, name: str) -> Metric | None:
-        """Return what the numbers of a metric mean: by the records, or by its name if it is a share of examples."""
-        share = SHARE.fullmatch(name)
-        by_name = (DIFFERENCE if share["difference"] else ACCURACY) if share else None
-        return metric_in(self.first.facts, name) or by_name
+        """Return what the numbers of a metric mean, if the records say so or it is a built-in one."""
+        return meaning_in(self.first.facts, name)
 
     def _mean(self, name: str, values: Sequence[float]) -> Mean:
         """Return the mean of a metric within its range; the least spread of a share is one example."""

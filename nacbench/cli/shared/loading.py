@@ -26,7 +26,7 @@ class _Announced:
             with passing(f"loading {name.partition('.')[0]} ..."):
                 execute(module)
 
-        spec.loader.exec_module = announced  # type: ignore[method-assign]  # the loader itself stays, as libraries ask for it
+        spec.loader.exec_module = announced  # type: ignore[method-assign]  # the loader stays: libraries ask it
         return spec
 
 

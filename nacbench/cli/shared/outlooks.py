@@ -101,7 +101,8 @@ def _verdict(answer: "Answer", margin: float) -> str:
         return "undecided"
     if not margin or answer.question.claim is not None:
         return answer.verdict
-    return f"{answer.verdict} {'within' if answer.verdict == 'equivalent' else 'by more than'} {margin:g}"
+    shown = answer.question.metric.with_difference_unit(f"{margin:g}")
+    return f"{answer.verdict} {'within' if answer.verdict == 'equivalent' else 'by more than'} {shown}"
 
 
 def tell_outlook(name: str, situation: "Situation", limits: "Limits") -> None:

@@ -9,13 +9,16 @@ WIDTH = 160  # characters, if the output is not a terminal: rich would cut table
 MANY = 300  # rows from which on columns are aligned without rich, which takes a second for a thousand
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+def print_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = (), whole: Collection[int] = ()
+) -> None:
     """Print rows of text under a head.
 
     Args:
         head: titles of the columns.
         rows: cells, one for each column.
         right: indices from 0 of the columns that are aligned to the right.
+        whole: indices of those that are never wrapped, such as names, which the user types.
     """
     if len(rows) > MANY:
         _print_many(head, rows, right)
@@ -25,7 +28,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Colle
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(head):
-        table.add_column(plain_cell(title), justify="right" if index in right else "left", overflow="fold")
+        table.add_column(
+            plain_cell(title), justify="right" if index in right else "left", overflow="fold", no_wrap=index in whole
+        )
     for row in rows:
         table.add_row(*map(plain_cell, row))
     out = console()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors, constant
@@ -142,7 +143,7 @@ def _cells(published: Published, figure: Figure | None, notes: _Notes) -> tuple[
     source = published.sources[figure.source]
     quality = "" if source.quality == "primary" else f" ({source.quality} source)"
     note = f"{source.says}{quality}. {published.conditions_of(figure).sentence()}"
-    return f"{100 * figure.value:.2f}", f"{figure.source} {notes.mark(note)}"
+    return ACCURACY.number(figure.value), f"{figure.source} {notes.mark(note)}"
 
 
 def _numbers(published: Published, figure: Figure | None) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.formats.escape import latex_cell, latex_comment, markdown_cell, markdown_line, plain_cell
 from nacbench.statistics import Mean
 
@@ -105,19 +105,12 @@ def percent(mean: Mean) -> str:
     An interval that is cut at the ends of the range is shown by its ends, as ``97.00 (90.12 to 100.00)``, since it does
     not lie evenly about the mean.
     """
-    value = f"{100 * mean.value:.2f}"
-    value = value.removeprefix("-") if float(value) == 0 else value  # not "-0.00"
-    if math.isnan(mean.half_width):
-        return value
-    if mean.is_cut:
-        low, high = mean.interval
-        return f"{value} ({100 * low:.2f} to {100 * high:.2f})"
-    return f"{value} ± {points(mean.half_width)}"
+    return ACCURACY.text(mean)
 
 
 def points(half_width: float) -> str:
     """Return half the width of an interval of a fraction in points, as ``0.45``: 0.01 at least if it is not 0."""
-    return f"{max(100 * half_width, 0.01):.2f}" if half_width else "0.00"
+    return f"{max(ACCURACY.scaled(half_width), 0.01):.2f}" if half_width else "0.00"
 
 
 def _padded(text: str, width: int, *, to_the_right: bool) -> str:

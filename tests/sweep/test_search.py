@@ -196,7 +196,7 @@ def test_what_cannot_be_is_one_line_that_names_it(search: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"axes": {"training.lr": [1e-3, 1e-2]}}, "search and axes are both given (axes: training.lr)"),
+        ({"axes": {"training.lr": [1e-3, 1e-2]}}, "search and axes are both given (training.lr)"),
         ({"set": {"training.lr": 1e-3}}, "search.space.training.lr: 'set' gives this setting, too"),
         ({"tasks": ["digits", "digits-tuning"]}, "digits-tuning is given twice"),
         ({"tasks": "digits-c"}, "task 'digits-c' trains no network"),

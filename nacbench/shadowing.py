@@ -23,6 +23,7 @@ LIBRARIES = (
     "mlflow",
     "networkx",
     "numpy",
+    "optuna",
     "pandas",
     "perceiver_pytorch",
     "pooch",

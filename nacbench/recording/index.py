@@ -142,7 +142,7 @@ def _of_store(store: Path) -> Runs:
     if new or len(runs) != len(known):
         _remember(store, runs)
     broken += [*walk.problems, *only_set_aside(walk.replaced, {run.folder for run in runs})]
-    return Runs(runs, failures, broken, misplaced, walk.unfinished)
+    return Runs(runs, failures, broken, misplaced, tuple(walk.unfinished))
 
 
 def _with_tags(run: Run, broken: list[str]) -> Run:

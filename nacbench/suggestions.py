@@ -84,7 +84,7 @@ def question(near: Sequence[str]) -> str:
 
 
 def _likeness(name: str, known: str) -> tuple[float, float]:
-    """Return how much the last parts of two names are alike, from 0 to 1, and then the whole names."""
+    """Return the similarity of the last parts of two names, and that of the whole names, each from 0 to 1."""
     one, other = _last_part(name), _last_part(known)
     whole = SequenceMatcher(None, name, known).ratio()
     if one == other:
@@ -95,8 +95,8 @@ def _likeness(name: str, known: str) -> tuple[float, float]:
         return 0.0, whole
     words, others = set(one.split("_")), set(other.split("_"))
     common = len(words & others) / min(len(words), len(others))
-    alike = 0.5 + 0.3 * common + 0.05 * other.startswith(one) if common else 0.0
-    return max(alike, SequenceMatcher(None, one, other).ratio()), whole
+    by_words = 0.5 + 0.3 * common + 0.05 * other.startswith(one) if common else 0.0
+    return max(by_words, SequenceMatcher(None, one, other).ratio()), whole
 
 
 def _last_part(name: str) -> str:

@@ -11,7 +11,7 @@ from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json
 from nacbench.cli.shared.outlooks import Progress, tell_outlook, tell_verdicts
 from nacbench.cli.shared.outlooks import as_json as as_json_of
-from nacbench.cli.sweep import causes_of, whole_plan_of
+from nacbench.cli.sweep import StartedAgain, causes_of, whole_plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -75,14 +75,7 @@ def decide(
         bool,
         typer.Option(help="Give a comparison up after 8 seeds if more than 60 would be needed."),
     ] = True,
-    failed: Annotated[
-        str,
-        typer.Option(
-            metavar="CAUSES",
-            help="Causes of failure whose runs are started again: error, diverged, oom, disk, timeout, node, attempts; "
-            "separated by commas.",
-        ),
-    ] = "oom,timeout,node",
+    failed: StartedAgain = "oom,timeout,node",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what it expects to need, and start nothing.")
     ] = False,

@@ -1,6 +1,6 @@
 """``nacbench sweep search``: carry out the searches of a sweep to their end."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,7 +8,7 @@ from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json
 from nacbench.cli.shared.searches import tell_searches
 from nacbench.cli.shared.warnings import warn
-from nacbench.cli.sweep import causes_of, whole_plan_of
+from nacbench.cli.sweep import StartedAgain, causes_of, whole_plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 @on_sweep
 def search(
     *,
-    failed: Annotated[
-        str,
-        typer.Option(
-            metavar="CAUSES",
-            help="Causes of failure whose runs are started again: error, diverged, oom, disk, timeout, node, attempts; "
-            "separated by commas.",
-        ),
-    ] = "oom,timeout,node",
+    failed: StartedAgain = "oom,timeout,node",
     asked: Asked,
     as_json: Json = False,
 ) -> None:

@@ -234,6 +234,16 @@ def cancel(*, asked: Asked) -> None:
         raise typer.Exit(1)
 
 
+StartedAgain = Annotated[
+    str,
+    typer.Option(
+        metavar="CAUSES",
+        help="Causes of failure whose runs are started again: error, diverged, oom, disk, timeout, node, attempts; "
+        "separated by commas.",
+    ),
+]
+
+
 def causes_of(names: str) -> "tuple[Cause, ...]":
     """Return causes of failure, given by their names, separated by commas.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from nacbench.contracts.plugin import Plugin
+from nacbench.errors import UserError
 from nacbench.formats.dotted import as_text, leaves
 
 Setting = str | int | float | bool
@@ -124,5 +125,12 @@ class Tracker(Plugin):
         """Start the log of a run, in place of what the tracker has of the same run.
 
         Libraries are imported here: it is called in a process that computes nothing.
+
+        Args:
+            about: what is shown of the run besides its numbers.
+            place: where the log is written.
+
+        Raises:
+            Exception: whatever the library raises; the run goes on, with one warning.
         """
-        raise NotImplementedError
+        raise UserError(f"{type(self).__name__} must define start(about, place)")

@@ -2,9 +2,7 @@
 
 import html
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,24 +13,11 @@ from nacbench.recording.row import row_of
 from nacbench.reporting.build import build_report
 from nacbench.reporting.page.page import render_page
 from nacbench.reporting.series import group
+from tests.browser import Chrome, chromium
 from tests.made import made_failure, made_record, write_content, write_failure, write_run
-
-Chrome = Any  # selenium is imported by the tests that need it, and half typed
 
 HOSTILE = '<img src=x onerror="document.title=1">&\'"</script><script>document.title="owned"</script>'
 NAME = HOSTILE.replace("/", "")  # names of tasks and models are names of folders
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1200,900",
-)
 
 
 @pytest.fixture(scope="module")
@@ -91,21 +76,7 @@ def test_the_same_runs_give_the_same_page(page: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Chrome]:
     """A real headless Chromium."""
-    if not (CHROMIUM and DRIVER):
-        if "NACBENCH_TEST_TOOLS" in os.environ:
-            pytest.fail("no chromium or no chromedriver")
-        pytest.skip("needs Chromium, which make test-report installs")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+    yield from chromium()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nacbench.machine import slurm
 
-from ..sweep.test_decide_killed import DEBUG, check_store, decided, kill_when
+from ..sweep.killing import kill_when
+from ..sweep.test_decide_killed import DEBUG, check_store, command, decided
 from .conftest import PROFILE, TestSweep, queue_is_busy, until
 
 
@@ -13,8 +14,8 @@ def test_killed_twice_it_ends_with_the_same_verdicts(sweep: Callable[..., TestSw
     undisturbed = decided(tmp_path / "undisturbed", DEBUG)
     place = tmp_path / "cluster"
     store = place / "runs"
-    kill_when(lambda: len(slurm.queue()) > 0, place, PROFILE)  # its first jobs go on
-    kill_when(lambda: len(list(store.rglob("record.json"))) >= 5, place, PROFILE)  # between two looks, or in one
+    kill_when(lambda: len(slurm.queue()) > 0, command(place, PROFILE))  # its first jobs go on
+    kill_when(lambda: len(list(store.rglob("record.json"))) >= 5, command(place, PROFILE))  # between two looks, or in one
     assert decided(place, PROFILE) == undisturbed
     assert [answer["verdict"] for answer in undisturbed] == ["worse"]
     check_store(store, undisturbed)

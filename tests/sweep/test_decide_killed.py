@@ -4,8 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ import yaml
 from nacbench.recording.decisions import DECISIONS
 from nacbench.recording.index import read_runs
 from nacbench.sweep.submission import sole_submitter
+
+from .killing import kill_when
 
 CONTENT: dict[str, Any] = {
     "tasks": "digits",
@@ -47,23 +47,12 @@ def decided(place: Path, profile: dict[str, Any], *more: str) -> list[dict[str, 
     return [{key: answer[key] for key in COMPARED} for answer in answers]
 
 
-def kill_when(condition: Callable[[], Any], place: Path, profile: dict[str, Any]) -> None:
-    """Start it, and kill it as soon as something is so."""
-    process = subprocess.Popen(command(place, profile), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(60) == -signal.SIGKILL
-
-
 def test_killed_twice_it_ends_with_the_same_verdicts(tmp_path: Path) -> None:
     """Once before the first run, with another executor, whose process goes on; once between two looks."""
     undisturbed = decided(tmp_path, DEBUG)
     store = tmp_path / "again" / "runs"
-    kill_when(lambda: list(store.glob(f"{DECISIONS}/*.json")), store.parent, LOCAL)
-    kill_when(lambda: len(list(store.rglob("record.json"))) >= 3, store.parent, DEBUG)
+    kill_when(lambda: list(store.glob(f"{DECISIONS}/*.json")), command(store.parent, LOCAL))
+    kill_when(lambda: len(list(store.rglob("record.json"))) >= 3, command(store.parent, DEBUG))
     assert decided(store.parent, DEBUG) == undisturbed
     assert [answer["verdict"] for answer in undisturbed] == ["worse"]
     check_store(store, undisturbed)

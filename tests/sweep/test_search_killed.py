@@ -1,11 +1,8 @@
 """``nacbench sweep search`` on digits: killed twice, with workers or without, it ends with the same choice."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,8 @@ from nacbench.recording.index import read_runs
 from nacbench.recording.searches import SEARCHES, read_searches
 from nacbench.reporting.build import build_report
 from nacbench.sweep.content import read_choices
+
+from .killing import kill_when
 
 CONTENT: dict[str, Any] = {
     "tasks": "digits",
@@ -56,18 +55,6 @@ def searched(place: Path, profile: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def kill_when(condition: Callable[[], Any], place: Path, profile: dict[str, Any]) -> None:
-    """Start it, and kill it as soon as something is so."""
-    words = command(place, profile, "search")
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(60) == -signal.SIGKILL
-
-
 def check_store(store: Path) -> None:
     """Every trial that was due is there once, and no other."""
     assert len(read_runs(store).runs) == RUNS
@@ -85,8 +72,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_twice_it_ends_with_the_same_trials_and_choice(undisturbed: Path, tmp_path: Path) -> None:
     """Once before the first run, with workers, which go on; once among the runs."""
     store = tmp_path / "runs"
-    kill_when(lambda: list(store.glob(f"{SEARCHES}/*.json")), tmp_path, LOCAL)
-    kill_when(lambda: len(list(store.rglob("record.json"))) >= 3, tmp_path, DEBUG)
+    kill_when(lambda: list(store.glob(f"{SEARCHES}/*.json")), command(tmp_path, LOCAL, "search"))
+    kill_when(lambda: len(list(store.rglob("record.json"))) >= 3, command(tmp_path, DEBUG, "search"))
     found = searched(tmp_path, DEBUG)
     assert found == json.loads((undisturbed / "found.json").read_text())
     check_store(store)

@@ -19,13 +19,12 @@ from nacbench.watching.server import Server
 from nacbench.watching.sources import FolderSource
 from nacbench.watching.watcher import Watcher
 
+from ..browser import Chrome, chromium
 from ..conftest import REPOSITORY
 from ..made import made_failure, made_record, write_failure, write_run
-from ..reporting.test_page import CHROMIUM, DRIVER, FLAGS
 
 pytestmark = pytest.mark.browser
 
-Chrome = Any  # selenium is imported by the tests that need it, and half typed
 NAME = '<img src=x onerror="document.title=1">'.replace("/", "")
 PLUGIN = REPOSITORY / "tests" / "slurm" / "sleepy.py"
 RUN = ["run", "--task", "sleepy", "--model", "sleepy", "--scale", "smoke", "--precision", "fp32"]
@@ -34,21 +33,7 @@ RUN = ["run", "--task", "sleepy", "--model", "sleepy", "--scale", "smoke", "--pr
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Chrome]:
     """A real headless Chromium."""
-    if not (CHROMIUM and DRIVER):
-        if "NACBENCH_TEST_TOOLS" in os.environ:
-            pytest.fail("no chromium or no chromedriver")
-        pytest.skip("needs Chromium, which make test-report installs")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+    yield from chromium()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ def test_killed_twice_it_ends_with_the_same_verdicts(sweep: Callable[..., TestSw
     place = tmp_path / "cluster"
     store = place / "runs"
     kill_when(lambda: len(slurm.queue()) > 0, command(place, PROFILE))  # its first jobs go on
-    kill_when(lambda: len(list(store.rglob("record.json"))) >= 5, command(place, PROFILE))  # between two looks, or in one
+    # between two looks, or in one
+    kill_when(lambda: len(list(store.rglob("record.json"))) >= 5, command(place, PROFILE))
     assert decided(place, PROFILE) == undisturbed
     assert [answer["verdict"] for answer in undisturbed] == ["worse"]
     check_store(store, undisturbed)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -104,7 +104,7 @@ def run(
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
-    files = read_run_files([Path(file) for file in _several(config)])
+    files = read_run_files(_paths("config", config))
     return run_layers(
         [*(layer.settings for layer in files.layers), *layers],
         [*files.plugins, *_several(plugins)],
@@ -164,7 +164,7 @@ def run_layers(
 
     load_plugin_files(plugins)
     trackers = check_trackers(log)
-    config = resolve(*(located(layer, Path(out)) for layer in layers))
+    config = resolve(*(located(layer, _path("out", out)) for layer in layers))
     where = check_device(device)
 
     def execution() -> Execution:  # called only if there is something to compute, since it imports torch
@@ -182,8 +182,8 @@ def run_layers(
             log=trackers,
         )
 
-    root = data_root_of(None if data_root is None else Path(data_root))
-    return runner.run(config, store=Path(out), data_root=root, execution=execution, force=force, tags=tags)
+    root = data_root_of(None if data_root is None else _path("data_root", data_root))
+    return runner.run(config, store=_path("out", out), data_root=root, execution=execution, force=force, tags=tags)
 
 
 def load(
@@ -212,11 +212,11 @@ def load(
     from nacbench.recording.store import locate
 
     load_plugin_files(_several(plugins))
-    root = data_root_of(None if data_root is None else Path(data_root))
+    root = data_root_of(None if data_root is None else _path("data_root", data_root))
     name = getattr(run, "folder", run)
     if not isinstance(name, str | os.PathLike):
         raise UserError(f"load takes a run's folder, its id, or what run has returned, not {type(name).__name__}")
-    return load_for_use(locate(os.fspath(name), Path(out)), root)
+    return load_for_use(locate(os.fspath(name), _path("out", out)), root)
 
 
 def records(*folders: PathLike) -> pd.DataFrame:
@@ -243,7 +243,7 @@ def records(*folders: PathLike) -> pd.DataFrame:
     from nacbench.recording.index import read_runs
     from nacbench.recording.table import rows_of, typed
 
-    found = read_runs(*(Path(folder) for folder in folders or ("runs",)))
+    found = read_runs(*_paths("folder", folders or ("runs",)))
     for line in found.broken:
         warnings.warn(line, stacklevel=2)
     return pd.DataFrame(typed(rows_of(found.runs)))
@@ -289,8 +289,8 @@ def compare(
 
     load_plugin_files(_several(plugins))
     choice = Choice(() if task is None else (task,), _several(models), _several(where))
-    tuned = known_choices([Path(file) for file in _several(choices)])
-    made = compare_in(_folders(runs), a, b, choice, metric=metric, scale=scale, tuned=tuned)
+    tuned = known_choices(_paths("choices", choices))
+    made = compare_in(_paths("runs", runs), a, b, choice, metric=metric, scale=scale, tuned=tuned)
     for line in made.warnings:
         warnings.warn(line, stacklevel=2)
     return made
@@ -327,16 +327,31 @@ def report(
     from nacbench.reporting.build import build_report
 
     choice = Choice(_several(tasks), _several(models), _several(where))
-    built = build_report(_folders(runs), Path(out), mixed=mixed, html=html, choice=choice)
+    built = build_report(_paths("runs", runs), _path("out", out), mixed=mixed, html=html, choice=choice)
     for line in built.warnings:
         warnings.warn(line, stacklevel=2)
     return list(built.files)
 
 
-def _folders(runs: PathLike | Sequence[PathLike]) -> list[Path]:
-    return [Path(folder) for folder in _several(runs)]
+def _path(name: str, given: object) -> Path:
+    """Return a given path.
+
+    Raises:
+        UserError: if it is no path.
+    """
+    from nacbench.errors import UserError, shown
+
+    if not isinstance(given, str | os.PathLike):
+        raise UserError(f"{name} = {shown(given)}: give a path")
+    return Path(given)
+
+
+def _paths(name: str, given: PathLike | Sequence[PathLike]) -> list[Path]:
+    return [_path(name, one) for one in _several(given)]
 
 
 def _several(given: Name | Sequence[Name]) -> Sequence[Name]:
     """Return one name or several as a sequence; a text is a sequence too, of its letters, and nobody means these."""
-    return cast("Sequence[Name]", [given] if isinstance(given, str | os.PathLike) else given)
+    return cast(
+        "Sequence[Name]", list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    )

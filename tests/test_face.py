@@ -362,3 +362,20 @@ def test_python_m_nacbench_imports_nothing_from_the_working_folder(folder: Path)
     command = [sys.executable, "-m", "nacbench", "report", "runs"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (2, "error: no folder runs; name one that holds runs, such as runs/\n")
+
+
+@pytest.mark.parametrize(
+    ("function", "words", "settings", "said"),
+    [
+        (run, ["digits", "floor-linear"], {"out": 3}, "out = 3: give a path"),
+        (run, ["digits", "floor-linear"], {"data_root": b"x"}, "data_root = b'x': give a path"),
+        (run, ["digits", "floor-linear"], {"config": [1]}, "config = 1: give a path"),
+        (records, [3], {}, "folder = 3: give a path"),
+        (report, [3], {"out": "x"}, "runs = 3: give a path"),
+        (compare, ["a", "b", 3], {}, "runs = 3: give a path"),
+    ],
+)
+def test_what_is_no_path_is_refused(function: Any, words: list[Any], settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        function(*words, **settings)
+    assert str(caught.value) == said

@@ -39,6 +39,7 @@ FACTS: Mapping[str, str] = {
     "machine": "string",
     "finished": TIME,
     "tags": "string",
+    "notes": "string",
     "folder": "string",
 }
 SECTIONS = ("task", "model", "training", "init_from")

@@ -7,9 +7,9 @@ so it must be on disk before sbatch is called.
 import getpass
 import json
 import re
+import secrets
 import socket
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -92,7 +92,8 @@ class Submission(BaseModel):
         Paths are made absolute, as jobs run in another working folder.
         """
         return cls(
-            token=f"nacbench-{uuid.uuid4().hex}",
+            # the time comes first, so that submissions within a second have an order, too
+            token=f"nacbench-{time.time_ns():016x}{secrets.token_hex(8)}",
             sweep=sweep,
             when=utc_now(),
             user=getpass.getuser(),
@@ -166,7 +167,7 @@ def submissions(store: Path) -> list[Submission]:
 def read_submissions(store: Path) -> tuple[list[Submission], list[str]]:
     """Return all submissions of a store, the oldest first, and a line for each file that is none."""
     found = [_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json"))]
-    whole = sorted((one for one in found if isinstance(one, Submission)), key=lambda submission: submission.when)
+    whole = sorted((one for one in found if isinstance(one, Submission)), key=lambda submission: (submission.when, submission.token))
     return whole, [one for one in found if isinstance(one, str)]
 
 

@@ -24,12 +24,12 @@ from nacbench.recording.claim import hold, is_held
 from nacbench.recording.record import FAILURE, read_failure
 from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
-from nacbench.sweep import local
+from nacbench.sweep import local, submission
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, estimate, submit
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.state import observe
-from nacbench.sweep.submission import sole_submitter, submissions
+from nacbench.sweep.submission import Submission, sole_submitter, submissions
 
 from ..conftest import REPOSITORY
 from ..recording.test_claim import leave_claim
@@ -95,6 +95,17 @@ def test_runs_of_a_sweep_get_its_tags_and_those_that_are_there_get_later_ones(pl
     assert [(one.tags, one.notes) for one in marks] == [(("tuned", "v2"), ("With the longer warm-up",))] * 2
     assert "tag tuned, tag v2, note 'With the longer warm-up': added to 1 of 1 runs that are there" in said
     assert submissions(place.store)[-1].tags == both.sweep.marks  # jobs on another machine read them there
+
+
+def test_submissions_within_a_second_are_read_in_their_order(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "utc_now", lambda: "2026-11-29T10:00:00+00:00")
+    runs = plan(place, seeds=[0]).runs
+    made = [
+        Submission.of(runs, sweep="sleepy", store=place.store, data_root=place.data_root, plugins=()) for _ in range(20)
+    ]
+    for one in made:
+        one.write()
+    assert [one.token for one in submissions(place.store)] == [one.token for one in made]
 
 
 def test_a_failure_is_written_and_does_not_stop_other_runs(place: Place) -> None:

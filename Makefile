@@ -16,7 +16,8 @@ help:
 	@echo "make test-report  run the tests that need Chromium, LaTeX and trackio; installs what is missing (Debian)"
 	@echo "make fuzz         try every reader of files with 50,000 damaged inputs, and kill a run at every call (10 minutes)"
 	@echo "make test-gpu     run the tests that need an NVIDIA GPU"
-	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores)"
+	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores);"
+	@echo "                  make bench AGAINST=REV compares with a committed revision (half an hour)"
 	@echo "make docs         build the documentation site: docs/_build/html/index.html"
 	@echo "make clean        remove the virtual environment, build outputs and caches"
 
@@ -46,7 +47,7 @@ demo: $(VENV)/.installed
 	$(BIN)/nacbench report runs/demo --out report/demo
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py $(if $(AGAINST),--against $(AGAINST))
 
 # a full build each time, as pages are generated from the code; warnings are errors (-W), so are unknown names (-n)
 docs: $(VENV)/.installed-docs

@@ -37,6 +37,7 @@ from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.ranks import rank_table
+from nacbench.reporting.tables.rows import TREATMENT
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.searches import search_table
 from nacbench.reporting.tables.side_by_side import side_by_side
@@ -198,7 +199,7 @@ CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
         "Scores: every seed (dots), mean and 95 % interval over seeds; grey: of a single seed, over test examples; "
-        f"{CUT}; {FLOOR}",
+        f"{CUT}; {FLOOR}; {TREATMENT}: not treated equally, see the notes of the table",
         _of_rows(draw_scores),
     ),
     "ranks": (

@@ -13,7 +13,8 @@ from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.cli.shared.warnings import warn
 from nacbench.errors import unknown
-from nacbench.formats.terminal import say, say_json
+from nacbench.formats.escape import terminal_json
+from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
     from nacbench.sweep.listing import Listed
@@ -71,7 +72,9 @@ def runs(
     chosen = [run for run in found if not state or run.state in state]
     shown = sorted(chosen, key=_order(sort))[:most]
     if as_json:
-        say_json({"runs": [_as_json(run) for run in shown]})
+        # a line for each run: with indentation Python's JSON takes half of the time of ten thousand
+        lines = ",\n".join(terminal_json(_as_json(run), indent=None) for run in shown)
+        say_text(f'{{"runs": [\n{lines}\n]}}')
         return
     _print(shown)
     by_state = Counter(run.state for run in chosen)

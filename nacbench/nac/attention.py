@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.nac.modfc import ModFC, narrow
+from nacbench.nac.modfc import Gains, ModFC, narrow
 
 
 class ReadInAttention(nn.Module):
@@ -35,19 +35,19 @@ class ReadInAttention(nn.Module):
         self.value = ModFC(token_dim, head_dim, code_dim, bias=False)
         self.out = ModFC(head_dim, state_dim, code_dim)
 
-    def forward(self, states: Tensor, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, states: Tensor, tokens: Tensor, gains: Gains, mask: Tensor | None = None) -> Tensor:
         """Return what each module reads from the tokens, without the residual.
 
         Args:
             states: U×C, or B×U×C.
             tokens: B×V×T.
-            codes: the read-in codes, U×Z or B×U×Z.
+            gains: of this attention's layers, by the read-in codes.
             mask: B×V, true for a token and false for padding.
 
         Returns:
             B×U×C.
         """
-        query, tokens = self._query(states, tokens, codes)
+        query, tokens = self._query(states, tokens, gains)
         # Keys and values are both the normalised tokens, of width T, so the scale must be given: it is 1/√D, not 1/√T
         read = F.scaled_dot_product_attention(
             query.unsqueeze(1),
@@ -56,20 +56,20 @@ class ReadInAttention(nn.Module):
             attn_mask=None if mask is None else mask[:, None, None, :],
             scale=self.scale,
         ).squeeze(1)  # B U T
-        return self.out(self.value(read, codes), codes)
+        return self.out(self.value(read, gains), gains)
 
-    def weights(self, states: Tensor, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
+    def weights(self, states: Tensor, tokens: Tensor, gains: Gains, mask: Tensor | None = None) -> Tensor:
         """Return the attention weights of modules over tokens, B×U×V, each row summing to 1; arguments as `forward`."""
-        query, tokens = self._query(states, tokens, codes)
+        query, tokens = self._query(states, tokens, gains)
         scores = self.scale * query @ tokens.transpose(1, 2)
         return (scores if mask is None else scores.masked_fill(~mask[:, None, :], -torch.inf)).softmax(-1)
 
-    def _query(self, states: Tensor, tokens: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def _query(self, states: Tensor, tokens: Tensor, gains: Gains) -> tuple[Tensor, Tensor]:
         """Return the queries projected into token space, B×U×T, and the normalised tokens B×V×T."""
         tokens = narrow(self.norm_sender(tokens))
-        query = self.query(self.norm_receiver(states), codes)  # (B) U D
+        query = self.query(self.norm_receiver(states), gains)  # (B) U D
         # W_kᵀ q_u ⊙ g_u of the identity above; without a batch axis it is computed once for the whole batch
-        query = (query @ self.key.weight) * self.key.gain(codes)  # (B) U T
+        query = (query @ self.key.weight) * gains[self.key]  # (B) U T
         return query.expand(tokens.shape[0], *query.shape[-2:]).to(tokens.dtype), tokens
 
 
@@ -97,46 +97,42 @@ class KernelAttention(nn.Module):
         self.value = ModFC(state_dim, width, code_dim, bias=False)
         self.out = ModFC(width, state_dim, code_dim)
 
-    def forward(
-        self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
-    ) -> Tensor:
+    def forward(self, receivers: Tensor, senders: Tensor, gains: Gains, bias: Tensor) -> Tensor:
         """Return what each receiving module gathers from the modules that it is linked to, without the residual.
 
         Args:
             receivers: states, (B×)U×C; if ``same_modules``, the senders' states too.
             senders: states, B×V×C; ignored if ``same_modules``.
-            receiver_codes: U×Z or B×U×Z; modulate the query and the output projection.
-            sender_codes: V×Z or B×V×Z; modulate key and value.
+            gains: of this attention's layers: by the receivers' codes for query and output projection, by the senders'
+                for key and value.
             bias: log K or a boolean mask, (1 or B)×1×U×V (see `nacbench.nac.kernel.attention_bias`).
 
         Returns:
             B×U×C. Attention gives zeros for a module without any link.
         """
-        query, key, senders, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
-        value = self._split(self.value(senders, sender_codes))
+        query, key, senders, bias = self._prepared(receivers, senders, gains, bias)
+        value = self._split(self.value(senders, gains))
         gathered = attend(query, key, value, bias)
-        return self.out(gathered.transpose(1, 2).flatten(2), receiver_codes)
+        return self.out(gathered.transpose(1, 2).flatten(2), gains)
 
-    def weights(
-        self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
-    ) -> Tensor:
+    def weights(self, receivers: Tensor, senders: Tensor, gains: Gains, bias: Tensor) -> Tensor:
         """Return the attention weights of receivers over senders, B×U×V, averaged over heads; arguments as `forward`.
 
         Each row sums to 1; the row of a module without any link is zero.
         """
-        query, key, _, bias = self._prepared(receivers, senders, receiver_codes, sender_codes, bias)
+        query, key, _, bias = self._prepared(receivers, senders, gains, bias)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
         return scores.softmax(-1).nan_to_num(0.0).mean(1)  # a row of -inf is NaN after softmax
 
     def _prepared(
-        self, receivers: Tensor, senders: Tensor, receiver_codes: Tensor, sender_codes: Tensor, bias: Tensor
+        self, receivers: Tensor, senders: Tensor, gains: Gains, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' dtype."""
         receivers = narrow(self.norm_receiver(receivers))
         senders = receivers if self.same_modules else narrow(self.norm_sender(senders))
-        query = self._split(self.query(receivers, receiver_codes))
-        key = self._split(self.key(senders, sender_codes))
+        query = self._split(self.query(receivers, gains))
+        key = self._split(self.key(senders, gains))
         query = query.expand(key.shape[0], -1, -1, -1)
         return query, key, senders, bias.to(query.dtype) if bias.is_floating_point() else bias
 

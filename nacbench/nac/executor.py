@@ -12,7 +12,7 @@ from nacbench.nac.attention import KernelAttention, ReadInAttention
 from nacbench.nac.generator import Circuit, ConditionalCircuit, LearnedCircuit
 from nacbench.nac.initialisation import start_as_graph
 from nacbench.nac.kernel import Evaluation, attention_bias, log_link_probability, mean_degrees
-from nacbench.nac.modfc import ModFFN
+from nacbench.nac.modfc import Gains, KeptGains, ModFFN, gains_of, modulated_layers
 from nacbench.nac.options import OUTSIDE, Graph, Pooling, Prior, SignatureStart, TrainingLinks
 from nacbench.nac.priors import GraphPrior
 
@@ -25,9 +25,9 @@ class ReadIn(nn.Module):
         self.attn = ReadInAttention(state_dim, token_dim, code_dim, head_dim)
         self.ffn = ModFFN(state_dim, code_dim, ffn_mult)
 
-    def forward(self, tokens: Tensor, codes: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, codes: Tensor, gains: Gains, mask: Tensor | None = None) -> Tensor:
         """Return states B×U×C for tokens B×V×T, codes U×C or B×U×C and mask B×V (true: a token)."""
-        return self.ffn(codes + self.attn(codes, tokens, codes, mask), codes)
+        return self.ffn(codes + self.attn(codes, tokens, gains, mask), gains)
 
 
 class Propagator(nn.Module):
@@ -38,10 +38,10 @@ class Propagator(nn.Module):
         self.attn = KernelAttention(state_dim, code_dim, heads, head_dim, same_modules=True)
         self.ffn = ModFFN(state_dim, code_dim, ffn_mult)
 
-    def forward(self, states: Tensor, codes: Tensor, bias: Tensor) -> Tensor:
-        """Return the next states B×U×C for states B×U×C, codes U×C or B×U×C and bias (1 or B)×1×U×U."""
-        states = states + self.attn(states, states, codes, codes, bias)
-        return self.ffn(states, codes)
+    def forward(self, states: Tensor, gains: Gains, bias: Tensor) -> Tensor:
+        """Return the next states B×U×C for states B×U×C and bias (1 or B)×1×U×U."""
+        states = states + self.attn(states, states, gains, bias)
+        return self.ffn(states, gains)
 
 
 class ReadOut(nn.Module):
@@ -61,9 +61,16 @@ class ReadOut(nn.Module):
         self.logits = nn.Linear(state_dim, classes)
         self.pooling = pooling
 
-    def gather(self, states: Tensor, codes: Tensor, sender_codes: Tensor, bias: Tensor) -> Tensor:
-        """Return states B×R×C of the read-out modules for processor states B×U×C; the attention has no residual."""
-        return self.ffn(self.attn(codes, states, codes, sender_codes, bias), codes)
+    def gather(self, states: Tensor, codes: Tensor, gains: Gains, bias: Tensor) -> Tensor:
+        """Return states B×R×C of the read-out modules for processor states B×U×C; the attention has no residual.
+
+        Args:
+            states: B×U×C.
+            codes: initial states of the read-out modules, R×C or B×R×C.
+            gains: of this part's layers.
+            bias: (1 or B)×1×R×U.
+        """
+        return self.ffn(self.attn(codes, states, gains, bias), gains)
 
     def forward(self, states: Tensor) -> Tensor:
         """Return logits B×classes for states B×R×C of the read-out modules."""
@@ -120,6 +127,7 @@ class NeuralAttentiveCircuit(nn.Module):
         sparsity_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        self._kept = KeptGains()
         self.temperature = temperature
         complete = graph == "complete"
         # All links of a complete graph have probability 1: there is nothing to sample
@@ -226,17 +234,45 @@ class NeuralAttentiveCircuit(nn.Module):
         batch = tokens.shape[0]
         mode = self.training_links if self.training else self.evaluation
         processor_links, readout_links = self.log_links(circuit)
-        codes = circuit.processor_codes
-        stages = {"read_in": self.read_in(tokens, circuit.read_in_codes, mask)}
+        gains = self.gains(circuit)
+        stages = {"read_in": self.read_in(tokens, circuit.read_in_codes, gains, mask)}
         states = stages["read_in"]
         for index, propagator in enumerate(self.propagator):
             # Inside the loop: with ``sample`` every propagator draws its own links
             bias = attention_bias(processor_links, batch, mode, self.temperature)
-            states = stages[f"propagator.{index}"] = propagator(states, codes, bias)
+            states = stages[f"propagator.{index}"] = propagator(states, gains, bias)
         bias = attention_bias(readout_links, batch, mode, self.temperature)
-        stages["readout"] = self.readout.gather(states, circuit.readout_codes, codes, bias)
+        stages["readout"] = self.readout.gather(states, circuit.readout_codes, gains, bias)
         stages["logits"] = self.readout(stages["readout"])
         return stages
+
+    def gains(self, circuit: Circuit) -> Gains:
+        """Return the gain on the input of every layer.
+
+        Without gradients, the gains of learned codes are kept until a weight or the precision changes: at batch size 1
+        they would be a third of all operations.
+        """
+        codes = (circuit.read_in_codes, circuit.processor_codes, circuit.readout_codes)
+        made = not all(isinstance(own, nn.Parameter | nn.Buffer) for own in codes)  # for this pass
+        if torch.is_grad_enabled() or made or torch.compiler.is_compiling():
+            return self._gains(circuit)
+        own = (x for layer in modulated_layers(self) for x in (layer.code_proj, layer.alpha) if x is not None)
+        return self._kept.gains([*codes, *own], lambda: self._gains(circuit))
+
+    def _gains(self, circuit: Circuit) -> Gains:
+        attn = self.readout.attn
+        read_out = [attn.query, attn.out, *modulated_layers(self.readout.ffn)]
+        between = [*modulated_layers(self.propagator), attn.key, attn.value]
+        return {
+            **gains_of(circuit.read_in_codes, modulated_layers(self.read_in)),
+            **gains_of(circuit.processor_codes, between),
+            **gains_of(circuit.readout_codes, read_out),
+        }
+
+    def train(self, mode: bool = True) -> "NeuralAttentiveCircuit":
+        """Switch between training and evaluation, and forget the gains that were kept."""
+        self._kept = KeptGains()
+        return super().train(mode)
 
     def log_links(self, circuit: Circuit) -> tuple[Tensor, Tensor]:
         """Return log P between processor modules (U×U), and of read-out (rows) and processor modules (R×U)."""

@@ -49,19 +49,19 @@ def attention_flow(core: NeuralAttentiveCircuit, circuit: Circuit, tokens: Tenso
     between, to_readout = (
         attention_bias(links, len(tokens), core.evaluation, core.temperature) for links in core.log_links(circuit)
     )
-    codes = circuit.processor_codes
+    gains = core.gains(circuit)
     names = ["read_in", *(f"propagator.{index}" for index in range(len(core.propagator)))]
     states = [stages[name] for name in names]
-    gathered = core.readout.attn.weights(circuit.readout_codes, states[-1], circuit.readout_codes, codes, to_readout)
+    gathered = core.readout.attn.weights(circuit.readout_codes, states[-1], gains, to_readout)
     readout = core.readout.confidence(stages["readout"]).softmax(dim=-2) * gathered  # B R U
     modules: list[Tensor] = [readout.sum(1)]
     links: list[Tensor] = []
     # Backwards from the last propagator: ``modules[0]`` is the share after the layer, ``before`` the states before it
     for layer, before in zip(reversed(core.propagator), reversed(states[:-1]), strict=True):
         assert isinstance(layer, Propagator)
-        passed = modules[0].unsqueeze(-1) * layer.attn.weights(before, before, codes, codes, between) / 2  # B U U
+        passed = modules[0].unsqueeze(-1) * layer.attn.weights(before, before, gains, between) / 2  # B U U
         links.insert(0, passed)
         modules.insert(0, modules[0] / 2 + passed.sum(1))
-    reading = core.read_in.attn.weights(circuit.read_in_codes, tokens, circuit.read_in_codes, mask)
+    reading = core.read_in.attn.weights(circuit.read_in_codes, tokens, gains, mask)
     seen = (modules[0].unsqueeze(1) @ reading).squeeze(1)
     return Flow(reading, torch.stack(modules), torch.stack(links), readout, seen)

@@ -1,6 +1,7 @@
 """ModFC and ModFFN: linear and feed-forward layers modulated by a module's code (arXiv 2210.08031)."""
 
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,17 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn import Parameter, init
 
+# The gain on each layer's input; see `gains_of`
+Gains = Mapping["ModFC", Tensor]
+
 
 def narrow(x: Tensor) -> Tensor:
     """Cast to the autocast dtype if autocast is on, so that element-wise work is no wider than the matrix products."""
     kind = x.device.type
     return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
-
-
-def gain_of(codes: Tensor, code_proj: Tensor, alpha: Tensor) -> Tensor:
-    """Return ``1 + α · LN(W_z z)``: codes …×Z, W_z in_dim×Z and a scalar α → …×in_dim, in the dtype of products."""
-    direction = F.linear(codes, code_proj)
-    return narrow(1 + alpha * F.layer_norm(direction, direction.shape[-1:]))
 
 
 class ModFC(nn.Module):
@@ -45,51 +43,68 @@ class ModFC(nn.Module):
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.code_proj is not None:
             init.kaiming_uniform_(self.code_proj, a=math.sqrt(5))
-        self._remembered: tuple[Tensor, Any, Tensor] | None = None  # codes, state of the weights, gain
 
-    def gain(self, codes: Tensor) -> Tensor:
-        """Return the factor ``1 + α · LN(W_z z)`` on each module's input.
+    def forward(self, x: Tensor, gains: Gains) -> Tensor:
+        """Apply the layer to one vector per module: x …×U×in_dim → …×U×out_dim."""
+        return F.linear(narrow(x) * gains[self], self.weight, self.bias)
 
-        It depends on the codes alone. Without gradients, the gain of learned codes is cached until a weight or the
-        precision changes: at batch size 1 it would be a third of all operations.
 
-        Args:
-            codes: U×Z, or B×U×Z if every example has a circuit of its own.
+def modulated_layers(part: nn.Module) -> Iterator[ModFC]:
+    """Yield all ModFC layers of a part of a circuit."""
+    return (layer for layer in part.modules() if isinstance(layer, ModFC))
 
-        Returns:
-            U×in_dim or B×U×in_dim, in the dtype of matrix products; a plain layer has the one number 1.
-        """
-        if self.code_proj is None or self.alpha is None:
-            return narrow(codes.new_ones(()))
-        made_of = (codes, self.code_proj, self.alpha)
-        if torch.is_grad_enabled() or not isinstance(codes, Parameter) or torch.compiler.is_compiling():
-            return gain_of(*made_of)
-        # Tensor._version counts in-place changes, so an optimiser step or load_state_dict invalidates the cache
-        state = (codes.device, torch.is_autocast_enabled(codes.device.type), *(x._version for x in made_of))
-        if self._remembered is None or self._remembered[0] is not codes or self._remembered[1] != state:
-            self._remembered = codes, state, gain_of(*made_of)
-        return self._remembered[2]
 
-    def train(self, mode: bool = True) -> "ModFC":
-        """Switch between training and evaluation, and clear the cached gain."""
-        self._remembered = None
-        return super().train(mode)
+def gains_of(codes: Tensor, layers: Iterable[ModFC]) -> Gains:
+    """Return the factor ``1 + α · LN(W_z z)`` on each layer's input.
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the cached gain out of copies: it belongs to the original's parameters."""
-        return {**self.__dict__, "_remembered": None}
+    It depends on the codes alone, so layers whose inputs have the same width get theirs together, as one product, norm
+    and cast: a circuit at ``mini`` has 26 gains in eight groups.
 
-    def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Apply the layer to one vector per module.
+    Args:
+        codes: U×Z, or B×U×Z if every example has a circuit of its own.
+        layers: those that the codes modulate.
 
-        Args:
-            x: …×U×in_dim.
-            codes: U×Z or B×U×Z.
+    Returns:
+        U×in_dim or B×U×in_dim by layer, in the dtype of matrix products; a plain layer has the one number 1.
+    """
+    gains: dict[ModFC, Tensor] = {}
+    groups: dict[int, list[ModFC]] = {}
+    for layer in layers:
+        if layer.code_proj is None:
+            gains[layer] = narrow(codes.new_ones(()))
+        else:
+            groups.setdefault(len(layer.code_proj), []).append(layer)
+    for group in groups.values():
+        projections = torch.cat([layer.code_proj for layer in group if layer.code_proj is not None])
+        alphas = torch.stack([layer.alpha for layer in group if layer.alpha is not None])
+        directions = F.linear(codes, projections).unflatten(-1, (len(group), -1)).movedim(-2, 0)  # layers … width
+        normal = F.layer_norm(directions, directions.shape[-1:])
+        gains.update(zip(group, narrow(1 + alphas.view(-1, *[1] * codes.dim()) * normal), strict=True))
+    return gains
 
-        Returns:
-            …×U×out_dim.
-        """
-        return F.linear(narrow(x) * self.gain(codes), self.weight, self.bias)
+
+class KeptGains:
+    """The gains of a circuit, kept until a tensor that they were computed from or the precision changes.
+
+    A copy keeps nothing: its circuit has tensors and layers of its own.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[object, ...], Sequence[Tensor], Gains] | None = None
+
+    def gains(self, made_of: Sequence[Tensor], compute: Callable[[], Gains]) -> Gains:
+        """Return the gains that ``compute`` makes of parameters and buffers, computed if any of those has changed."""
+        # Tensor._version counts in-place changes, such as those of an optimiser step or load_state_dict
+        precision = narrow(made_of[0].new_empty(0)).dtype
+        state = (precision, *((id(x), x.device, x.dtype, x._version) for x in made_of))
+        if self._kept is None or self._kept[0] != state:
+            # The tensors are held, too: the id of one that no longer exists could be that of another
+            self._kept = state, made_of, compute()
+        return self._kept[2]
+
+    def __reduce__(self) -> tuple[type["KeptGains"], tuple[()]]:
+        """Leave the gains out of copies."""
+        return KeptGains, ()
 
 
 class ModFFN(nn.Module):
@@ -110,10 +125,10 @@ class ModFFN(nn.Module):
         self.up = ModFC(state_dim, 2 * mult * state_dim, code_dim)
         self.down = ModFC(mult * state_dim, state_dim, code_dim)
 
-    def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Return the updated states: x …×U×C and codes U×Z or B×U×Z → …×U×C."""
+    def forward(self, x: Tensor, gains: Gains) -> Tensor:
+        """Return the updated states: x …×U×C → …×U×C."""
         # The gain of ``down`` is applied inside the GEGLU function, which saves a pass over the hidden layer
-        hidden = modulated_geglu(self.up(self.norm(x), codes), self.down.gain(codes))
+        hidden = modulated_geglu(self.up(self.norm(x), gains), gains[self.down])
         return x + F.linear(hidden, self.down.weight, self.down.bias)
 
 

@@ -15,6 +15,7 @@ from nacbench.recording.searches import searches_of
 from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.lengths import draw_lengths
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
 from nacbench.reporting.figures.ranks import draw_ranks
@@ -31,10 +32,12 @@ from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.ablations import ablation_table
 from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
+from nacbench.reporting.tables.lengths import length_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.pruning import pruning_table
 from nacbench.reporting.tables.ranks import rank_table
+from nacbench.reporting.tables.rows import TREATMENT
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.searches import search_table
 from nacbench.reporting.tables.side_by_side import side_by_side
@@ -49,6 +52,7 @@ TABLES = (
     "table",
     "models",
     "ranks",
+    "lengths",
     "shifted",
     "few-shots",
     "adaptations",
@@ -126,6 +130,7 @@ def build_report(
         score_table(series, failures, warnings) if series else None,
         side_by_side(series),
         rank_table(series),
+        length_table(series),
         shift_table(series),
         shots_table(series),
         adaptations_table(series),
@@ -194,7 +199,7 @@ CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
         "Scores: every seed (dots), mean and 95 % interval over seeds; grey: of a single seed, over test examples; "
-        f"{CUT}; {FLOOR}",
+        f"{CUT}; {FLOOR}; {TREATMENT}: not treated equally, see the notes of the table",
         _of_rows(draw_scores),
     ),
     "ranks": (
@@ -204,6 +209,10 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "cost": (
         f"Scores against the operations of a forward pass; grey line: the best at each cost; {CUT}; {FLOOR}",
         _of_rows(draw_cost),
+    ),
+    "lengths": (
+        f"Scores by length of training, mean and 95 % interval over seeds; {CUT}; {FLOOR}",
+        _of_rows(draw_lengths),
     ),
     "shots": (f"Accuracy after adapting to few examples a class; {CUT}; broken line: guessing", _of_rows(draw_shots)),
     "corruptions": ("Error under each corruption; last row: guessing", _of_rows(draw_corruptions)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from nacbench.registry import MODELS, TASKS, usual_size
 # Sections of settings, the most telling first: of settings that always change together, the name has the first
 TELLING = ("model", "task", "training", "init_from", "trained_on", "precision", "scale")
 UNNAMED = ("task.name", "model.name", "model.size", "scale")  # not part of a variant: rows have them in other places
+WHOLE = ("code.", "init_from.")  # "weights" alone would not say that a run began with those
+LONG_NUMBER = re.compile(r"(?=.{9})-?[0-9]+\.[0-9]+(e-?[0-9]+)?")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 CHOSEN = ("model.name", "model.size", "task.name")  # not options, but whose options
 Settings = Mapping[str, Any]  # by dotted key
 UNSET = object()  # the value of a setting that a run does not have
@@ -141,8 +145,13 @@ def told_apart(variants: Sequence[Settings], names: Sequence[str], usual: Settin
         usual: default settings.
     """
     short = _short(names)
+    texts = {name: _brief({shown(own, name) for own in variants}) for name in names}
     full = [
-        {name: f"{short[name]}={shown(own, name)}" for name in names if own.get(name, UNSET) != usual.get(name, UNSET)}
+        {
+            name: f"{short[name]}={texts[name][shown(own, name)]}"
+            for name in names
+            if own.get(name, UNSET) != usual.get(name, UNSET)
+        }
         for own in variants
     ]
     told = full
@@ -159,11 +168,27 @@ def shown(settings: Settings, name: str) -> str:
     return as_text(settings[name]) if name in settings else "—"
 
 
+def _brief(texts: Collection[str]) -> dict[str, str]:
+    """Return numbers and digests with as few digits as tell them apart: drawn rates have seventeen, digests sixty."""
+    brief = {text: text for text in texts}
+    for digits in reversed(range(4, 17)):
+        fewer = {text: _rounded(text, digits) for text in texts}
+        if len(set(fewer.values())) == len(fewer):
+            brief = fewer
+    return brief
+
+
+def _rounded(text: str, digits: int) -> str:
+    if DIGEST.fullmatch(text):
+        return text[: 2 * digits]
+    return f"{float(text):.{digits}g}" if LONG_NUMBER.fullmatch(text) else text
+
+
 def _short(names: Sequence[str]) -> dict[str, str]:
-    """Return names by their last part, where it is the only one of these; digests of code keep theirs."""
+    """Return names by their last part, where it is the only one of these and says what it is of."""
     last = {name: name.rpartition(".")[2] for name in names}
     counts = Counter(last.values())
-    return {name: name if counts[last[name]] > 1 or name.startswith("code.") else last[name] for name in names}
+    return {name: name if counts[last[name]] > 1 or name.startswith(WHOLE) else last[name] for name in names}
 
 
 def _telling(name: str) -> int:

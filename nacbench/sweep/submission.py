@@ -167,7 +167,10 @@ def submissions(store: Path) -> list[Submission]:
 def read_submissions(store: Path) -> tuple[list[Submission], list[str]]:
     """Return all submissions of a store, the oldest first, and a line for each file that is none."""
     found = [_read_once(path) for path in sorted(folder_of_submissions(store).glob("nacbench-*.json"))]
-    whole = sorted((one for one in found if isinstance(one, Submission)), key=lambda submission: (submission.when, submission.token))
+    whole = sorted(
+        (one for one in found if isinstance(one, Submission)),
+        key=lambda submission: (submission.when, submission.token),
+    )
     return whole, [one for one in found if isinstance(one, str)]
 
 

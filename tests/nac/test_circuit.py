@@ -15,7 +15,7 @@ from nacbench.nac.attention import ReadInAttention, attend
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.generator import Circuit
 from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link_logit
-from nacbench.nac.modfc import ModFC, modulated_geglu
+from nacbench.nac.modfc import ModFC, gains_of, modulated_geglu, modulated_layers
 
 B, V, T, U, R, C, S = 3, 7, 10, 6, 4, 16, 5
 
@@ -70,12 +70,11 @@ def test_alpha_zero_makes_all_modules_compute_the_same_function() -> None:
     """With α = 0 codes modulate nothing: modules that start and are linked alike stay alike, whatever their codes."""
     net = network()
     circuit = net.circuit()
-    states = net.read_in(tokens(), circuit.read_in_codes)[:, :1].expand(B, U, C)  # the same state for every module
-    codes = circuit.processor_codes
+    states = net.execute(circuit, tokens())["read_in"][:, :1].expand(B, U, C)  # the same state for every module
     even = torch.zeros(1, 1, U, U, dtype=torch.float64)
 
     def spread() -> float:
-        return float(net.propagator[0](states, codes, even).detach().var(dim=1).max())
+        return float(net.propagator[0](states, net.gains(circuit), even).detach().var(dim=1).max())
 
     assert spread() > 1e-6  # the codes tell the modules apart
     for module in net.modules():
@@ -89,21 +88,48 @@ def test_modfc_with_alpha_zero_is_a_linear_layer() -> None:
     layer = ModFC(4, 3, 5)
     assert layer.alpha is not None
     layer.alpha.data.zero_()
-    x = torch.randn(2, 6, 4)
-    torch.testing.assert_close(layer(x, torch.randn(6, 5)), torch.nn.functional.linear(x, layer.weight, layer.bias))
+    x, gains = torch.randn(2, 6, 4), gains_of(torch.randn(6, 5), [layer])
+    torch.testing.assert_close(layer(x, gains), torch.nn.functional.linear(x, layer.weight, layer.bias))
 
 
 def test_modfc_is_the_formula_written_out() -> None:
     layer = ModFC(4, 3, 5).double()
     x, codes = torch.randn(6, 4, dtype=torch.float64), torch.randn(6, 5, dtype=torch.float64)
+    assert layer.bias is not None
+    result = layer(x, gains_of(codes, [layer]))
+    for u in range(6):
+        expected = layer.weight @ (x[u] * gain_written_out(layer, codes[u])) + layer.bias
+        torch.testing.assert_close(result[u], expected)
+
+
+def gain_written_out(layer: ModFC, code: Tensor) -> Tensor:
     assert layer.code_proj is not None
     assert layer.alpha is not None
-    for u in range(6):
-        direction = layer.code_proj @ codes[u]
-        normal = (direction - direction.mean()) / (direction.var(correction=0) + 1e-5).sqrt()
-        assert layer.bias is not None
-        expected = layer.weight @ (x[u] * (1 + layer.alpha * normal)) + layer.bias
-        torch.testing.assert_close(layer(x, codes)[u], expected)
+    direction = layer.code_proj @ code
+    return 1 + layer.alpha * (direction - direction.mean()) / (direction.var(correction=0) + 1e-5).sqrt()
+
+
+@pytest.mark.parametrize("shape", [(U, C), (B, U, C)], ids=["one circuit", "a circuit for each example"])
+def test_gains_computed_together_are_those_of_each_layer_and_so_are_their_gradients(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    layers = [ModFC(width, 3, C).double() for width in (4, 7, 4, 5, 4, 7)]
+    for number, layer in enumerate(layers):
+        assert layer.alpha is not None
+        layer.alpha.data += 0.1 * number
+    codes = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    together = gains_of(codes, layers)
+    apart = {
+        layer: torch.stack([gain_written_out(layer, code) for code in codes.flatten(0, -2)]).view_as(together[layer])
+        for layer in layers
+    }
+    made_of = [codes, *(x for layer in layers for x in (layer.code_proj, layer.alpha) if x is not None)]
+    gradients = []
+    for gains in (together, apart):
+        for layer in layers:
+            torch.testing.assert_close(gains[layer], apart[layer])
+        loss = sum((gain * torch.arange(gain.numel()).view_as(gain)).sin().sum() for gain in gains.values())
+        gradients.append(torch.autograd.grad(loss, made_of))
+    torch.testing.assert_close(*gradients)
 
 
 def test_read_in_is_the_attention_written_out_for_every_pair() -> None:
@@ -112,14 +138,15 @@ def test_read_in_is_the_attention_written_out_for_every_pair() -> None:
     for parameter in layer.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     codes, x = torch.randn(U, C, dtype=torch.float64), layer.norm_sender(tokens())
-    query = layer.query(layer.norm_receiver(codes), codes)
+    gains = gains_of(codes, [layer.query, layer.key, layer.value, layer.out])
+    query = layer.query(layer.norm_receiver(codes), gains)
     read = torch.empty(B, U, 8, dtype=torch.float64)
     for u in range(U):
-        keys = (x * layer.key.gain(codes)[u]) @ layer.key.weight.T  # B V D, this module's own keys
-        values = (x * layer.value.gain(codes)[u]) @ layer.value.weight.T
+        keys = (x * gains[layer.key][u]) @ layer.key.weight.T  # B V D, this module's own keys
+        values = (x * gains[layer.value][u]) @ layer.value.weight.T
         weights = torch.softmax(keys @ query[u] / math.sqrt(8), dim=-1)
         read[:, u] = (weights[..., None] * values).sum(1)
-    torch.testing.assert_close(layer(codes, tokens(), codes), layer.out(read, codes))
+    torch.testing.assert_close(layer(codes, tokens(), gains), layer.out(read, gains))
 
 
 @given(
@@ -186,10 +213,10 @@ def test_threshold_attends_to_linked_modules_only() -> None:
     links, _ = net.log_links(net.circuit())
     linked = links.exp() >= 0.5
     bias = torch.where(linked, 0.0, -torch.inf).double()[None, None]
-    states, codes = net.read_in(tokens(), net.circuit().read_in_codes), net.circuit().processor_codes
+    states, gains = net.execute(net.circuit(), tokens())["read_in"], net.gains(net.circuit())
     torch.testing.assert_close(
-        net.propagator[0](states, codes, attention_bias(links, B, "threshold", 0.5)),
-        net.propagator[0](states, codes, bias),
+        net.propagator[0](states, gains, attention_bias(links, B, "threshold", 0.5)),
+        net.propagator[0](states, gains, bias),
     )
 
 
@@ -199,7 +226,7 @@ def test_a_module_without_links_gathers_zeros() -> None:
     nothing = torch.zeros(1, 1, R, U, dtype=torch.bool)
     states = torch.randn(B, U, C, dtype=torch.float64)
     attn = net.readout.attn
-    gathered = attn(circuit.readout_codes, states, circuit.readout_codes, circuit.processor_codes, nothing)
+    gathered = attn(circuit.readout_codes, states, net.gains(circuit), nothing)
     assert attn.out.bias is not None
     torch.testing.assert_close(gathered, attn.out.bias.expand(B, R, C))
 
@@ -288,27 +315,32 @@ def test_attend_with_a_learned_bias_equals_pytorch() -> None:
         assert torch.allclose(mine, other, rtol=1e-10, atol=1e-13)
 
 
-def test_cached_gain_is_invalidated_by_any_change() -> None:
-    layer, codes = ModFC(6, 5, 4), torch.nn.Parameter(torch.randn(3, 4))
+def test_kept_gains_are_computed_again_after_any_change() -> None:
+    net = network().float()
+    circuit = net.circuit()
+    layer = net.readout.attn.key
     assert layer.code_proj is not None
     assert layer.alpha is not None
     with torch.no_grad():
-        first = layer.gain(codes)
-        assert layer.gain(codes) is first
-        for change in (codes, layer.code_proj, layer.alpha):
-            before = layer.gain(codes)
+        first = net.gains(circuit)
+        assert net.gains(circuit) is first
+        for change in (circuit.processor_codes, layer.code_proj, layer.alpha):
+            before = net.gains(circuit)
             change.mul_(2)
-            after = layer.gain(codes)
-            fresh = 1 + layer.alpha * torch.nn.functional.layer_norm(codes @ layer.code_proj.T, (6,))
+            after = net.gains(circuit)
             assert after is not before
-            assert torch.allclose(after, fresh, atol=1e-6)
-        other = torch.nn.Parameter(codes.clone())
-        assert layer.gain(other) is not layer.gain(codes)
+            expected = torch.stack([gain_written_out(layer, code) for code in circuit.processor_codes])
+            torch.testing.assert_close(after[layer], expected)
+        other = copy.deepcopy(net)
+        assert other.gains(other.circuit()).keys() == set(modulated_layers(other))  # layers of its own
+        assert net.gains(other.circuit()) is not net.gains(circuit)
         with torch.autocast("cpu", torch.bfloat16):
-            assert layer.gain(codes).dtype == torch.bfloat16
-        assert layer.gain(codes).dtype == torch.float32
-        kept = layer.gain(codes)
-        assert copy.deepcopy(layer).gain(codes) is not kept
-        layer.train()
-        assert layer.gain(codes) is not kept
-    assert layer.gain(codes).requires_grad
+            assert net.gains(circuit)[layer].dtype == torch.bfloat16
+        kept = net.gains(circuit)
+        assert kept[layer].dtype == torch.float32
+        layer.alpha = torch.nn.Parameter(layer.alpha.clone())  # another tensor of the same version
+        assert net.gains(circuit) is not kept
+        kept = net.gains(circuit)
+        net.train()
+        assert net.gains(circuit) is not kept
+    assert net.gains(circuit)[layer].requires_grad

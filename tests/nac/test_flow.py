@@ -10,6 +10,7 @@ from nacbench.nac.attention import KernelAttention, ReadInAttention
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.flow import attention_flow
 from nacbench.nac.kernel import attention_bias, log_link_probability
+from nacbench.nac.modfc import Gains, gains_of, modulated_layers
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +35,11 @@ def test_read_in_weights_reproduce_the_attention() -> None:
     layer = ReadInAttention(8, 6, 8, 4).double()
     tokens, codes, mask = torch.randn(2, 5, 6).double(), torch.randn(7, 8).double(), torch.ones(2, 5, dtype=torch.bool)
     mask[1, 3:] = False
-    weights = layer.weights(codes, tokens, codes, mask)
-    values = layer.norm_sender(tokens)[:, None] * layer.value.gain(codes)[:, None]  # B U V T
+    gains = gains_of(codes, modulated_layers(layer))
+    weights = layer.weights(codes, tokens, gains, mask)
+    values = layer.norm_sender(tokens)[:, None] * gains[layer.value][:, None]  # B U V T
     read = torch.einsum("buv,buvt->but", weights, values) @ layer.value.weight.T
-    torch.testing.assert_close(layer.out(read, codes), layer(codes, tokens, codes, mask), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(layer.out(read, gains), layer(codes, tokens, gains, mask), rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 7).double())
     assert weights[1, :, 3:].abs().max() == 0
 
@@ -46,21 +48,21 @@ def test_read_in_weights_reproduce_the_attention() -> None:
 def test_kernel_weights_reproduce_the_attention(mode: str) -> None:
     layer = KernelAttention(8, 8, 1, 4, same_modules=True).double()
     layer.out = _First()  # type: ignore[assignment]
-    states, codes = torch.randn(2, 7, 8).double(), torch.randn(7, 8).double()
+    states, gains = torch.randn(2, 7, 8).double(), gains_of(torch.randn(7, 8).double(), modulated_layers(layer))
     signatures = torch.randn(7, 5).double()
     links = log_link_probability(signatures, signatures)
     if mode == "threshold":
         links = links.fill_diagonal_(-1.0)
         links[0] = -1.0  # a module without any link
     bias = attention_bias(links, 2, mode, 0.5)  # type: ignore[arg-type]
-    weights = layer.weights(states, states, codes, codes, bias)
-    values = layer.value(layer.norm_receiver(states), codes)
-    torch.testing.assert_close(weights @ values, layer(states, states, codes, codes, bias), rtol=1e-10, atol=1e-12)
+    weights = layer.weights(states, states, gains, bias)
+    values = layer.value(layer.norm_receiver(states), gains)
+    torch.testing.assert_close(weights @ values, layer(states, states, gains, bias), rtol=1e-10, atol=1e-12)
     assert float(weights[:, 0].detach().sum()) == (0 if mode == "threshold" else pytest.approx(2))
 
 
 class _First(nn.Module):
-    def forward(self, x: Tensor, codes: Tensor) -> Tensor:
+    def forward(self, x: Tensor, gains: Gains) -> Tensor:
         return x
 
 
@@ -88,9 +90,9 @@ def test_tokens_without_a_path_have_no_share() -> None:
         flow = attention_flow(core, circuit, tokens)
         states = core.execute(circuit, tokens)
         bias = attention_bias(core.log_links(circuit)[0], 1, "expected", 0.5)
-        codes = circuit.processor_codes
+        gains = core.gains(circuit)
         before = [states["read_in"], states["propagator.0"], states["propagator.1"]]
-        attention = [p.attn.weights(s, s, codes, codes, bias)[0] for p, s in zip(core.propagator, before, strict=True)]  # type: ignore[operator, union-attr]
+        attention = [p.attn.weights(s, s, gains, bias)[0] for p, s in zip(core.propagator, before, strict=True)]  # type: ignore[operator, union-attr]
     share = torch.zeros(7).double()
     end = flow.modules[-1][0]
     for last in range(7):

@@ -55,19 +55,19 @@ def test_attention_in_a_complete_graph_is_a_softmax_of_all_modules() -> None:
     net = network(graph="complete")
     circuit, attn = net.circuit(), net.get_submodule("propagator.0.attn")
     assert isinstance(attn, KernelAttention)
-    states, codes = torch.randn(B, U, C, dtype=torch.float64), circuit.processor_codes
+    states, gains = torch.randn(B, U, C, dtype=torch.float64), net.gains(circuit)
     links, _ = net.log_links(circuit)
     bias = attention_bias(links, B, net.evaluation, net.temperature)
     normal = attn.norm_receiver(states)
     expected = torch.empty(B, U, C, dtype=torch.float64)
     for b in range(B):
-        query, key, value = (layer(normal[b], codes) for layer in (attn.query, attn.key, attn.value))  # U 2·8
+        query, key, value = (layer(normal[b], gains) for layer in (attn.query, attn.key, attn.value))  # U 2·8
         heads = []
         for h in (slice(0, 8), slice(8, 16)):
             weights = torch.softmax(query[:, h] @ key[:, h].T / 8**0.5, dim=-1)
             heads.append(weights @ value[:, h])
-        expected[b] = attn.out(torch.cat(heads, dim=-1), codes)
-    torch.testing.assert_close(attn(states, states, codes, codes, bias), expected)
+        expected[b] = attn.out(torch.cat(heads, dim=-1), gains)
+    torch.testing.assert_close(attn(states, states, gains, bias), expected)
 
 
 def test_a_complete_graph_has_no_signatures_and_samples_nothing() -> None:

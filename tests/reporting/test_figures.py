@@ -68,6 +68,11 @@ def test_scores_have_a_panel_a_task_and_wide_enough_axes() -> None:
     assert all(high - low >= 12 - 1e-9 for low, high in (cifar.get_xlim(), digits.get_xlim()))
 
 
+def test_rows_that_were_not_treated_equally_have_their_marks_in_the_figure_of_scores() -> None:
+    (axes,) = axes_of(draw_scores(series([made_record(), made_record(model="vit", training={"epochs": 9})])))
+    assert sorted(label.get_text() for label in axes.get_yticklabels()) == ["nac §1", "vit §2"]
+
+
 def test_a_panel_has_the_first_rows_of_very_many_and_says_so() -> None:
     rows = series(made_record(lr=number / 1000, score=number / 100) for number in range(1, 31))
     ((title, shown),) = panels_of(rows)

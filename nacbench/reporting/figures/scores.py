@@ -21,6 +21,7 @@ from nacbench.reporting.figures.layout import (
 from nacbench.reporting.figures.style import COLUMN, PAGE, TALLEST, Encoding, Look, bare, figure_of, floor_line, styled
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
+from nacbench.reporting.tables.rows import treatment_mark
 from nacbench.statistics import Mean
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def draw_scores(series: Sequence[Series]) -> list[Figure]:
     """Draw the score of every seed (small dots), their mean and its interval, in a panel for each task and scale.
 
     Broken lines are floors. The thin bar of a single seed is the Wilson interval over the test examples of this one
-    network. An interval that is cut at 0 or 100 % ends in an arrow there.
+    network. An interval that is cut at 0 or 100 % ends in an arrow there. Rows that were not treated equally have the
+    marks that they have in tables.
     """
     looks, floors = Encoding(series), Floors(series)
     panels = panels_of(series)
@@ -70,7 +72,7 @@ def draw_panel(axes: Any, rows: Sequence[Series], looks: Encoding, floors: Floor
     if floor := floors.highest(rows):
         axes.axvline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
     axes.set_xlim(limits(rows[0].measure, axes.get_xlim(), LEAST_SPAN))
-    axes.set_yticks(range(len(rows)), [looks.label(item) for item in rows])
+    axes.set_yticks(range(len(rows)), [f"{looks.label(item)}{treatment_mark(item)}" for item in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", linewidth=0.4)
     bare(axes)

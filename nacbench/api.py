@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nacbench.contracts.compiling import CompileChoice
     from nacbench.inspection.loaded import LoadedRun
     from nacbench.recording.tags import Tags
     from nacbench.reporting.comparison import Comparison
@@ -45,7 +46,7 @@ def run(
     threads: int | None = None,
     checkpoint_seconds: float = 60.0,
     cuda_graphs: bool = True,
-    compile: bool = False,
+    compile: CompileChoice | bool = "off",
     force: bool = False,
     quiet: bool = False,
     log: str | Sequence[str] = (),
@@ -79,7 +80,7 @@ def run(
             is not set, the cores that are granted.
         checkpoint_seconds: seconds between checkpoints.
         cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
-        compile: use torch.compile.
+        compile: ``on`` (or true), ``off``, or ``auto``: use torch.compile where it pays by the run's length.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
         log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
@@ -142,7 +143,7 @@ def run_layers(
     threads: int | None,
     checkpoint_seconds: float,
     cuda_graphs: bool,
-    compile: bool,
+    compile: CompileChoice | bool,
     force: bool,
     quiet: bool,
     log: Sequence[str],
@@ -154,6 +155,7 @@ def run_layers(
     Raises:
         UserError: as `run`.
     """
+    from nacbench.contracts.compiling import compile_choice
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
     from nacbench.plugin_files import load_plugin_files
@@ -164,6 +166,7 @@ def run_layers(
 
     load_plugin_files(plugins)
     trackers = check_trackers(log)
+    whether = compile_choice(compile)
     config = resolve(*(located(layer, _path("out", out)) for layer in layers))
     where = check_device(device)
 
@@ -177,7 +180,7 @@ def run_layers(
             threads=threads if threads is not None else default_threads(),
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
-            compile=compile,
+            compile=whether,
             show_progress=not quiet,
             log=trackers,
         )

@@ -105,7 +105,7 @@ def _options(
     pass
 
 
-app.command("run")(run.run)
+app.command("run", cls=run.Command)(run.run)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -126,7 +126,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
     return Execution(
         device=where,
         workers=default_workers(where),
-        compile=record.environment.compiled,
+        compile="on" if record.environment.compiled else "off",
         show_progress=not quiet,
     )
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from nacbench.cli.shared.completion import (
     complete_model,
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 WHAT = "What to compute (part of the run's identity)"
 ABOUT = "What to say about it"
 HOW = "How to compute it"
+
+
+class Command(TyperCommand):
+    """A command whose option ``--compile`` may stand alone, for ``--compile on``, which typer cannot declare."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command line after adding what is meant."""
+        words = []
+        for word, following in zip(args, [*args[1:], "-"], strict=True):
+            words += [word, "on"] if word == "--compile" and following.startswith("-") else [word]
+        return super().parse_args(ctx, words)
 
 
 def run(
@@ -165,8 +177,15 @@ def run(
         ),
     ] = True,
     compile_: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile: slow start, faster steps.", rich_help_panel=HOW)
-    ] = False,
+        str,
+        typer.Option(
+            "--compile",
+            metavar="auto|on|off",
+            autocompletion=one_of("auto", "on", "off"),
+            help="Use torch.compile: slow start, faster steps; auto: where it pays. Alone it means on.",
+            rich_help_panel=HOW,
+        ),
+    ] = "off",
     log: Annotated[
         list[str] | None,
         typer.Option(
@@ -192,6 +211,7 @@ def run(
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
     from nacbench.api import given_weights, run_layers
+    from nacbench.contracts.compiling import compile_choice
     from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as given_tags
     from nacbench.running.config import parse_setting, refuse_given_twice
@@ -223,7 +243,7 @@ def run(
             threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
-            compile=compile_,
+            compile=compile_choice(compile_),
             force=force,
             quiet=quiet,
             log=log or (),

@@ -411,7 +411,7 @@ def _environment(job: Job, done: Done) -> Environment:
     return Environment(
         hardware=Hardware(**describe(job.settings.device)),
         processes=job.accelerator.num_processes,
-        compiled=job.settings.compile,
+        compiled=bool(done.trainer and done.trainer.status.compiled),
         cuda_graphs=bool(done.trainer and done.trainer.captured),
         python=python,
         platform=system,

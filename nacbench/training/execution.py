@@ -1,15 +1,13 @@
 """Execution settings of a run: device, workers, checkpoint interval, CUDA graphs, compile; and the Accelerator."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import patch_environment
 from pydantic import BaseModel, ValidationError
 
+from nacbench.contracts.compiling import CompileChoice, compile_choice
 from nacbench.contracts.numbers import Seconds, Workers
 from nacbench.errors import UserError, first_problem
 from nacbench.machine.cores import default_threads, granted_cores
@@ -36,7 +34,8 @@ class Execution:
         heartbeat_seconds: time between heartbeats in seconds.
         cuda_graphs: replay training passes as CUDA graphs if the network is ``capturable``, on a single GPU and without
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
-        compile: run the network through ``torch.compile``.
+        compile: run the network through ``torch.compile``: ``on``, ``off``, or ``auto``: where it pays by the run's
+            length. True and false stand for the first two.
         show_progress: report progress on standard error.
         log: names of trackers that are told of the run; see `nacbench.tracking.known`.
 
@@ -50,7 +49,7 @@ class Execution:
     checkpoint_seconds: float = 60.0
     heartbeat_seconds: float = 30.0
     cuda_graphs: bool = True
-    compile: bool = False
+    compile: CompileChoice | bool = "off"
     show_progress: bool = True
     log: tuple[str, ...] = ()
 
@@ -63,15 +62,7 @@ class Execution:
             )
         except ValidationError as error:
             raise UserError(first_problem(error, "")) from None
-
-
-def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a network that goes through ``torch.compile``, and draws the random numbers that it draws without.
-
-    The compiler's own generator would draw other links, and other paths to drop, under the same seed.
-    """
-    options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
-    return torch.compile(net, options=options)
+        object.__setattr__(self, "compile", compile_choice(self.compile))
 
 
 def default_workers(device: str) -> int:

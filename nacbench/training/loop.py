@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -40,8 +41,9 @@ from nacbench.training.checkpoint import (
     optimizer_tensors,
     save_tensors,
 )
+from nacbench.training.compiling import Trial, compiled
 from nacbench.training.curve import Curve
-from nacbench.training.execution import Execution, compiled
+from nacbench.training.execution import Execution
 from nacbench.training.interrupt import Interrupted, StopRequest
 from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer
 from nacbench.training.progress import Progress
@@ -61,6 +63,7 @@ class Status:
     best_step: int | None = None
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    compiled: bool | None = None  # none: not decided yet
 
     @property
     def seconds(self) -> float:
@@ -128,8 +131,7 @@ class Trainer:
         optimizer = make_optimizer(self.net, self.recipe)
         self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
         self._parameters = list(self.net.parameters())
-        # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
-        self._forward: Any = compiled(self._parallel) if self.execution.compile else self._parallel
+        self._forward: Any = self._parallel
         self._graphed: GraphedPass | None = None
         self.captured = False  # whether the last steps were replayed from a CUDA graph, for the record
 
@@ -147,8 +149,11 @@ class Trainer:
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows, self.told) if self._is_main else None
         for caveat in self._caveats():
             progress.say(caveat)
-        batches = self._upcoming()
         self._parallel.train()
+        if self._is_compiled(progress):
+            # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
+            self._forward = compiled(self._parallel)
+        batches = self._upcoming()
         if self._is_capturable():
             # The model's own loss stays outside the graph: it may branch on the host, as a graph prior's matching does
             self._graphed = GraphedPass(partial(self._pass, auxiliary=False), self._parameters, progress.say)
@@ -265,6 +270,35 @@ class Trainer:
             return 0.0
         self.accelerator.backward(loss)
         return loss.detach()
+
+    def _is_compiled(self, progress: Progress) -> bool:
+        """Decide whether steps are compiled, once for the whole run: a resumed one goes on as it began, bit for bit."""
+        wanted, status = self.execution.compile, self.status
+        if status.compiled is None:
+            status.compiled = self._pays_to_compile(progress) if wanted == "auto" else wanted == "on"
+        elif wanted != "auto" and status.compiled != (wanted == "on"):
+            began, other = ("with", "without") if status.compiled else ("without", "with")
+            progress.say(f"going on {began} torch.compile, as the run began; {other} it, last digits would differ")
+        return status.compiled
+
+    def _pays_to_compile(self, progress: Progress) -> bool:
+        """Return what the main process finds out, in all processes."""
+        execution, accelerator, parts = self.execution, self.accelerator, self.recipe.accumulate
+
+        def loss_of(forward: Any, piece: Batch) -> Tensor:
+            with accelerator.autocast(), kernels_with_gradients(execution.device, self._tokens):
+                return self.task.loss(forward, piece)
+
+        batch = self._batches[self.status.step].part(0, parts * accelerator.num_processes)
+        trial = Trial(
+            net=self.net,
+            loss_of=loss_of,
+            batch=batch.to(accelerator.device),
+            graphs=self._is_capturable(),
+            passes=parts * (self.total_steps - self.status.step),
+            about=(str(accelerator.device), accelerator.mixed_precision, str(execution.threads)),
+        )
+        return bool(broadcast_object_list([self._is_main and trial.decide(progress.say)])[0])
 
     def _is_capturable(self) -> bool:
         """Whether steps can be CUDA graphs: one process on a GPU, no accumulation, and a ``capturable`` network."""

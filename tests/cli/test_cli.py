@@ -5,12 +5,14 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from nacbench import __version__, conformance
 from nacbench.cli import app
+from nacbench.errors import UserError
 from nacbench.recording import record
 from tests.made import made_record, write_run
 
@@ -218,3 +220,30 @@ def test_report_prints_its_table_and_files(tmp_path: Path) -> None:
 
 def test_data_fetch_decodes_files_that_are_there(tmp_path: Path) -> None:
     assert "digits: ready, fingerprint " in invoke("data", "fetch", "digits", "--data-root", str(tmp_path)).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "choice"),
+    [
+        ((), "off"),
+        (("--compile",), "on"),
+        (("--compile", "--seed", "1"), "on"),
+        (("--compile", "auto", "--seed", "1"), "auto"),
+        (("--compile=off",), "off"),
+    ],
+)
+def test_compile_alone_means_on(words: tuple[str, ...], choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def keep(*_: Any, **more: Any) -> None:
+        given.update(more)
+        raise UserError("enough")
+
+    monkeypatch.setattr("nacbench.api.run_layers", keep)
+    invoke("run", "--task", "digits", "--model", "vit", *words)
+    assert given["compile"] == choice
+
+
+def test_a_wrong_word_for_compile_is_named(tmp_path: Path) -> None:
+    result = invoke("run", "--task", "digits", "--model", "vit", "--compile", "atuo", "--out", str(tmp_path))
+    assert str(result.exception) == "compile = 'atuo': give auto, on or off"

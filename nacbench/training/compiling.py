@@ -1,0 +1,134 @@
+"""``torch.compile``: the same draws as without, code kept in the cache, and ``auto``: compile where it pays.
+
+Whether it pays depends on the run's own length and on the network: compiling takes a minute or two once on a machine
+(then seconds, as the code is kept), and compiled steps take 0.6 to 1.05 of the time (docs/speed.md). So ``auto`` asks
+first whether the rest of the run is long enough for any network to win, and only then compiles a copy of this one and
+times it.
+"""
+
+import copy
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+from torch import Tensor, nn
+
+from nacbench.code_digest import code_digest, engine_files, files_of, imported_by, short_digest
+from nacbench.contracts.spec import Batch
+from nacbench.data.mirror.places import cache_folder
+from nacbench.errors import UserError, told
+from nacbench.filesystem.files import write_json
+from nacbench.formats.reading import read_json
+from nacbench.formats.text import duration
+from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
+
+COLD, WARM = 100.0, 12.0  # seconds of compiling without and with the code of an earlier time (docs/speed.md)
+MOST_SAVED = 0.4  # the largest share of a step's time that compiling has saved (docs/speed.md)
+PASSES = 3  # of which the fastest counts
+
+
+def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a network that goes through ``torch.compile``, and draws the random numbers that it draws without.
+
+    The compiler's own generator would draw other links, and other paths to drop, under the same seed.
+    """
+    # Triton's cache lies in it, too. Processes share it: torch writes each entry under a lock, whole.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder().absolute() / "compiled" / "code"))
+    options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
+    return torch.compile(net, options=options)
+
+
+class Ratio(BaseModel):
+    """What an earlier run on this machine has found: time of a compiled pass over that of an eager one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ratio: PositiveFloat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """How ``auto`` finds out whether compiling pays.
+
+    Attributes:
+        net: the network; a copy of it makes the passes, so that nothing of it changes.
+        loss_of: returns the loss of a copy, eager or compiled, on a batch, a scalar.
+        batch: as large as that of one pass in training, on the device.
+        graphs: make passes as CUDA graphs.
+        passes: forward and backward passes that are left to make.
+        about: what the time depends on besides the network and its code: device, precision, threads.
+    """
+
+    net: nn.Module
+    loss_of: Callable[[Callable[..., Any], Batch], Tensor]
+    batch: Batch
+    graphs: bool
+    passes: int
+    about: tuple[str, ...]
+
+    def decide(self, say: Callable[[str], None]) -> bool:
+        """Return whether to compile, and say in one line why."""
+        try:
+            pays, why = self._decide()
+        except Exception as error:  # the compiler, and what it calls, can raise anything; eager steps need neither
+            pays, why = False, f"it cannot be compiled here ({told(error)})"
+        say(f"compile auto: {'compiled' if pays else 'not compiled'}: {why}")
+        return pays
+
+    def _decide(self) -> tuple[bool, str]:
+        twin = copy.deepcopy(self.net)
+        eager = self._seconds(twin, twin)
+        note = self._note()
+        known = _known(note)
+        cost, saved = (COLD, MOST_SAVED) if known is None else (WARM, 1 - known)
+        left = f"{self.passes:,} passes of {1e3 * eager:,.0f} ms"
+        if saved <= 0:
+            return False, f"a compiled pass took {known:.2f} of an eager one's time in an earlier run"
+        most = self.passes * eager * saved
+        if most <= cost:
+            return False, f"it would save {duration(most)} at most of {left}, and take {duration(cost)}"
+        ratio = self._seconds(compiled(twin), twin) / eager
+        write_json(note, {"ratio": ratio})
+        found = f"a compiled pass takes {ratio:.2f} of an eager one's time"
+        saving = f", which saves {duration(self.passes * eager * (1 - ratio))} of {left}"
+        return ratio < 1, found + (saving if ratio < 1 else "")
+
+    def _seconds(self, forward: Callable[..., Any], twin: nn.Module) -> float:
+        """Return the seconds of the fastest of a few passes, after those that compile, warm up and capture."""
+
+        def gradients(batch: Batch) -> Tensor:
+            loss = self.loss_of(forward, batch)
+            loss.backward()
+            return loss.detach()
+
+        graphed = GraphedPass(gradients, list(twin.parameters()), lambda text: None) if self.graphs else None
+        times = []
+        for _ in range(PASSES + (WARM_UP + 1 if graphed else 1)):
+            begun = time.perf_counter()
+            (graphed(self.batch, 0) if graphed else gradients(self.batch)).item()  # waits for the device
+            times.append(time.perf_counter() - begun)
+            twin.zero_grad()
+        return min(times[-PASSES:])
+
+    def _note(self) -> Path:
+        """Return the file that keeps the ratio of this network, code and machine, beside the compiler's own."""
+        modules = {type(module).__module__ for module in self.net.modules()}
+        own = [file for name in sorted(modules) for file in files_of(name)]
+        code = code_digest({*engine_files(), *own, *imported_by(own)})
+        inputs = sorted(self.batch.inputs.items())
+        shapes = [list(tensor.shape) for tensor in (*self.net.parameters(), *(tensor for _, tensor in inputs))]
+        parts = [code, str(self.net), shapes, torch.__version__, *self.about]
+        return cache_folder() / "compiled" / "ratios" / f"{short_digest(json.dumps(parts).encode())}.json"
+
+
+def _known(note: Path) -> float | None:
+    try:
+        return read_json(note, Ratio).ratio if note.exists() else None
+    except UserError:  # damaged: only an estimate is lost
+        return None

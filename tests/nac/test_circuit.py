@@ -127,7 +127,9 @@ def test_gains_computed_together_are_those_of_each_layer_and_so_are_their_gradie
     for gains in (together, apart):
         for layer in layers:
             torch.testing.assert_close(gains[layer], apart[layer])
-        loss = sum((gain * torch.arange(gain.numel()).view_as(gain)).sin().sum() for gain in gains.values())
+        loss = torch.stack(
+            [(gain * torch.arange(gain.numel()).view_as(gain)).sin().sum() for gain in gains.values()]
+        ).sum()
         gradients.append(torch.autograd.grad(loss, made_of))
     torch.testing.assert_close(*gradients)
 

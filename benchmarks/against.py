@@ -107,7 +107,7 @@ def suite(made: Comparison) -> Iterator[Row]:
             what=f"training steps, {SUITE}, {made.scale}, bf16, {len(found)} models summed: time of then",
             reached=now / then,
             goal=0.8,
-            note=f"{1e3 * then:.3g} ms then, {1e3 * now:.3g} now: {', '.join(found)}",
+            note=f"{1e3 * then:,.1f} ms then, {1e3 * now:,.1f} now: {', '.join(found)}",
         )
 
 

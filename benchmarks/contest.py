@@ -237,5 +237,5 @@ class Ratio:
 def medians(then: Series, now: Series) -> str:
     """Return both medians in words, and that it is another network now, if it has another number of parameters."""
     other = f", another network: {then.parameters:,} parameters then, {now.parameters:,} now"
-    told = f"{1e3 * median(then.seconds):.3g} ms then, {1e3 * median(now.seconds):.3g} now"
+    told = f"{1e3 * median(then.seconds):,.1f} ms then, {1e3 * median(now.seconds):,.1f} now"
     return told + (other if then.parameters != now.parameters else "")

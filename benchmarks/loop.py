@@ -131,7 +131,7 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
     recipe = config.training
     net = build_network(config.training_task, live.spec, config.model_plugin, config.seed).to(device()).train()
     optimizer = make_optimizer(net, recipe)
-    average = AveragedWeights(net, recipe.ema) if recipe.ema else None
+    average = AveragedWeights(net, recipe.ema, flat=optimizer.flat) if recipe.ema else None
 
     def loss_of(batch: Batch) -> torch.Tensor:
         with precision(config.precision), kernels_with_gradients(device(), live.spec.joined().max_tokens):
@@ -146,7 +146,7 @@ def _bare(config: Any, live: Any, batches: list[Any]) -> Callable[[], float]:
                 group["lr"] = learning_rate(recipe, step, len(batches))
             gradients(batch)
             if recipe.clip_norm:
-                torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+                optimizer.clip(recipe.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
             if average is not None:

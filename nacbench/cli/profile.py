@@ -110,7 +110,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     from nacbench.contracts.recipe import Recipe
     from nacbench.nn.network import build_network
     from nacbench.profiling.measurement import Subject
-    from nacbench.training.optim import AveragedWeights, make_optimizer
+    from nacbench.training.optim import make_update
 
     if config.trained_on is not None:
         raise UserError(
@@ -125,9 +125,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
         model=model,
         net=net,
         live=live,
-        optimizer=partial(make_optimizer, recipe=recipe),
-        average=partial(AveragedWeights, decay=recipe.ema) if recipe.ema else None,
-        clip_norm=recipe.clip_norm,
+        update=partial(make_update, recipe=recipe),
         precision=config.precision,
         device=device,
     )

@@ -1,7 +1,7 @@
 """Stochastic kernel of the circuit: link probabilities, relaxed Bernoulli samples and the attention bias log K."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -65,6 +65,26 @@ def relaxed_link_logit(probability: Tensor, uniform: Tensor, temperature: float)
     return torch.add(logit_of(probability) / temperature, noise, alpha=1 / temperature)
 
 
+def log_sigmoid(x: Tensor) -> Tensor:
+    """Return log(sigmoid(x)), keeping only x for the backward pass; torch's own keeps another tensor of its size."""
+    if torch.compiler.is_compiling():  # the compiler chooses what to keep by itself
+        return F.logsigmoid(x)
+    result: Tensor = _LogSigmoid.apply(x)
+    return result
+
+
+class _LogSigmoid(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return F.logsigmoid(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x.neg().sigmoid_().mul_(grads[0])
+
+
 def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temperature: float) -> Tensor:
     """Return the term ``log K`` to add to attention scores, or a boolean mask.
 
@@ -89,5 +109,5 @@ def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temper
             batch, *log_probability.shape[-2:], dtype=log_probability.dtype, device=log_probability.device
         )
         # logsigmoid instead of log(sigmoid): K of an unlikely link may underflow, log K does not
-        bias = F.logsigmoid(relaxed_link_logit(log_probability.exp(), uniform, temperature))
+        bias = log_sigmoid(relaxed_link_logit(log_probability.exp(), uniform, temperature))
     return bias.unsqueeze(1)

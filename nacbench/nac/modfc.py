@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Parameter, init
 
 # The gain on each layer's input; see `gains_of`
@@ -46,7 +47,34 @@ class ModFC(nn.Module):
 
     def forward(self, x: Tensor, gains: Gains) -> Tensor:
         """Apply the layer to one vector per module: x …×U×in_dim → …×U×out_dim."""
-        return F.linear(narrow(x) * gains[self], self.weight, self.bias)
+        return linear_of_product(narrow(x), gains[self], self.weight, self.bias)
+
+
+def linear_of_product(x: Tensor, gain: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return ``W (x ⊙ gain) + b``, whose backward pass computes the product x ⊙ gain again instead of keeping it.
+
+    The five products of a propagator would be an eighth of all that a step keeps; x and the gain are kept anyway.
+
+    Args:
+        x: …×U×in.
+        gain: U×in, B×U×in or one number, of the same dtype.
+        weight: out×in.
+        bias: out, or None.
+    """
+    product = x * gain
+    if not product.requires_grad or torch.compiler.is_compiling():  # the compiler chooses what to keep by itself
+        return F.linear(product, weight, bias)
+    place, size = product.data_ptr(), product.numel()
+    factors = x.detach(), gain.detach()
+
+    def shape_if_product(saved: Tensor) -> Tensor | torch.Size:
+        return saved.shape if saved.data_ptr() == place and saved.numel() == size else saved
+
+    def product_again(kept: Tensor | torch.Size) -> Tensor:
+        return kept if isinstance(kept, Tensor) else torch.mul(*factors).view(kept)
+
+    with saved_tensors_hooks(shape_if_product, product_again):
+        return F.linear(product, weight, bias)
 
 
 def modulated_layers(part: nn.Module) -> Iterator[ModFC]:
@@ -159,20 +187,19 @@ class _ModulatedGEGLU(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, gain: Tensor) -> Tensor:
         value, gate = hidden.chunk(2, dim=-1)
         active = F.gelu(gate)
-        product = value * active
-        # ``product`` could be recomputed from the others, but storing it saves two passes in the backward pass
-        ctx.save_for_backward(hidden, gain, active, product)
-        return product * gain
+        ctx.save_for_backward(hidden, gain, active)
+        return value * active * gain
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, gain, active, product = ctx.saved_tensors
+        hidden, gain, active = ctx.saved_tensors
         value, gate = hidden.chunk(2, dim=-1)
+        # value * active is computed again instead of kept; this tensor is gone before the next ones are made
+        grad_gain = (value * active).mul_(grads[0]).sum_to_size(gain.shape)
         # Both halves are written in place through views; autograd would concatenate two separate gradients afterwards
         grad_hidden = torch.empty_like(hidden)
         grad_value, grad_gate = grad_hidden.chunk(2, dim=-1)
-        grad_gain = (grads[0] * product).sum_to_size(gain.shape)
         scaled = grads[0] * gain
         torch.mul(scaled, active, out=grad_value)
-        torch.ops.aten.gelu_backward.grad_input(scaled * value, gate, grad_input=grad_gate)
+        torch.ops.aten.gelu_backward.grad_input(scaled.mul_(value), gate, grad_input=grad_gate)
         return grad_hidden, grad_gain

@@ -23,7 +23,6 @@ from nacbench.profiling.timing import Timing, time_side_by_side
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.optim.swa_utils import AveragedModel
 
     from nacbench.contracts.model import Model
     from nacbench.contracts.spec import Batch, Tokens
@@ -90,9 +89,7 @@ class Subject:
         model: the plug-in that the network was built from.
         net: on its device.
         live: the task with its data.
-        optimizer: makes an optimiser for a network.
-        average: makes the averaged weights of a network; None if training keeps none.
-        clip_norm: gradients are clipped to this norm; 0 does not clip.
+        update: makes, for a network, what a training step does with its gradients: clipping, optimiser, average.
         precision: ``fp32`` or ``bf16``.
         device: ``cpu`` or ``cuda``.
     """
@@ -100,9 +97,7 @@ class Subject:
     model: Model
     net: Network
     live: LiveTask
-    optimizer: Callable[[Network], torch.optim.Optimizer]
-    average: Callable[[Network], AveragedModel] | None
-    clip_norm: float
+    update: Callable[[Network], Callable[[], None]]
     precision: str
     device: str
 
@@ -135,8 +130,7 @@ class Subject:
         It includes clipping and averaged weights, and replays a CUDA graph on a GPU if the network is ``capturable``.
         """
         net = copy.deepcopy(self.net).train()
-        optimizer = self.optimizer(net)
-        average = self.average(net) if self.average else None
+        update = self.update(net)
         own: Any = getattr(net, "auxiliary_loss", None)
         tokens = self.live.spec.joined().max_tokens
 
@@ -161,12 +155,7 @@ class Subject:
                     auxiliary = own() if own else None
                 if auxiliary is not None:
                     auxiliary.backward()
-            if self.clip_norm:
-                torch.nn.utils.clip_grad_norm_(net.parameters(), self.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            if average is not None:
-                average.update_parameters(net)
+            update()
 
         for _ in range(WARM_UP + 1 if graphs else 0):  # the warm-up passes and the capture are not to be measured
             work()

@@ -126,10 +126,11 @@ class Trainer:
                 f"it a multiple of {parts}"
             )
         self.net.to(self.accelerator.device)  # before the optimiser and the average are made of its parameters
-        ema, warmup = self.recipe.ema, self.recipe.ema_warmup
-        self._average = AveragedWeights(self.net, ema, warmup=warmup) if ema else None
-        optimizer = make_optimizer(self.net, self.recipe)
-        self._parallel, self._optimizer = self.accelerator.prepare(self.net, optimizer)
+        self._optimizer = make_optimizer(self.net, self.recipe)
+        ema, warmup, flat = self.recipe.ema, self.recipe.ema_warmup, self._optimizer.flat
+        self._average = AveragedWeights(self.net, ema, warmup=warmup, flat=flat) if ema else None
+        # Not the optimiser: accelerate's wrapper scales losses, which bf16 does not need, and hides `FlatAdamW.clip`
+        self._parallel = self.accelerator.prepare(self.net)
         self._parameters = list(self.net.parameters())
         self._forward: Any = self._parallel
         self._graphed: GraphedPass | None = None
@@ -236,8 +237,7 @@ class Trainer:
             with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
                 losses.append(self._pass(piece, parts=parts))
         if self.recipe.clip_norm:
-            # Not accelerator.clip_grad_norm_: bf16 has no loss scaling to undo before
-            torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip_norm)
+            self._optimizer.clip(self.recipe.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:

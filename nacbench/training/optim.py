@@ -1,13 +1,15 @@
 """Optimiser (AdamW with weight-decay groups), learning-rate schedule (warm-up, cosine) and averaged weights (EMA)."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from nacbench.contracts.recipe import Recipe
+from nacbench.nn.flat import FlatParameters
+from nacbench.training.adamw import FlatAdamW
 
 MOST_INITIAL = 0.1  # largest share of the initial weights in an average that is worth scoring
 
@@ -26,18 +28,18 @@ def undecayed(net: nn.Module) -> set[str]:
     return names & parameters.keys()
 
 
-def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+def make_optimizer(net: nn.Module, recipe: Recipe) -> FlatAdamW:
     """Return AdamW over all trainable parameters in two groups, with and without weight decay.
 
     Its learning rate is torch's default: the loop sets that of `learning_rate` before each step.
     """
     spared = undecayed(net)
-    named = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for name, p in named if name not in spared], "weight_decay": recipe.weight_decay},
-        {"params": [p for name, p in named if name in spared], "weight_decay": 0.0},
+    trained = [name for name, parameter in net.named_parameters() if parameter.requires_grad]
+    groups = [
+        ([name for name in trained if name not in spared], recipe.weight_decay),
+        ([name for name in trained if name in spared], 0.0),
     ]
-    return torch.optim.AdamW(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
+    return FlatAdamW(net, groups, (recipe.beta1, recipe.beta2))
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
@@ -75,22 +77,55 @@ class AveragedWeights(AveragedModel):
         warmup: let d be min(decay, (1 + n) / (10 + n)) after n updates, and 0 in the first one, so that a short run
             does not average over its random initial weights; as TensorFlow's ``ExponentialMovingAverage`` with
             ``num_updates``.
+        flat: the network's flat parameters, if it has them: then they are averaged as one tensor.
     """
 
-    def __init__(self, net: nn.Module, decay: float, *, warmup: bool = False) -> None:
+    def __init__(
+        self, net: nn.Module, decay: float, *, warmup: bool = False, flat: FlatParameters | None = None
+    ) -> None:
         super().__init__(net)
         self._decay = decay
         self._warmup = warmup
+        self._flat = (FlatParameters(self.module, flat.layout), flat) if flat else None
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Update the average with the network's weights. Buffers are always copied."""
         # Overrides torch 2.14's own method, which compares a counter on the GPU and so synchronises at every step
         decay = warm_decay(self._decay, int(self.n_averaged)) if self._warmup else self._decay
-        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), 1 - decay)
+        if self._flat and all(flat.is_whole for flat in self._flat):
+            averages, weights = ([flat.tensor, *flat.others] for flat in self._flat)
+            self._flat[0].changed()
+        else:
+            averages, weights = list[Tensor](self.module.parameters()), list[Tensor](model.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - decay)
         for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
             own.copy_(other)
         self.n_averaged += 1
+
+
+def make_update(net: nn.Module, recipe: Recipe) -> Callable[[], None]:
+    """Return what a step does once a network has its gradients: clipping, AdamW and averaged weights.
+
+    The learning rate is torch's default.
+
+    Args:
+        net: the network, on its device.
+        recipe: says how.
+    """
+    optimizer = make_optimizer(net, recipe)
+    ema, warmup = recipe.ema, recipe.ema_warmup
+    average = AveragedWeights(net, ema, warmup=warmup, flat=optimizer.flat) if ema else None
+
+    def update() -> None:
+        if recipe.clip_norm:
+            optimizer.clip(recipe.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        if average is not None:
+            average.update_parameters(net)
+
+    return update
 
 
 def warm_decay(decay: float, updates: int) -> float:

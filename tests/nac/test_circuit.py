@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -14,8 +15,9 @@ from torch import Tensor
 from nacbench.nac.attention import ReadInAttention, attend
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.nac.generator import Circuit
-from nacbench.nac.kernel import attention_bias, log_link_probability, logit_of, relaxed_link_logit
-from nacbench.nac.modfc import ModFC, gains_of, modulated_geglu, modulated_layers
+from nacbench.nac.kernel import attention_bias, log_link_probability, log_sigmoid, logit_of, relaxed_link_logit
+from nacbench.nac.modfc import ModFC, gains_of, linear_of_product, modulated_geglu, modulated_layers
+from nacbench.profiling.peak_memory import peak_during
 
 B, V, T, U, R, C, S = 3, 7, 10, 6, 4, 16, 5
 
@@ -127,7 +129,9 @@ def test_gains_computed_together_are_those_of_each_layer_and_so_are_their_gradie
     for gains in (together, apart):
         for layer in layers:
             torch.testing.assert_close(gains[layer], apart[layer])
-        loss = sum((gain * torch.arange(gain.numel()).view_as(gain)).sin().sum() for gain in gains.values())
+        loss = torch.stack(
+            [(gain * torch.arange(gain.numel()).view_as(gain)).sin().sum() for gain in gains.values()]
+        ).sum()
         gradients.append(torch.autograd.grad(loss, made_of))
     torch.testing.assert_close(*gradients)
 
@@ -160,7 +164,7 @@ def test_the_logarithm_of_a_sampled_link_is_finite_and_negative(
     probability: float, noise: float, temperature: float, dtype: torch.dtype
 ) -> None:
     link, uniform = torch.tensor([probability], dtype=dtype), torch.tensor([noise], dtype=dtype)
-    log_link = float(F.logsigmoid(relaxed_link_logit(link, uniform, temperature)))
+    log_link = float(log_sigmoid(relaxed_link_logit(link, uniform, temperature)))
     assert -math.inf < log_link <= 0
 
 
@@ -298,6 +302,45 @@ def test_modulated_geglu_and_its_gradients_equal_the_formula(batched: bool) -> N
         torch.autograd.grad(fast, (hidden, gain), seed), torch.autograd.grad(obvious, (hidden, gain), seed), strict=True
     ):
         assert torch.allclose(own, other, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("gain_shape", [(5, 7), (3, 5, 7), ()], ids=["shared", "for each example", "plain"])
+def test_linear_layer_of_a_product_equals_the_formula(gain_shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    shapes = (3, 5, 7), gain_shape, (4, 7), (4,)
+    made_of = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    x, gain, weight, bias = made_of
+    ours, obvious = linear_of_product(x, gain, weight, bias), F.linear(x * gain, weight, bias)
+    assert torch.equal(ours, obvious)
+    seed = torch.randn_like(obvious)
+    for own, other in zip(
+        torch.autograd.grad(ours, made_of, seed), torch.autograd.grad(obvious, made_of, seed), strict=True
+    ):
+        assert torch.equal(own, other)
+
+
+def test_linear_layers_of_products_keep_no_products() -> None:
+    x, gain = torch.randn(16, 32, 64, requires_grad=True), torch.randn(32, 64, requires_grad=True)
+    weight = torch.randn(64, 64, requires_grad=True)
+
+    def peak(layer: Callable[[Tensor], Tensor]) -> int:
+        def ten_layers() -> None:
+            state = x
+            for _ in range(10):
+                state = layer(state)
+            state.sum().backward()
+
+        return peak_during(ten_layers, [x, gain, weight])
+
+    obvious = peak(lambda state: F.linear(state * gain, weight))
+    assert peak(lambda state: linear_of_product(state, gain, weight, None)) < 0.75 * obvious
+
+
+def test_logarithm_of_the_sigmoid_has_its_gradient() -> None:
+    x = torch.tensor([-800.0, -30, -1, 0, 1, 30, 800], dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(log_sigmoid(x), F.logsigmoid(x))
+    gradients = [torch.autograd.grad(f(x).sum(), x)[0] for f in (log_sigmoid, F.logsigmoid)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_attend_with_a_learned_bias_equals_pytorch() -> None:

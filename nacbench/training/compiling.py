@@ -75,13 +75,13 @@ class Trial:
     def decide(self, say: Callable[[str], None]) -> bool:
         """Return whether to compile, and say in one line why."""
         try:
-            pays, why = self._decide()
+            pays, why = self._decide(say)
         except Exception as error:  # the compiler, and what it calls, can raise anything; eager steps need neither
             pays, why = False, f"it cannot be compiled here ({told(error)})"
         say(f"compile auto: {'compiled' if pays else 'not compiled'}: {why}")
         return pays
 
-    def _decide(self) -> tuple[bool, str]:
+    def _decide(self, say: Callable[[str], None]) -> tuple[bool, str]:
         twin = copy.deepcopy(self.net)
         eager = self._seconds(twin, twin)
         note = self._note()
@@ -93,6 +93,7 @@ class Trial:
         most = self.passes * eager * saved
         if most <= cost:
             return False, f"it would save {duration(most)} at most of {left}, and take {duration(cost)}"
+        say(f"compile auto: compiling a copy of the network to time it, about {duration(cost)}")
         ratio = self._seconds(compiled(twin), twin) / eager
         write_json(note, {"ratio": ratio})
         found = f"a compiled pass takes {ratio:.2f} of an eager one's time"

@@ -46,6 +46,7 @@ def run(
     checkpoint_seconds: float = 60.0,
     cuda_graphs: bool = True,
     compile: bool = False,
+    kernels: str = "auto",
     force: bool = False,
     quiet: bool = False,
     log: str | Sequence[str] = (),
@@ -80,6 +81,8 @@ def run(
         checkpoint_seconds: seconds between checkpoints.
         cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
         compile: use torch.compile.
+        kernels: ``auto``: nacbench's own kernels where they can be had; ``native``: those or an error; ``torch``:
+            PyTorch's.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
         log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
@@ -117,6 +120,7 @@ def run(
         checkpoint_seconds=checkpoint_seconds,
         cuda_graphs=cuda_graphs,
         compile=compile,
+        kernels=kernels,
         force=force,
         quiet=quiet,
         log=_several(log),
@@ -143,6 +147,7 @@ def run_layers(
     checkpoint_seconds: float,
     cuda_graphs: bool,
     compile: bool,
+    kernels: str,
     force: bool,
     quiet: bool,
     log: Sequence[str],
@@ -178,6 +183,7 @@ def run_layers(
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile,
+            kernels=kernels,
             show_progress=not quiet,
             log=trackers,
         )

@@ -127,6 +127,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
         device=where,
         workers=default_workers(where),
         compile=record.environment.compiled,
+        kernels="torch" if record.environment.kernels == "PyTorch" else "auto",
         show_progress=not quiet,
     )
 

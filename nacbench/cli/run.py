@@ -167,6 +167,15 @@ def run(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: slow start, faster steps.", rich_help_panel=HOW)
     ] = False,
+    kernels: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|native|torch",
+            autocompletion=one_of("auto", "native", "torch"),
+            help="Compute with nacbench's own kernels where they can be had, always, or with PyTorch's.",
+            rich_help_panel=HOW,
+        ),
+    ] = "auto",
     log: Annotated[
         list[str] | None,
         typer.Option(
@@ -224,6 +233,7 @@ def run(
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile_,
+            kernels=kernels,
             force=force,
             quiet=quiet,
             log=log or (),

@@ -75,6 +75,15 @@ def path_of_run() -> Iterator[KernelPath]:
         _using = before
 
 
+def setting_of(recorded: str | None) -> str:
+    """Return the setting that computes as a recorded run was scored: with own kernels only if that was.
+
+    Args:
+        recorded: ``environment.kernels`` of its record; of two names the last is that of the scoring.
+    """
+    return "auto" if recorded and recorded.rpartition(", ")[2] in NAMES.values() else "torch"
+
+
 _reasons: dict[str, str | None] = {}  # by type of device: why there are no own kernels; None: there are
 
 

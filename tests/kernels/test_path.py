@@ -9,15 +9,17 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from nacbench.api import run
+from nacbench.api import load, run
 from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.kernels import path
 from nacbench.kernels.path import KernelPath, in_use, path_of_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.recording.store import LOG
+from nacbench.recording.surroundings import differing_surroundings
 from nacbench.running.outcome import Outcome
 from nacbench.training.interrupt import Interrupted
+from tests.made import made_record
 
 NOWHERE = {"cpu": "no C++ compiler: c++ is not found"}
 
@@ -141,6 +143,16 @@ def test_repeat_takes_the_recorded_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_kernels")
+@pytest.mark.parametrize("setting", ["auto", "torch"])
+def test_a_loaded_run_computes_on_the_recorded_path(setting: str, tmp_path: Path) -> None:
+    outcome = small(tmp_path, kernels=setting)
+    loaded = load(outcome.folder)
+    with loaded._as_scored():
+        assert in_use(torch.ones(1)) == (setting == "auto")
+    assert loaded.evaluate("test").metrics == outcome.record.metrics["test"]
+
+
+@pytest.mark.usefixtures("own_kernels")
 def test_repeat_names_the_path_if_it_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(tmp_path)
     monkeypatch.setattr(path, "_reasons", NOWHERE)
@@ -179,6 +191,14 @@ def test_a_run_that_is_resumed_on_its_path_gives_the_same_numbers(
     assert cut.record.environment.kernels == "C++"
     assert cut.record.metrics == whole.record.metrics
     assert cut.record.files["predictions.parquet"] == whole.record.files["predictions.parquet"]
+
+
+def test_a_network_without_such_parts_does_not_differ_from_one_with_them() -> None:
+    own, pytorch, without = (
+        made_record().environment.model_copy(update={"kernels": name}) for name in ("C++", "PyTorch", None)
+    )
+    assert differing_surroundings(own, pytorch) == [("kernels", "C++", "PyTorch")]
+    assert differing_surroundings(own, without) == differing_surroundings(without, pytorch) == []
 
 
 def test_an_unknown_setting_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -96,13 +96,27 @@ def why_not(device: str, say: Callable[[str], None]) -> str | None:
             _reasons[device] = None
         except UnavailableError as error:
             _reasons[device] = str(error)
+        except Exception as error:  # Triton compiles when it is called, with a compiler that may raise anything
+            _reasons[device] = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
     return _reasons[device]
 
 
 def _load(device: str, say: Callable[[str], None]) -> None:
-    if device != "cpu":
-        raise UnavailableError("there are none for a GPU")
-    load(say)
+    """Give PyTorch the kernels of a device.
+
+    Raises:
+        UnavailableError: if they cannot be had.
+    """
+    if device == "cpu":
+        load(say)
+        return
+    try:
+        from nacbench.kernels import triton_geglu, triton_softmax
+    except ImportError as error:  # torch has Triton with it in its builds for CUDA on Linux
+        raise UnavailableError(f"Triton: {error}") from None
+    for module in (triton_geglu, triton_softmax):
+        for kernel in module.KERNELS:
+            torch.library.impl(f"nacbench::{kernel.__name__}", "CUDA", kernel)
 
 
 def _check(device: str) -> None:

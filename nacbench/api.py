@@ -47,6 +47,7 @@ def run(
     checkpoint_seconds: float = 60.0,
     cuda_graphs: bool = True,
     compile: CompileChoice | bool = "off",
+    kernels: str = "auto",
     force: bool = False,
     quiet: bool = False,
     log: str | Sequence[str] = (),
@@ -81,6 +82,8 @@ def run(
         checkpoint_seconds: seconds between checkpoints.
         cuda_graphs: run steps as CUDA graphs, on one GPU, if the model allows it.
         compile: ``on`` (or true), ``off``, or ``auto``: use torch.compile where it pays by the run's length.
+        kernels: ``auto``: nacbench's own kernels where they can be had; ``native``: those or an error; ``torch``:
+            PyTorch's.
         force: compute a finished run again; the old one is moved into ``.replaced``.
         quiet: show no progress.
         log: trackers that are told of the run while it is computed: ``tensorboard``, ``trackio``, ``wandb`` or
@@ -118,6 +121,7 @@ def run(
         checkpoint_seconds=checkpoint_seconds,
         cuda_graphs=cuda_graphs,
         compile=compile,
+        kernels=kernels,
         force=force,
         quiet=quiet,
         log=_several(log),
@@ -144,6 +148,7 @@ def run_layers(
     checkpoint_seconds: float,
     cuda_graphs: bool,
     compile: CompileChoice | bool,
+    kernels: str,
     force: bool,
     quiet: bool,
     log: Sequence[str],
@@ -181,6 +186,7 @@ def run_layers(
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=whether,
+            kernels=kernels,
             show_progress=not quiet,
             log=trackers,
         )

@@ -35,7 +35,7 @@ ENGINE = (
 )
 # Folders in which a plug-in's imports are followed. All of data/ for every run would not do: a fix in the generator of
 # ListOps would then make all runs on CIFAR-10 stale.
-FOLLOWED = ("data", "nac", "protocols", "tasks", "baselines")
+FOLLOWED = ("data", "kernels", "nac", "protocols", "tasks", "baselines")
 # Downloading and caching cannot change a number: the content of files is covered by the data's fingerprint.
 NOT_FOLLOWED = ("data/mirror",)
 

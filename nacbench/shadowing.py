@@ -45,6 +45,7 @@ LIBRARIES = (
     "torch_geometric",
     "torchvision",
     "trackio",
+    "triton",
     "typer",
     "wandb",
     "yaml",

@@ -16,6 +16,11 @@ MIRROR = REPOSITORY.parent / "shared" / "data"
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Decoded data of this test session, so that no test depends on what an earlier session left."""
     folder = tmp_path_factory.mktemp("cache")
+    # One build for all workers of the session; without workers, for this one
+    base = tmp_path_factory.getbasetemp()
+    kernels = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    kernels.mkdir(exist_ok=True)
+    (folder / "kernels").symlink_to(kernels)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NACBENCH_CACHE", str(folder))
         patch.delenv("NACBENCH_DATA", raising=False)

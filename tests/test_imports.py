@@ -27,6 +27,7 @@ ORDER = (
     "nn",
     "data.mirror",
     "data",
+    "kernels",
     "nac",
     "profiling",
     "training",

@@ -47,7 +47,7 @@ def doctor(
 
 
 def _checks(out: Path, data_root: Path) -> list[Callable[[], Iterator[Finding]]]:
-    own = [_versions, _processor, _environment, _graphics]
+    own = [_versions, _processor, _environment, _graphics, _kernels]
     return [*own, lambda: _data(data_root), lambda: _disk(out), lambda: _store(out), _slurm]
 
 
@@ -127,6 +127,21 @@ def _graphics() -> Iterator[Finding]:
         text = f"{about.name}, {about.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
         advice = "" if bf16 else "no native bf16: --precision auto uses fp32"
         yield Finding(f"GPU {index}", "ok" if bf16 else "warning", text, advice)
+
+
+def _kernels() -> Iterator[Finding]:
+    """Build nacbench's kernels, if that has not been done, and say whose a run with --kernels auto computes with."""
+    from nacbench.kernels.path import NAMES, why_not
+    from nacbench.machine.hardware import has_gpu
+
+    for device in ("cpu", "cuda") if has_gpu() else ("cpu",):
+        subject = "kernels" if device == "cpu" else "kernels on the GPU"
+        reason = why_not(device, lambda text: None)
+        if reason is None:
+            yield Finding(subject, "ok", f"nacbench's own, in {NAMES[device]}; --kernels torch computes without them")
+        else:
+            advice = "install g++ or clang: NAC's steps are shorter then" if device == "cpu" else ""
+            yield Finding(subject, "warning", f"PyTorch's; nacbench's own cannot be had: {reason}", advice)
 
 
 def _data(data_root: Path) -> Iterator[Finding]:

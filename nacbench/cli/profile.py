@@ -69,6 +69,7 @@ def profile(
     """
     import torch
 
+    from nacbench.kernels.path import path_of_run
     from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
     from nacbench.machine.memory import keep_freed_memory
@@ -92,8 +93,10 @@ def profile(
         config, report["match"] = _matched(config, reference, match, where, root, max(sizes))
         if not as_json:
             _tell_match(report["match"])
-    subject = _subject(config, where, root)
-    _describe(subject, config, report, sizes, seconds, as_json=as_json)
+    with path_of_run() as path:
+        subject = _subject(config, where, root)
+        path.decide(subject.net, "auto", where, lambda text: say(text, err=True))
+        _describe(subject, config, report, sizes, seconds, as_json=as_json)
 
 
 def _batch_sizes(text: str) -> list[int]:

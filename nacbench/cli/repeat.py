@@ -119,6 +119,7 @@ def _folder(out: Path | None, chosen: "list[Recorded]", names: list[str]) -> Ite
 
 
 def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Execution":
+    from nacbench.kernels.path import setting_of
     from nacbench.machine.hardware import check_device
     from nacbench.training.execution import Execution, default_workers
 
@@ -127,6 +128,7 @@ def _execution(record: "RunRecord", device: str | None, quiet: bool) -> "Executi
         device=where,
         workers=default_workers(where),
         compile="on" if record.environment.compiled else "off",
+        kernels=setting_of(record.environment.kernels),
         show_progress=not quiet,
     )
 

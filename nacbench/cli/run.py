@@ -186,6 +186,15 @@ def run(
             rich_help_panel=HOW,
         ),
     ] = "off",
+    kernels: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|native|torch",
+            autocompletion=one_of("auto", "native", "torch"),
+            help="Compute with nacbench's own kernels where they can be had, always, or with PyTorch's.",
+            rich_help_panel=HOW,
+        ),
+    ] = "auto",
     log: Annotated[
         list[str] | None,
         typer.Option(
@@ -244,6 +253,7 @@ def run(
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=compile_choice(compile_),
+            kernels=kernels,
             force=force,
             quiet=quiet,
             log=log or (),

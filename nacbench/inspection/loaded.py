@@ -284,9 +284,10 @@ class LoadedRun(TrainedRun):
 
     @contextmanager
     def _as_scored(self) -> Iterator[Any]:
-        """Compute in a block as the run's scoring did: its threads, its precision, evaluation mode; give the device."""
+        """Compute in a block as the run was scored: its threads, kernels and precision; give the device."""
         import torch
 
+        from nacbench.kernels.path import path_of_run, setting_of
         from nacbench.machine.cores import granted_cores
         from nacbench.machine.settings import given_settings
 
@@ -296,7 +297,8 @@ class LoadedRun(TrainedRun):
         was_training = self.net.training
         self.net.eval()
         try:
-            with given_settings(threads), torch.no_grad(), half:
+            with given_settings(threads), torch.no_grad(), half, path_of_run() as path:
+                path.decide(self.net, setting_of(self.record.environment.kernels), device.type, lambda text: None)
                 yield device
         finally:
             self.net.train(was_training)

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacbench.kernels import operators
+from nacbench.kernels.path import in_use
 from nacbench.nac.modfc import Gains, ModFC, narrow
 
 
@@ -110,7 +112,7 @@ class KernelAttention(nn.Module):
         Returns:
             B×U×C. Attention gives zeros for a module without any link.
         """
-        query, key, senders, bias = self._prepared(receivers, senders, gains, bias)
+        query, key, senders = self._prepared(receivers, senders, gains)
         value = self._split(self.value(senders, gains))
         gathered = attend(query, key, value, bias)
         return self.out(gathered.transpose(1, 2).flatten(2), gains)
@@ -120,21 +122,19 @@ class KernelAttention(nn.Module):
 
         Each row sums to 1; the row of a module without any link is zero.
         """
-        query, key, _, bias = self._prepared(receivers, senders, gains, bias)
+        query, key, _ = self._prepared(receivers, senders, gains)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
         return scores.softmax(-1).nan_to_num(0.0).mean(1)  # a row of -inf is NaN after softmax
 
-    def _prepared(
-        self, receivers: Tensor, senders: Tensor, gains: Gains, bias: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return queries B×H×U×D, keys B×H×V×D, the senders' normalised states, and the bias in the queries' dtype."""
+    def _prepared(self, receivers: Tensor, senders: Tensor, gains: Gains) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries B×H×U×D, keys B×H×V×D, and the senders' normalised states."""
         receivers = narrow(self.norm_receiver(receivers))
         senders = receivers if self.same_modules else narrow(self.norm_sender(senders))
         query = self._split(self.query(receivers, gains))
         key = self._split(self.key(senders, gains))
         query = query.expand(key.shape[0], -1, -1, -1)
-        return query, key, senders, bias.to(query.dtype) if bias.is_floating_point() else bias
+        return query, key, senders
 
     def _split(self, x: Tensor) -> Tensor:
         """Split the heads: (B×)U×(H·D) → (B or 1)×H×U×D."""
@@ -154,9 +154,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     Returns:
         B×H×U×D; zeros for a receiver without any link in a boolean mask.
     """
+    learns = bias.requires_grad and torch.is_grad_enabled()
+    if in_use(query) and (learns or query.dtype == torch.bfloat16) and operators.fits_biased_softmax(query, key, bias):
+        return operators.biased_softmax(query @ key.transpose(-1, -2), bias, query.shape[-1] ** -0.5) @ value
+    bias = bias.to(query.dtype) if bias.is_floating_point() else bias
     # PyTorch 2.14's fused kernel on a CPU has no gradient for a bias, and its fallback computes in float32 whatever the
     # autocast dtype; in bf16 it is also slower than separate products (docs/speed.md). On a GPU it has the gradient.
-    learns = bias.requires_grad and torch.is_grad_enabled()
     if bias.dtype == torch.bool or bias.device.type != "cpu" or not (learns or query.dtype == torch.bfloat16):
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Parameter, init
 
+from nacbench.kernels import operators
+from nacbench.kernels.path import in_use
+
 # The gain on each layer's input; see `gains_of`
 Gains = Mapping["ModFC", Tensor]
 
@@ -147,6 +150,8 @@ class ModFFN(nn.Module):
         mult: the hidden width is ``mult`` times C.
     """
 
+    own_kernels = True  # see `nacbench.kernels.path`
+
     def __init__(self, state_dim: int, code_dim: int | None, mult: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(state_dim)
@@ -170,6 +175,8 @@ def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
     Returns:
         …×U×K.
     """
+    if in_use(hidden) and operators.fits_geglu(hidden, gain):
+        return operators.geglu(hidden, gain)
     if torch.compiler.is_compiling():  # inductor fuses the plain expression, but not a custom autograd function
         value, gate = hidden.chunk(2, dim=-1)
         return value * F.gelu(gate) * gain

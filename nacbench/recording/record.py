@@ -213,6 +213,11 @@ class Environment(Part):
     processes: Positive
     compiled: bool
     cuda_graphs: bool = Field(False, description="whether training steps were launched as CUDA graphs")
+    kernels: Text | None = Field(
+        None,
+        description="whose kernels computed the parts that nacbench has its own for: C++ or Triton (its own), or "
+        "PyTorch; two if a resumed run changed them; null for a network without such parts",
+    )
     python: Name
     platform: Text
     versions: dict[Name, Name]

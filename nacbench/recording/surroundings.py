@@ -15,6 +15,8 @@ def differing_surroundings(first: Environment, second: Environment) -> list[tupl
     None of it is part of a run's id, and all of it can change the last digits of a number.
     """
     ours, theirs = _surroundings(first), _surroundings(second)
+    if first.kernels is None or second.kernels is None:  # a network to which it makes no difference
+        del ours["kernels"], theirs["kernels"]
     return [
         (name, ours.get(name, MISSING), theirs.get(name, MISSING))
         for name in dict.fromkeys([*ours, *theirs])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from nacbench.contracts.task import (
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, utc_now, write_bytes, write_json, write_text
 from nacbench.formats.weights_file import run_that_wrote
+from nacbench.kernels.path import KernelPath, path_of_run
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
@@ -131,8 +132,11 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None, log: NoLog) 
 
     begun = time.monotonic()
     started = _begin_attempt(job) if claim else ""
-    with stop_on_signals() as stop:
-        done = _train_and_score(job, stop, claim, log) if trained is None else _score_trained(job, trained, stop, claim)
+    with stop_on_signals() as stop, path_of_run() as path:
+        if trained is None:
+            done = _train_and_score(job, path, stop, claim, log)
+        else:
+            done = _score_trained(job, path, trained, stop, claim)
     assert claim is not None  # the other processes have ended in _train_and_score or _score_trained
     config, live, scored = job.config, done.live, done.scored
     task = config.task_plugin
@@ -202,6 +206,7 @@ class Done:
         batch: examples of a pass.
         scored: evaluation by split.
         selection: which weights were evaluated.
+        kernels: whose kernels computed, in the order of attempts; empty for a network without own ones.
         trainer: None if nothing was trained.
         initial: what the network took of the weights that it began with; None if these were drawn.
     """
@@ -212,11 +217,12 @@ class Done:
     batch: int
     scored: Mapping[str, Evaluation]
     selection: Selection
+    kernels: Sequence[str]
     trainer: Trainer | None = None
     initial: Initial | None = None
 
 
-def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLog) -> Done:
+def _train_and_score(job: Job, path: KernelPath, stop: StopRequest, claim: Claim | None, log: NoLog) -> Done:
     """Train a network in all processes, then evaluate the selected weights in the main process."""
     from nacbench.nn.network import build_network
     from nacbench.training.checkpoint import module_tensors, save_tensors
@@ -231,6 +237,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLo
     _refuse_changed_data(task, job.data_root, job.identity.data)
     net = build_network(task, live.spec, config.model_plugin, config.seed)
     initial = _begin_with(job, net) if config.init_from else None
+    _decide(path, job, net)
     trainer = Trainer(
         task=live,
         net=net,
@@ -243,6 +250,7 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLo
         accelerator=accelerator,
         execution=job.settings,
         stop=stop,
+        kernels=path.name,
         pulse=lambda steps: (
             claim.progress(step=steps, steps=trainer.total_steps, seconds=trainer.status.seconds) if claim else None
         ),
@@ -264,7 +272,17 @@ def _train_and_score(job: Job, stop: StopRequest, claim: Claim | None, log: NoLo
     save_tensors(job.folder / WEIGHTS, module_tensors("model", best), {"run_id": job.identity.run_id})
     inputs = _some_inputs(live, recipe.batch_size)
     batch = recipe.batch_size // (recipe.accumulate * accelerator.num_processes)
-    return Done(live, net, inputs, batch, scored, Selection(**trainer.selection()), trainer, initial)
+    selection, kernels = Selection(**trainer.selection()), trainer.status.kernels
+    return Done(live, net, inputs, batch, scored, selection, kernels, trainer, initial)
+
+
+def _decide(path: KernelPath, job: Job, net: Network) -> None:
+    """Decide whose kernels compute; of several processes, only the main one says so."""
+    path.decide(net, job.settings.kernels, job.settings.device, job.say if job.accelerator.is_main_process else _silent)
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
 
 
 def _begin_with(job: Job, net: Network) -> Initial:
@@ -297,7 +315,7 @@ def _refuse_changed_data(task: AnyTask, data_root: Path, expected: str) -> None:
         raise UserError(f"the data of {task.title} in {data_root} has changed since this run began; start it again")
 
 
-def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
+def _score_trained(job: Job, path: KernelPath, trained: Trained, stop: StopRequest, claim: Claim | None) -> Done:
     """Evaluate the network of another run.
 
     Raises:
@@ -318,6 +336,7 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     weights = weights_of(trained.folder, trained.record)
     take_weights(net, weights, keep_head=task.keep_head, made_with=trained.record.environment.versions)
     net.to(job.accelerator.device).eval()
+    _decide(path, job, net)
     progress = Progress(job.title, len(live.split_sizes), job.folder / LOG, show=job.settings.show_progress)
 
     def before_each(done: int, split: str) -> None:
@@ -333,7 +352,8 @@ def _score_trained(job: Job, trained: Trained, stop: StopRequest, claim: Claim |
     recipe: Any = config.trained_on.training
     inputs = _some_inputs(base.build(job.data_root, recipe), config.training.batch_size)
     counted = live.scored_network(net) if isinstance(live, ScoresAnotherNetwork) else net
-    return Done(live, counted, inputs, config.training.batch_size, scored, trained.record.selection)
+    kernels = [path.name] if path.name else []
+    return Done(live, counted, inputs, config.training.batch_size, scored, trained.record.selection, kernels)
 
 
 def _score(
@@ -413,6 +433,7 @@ def _environment(job: Job, done: Done) -> Environment:
         processes=job.accelerator.num_processes,
         compiled=bool(done.trainer and done.trainer.status.compiled),
         cuda_graphs=bool(done.trainer and done.trainer.captured),
+        kernels=", ".join(done.kernels) or None,
         python=python,
         platform=system,
         versions=library_versions(),

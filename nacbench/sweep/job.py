@@ -202,6 +202,7 @@ def _execution(submission: "Submission") -> Any:
         heartbeat_seconds=profile.heartbeat_seconds,
         cuda_graphs=profile.cuda_graphs,
         compile=profile.compile,
+        kernels=profile.kernels,
         log=check_trackers(profile.log),
     )
 

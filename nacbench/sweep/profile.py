@@ -36,6 +36,9 @@ class Profile(BaseModel):
     workers: Workers | None = Field(None, description="processes that prepare batches, as for nacbench run")
     cuda_graphs: bool = Field(True, description="run steps as CUDA graphs, on one GPU, if the model allows it")
     compile: bool | CompileChoice = Field("off", description="use torch.compile; auto: where it pays")
+    kernels: Literal["auto", "native", "torch"] = Field(
+        "auto", description="nacbench's own kernels where they can be had, always, or PyTorch's"
+    )
     log: tuple[str, ...] = Field(
         (), strict=False, description="trackers that are told of the runs, as for nacbench run --log"
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from nacbench.contracts.compiling import CompileChoice, compile_choice
 from nacbench.contracts.numbers import Seconds, Workers
 from nacbench.errors import UserError, first_problem
+from nacbench.kernels.path import SETTINGS
 from nacbench.machine.cores import default_threads, granted_cores
 from nacbench.machine.launcher import check_launch, waiting_explained
 from nacbench.machine.memory import keep_freed_memory
@@ -36,6 +37,8 @@ class Execution:
             gradient accumulation (see `nacbench.nn.cuda_graphs`).
         compile: run the network through ``torch.compile``: ``on``, ``off``, or ``auto``: where it pays by the run's
             length. True and false stand for the first two.
+        kernels: ``auto``: nacbench's own kernels where they can be had, ``native``: those or an error, ``torch``:
+            PyTorch's; see `nacbench.kernels.path`. The numbers differ by rounding.
         show_progress: report progress on standard error.
         log: names of trackers that are told of the run; see `nacbench.tracking.known`.
 
@@ -50,6 +53,7 @@ class Execution:
     heartbeat_seconds: float = 30.0
     cuda_graphs: bool = True
     compile: CompileChoice | bool = "off"
+    kernels: str = "auto"
     show_progress: bool = True
     log: tuple[str, ...] = ()
 
@@ -63,6 +67,8 @@ class Execution:
         except ValidationError as error:
             raise UserError(first_problem(error, "")) from None
         object.__setattr__(self, "compile", compile_choice(self.compile))
+        if self.kernels not in SETTINGS:
+            raise UserError(f"unknown kernels {self.kernels!r}; there are: {', '.join(SETTINGS)}")
 
 
 def default_workers(device: str) -> int:

@@ -64,6 +64,7 @@ class Status:
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     compiled: bool | None = None  # none: not decided yet
+    kernels: list[str] = field(default_factory=list)  # whose computed the steps; two if a resumed run changed them
 
     @property
     def seconds(self) -> float:
@@ -86,6 +87,7 @@ class Trainer:
         accelerator: device, precision and processes.
         execution: execution settings.
         stop: request to stop early, set by a signal handler.
+        kernels: whose kernels compute; None for a network without own ones (see `nacbench.kernels.path`).
         usual: the task's own recipe, of which a user need not be told.
         pulse: heartbeat, called with the number of finished steps at every log line and before every checkpoint; it may
             raise to stop the run without saving (another process owns the run).
@@ -103,6 +105,7 @@ class Trainer:
     accelerator: Accelerator
     execution: Execution
     stop: StopRequest
+    kernels: str | None = None
     usual: Recipe | None = None
     pulse: Callable[[int], None] = lambda steps: None
     told: Callable[[Mapping[str, Any]], None] = lambda row: None
@@ -147,6 +150,7 @@ class Trainer:
             DivergedError: if a loss, a validation score or a weight is not finite.
         """
         self._resume(progress)
+        self._note_kernels(progress)
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows, self.told) if self._is_main else None
         for caveat in self._caveats():
             progress.say(caveat)
@@ -450,6 +454,18 @@ class Trainer:
             load_module(self._average, "average", tensors)
         self.status = status
         progress.say(f"resuming from step {self.status.step}/{self.total_steps}")
+
+    def _note_kernels(self, progress: Progress) -> None:
+        """Note whose kernels compute; say so if others computed the steps before the checkpoint."""
+        before = self.status.kernels
+        if self.kernels is None or before[-1:] == [self.kernels]:
+            return
+        if before:
+            progress.say(
+                f"the steps before were computed with kernels of {before[-1]}, the next ones with those of "
+                f"{self.kernels}: last digits may differ from those of a run without interruption"
+            )
+        self.status.kernels = [*(name for name in before if name != self.kernels), self.kernels]
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, meta = load_tensors(path)

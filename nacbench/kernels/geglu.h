@@ -1,0 +1,77 @@
+// GEGLU with gain: y = a · gelu(b) · g, with gelu(b) = b Phi(b) (Shazeer 2020, arXiv 2002.05202; Hendrycks and Gimpel
+// 2016, arXiv 1606.08415). One pass forward and one backward; the backward pass computes gelu again, so that nothing but
+// the inputs is kept.
+#pragma once
+
+#include "tensors.h"
+
+inline void check_geglu(const Tensor& hidden, const Tensor& gain) {
+  STD_TORCH_CHECK(hidden.dim() == 3 && gain.dim() == 2 && hidden.size(1) == gain.size(0) &&
+                      hidden.size(2) == 2 * gain.size(1) && hidden.scalar_type() == gain.scalar_type(),
+                  "geglu takes examples x rows x 2 width and rows x width of one type");
+}
+
+// hidden: examples × rows × 2 width, (a, b) in each row; gain: rows × width.
+inline Tensor geglu(Tensor hidden, Tensor gain) {
+  hidden = torch::stable::contiguous(hidden);
+  gain = torch::stable::contiguous(gain);
+  check_geglu(hidden, gain);
+  const int64_t rows = gain.size(0), width = gain.size(1), all = hidden.size(0) * rows;
+  Tensor out = torch::stable::new_empty(hidden, {hidden.size(0), rows, width});
+  by_type(hidden, [&](auto kind) {
+    using T = decltype(kind);
+    const T *in = values<T>(hidden), *gains = values<T>(gain);
+    T* result = output<T>(out);
+    const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width));
+    torch::stable::parallel_for(0, all, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T *a = in + row * 2 * width, *b = a + width, *g = gains + row % rows * width;
+        T* y = result + row * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; ++k) {
+          const float gate = widen(b[k]);
+          y[k] = narrow<T>(widen(a[k]) * (gate * normal(gate).below) * widen(g[k]));
+        }
+      }
+    });
+  });
+  return out;
+}
+
+// With dy: da = dy · g · gelu(b), db = dy · g · a · (Phi(b) + b phi(b)), and dg = sum over examples of dy · a · gelu(b).
+inline std::tuple<Tensor, Tensor> geglu_backward(Tensor grad, Tensor hidden, Tensor gain) {
+  grad = torch::stable::contiguous(grad);
+  hidden = torch::stable::contiguous(hidden);
+  gain = torch::stable::contiguous(gain);
+  check_geglu(hidden, gain);
+  STD_TORCH_CHECK(grad.numel() * 2 == hidden.numel() && grad.scalar_type() == hidden.scalar_type(), "geglu: wrong grad");
+  const int64_t rows = gain.size(0), width = gain.size(1), examples = hidden.size(0);
+  Tensor grad_hidden = torch::stable::empty_like(hidden), grad_gain = torch::stable::empty_like(gain);
+  by_type(hidden, [&](auto kind) {
+    using T = decltype(kind);
+    const T *in = values<T>(hidden), *gains = values<T>(gain), *grads = values<T>(grad);
+    T* out = output<T>(grad_hidden);
+    BatchSum sum(examples, rows, width);
+    sum.run([&](int64_t example, int64_t last, int64_t first, int64_t end, float* sums) {
+      for (; example < last; ++example) {
+        for (int64_t r = first; r < end; ++r) {
+          const int64_t row = example * rows + r;
+          const T *a = in + row * 2 * width, *b = a + width, *g = gains + r * width, *dy = grads + row * width;
+          T *da = out + row * 2 * width, *db = da + width;
+          float* dg = sums + (r - first) * width;
+#pragma omp simd
+          for (int64_t k = 0; k < width; ++k) {
+            const float value = widen(a[k]), gate = widen(b[k]), dout = widen(dy[k]);
+            const Normal at = normal(gate);
+            const float active = gate * at.below, scaled = dout * widen(g[k]);
+            dg[k] += dout * value * active;
+            da[k] = narrow<T>(scaled * active);
+            db[k] = narrow<T>(scaled * value * (at.below + gate * at.density));
+          }
+        }
+      }
+    });
+    sum.write(output<T>(grad_gain));
+  });
+  return {grad_hidden, grad_gain};
+}

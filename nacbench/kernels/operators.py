@@ -1,0 +1,133 @@
+"""The kernels as PyTorch operators: schemas, shapes and gradients.
+
+``library.cpp`` implements them for CPUs once it is built and loaded, the Triton modules for GPUs. Being operators of
+PyTorch, they work in a compiled network, under fake tensors and with autograd.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.library import define, register_autograd, register_fake
+
+TYPES = (torch.float32, torch.bfloat16)
+
+define("nacbench::geglu", "(Tensor hidden, Tensor gain) -> Tensor")
+define("nacbench::geglu_backward", "(Tensor grad, Tensor hidden, Tensor gain) -> (Tensor, Tensor)")
+define("nacbench::biased_softmax", "(Tensor scores, Tensor bias, float scale) -> Tensor")
+define(
+    "nacbench::biased_softmax_backward", "(Tensor grad, Tensor weights, float scale, int biases) -> (Tensor, Tensor)"
+)
+
+
+# -- GEGLU with gain ---------------------------------------------------------------------------------------------------
+
+
+def geglu(hidden: Tensor, gain: Tensor) -> Tensor:
+    """Return ``a ⊙ gelu(b) ⊙ gain``, where (a, b) are the two halves of ``hidden``; gelu(b) = b Φ(b).
+
+    The gradients are ``dy g gelu(b)`` for a, ``dy g a (Φ(b) + b φ(b))`` for b, and for the gain the sum of
+    ``dy a gelu(b)`` over all rows that share it, in an order that does not depend on the number of threads. Arithmetic
+    is in float32. Nothing is kept for the backward pass but the inputs.
+
+    Sources: Shazeer 2020, arXiv 2002.05202; Hendrycks and Gimpel 2016, arXiv 1606.08415.
+
+    Args:
+        hidden: …×U×2K, float32 or bfloat16.
+        gain: U×K, …×U×K or one number, of the same type.
+
+    Returns:
+        …×U×K.
+    """
+    width = hidden.shape[-1] // 2
+    rows = gain.expand(1, width) if gain.numel() == 1 else gain.reshape(-1, width)
+    # reshape(-1, …) cannot tell the number of examples if there are no rows
+    examples = hidden.shape[:-1].numel() // max(1, len(rows))
+    out: Tensor = torch.ops.nacbench.geglu(hidden.reshape(examples, len(rows), 2 * width), rows)
+    return out.view(*hidden.shape[:-1], width)
+
+
+def fits_geglu(hidden: Tensor, gain: Tensor) -> bool:
+    """Whether `geglu` takes these tensors."""
+    same = hidden.dtype == gain.dtype and hidden.dtype in TYPES and hidden.device == gain.device
+    rows = (*hidden.shape[:-1], hidden.shape[-1] // 2)
+    return same and (gain.numel() == 1 or (gain.dim() >= 2 and gain.shape == rows[-gain.dim() :]))
+
+
+def _empty_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
+    return hidden.new_empty(*hidden.shape[:-1], gain.shape[-1])
+
+
+def _empty_geglu_gradients(grad: Tensor, hidden: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+    return hidden.new_empty(hidden.shape), gain.new_empty(gain.shape)
+
+
+def _keep_geglu(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _geglu_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    gradients: tuple[Tensor, Tensor] = torch.ops.nacbench.geglu_backward(grad, *ctx.saved_tensors)
+    return gradients
+
+
+register_fake("nacbench::geglu", _empty_geglu)
+register_fake("nacbench::geglu_backward", _empty_geglu_gradients)
+register_autograd("nacbench::geglu", _geglu_gradients, setup_context=_keep_geglu)
+
+
+# -- softmax with a bias -----------------------------------------------------------------------------------------------
+
+
+def biased_softmax(scores: Tensor, bias: Tensor, scale: float) -> Tensor:
+    """Return ``softmax(scale · scores + bias)`` over the last axis, with a bias that all heads share.
+
+    With ``d = p ⊙ (dp - Σ_v p ⊙ dp)``, the gradient of the scores is ``scale · d``, that of the bias the sum of d over
+    the heads, and over the batch if that shares one bias. Arithmetic is in float32. A row of which all scores are -∞ is
+    NaN, as in PyTorch.
+
+    Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1, with the bias of arXiv 2210.08031.
+
+    Args:
+        scores: B×H×U×V, float32 or bfloat16.
+        bias: (1 or B)×1×U×V, of any floating-point type; it is not rounded to that of the scores.
+        scale: factor of the scores.
+
+    Returns:
+        B×H×U×V in the type of the scores.
+    """
+    out: Tensor = torch.ops.nacbench.biased_softmax(scores, bias.squeeze(1).float(), scale)
+    return out
+
+
+def fits_biased_softmax(query: Tensor, key: Tensor, bias: Tensor) -> bool:
+    """Whether `biased_softmax` takes the scores of queries B×H×U×D and keys B×H×V×D, and this bias."""
+    links = (1, query.shape[-2], key.shape[-2])
+    same = query.dtype == key.dtype and query.dtype in TYPES and query.device == bias.device
+    return same and bias.is_floating_point() and bias.shape in ((1, *links), (len(query), *links))
+
+
+def _empty_softmax(scores: Tensor, bias: Tensor, scale: float) -> Tensor:
+    return scores.new_empty(scores.shape)
+
+
+def _empty_softmax_gradients(grad: Tensor, weights: Tensor, scale: float, biases: int) -> tuple[Tensor, Tensor]:
+    grad_bias = weights.new_empty(biases, *weights.shape[2:], dtype=torch.float32)
+    return weights.new_empty(weights.shape), grad_bias
+
+
+def _keep_softmax(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+    ctx.save_for_backward(output)
+    ctx.biases, ctx.scale = len(inputs[1]), inputs[2]
+
+
+def _softmax_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    (weights,) = ctx.saved_tensors
+    backward = torch.ops.nacbench.biased_softmax_backward
+    grad_scores, grad_bias = backward(grad.to(weights.dtype), weights, ctx.scale, ctx.biases)
+    return grad_scores, grad_bias, None
+
+
+register_fake("nacbench::biased_softmax", _empty_softmax)
+register_fake("nacbench::biased_softmax_backward", _empty_softmax_gradients)
+register_autograd("nacbench::biased_softmax", _softmax_gradients, setup_context=_keep_softmax)

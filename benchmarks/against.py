@@ -34,6 +34,7 @@ STEPS = (
     ("parametric-shapes", "perceiver-io", 1.0),
     ("parametric-shapes", "pointnet", 1.0),
 )
+PLAIN = (("cifar10", "nac", 0.85), ("listops-short", "nac", 0.85), ("parametric-shapes", "nac", 0.8))  # without kernels
 SUITE = "cifar10"
 COUNTED = 10  # steps whose loss is compared
 WARM_UP = 2
@@ -95,6 +96,20 @@ def step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
         reached=ratio.value,
         goal=goal,
         note=f"{medians(then, now)}; {ratio.spread}",
+    )
+
+
+def plain_step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
+    """Compare the training step with PyTorch's kernels alone in the working tree."""
+    words = made.words(task, model)
+    then, now = (Job(words=(*words, *more), model=model, precision="bf16") for more in ((), ("--kernels", "torch")))
+    before, today = in_turns([(made.then, then), (made.now, now)], made.budget, made.warm_up)
+    ratio = Ratio.of(today, before)
+    yield Row(
+        what=f"training step, {task}, {model}, {made.scale}, bf16, PyTorch's kernels: time of then",
+        reached=ratio.value,
+        goal=goal,
+        note=f"{medians(before, today)}; {ratio.spread}",
     )
 
 
@@ -247,6 +262,7 @@ def _distance(one: dict[str, Any], reference: dict[str, Any]) -> float:
 Measure = Callable[[Comparison], Iterator[Row]]
 PARTS: dict[str, list[Measure]] = {
     "steps": [*(partial(step, *case) for case in STEPS), suite],
+    "plain": [partial(plain_step, *case) for case in PLAIN],
     "published": [
         partial(nac_over_perceiver, "training step", "bf16", 1.1),
         partial(nac_over_perceiver, "training step", "fp32", 1.1),

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median, quantiles
 
 CONTENDER = Path(__file__).with_name("contender.py")
-TURN = 0.5  # seconds of a turn, unless a step takes longer
-LEAST, MOST = 5, 50  # rounds
+TURN = 0.25  # seconds of a turn, unless a step takes longer: short, as other load on the machine changes in seconds
+LEAST, MOST = 5, 100  # rounds
 
 
 class NotMeasuredError(Exception):

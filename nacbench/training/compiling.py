@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
     """
     # Triton's cache lies in it, too. Processes share it: torch writes each entry under a lock, whole.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder().absolute() / "compiled" / "code"))
+    # torch 2.14's compiler warns of its own use of its own functions
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\._inductor\.")
     options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
     return torch.compile(net, options=options)
 

@@ -300,7 +300,7 @@ class Trainer:
             batch=batch.to(accelerator.device),
             graphs=self._is_capturable(),
             passes=parts * (self.total_steps - self.status.step),
-            about=(str(accelerator.device), accelerator.mixed_precision, str(execution.threads)),
+            about=(str(accelerator.device), accelerator.mixed_precision, str(execution.threads), str(self.kernels)),
         )
         return bool(broadcast_object_list([self._is_main and trial.decide(progress.say)])[0])
 

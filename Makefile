@@ -58,7 +58,7 @@ docs: $(VENV)/.installed-docs
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy nacbench tests docs/conf.py docs/_ext
+	$(BIN)/mypy nacbench tests benchmarks docs/conf.py docs/_ext
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal

@@ -163,7 +163,8 @@ def eager_step(core: nn.Module, setting: Setting, kind: str) -> Work:
 
 def compiled_step(core: nn.Module, setting: Setting, kind: str) -> Work:
     """Return a training step of a network under ``torch.compile``; its first call takes a minute."""
-    return training_step(torch.compile(core.to(device())), setting, kind)
+    compiled: Any = torch.compile(core.to(device()))  # a module, which torch's types do not say
+    return training_step(compiled, setting, kind)
 
 
 def inference(core: nn.Module, setting: Setting, kind: str, batch: int | None = None) -> Work:

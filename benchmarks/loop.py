@@ -70,13 +70,12 @@ def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
     steps = EPOCHS * len(live.train_batches(config.training.batch_size, 0))
     batches = [live.train_batches(config.training.batch_size, 0)[step].to(device()) for step in range(steps)]
     bare = _bare(config, live, batches)
-    with tempfile.TemporaryDirectory() as folder:
-        shares = []
-        for _ in range(1 + ROUNDS):
-            before = bare()
-            trained = _trained(config, live, Path(folder))
-            after = bare()  # before and after, since the machine's speed drifts
-            shares.append((before + after) / 2 / trained)
+    shares = []
+    for _ in range(1 + ROUNDS):
+        before = bare()
+        trained = _trained(config, live)
+        after = bare()  # before and after, since the machine's speed drifts
+        shares.append((before + after) / 2 / trained)
     low, middle, high = quantiles(shares[1:], n=4)
     yield Row(
         what="nacbench run: samples/s of its steps, data included, over those of a bare loop",
@@ -87,11 +86,11 @@ def _samples_per_second(config: Any, live: Any) -> Iterator[Row]:
     )
 
 
-def _trained(config: Any, live: Any, folder: Path) -> float:
+def _trained(config: Any, live: Any) -> float:
     """Return the time in seconds of a training's steps, without evaluation and checkpoints."""
-    trainer = _trainer(config, live, folder)
-    trainer.train(Progress("benchmark", trainer.total_steps, folder / "log.txt", show=False))
-    trainer.discard()
+    with tempfile.TemporaryDirectory() as folder:  # a checkpoint that it finds would be resumed
+        trainer = _trainer(config, live, Path(folder))
+        trainer.train(Progress("benchmark", trainer.total_steps, Path(folder) / "log.txt", show=False))
     return trainer.status.train_seconds
 
 

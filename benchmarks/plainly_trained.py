@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +25,12 @@ from rivals import LIBRARIES
 import nacbench
 from nacbench.contracts.model import spec_for
 from nacbench.contracts.spec import TaskSpec
+from nacbench.contracts.task import Scale
 from nacbench.registry import MODELS, TASKS
 from nacbench.statistics import t_interval
 
-TASK, SCALE = "digits", "mini"
+TASK = "digits"
+SCALE: Scale = "mini"
 LR, BATCH = 1e-3, 32
 
 
@@ -44,7 +47,7 @@ def plainly(name: str, seed: int, epochs: int) -> float:
     """Train the library's module and return its accuracy on the test examples."""
     torch.manual_seed(seed)
     model = MODELS.get(name).configured("model", SCALE, {})
-    task = TASKS.training(TASK).configured("task", SCALE, {})
+    task: Any = TASKS.training(TASK).configured("task", SCALE, {})
     spec = spec_for(model, task.spec())
     arrays = task.arrays(Path()).arrays
     train, test = (
@@ -83,7 +86,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.backends.mha.set_fastpath_enabled(False)  # it takes layers apart that have other modules inside
-    epochs = int(TASKS.training(TASK).recipes[SCALE].epochs)
+    recipe: Any = TASKS.training(TASK).recipes[SCALE]
+    epochs = int(recipe.epochs)
     print(
         "| model | nacbench | its library's module | difference in points |", "| --- | ---: | ---: | ---: |", sep="\n"
     )

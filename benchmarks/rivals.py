@@ -131,9 +131,10 @@ def resnet(model: Any, spec: TaskSpec) -> nn.Module:
     """timm's class with the same stages and the stem for small images, which has 64 channels there."""
     from timm.models.resnet import BasicBlock, ResNet
 
+    block: Any = BasicBlock  # timm's types ask for an instance where it takes the class
     widths = tuple(model.width * 2**index for index in range(model.stages))
-    net = ResNet(
-        BasicBlock,
+    net: Any = ResNet(
+        block,
         (model.depth,) * model.stages,
         spec.classes,
         channels=widths,
@@ -143,7 +144,8 @@ def resnet(model: Any, spec: TaskSpec) -> nn.Module:
     net.conv1, net.maxpool = nn.Conv2d(spec.image_shape[0], 64, 3, padding=1, bias=False), nn.Identity()
     for missing in range(model.stages, 4):  # its pass names four
         net.add_module(f"layer{missing + 1}", nn.Identity())
-    return net
+    own: nn.Module = net
+    return own
 
 
 LIBRARIES: Mapping[str, Callable[[Any, TaskSpec], nn.Module]] = {

@@ -1,6 +1,6 @@
 // GEGLU with gain: y = a · gelu(b) · g, with gelu(b) = b Phi(b) (Shazeer 2020, arXiv 2002.05202; Hendrycks and Gimpel
-// 2016, arXiv 1606.08415). One pass forward and one backward; the backward pass computes gelu again, so that nothing but
-// the inputs is kept.
+// 2016, arXiv 1606.08415). One pass forward and one backward; the backward pass computes gelu again, so that nothing
+// but the inputs is kept.
 #pragma once
 
 #include "tensors.h"
@@ -38,13 +38,15 @@ inline Tensor geglu(Tensor hidden, Tensor gain) {
   return out;
 }
 
-// With dy: da = dy · g · gelu(b), db = dy · g · a · (Phi(b) + b phi(b)), and dg = sum over examples of dy · a · gelu(b).
+// With dy: da = dy · g · gelu(b), db = dy · g · a · (Phi(b) + b phi(b)), and dg = sum over examples of dy · a ·
+// gelu(b).
 inline std::tuple<Tensor, Tensor> geglu_backward(Tensor grad, Tensor hidden, Tensor gain) {
   grad = torch::stable::contiguous(grad);
   hidden = torch::stable::contiguous(hidden);
   gain = torch::stable::contiguous(gain);
   check_geglu(hidden, gain);
-  STD_TORCH_CHECK(grad.numel() * 2 == hidden.numel() && grad.scalar_type() == hidden.scalar_type(), "geglu: wrong grad");
+  STD_TORCH_CHECK(grad.numel() * 2 == hidden.numel() && grad.scalar_type() == hidden.scalar_type(),
+                  "geglu: wrong grad");
   const int64_t rows = gain.size(0), width = gain.size(1), examples = hidden.size(0);
   Tensor grad_hidden = torch::stable::empty_like(hidden), grad_gain = torch::stable::empty_like(gain);
   by_type(hidden, [&](auto kind) {

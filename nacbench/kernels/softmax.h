@@ -1,22 +1,33 @@
-// Attention weights p = softmax(scale · s + bias) over the last axis, with a bias that all heads share; one pass each way.
+// Attention weights p = softmax(scale · s + bias) over the last axis, with a bias that all heads share; one pass each
+// way.
 #pragma once
 
 #include "tensors.h"
 
+// Some rows; each step is done for all of them before the next, so that vector loops are long where rows are short.
 template <class T>
-inline void softmax_row(const T* s, const float* c, float factor, int64_t width, float* x, T* p) {
-  float most = -std::numeric_limits<float>::infinity();
+inline void softmax_rows(const T* s, const float* c, float factor, int64_t rows, int64_t width, float* x, T* p) {
+  const float lowest = -std::numeric_limits<float>::infinity();
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t first = row * width;
+    float most = lowest;
 #pragma omp simd reduction(max : most)
-  for (int64_t v = 0; v < width; ++v) {
-    x[v] = factor * widen(s[v]) + c[v];
-    most = x[v] > most ? x[v] : most;
+    for (int64_t v = first; v < first + width; ++v) {
+      x[v] = factor * widen(s[v]) + c[v];
+      most = x[v] > most ? x[v] : most;
+    }
+    // NaN is no maximum, but stays NaN in its own difference, and so in the sum and in the whole row
+#pragma omp simd
+    for (int64_t v = first; v < first + width; ++v) x[v] -= most;
   }
-  // NaN is no maximum, but stays NaN in its own difference, and so in the sum and in the whole row
 #pragma omp simd
-  for (int64_t v = 0; v < width; ++v) x[v] = exp_of_negative(x[v] - most);
-  const float share = 1.0f / sum_of(width, [x](int64_t v) { return x[v]; });
+  for (int64_t v = 0; v < rows * width; ++v) x[v] = exp_of_negative(x[v]);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t first = row * width;
+    const float share = 1.0f / sum_of(width, [x, first](int64_t v) { return x[first + v]; });
 #pragma omp simd
-  for (int64_t v = 0; v < width; ++v) p[v] = narrow<T>(x[v] * share);
+    for (int64_t v = first; v < first + width; ++v) p[v] = narrow<T>(x[v] * share);
+  }
 }
 
 // scores: B × H × U × V; bias: (1 or B) × U × V in float32.
@@ -38,14 +49,13 @@ inline Tensor biased_softmax(Tensor scores, Tensor bias, double scale) {
     // A task is one head of one example, so that a bias is looked up once for all its rows
     const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, rows * width));
     torch::stable::parallel_for(0, batch * heads, grain, [&](int64_t begin, int64_t end) {
-      std::vector<float> buffer(width);
-      float* x = buffer.data();
+      const int64_t block = std::max<int64_t>(1, 2048 / std::max<int64_t>(1, width));
+      std::vector<float> buffer(block * width);
       for (int64_t head = begin; head < end; ++head) {
         const float* c = added + (biases == 1 ? 0 : head / heads) * rows * width;
-        const T* s = in + head * rows * width;
-        T* p = result + head * rows * width;
-        for (int64_t row = 0; row < rows; ++row, s += width, p += width, c += width) {
-          softmax_row(s, c, factor, width, x, p);
+        for (int64_t row = 0; row < rows; row += block) {
+          const int64_t at = (head * rows + row) * width, count = std::min(block, rows - row);
+          softmax_rows(in + at, c + row * width, factor, count, width, buffer.data(), result + at);
         }
       }
     });
@@ -53,12 +63,13 @@ inline Tensor biased_softmax(Tensor scores, Tensor bias, double scale) {
   return out;
 }
 
-// With dp: d = p · (dp - sum over v of p · dp); ds = scale · d, and dbias = sum of d over heads, and over the batch if it
-// shares one bias. `biases` is 1 or B.
+// With dp: d = p · (dp - sum over v of p · dp); ds = scale · d, and dbias = sum of d over heads, and over the batch
+// if it shares one bias. `biases` is 1 or B.
 inline std::tuple<Tensor, Tensor> biased_softmax_backward(Tensor grad, Tensor weights, double scale, int64_t biases) {
   grad = torch::stable::contiguous(grad);
   weights = torch::stable::contiguous(weights);
-  STD_TORCH_CHECK(weights.dim() == 4 && grad.numel() == weights.numel() && grad.scalar_type() == weights.scalar_type() &&
+  STD_TORCH_CHECK(weights.dim() == 4 && grad.numel() == weights.numel() &&
+                      grad.scalar_type() == weights.scalar_type() &&
                       (biases == 1 || biases == weights.size(0)),
                   "biased_softmax: wrong grad");
   const int64_t batch = weights.size(0), heads = weights.size(1), rows = weights.size(2), width = weights.size(3);

@@ -37,9 +37,9 @@ void by_type(const Tensor& tensor, const Work& work) {
   }
 }
 
-// A sum over a batch of examples × rows × width, for each row and column, in an order that does not depend on the number
-// of threads: examples are cut into chunks, each chunk is summed by itself, then the sums are added in their order.
-// Rows are cut into blocks, so that the sums of a task stay in the cache.
+// A sum over a batch of examples × rows × width, for each row and column, in an order that does not depend on the
+// number of threads: examples are cut into chunks, each chunk is summed by itself, then the sums are added in their
+// order. Rows are cut into blocks, so that the sums of a task stay in the cache.
 class BatchSum {
  public:
   static constexpr int64_t kExamples = 16;  // of a chunk
@@ -54,8 +54,8 @@ class BatchSum {
         blocks_((rows + block_ - 1) / block_),
         sums_(chunks_ * rows * width, 0.0f) {}
 
-  // Calls work(first example, end of examples, first row, end of rows, sums) for all tasks. `sums` are those of the first
-  // row, for the work to add to.
+  // Calls work(first example, end of examples, first row, end of rows, sums) for all tasks. `sums` are those of the
+  // first row, for the work to add to.
   template <class Work>
   void run(const Work& work) {
     torch::stable::parallel_for(0, chunks_ * blocks_, 1, [&](int64_t begin, int64_t end) {

@@ -33,8 +33,8 @@ inline Bf16 narrow<Bf16>(float x) {
 
 // exp(x) for x <= 0; relative error 2e-7, 0 below -87.3 (where float32 has subnormal numbers only), NaN for NaN.
 //
-// exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 is subtracted in two parts (Cody and Waite 1980,
-// "Software Manual for the Elementary Functions", chapter 6), exp(r) is its Taylor series to the seventh power.
+// exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; ln 2 is subtracted in two parts (Cody and Waite
+// 1980, "Software Manual for the Elementary Functions", chapter 6), exp(r) is its Taylor series to the seventh power.
 inline float exp_of_negative(float x) {
   const float lowest = -87.3f;
   const float bounded = x < lowest ? lowest : x;
@@ -62,9 +62,9 @@ struct Normal {
 
 // Phi and phi with one exp for both; relative error of Phi 4e-7 on the whole line.
 //
-// Phi(-z) = exp(-z^2 / 2) R(z) for z >= 0, where R (Mills' ratio over sqrt(2 pi)) is t times a polynomial in
-// t = 1 / (1 + 0.35 z): the form of Abramowitz and Stegun 7.1.26, with the coefficients fitted to the smallest relative
-// error for z in [0, 14], 3.2e-8. The formula of the book has an absolute error, 1.5e-7, and no correct digit in the tail.
+// Phi(-z) = exp(-z^2 / 2) R(z) for z >= 0, where R (Mills' ratio over sqrt(2 pi)) is t times a polynomial in t = 1 /
+// (1 + 0.35 z): the form of Abramowitz and Stegun 7.1.26, with the coefficients fitted to the smallest relative error
+// for z in [0, 14], 3.2e-8. The formula of the book has an absolute error, 1.5e-7, and no correct digit in the tail.
 inline Normal normal(float x) {
   const float z = std::fabs(x);
   const float t = 1.0f / (1.0f + 0.35f * z);
@@ -82,8 +82,8 @@ inline Normal normal(float x) {
   return {x < 0.0f ? tail : 1.0f - tail, 0.398942280f * bell};
 }
 
-// The sum of value(0) … value(count - 1), in an order that a compiler can keep in vector instructions: 16 sums side by side,
-// then these by halves. (For a reduction of OpenMP g++ adds the lanes one after another.)
+// The sum of value(0) … value(count - 1), in an order that a compiler can keep in vector instructions: 16 sums side
+// by side, then these by halves. (For a reduction of OpenMP g++ adds the lanes one after another.)
 template <class Value>
 inline float sum_of(int64_t count, const Value& value) {
   constexpr int64_t kLanes = 16;

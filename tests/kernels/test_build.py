@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.kernels import build, path
+from nacbench.data.mirror.places import cache_folder
+from nacbench.kernels import build, operators, path
 from nacbench.kernels.build import SOURCES, SOURCES_DIGEST, UnavailableError, digest_of_sources
 
 COMPILER = """#!/bin/sh
@@ -43,7 +44,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 def made(said: list[str]) -> Path:
     """Build the library, without loading it; return its file."""
     command = build._command()
-    library = build.cache_folder() / "kernels" / f"{build._name(command)}.so"
+    library = cache_folder() / "kernels" / f"{build._name(command)}.so"
     build._make(library, command, said.append)
     return library
 
@@ -127,6 +128,6 @@ def test_the_library_is_no_ones_to_write_but_the_users(cache: Path, compiler: Ca
 
 
 def test_kernels_that_compute_wrong_numbers_are_not_used(own_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(path.operators, "geglu", lambda hidden, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
+    monkeypatch.setattr(operators, "geglu", lambda hidden, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
     monkeypatch.setattr(path, "_reasons", {})
     assert path.why_not("cpu", lambda text: None) == "the kernels give wrong numbers on this machine"

@@ -109,6 +109,14 @@ def test_where_there_are_none_native_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 def small(out: Path, **more: Any) -> Outcome:
     """A run of some steps."""
+    sizes: dict[str, Any] = {
+        "task.train_examples": 64,
+        "task.test_examples": 30,
+        "task.patch": 4,
+        "model.modules": 8,
+        "training.epochs": 2,
+        "training.batch_size": 16,
+    }
     return run(
         "digits",
         "nac",
@@ -118,8 +126,7 @@ def small(out: Path, **more: Any) -> Outcome:
         device="cpu",
         threads=1,
         quiet=True,
-        training={"epochs": 2, "batch_size": 16},
-        **{"task.train_examples": 64, "task.test_examples": 30, "task.patch": 4, "model.modules": 8},
+        **sizes,
         **more,
     )
 

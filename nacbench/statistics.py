@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -179,9 +180,7 @@ def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[fl
     Returns:
         Lower and upper end, in [0, 1].
     """
-    from scipy.special import ndtri  # not scipy.stats, which takes half a second to import
-
-    z = float(ndtri(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)  # not scipy, which takes a fifth of a second of every run to import
     share = hits / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))

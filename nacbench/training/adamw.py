@@ -31,6 +31,9 @@ class FlatAdamW(AdamW):
         net: the network, on its device. Its trainable parameters become views of one tensor.
         groups: names of trainable parameters, each once, and the ``weight_decay`` of each group.
         betas: of AdamW.
+
+    Attributes:
+        flat: the parameters as one tensor; None if they cannot be.
     """
 
     def __init__(
@@ -77,16 +80,17 @@ class FlatAdamW(AdamW):
 
     def _share(self, flat: FlatParameters) -> None:
         """Move the states of all parameters, of which those that have made no step have none, into flat tensors."""
+        # Copies, because they may lie in these very tensors
+        given = {key: {name: value.clone() for name, value in state.items()} for key, state in self.state.items()}
         self._steps = torch.zeros(len(flat.parameters), device=flat.tensor.device)
-        self._counts = [0] * len(flat.parameters)
+        for moment in self._joint.moments:
+            moment.zero_()
         views = zip(self._steps, *map(flat.layout.views, self._joint.moments), strict=True)
-        for index, (parameter, own) in enumerate(zip(flat.parameters, views, strict=True)):
-            state = dict(zip(STATE, own, strict=True))
-            if given := self.state.get(parameter):
-                for name, tensor in state.items():
-                    tensor.copy_(given[name])
-                self._counts[index] = int(state["step"])
-            self.state[parameter] = state
+        for parameter, own in zip(flat.parameters, views, strict=True):
+            self.state[parameter] = dict(zip(STATE, own, strict=True))
+            for name, value in given.get(parameter, {}).items():
+                self.state[parameter][name].copy_(value)
+        self._counts = [int(count) for count in self._steps.tolist()]
 
     def _gather(self) -> bool:
         """Copy all gradients into the flat one, of which they become views; return whether the step is a flat one."""
@@ -97,7 +101,7 @@ class FlatAdamW(AdamW):
         if len(found) < len(gradients):
             return False
         views = self._joint.gradients
-        if any(gradient is not view for gradient, view in zip(found, views, strict=True)):
+        if any(gradient is not view for gradient, view in zip(found, views, strict=True)):  # not gathered yet
             torch._foreach_copy_(views, found)
             for parameter, view in zip(self.flat.parameters, views, strict=True):
                 parameter.grad = view

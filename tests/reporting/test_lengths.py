@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nacbench.recording.row import row_of
@@ -74,8 +75,8 @@ def test_without_several_lengths_there_is_neither_table_nor_figure() -> None:
 def test_the_figure_has_a_line_for_each_model(model: str) -> None:
     (figure,) = draw_lengths(series())
     (axes,) = figure.axes
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 3]
-    drawn = [dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in lines]
+    lines = (np.asarray(line.get_xydata()).tolist() for line in axes.lines)
+    drawn = [dict(points) for points in lines if len(points) == 3]
     expected = {epochs: pytest.approx(100 * (score + 0.01)) for epochs, score in SCORES[model].items()}
     assert expected in drawn
     assert len(drawn) == len(SCORES)

@@ -23,7 +23,7 @@ def test_drawn_rates_that_differ_early_have_four_digits() -> None:
 
 
 def test_a_label_says_that_a_run_began_with_weights() -> None:
-    variants = [{WEIGHTS: None}, {WEIGHTS: "ab" * 32}, {WEIGHTS: "ac" * 32}]
+    variants: list[dict[str, str | None]] = [{WEIGHTS: None}, {WEIGHTS: "ab" * 32}, {WEIGHTS: "ac" * 32}]
     told = told_apart(variants, [WEIGHTS], {WEIGHTS: None})
     assert [list(own.values()) for own in told] == [
         [],

@@ -1,5 +1,7 @@
 """Evaluation by split: finished splits survive an interruption, and broken or foreign files are ignored."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,31 @@ def test_the_predictions_name_the_split_of_every_row(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column("split").to_pylist() == ["clean"] * 3 + ["ood/fog-1"] * 3 + ["ood/fog-2"] * 3
     assert table.column("logits").to_pylist()[:3] == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("kind", ["i1", "u2", "i4", "i8", "f2", "f4", "f8", "?", "U5"])
+def test_predictions_of_any_type_are_written_as_they_are(tmp_path: Path, kind: str) -> None:
+    values = np.array([[0, 1], [1, 0], [1, 1]]).astype(kind)
+    columns = {"one": values[:, 0], "two": values, "none": values[:0, 0]}
+    for name in ("one", "two"):
+        write_evaluation(tmp_path / name, Evaluation(metrics={}, predictions={"it": columns[name]}), "run1")
+        again = read_evaluation(tmp_path / name, "run1")
+        assert again is not None
+        np.testing.assert_array_equal(again.predictions["it"], columns[name])
+        assert again.predictions["it"].dtype.kind in (values.dtype.kind, "O")
+    write_evaluation(tmp_path / "none", Evaluation(metrics={}, predictions={"it": columns["none"]}), "run1")
+    assert len(pq.read_table(tmp_path / "none")) == 0
+
+
+def test_writing_predictions_does_not_import_pandas(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; from nacbench.contracts.task import Evaluation\n"
+        "from nacbench.running.scoring import write_evaluation, write_predictions\n"
+        "made = Evaluation(metrics={}, predictions={'index': np.arange(3), 'logits': np.ones((3, 2))})\n"
+        "write_evaluation(Path('a.parquet'), made, 'run1'); write_predictions(Path('b.parquet'), {'test': made})\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
 
 
 def test_predictions_of_different_length_are_an_error(tmp_path: Path) -> None:

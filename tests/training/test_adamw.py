@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -156,6 +157,19 @@ def test_the_state_is_that_of_torch_s_optimiser() -> None:
         assert all(torch.equal(optimizer.state_dict()["state"][index][name], tensor) for name, tensor in state.items())
 
 
+def test_a_state_that_is_loaded_replaces_the_one_before() -> None:
+    net = Net()
+    optimizer = make_optimizer(net, RECIPE)
+    fresh = copy.deepcopy(optimizer.state_dict())
+    gradients(net, 1)
+    optimizer.step()
+    now = copy.deepcopy(optimizer.state_dict())
+    optimizer.load_state_dict(optimizer.state_dict())
+    torch.testing.assert_close(optimizer.state_dict()["state"], now["state"], rtol=0, atol=0)
+    optimizer.load_state_dict({**fresh, "state": {}})  # as torch's AdamW has it before the first step
+    torch.testing.assert_close(optimizer.state_dict()["state"], fresh["state"], rtol=0, atol=0)
+
+
 def test_memory_that_is_given_to_a_parameter_later_is_what_is_trained() -> None:
     """A module may set ``parameter.data``, for example when it learns from a batch."""
     net, other = Net(), Net()
@@ -186,6 +200,44 @@ def test_a_step_is_counted_as_a_change_of_each_parameter() -> None:
     average.update_parameters(net)
     assert net.scale._version > before
     assert own._version > averaged
+
+
+def on_one_of_two(rank: int, folder: str) -> None:
+    """Train on half of each batch, and keep the weights."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    net = Net()
+    optimizer = make_optimizer(net, RECIPE)
+    parallel = nn.parallel.DistributedDataParallel(net)
+    for step in range(3):
+        loss_of(parallel, step, slice(4 * rank, 4 * rank + 4)).backward()
+        optimizer.clip(RECIPE.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+    assert optimizer.flat is not None
+    assert optimizer.flat.is_whole
+    torch.save(net.state_dict(), f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def loss_of(forward: Any, step: int, part: slice = slice(None)) -> Tensor:
+    x = torch.randn(8, 3, 5, 5, generator=torch.Generator().manual_seed(step))[part]
+    loss: Tensor = (3 * forward(x) - 1).square().mean()
+    return loss
+
+
+def test_two_processes_have_the_weights_of_one(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(on_one_of_two, (str(tmp_path),), nprocs=2)  # type: ignore[attr-defined, no-untyped-call]
+    net = Net()
+    optimizer = make_optimizer(net, RECIPE)
+    for step in range(3):
+        loss_of(net, step).backward()
+        optimizer.clip(RECIPE.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    torch.testing.assert_close(first, dict(net.state_dict()), rtol=1e-4, atol=1e-5)
 
 
 def names(net: nn.Module) -> list[list[str]]:

@@ -21,7 +21,8 @@ def length_table(series: Sequence[Series]) -> Table | None:
         return None
     labels = list(dict.fromkeys(chain.from_iterable(found.values())))
     floors = Floors(series)
-    rows, numbers, shown = [], [], []
+    rows, numbers = [], []
+    shown: list[Series] = []
     for (task, scale), lines in found.items():
         for epochs in _lengths(lines):
             own = {label: line[epochs] for label, line in lines.items() if epochs in line}

@@ -1,11 +1,21 @@
 """The setting ``compile``: whether ``torch.compile`` makes a run's steps."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from nacbench.errors import UserError, shown
 
 CompileChoice = Literal["auto", "on", "off"]
 CHOICES: tuple[CompileChoice, ...] = ("auto", "on", "off")
+
+
+def _word(given: object) -> object:
+    """Return yes and no, which YAML makes of on and off, as words."""
+    return ("on" if given else "off") if isinstance(given, bool) else given
+
+
+CompileSetting = Annotated[CompileChoice, BeforeValidator(_word)]
 
 
 def compile_choice(given: object) -> CompileChoice:
@@ -14,9 +24,7 @@ def compile_choice(given: object) -> CompileChoice:
     Raises:
         UserError: if it is none of these.
     """
-    if isinstance(given, bool):
-        return "on" if given else "off"
     for choice in CHOICES:
-        if given == choice:
+        if _word(given) == choice:
             return choice
     raise UserError(f"compile = {shown(given)}: give auto, on or off")

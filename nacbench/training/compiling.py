@@ -31,6 +31,7 @@ from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 
 COLD, WARM = 100.0, 12.0  # seconds of compiling without and with the code of an earlier time (docs/speed.md)
 MOST_SAVED = 0.4  # the largest share of a step's time that compiling has saved (docs/speed.md)
+CODE = "TORCHINDUCTOR_CACHE_DIR"
 PASSES = 3  # of which the fastest counts
 
 
@@ -39,12 +40,23 @@ def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
 
     The compiler's own generator would draw other links, and other paths to drop, under the same seed.
     """
-    # Triton's cache lies in it, too. Processes share it: torch writes each entry under a lock, whole.
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder().absolute() / "compiled" / "code"))
+    _keep_code()
     # torch 2.14's compiler warns of its own use of its own functions
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\._inductor\.")
     options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
     return torch.compile(net, options=options)
+
+
+def _keep_code() -> None:
+    """Let the compiler keep its code, and Triton's, in the cache folder, unless the user has named another one.
+
+    Processes share it: torch 2.14 writes each entry whole.
+    """
+    named = os.environ.get(CODE)
+    # torch 2.14 sets the variable to its default, torchinductor_USER in the folder of temporary files, when torchvision
+    # is imported
+    if named is None or Path(named).name.startswith("torchinductor_"):
+        os.environ[CODE] = str(cache_folder().absolute() / "compiled" / "code")
 
 
 class Ratio(BaseModel):
@@ -80,7 +92,7 @@ class Trial:
         try:
             pays, why = self._decide(say)
         except Exception as error:  # the compiler, and what it calls, can raise anything; eager steps need neither
-            pays, why = False, f"it cannot be compiled here ({told(error)})"
+            pays, why = False, f"it cannot be compiled here ({told(error):.200})"
         say(f"compile auto: {'compiled' if pays else 'not compiled'}: {why}")
         return pays
 

@@ -252,6 +252,7 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"profile": {"time": True}}, r"profile\.time.* = True"),
         ({"profile": {"cpus": True}}, r"profile\.cpus = True: input should be a valid integer"),
         ({"profile": {"cpus": 10**9}}, r"profile\.cpus = 1000000000: input should be less than"),
+        ({"profile": {"compile": "yes"}}, r"profile\.compile = 'yes': input should be 'auto', 'on' or 'off'"),
         ({"profile": {"workers": 257}}, r"profile\.workers = 257: input should be less than"),
         ({"profile": {"memory_gb": math.inf}}, r"profile\.memory_gb = inf: input should be a finite number"),
         ({"profile": {"requeue": "yes"}}, r"profile\.requeue = 'yes': input should be a valid boolean"),

@@ -41,6 +41,20 @@ def test_a_compiled_network_draws_the_random_numbers_of_an_eager_one(
     torch.testing.assert_close(compiled(sampled)(x), eager)
 
 
+@needs_compiler
+@pytest.mark.parametrize("before", [None, "/tmp/torchinductor_me"])  # torch sets its default when it is imported
+def test_compiled_code_is_kept_in_the_cache_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", before or "")
+    if before is None:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    torch.compiler.reset()
+    compiled(lambda x: x.sin() + x)(torch.ones(5))
+    assert list((tmp_path / "compiled" / "code").rglob("*.py"))
+
+
 @pytest.mark.parametrize(
     ("given", "choice"), [(True, "on"), (False, "off"), ("on", "on"), ("off", "off"), ("auto", "auto")]
 )

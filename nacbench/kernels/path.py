@@ -128,10 +128,11 @@ def _check(device: str) -> None:
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
         hidden = torch.linspace(-4, 4, 2 * 3 * 34, device=device).view(2, 3, 34).requires_grad_()
         gain = torch.linspace(0.5, 1.5, 3 * 17, device=device).view(3, 17).requires_grad_()
-        value, gate = hidden.chunk(2, dim=-1)
+        added = gain.flatten()[:34]
+        value, gate = (hidden + added).chunk(2, dim=-1)
         scores, bias = hidden.view(2, 2, 3, 17), gain.view(1, 1, 3, 17)
         pairs = [
-            (operators.geglu(hidden, gain), value * F.gelu(gate) * gain),
+            (operators.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
             (operators.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
         ]
         for own, right in list(pairs):

@@ -83,7 +83,7 @@ inline std::tuple<Tensor, Tensor> biased_softmax_backward(Tensor grad, Tensor we
     // A bias for each example: all examples' rows follow each other, and the sum is over heads only
     const bool shared = biases == 1;
     BatchSum sum(shared ? batch : 1, shared ? rows : batch * rows, width);
-    sum.run([&](int64_t example, int64_t last, int64_t first, int64_t end, float* sums) {
+    sum.run([&](int64_t, int64_t example, int64_t last, int64_t first, int64_t end, float* sums) {
       for (; example < last; ++example) {
         for (int64_t r = first; r < end; ++r) {
           const int64_t b = shared ? example : r / rows, u = shared ? r : r % rows;

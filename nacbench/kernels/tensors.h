@@ -54,15 +54,17 @@ class BatchSum {
         blocks_((rows + block_ - 1) / block_),
         sums_(chunks_ * rows * width, 0.0f) {}
 
-  // Calls work(first example, end of examples, first row, end of rows, sums) for all tasks. `sums` are those of the
-  // first row, for the work to add to.
+  int64_t tasks() const { return chunks_ * blocks_; }
+
+  // Calls work(task, first example, end of examples, first row, end of rows, sums) for all tasks. `sums` are those of
+  // the first row, for the work to add to.
   template <class Work>
   void run(const Work& work) {
-    torch::stable::parallel_for(0, chunks_ * blocks_, 1, [&](int64_t begin, int64_t end) {
+    torch::stable::parallel_for(0, tasks(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t chunk = task / blocks_, first = task % blocks_ * block_;
-        work(chunk * kExamples, std::min(examples_, (chunk + 1) * kExamples), first, std::min(rows_, first + block_),
-             sums_.data() + (chunk * rows_ + first) * width_);
+        work(task, chunk * kExamples, std::min(examples_, (chunk + 1) * kExamples), first,
+             std::min(rows_, first + block_), sums_.data() + (chunk * rows_ + first) * width_);
       }
     });
   }
@@ -79,5 +81,26 @@ class BatchSum {
 
  private:
   int64_t examples_, rows_, width_, chunks_, block_, blocks_;
+  std::vector<float> sums_;
+};
+
+// A sum of rows of `width` numbers over all tasks of a `BatchSum`, each of which has a row to add to; the order does not
+// depend on the number of threads.
+class TaskSum {
+ public:
+  TaskSum(int64_t tasks, int64_t width) : tasks_(tasks), width_(width), sums_(tasks * width, 0.0f) {}
+
+  float* of(int64_t task) { return sums_.data() + task * width_; }
+
+  void write(float* out) const {
+    for (int64_t i = 0; i < width_; ++i) {
+      float sum = 0.0f;
+      for (int64_t task = 0; task < tasks_; ++task) sum += sums_[task * width_ + i];
+      out[i] = sum;
+    }
+  }
+
+ private:
+  int64_t tasks_, width_;
   std::vector<float> sums_;
 };

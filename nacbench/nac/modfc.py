@@ -48,9 +48,9 @@ class ModFC(nn.Module):
         if self.code_proj is not None:
             init.kaiming_uniform_(self.code_proj, a=math.sqrt(5))
 
-    def forward(self, x: Tensor, gains: Gains) -> Tensor:
-        """Apply the layer to one vector per module: x …×U×in_dim → …×U×out_dim."""
-        return linear_of_product(narrow(x), gains[self], self.weight, self.bias)
+    def forward(self, x: Tensor, gains: Gains, *, biased: bool = True) -> Tensor:
+        """Apply the layer, or all of it but its bias, to one vector per module: x …×U×in_dim → …×U×out_dim."""
+        return linear_of_product(narrow(x), gains[self], self.weight, self.bias if biased else None)
 
 
 def linear_of_product(x: Tensor, gain: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -160,23 +160,28 @@ class ModFFN(nn.Module):
 
     def forward(self, x: Tensor, gains: Gains) -> Tensor:
         """Return the updated states: x …×U×C → …×U×C."""
-        # The gain of ``down`` is applied inside the GEGLU function, which saves a pass over the hidden layer
-        hidden = modulated_geglu(self.up(self.norm(x), gains), gains[self.down])
-        return x + F.linear(hidden, self.down.weight, self.down.bias)
+        # The gain of ``down`` is applied inside the GEGLU function, which saves a pass over the hidden layer. So is the
+        # bias of ``up`` by own kernels; PyTorch's product is faster with its bias than an addition after it
+        bias = self.up.bias if in_use(x) else None
+        hidden = self.up(self.norm(x), gains, biased=bias is None)
+        return x + F.linear(modulated_geglu(hidden, gains[self.down], bias), self.down.weight, self.down.bias)
 
 
-def modulated_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
-    """Return ``a ⊙ gelu(b) ⊙ gain``, where (a, b) are the two halves of ``hidden``.
+def modulated_geglu(hidden: Tensor, gain: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``a ⊙ gelu(b) ⊙ gain``, where (a, b) are the two halves of ``hidden``, or of ``hidden + bias``.
 
     Args:
         hidden: …×U×2K.
         gain: U×K, B×U×K or one number.
+        bias: 2K, or None.
 
     Returns:
         …×U×K.
     """
     if in_use(hidden) and operators.fits_geglu(hidden, gain):
-        return operators.geglu(hidden, gain)
+        return operators.geglu(hidden, hidden.new_zeros(hidden.shape[-1]) if bias is None else bias, gain)
+    if bias is not None:
+        hidden = hidden + bias.to(hidden.dtype)
     if torch.compiler.is_compiling():  # inductor fuses the plain expression, but not a custom autograd function
         value, gate = hidden.chunk(2, dim=-1)
         return value * F.gelu(gate) * gain

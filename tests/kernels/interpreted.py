@@ -22,13 +22,14 @@ def distances(found: Sequence[Tensor], exact: Sequence[Tensor]) -> list[float]:
 
 
 def geglu(dtype: torch.dtype, examples: int, rows: int, width: int) -> list[float]:
-    """Errors of the value and of the gradients of hidden and gain."""
+    """Errors of the value and of the gradients of hidden, bias and gain."""
     hidden, gain = torch.randn(examples, rows, 2 * width).to(dtype), torch.randn(rows, width).to(dtype)
+    bias = torch.randn(2 * width)
     seed = torch.randn(examples, rows, width).to(dtype)
-    exact = hidden.double().requires_grad_(), gain.double().requires_grad_()
-    a, b = exact[0].chunk(2, dim=-1)
-    right = a * F.gelu(b) * exact[1]
-    own = triton_geglu.geglu(hidden, gain), *triton_geglu.geglu_backward(seed, hidden, gain)
+    exact = [tensor.double().requires_grad_() for tensor in (hidden, bias, gain)]
+    a, b = (exact[0] + exact[1]).chunk(2, dim=-1)
+    right = a * F.gelu(b) * exact[2]
+    own = triton_geglu.geglu(hidden, bias, gain), *triton_geglu.geglu_backward(seed, hidden, bias, gain)
     return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
 
 

@@ -128,6 +128,6 @@ def test_the_library_is_no_ones_to_write_but_the_users(cache: Path, compiler: Ca
 
 
 def test_kernels_that_compute_wrong_numbers_are_not_used(own_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operators, "geglu", lambda hidden, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
+    monkeypatch.setattr(operators, "geglu", lambda hidden, bias, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
     monkeypatch.setattr(path, "_reasons", {})
     assert path.why_not("cpu", lambda text: None) == "the kernels give wrong numbers on this machine"

@@ -20,11 +20,17 @@ TYPES = (torch.float32, torch.bfloat16)
 ERROR = {torch.float32: 2e-6, torch.bfloat16: 2**-8}
 
 
-def obvious_geglu(hidden: Tensor, gain: Tensor) -> Tensor:
+def obvious_geglu(hidden: Tensor, bias: Tensor, gain: Tensor) -> Tensor:
     """a · b · Φ(b) · g, with Φ by the error function."""
     width = hidden.shape[-1] // 2
-    a, b = hidden[..., :width], hidden[..., width:]
+    a, b = hidden[..., :width] + bias[:width], hidden[..., width:] + bias[width:]
     return a * b * 0.5 * torch.erfc(-b / math.sqrt(2)) * gain
+
+
+def pytorch_geglu(hidden: Tensor, bias: Tensor, gain: Tensor) -> Tensor:
+    """What computes without own kernels, but for a product that has its bias already."""
+    out: Tensor = _ModulatedGEGLU.apply(hidden + bias.to(hidden.dtype), gain)
+    return out
 
 
 def obvious_softmax(scores: Tensor, bias: Tensor) -> Tensor:
@@ -76,10 +82,14 @@ def both(kernel: Any, formula: Any, inputs: tuple[Tensor, ...]) -> list[tuple[Te
 )
 def test_geglu_is_the_formula(hidden: tuple[int, ...], gain: tuple[int, ...], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    inputs = (3 * torch.randn(hidden)).to(dtype), (1 + 0.3 * torch.randn(gain)).to(dtype)
+    inputs = (
+        (3 * torch.randn(hidden)).to(dtype),
+        torch.randn(hidden[-1]),
+        (1 + 0.3 * torch.randn(gain)).to(dtype),
+    )
     pairs = both(geglu, obvious_geglu, inputs)
     # The 1 of a plain layer has no gradient; as a sum of all, with both signs, it would have few digits
-    for found, exact in pairs if gain else pairs[:2]:
+    for found, exact in pairs if gain else pairs[:3]:
         assert distance(found, exact) < ERROR[dtype]
 
 
@@ -87,7 +97,8 @@ def test_each_value_of_gelu_is_right_to_seven_digits() -> None:
     """Also in the tail, where gelu is 1e-20."""
     gate = torch.linspace(-9, 30, 100_001)
     hidden = torch.stack([torch.ones_like(gate), gate], dim=-1)[:, None, :]
-    (value, exact), (slope, exact_slope), _ = both(geglu, obvious_geglu, (hidden, torch.ones(1, 1)))
+    pairs = both(geglu, obvious_geglu, (hidden, torch.zeros(2), torch.ones(1, 1)))
+    (value, exact), (slope, exact_slope) = pairs[:2]
     torch.testing.assert_close(value.double(), exact, rtol=5e-6, atol=0)
     torch.testing.assert_close(slope.double(), exact_slope, rtol=5e-6, atol=1e-7)
 
@@ -95,17 +106,17 @@ def test_each_value_of_gelu_is_right_to_seven_digits() -> None:
 @pytest.mark.parametrize("batch", [64, 2048])
 def test_geglu_in_bfloat16_errs_less_than_pytorch(batch: int) -> None:
     torch.manual_seed(0)
-    inputs = torch.randn(batch, 8, 64).bfloat16(), (1 + 0.1 * torch.randn(8, 32)).bfloat16()
+    inputs = torch.randn(batch, 8, 64).bfloat16(), torch.randn(64), (1 + 0.1 * torch.randn(8, 32)).bfloat16()
     seed = torch.randn(batch, 8, 32).bfloat16()
     exact = results(obvious_geglu, tuple(tensor.double() for tensor in inputs), seed)
-    own, pytorch = (results(function, inputs, seed) for function in (geglu, _ModulatedGEGLU.apply))
+    own, pytorch = (results(function, inputs, seed) for function in (geglu, pytorch_geglu))
     for ours, theirs, right in zip(own, pytorch, exact, strict=True):
         assert distance(ours, right) < distance(theirs, right)
 
 
-def test_the_gradient_of_the_gain_does_not_depend_on_the_number_of_threads() -> None:
+def test_the_gradients_of_gain_and_bias_do_not_depend_on_the_number_of_threads() -> None:
     torch.manual_seed(0)
-    inputs, seed = (torch.randn(100, 7, 130), torch.randn(7, 65)), torch.randn(100, 7, 65)
+    inputs, seed = (torch.randn(100, 7, 130), torch.randn(130), torch.randn(7, 65)), torch.randn(100, 7, 65)
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
@@ -123,18 +134,19 @@ def test_views_give_what_copies_give() -> None:
     seed = torch.randn(5, 4, 6).permute(2, 1, 0)
     assert not hidden.is_contiguous()
     assert not gain.is_contiguous()
-    views = results(geglu, (hidden, gain), seed)
-    copies = results(geglu, (hidden.contiguous(), gain.contiguous()), seed.contiguous())
+    bias = torch.randn(20)[::2]
+    views = results(geglu, (hidden, bias, gain), seed)
+    copies = results(geglu, (hidden.contiguous(), bias.contiguous(), gain.contiguous()), seed.contiguous())
     assert all(torch.equal(a, b) for a, b in zip(views, copies, strict=True))
 
 
 @pytest.mark.parametrize(("examples", "modules"), [(0, 3), (2, 0)])
 def test_nothing_gives_nothing(examples: int, modules: int) -> None:
-    out, hidden, gain = results(
-        geglu, (torch.randn(examples, modules, 8), torch.randn(modules, 4)), torch.ones(examples, modules, 4)
-    )
+    inputs = torch.randn(examples, modules, 8), torch.randn(8), torch.randn(modules, 4)
+    out, hidden, bias, gain = results(geglu, inputs, torch.ones(examples, modules, 4))
     assert out.shape == (examples, modules, 4)
     assert hidden.shape == (examples, modules, 8)
+    assert torch.equal(bias, torch.zeros(8))
     assert torch.equal(gain, torch.zeros(modules, 4))
 
 
@@ -142,7 +154,7 @@ def test_nothing_gives_nothing(examples: int, modules: int) -> None:
 def test_nan_stays_nan_and_touches_nothing_else(dtype: torch.dtype) -> None:
     hidden = torch.ones(1, 1, 80, dtype=dtype)
     hidden[0, 0, 3] = hidden[0, 0, 40 + 7] = math.nan
-    out = geglu(hidden, torch.ones(1, 40, dtype=dtype))
+    out = geglu(hidden, torch.zeros(80), torch.ones(1, 40, dtype=dtype))
     assert out.isnan().nonzero()[:, 2].tolist() == [3, 7]
 
 
@@ -152,9 +164,9 @@ def test_what_does_not_fit_is_computed_by_pytorch() -> None:
     assert not fits_geglu(hidden.double(), gain.double())
     assert not fits_geglu(hidden, gain.bfloat16())
     assert not fits_geglu(hidden, gain[:1])
-    torch.testing.assert_close(
-        modulated_geglu(hidden, gain[:1]).double(), obvious_geglu(hidden.double(), gain[:1].double())
-    )
+    bias = torch.randn(8)
+    exact = obvious_geglu(hidden.double(), bias.double(), gain[:1].double())
+    torch.testing.assert_close(modulated_geglu(hidden, gain[:1], bias).double(), exact)
 
 
 # -- softmax with a bias -----------------------------------------------------------------------------------------------
@@ -214,14 +226,15 @@ def test_attention_is_the_formula() -> None:
 
 def test_pytorch_finds_no_fault_with_the_operators() -> None:
     """Schema, autograd, fake tensors, and a compiled graph with changing shapes."""
-    hidden, gain = torch.randn(4, 3, 8, requires_grad=True), torch.randn(3, 4, requires_grad=True)
-    torch.library.opcheck(torch.ops.nacbench.geglu.default, (hidden, gain))
+    shapes = (4, 3, 8), (8,), (3, 4)
+    inputs = tuple(torch.randn(shape, requires_grad=True) for shape in shapes)
+    torch.library.opcheck(torch.ops.nacbench.geglu.default, inputs)
     scores, bias = torch.randn(4, 2, 3, 5, requires_grad=True), torch.randn(4, 3, 5, requires_grad=True)
     torch.library.opcheck(torch.ops.nacbench.biased_softmax.default, (scores, bias, 0.5))
 
 
 def test_wrong_shapes_are_refused_in_one_line() -> None:
     with pytest.raises(RuntimeError, match="geglu takes examples x rows x 2 width"):
-        torch.ops.nacbench.geglu(torch.randn(4, 3, 8), torch.randn(3, 5))
+        torch.ops.nacbench.geglu(torch.randn(4, 3, 8), torch.randn(8), torch.randn(3, 5))
     with pytest.raises(RuntimeError, match="biased_softmax takes B x H x U x V"):
         torch.ops.nacbench.biased_softmax(torch.randn(4, 2, 3, 5), torch.randn(2, 3, 5), 1.0)

@@ -211,7 +211,7 @@ def test_a_parameter_that_takes_the_place_of_another_is_averaged(trained: bool) 
     net.code = nn.Parameter(torch.ones(3), requires_grad=trained)
     average.update_parameters(net)
     expected = torch.full((3,), 1 - RECIPE.ema)
-    assert_close([average.module.code.detach()], [expected], torch.float32)
+    assert_close([average.module.get_parameter("code").detach()], [expected], torch.float32)
 
 
 def test_a_step_is_counted_as_a_change_of_each_parameter() -> None:
@@ -281,8 +281,9 @@ def test_parameters_that_cannot_be_flat_stay_as_they_are() -> None:
     kept.remembered = kept.weight.detach()
     assert FlatLayout.of(kept, names(kept)) is None
     cached = nn.Linear(3, 3)
-    cached.remembered = {"weights": [cached.weight.detach()]}
-    cached.remembered["self"] = cached.remembered
+    remembered: dict[str, Any] = {"weights": [cached.weight.detach()]}
+    remembered["self"] = remembered
+    cached.remembered = remembered  # type: ignore[assignment]  # nn.Module takes any attribute
     assert FlatLayout.of(cached, names(cached)) is None
     large = torch.ones(2, 3, 3)
     row = nn.Linear(3, 3)

@@ -74,7 +74,11 @@ def _command() -> list[str]:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     from torch.utils import cpp_extension
 
-    compiler = shlex.split(cpp_extension.get_cxx_compiler())  # CXX, or c++
+    named = cpp_extension.get_cxx_compiler()  # CXX, or c++
+    try:
+        compiler = shlex.split(named)
+    except ValueError as error:  # a quotation mark that has no partner
+        raise UnavailableError(f"CXX = {named!r} cannot be read: {error}") from None
     if not compiler or shutil.which(compiler[0]) is None:
         raise UnavailableError(f"no C++ compiler: {' '.join(compiler) or 'CXX'} is not found")
     flags = cpu_flags()
@@ -138,7 +142,9 @@ def _is_whole(path: Path) -> bool:
 def _compile(command: Sequence[str]) -> None:
     done = _called(command)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        # The linker says "final link failed: No space left on device", and only then the compiler "error"
+        told = done.stderr.splitlines()
+        lines = [line for line in told if "error" in line or "failed" in line] or told
         reason = " ".join(lines[0].split()) if lines else f"exit code {done.returncode}"
         raise UnavailableError(f"{command[0]} failed: {reason}")
 

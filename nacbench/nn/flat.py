@@ -6,8 +6,9 @@ numbers in them (docs/speed.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 import torch
 from torch import Tensor, nn
@@ -49,8 +50,8 @@ class FlatLayout:
         """Return a layout in which each group of parameters is one range, or None if parameters must stay apart.
 
         They can be flat if there are any, and if every one is a `torch.nn.Parameter` and no subclass, is dense, has the
-        dtype and the device of the others, and shares its memory with no other tensor of the network (the weights of a
-        recurrent layer on a GPU do: cuDNN wants them side by side).
+        dtype and the device of the others, fills its memory, and shares it with no other tensor of the network (the
+        weights of a recurrent layer on a GPU do: cuDNN wants them side by side).
 
         Args:
             net: the network.
@@ -105,12 +106,18 @@ class FlatParameters:
             torch._foreach_copy_(views, list[Tensor](self.parameters))
         for parameter, view in zip(self.parameters, views, strict=True):
             parameter.data = view
-        self._addresses = [view.data_ptr() for view in views]
+        self._lying = [_lying(view) for view in views]
+        self._all = list(named.values())
 
     @property
     def is_whole(self) -> bool:
-        """Whether every parameter is a view of the flat tensor still, and none was given other memory since."""
-        return [parameter.data_ptr() for parameter in self.parameters] == self._addresses
+        """Whether every parameter is the same view of the flat tensor still, and was given no other memory since."""
+        return list(map(_lying, self.parameters)) == self._lying
+
+    def are_all_of(self, net: nn.Module) -> bool:
+        """Whether these and the others are the network's parameters still: a network can replace one by another."""
+        found = list(net.parameters())
+        return len(found) == len(self._all) and all(map(is_, found, self._all))
 
     def changed(self) -> None:
         """Tell PyTorch that the parameters have changed: of a change of the flat tensor they know nothing.
@@ -126,8 +133,14 @@ def _is_plain(parameter: Parameter, first: Parameter) -> bool:
         and parameter.layout == torch.strided
         and parameter.dtype == first.dtype
         and parameter.device == first.device
+        and parameter.untyped_storage().nbytes() == parameter.numel() * parameter.element_size()
         and _is_dense(parameter)
     )
+
+
+def _lying(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Return where and how a tensor lies in memory: a transposed one begins where it began before."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def _is_dense(tensor: Tensor) -> bool:
@@ -149,6 +162,17 @@ def _shares_memory(net: nn.Module) -> bool:
 
 
 def _held(module: nn.Module) -> list[Tensor]:
-    """Return a module's own parameters, buffers, and the tensors that are plain attributes."""
-    attributes = [value for value in vars(module).values() if isinstance(value, Tensor)]
-    return [*module.parameters(recurse=False), *module.buffers(recurse=False), *attributes]
+    """Return a module's own parameters, buffers, and the tensors among its other attributes."""
+    return list(_tensors_in(vars(module)))
+
+
+def _tensors_in(value: object) -> Iterator[Tensor]:
+    """Yield the tensors in a value, which may hold them in lists, tuples and mappings, also in circles."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Tensor):
+            yield part
+        elif isinstance(part, Mapping | list | tuple) and id(part) not in seen:
+            seen.add(id(part))
+            waiting.extend(part.values() if isinstance(part, Mapping) else part)

@@ -111,6 +111,16 @@ def test_the_first_error_of_a_compiler_is_the_reason(cache: Path, compiler: Call
     assert not list((cache / "kernels").glob("*.so"))
 
 
+def test_the_reason_of_a_linker_comes_before_that_it_has_failed(cache: Path, compiler: Callable[[str], Path]) -> None:
+    compiler("#!/bin/sh\necho 'ld: link failed: No space left' >&2\necho 'error: ld returned 1' >&2\nexit 1\n")
+    assert reason() == f"{os.environ['CXX']} failed: ld: link failed: No space left"
+
+
+def test_a_compiler_that_cannot_be_read_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "g++ 'x")
+    assert reason() == """CXX = "g++ 'x" cannot be read: No closing quotation"""
+
+
 def test_a_library_that_cannot_be_loaded_is_a_reason(cache: Path, compiler: Callable[[str], Path]) -> None:
     compiler(COMPILER)
     assert ".so: " in reason()  # the loader's own words, with the file's name

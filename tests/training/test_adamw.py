@@ -189,6 +189,31 @@ def test_memory_that_is_given_to_a_parameter_later_is_what_is_trained() -> None:
     assert_close([p.detach() for p in average.module.parameters()], expected[1], torch.float32)
 
 
+def test_weights_that_are_transposed_later_are_trained_as_they_lie_then() -> None:
+    nets = [nn.Linear(3, 3, bias=False) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    optimizers = make_optimizer(nets[0], RECIPE), torch.optim.AdamW(nets[1].parameters(), weight_decay=0.1)
+    for net, optimizer in zip(nets, optimizers, strict=True):
+        optimizer.param_groups[0]["lr"] = RECIPE.lr
+        net.weight.data = net.weight.data.T
+        (net.weight * torch.arange(9.0).view(3, 3)).square().sum().backward()
+        optimizer.step()
+    assert_close([nets[0].weight.detach()], [nets[1].weight.detach()], torch.float32)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_parameter_that_takes_the_place_of_another_is_averaged(trained: bool) -> None:
+    """A module may replace a parameter, for example its codebook, when it learns from a batch."""
+    net = nn.Linear(3, 3)
+    net.code = nn.Parameter(torch.zeros(3), requires_grad=trained)
+    optimizer = make_optimizer(net, RECIPE)
+    average = AveragedWeights(net, RECIPE.ema, flat=optimizer.flat)
+    net.code = nn.Parameter(torch.ones(3), requires_grad=trained)
+    average.update_parameters(net)
+    expected = torch.full((3,), 1 - RECIPE.ema)
+    assert_close([average.module.get_parameter("code").detach()], [expected], torch.float32)
+
+
 def test_a_step_is_counted_as_a_change_of_each_parameter() -> None:
     net = Net()
     optimizer = make_optimizer(net, RECIPE)
@@ -255,6 +280,15 @@ def test_parameters_that_cannot_be_flat_stay_as_they_are() -> None:
     kept = nn.Linear(3, 3)
     kept.remembered = kept.weight.detach()
     assert FlatLayout.of(kept, names(kept)) is None
+    cached = nn.Linear(3, 3)
+    remembered: dict[str, Any] = {"weights": [cached.weight.detach()]}
+    remembered["self"] = remembered
+    cached.remembered = remembered  # type: ignore[assignment]  # nn.Module takes any attribute
+    assert FlatLayout.of(cached, names(cached)) is None
+    large = torch.ones(2, 3, 3)
+    row = nn.Linear(3, 3)
+    row.weight = nn.Parameter(large[0])
+    assert FlatLayout.of(row, names(row)) is None
     spread = nn.Linear(3, 3)
     spread.weight.data = torch.ones(3, 6)[:, ::2]
     assert FlatLayout.of(spread, names(spread)) is None

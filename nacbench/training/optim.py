@@ -93,7 +93,7 @@ class AveragedWeights(AveragedModel):
         """Update the average with the network's weights. Buffers are always copied."""
         # Overrides torch 2.14's own method, which compares a counter on the GPU and so synchronises at every step
         decay = warm_decay(self._decay, int(self.n_averaged)) if self._warmup else self._decay
-        if self._flat and self._are_flat(self._flat, model):
+        if self._flat and all(flat.is_whole for flat in self._flat):
             averages, weights = ([flat.tensor, *flat.others] for flat in self._flat)
             self._flat[0].changed()
         else:
@@ -102,10 +102,6 @@ class AveragedWeights(AveragedModel):
         for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
             own.copy_(other)
         self.n_averaged += 1
-
-    def _are_flat(self, flats: tuple[FlatParameters, FlatParameters], model: nn.Module) -> bool:
-        nets = (self.module, model)
-        return all(flat.is_whole and flat.are_all_of(net) for flat, net in zip(flats, nets, strict=True))
 
 
 def make_update(net: nn.Module, recipe: Recipe) -> Callable[[], None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nacbench.contracts.compiling import CompileChoice
+    from nacbench.contracts.kernels import KernelSetting
     from nacbench.inspection.loaded import LoadedRun
     from nacbench.recording.tags import Tags
     from nacbench.reporting.comparison import Comparison
@@ -47,7 +48,7 @@ def run(
     checkpoint_seconds: float = 60.0,
     cuda_graphs: bool = True,
     compile: CompileChoice | bool = "off",
-    kernels: str = "auto",
+    kernels: KernelSetting = "auto",
     force: bool = False,
     quiet: bool = False,
     log: str | Sequence[str] = (),
@@ -148,7 +149,7 @@ def run_layers(
     checkpoint_seconds: float,
     cuda_graphs: bool,
     compile: CompileChoice | bool,
-    kernels: str,
+    kernels: KernelSetting,
     force: bool,
     quiet: bool,
     log: Sequence[str],
@@ -161,6 +162,7 @@ def run_layers(
         UserError: as `run`.
     """
     from nacbench.contracts.compiling import compile_choice
+    from nacbench.contracts.kernels import kernel_setting
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
     from nacbench.plugin_files import load_plugin_files
@@ -171,7 +173,7 @@ def run_layers(
 
     load_plugin_files(plugins)
     trackers = check_trackers(log)
-    whether = compile_choice(compile)
+    whether, whose = compile_choice(compile), kernel_setting(kernels)
     config = resolve(*(located(layer, _path("out", out)) for layer in layers))
     where = check_device(device)
 
@@ -186,7 +188,7 @@ def run_layers(
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
             compile=whether,
-            kernels=kernels,
+            kernels=whose,
             show_progress=not quiet,
             log=trackers,
         )

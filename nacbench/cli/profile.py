@@ -15,6 +15,7 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
+    from nacbench.kernels.path import KernelPath
     from nacbench.profiling.measurement import Counts, Measured, Subject
     from nacbench.running.config import RunConfig
 
@@ -88,14 +89,13 @@ def profile(
     config = resolve(shared, {"model": {"name": model}}, *(parse_setting(text) for text in settings or []))
     root = data_root_of(data_root)
     report: dict[str, Any] = {"task": task, "model": model, "scale": scale, "device": where}
-    if match is not None:
-        reference = resolve(shared, {"model": {"name": "nac"}})
-        config, report["match"] = _matched(config, reference, match, where, root, max(sizes))
-        if not as_json:
-            _tell_match(report["match"])
     with path_of_run() as path:
-        subject = _subject(config, where, root)
-        path.decide(subject.net, "auto", where, lambda text: say(text, err=True))
+        if match is not None:
+            reference = resolve(shared, {"model": {"name": "nac"}})
+            config, report["match"] = _matched(config, reference, match, where, root, max(sizes), path)
+            if not as_json:
+                _tell_match(report["match"])
+        subject = _subject(config, where, root, path)
         _describe(subject, config, report, sizes, seconds, as_json=as_json)
 
 
@@ -109,7 +109,8 @@ def _batch_sizes(text: str) -> list[int]:
     return sizes
 
 
-def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
+def _subject(config: "RunConfig", device: str, data_root: Path, path: "KernelPath") -> "Subject":
+    """Return a network and its examples, to be measured with the kernels that a run would use."""
     from nacbench.contracts.recipe import Recipe
     from nacbench.nn.network import build_network
     from nacbench.profiling.measurement import Subject
@@ -124,6 +125,7 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
     task.prepare(data_root)
     live: Any = task.build(data_root, recipe)
     net = build_network(task, live.spec, model, config.seed).to(device)
+    path.decide(net, "auto", device, lambda text: say(text, err=True))
     return Subject(
         model=model,
         net=net,
@@ -135,7 +137,13 @@ def _subject(config: "RunConfig", device: str, data_root: Path) -> "Subject":
 
 
 def _matched(
-    config: "RunConfig", reference: "RunConfig", match: str, device: str, data_root: Path, batch: int
+    config: "RunConfig",
+    reference: "RunConfig",
+    match: str,
+    device: str,
+    data_root: Path,
+    batch: int,
+    path: "KernelPath",
 ) -> tuple["RunConfig", dict[str, Any]]:
     """Return the configuration with NAC's cost, and a report of the options that were found.
 
@@ -158,12 +166,13 @@ def _matched(
     found = size_to(model, spec, lambda other: cost(other) / wanted)
     config = _resized(config, found.options)
     if match == "latency":
-        beside = _subject(reference, device, data_root)
+        beside = _subject(reference, device, data_root, path)
 
         def ratio(other: "Model") -> float:
             from nacbench.profiling.measurement import slower_than
 
-            return slower_than(beside, _subject(_resized(config, other.options()), device, data_root), batch)
+            subject = _subject(_resized(config, other.options()), device, data_root, path)
+            return slower_than(beside, subject, batch)
 
         start = config.model_plugin
         depth = found.options[start.resized_by[0]] if start.resized_by else 1

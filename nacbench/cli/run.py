@@ -221,6 +221,7 @@ def run(
     """
     from nacbench.api import given_weights, run_layers
     from nacbench.contracts.compiling import compile_choice
+    from nacbench.contracts.kernels import kernel_setting
     from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as given_tags
     from nacbench.running.config import parse_setting, refuse_given_twice
@@ -237,6 +238,7 @@ def run(
     files = RunFiles(
         found.layers, found.tags.also(given_tags(tag or [], note or [])), [*found.plugins, *(plugin or [])]
     )
+    whether, whose = compile_choice(compile_), kernel_setting(kernels)
     if print_config:
         _print_config(files, own)
         return
@@ -252,8 +254,8 @@ def run(
             threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             cuda_graphs=cuda_graphs,
-            compile=compile_choice(compile_),
-            kernels=kernels,
+            compile=whether,
+            kernels=whose,
             force=force,
             quiet=quiet,
             log=log or (),

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacbench.contracts.kernels import KernelSetting
 from nacbench.errors import UserError
 from nacbench.kernels import operators
 from nacbench.kernels.build import UnavailableError, load
 
-Setting = Literal["auto", "native", "torch"]
-SETTINGS: tuple[str, ...] = get_args(Setting)
 NAMES = {"cpu": "C++", "cuda": "Triton"}
 PYTORCH = "PyTorch"
 
@@ -36,7 +34,7 @@ class KernelPath:
 
     name: str | None = None
 
-    def decide(self, net: nn.Module, setting: str, device: str, say: Callable[[str], None]) -> None:
+    def decide(self, net: nn.Module, setting: KernelSetting, device: str, say: Callable[[str], None]) -> None:
         """Decide for a network, if it has modules with kernels of their own (``own_kernels = True``).
 
         Args:
@@ -75,7 +73,7 @@ def path_of_run() -> Iterator[KernelPath]:
         _using = before
 
 
-def setting_of(recorded: str | None) -> str:
+def setting_of(recorded: str | None) -> KernelSetting:
     """Return the setting that computes as a recorded run was scored: with own kernels only if that was.
 
     Args:

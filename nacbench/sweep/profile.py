@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nacbench.contracts.compiling import CompileSetting
+from nacbench.contracts.kernels import KernelSetting
 from nacbench.contracts.numbers import Count, Limit, Seconds, Workers
 from nacbench.errors import UserError, first_problem, shown
 from nacbench.formats.yaml_text import read_mapping
@@ -36,7 +37,7 @@ class Profile(BaseModel):
     workers: Workers | None = Field(None, description="processes that prepare batches, as for nacbench run")
     cuda_graphs: bool = Field(True, description="run steps as CUDA graphs, on one GPU, if the model allows it")
     compile: CompileSetting = Field("off", description="use torch.compile; auto: where it pays")
-    kernels: Literal["auto", "native", "torch"] = Field(
+    kernels: KernelSetting = Field(
         "auto", description="nacbench's own kernels where they can be had, always, or PyTorch's"
     )
     log: tuple[str, ...] = Field(

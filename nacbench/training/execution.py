@@ -8,9 +8,9 @@ from accelerate.utils import patch_environment
 from pydantic import BaseModel, ValidationError
 
 from nacbench.contracts.compiling import CompileChoice, compile_choice
+from nacbench.contracts.kernels import KernelSetting, kernel_setting
 from nacbench.contracts.numbers import Seconds, Workers
 from nacbench.errors import UserError, first_problem
-from nacbench.kernels.path import SETTINGS
 from nacbench.machine.cores import default_threads, granted_cores
 from nacbench.machine.launcher import check_launch, waiting_explained
 from nacbench.machine.memory import keep_freed_memory
@@ -43,7 +43,7 @@ class Execution:
         log: names of trackers that are told of the run; see `nacbench.tracking.known`.
 
     Raises:
-        UserError: if a number is out of its range.
+        UserError: if a number is out of its range, or a word is unknown.
     """
 
     device: str = "cpu"
@@ -53,7 +53,7 @@ class Execution:
     heartbeat_seconds: float = 30.0
     cuda_graphs: bool = True
     compile: CompileChoice | bool = "off"
-    kernels: str = "auto"
+    kernels: KernelSetting = "auto"
     show_progress: bool = True
     log: tuple[str, ...] = ()
 
@@ -67,8 +67,7 @@ class Execution:
         except ValidationError as error:
             raise UserError(first_problem(error, "")) from None
         object.__setattr__(self, "compile", compile_choice(self.compile))
-        if self.kernels not in SETTINGS:
-            raise UserError(f"unknown kernels {self.kernels!r}; there are: {', '.join(SETTINGS)}")
+        kernel_setting(self.kernels)
 
 
 def default_workers(device: str) -> int:

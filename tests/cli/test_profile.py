@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.errors import UserError
+from nacbench.kernels import path
+from nacbench.kernels.path import in_use
+from nacbench.profiling import measurement
 from nacbench.profiling.energy import energy_meter
-from nacbench.profiling.measurement import Measured
+from nacbench.profiling.measurement import Measured, Subject
 from nacbench.registry import TASKS
 
 QUICK = ["--scale", "smoke", "--seconds", "0", "--precision", "fp32"]
@@ -79,6 +82,22 @@ def test_match_sizes_a_baseline_to_nac(by: str) -> None:
         assert own[what] / nac[what] == pytest.approx(match["ratio"])
         assert match["within_2_percent"]
         assert match["batch"] == (own["batch"] if by == "flops" else None)
+
+
+def test_a_baseline_is_as_fast_as_nac_with_the_kernels_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = []
+
+    def slower(nac: Subject, other: Subject, batch: int) -> float:
+        own.append(in_use(next(nac.net.parameters())))
+        return 1.0
+
+    monkeypatch.setattr(path, "why_not", lambda device, say: None)
+    monkeypatch.setattr(measurement, "slower_than", slower)
+    words = ["--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", "latency"]
+    assert profiled(*words)["model"] == "transformer"
+    assert own
+    assert all(own)
+    assert not in_use(torch.zeros(1))
 
 
 def test_operations_are_those_of_the_batch_that_is_used() -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from nacbench.api import load, run
 from nacbench.cli import app
+from nacbench.contracts.kernels import KernelSetting
 from nacbench.errors import UserError
 from nacbench.kernels import path
 from nacbench.kernels.path import KernelPath, in_use, path_of_run
@@ -39,7 +40,7 @@ def circuit() -> NeuralAttentiveCircuit:
     )
 
 
-def decided(net: nn.Module, setting: str, said: list[str]) -> str | None:
+def decided(net: nn.Module, setting: KernelSetting, said: list[str]) -> str | None:
     """The name of the path of a network, after it was decided."""
     chosen = KernelPath()
     chosen.decide(net, setting, "cpu", said.append)
@@ -211,6 +212,13 @@ def test_a_network_without_such_parts_does_not_differ_from_one_with_them() -> No
 def test_an_unknown_setting_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown kernels 'fast'; there are: auto, native, torch"):
         small(tmp_path, kernels="fast")
+
+
+@pytest.mark.parametrize(("option", "message"), [("--kernels", "unknown kernels 'fast'"), ("--compile", "'fast'")])
+def test_a_word_that_is_unknown_is_refused_also_if_nothing_is_computed(option: str, message: str) -> None:
+    done = CliRunner().invoke(app, ["run", "--task", "digits", "--model", "nac", option, "fast", "--print-config"])
+    assert isinstance(done.exception, UserError)
+    assert message in str(done.exception)
 
 
 # -- doctor ------------------------------------------------------------------------------------------------------------

@@ -111,10 +111,10 @@ def _load(device: str, say: Callable[[str], None]) -> None:
         load(say)
         return
     try:
-        from nacbench.kernels import triton_geglu, triton_softmax
+        from nacbench.kernels import triton_geglu, triton_norm, triton_softmax
     except ImportError as error:  # torch has Triton with it in its builds for CUDA on Linux
         raise UnavailableError(f"Triton: {error}") from None
-    for module in (triton_geglu, triton_softmax):
+    for module in (triton_geglu, triton_norm, triton_softmax):
         for kernel in module.KERNELS:
             torch.library.impl(f"nacbench::{kernel.__name__}", "CUDA", kernel)
 
@@ -130,9 +130,13 @@ def _check(device: str) -> None:
         gain = torch.linspace(0.5, 1.5, 3 * 17, device=device).view(3, 17).requires_grad_()
         value, gate = hidden.chunk(2, dim=-1)
         scores, bias = hidden.view(2, 2, 3, 17), gain.view(1, 1, 3, 17)
+        x, weight, shift = hidden.view(4, 3, 17), gain[0], gain[1]
+        gains = [gain, gain.flip(0), gain.square()]
+        normal = F.layer_norm(x, (17,), weight, shift)
         pairs = [
             (operators.geglu(hidden, gain), value * F.gelu(gate) * gain),
             (operators.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
+            (torch.cat(operators.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
         ]
         for own, right in list(pairs):
             seed = right.detach().cos()

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacbench.kernels import triton_geglu, triton_softmax
+from nacbench.kernels import triton_geglu, triton_norm, triton_softmax
 
 TYPES = (torch.float32, torch.bfloat16)
 
@@ -43,6 +43,20 @@ def softmax(dtype: torch.dtype, batch: int, heads: int, rows: int, width: int, b
     return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
 
 
+def norm(wide: torch.dtype, dtype: torch.dtype, examples: int, rows: int, width: int, count: int) -> list[float]:
+    """Errors of the products, of the gradients of x, weight, bias and gains, and of the products made again."""
+    x, vectors = torch.randn(examples, rows, width).to(wide), (torch.randn(width), torch.randn(width))
+    gains = [torch.randn(rows, width).to(dtype) for _ in range(count)]
+    seeds = [torch.randn(x.shape).to(dtype) for _ in gains]
+    exact = [tensor.double().requires_grad_() for tensor in (x, *vectors, *gains)]
+    normal = F.layer_norm(exact[0], (width,), exact[1], exact[2], 1e-5)
+    right = [normal * gain for gain in exact[3:]]
+    products, statistics = triton_norm.norm_gains(x, *vectors, gains, 1e-5)
+    *single, of_gains, again = triton_norm.norm_gains_backward(seeds, x, statistics, *vectors, gains)
+    gradients = torch.autograd.grad(right, exact, [seed.double() for seed in seeds])
+    return distances([*products, *single, *of_gains, *again], [*right, *gradients, *right])
+
+
 def all_errors() -> dict[str, list[list[float]]]:
     """Errors by type."""
     torch.manual_seed(0)
@@ -51,6 +65,9 @@ def all_errors() -> dict[str, list[list[float]]]:
             geglu(dtype, 20, 3, 17),
             geglu(dtype, 2, 1, 300),
             geglu(dtype, 0, 3, 4),
+            norm(dtype, dtype, 20, 3, 17, 3),
+            norm(torch.float32, dtype, 3, 1, 64, 1),
+            norm(dtype, dtype, 0, 3, 4, 2),
             softmax(dtype, 20, 2, 3, 17, 1),
             softmax(dtype, 3, 2, 1, 5, 3),
             softmax(dtype, 0, 2, 3, 4, 1),

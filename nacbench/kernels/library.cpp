@@ -1,10 +1,16 @@
-// The kernels for CPUs, registered as PyTorch's operators; nacbench/kernels/operators.py has their schemas.
+// The kernels for CPUs, registered as PyTorch's operators; nacbench/kernels/operators.py and links.py have their schemas.
 #include "geglu.h"
+#include "links.h"
+#include "norm.h"
 #include "softmax.h"
 
 STABLE_TORCH_LIBRARY_IMPL(nacbench, CPU, library) {
   library.impl("geglu", TORCH_BOX(&geglu));
   library.impl("geglu_backward", TORCH_BOX(&geglu_backward));
+  library.impl("log_links", TORCH_BOX(&log_links));
+  library.impl("log_links_backward", TORCH_BOX(&log_links_backward));
+  library.impl("norm_gains", TORCH_BOX(&norm_gains));
+  library.impl("norm_gains_backward", TORCH_BOX(&norm_gains_backward));
   library.impl("biased_softmax", TORCH_BOX(&biased_softmax));
   library.impl("biased_softmax_backward", TORCH_BOX(&biased_softmax_backward));
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nacbench.contracts.kernels import KernelSetting
 from nacbench.errors import UserError
-from nacbench.kernels import operators
+from nacbench.kernels import links, operators
 from nacbench.kernels.build import UnavailableError, load
 
 NAMES = {"cpu": "C++", "cuda": "Triton"}
@@ -109,10 +109,10 @@ def _load(device: str, say: Callable[[str], None]) -> None:
         load(say)
         return
     try:
-        from nacbench.kernels import triton_geglu, triton_softmax
+        from nacbench.kernels import triton_geglu, triton_links, triton_norm, triton_softmax
     except ImportError as error:  # torch has Triton with it in its builds for CUDA on Linux
         raise UnavailableError(f"Triton: {error}") from None
-    for module in (triton_geglu, triton_softmax):
+    for module in (triton_geglu, triton_links, triton_norm, triton_softmax):
         for kernel in module.KERNELS:
             torch.library.impl(f"nacbench::{kernel.__name__}", "CUDA", kernel)
 
@@ -129,13 +129,22 @@ def _check(device: str) -> None:
         added = gain.flatten()[:34]
         value, gate = (hidden + added).chunk(2, dim=-1)
         scores, bias = hidden.view(2, 2, 3, 17), gain.view(1, 1, 3, 17)
+        x, weight, shift = hidden.view(4, 3, 17), gain[0], gain[1]
+        gains = [gain, gain.flip(0), gain.square()]
+        normal = F.layer_norm(x, (17,), weight, shift)
+        noise = torch.linspace(0.001, 0.999, 2 * 3 * 17, device=device).view(2, 3, 17)
         pairs = [
             (operators.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
             (operators.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
+            (torch.cat(operators.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
+            (links.log_links(gain[None], noise, 0.5), F.logsigmoid(2 * (gain + noise.logit()))),
         ]
         for own, right in list(pairs):
             seed = right.detach().cos()
-            sides = (torch.autograd.grad(out, (hidden, gain), seed, retain_graph=True) for out in (own, right))
+            sides = (
+                torch.autograd.grad(out, (hidden, gain), seed, retain_graph=True, materialize_grads=True)
+                for out in (own, right)
+            )
             pairs.extend(zip(*sides, strict=True))
     if not all(torch.allclose(own, right, rtol=1e-4, atol=1e-5) for own, right in pairs):
         raise UnavailableError("the kernels give wrong numbers on this machine")

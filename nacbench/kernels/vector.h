@@ -98,3 +98,31 @@ inline float sum_of(int64_t count, const Value& value) {
   }
   return lanes[0];
 }
+
+// The same sums for some rows of value(row, k), each bit for bit as by sum_of. Each step is done for all rows before the
+// next: the processor works on several of them at a time, where those of one row wait for each other.
+constexpr int64_t kRowsAtOnce = 16;
+
+template <class Value>
+inline void sums_of_rows(int64_t rows, int64_t width, const Value& value, float* sums) {
+  constexpr int64_t kLanes = 16;
+  float lanes[kRowsAtOnce][kLanes];
+  for (int64_t row = 0; row < rows; ++row) {
+    float own[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) own[lane] += value(row, i + lane);
+    }
+    for (int64_t lane = 0; i + lane < width; ++lane) own[lane] += value(row, i + lane);
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[row][lane] = own[lane];
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t lane = 0; lane < 8; ++lane) lanes[row][lane] += lanes[row][lane + 8];
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t lane = 0; lane < 4; ++lane) lanes[row][lane] += lanes[row][lane + 4];
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    sums[row] = (lanes[row][0] + lanes[row][2]) + (lanes[row][1] + lanes[row][3]);
+  }
+}

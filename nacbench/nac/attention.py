@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nacbench.kernels import operators
 from nacbench.kernels.path import in_use
-from nacbench.nac.modfc import Gains, ModFC, narrow
+from nacbench.nac.modfc import Gains, ModFC, narrow, read_normal
 
 
 class ReadInAttention(nn.Module):
@@ -112,8 +112,7 @@ class KernelAttention(nn.Module):
         Returns:
             B×U×C. Attention gives zeros for a module without any link.
         """
-        query, key, senders = self._prepared(receivers, senders, gains)
-        value = self._split(self.value(senders, gains))
+        query, key, value = self._projected(receivers, senders, gains)
         gathered = attend(query, key, value, bias)
         return self.out(gathered.transpose(1, 2).flatten(2), gains)
 
@@ -122,19 +121,20 @@ class KernelAttention(nn.Module):
 
         Each row sums to 1; the row of a module without any link is zero.
         """
-        query, key, _ = self._prepared(receivers, senders, gains)
+        query, key, _ = self._projected(receivers, senders, gains)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
         return scores.softmax(-1).nan_to_num(0.0).mean(1)  # a row of -inf is NaN after softmax
 
-    def _prepared(self, receivers: Tensor, senders: Tensor, gains: Gains) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries B×H×U×D, keys B×H×V×D, and the senders' normalised states."""
-        receivers = narrow(self.norm_receiver(receivers))
-        senders = receivers if self.same_modules else narrow(self.norm_sender(senders))
-        query = self._split(self.query(receivers, gains))
-        key = self._split(self.key(senders, gains))
-        query = query.expand(key.shape[0], -1, -1, -1)
-        return query, key, senders
+    def _projected(self, receivers: Tensor, senders: Tensor, gains: Gains) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries B×H×U×D, and keys and values B×H×V×D."""
+        if self.same_modules:
+            query, key, value = read_normal(receivers, self.norm_receiver, [self.query, self.key, self.value], gains)
+        else:
+            query = self.query(self.norm_receiver(receivers), gains)  # of codes, without the batch
+            key, value = read_normal(senders, self.norm_sender, [self.key, self.value], gains)
+        query, key, value = self._split(query), self._split(key), self._split(value)
+        return query.expand(key.shape[0], -1, -1, -1), key, value
 
     def _split(self, x: Tensor) -> Tensor:
         """Split the heads: (B×)U×(H·D) → (B or 1)×H×U×D."""

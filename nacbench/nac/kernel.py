@@ -7,6 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nacbench.kernels import links
+from nacbench.kernels.path import in_use
+
 Evaluation = Literal["expected", "sample", "threshold"]
 
 BANDWIDTH = 1.0  # ε of the kernel; fixed by the paper
@@ -85,6 +88,14 @@ class _LogSigmoid(torch.autograd.Function):
         return x.neg().sigmoid_().mul_(grads[0])
 
 
+def relaxed_log_link(probability: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    """Return log K of relaxed Bernoulli links, B×U×V; arguments as `relaxed_link_logit`."""
+    if in_use(uniform) and links.fits_log_links(probability, uniform):
+        return links.log_links(logit_of(probability), uniform, temperature)
+    # logsigmoid instead of log(sigmoid): K of an unlikely link may underflow, log K does not
+    return log_sigmoid(relaxed_link_logit(probability, uniform, temperature))
+
+
 def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temperature: float) -> Tensor:
     """Return the term ``log K`` to add to attention scores, or a boolean mask.
 
@@ -108,6 +119,5 @@ def attention_bias(log_probability: Tensor, batch: int, mode: Evaluation, temper
         uniform = torch.rand(
             batch, *log_probability.shape[-2:], dtype=log_probability.dtype, device=log_probability.device
         )
-        # logsigmoid instead of log(sigmoid): K of an unlikely link may underflow, log K does not
-        bias = log_sigmoid(relaxed_link_logit(log_probability.exp(), uniform, temperature))
+        bias = relaxed_log_link(log_probability.exp(), uniform, temperature)
     return bias.unsqueeze(1)

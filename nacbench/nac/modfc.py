@@ -95,31 +95,31 @@ def read_normal(
     Returns:
         …×U×out_dim of each layer.
     """
-    own = [gains[layer] for layer in layers]
-    if not (in_use(x) and operators.fits_norm_gains(x, norm.weight, norm.bias, own)):
+    own, scale, shift = [gains[layer] for layer in layers], norm.weight, norm.bias
+    # Without gradients there is little to win, and of one example a pass takes a tenth longer (docs/speed.md)
+    if not (in_use(x) and torch.is_grad_enabled() and operators.fits_norm_gains(x, scale, shift, own)):
         normal = narrow(norm(x))
         return [layer(normal, gains, biased=biased) for layer in layers]
     rows = [operators.rows_of(gain, x.shape[-1]) for gain in own]
     # view(-1, …) cannot tell the number of examples if there are no rows
     examples = x.reshape(x.shape[:-1].numel() // max(1, len(rows[0])), *rows[0].shape)
-    weights = [narrow(layer.weight) for layer in layers]
-    biases = [narrow(layer.bias) if biased and layer.bias is not None else None for layer in layers]
-    read = _read_normal if torch.compiler.is_compiling() else _ReadNormal.apply
-    outs = read(examples, norm.weight, norm.bias, norm.eps, *rows, *weights, *biases)
+    biases = [layer.bias if biased else None for layer in layers]
+    if torch.compiler.is_compiling():  # the compiler chooses what to keep by itself
+        products = operators.norm_gains(examples, scale, shift, rows, norm.eps)[0]
+        outs = list(map(F.linear, products, [layer.weight for layer in layers], biases))
+    else:
+        weights = [narrow(layer.weight) for layer in layers]
+        narrowed = [None if bias is None else narrow(bias) for bias in biases]
+        outs = _ReadNormal.apply(examples, scale, shift, norm.eps, *rows, *weights, *narrowed)
     return [out.view(*x.shape[:-1], out.shape[-1]) for out in outs]
 
 
-def _read_normal(x: Tensor, scale: Tensor, shift: Tensor, eps: float, *parts: Any) -> tuple[Tensor, ...]:
-    """Return the layers' outputs; ``parts``: all gains, then all weights, then all biases or None."""
-    count = len(parts) // 3
-    products, _ = operators.norm_gains(x, scale, shift, parts[:count], eps)
-    return tuple(map(F.linear, products, parts[count : 2 * count], parts[2 * count :]))
-
-
 class _ReadNormal(torch.autograd.Function):
-    """`_read_normal` as one function, which keeps no product and takes less time to call than an operator with lists.
+    """Layer norm, gains and linear layers as one function, which keeps no product for the backward pass.
 
-    0.1 ms less, forward and backward (PyTorch 2.14).
+    Forward and backward, it takes 0.1 ms less to call than the operator, which has lists (PyTorch 2.14).
+
+    ``parts``: all gains, then all weights, then all biases or None.
     """
 
     @staticmethod

@@ -224,6 +224,18 @@ def test_attention_is_the_formula() -> None:
 # -- as operators of PyTorch -------------------------------------------------------------------------------------------
 
 
+def test_gradients_of_gradients_are_refused_and_not_zero() -> None:
+    hidden, gain = (torch.randn(2, 3, width, requires_grad=True) for width in (8, 4))
+    scores, bias = torch.randn(2, 2, 3, 4, requires_grad=True), torch.randn(1, 1, 3, 4, requires_grad=True)
+    for out, given in (
+        (geglu(hidden, gain), hidden),
+        (biased_softmax(scores, bias, 0.5), scores),
+    ):
+        (gradient,) = torch.autograd.grad(out.square().sum(), given, create_graph=True)
+        with pytest.raises(NotImplementedError, match="no gradients of gradients"):
+            gradient.square().sum().backward()
+
+
 def test_pytorch_finds_no_fault_with_the_operators() -> None:
     """Schema, autograd, fake tensors, and a compiled graph with changing shapes."""
     shapes = (4, 3, 8), (8,), (3, 4)

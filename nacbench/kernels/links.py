@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.library import define, register_autograd, register_fake
 
+from nacbench.kernels.operators import no_second_gradients
+
 define("nacbench::log_links", "(Tensor logit, Tensor uniform, float temperature) -> Tensor")
 define("nacbench::log_links_backward", "(Tensor grad, Tensor links, float temperature, int logits) -> Tensor")
 
@@ -58,3 +60,4 @@ def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
 register_fake("nacbench::log_links", _empty_links)
 register_fake("nacbench::log_links_backward", _empty_gradient)
 register_autograd("nacbench::log_links", _gradients, setup_context=_keep)
+register_autograd("nacbench::log_links_backward", no_second_gradients)

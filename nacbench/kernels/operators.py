@@ -29,7 +29,7 @@ define(
 )
 
 
-def _no_second_gradients(ctx: Any, *grads: Tensor) -> Any:
+def no_second_gradients(ctx: Any, *grads: Tensor) -> Any:
     """Refuse gradients of gradients, which PyTorch would take for zero, with a warning only."""
     raise NotImplementedError("nacbench's own kernels have no gradients of gradients")
 
@@ -89,7 +89,7 @@ def _geglu_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 register_fake("nacbench::geglu", _empty_geglu)
 register_fake("nacbench::geglu_backward", _empty_geglu_gradients)
 register_autograd("nacbench::geglu", _geglu_gradients, setup_context=_keep_geglu)
-register_autograd("nacbench::geglu_backward", _no_second_gradients)
+register_autograd("nacbench::geglu_backward", no_second_gradients)
 
 
 # -- layer norm with gains ---------------------------------------------------------------------------------------------
@@ -256,4 +256,4 @@ def _softmax_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
 register_fake("nacbench::biased_softmax", _empty_softmax)
 register_fake("nacbench::biased_softmax_backward", _empty_softmax_gradients)
 register_autograd("nacbench::biased_softmax", _softmax_gradients, setup_context=_keep_softmax)
-register_autograd("nacbench::biased_softmax_backward", _no_second_gradients)
+register_autograd("nacbench::biased_softmax_backward", no_second_gradients)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Parameter, init
 
@@ -130,6 +131,7 @@ class _ReadNormal(torch.autograd.Function):
         return tuple(map(F.linear, products, parts[count : 2 * count], parts[2 * count :]))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         count, needed = len(grads), ctx.needs_input_grad[4:]
         x, statistics, scale, shift, *parts = ctx.saved_tensors

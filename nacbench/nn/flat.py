@@ -107,8 +107,7 @@ class FlatParameters:
             parameter.data = view
         self._lying = [_lying(view) for view in views]
         # Looked up in the modules' own tables: to list a network's parameters takes longer than all else in a step here
-        tables = [module._parameters for module in net.modules()]
-        self._known = [(table, name, parameter) for table in tables for name, parameter in table.items()]
+        self._tables = [(module._parameters, dict(module._parameters)) for module in net.modules()]
 
     @property
     def is_whole(self) -> bool:
@@ -116,8 +115,11 @@ class FlatParameters:
 
         A network can replace a parameter by another, and give one other memory.
         """
-        has_all = all(table.get(name) is parameter for table, name, parameter in self._known)
-        return has_all and list(map(_lying, self.parameters)) == self._lying
+        same = all(
+            len(table) == len(known) and all(table.get(name) is parameter for name, parameter in known.items())
+            for table, known in self._tables
+        )
+        return same and list(map(_lying, self.parameters)) == self._lying
 
     def changed(self) -> None:
         """Tell PyTorch that the parameters have changed: of a change of the flat tensor they know nothing.

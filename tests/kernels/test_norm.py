@@ -221,3 +221,12 @@ def test_what_does_not_fit_is_computed_by_pytorch(dtype: torch.dtype) -> None:
     layer, norm = ModFC(8, 4, 8), nn.LayerNorm(8)
     (out,) = read_normal(x, norm, [layer], {layer: torch.ones(1, 8)})
     torch.testing.assert_close(out, F.linear(norm(x), layer.weight, layer.bias))
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    torch.manual_seed(0)
+    x, layer = torch.randn(4, 1, 8, requires_grad=True), ModFC(8, 5, None)
+    (out,) = read_normal(x, nn.LayerNorm(8), [layer], {layer: torch.ones(1, 8)})
+    (gradient,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.square().sum().backward()

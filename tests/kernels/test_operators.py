@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nacbench.kernels.links import log_links
 from nacbench.kernels.operators import biased_softmax, fits_biased_softmax, fits_geglu, geglu
 from nacbench.kernels.path import in_use
 from nacbench.nac.attention import attend
@@ -228,8 +229,9 @@ def test_gradients_of_gradients_are_refused_and_not_zero() -> None:
     hidden, gain = (torch.randn(2, 3, width, requires_grad=True) for width in (8, 4))
     scores, bias = torch.randn(2, 2, 3, 4, requires_grad=True), torch.randn(1, 1, 3, 4, requires_grad=True)
     for out, given in (
-        (geglu(hidden, gain), hidden),
+        (geglu(hidden, torch.zeros(8), gain), hidden),
         (biased_softmax(scores, bias, 0.5), scores),
+        (log_links(hidden, torch.rand(2, 3, 8), 0.5), hidden),
     ):
         (gradient,) = torch.autograd.grad(out.square().sum(), given, create_graph=True)
         with pytest.raises(NotImplementedError, match="no gradients of gradients"):

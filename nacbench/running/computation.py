@@ -22,7 +22,6 @@ from nacbench.contracts.task import (
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, utc_now, write_bytes, write_json, write_text
 from nacbench.formats.weights_file import run_that_wrote
-from nacbench.kernels.path import KernelPath, path_of_run
 from nacbench.machine.hardware import describe, peak_memory
 from nacbench.machine.settings import recorded
 from nacbench.machine.software import git_state, library_versions, python_and_platform
@@ -61,6 +60,7 @@ from nacbench.tracking.live import NoLog
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
+    from nacbench.kernels.path import KernelPath
     from accelerate import Accelerator
     from torch import Tensor
 
@@ -128,6 +128,7 @@ def compute(job: Job, trained: Trained | None, claim: Claim | None, log: NoLog) 
         UserError: if the task or the model gives something else than it should.
         DivergedError: if a loss, a weight or a score is not finite.
     """
+    from nacbench.kernels.path import path_of_run  # loads torch, which whoever lists runs does not need
     from nacbench.running.scoring import answers_of
 
     begun = time.monotonic()

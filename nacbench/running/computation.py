@@ -60,10 +60,10 @@ from nacbench.tracking.live import NoLog
 from nacbench.training.interrupt import Interrupted, stop_on_signals
 
 if TYPE_CHECKING:
-    from nacbench.kernels.path import KernelPath
     from accelerate import Accelerator
     from torch import Tensor
 
+    from nacbench.kernels.path import KernelPath
     from nacbench.nn.network import Network
     from nacbench.training.execution import Execution
     from nacbench.training.interrupt import StopRequest

@@ -86,6 +86,16 @@ def test_other_code_or_other_packages_are_counted_again(tmp_path: Path, monkeypa
     assert kept_count(model(), task()) is None
 
 
+def test_copies_of_libraries_inside_of_setuptools_are_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parameter_counts, "_everything_installed", parameter_counts._everything_installed.__wrapped__)
+    count_and_keep(model(), task())
+    (tmp_path / "setuptools" / "_vendor" / "packaging-99.0.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "setuptools" / "_vendor")])
+    assert kept_count(model(), task()) is not None
+
+
 def test_a_changed_module_of_ours_is_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = tmp_path / "code"
     code.mkdir()

@@ -76,6 +76,9 @@ def _everything_installed() -> str:
 def _versions() -> Iterator[bytes]:
     """Yield the names of the folders of metadata, which have the version in them: far quicker than reading them."""
     for entry in sys.path:
+        # setuptools puts its own copies of libraries there when it is imported, as torch does to build kernels
+        if entry.endswith("_vendor"):
+            continue
         try:
             names = sorted(os.listdir(entry or "."))  # noqa: PTH208 (twice as fast)
         except OSError:

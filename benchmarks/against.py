@@ -90,27 +90,21 @@ def step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
     """Compare the training step of a model on a task."""
     job = Job(words=made.words(task, model), model=model, precision="bf16")
     then, now = made.steps[task, model] = in_turns(made.both(job), made.budget, made.warm_up)
-    ratio = Ratio.of(now, then)
-    yield Row(
-        what=f"training step, {task}, {model}, {made.scale}, bf16: time of then",
-        reached=ratio.value,
-        goal=goal,
-        note=f"{medians(then, now)}; {ratio.spread}",
-    )
+    yield _of_steps(f"{task}, {model}, {made.scale}, bf16", goal, then, now)
 
 
 def plain_step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
     """Compare the training step with PyTorch's kernels alone in the working tree."""
     words = made.words(task, model)
-    then, now = (Job(words=(*words, *more), model=model, precision="bf16") for more in ((), ("--kernels", "torch")))
-    before, today = in_turns([(made.then, then), (made.now, now)], made.budget, made.warm_up)
-    ratio = Ratio.of(today, before)
-    yield Row(
-        what=f"training step, {task}, {model}, {made.scale}, bf16, PyTorch's kernels: time of then",
-        reached=ratio.value,
-        goal=goal,
-        note=f"{medians(before, today)}; {ratio.spread}",
-    )
+    jobs = (Job(words=(*words, *more), model=model, precision="bf16") for more in ((), ("--kernels", "torch")))
+    then, now = in_turns(list(zip((made.then, made.now), jobs, strict=True)), made.budget, made.warm_up)
+    yield _of_steps(f"{task}, {model}, {made.scale}, bf16, PyTorch's kernels", goal, then, now)
+
+
+def _of_steps(what: str, goal: float, then: Series, now: Series) -> Row:
+    ratio = Ratio.of(now, then)
+    note = f"{medians(then, now)}; {ratio.spread}"
+    return Row(what=f"training step, {what}: time of then", reached=ratio.value, goal=goal, note=note)
 
 
 def suite(made: Comparison) -> Iterator[Row]:

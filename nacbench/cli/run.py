@@ -223,6 +223,7 @@ def run(
     from nacbench.contracts.compiling import compile_choice
     from nacbench.contracts.kernels import kernel_setting
     from nacbench.formats.extending import Layer
+    from nacbench.machine.hardware import check_device_name
     from nacbench.recording.tags import given as given_tags
     from nacbench.running.config import parse_setting, refuse_given_twice
     from nacbench.running.config_files import RunFiles, read_run_files
@@ -239,6 +240,7 @@ def run(
         found.layers, found.tags.also(given_tags(tag or [], note or [])), [*found.plugins, *(plugin or [])]
     )
     whether, whose = compile_choice(compile_), kernel_setting(kernels)
+    check_device_name(device)
     if print_config:
         _print_config(files, own)
         return

@@ -55,14 +55,23 @@ def best_precision() -> Literal["fp32", "bf16"]:
     return "bf16" if cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "fp32"
 
 
+def check_device_name(device: str) -> None:
+    """Check a user's device without asking for the hardware, which loads torch.
+
+    Raises:
+        UserError: if it is not ``auto``, ``cpu`` or ``cuda``.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {device!r}; there are: auto, cpu, cuda")
+
+
 def check_device(device: str) -> str:
     """Return ``cpu`` or ``cuda`` for a user's ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         UserError: if the name is unknown, or ``cuda`` is asked for and torch finds no CUDA device.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"unknown device {device!r}; there are: auto, cpu, cuda")
+    check_device_name(device)
     gpu = device != "cpu" and has_gpu()
     if device == "cuda" and not gpu:
         raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu, or check nvidia-smi")

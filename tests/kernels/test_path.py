@@ -214,7 +214,10 @@ def test_an_unknown_setting_is_refused_in_one_line(tmp_path: Path) -> None:
         small(tmp_path, kernels="fast")
 
 
-@pytest.mark.parametrize(("option", "message"), [("--kernels", "unknown kernels 'fast'"), ("--compile", "'fast'")])
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--kernels", "unknown kernels 'fast'"), ("--compile", "'fast'"), ("--device", "unknown device 'fast'")],
+)
 def test_a_word_that_is_unknown_is_refused_also_if_nothing_is_computed(option: str, message: str) -> None:
     done = CliRunner().invoke(app, ["run", "--task", "digits", "--model", "nac", option, "fast", "--print-config"])
     assert isinstance(done.exception, UserError)

@@ -58,11 +58,20 @@ def suites() -> None:
 def plan(
     *,
     asked: Asked,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Estimate what it costs by the finished runs in this folder, too; can be given again.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print what submit would start, what is done, which data is missing, and an estimate of the time (a dry run)."""
+    """Print what submit would start, what is done, which data is missing, and what the rest will cost (a dry run)."""
     from nacbench.formats.text import duration
-    from nacbench.sweep.control import counts, estimate
+    from nacbench.recording.index import look_at_runs
+    from nacbench.sweep.control import counts
+    from nacbench.sweep.costs import Costs
     from nacbench.sweep.state import Observer
 
     planned, place = whole_plan_of(asked)
@@ -92,11 +101,15 @@ def plan(
         tell_budget(hunt)
         say(f"carry the search out with: {asked.command('search')}")
         return
-    ahead = estimate(planned, place, standings)
-    if ahead.seconds:
-        say(f"about {duration(ahead.seconds)} of computing left, estimated from finished runs")
-    if ahead.unknown:
-        say(f"no estimate for {counted(ahead.unknown, 'run')}: no similar run is done in {place.store}")
+    left = [run for run in planned.doable if standings[run.key].state not in ("done", "skipped", "no data")]
+    known = [place.store, *(like or [])]
+    finished = look_at_runs(*(folder for folder in known if folder != place.store or folder.is_dir())).runs
+    seconds, unknown = Costs(finished).total(left)
+    if seconds:
+        say(f"about {duration(seconds)} of one core's computing left, estimated from finished runs")
+    if unknown:
+        where = " or ".join(str(folder) for folder in known)
+        say(f"no estimate for {counted(unknown, 'run')}: no similar run is done in {where}")
     if counts(standings)["planned"] + counts(standings)["lost"]:
         say(f"start them with: {asked.command('submit')}")
 

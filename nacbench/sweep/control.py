@@ -13,7 +13,6 @@ from nacbench.filesystem.owner import Process, machine
 from nacbench.machine import slurm
 from nacbench.machine.ending import end_processes
 from nacbench.recording.claim import claim_count, last_claimant
-from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import FAILURE, RECORD, Cause
 from nacbench.recording.row import Run
 from nacbench.recording.tags import add_tags
@@ -316,35 +315,6 @@ def _by_executor(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
     for run in runs:
         groups.setdefault(run.profile.executor, []).append(run)
     return groups
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Estimate of the time that missing runs will take.
-
-    Attributes:
-        seconds: sum over the runs that can be estimated, as if they ran one after another.
-        unknown: number of runs for which no similar run is done in this store.
-    """
-
-    seconds: float
-    unknown: int
-
-
-def estimate(plan: Plan, place: Place, standings: dict[str, Standing]) -> Estimate:
-    """Estimate each run by the median time of finished runs of the same task, model, size and scale."""
-    known = durations(look_at_runs(place.store).runs) if place.store.is_dir() else {}
-    seconds, unknown = 0.0, 0
-    for run in plan.doable:
-        if standings[run.key].state in ("done", "skipped", "no data"):
-            continue
-        config = run.config
-        like = known.get((config.task.name, config.model.name, config.model.size, config.scale))
-        if like is None:
-            unknown += 1
-        else:
-            seconds += like
-    return Estimate(seconds, unknown)
 
 
 def durations(runs: Iterable[Run]) -> dict[tuple[str, str, str, str], float]:

@@ -26,7 +26,7 @@ from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local, submission
 from nacbench.sweep.config import parse_sweep
-from nacbench.sweep.control import Place, cancel, estimate, submit
+from nacbench.sweep.control import Place, cancel, submit
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.state import observe
 from nacbench.sweep.submission import Submission, sole_submitter, submissions
@@ -195,12 +195,27 @@ def test_a_running_run_is_not_started_again(place: Place) -> None:
     assert submit(planned, place, print).started == 1
 
 
-def test_the_estimate_uses_similar_runs(place: Place) -> None:
+def test_a_plan_estimates_what_is_left_by_similar_runs(place: Place, tmp_path: Path) -> None:
     submit(plan(place), place, print)
-    more = plan(place, seeds=[0, 1, 2], include=[{"tasks": "digits", "models": "nac", "set": {}}])
-    ahead = estimate(more, place, observe(more.runs, place.store))
-    assert ahead.seconds > 0
-    assert ahead.unknown == 3
+    words = write(place, tmp_path, seeds=[0, 1, 2], include=[{"tasks": "digits", "models": "nac", "set": {}}])
+    printed = nacbench("plan", *words).stdout
+    assert "of one core's computing left, estimated from finished runs" in printed
+    assert f"no estimate for 3 runs: no similar run is done in {place.store}\n" in printed
+
+
+def test_a_plan_estimates_by_the_runs_of_another_folder(place: Place, tmp_path: Path) -> None:
+    submit(plan(place), place, print)
+    elsewhere = [str(tmp_path / "new") if word == str(place.store) else word for word in write(place, tmp_path)]
+    assert "no estimate for 1 run: no similar run" in nacbench("plan", *elsewhere).stdout
+    printed = nacbench("plan", *elsewhere, "--like", str(place.store)).stdout
+    assert "of one core's computing left, estimated from finished runs" in printed
+    assert "no estimate" not in printed
+
+
+def test_a_folder_of_similar_runs_must_exist(place: Place, tmp_path: Path) -> None:
+    refused = nacbench("plan", *write(place, tmp_path), "--like", str(tmp_path / "missing"))
+    assert refused.returncode == 2
+    assert str(tmp_path / "missing") in refused.stderr
 
 
 def test_seeds_of_the_command_line_replace_those_of_the_file(place: Place, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class ImdbBytes(SequenceTask):
     recipes = {
         "smoke": Recipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": Recipe(
-            epochs=2, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998, ema_warmup=True
+            epochs=4, batch_size=32, lr=1e-3, warmup_epochs=0.25, label_smoothing=0.1, ema=0.998, ema_warmup=True
         ),
         "paper": Recipe(epochs=32, batch_size=16, lr=3e-4, lr_start=0, lr_end=0, warmup_epochs=3.2),
     }

@@ -50,7 +50,7 @@ class NlvrSynthetic(SentenceImageTask):
     }
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=16, lr=2e-3),
-        "mini": ImageRecipe(epochs=1, batch_size=64, lr=1e-3, warmup_epochs=0.1, ema=0.998, ema_warmup=True),
+        "mini": ImageRecipe(epochs=4, batch_size=64, lr=1e-3, warmup_epochs=0.25, ema=0.998, ema_warmup=True),
         "paper": ImageRecipe(epochs=100, batch_size=128, lr=5e-4, warmup_epochs=5, ema=0.999, ema_warmup=True),
     }
 

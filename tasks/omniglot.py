@@ -42,7 +42,7 @@ class Omniglot(ImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=25,
+            epochs=48,
             batch_size=64,
             lr=2e-3,
             warmup_epochs=1,

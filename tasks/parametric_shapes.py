@@ -39,7 +39,7 @@ class ParametricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=3,
+            epochs=4,
             batch_size=32,
             lr=1e-3,
             warmup_epochs=0.5,

@@ -97,7 +97,7 @@ class Trial:
         return pays
 
     def _decide(self, say: Callable[[str], None]) -> tuple[bool, str]:
-        twin = copy.deepcopy(self.net)
+        twin = copy.deepcopy(self.net).train()
         eager = self._seconds(twin, twin)
         note = self._note()
         known = _known(note)

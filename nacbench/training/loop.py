@@ -10,19 +10,15 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from nacbench.contracts.given import check_loss
 from nacbench.contracts.given_scores import SMALLER, checked_evaluation, has_finite_weights
 from nacbench.contracts.metric import Metric
 from nacbench.contracts.recipe import BEST_TEST, Recipe
@@ -30,9 +26,6 @@ from nacbench.contracts.spec import Batch
 from nacbench.contracts.task import LiveTask
 from nacbench.errors import BrokenFileError, DivergedError, UserError
 from nacbench.filesystem.files import set_file_aside
-from nacbench.nn.cuda_graphs import GraphedPass, seed_draws
-from nacbench.nn.kernels import kernels_with_gradients
-from nacbench.seeds import seed_for
 from nacbench.training.checkpoint import (
     load_module,
     load_optimizer,
@@ -41,12 +34,12 @@ from nacbench.training.checkpoint import (
     optimizer_tensors,
     save_tensors,
 )
-from nacbench.training.compiling import Trial, compiled
 from nacbench.training.curve import Curve
 from nacbench.training.execution import Execution
 from nacbench.training.interrupt import Interrupted, StopRequest
-from nacbench.training.optim import AveragedWeights, average_caveat, learning_rate, make_optimizer
+from nacbench.training.optim import average_caveat, learning_rate
 from nacbench.training.progress import Progress
+from nacbench.training.steps import Stepper
 
 LOGS_PER_RUN = 200  # training rows in a learning curve; each one synchronises with the GPU
 
@@ -114,7 +107,6 @@ class Trainer:
     def __post_init__(self) -> None:
         self._last = self.folder / "checkpoint" / "last.safetensors"
         self._best = self.folder / "checkpoint" / "best.safetensors"
-        self._tokens = self.task.spec.joined().max_tokens  # upper bound of what a model attends over
         self._pending: list[Tensor] = []  # losses still on the device: fetching each one would synchronise every step
         self._batches = self.task.train_batches(self.recipe.batch_size, self.seed)
         self.total_steps = self.recipe.epochs * len(self._batches)
@@ -128,16 +120,19 @@ class Trainer:
                 f"{self.recipe.accumulate} micro-batches on each of {self.accelerator.num_processes} processes; make "
                 f"it a multiple of {parts}"
             )
-        self.net.to(self.accelerator.device)  # before the optimiser and the average are made of its parameters
-        self._optimizer = make_optimizer(self.net, self.recipe)
-        ema, warmup, flat = self.recipe.ema, self.recipe.ema_warmup, self._optimizer.flat
-        self._average = AveragedWeights(self.net, ema, warmup=warmup, flat=flat) if ema else None
-        # Not the optimiser: accelerate's wrapper scales losses, which bf16 does not need, and hides `FlatAdamW.clip`
-        self._parallel = self.accelerator.prepare(self.net)
-        self._parameters = list(self.net.parameters())
-        self._forward: Any = self._parallel
-        self._graphed: GraphedPass | None = None
-        self.captured = False  # whether the last steps were replayed from a CUDA graph, for the record
+        self._stepper = Stepper(
+            task=self.task,
+            net=self.net,
+            recipe=self.recipe,
+            seed=self.seed,
+            accelerator=self.accelerator,
+            execution=self.execution,
+        )
+
+    @property
+    def captured(self) -> bool:
+        """Whether the last steps were replayed from a CUDA graph, for the record."""
+        return self._stepper.captured
 
     def train(self, progress: Progress) -> nn.Module:
         """Train to the end, from the last checkpoint if there is one.
@@ -154,19 +149,11 @@ class Trainer:
         curve = Curve(self.folder / "curve.jsonl", self.status.curve_rows, self.told) if self._is_main else None
         for caveat in self._caveats():
             progress.say(caveat)
-        self._parallel.train()
-        if self._is_compiled(progress):
-            # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
-            self._forward = compiled(self._parallel)
-        batches = self._upcoming()
-        if self._is_capturable():
-            # The model's own loss stays outside the graph: it may branch on the host, as a graph prior's matching does
-            self._graphed = GraphedPass(partial(self._pass, auxiliary=False), self._parameters, progress.say)
+        self._stepper.begin(is_compiled=self._is_compiled(progress), say=progress.say)
         try:
-            self._steps(batches, curve, progress)
+            self._steps(self._upcoming(), curve, progress)
         finally:
-            self.captured = self._graphed is not None and self._graphed.is_used
-            self._graphed = None  # free the graph's private memory pool for scoring
+            self._stepper.end()
             if curve:
                 curve.close()
         return self._selected()
@@ -175,7 +162,7 @@ class Trainer:
         saved_at = mark = time.monotonic()
         for step in range(self.status.step, self.total_steps):
             rate = learning_rate(self.recipe, step, len(self._batches))
-            loss = self._train_step(step, next(batches), rate)
+            loss = self._stepper.make(step, next(batches), rate)
             self.status.step = step + 1
             self._count(loss)
             now = time.monotonic()
@@ -200,11 +187,6 @@ class Trainer:
         return bool(self.accelerator.is_main_process)
 
     @property
-    def _evaluated(self) -> nn.Module:
-        """The network to evaluate: with averaged weights if ``score_ema``."""
-        return self._average.module if self._average is not None and self.recipe.score_ema else self.net
-
-    @property
     def _observed(self) -> str:
         """The split that is scored during training: validation, unless the test images choose the weights."""
         return "test" if self.recipe.selection == BEST_TEST else "validation"
@@ -219,62 +201,6 @@ class Trainer:
         if caveat:
             yield caveat
 
-    def _train_step(self, step: int, batch: Batch, rate: float) -> Tensor:
-        """Make one optimiser step; return the mean loss over this process's share of the batch, a scalar."""
-        accelerator, parts = self.accelerator, self.recipe.accumulate
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        losses = []
-        learn: Any = getattr(self.net, "learn", None)
-        if learn is not None:  # from the whole batch, so that all processes count the same
-            learn(batch.to(accelerator.device))
-        for micro in range(parts):
-            share = micro * accelerator.num_processes + accelerator.process_index
-            piece = batch.part(share, parts * accelerator.num_processes).to(accelerator.device)
-            # A seed per (step, share) makes draws independent of where a run was resumed
-            seed = seed_for(self.seed, "noise", step, share)
-            if self._graphed is not None:
-                losses.append(self._graphed(piece, seed) + self._auxiliary_pass())
-                continue
-            seed_draws(seed, self.execution.device)
-            # Processes exchange gradients once per step, with the last micro-batch
-            with accelerator.no_sync(self._parallel) if micro + 1 < parts else nullcontext():
-                losses.append(self._pass(piece, parts=parts))
-        if self.recipe.clip_norm:
-            self._optimizer.clip(self.recipe.clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        if self._average is not None:
-            self._average.update_parameters(self.net)
-        return torch.stack(losses).sum()
-
-    def _pass(self, piece: Batch, *, parts: int = 1, auxiliary: bool = True) -> Tensor:
-        """Accumulate the gradients of one micro-batch; return its loss divided by ``parts``, a scalar.
-
-        Args:
-            piece: the micro-batch, on the device.
-            parts: number of micro-batches in a step.
-            auxiliary: include the model's own loss (see `_auxiliary_loss`).
-        """
-        with self.accelerator.autocast(), kernels_with_gradients(self.execution.device, self._tokens):
-            loss = self.task.loss(self._forward, piece)
-            check_loss(self.task, loss)
-            loss = loss / parts
-            own = self._auxiliary_loss() if auxiliary else None
-            if own is not None:
-                loss = loss + own / parts
-        self.accelerator.backward(loss)
-        return loss.detach()
-
-    def _auxiliary_pass(self) -> Tensor | float:
-        """Accumulate the gradients of the model's own loss; return it, a scalar (0.0 if the model has none)."""
-        with self.accelerator.autocast():
-            loss = self._auxiliary_loss()
-        if loss is None:
-            return 0.0
-        self.accelerator.backward(loss)
-        return loss.detach()
-
     def _is_compiled(self, progress: Progress) -> bool:
         """Decide whether steps are compiled, once for the whole run: a resumed one goes on as it began, bit for bit."""
         wanted, status = self.execution.compile, self.status
@@ -286,40 +212,8 @@ class Trainer:
         return status.compiled
 
     def _pays_to_compile(self, progress: Progress) -> bool:
-        """Return what the main process finds out, in all processes."""
-        execution, accelerator, parts = self.execution, self.accelerator, self.recipe.accumulate
-
-        def loss_of(forward: Any, piece: Batch) -> Tensor:
-            with accelerator.autocast(), kernels_with_gradients(execution.device, self._tokens):
-                return self.task.loss(forward, piece)
-
-        batch = self._batches[self.status.step].part(0, parts * accelerator.num_processes)
-        trial = Trial(
-            net=self.net,
-            loss_of=loss_of,
-            batch=batch.to(accelerator.device),
-            graphs=self._is_capturable(),
-            passes=parts * (self.total_steps - self.status.step),
-            about=(str(accelerator.device), accelerator.mixed_precision, str(execution.threads), str(self.kernels)),
-        )
-        return bool(broadcast_object_list([self._is_main and trial.decide(progress.say)])[0])
-
-    def _is_capturable(self) -> bool:
-        """Whether steps can be CUDA graphs: one process on a GPU, no accumulation, and a ``capturable`` network."""
-        alone = self.accelerator.num_processes == 1 and self.recipe.accumulate == 1
-        wanted = self.execution.cuda_graphs and self.execution.device == "cuda"
-        return wanted and alone and bool(getattr(self.net, "capturable", False))
-
-    def _auxiliary_loss(self) -> Tensor | None:
-        """Return the model's own loss, which depends on the weights alone, or None.
-
-        Every micro-batch adds it divided by their number, and processes average gradients, so it counts once per step.
-        """
-        own = getattr(self.net, "auxiliary_loss", None)
-        auxiliary: Tensor | None = own() if own else None
-        if auxiliary is not None:
-            check_loss(getattr(self.net, "core", self.net), auxiliary, "auxiliary_loss")
-        return auxiliary
+        left = self.total_steps - self.status.step
+        return self._stepper.pays_to_compile(self._batches[self.status.step], left, self.kernels, progress.say)
 
     def _upcoming(self) -> Iterator[Batch]:
         """Iterate over the batches from the current step on, prefetched by workers if there are any."""
@@ -395,7 +289,7 @@ class Trainer:
         started = time.monotonic()
         if self._is_main:
             split = self._observed
-            metrics = self.evaluate(self._evaluated, split)
+            metrics = self.evaluate(self._stepper.evaluated, split)
             score, step = metrics[self.metric.name], self.status.step
             epoch = step // len(self._batches)
             assert curve is not None
@@ -405,9 +299,9 @@ class Trainer:
                 self.status.best, self.status.best_step = score, step
                 if self.recipe.selection != "last":
                     self.pulse(step)  # raises if another process has taken over the run: its file must not be replaced
-                    save_tensors(self._best, module_tensors("model", self._evaluated), {"run_id": self.run_id})
+                    save_tensors(self._best, module_tensors("model", self._stepper.evaluated), {"run_id": self.run_id})
         self.accelerator.wait_for_everyone()
-        self._parallel.train()
+        self._stepper.in_training_mode()
         self.status.evaluate_seconds += time.monotonic() - started
 
     def evaluate(self, net: nn.Module, split: str) -> dict[str, float]:
@@ -427,9 +321,9 @@ class Trainer:
             return
         self._settle()
         self.pulse(self.status.step)  # raises if another process has taken over the run
-        tensors = module_tensors("model", self.net) | optimizer_tensors(self._optimizer)
-        if self._average is not None:
-            tensors |= module_tensors("average", self._average)
+        tensors = module_tensors("model", self.net) | optimizer_tensors(self._stepper.optimizer)
+        if self._stepper.average is not None:
+            tensors |= module_tensors("average", self._stepper.average)
         save_tensors(self._last, tensors, {"run_id": self.run_id, "status": vars(self.status)})
 
     def _resume(self, progress: Progress) -> None:
@@ -449,9 +343,9 @@ class Trainer:
                 progress.say(f"{error}: set aside, starting from step 0")
             return
         load_module(self.net, "model", tensors)
-        load_optimizer(self._optimizer, tensors)
-        if self._average is not None:
-            load_module(self._average, "average", tensors)
+        load_optimizer(self._stepper.optimizer, tensors)
+        if self._stepper.average is not None:
+            load_module(self._stepper.average, "average", tensors)
         self.status = status
         progress.say(f"resuming from step {self.status.step}/{self.total_steps}")
 
@@ -474,7 +368,7 @@ class Trainer:
         return tensors, meta
 
     def _selected(self) -> nn.Module:
-        net = self._evaluated
+        net = self._stepper.evaluated
         if self.recipe.selection != "last":
             load_module(net, "model", load_tensors(self._best)[0])
         # The last step comes after the last loss, and scores of broken weights can be finite
@@ -488,7 +382,7 @@ class Trainer:
         return {
             "rule": self.recipe.selection,
             "step": self.status.best_step if best else self.total_steps,
-            "averaged": self._evaluated is not self.net,
+            "averaged": self._stepper.evaluated is not self.net,
             "validation": self.status.best if self.recipe.selection == "best-validation" else None,
         }
 

@@ -19,6 +19,7 @@ from nacbench.data.unreadable import UnreadableError, unreadable_skipped
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
 from nacbench.training.loop import Trainer
+from nacbench.training.steps import Stepper
 
 from .. import miniatures
 
@@ -239,7 +240,7 @@ def run_small(root: Path, tmp_path: Path, plugin: Path) -> Iterator[Callable[...
 def test_a_photograph_that_breaks_later_costs_no_training(
     run_small: Callable[..., Any], photograph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, train, one_step = photograph.read_bytes(), Trainer.train, Trainer._train_step
+    whole, train, one_step = photograph.read_bytes(), Trainer.train, Stepper.make
     trained: list[int] = []
 
     def spoiling(trainer: Trainer, progress: Any) -> Any:
@@ -247,12 +248,12 @@ def test_a_photograph_that_breaks_later_costs_no_training(
         photograph.write_bytes(b"lost")
         return best
 
-    def counted(trainer: Trainer, step: int, *rest: Any) -> Any:
+    def counted(stepper: Stepper, step: int, *rest: Any) -> Any:
         trained.append(step)
-        return one_step(trainer, step, *rest)
+        return one_step(stepper, step, *rest)
 
     monkeypatch.setattr(Trainer, "train", spoiling)
-    monkeypatch.setattr(Trainer, "_train_step", counted)
+    monkeypatch.setattr(Stepper, "make", counted)
     with pytest.raises(UserError, match="has changed since the run began; put its former content back"):
         run_small()
     with pytest.raises(UnreadableError, match="n01443537_1"):  # the same command, before the file is mended

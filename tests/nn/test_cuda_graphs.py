@@ -17,7 +17,7 @@ from nacbench.nn import cuda_graphs
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.registry import MODELS
 from nacbench.training.execution import Execution
-from nacbench.training.loop import Trainer
+from nacbench.training.steps import Stepper
 
 from ..training.test_loop import quiet, trainer
 
@@ -209,13 +209,13 @@ def test_capturable_of_each_network(name: str, options: dict[str, Any], capturab
 def test_steps_are_captured_on_one_gpu_without_accumulation(
     tmp_path: Path, changes: dict[str, Any], execution: dict[str, Any], expected: bool
 ) -> None:
-    it = trainer(tmp_path)
-    it.recipe = it.recipe.model_copy(update=changes)
-    it.execution = Execution(**execution)
-    core = it.net.get_submodule("core")
-    assert it._is_capturable() is expected
+    steps = trainer(tmp_path)._stepper
+    steps.recipe = steps.recipe.model_copy(update=changes)
+    steps.execution = Execution(**execution)
+    core = steps.net.get_submodule("core")
+    assert steps.is_capturable() is expected
     core.module_dropout = 0.5  # type: ignore[assignment]
-    assert not it._is_capturable()
+    assert not steps.is_capturable()
 
 
 @pytest.mark.parametrize("prior", ["none", "scale-free"])
@@ -225,11 +225,11 @@ def test_training_with_and_without_graphs_gives_equal_weights(
     def trained(folder: str) -> tuple[bool, dict[str, Tensor]]:
         it = trainer(tmp_path / folder, options={"prior": prior})
         weights = it.train(quiet(it)).state_dict()
-        assert it._graphed is None
+        assert it._stepper._graphed is None
         return it.captured, {name: tensor.clone() for name, tensor in weights.items()}
 
     plain_captured, expected = trained("plain")
-    monkeypatch.setattr(Trainer, "_is_capturable", lambda self: True)
+    monkeypatch.setattr(Stepper, "is_capturable", lambda self: True)
     captured, weights = trained("graphs")
     assert (plain_captured, captured, len(made)) == (False, True, 1)
     assert made[0].replays > 5

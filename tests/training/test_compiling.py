@@ -211,7 +211,7 @@ def test_auto_decides_once_for_a_run_that_is_resumed(
         networks.append(net)
         return net
 
-    monkeypatch.setattr("nacbench.training.loop.compiled", keep)
+    monkeypatch.setattr("nacbench.training.steps.compiled", keep)
     monkeypatch.setattr(Trial, "decide", lambda self, say: decided)
     cut = with_choice(tmp_path, "auto", stop=StopAfter(4))
     with pytest.raises(Interrupted):
@@ -224,7 +224,7 @@ def test_auto_decides_once_for_a_run_that_is_resumed(
 
 
 def test_another_choice_does_not_change_a_run_that_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nacbench.training.loop.compiled", lambda net: pytest.fail("compiled"))
+    monkeypatch.setattr("nacbench.training.steps.compiled", lambda net: pytest.fail("compiled"))
     expected = train(with_choice(tmp_path / "whole", "off"))
     cut = with_choice(tmp_path / "cut", "off", stop=StopAfter(4))
     with pytest.raises(Interrupted):

@@ -96,7 +96,7 @@ def test_math_attention_is_used_in_bf16_training_steps_only(tmp_path: Path, prec
         seen[net.training].add(SDPBackend.FLASH_ATTENTION not in _cur_sdpa_kernel_backends())
 
     it.net.register_forward_pre_hook(look)
-    it._average = None  # so that the very network is evaluated
+    it._stepper.average = None  # so that the very network is evaluated
     it.train(quiet(it))
     assert seen == {True: {written_out}, False: {False}}
 
@@ -169,14 +169,14 @@ def test_accumulated_gradient_equals_the_whole_batch_s(tmp_path: Path) -> None:
 def test_gradient_is_clipped_before_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     norms = []
     it = trainer(tmp_path, RECIPE.model_copy(update={"clip_norm": 0.01}))
-    step = it._optimizer.step
+    step = it._stepper.optimizer.step
 
     def spied() -> None:
-        gradients = [p.grad for group in it._optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for group in it._stepper.optimizer.param_groups for p in group["params"]]
         norms.append(float(torch.stack([g.norm() for g in gradients if g is not None]).norm()))
         step()
 
-    monkeypatch.setattr(it._optimizer, "step", spied)
+    monkeypatch.setattr(it._stepper.optimizer, "step", spied)
     train(it)
     assert len(norms) == it.total_steps
     assert max(norms) == pytest.approx(0.01, rel=1e-3)

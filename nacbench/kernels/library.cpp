@@ -1,4 +1,4 @@
-// The kernels for CPUs, registered as PyTorch's operators; nacbench/kernels/operators.py and links.py have their schemas.
+// The kernels for CPUs, registered as PyTorch's operators; the Python module of each has its schema.
 #include "geglu.h"
 #include "links.h"
 #include "norm.h"

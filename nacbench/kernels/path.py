@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nacbench.contracts.kernels import KernelSetting
 from nacbench.errors import UserError
-from nacbench.kernels import links, operators
+from nacbench.kernels import geglu, links, norm, softmax
 from nacbench.kernels.build import UnavailableError, load
 
 NAMES = {"cpu": "C++", "cuda": "Triton"}
@@ -134,9 +134,9 @@ def _check(device: str) -> None:
         normal = F.layer_norm(x, (17,), weight, shift)
         noise = torch.linspace(0.001, 0.999, 2 * 3 * 17, device=device).view(2, 3, 17)
         pairs = [
-            (operators.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
-            (operators.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
-            (torch.cat(operators.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
+            (geglu.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
+            (softmax.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
+            (torch.cat(norm.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
             (links.log_links(gain[None], noise, 0.5), F.logsigmoid(2 * (gain + noise.logit()))),
         ]
         for own, right in list(pairs):

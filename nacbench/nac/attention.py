@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.kernels import operators
 from nacbench.kernels.path import in_use
+from nacbench.kernels.softmax import biased_softmax, fits_biased_softmax
 from nacbench.nac.modfc import Gains, ModFC, narrow, read_normal
 
 
@@ -155,8 +155,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         B×H×U×D; zeros for a receiver without any link in a boolean mask.
     """
     learns = bias.requires_grad and torch.is_grad_enabled()
-    if in_use(query) and (learns or query.dtype == torch.bfloat16) and operators.fits_biased_softmax(query, key, bias):
-        return operators.biased_softmax(query @ key.transpose(-1, -2), bias, query.shape[-1] ** -0.5) @ value
+    if in_use(query) and (learns or query.dtype == torch.bfloat16) and fits_biased_softmax(query, key, bias):
+        return biased_softmax(query @ key.transpose(-1, -2), bias, query.shape[-1] ** -0.5) @ value
     bias = bias.to(query.dtype) if bias.is_floating_point() else bias
     # PyTorch 2.14's fused kernel on a CPU has no gradient for a bias, and its fallback computes in float32 whatever the
     # autocast dtype; in bf16 it is also slower than separate products (docs/speed.md). On a GPU it has the gradient.

@@ -101,12 +101,14 @@ def biased_attention_backward(
     shared = len(bias) == 1
     chunk = EXAMPLES if shared else 1
     chunks = triton.cdiv(batch, chunk)
-    gradients = [torch.empty_like(tensor) for tensor in given[1:4]]
+    of_query, of_key, of_value = (torch.empty_like(tensor) for tensor in given[1:4])
     sums = bias.new_empty(chunks, rows, width)
     if sums.numel():
         sizes = depth**-0.5, batch, heads, rows, width, depth, 0 if shared else rows * width
-        _backward[(chunks,)](*given, *gradients, sums, *sizes, chunk, *_settings(query, rows, width, depth))
-    return *gradients, sums.sum(0, keepdim=True) if shared else sums
+        _backward[(chunks,)](
+            *given, of_query, of_key, of_value, sums, *sizes, chunk, *_settings(query, rows, width, depth)
+        )
+    return of_query, of_key, of_value, sums.sum(0, keepdim=True) if shared else sums
 
 
 KERNELS = (biased_attention, biased_attention_backward)  # by the names of the operators

@@ -48,13 +48,13 @@ def attention(
     dtype: torch.dtype, batch: int, rows: int, columns: int, heads: int, depth: int, biases: int
 ) -> list[float]:
     """Errors of the value and of the gradients of query, key, value and bias."""
-    query, *keys = (torch.randn(batch, count, heads * depth).to(dtype) for count in (rows, columns, columns))
+    query, key, value = (torch.randn(batch, count, heads * depth).to(dtype) for count in (rows, columns, columns))
     bias, seed = torch.randn(biases, rows, columns), torch.randn(query.shape).to(dtype)
-    exact = [tensor.double().requires_grad_() for tensor in (query, *keys, bias)]
+    exact = [tensor.double().requires_grad_() for tensor in (query, key, value, bias)]
     q, k, v = (tensor.unflatten(-1, (heads, depth)).transpose(1, 2) for tensor in exact[:3])
     weights = (q @ k.mT / depth**0.5 + exact[3][:, None]).softmax(-1)
     right = (weights @ v).transpose(1, 2).flatten(2)
-    given = query, *keys, bias, heads
+    given = query, key, value, bias, heads
     own = triton_attention.biased_attention(*given), *triton_attention.biased_attention_backward(seed, *given)
     return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
 

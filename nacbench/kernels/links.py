@@ -1,4 +1,4 @@
-"""The kernel of sampled links as a PyTorch operator; `nacbench.kernels.operators` has the others."""
+"""The kernel of sampled links as a PyTorch operator."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nacbench.contracts.kernels import KernelSetting
 from nacbench.errors import UserError
-from nacbench.kernels import links, operators
+from nacbench.kernels import attention, geglu, links, norm, softmax
 from nacbench.kernels.build import UnavailableError, load
 
 NAMES = {"cpu": "C++", "cuda": "Triton"}
@@ -109,10 +109,10 @@ def _load(device: str, say: Callable[[str], None]) -> None:
         load(say)
         return
     try:
-        from nacbench.kernels import triton_geglu, triton_links, triton_norm, triton_softmax
+        from nacbench.kernels import triton_attention, triton_geglu, triton_links, triton_norm, triton_softmax
     except ImportError as error:  # torch has Triton with it in its builds for CUDA on Linux
         raise UnavailableError(f"Triton: {error}") from None
-    for module in (triton_geglu, triton_links, triton_norm, triton_softmax):
+    for module in (triton_attention, triton_geglu, triton_links, triton_norm, triton_softmax):
         for kernel in module.KERNELS:
             torch.library.impl(f"nacbench::{kernel.__name__}", "CUDA", kernel)
 
@@ -132,11 +132,16 @@ def _check(device: str) -> None:
         x, weight, shift = hidden.view(4, 3, 17), gain[0], gain[1]
         gains = [gain, gain.flip(0), gain.square()]
         normal = F.layer_norm(x, (17,), weight, shift)
+        rows = hidden, hidden.sin(), hidden.cos()  # query, key and value of two heads
+        query, key, read = (x.unflatten(-1, (2, 17)).transpose(1, 2) for x in rows)
+        between = gain[:, :3]
+        gathered = (query @ key.mT / 17**0.5 + between).softmax(-1) @ read
         noise = torch.linspace(0.001, 0.999, 2 * 3 * 17, device=device).view(2, 3, 17)
         pairs = [
-            (operators.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
-            (operators.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
-            (torch.cat(operators.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
+            (geglu.geglu(hidden, added, gain), value * F.gelu(gate) * gain),
+            (softmax.biased_softmax(scores, bias, 0.5), (0.5 * scores + bias).softmax(-1)),
+            (torch.cat(norm.norm_gains(x, weight, shift, gains, 1e-5)[0]), torch.cat([normal * g for g in gains])),
+            (attention.biased_attention(*rows, between[None, None], 2), gathered.transpose(1, 2).flatten(2)),
             (links.log_links(gain[None], noise, 0.5), F.logsigmoid(2 * (gain + noise.logit()))),
         ]
         for own, right in list(pairs):

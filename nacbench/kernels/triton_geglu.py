@@ -1,4 +1,4 @@
-"""GEGLU with gain for GPUs, in Triton; `nacbench.kernels.operators.geglu` has the formulas.
+"""GEGLU with gain for GPUs, in Triton; `nacbench.kernels.geglu.geglu` has the formulas.
 
 The twin of ``geglu.h``: one pass each way, and the sums of the gain's gradient over the batch in a fixed order.
 """

@@ -1,4 +1,4 @@
-"""Layer norm with gains for GPUs, in Triton; `nacbench.kernels.operators.norm_gains` has the formulas.
+"""Layer norm with gains for GPUs, in Triton; `nacbench.kernels.norm.norm_gains` has the formulas.
 
 The twin of ``norm.h``: a program has whole rows. There are always three pointers to gains; those beyond ``count`` are
 not used.

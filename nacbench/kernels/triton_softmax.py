@@ -1,4 +1,4 @@
-"""Softmax with a bias for GPUs, in Triton; `nacbench.kernels.operators.biased_softmax` has the formulas.
+"""Softmax with a bias for GPUs, in Triton; `nacbench.kernels.softmax.biased_softmax` has the formulas.
 
 The twin of ``softmax.h``: a program has whole rows, so that each is read once.
 """

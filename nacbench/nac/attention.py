@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.kernels import operators
+from nacbench.kernels.attention import biased_attention, fits_biased_attention
 from nacbench.kernels.path import in_use
+from nacbench.kernels.softmax import biased_softmax, fits_biased_softmax
 from nacbench.nac.modfc import Gains, ModFC, narrow, read_normal
 
 
@@ -113,7 +114,9 @@ class KernelAttention(nn.Module):
             B×U×C. Attention gives zeros for a module without any link.
         """
         query, key, value = self._projected(receivers, senders, gains)
-        gathered = attend(query, key, value, bias)
+        if _own_kernels(query, bias) and fits_biased_attention(query, key, value, bias, self.heads):
+            return self.out(biased_attention(query, key, value, bias, self.heads), gains)
+        gathered = attend(self._split(query), self._split(key), self._split(value), bias)
         return self.out(gathered.transpose(1, 2).flatten(2), gains)
 
     def weights(self, receivers: Tensor, senders: Tensor, gains: Gains, bias: Tensor) -> Tensor:
@@ -121,25 +124,32 @@ class KernelAttention(nn.Module):
 
         Each row sums to 1; the row of a module without any link is zero.
         """
-        query, key, _ = self._projected(receivers, senders, gains)
+        query, key = map(self._split, self._projected(receivers, senders, gains)[:2])
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         scores = scores + bias if bias.is_floating_point() else scores.masked_fill(~bias, -torch.inf)
         return scores.softmax(-1).nan_to_num(0.0).mean(1)  # a row of -inf is NaN after softmax
 
     def _projected(self, receivers: Tensor, senders: Tensor, gains: Gains) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries B×H×U×D, and keys and values B×H×V×D."""
+        """Return queries B×U×(H·D), and keys and values B×V×(H·D)."""
         if self.same_modules:
             query, key, value = read_normal(receivers, self.norm_receiver, [self.query, self.key, self.value], gains)
         else:
             query = self.query(self.norm_receiver(receivers), gains)  # of codes, without the batch
             key, value = read_normal(senders, self.norm_sender, [self.key, self.value], gains)
-        query, key, value = self._split(query), self._split(key), self._split(value)
-        return query.expand(key.shape[0], -1, -1, -1), key, value
+        return query.expand(key.shape[0], *query.shape[-2:]), key, value
 
     def _split(self, x: Tensor) -> Tensor:
-        """Split the heads: (B×)U×(H·D) → (B or 1)×H×U×D."""
-        x = x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
-        return x if x.dim() == 4 else x.unsqueeze(0)
+        """Split the heads: B×U×(H·D) → B×H×U×D."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _own_kernels(query: Tensor, bias: Tensor) -> bool:
+    """Whether own kernels compute. In fp32, without a gradient of the bias, PyTorch's fused one is as fast."""
+    return in_use(query) and (_learns(bias) or query.dtype == torch.bfloat16)
+
+
+def _learns(bias: Tensor) -> bool:
+    return bias.requires_grad and torch.is_grad_enabled()
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
@@ -154,13 +164,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     Returns:
         B×H×U×D; zeros for a receiver without any link in a boolean mask.
     """
-    learns = bias.requires_grad and torch.is_grad_enabled()
-    if in_use(query) and (learns or query.dtype == torch.bfloat16) and operators.fits_biased_softmax(query, key, bias):
-        return operators.biased_softmax(query @ key.transpose(-1, -2), bias, query.shape[-1] ** -0.5) @ value
+    if _own_kernels(query, bias) and fits_biased_softmax(query, key, bias):
+        return biased_softmax(query @ key.transpose(-1, -2), bias, query.shape[-1] ** -0.5) @ value
     bias = bias.to(query.dtype) if bias.is_floating_point() else bias
     # PyTorch 2.14's fused kernel on a CPU has no gradient for a bias, and its fallback computes in float32 whatever the
     # autocast dtype; in bf16 it is also slower than separate products (docs/speed.md). On a GPU it has the gradient.
-    if bias.dtype == torch.bool or bias.device.type != "cpu" or not (learns or query.dtype == torch.bfloat16):
+    if bias.dtype == torch.bool or bias.device.type != "cpu" or not (_learns(bias) or query.dtype == torch.bfloat16):
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return (scores + bias).softmax(-1) @ value

@@ -11,7 +11,9 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Parameter, init
 
-from nacbench.kernels import operators
+from nacbench.kernels.geglu import fits_geglu, geglu
+from nacbench.kernels.norm import fits_norm_gains, norm_gains, norm_gains_gradients
+from nacbench.kernels.operators import rows_of
 from nacbench.kernels.path import in_use
 
 # The gain on each layer's input; see `gains_of`
@@ -98,15 +100,15 @@ def read_normal(
     """
     own, scale, shift = [gains[layer] for layer in layers], norm.weight, norm.bias
     # Without gradients there is little to win, and of one example a pass takes a tenth longer (docs/speed.md)
-    if not (in_use(x) and torch.is_grad_enabled() and operators.fits_norm_gains(x, scale, shift, own)):
+    if not (in_use(x) and torch.is_grad_enabled() and fits_norm_gains(x, scale, shift, own)):
         normal = narrow(norm(x))
         return [layer(normal, gains, biased=biased) for layer in layers]
-    rows = [operators.rows_of(gain, x.shape[-1]) for gain in own]
+    rows = [rows_of(gain, x.shape[-1]) for gain in own]
     # view(-1, …) cannot tell the number of examples if there are no rows
     examples = x.reshape(x.shape[:-1].numel() // max(1, len(rows[0])), *rows[0].shape)
     biases = [layer.bias if biased else None for layer in layers]
     if torch.compiler.is_compiling():  # the compiler chooses what to keep by itself
-        products = operators.norm_gains(examples, scale, shift, rows, norm.eps)[0]
+        products = norm_gains(examples, scale, shift, rows, norm.eps)[0]
         outs = list(map(F.linear, products, [layer.weight for layer in layers], biases))
     else:
         weights = [narrow(layer.weight) for layer in layers]
@@ -126,7 +128,7 @@ class _ReadNormal(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float, *parts: Any) -> tuple[Tensor, ...]:
         count = len(parts) // 3
-        products, statistics = operators.norm_gains(x, scale, shift, parts[:count], eps)
+        products, statistics = norm_gains(x, scale, shift, parts[:count], eps)
         ctx.save_for_backward(x, statistics, scale, shift, *parts[: 2 * count])
         return tuple(map(F.linear, products, parts[count : 2 * count], parts[2 * count :]))
 
@@ -137,7 +139,7 @@ class _ReadNormal(torch.autograd.Function):
         x, statistics, scale, shift, *parts = ctx.saved_tensors
         flat = [grad.flatten(0, -2) for grad in grads]
         seeds = list(map(torch.mm, flat, parts[count:]))
-        of_x, of_scale, of_shift, of_gains, products = operators.norm_gains_gradients(
+        of_x, of_scale, of_shift, of_gains, products = norm_gains_gradients(
             seeds, x, statistics, scale, shift, parts[:count]
         )
         of_weights = (flat[i].t() @ products[i].flatten(0, -2) if needed[count + i] else None for i in range(count))
@@ -243,8 +245,8 @@ def modulated_geglu(hidden: Tensor, gain: Tensor, bias: Tensor | None = None) ->
     Returns:
         …×U×K.
     """
-    if in_use(hidden) and operators.fits_geglu(hidden, gain):
-        return operators.geglu(hidden, hidden.new_zeros(hidden.shape[-1]) if bias is None else bias, gain)
+    if in_use(hidden) and fits_geglu(hidden, gain):
+        return geglu(hidden, hidden.new_zeros(hidden.shape[-1]) if bias is None else bias, gain)
     if bias is not None:
         hidden = hidden + bias.to(hidden.dtype)
     if torch.compiler.is_compiling():  # inductor fuses the plain expression, but not a custom autograd function

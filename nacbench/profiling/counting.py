@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from nacbench.contracts.model import Operations
+from nacbench.kernels.path import path_of_run
 
 
 def count_parameters(net: nn.Module) -> int:
@@ -65,7 +66,7 @@ def backward_flops(forward: Callable[[], Tensor], wanted: Sequence[Tensor]) -> i
         forward: computes the outputs, whose sum is differentiated.
         wanted: tensors to compute gradients for; those that the outputs do not depend on are ignored.
     """
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with torch.enable_grad(), path_of_run(), sdpa_kernel(SDPBackend.MATH):
         total = forward().sum()
     return _counted(partial(torch.autograd.grad, total, wanted, allow_unused=True))
 
@@ -76,7 +77,8 @@ def _counted(work: Callable[[], object]) -> int:
     # correctly. enable_grad: the counter's hooks fail on views of parameters that were made without gradients.
     own = {torch.ops.aten.convolution_backward: _convolution_backward}
     counter = FlopCounterMode(display=False, custom_mapping=own)
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    # path_of_run: on PyTorch's path, as products inside of own kernels are not seen
+    with torch.enable_grad(), path_of_run(), sdpa_kernel(SDPBackend.MATH), counter:
         work()
     return int(counter.get_total_flops())
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacbench.kernels import triton_geglu, triton_links, triton_norm, triton_softmax
+from nacbench.kernels import triton_attention, triton_geglu, triton_links, triton_norm, triton_softmax
 
 TYPES = (torch.float32, torch.bfloat16)
 
@@ -44,6 +44,21 @@ def softmax(dtype: torch.dtype, batch: int, heads: int, rows: int, width: int, b
     return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
 
 
+def attention(
+    dtype: torch.dtype, batch: int, rows: int, columns: int, heads: int, depth: int, biases: int
+) -> list[float]:
+    """Errors of the value and of the gradients of query, key, value and bias."""
+    query, key, value = (torch.randn(batch, count, heads * depth).to(dtype) for count in (rows, columns, columns))
+    bias, seed = torch.randn(biases, rows, columns), torch.randn(query.shape).to(dtype)
+    exact = [tensor.double().requires_grad_() for tensor in (query, key, value, bias)]
+    q, k, v = (tensor.unflatten(-1, (heads, depth)).transpose(1, 2) for tensor in exact[:3])
+    weights = (q @ k.mT / depth**0.5 + exact[3][:, None]).softmax(-1)
+    right = (weights @ v).transpose(1, 2).flatten(2)
+    given = query, key, value, bias, heads
+    own = triton_attention.biased_attention(*given), *triton_attention.biased_attention_backward(seed, *given)
+    return distances(own, (right, *torch.autograd.grad(right, exact, seed.double())))
+
+
 def norm(wide: torch.dtype, dtype: torch.dtype, examples: int, rows: int, width: int, count: int) -> list[float]:
     """Errors of the products, of the gradients of x, weight, bias and gains, and of the products made again."""
     x, vectors = torch.randn(examples, rows, width).to(wide), (torch.randn(width), torch.randn(width))
@@ -74,6 +89,9 @@ def all_errors() -> dict[str, list[list[float]]]:
     torch.manual_seed(0)
     return {
         str(dtype): [
+            attention(dtype, 20, 3, 17, 2, 5, 1),
+            attention(dtype, 3, 19, 4, 1, 18, 3),
+            attention(dtype, 0, 3, 4, 2, 5, 1),
             geglu(dtype, 20, 3, 17),
             geglu(dtype, 2, 1, 300),
             geglu(dtype, 0, 3, 4),

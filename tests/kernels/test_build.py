@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nacbench.data.mirror.places import cache_folder
-from nacbench.kernels import build, operators, path
+from nacbench.kernels import build, geglu, path
 from nacbench.kernels.build import SOURCES, SOURCES_DIGEST, UnavailableError, digest_of_sources
 
 COMPILER = """#!/bin/sh
@@ -138,6 +138,6 @@ def test_the_library_is_no_ones_to_write_but_the_users(cache: Path, compiler: Ca
 
 
 def test_kernels_that_compute_wrong_numbers_are_not_used(own_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operators, "geglu", lambda hidden, bias, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
+    monkeypatch.setattr(geglu, "geglu", lambda hidden, bias, gain: 1.001 * hidden.chunk(2, dim=-1)[0] * gain)
     monkeypatch.setattr(path, "_reasons", {})
     assert path.why_not("cpu", lambda text: None) == "the kernels give wrong numbers on this machine"

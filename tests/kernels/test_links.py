@@ -10,7 +10,7 @@ from torch import Tensor
 from nacbench.kernels import links
 from nacbench.kernels.links import fits_log_links, log_links
 from nacbench.nac.kernel import attention_bias
-from tests.kernels.test_operators import both, distance
+from tests.kernels.formulas import both, distance
 
 pytestmark = pytest.mark.usefixtures("own_kernels")
 

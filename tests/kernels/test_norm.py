@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nacbench.kernels import operators
-from nacbench.kernels.operators import fits_norm_gains, norm_gains, norm_gains_gradients
+from nacbench.kernels.norm import fits_norm_gains, norm_gains, norm_gains_gradients
+from nacbench.nac import modfc
 from nacbench.nac.modfc import Gains, ModFC, read_normal
 from nacbench.profiling.peak_memory import peak_during
-from tests.kernels.test_operators import ERROR, TYPES, both, distance
+from tests.kernels.formulas import ERROR, TYPES, both, distance
 
 pytestmark = pytest.mark.usefixtures("own_kernels")
 
@@ -160,8 +160,8 @@ def test_layers_in_bfloat16_err_no_more_than_pytorch(monkeypatch: pytest.MonkeyP
     norm, layers = layers_of(3)
     x, gains = torch.randn(64, 8, 16), [(1 + 0.3 * torch.randn(8, 16)).bfloat16() for _ in layers]
     seeds, found = [torch.randn(64, 8, 12).bfloat16() for _ in layers], []
-    for fits in (operators.fits_norm_gains, lambda *tensors: False):
-        monkeypatch.setattr(operators, "fits_norm_gains", fits)
+    for fits in (fits_norm_gains, lambda *tensors: False):
+        monkeypatch.setattr(modfc, "fits_norm_gains", fits)
         with torch.autocast("cpu", torch.bfloat16):
             found.append(outputs_and_gradients(x, gains, norm, layers, seeds))
     exact_layers = [layer.double() for layer in layers]
@@ -198,7 +198,7 @@ def test_neither_normalised_states_nor_products_are_kept(monkeypatch: pytest.Mon
         return peak_during(ten_layers, [x, gains[layer], *norm.parameters(), layer.weight])
 
     own = peak()
-    monkeypatch.setattr(operators, "fits_norm_gains", lambda *tensors: False)
+    monkeypatch.setattr(modfc, "fits_norm_gains", lambda *tensors: False)
     assert own < 0.75 * peak()
 
 

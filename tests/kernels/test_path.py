@@ -16,6 +16,7 @@ from nacbench.errors import UserError
 from nacbench.kernels import path
 from nacbench.kernels.path import KernelPath, in_use, path_of_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
+from nacbench.profiling.counting import backward_flops, forward_flops
 from nacbench.recording.store import LOG
 from nacbench.recording.surroundings import differing_surroundings
 from nacbench.running.outcome import Outcome
@@ -63,6 +64,17 @@ def test_a_circuit_computes_the_same_on_both_paths(precision: str, monkeypatch: 
         found.append(torch.cat([part.detach().flatten() for part in (loss, *gradients)]))
     own, pytorch = found
     assert float((own - pytorch).norm() / pytorch.norm()) < (0.03 if precision == "bf16" else 1e-5)
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_products_inside_of_kernels_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, tokens, found = circuit(), torch.randn(2, 7, 10), []
+    for using in (frozenset({"cpu"}), frozenset[str]()):
+        monkeypatch.setattr(path, "_using", using)
+        backward = backward_flops(lambda: net(tokens), list(net.parameters()))
+        found.append((forward_flops(net, {"tokens": tokens}), backward))
+        assert path._using == using
+    assert found[0] == found[1]
 
 
 @pytest.mark.usefixtures("own_kernels")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._functorch.config
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
 
@@ -43,6 +44,9 @@ def compiled(net: Callable[..., Any]) -> Callable[..., Any]:
     _keep_code()
     # torch 2.14's compiler warns of its own use of its own functions
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\._inductor\.")
+    # Else torch 2.14 traces a network with an autograd function of its own, as the image tokenizer has, at every start,
+    # though its key covers both passes of the function
+    torch._functorch.config.autograd_cache_allow_custom_autograd_functions = True
     options: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
     return torch.compile(net, options=options)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from nacbench.contracts.compiling import compile_choice
 from nacbench.contracts.spec import Batch
@@ -53,6 +54,36 @@ def test_compiled_code_is_kept_in_the_cache_folder(
     torch.compiler.reset()
     compiled(lambda x: x.sin() + x)(torch.ones(5))
     assert list((tmp_path / "compiled" / "code").rglob("*.py"))
+
+
+class Times(torch.autograd.Function):
+    """A product with a number, whose gradient has its sign."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: int) -> Tensor:
+        ctx.factor = factor
+        return abs(factor) * x
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.factor * grads[0], None
+
+
+@needs_compiler
+def test_code_of_an_own_gradient_is_taken_from_the_cache_and_not_for_that_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    found = []
+    for factor in (2, -2, 2):
+        torch.compiler.reset()  # as in a new process
+        counters.clear()
+        x = torch.ones(5, requires_grad=True)
+        compiled(lambda x, factor=factor: Times.apply(x, factor).sin())(x).sum().backward()
+        assert x.grad is not None
+        torch.testing.assert_close(x.grad, (factor * torch.tensor(2.0).cos()).expand(5))
+        found.append(counters["aot_autograd"]["autograd_cache_hit"])
+    assert found == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

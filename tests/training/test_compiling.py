@@ -103,14 +103,14 @@ def test_any_other_setting_is_refused(given: Any, named: str) -> None:
 
 
 class Clock:
-    """A clock that only networks move: 0.1 s for an eager pass, ``compiled`` seconds for a compiled one."""
+    """A thread's clock that only networks move: 0.1 s for an eager pass, ``compiled`` seconds for a compiled one."""
 
     def __init__(self, compiled: float) -> None:
         self.compiled = compiled
         self.compiled_networks = 0
         self.now = 0.0
 
-    def perf_counter(self) -> float:
+    def thread_time(self) -> float:
         return self.now
 
     def compile(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -152,7 +152,7 @@ def trial_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock
     monkeypatch.setenv("NACBENCH_CACHE", str(tmp_path))
 
     def make(clock: Clock, passes: int) -> Trial:
-        monkeypatch.setattr("nacbench.training.compiling.time.perf_counter", clock.perf_counter)
+        monkeypatch.setattr("nacbench.training.compiling.time.thread_time", clock.thread_time)
         monkeypatch.setattr(compiling, "compiled", clock.compile)
         return Trial(
             net=Counting(clock),

@@ -1,7 +1,7 @@
 """``torch.compile``: the same draws as without, code kept in the cache, and ``auto``: compile where it pays.
 
 Whether it pays depends on the run's own length and on the network: compiling takes a minute or two once on a machine
-(then seconds, as the code is kept), and compiled steps take 0.6 to 1.05 of the time (docs/speed.md). So ``auto`` asks
+(then seconds, as the code is kept), and compiled steps take 0.5 to 1.05 of the time (docs/speed.md). So ``auto`` asks
 first whether the rest of the run is long enough for any network to win, and only then compiles a copy of this one and
 times it.
 """
@@ -31,7 +31,7 @@ from nacbench.formats.text import duration
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 
 COLD, WARM = 100.0, 12.0  # seconds of compiling without and with the code of an earlier time (docs/speed.md)
-MOST_SAVED = 0.4  # the largest share of a step's time that compiling has saved (docs/speed.md)
+MOST_SAVED = 0.5  # more than the largest share of a pass's time that compiling has saved (docs/speed.md)
 CODE = "TORCHINDUCTOR_CACHE_DIR"
 PASSES = 3  # of which the fastest counts
 

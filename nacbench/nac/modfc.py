@@ -99,21 +99,19 @@ def read_normal(
         …×U×out_dim of each layer.
     """
     own, scale, shift = [gains[layer] for layer in layers], norm.weight, norm.bias
-    # Without gradients there is little to win, and of one example a pass takes a tenth longer (docs/speed.md)
-    if not (in_use(x) and torch.is_grad_enabled() and fits_norm_gains(x, scale, shift, own)):
+    # What the compiler fuses with the operations before and after is faster than the kernel. Without gradients there is
+    # little to win, and of one example a pass takes a tenth longer (docs/speed.md)
+    usable = in_use(x) and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    if not (usable and fits_norm_gains(x, scale, shift, own)):
         normal = narrow(norm(x))
         return [layer(normal, gains, biased=biased) for layer in layers]
     rows = [rows_of(gain, x.shape[-1]) for gain in own]
     # view(-1, …) cannot tell the number of examples if there are no rows
     examples = x.reshape(x.shape[:-1].numel() // max(1, len(rows[0])), *rows[0].shape)
     biases = [layer.bias if biased else None for layer in layers]
-    if torch.compiler.is_compiling():  # the compiler chooses what to keep by itself
-        products = norm_gains(examples, scale, shift, rows, norm.eps)[0]
-        outs = list(map(F.linear, products, [layer.weight for layer in layers], biases))
-    else:
-        weights = [narrow(layer.weight) for layer in layers]
-        narrowed = [None if bias is None else narrow(bias) for bias in biases]
-        outs = _ReadNormal.apply(examples, scale, shift, norm.eps, *rows, *weights, *narrowed)
+    weights = [narrow(layer.weight) for layer in layers]
+    narrowed = [None if bias is None else narrow(bias) for bias in biases]
+    outs = _ReadNormal.apply(examples, scale, shift, norm.eps, *rows, *weights, *narrowed)
     return [out.view(*x.shape[:-1], out.shape[-1]) for out in outs]
 
 

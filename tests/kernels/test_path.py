@@ -1,6 +1,7 @@
 """Which kernels compute: decided once for a run, said, recorded, and kept when a run is repeated."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,25 @@ def test_the_kernels_are_in_the_graph_of_the_compiler() -> None:
     net, tokens = circuit().eval(), torch.randn(4, 7, 10)
     compiled = torch.compile(net, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(tokens), net(tokens))
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_the_compiler_fuses_layer_norm_by_itself() -> None:
+    net, tokens, operators = circuit().train(), torch.randn(4, 7, 10), set[str]()
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
+        operators.update(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    found = []
+    for forward in (torch.compile(net, backend=backend, fullgraph=True), net):
+        torch.manual_seed(1)  # of the links
+        loss = forward(tokens).square().mean()
+        gradients = torch.autograd.grad(loss, list(net.parameters()))
+        found.append(torch.cat([part.detach().flatten() for part in (loss, *gradients)]))
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
+    own = {name.removeprefix("nacbench.") for name in operators if name.startswith("nacbench.")}
+    assert own == {"geglu", "biased_softmax", "log_links"}
 
 
 @pytest.mark.usefixtures("own_kernels")

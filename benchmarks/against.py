@@ -35,6 +35,7 @@ STEPS = (
     ("parametric-shapes", "pointnet", 1.0),
 )
 PLAIN = (("cifar10", "nac", 0.85), ("listops-short", "nac", 0.85), ("parametric-shapes", "nac", 0.8))  # without kernels
+COMPILED = tuple(case for case in STEPS if case[1] == "nac")
 SUITE = "cifar10"
 COUNTED = 10  # steps whose loss is compared
 WARM_UP = 2
@@ -93,12 +94,14 @@ def step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
     yield _of_steps(f"{task}, {model}, {made.scale}, bf16", goal, then, now)
 
 
-def plain_step(task: str, model: str, goal: float, made: Comparison) -> Iterator[Row]:
-    """Compare the training step with PyTorch's kernels alone in the working tree."""
+def step_with(
+    options: tuple[str, ...], said: str, task: str, model: str, goal: float, made: Comparison
+) -> Iterator[Row]:
+    """Compare the training step with other options in the working tree, as ``said`` in the row."""
     words = made.words(task, model)
-    jobs = (Job(words=(*words, *more), model=model, precision="bf16") for more in ((), ("--kernels", "torch")))
+    jobs = (Job(words=(*words, *more), model=model, precision="bf16") for more in ((), options))
     then, now = in_turns(list(zip((made.then, made.now), jobs, strict=True)), made.budget, made.warm_up)
-    yield _of_steps(f"{task}, {model}, {made.scale}, bf16, PyTorch's kernels", goal, then, now)
+    yield _of_steps(f"{task}, {model}, {made.scale}, bf16, {said}", goal, then, now)
 
 
 def _of_steps(what: str, goal: float, then: Series, now: Series) -> Row:
@@ -258,7 +261,8 @@ def _distance(one: dict[str, Any], reference: dict[str, Any]) -> float:
 Measure = Callable[[Comparison], Iterator[Row]]
 PARTS: dict[str, list[Measure]] = {
     "steps": [*(partial(step, *case) for case in STEPS), suite],
-    "plain": [partial(plain_step, *case) for case in PLAIN],
+    "plain": [partial(step_with, ("--kernels", "torch"), "PyTorch's kernels", *case) for case in PLAIN],
+    "compiled": [partial(step_with, ("--compile", "on"), "compiled", *case) for case in COMPILED],
     "published": [
         partial(nac_over_perceiver, "training step", "bf16", 1.1),
         partial(nac_over_perceiver, "training step", "fp32", 1.1),

@@ -48,7 +48,7 @@ def decide(
             metavar="A B",
             parser=lambda word: word,
             help="Compare these two models, or labels of series, on every task that has both; can be given again.  "
-            "[dim]\\[NAC with every other model][/dim]",
+            "[dim]\\[default: the sweep's, or NAC with every other model][/dim]",
         ),
     ] = None,
     claims: Annotated[
@@ -59,14 +59,15 @@ def decide(
         typer.Option(metavar="FILE", help="Decide the claims in this file, as for nacbench claims --claims FILE."),
     ] = None,
     margin: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="X",
             min=0,
             help="Differences up to this do not matter: better or worse by more than it, or equivalent. In points of "
-            "an accuracy, otherwise in units of the metric. It is fixed before the first look.",
+            "an accuracy, otherwise in units of the metric. It is fixed before the first look.  "
+            "[dim]\\[default: the sweep's, or 0][/dim]",
         ),
-    ] = 0.0,
+    ] = None,
     first: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_SEEDS, help="Seeds before the first look.")] = 3,
     most: Annotated[
         int, typer.Option(metavar="N", min=1, max=MOST_SEEDS, help="Seeds at most; can be raised later.")
@@ -90,14 +91,19 @@ def decide(
     """
     from nacbench.sweep.deciding import Decider, Limits
 
-    limits = Limits(first, most, margin, _core_seconds(budget), futility, causes_of(failed))
+    seconds, causes = _core_seconds(budget), causes_of(failed)
     planned, place = whole_plan_of(asked, seeds=range(most))
+    beforehand = planned.sweep.decide
+    limits = Limits(first, most, beforehand.margin if margin is None else margin, seconds, futility, causes)
     if planned.sweep.is_search:
         raise UserError(
             f"sweep {planned.sweep.name!r} is a search, which scores on validation examples: choose with nacbench "
             "tune, and decide between the models in a sweep with these choices"
         )
-    questions = _questions(planned, compare or [], _claims(claims_in, papers=claims))
+    of_claims = _claims(claims_in, papers=claims)
+    # claims alone are no reason to compare what the sweep's file names, too
+    pairs = compare or ([] if of_claims else beforehand.compare)
+    questions = _questions(planned, pairs, of_claims)
     progress = Progress(limits, quiet=as_json)
     decider = Decider(planned, place, questions, limits, progress.say, progress.show, progress.warn)
     before = decider.look()

@@ -18,6 +18,7 @@ from nacbench.formats.dotted import merge
 from nacbench.formats.extending import Layer, read_layers
 from nacbench.recording.tags import NoteList, TagList, Tags
 from nacbench.running.config import RunConfig, resolve
+from nacbench.sweep.beforehand import Beforehand
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
 from nacbench.sweep.content import content_of
 from nacbench.sweep.part import Part, Values
@@ -58,6 +59,7 @@ class SweepConfig(Part):
         (), description="settings for some runs, including those that train networks for other runs"
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
+    decide: Beforehand = Beforehand()
     plugins: tuple[str, ...] = ()
     tags: TagList = Field((), description="for all its runs; not part of their ids")
     notes: NoteList = Field((), description="for all its runs; not part of their ids")

@@ -21,6 +21,7 @@ from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
 from nacbench.reporting.anytime import LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
+from nacbench.sweep.beforehand import LARGEST_MARGIN
 from nacbench.sweep.control import Place, Say, note_failures, submit
 from nacbench.sweep.costs import Costs
 from nacbench.sweep.plan import Plan, PlannedRun
@@ -30,7 +31,6 @@ from nacbench.sweep.submission import sole_submitter
 
 FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
-LARGEST_MARGIN = 1e6  # in units of a metric
 MOST_STARTS = 3  # of one run by one process that decides
 POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
 

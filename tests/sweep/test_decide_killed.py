@@ -84,6 +84,21 @@ def test_a_preview_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_the_file_of_a_sweep_fixes_is_decided(tmp_path: Path) -> None:
+    """The other pair than usual, and a margin in which the two are equivalent; an option overrides the pair."""
+    file = tmp_path / "mine.yaml"
+    models = CONTENT["models"]
+    file.write_text(yaml.safe_dump({**CONTENT, "profile": DEBUG, "decide": {"compare": [models[::-1]], "margin": 100}}))
+    words = [sys.executable, "-m", "nacbench", "sweep", "decide", str(file), "--out", str(tmp_path / "runs"), "--json"]
+    (answer,) = json.loads(subprocess.run(words, capture_output=True, text=True, check=True, timeout=300).stdout)
+    assert (answer["question"], answer["verdict"]) == ("floor-nearest-mean - floor-linear", "equivalent")
+    refused = subprocess.run([*words, "--margin", "1"], capture_output=True, text=True, check=False, timeout=120)
+    assert refused.returncode == 2
+    assert "margin" in refused.stderr
+    other = subprocess.run([*words, "--compare", *models, "--dry-run"], capture_output=True, text=True, check=True)
+    assert [one["question"] for one in json.loads(other.stdout)] == ["floor-linear - floor-nearest-mean"]
+
+
 def test_claims_of_ones_own_are_asked_beside_comparisons(tmp_path: Path) -> None:
     claim = {"name": "near", "kind": "competitive", "says": "is near", "task": "digits", "within": 0.02}
     claim |= {"model": "floor-linear", "baseline": "floor-nearest-mean", "scale": "smoke"}

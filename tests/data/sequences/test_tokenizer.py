@@ -1,11 +1,13 @@
 """Sequences to tokens, and that padding reaches no logit, whichever model reads them."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from nacbench.data.sequences.task import trim
-from nacbench.data.sequences.tokenizer import SymbolTokenizer
+from nacbench.data.sequences.tokenizer import StridedConv, SymbolTokenizer
 from nacbench.nn.network import build_network
 from nacbench.nn.positions import fourier_features, sinusoids
 from nacbench.registry import MODELS, TASKS
@@ -27,6 +29,40 @@ def test_token_covers_stride_symbols(stride: int) -> None:
     assert tokens.shape == (3, -(-30 // stride), 16)
     assert mask is not None
     assert mask.sum(1).tolist() == [-(-length // stride) for length in (30, 11, 1)]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5])
+@pytest.mark.parametrize("tokens", [0, 1, 6])
+def test_the_product_with_windows_is_a_convolution(stride: int, tokens: int) -> None:
+    layer = StridedConv(3, 4, stride).double()
+    symbols = stride * (tokens + (1 if stride > 1 else 0))
+    x = torch.randn(2, symbols, 3, dtype=torch.float64, requires_grad=True)
+    if tokens:
+        expected = torch.nn.Conv1d.forward(layer, x.transpose(1, 2)).transpose(1, 2)
+        torch.testing.assert_close(layer(x), expected)
+        assert torch.autograd.gradcheck(layer, x)
+    else:
+        assert layer(x).shape == (2, 0, 4)
+
+
+def test_lengths_are_compiled_at_most_twice() -> None:
+    """Once for the first length, once for any other; each of these would make a convolution compile again."""
+    from torch._inductor.compile_fx import compile_fx
+
+    compiled: list[int] = []
+
+    def counted(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Any:
+        compiled.append(len(inputs))
+        return compile_fx(graph, inputs)
+
+    tokenizer = SymbolTokenizer(16, 4, 4, max_length=64, stride=2)
+    code = torch.compile(tokenizer, backend=counted)
+    for length in (40, 33, 21, 12):
+        symbols = sequences([length, 7], length)
+        tokens = code(symbols).tokens
+        tokens.sum().backward()
+        torch.testing.assert_close(tokens, tokenizer(symbols).tokens)
+    assert len(compiled) <= 2
 
 
 @pytest.mark.parametrize("stride", [1, 4])

@@ -335,7 +335,11 @@ def test_a_pattern_matches_names_and_settings() -> None:
 def test_every_suite_expands(name: str) -> None:
     sweep = read_sweep(name)
     assert sweep.description
-    assert len(sweep.expand()) > 1
+    runs = sweep.expand()
+    assert len(runs) > 1
+    tasks = {name: {run.task.name for run in runs if run.model.name == name} for name in MODELS.entries()}
+    for a, b in sweep.decide.compare:  # else a misspelt name is only found once all runs are done
+        assert tasks[a] & tasks[b]
 
 
 def test_the_suite_of_everything_has_every_model_and_every_task_that_trains() -> None:

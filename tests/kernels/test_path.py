@@ -102,7 +102,7 @@ def test_the_compiler_fuses_layer_norm_by_itself() -> None:
         found.append(torch.cat([part.detach().flatten() for part in (loss, *gradients)]))
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
     own = {name.removeprefix("nacbench.") for name in operators if name.startswith("nacbench.")}
-    assert own == {"geglu", "biased_softmax", "log_links"}
+    assert own == {"geglu", "biased_attention", "log_links"}
 
 
 @pytest.mark.usefixtures("own_kernels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -83,8 +84,11 @@ def first_problem(error: ValidationError, prefix: str) -> str:
     message = f"{message[0].lower()}{message[1:]}"
     for pythons, ours in (("tuple", "list"), ("dictionary", "mapping")):
         message = message.replace(f"a valid {pythons}", f"a {ours}")
+    message = re.sub(r" or instance of \w+", "", message)  # a class of ours, which nobody can write into a file
     if problem["type"] == "missing":  # here "input" is the whole section that lacks the key, not a value
         return f"{key}: {message}"
     if problem["type"] == "too_short":
         message = f"has {problem['ctx']['actual_length'] or 'no'} values; give at least {problem['ctx']['min_length']}"
+    if problem["type"] == "too_long":
+        message = f"has {problem['ctx']['actual_length']} values; give at most {problem['ctx']['max_length']}"
     return f"{key} = {shown(problem['input'])}: {message}"

@@ -92,6 +92,9 @@ def decide(
     from nacbench.sweep.deciding import Decider, Limits
 
     seconds, causes = _core_seconds(budget), causes_of(failed)
+    for pair in compare or []:
+        if pair[1].startswith("-"):  # an option, taken for the second name
+            raise UserError(f"--compare {pair[0]}: give two names of models or labels: --compare A B")
     planned, place = whole_plan_of(asked, seeds=range(most))
     beforehand = planned.sweep.decide
     limits = Limits(first, most, beforehand.margin if margin is None else margin, seconds, futility, causes)

@@ -19,7 +19,7 @@ from nacbench.formats.terminal import say, say_json
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
     from nacbench.sweep.control import Place, Submitted
-    from nacbench.sweep.plan import Plan
+    from nacbench.sweep.plan import Plan, PlannedRun
     from nacbench.sweep.searching import Hunt
     from nacbench.sweep.state import Standing, State
 
@@ -68,12 +68,10 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Print what submit would start, what is done, which data is missing, and what the rest will cost (a dry run)."""
-    from nacbench.formats.text import duration
-    from nacbench.recording.index import look_at_runs
     from nacbench.sweep.control import counts
-    from nacbench.sweep.costs import Costs
     from nacbench.sweep.state import Observer
 
+    _require_folders(like or [])
     planned, place = whole_plan_of(asked)
     hunt = hunt_of(planned, place)
     planned = hunt.plan if hunt else planned
@@ -102,16 +100,33 @@ def plan(
         say(f"carry the search out with: {asked.command('search')}")
         return
     left = [run for run in planned.doable if standings[run.key].state not in ("done", "skipped", "no data")]
-    known = [place.store, *(like or [])]
-    finished = look_at_runs(*(folder for folder in known if folder != place.store or folder.is_dir())).runs
+    _tell_costs(left, [place.store, *(like or [])])
+    if counts(standings)["planned"] + counts(standings)["lost"]:
+        say(f"start them with: {asked.command('submit')}")
+
+
+def _require_folders(folders: Sequence[Path]) -> None:
+    """Refuse a folder that does not exist, before minutes of planning."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--like {folder}: no such folder; name one that holds runs, such as runs/")
+
+
+def _tell_costs(left: "Sequence[PlannedRun]", folders: Sequence[Path]) -> None:
+    """Print what runs will cost, by the finished runs in some folders, of which each counts once."""
+    from nacbench.filesystem.files import resolved
+    from nacbench.formats.text import duration
+    from nacbench.recording.index import look_at_runs
+    from nacbench.sweep.costs import Costs
+
+    known = list({resolved(folder): folder for folder in folders}.values())
+    finished = look_at_runs(*(folder for folder in known if folder.is_dir())).runs
     seconds, unknown = Costs(finished).total(left)
     if seconds:
         say(f"about {duration(seconds)} of one core's computing left, estimated from finished runs")
     if unknown:
         where = " or ".join(str(folder) for folder in known)
         say(f"no estimate for {counted(unknown, 'run')}: no similar run is done in {where}")
-    if counts(standings)["planned"] + counts(standings)["lost"]:
-        say(f"start them with: {asked.command('submit')}")
 
 
 @app.command()

@@ -21,5 +21,6 @@ class Beforehand(Part):
         ge=0,
         le=LARGEST_MARGIN,
         allow_inf_nan=False,
+        strict=True,  # else true is one point
         description="of practical equivalence, in points of an accuracy, otherwise in units of the metric",
     )

@@ -241,6 +241,15 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"profile": "nowhere"}, "no profile 'nowhere'"),
         ({"profile": {"executor": "slurm"}}, "a slurm profile needs a time"),
         ({"profile": {"gpu": 1}}, r"profile\.gpu"),
+        ({"decide": 3}, r"mine.yaml: decide = 3: input should be a mapping$"),
+        ({"decide": {"compare": [["nac"]]}}, r"mine.yaml: decide\.compare\.0\.1: field required"),
+        ({"decide": {"compare": [["nac", "vit", "gru"]]}}, r"decide\.compare\.0 = .*: has 3 values; give at most 2"),
+        ({"decide": {"compare": ["nac", "vit"]}}, r"decide\.compare\.0 = 'nac': input should be a list"),
+        ({"decide": {"margin": True}}, r"decide\.margin = True: input should be a valid number"),
+        ({"decide": {"margin": "1_0"}}, r"decide\.margin = '1_0': input should be a valid number"),
+        ({"decide": {"margin": -1}}, r"decide\.margin = -1: input should be greater"),
+        ({"decide": {"margin": float("nan")}}, r"decide\.margin = nan: input should be a finite number"),
+        ({"decide": {"margin": 1e7}}, r"decide\.margin = 10000000\.0: input should be less"),
         ({"resources": [{"when": {"task": "digits"}}]}, r"mine.yaml: resources\.0\.use: field required"),
         ({"resources": [{"when": {"task": "digits"}, "use": {"gpux": 1}}]}, "gpux"),
         (
@@ -326,7 +335,11 @@ def test_a_pattern_matches_names_and_settings() -> None:
 def test_every_suite_expands(name: str) -> None:
     sweep = read_sweep(name)
     assert sweep.description
-    assert len(sweep.expand()) > 1
+    runs = sweep.expand()
+    assert len(runs) > 1
+    tasks = {name: {run.task.name for run in runs if run.model.name == name} for name in MODELS.entries()}
+    for a, b in sweep.decide.compare:  # else a misspelt name is only found once all runs are done
+        assert tasks[a] & tasks[b]
 
 
 def test_the_suite_of_everything_has_every_model_and_every_task_that_trains() -> None:

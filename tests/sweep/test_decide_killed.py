@@ -116,6 +116,7 @@ def test_claims_of_ones_own_are_asked_beside_comparisons(tmp_path: Path) -> None
     [
         (["--budget", "3x"], "--budget 3x: write core-hours, such as 8h, 90min or 2d"),
         (["--compare", "floor-linear", "vut"], "unknown model of this sweep 'vut'"),
+        (["--compare", "floor-linear", "--dry-run"], "--compare floor-linear: give two names"),
         (["--failed", "boredom"], "unknown cause of failure 'boredom'"),
         (["--first", "9", "--most", "4"], "--first 9 is more than --most 4"),
         (["--most", "1000", "--max-runs", "10"], "sweep 'mine' with 1000 seeds: 2,000 runs would take"),

@@ -213,9 +213,18 @@ def test_a_plan_estimates_by_the_runs_of_another_folder(place: Place, tmp_path: 
 
 
 def test_a_folder_of_similar_runs_must_exist(place: Place, tmp_path: Path) -> None:
-    refused = nacbench("plan", *write(place, tmp_path), "--like", str(tmp_path / "missing"))
-    assert refused.returncode == 2
-    assert str(tmp_path / "missing") in refused.stderr
+    words = [*write(place, tmp_path), "--like", str(tmp_path / "missing")]
+    for more in ([], ["--json"]):
+        refused = nacbench("plan", *words, *more)
+        assert refused.returncode == 2
+        assert str(tmp_path / "missing") in refused.stderr
+        assert not refused.stdout  # before anything is planned
+
+
+def test_a_folder_of_similar_runs_that_is_the_sweeps_own_is_named_once(place: Place, tmp_path: Path) -> None:
+    words = [*write(place, tmp_path), "--like", str(place.store)]
+    place.store.mkdir(exist_ok=True)
+    assert nacbench("plan", *words).stdout.count(str(place.store)) == 2  # where there is none, and how to start them
 
 
 def test_seeds_of_the_command_line_replace_those_of_the_file(place: Place, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, he
 
 
 def fits_biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, heads: int) -> bool:
-    """Whether `biased_attention` takes these tensors, and is fast for their sizes."""
+    """Whether `biased_attention` takes these tensors, of its shapes, and is fast: U, V, D ≤ 64 and U·V·D ≤ 65,536."""
     sizes = query.shape[1], key.shape[1], query.shape[2] // heads
     links = (1, *sizes[:2])
     same = query.dtype == key.dtype == value.dtype and query.dtype in TYPES and query.device == bias.device

@@ -61,7 +61,12 @@ class Stepper:
         self.captured = False  # whether the last steps were replayed from a CUDA graph
 
     def begin(self, *, is_compiled: bool, say: Callable[[str], None]) -> None:
-        """Prepare to make steps, by compiled code and as CUDA graphs where these are possible."""
+        """Prepare to make steps, as CUDA graphs where these are possible.
+
+        Args:
+            is_compiled: by code of ``torch.compile``.
+            say: is told in a line why steps are no graphs, if they could not be captured.
+        """
         self.in_training_mode()
         if is_compiled:
             # Apart from ``net``, so that state_dict() names stay without torch.compile's "_orig_mod." prefix
@@ -91,6 +96,9 @@ class Stepper:
             step: its number, from 0.
             batch: all examples of the step, of which each process takes its share.
             rate: learning rate.
+
+        Raises:
+            UserError: if the task's or the model's own loss is not a scalar with a gradient.
         """
         accelerator, parts = self.accelerator, self.recipe.accumulate
         for group in self.optimizer.param_groups:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from nacbench.errors import UserError
+
 LIVE = {
     "CONFIGURING",
     "COMPLETING",
@@ -29,11 +31,11 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between retries
 MANY = 500  # jobs per command, to stay under the limit on a command line's length
 
 
-class SlurmSilentError(RuntimeError):
+class SlurmSilentError(UserError):
     """Slurm did not answer, so the state of its jobs is unknown."""
 
 
-class SlurmRefusedError(RuntimeError):
+class SlurmRefusedError(UserError):
     """Slurm answered with an error."""
 
 
@@ -172,7 +174,9 @@ def ask(command: list[str], *, pauses: Collection[float] = PAUSES) -> str:
 def _is_silence(problem: str) -> bool:
     # Slurm exits with 1 for both, so that only its text tells a controller that is down from a refusal
     signs = ("Unable to contact", "Connection refused", "Socket timed out", "Connection timed out", "Zero Bytes", "try")
-    return any(sign in problem for sign in signs)
+    # Slurm is installed here, but nothing says where its controller is
+    nowhere = ("establish a configuration source", "fetch_config", "could not open slurm.conf")
+    return any(sign in problem for sign in (*signs, *nowhere))
 
 
 def _portions(jobs: Collection[str]) -> list[list[str]]:

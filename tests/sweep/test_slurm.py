@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nacbench.errors import UserError
 from nacbench.machine import slurm
 from nacbench.machine.slurm import QueuedJob, SlurmRefusedError, SlurmSilentError, Verdict
 
@@ -39,9 +40,12 @@ def test_a_silent_controller_is_asked_again(commands: Path) -> None:
     assert len((commands / "asked").read_text().splitlines()) == 3
 
 
-def test_no_answer_is_not_an_empty_queue(commands: Path) -> None:
-    say(commands, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
-    with pytest.raises(SlurmSilentError, match="Unable to contact"):
+@pytest.mark.parametrize(
+    "problem", ["Unable to contact slurm controller", "squeue: fatal: Could not establish a configuration source"]
+)
+def test_no_answer_is_not_an_empty_queue(commands: Path, problem: str) -> None:
+    say(commands, "squeue", f"echo '{problem}' >&2; exit 1")
+    with pytest.raises(SlurmSilentError, match=problem):
         slurm.queue()
     assert slurm.is_job_live("12") is None
 
@@ -82,8 +86,9 @@ def test_without_accounting_there_are_no_verdicts(commands: Path) -> None:
 
 def test_a_refusal_of_slurm_is_an_error(commands: Path) -> None:
     say(commands, "scancel", "echo 'scancel: error: Access/permission denied' >&2; exit 1")
-    with pytest.raises(SlurmRefusedError, match="permission denied"):
+    with pytest.raises(SlurmRefusedError, match="permission denied") as refused:
         slurm.cancel(["12"])
+    assert isinstance(refused.value, UserError)  # one line on the command line
 
 
 def test_settings_are_read(commands: Path) -> None:

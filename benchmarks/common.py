@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nacbench.contracts.spec import Batch, TaskSpec
+from nacbench.machine.hardware import best_precision
 from nacbench.nn.cuda_graphs import WARM_UP, GraphedPass
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.registry import MODELS
@@ -105,6 +106,11 @@ SMALL = Setting(
 def device() -> str:
     """Return ``cuda`` if there is a GPU, otherwise ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the precisions worth timing here, the best last: without instructions for bf16 it takes minutes a step."""
+    return ("fp32", "bf16") if best_precision() == "bf16" else ("fp32",)
 
 
 def precision(name: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from common import FULL, TINY_IMAGENET, Row, Setting, Work, compiled_step, device, eager_step, training_step
+from common import FULL, TINY_IMAGENET, Row, Setting, Work, compiled_step, device, eager_step, kinds, training_step
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -45,7 +45,7 @@ Product = tuple[Any, tuple[tuple[tuple[int, ...], tuple[int, ...], torch.dtype],
 def rows() -> Iterator[Row]:
     """Measure the training step of Tiny-ImageNet's setting in both precisions, on a GPU also compiled."""
     bandwidth = _bandwidth()
-    for kind in ("fp32", "bf16"):
+    for kind in kinds():
         yield from _step(TINY_IMAGENET, kind, "", training_step, bandwidth)
     if device() == "cuda":
         yield from _step(FULL, "bf16", "", training_step, bandwidth)

@@ -18,6 +18,7 @@ from common import (
     device,
     eager_step,
     inference,
+    kinds,
     training_step,
 )
 
@@ -51,7 +52,7 @@ def rows(results: Path) -> Iterator[Row]:
 def _steps(setting: Setting, goal: float) -> Iterator[Row]:
     torch.manual_seed(0)
     nac, perceiver = setting.circuit(), setting.baseline()
-    for kind in ("fp32", "bf16"):
+    for kind in kinds():
         things = [training_step(perceiver, setting, kind), training_step(nac, setting, kind)]
         ratio = time_side_by_side(things, device(), BUDGET)[1]
         yield Row(
@@ -60,7 +61,9 @@ def _steps(setting: Setting, goal: float) -> Iterator[Row]:
             goal=goal,
             note=_spread(ratio, inverse=True),
         )
-    things = [training_step(nac, setting, kind) for kind in ("fp32", "bf16")]
+    if len(kinds()) == 1:
+        return
+    things = [training_step(nac, setting, kind) for kind in kinds()]
     ratio = time_side_by_side(things, device(), BUDGET)[1]
     yield Row(
         what=f"training step, {setting.name}: bf16 faster than fp32",
@@ -86,20 +89,21 @@ def _graphs(setting: Setting) -> Iterator[Row]:
 def _compiled(setting: Setting, goal: float) -> Iterator[Row]:
     """Measure training steps under torch.compile; compiling takes two minutes in all."""
     torch.manual_seed(0)
+    kind = kinds()[-1]
     things = [
-        training_step(setting.baseline(), setting, "bf16"),
-        *(compiled_step(core, setting, "bf16") for core in (setting.baseline(), setting.circuit())),
+        training_step(setting.baseline(), setting, kind),
+        *(compiled_step(core, setting, kind) for core in (setting.baseline(), setting.circuit())),
     ]
     _, perceiver, nac = time_side_by_side(things, device(), BUDGET)
     torch.compiler.reset()
     yield Row(
-        what=f"training step, {setting.name}, bf16: NAC compiled over Perceiver IO",
+        what=f"training step, {setting.name}, {kind}: NAC compiled over Perceiver IO",
         reached=1 / nac.ratio,
         goal=goal,
         note=_spread(nac, inverse=True),
     )
     yield Row(
-        what=f"training step, {setting.name}, bf16: Perceiver IO compiled over Perceiver IO",
+        what=f"training step, {setting.name}, {kind}: Perceiver IO compiled over Perceiver IO",
         reached=1 / perceiver.ratio,
         note=_spread(perceiver, inverse=True),
     )
@@ -108,11 +112,12 @@ def _compiled(setting: Setting, goal: float) -> Iterator[Row]:
 def _inference(setting: Setting, batches: list[int]) -> Iterator[Row]:
     torch.manual_seed(0)
     nac, perceiver = setting.circuit(), setting.baseline()
+    kind = kinds()[-1]
     for batch in batches:
-        things = [inference(core, setting, "bf16", batch) for core in (perceiver, nac)]
+        things = [inference(core, setting, kind, batch) for core in (perceiver, nac)]
         ratio = time_side_by_side(things, device(), BUDGET / 2)[1]
         yield Row(
-            what=f"inference, {setting.name}, batch {batch}: NAC over Perceiver IO",
+            what=f"inference, {setting.name}, {kind}, batch {batch}: NAC over Perceiver IO",
             reached=1 / ratio.ratio,
             goal=1.05,
             note=_spread(ratio, inverse=True),
@@ -126,10 +131,10 @@ def _pruned(setting: Setting) -> Iterator[Row]:
     assert isinstance(whole, NeuralAttentiveCircuit)
     for share in SHARES:
         kept = whole.kept(torch.arange(round(share * whole.module_count)))
-        things = [inference(core, setting, "bf16") for core in (whole, kept)]
+        things = [inference(core, setting, kinds()[-1]) for core in (whole, kept)]
         ratio = time_side_by_side(things, device(), BUDGET / 4)[1]
         yield Row(
-            what=f"inference, {setting.name}: {100 * share:g} % of the modules faster than all",
+            what=f"inference, {setting.name}, {kinds()[-1]}: {100 * share:g} % of the modules faster than all",
             reached=ratio.ratio,
             note=_spread(ratio),
         )

@@ -70,13 +70,12 @@ def main() -> None:
     machine = describe(device())
     if device() == "cpu":
         keep_freed_memory()  # as training does
-    found: dict[str, list[Row]] = {}
     for name in chosen:
-        found[name] = []
+        found: list[Row] = []
         for row in PARTS[name]():
-            found[name].append(row)
+            found.append(row)
             print(line(row), flush=True)
-    write(options.out, machine, found)
+        write(options.out, machine, {name: found})
 
 
 def _against(revision: str, parts: list[str], out: Path, seconds: float) -> None:

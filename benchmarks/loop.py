@@ -18,7 +18,7 @@ from nacbench.contracts.spec import Batch
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import build_network
 from nacbench.profiling.timing import time_side_by_side
-from nacbench.recording.record import RunRecord
+from nacbench.recording.record import RunRecord, read_record
 from nacbench.registry import MODELS
 from nacbench.running.config import resolve
 from nacbench.training.execution import Execution, default_workers, make_accelerator
@@ -98,7 +98,7 @@ def _shares_of_records(results: Path) -> Iterator[Row]:
     """Report the share of committed runs' time outside training steps, including process start and test scoring."""
     found: dict[str, list[RunRecord]] = defaultdict(list)
     for file in sorted((results / "mini").rglob("record.json")):
-        record = RunRecord.model_validate_json(file.read_text())
+        record = read_record(file)
         if record.model == "nac" and record.task in ("cifar10", "digits"):
             found[record.task].append(record)
     for task, records in found.items():

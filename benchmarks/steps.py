@@ -25,7 +25,7 @@ from common import (
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.profiling.timing import Timing, time_side_by_side
 from nacbench.protocols.pruning import relative_drop, share_of
-from nacbench.recording.record import RunRecord
+from nacbench.recording.record import read_record
 
 BUDGET = 40.0  # seconds for each comparison
 SHARES = (0.5, 0.2, 0.1, 0.05)
@@ -144,7 +144,7 @@ def _pruned_records(results: Path) -> Iterator[Row]:
     """Report, from committed runs, the largest speed-up by pruning at a mean relative loss under 3 % over seeds."""
     found: dict[tuple[str, int, float], dict[float, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(results.rglob("record.json")):
-        record = RunRecord.model_validate_json(file.read_text())
+        record = read_record(file)
         if record.protocol != "pruned":
             continue
         model = record.identity["config"]["model"]

@@ -14,6 +14,7 @@ import torch
 from common import Row, device, gradients_of, precision
 
 from nacbench.contracts.metric import ACCURACY
+from nacbench.contracts.model import spec_for
 from nacbench.contracts.spec import Batch
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import build_network
@@ -162,8 +163,10 @@ def _data_path(config: Any, live: Any) -> Iterator[Row]:
     batches = live.train_batches(config.training.batch_size, 0)
     batch = batches[0].to(device())
     least = None
-    for name in sorted(MODELS.load_all()[0]):
-        model = MODELS.get(name).configured("model", "tiny", {})
+    for name, kind in sorted(MODELS.load_all()[0].items()):
+        model = kind.configured("model", "tiny", {})
+        if name.startswith("floor-") or kind.missing() or model.unsupported(spec_for(model, live.spec)):
+            continue
         net = build_network(config.training_task, live.spec, model, 0).to(device()).train()
 
         def step(net: Any = net) -> None:

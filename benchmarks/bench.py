@@ -67,7 +67,7 @@ def main() -> None:
     if options.against:
         _against(options.against, chosen, options.out, options.seconds)
         return
-    machine = describe(device())
+    machine, state = describe(device()), git_state()
     if device() == "cpu":
         keep_freed_memory()  # as training does
     for name in chosen:
@@ -75,13 +75,13 @@ def main() -> None:
         for row in PARTS[name]():
             found.append(row)
             print(line(row), flush=True)
-        write(options.out, machine, {name: found})
+        write(options.out, machine, {name: found}, state)
 
 
 def _against(revision: str, parts: list[str], out: Path, seconds: float) -> None:
     """Compare the working tree with a committed revision, and write the table."""
     torch.set_num_threads(1)  # as the compared processes, so that the table says so
-    machine = describe(device())
+    machine, state = describe(device()), git_state()
     found: dict[str, list[Row]] = {}
 
     def tell(text: str) -> None:
@@ -98,13 +98,14 @@ def _against(revision: str, parts: list[str], out: Path, seconds: float) -> None
         sys.exit(f"--against {revision}: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; nothing is written")
-    write(out, machine, found, parts=against.PARTS, against=commit)
+    write(out, machine, found, state, parts=against.PARTS, against=commit)
 
 
 def write(
     folder: Path,
     machine: dict[str, Any],
     found: dict[str, list[Row]],
+    state: tuple[str | None, bool | None],
     *,
     parts: Iterable[str] = PARTS,
     against: str | None = None,
@@ -115,6 +116,7 @@ def write(
         folder: of the tables.
         machine: as `describe` returns it.
         found: rows by part.
+        state: commit, and whether the working tree differed from it, before anything was written.
         parts: all parts, in the order of the table.
         against: commit that the working tree was compared with.
     """
@@ -127,8 +129,8 @@ def write(
             "measured": utc_now(),
             "machine": machine,
             "versions": library_versions(),
-            "commit": git_state()[0],
-            "dirty": git_state()[1],
+            "commit": state[0],
+            "dirty": state[1],
             **({"against": against} if against else {}),
             "rows": [dataclasses.asdict(row) | {"met": row.met} for row in rows],
         }

@@ -312,6 +312,7 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
     from nacbench.sweep.block import seeds_in
     from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
+    from nacbench.sweep.only import Only
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
 
@@ -322,7 +323,8 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
         sweep = sweep.with_seeds(seeds)
     files = [*map(str, asked.plugin or []), *sweep.plugins]
     load_plugins([Path(file) for file in files])
-    changes: dict[str, Any] = {"plugins": tuple(files)}
+    only = Only(task=tuple(asked.task or []), model=tuple(asked.model or []))
+    changes: dict[str, Any] = {"plugins": tuple(files), "only": only}
     if asked.profile:
         changes["profile"] = Profile.read(asked.profile)
     root = data_root_of(asked.data_root)

@@ -21,6 +21,7 @@ from nacbench.running.config import RunConfig, resolve
 from nacbench.sweep.beforehand import Beforehand
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
 from nacbench.sweep.content import content_of
+from nacbench.sweep.only import Only
 from nacbench.sweep.part import Part, Values
 from nacbench.sweep.profile import Profile
 
@@ -40,7 +41,7 @@ class Choice(Part):
     evidence: Values = Field({}, description="scores it was chosen by, for readers")
 
 
-DERIVED = ("blocks", "choices_are_read")  # fields of SweepConfig that are not keys of its file
+DERIVED = ("blocks", "choices_are_read", "only")  # fields of SweepConfig that are not keys of its file
 
 
 class SweepConfig(Part):
@@ -59,6 +60,7 @@ class SweepConfig(Part):
         (), description="settings for some runs, including those that train networks for other runs"
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
+    only: Only = Field(Only(), description="a part of the runs that was asked for on the command line")
     decide: Beforehand = Beforehand()
     plugins: tuple[str, ...] = ()
     tags: TagList = Field((), description="for all its runs; not part of their ids")
@@ -107,12 +109,12 @@ class SweepConfig(Part):
         planned = (run for config in configs.values() for run in _with_trained_on(config))
         serving = {index for run in planned for index in _matching(run, whens)} if whens else set()
         self._refuse_idle("resources: when", _whens(self.resources), serving)
-        return list(configs.values())
+        return self.only.of(list(configs.values()), self.name)
 
     def searched(self) -> Iterator[tuple[Block, Trial, list[RunConfig]]]:
         """Yield each trial of the searches on each rung, with the configurations of its runs, by seed as in the block.
 
-        Runs that ``exclude`` leaves out are among them.
+        Runs that ``exclude`` and ``only`` leave out are among them.
         """
         resolved = _Resolver()
         for block in self.blocks:

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.completion import complete_sweep
+from nacbench.cli.shared.completion import complete_model, complete_sweep, complete_task
 from nacbench.cli.shared.options import DataRoot, Plugins
 
 RUNS = Path("runs")
-DECIDING = "decide"  # the command that takes no --seeds, as it finds out how many are needed
+DECIDING = "decide"
+# It finds out how many seeds are needed, and its error rate is for all that it decides: not part after part
+NOT_WHEN_DECIDING = {"seeds", "task", "model"}
 LOOKING = ("status", "logs", "cancel")  # commands that start no job and take no --profile
 
 
@@ -37,6 +39,22 @@ class Asked:
     ] = None
     data_root: DataRoot = None
     plugin: Plugins = None
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_task,
+            help="Only runs of this task; NAME may be a pattern ('digits*'); can be given again.",
+        ),
+    ] = None
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_model,
+            help="Only runs of this model; NAME may be a pattern; can be given again.",
+        ),
+    ] = None
     max_runs: Annotated[
         int | None,
         typer.Option(
@@ -66,8 +84,9 @@ class Asked:
             words += ["--max-runs", str(self.max_runs)]
         if self.seeds is not None:
             words += ["--seeds", self.seeds]
-        for file in self.plugin or []:
-            words += ["--plugin", str(file)]
+        for option, given in (("--plugin", self.plugin), ("--task", self.task), ("--model", self.model)):
+            for value in given or []:
+                words += [option, str(value)]
         return shlex.join(words)
 
 
@@ -79,7 +98,7 @@ def on_sweep(verb: Callable[..., None]) -> Callable[..., None]:
     own = list(signature(verb).parameters.values())
     place = [parameter.name for parameter in own].index("asked")
     sweep, *options = signature(Asked).parameters.values()
-    left_out = {"profile"} if verb.__name__ in LOOKING else {"seeds"} if verb.__name__ == DECIDING else set()
+    left_out = {"profile"} if verb.__name__ in LOOKING else NOT_WHEN_DECIDING if verb.__name__ == DECIDING else set()
     options = [option for option in options if option.name not in left_out]
     parameters = [sweep, *own[:place], *options, *own[place + 1 :]]
 

@@ -59,12 +59,12 @@ def test_a_hint_omits_defaults_and_options_of_other_commands() -> None:
 
 def test_sweep_commands_share_options_in_one_order() -> None:
     verbs: dict[str, Any] = get_command(sweep_app).commands  # type: ignore[attr-defined]
-    shared = ["out", "profile", "data_root", "plugin", "max_runs", "seeds"]
+    shared = ["out", "profile", "data_root", "plugin", "task", "model", "max_runs", "seeds"]
     for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel", "decide"):
         names = [parameter.name for parameter in verbs[name].params]
         assert names[0] == "sweep"
-        left_out = ["profile"] if name in LOOKING else ["seeds"] if name == DECIDING else []
+        left_out = ["profile"] if name in LOOKING else ["seeds", "task", "model"] if name == DECIDING else []
         expected = [own for own in shared if own not in left_out]
         assert [own for own in names if own in shared] == expected, name
-    of_logs = ["sweep", "run", "lines", "out", "data_root", "plugin", "max_runs", "seeds"]
+    of_logs = ["sweep", "run", "lines", "out", "data_root", "plugin", "task", "model", "max_runs", "seeds"]
     assert [p.name for p in verbs["logs"].params] == of_logs

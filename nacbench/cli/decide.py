@@ -11,7 +11,7 @@ from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json
 from nacbench.cli.shared.outlooks import Progress, tell_outlook, tell_verdicts
 from nacbench.cli.shared.outlooks import as_json as as_json_of
-from nacbench.cli.sweep import StartedAgain, causes_of, whole_plan_of
+from nacbench.cli.shared.planned import StartedAgain, causes_of, whole_plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 

@@ -6,9 +6,9 @@ import typer
 
 from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.planned import StartedAgain, causes_of, whole_plan_of
 from nacbench.cli.shared.searches import tell_searches
 from nacbench.cli.shared.warnings import warn
-from nacbench.cli.sweep import StartedAgain, causes_of, whole_plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nacbench.cli.shared.asked import Asked, on_sweep
 from nacbench.cli.shared.completion import complete_run
-from nacbench.cli.shared.options import Json, data_root_of, load_plugins
+from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.planned import causes_of, hunt_of, plan_of, whole_plan_of
 from nacbench.cli.shared.searches import tell_budget, tell_searches
+from nacbench.cli.shared.states import print_logs, print_states, states_as_json
 from nacbench.cli.shared.tables import counted
 from nacbench.cli.shared.warnings import warn
 from nacbench.errors import UserError
@@ -18,10 +20,9 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
-    from nacbench.sweep.control import Place, Submitted
+    from nacbench.sweep.control import Submitted
     from nacbench.sweep.plan import Plan, PlannedRun
-    from nacbench.sweep.searching import Hunt
-    from nacbench.sweep.state import Standing, State
+    from nacbench.sweep.state import State
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,12 +80,12 @@ def plan(
     standings = observer.standings(planned.runs)
     warn(observer.broken)
     if as_json:
-        say_json(_as_json(planned, standings))
+        say_json(states_as_json(planned, standings))
         return
     wanted = sum(run.is_wanted for run in planned.runs)
     extra = len(planned.runs) - wanted
     say(f"{planned.sweep.name}: {counted(wanted, 'run')}{f', and {extra} that train their networks' if extra else ''}")
-    _print_states(planned, standings)
+    print_states(planned, standings)
     missing = Counter(run.problem for run in planned.runs if run.problem and not run.is_unsuited)
     for problem, number in missing.items():
         say(f"no data for {counted(number, 'run')}: {problem}")
@@ -188,9 +189,9 @@ def status(
     hunt = hunt_of(whole, place)  # after failures were noted: they end trials
     planned = hunt.plan if hunt else whole
     if as_json:
-        say_json(_as_json(planned, standings))
+        say_json(states_as_json(planned, standings))
         return
-    _print_states(planned, standings)
+    print_states(planned, standings)
     if observer.is_silent:
         warn(["Slurm does not answer; states come from files alone"])
     for run in planned.runs:
@@ -234,7 +235,7 @@ def logs(
     if not chosen:
         say("no run has failed")
     for one in chosen:
-        _print_logs(observer, one, place.store, lines)
+        print_logs(observer, one, place.store, lines)
 
 
 @app.command()
@@ -260,75 +261,6 @@ def cancel(*, asked: Asked) -> None:
         say("no run is queued or running")
     if cancelled.left:
         raise typer.Exit(1)
-
-
-StartedAgain = Annotated[
-    str,
-    typer.Option(
-        metavar="CAUSES",
-        help="Causes of failure whose runs are started again: error, diverged, oom, disk, timeout, node, attempts; "
-        "separated by commas.",
-    ),
-]
-
-
-def causes_of(names: str) -> "tuple[Cause, ...]":
-    """Return causes of failure, given by their names, separated by commas.
-
-    Raises:
-        UserError: if there is no such cause.
-    """
-    from nacbench.errors import unknown
-    from nacbench.recording.record import CAUSES
-
-    given = [name.strip() for name in names.split(",")]
-    for name in given:
-        if name not in CAUSES:
-            raise unknown("cause of failure", name, CAUSES)
-    return tuple(cause for cause in CAUSES if cause in given)
-
-
-def plan_of(asked: Asked) -> "tuple[Plan, Place]":
-    """Return the plan of the sweep that is asked for, and its place; of a search, the runs that it has reached."""
-    planned, place = whole_plan_of(asked)
-    hunt = hunt_of(planned, place)
-    return (hunt.plan if hunt else planned), place
-
-
-def hunt_of(planned: "Plan", place: "Place") -> "Hunt | None":
-    """Return the searches of a plan with all that they may come to, by the records; None if it has none."""
-    if not planned.sweep.is_search:
-        return None
-    from nacbench.sweep.searching import look, searches_in
-
-    return look(planned, place, searches_in(planned))
-
-
-def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Plan, Place]":
-    """Return the plan of the sweep that is asked for, and its place; ``seeds`` replace those of the sweep.
-
-    Of a search it has every run that the search may come to.
-    """
-    from nacbench.sweep.block import seeds_in
-    from nacbench.sweep.config import read_sweep
-    from nacbench.sweep.control import Place
-    from nacbench.sweep.only import Only
-    from nacbench.sweep.plan import make_plan
-    from nacbench.sweep.profile import Profile
-
-    sweep = read_sweep(asked.sweep, asked.max_runs)
-    if asked.seeds is not None:
-        seeds = seeds_in(asked.seeds, sweep.max_runs)
-    if seeds is not None:
-        sweep = sweep.with_seeds(seeds)
-    files = [*map(str, asked.plugin or []), *sweep.plugins]
-    load_plugins([Path(file) for file in files])
-    only = Only(task=tuple(asked.task or []), model=tuple(asked.model or []))
-    changes: dict[str, Any] = {"plugins": tuple(files), "only": only}
-    if asked.profile:
-        changes["profile"] = Profile.read(asked.profile)
-    root = data_root_of(asked.data_root)
-    return make_plan(sweep.model_copy(update=changes), root), Place(asked.out, root)
 
 
 def _submit(
@@ -373,64 +305,3 @@ def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
     if submitted.done < submitted.started:
         say(f"logs of failed runs: {asked.command('logs')}", err=True)
         raise typer.Exit(1)
-
-
-def _print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:
-    """Print the number of runs by task, model and state; states without runs are left out."""
-    from nacbench.cli.shared.tables import print_table
-    from nacbench.sweep.state import STATES
-
-    cells: Counter[tuple[str, str, str]] = Counter()
-    for run in planned.runs:
-        state = standings[run.key].state if run.run_id else ("skipped" if run.is_unsuited else "no data")
-        cells[run.config.task.name, run.config.model.name, state] += 1
-    columns = [state for state in STATES if any(place[2] == state for place in cells)]
-    pairs = list(dict.fromkeys((task, model) for task, model, _ in cells))
-    rows = [[task, model, *(str(cells[task, model, state] or "") for state in columns)] for task, model in pairs]
-    totals = [str(sum(count for place, count in cells.items() if place[2] == state)) for state in columns]
-    print_table(["task", "model", *columns], [*rows, ["all", "", *totals]], right=set(range(2, 2 + len(columns))))
-
-
-def _print_logs(observer: Any, run: Any, store: Path, lines: int) -> None:
-    from nacbench.recording.store import LOG, tail
-    from nacbench.sweep.lost import failure_of
-
-    folder = run.folder(store)
-    say(f"== {run.title}  {folder}")
-    failure = failure_of(folder)
-    if failure:
-        say(f"{failure.status} ({failure.cause}), attempt {failure.attempts}, {failure.when}: {failure.reason}")
-        if failure.traceback:
-            say(*_indented(failure.traceback.rstrip().split("\n")))
-    for path in [folder / LOG, *observer.job_logs(run.key)]:
-        content = tail(path, lines)
-        if content:
-            say(f"-- {path}")
-            say(*_indented(content))
-
-
-def _indented(lines: list[str]) -> list[str]:
-    """Return lines of others so that none can pass for one of ours."""
-    return [f"  {line}" for line in lines]
-
-
-def _as_json(planned: "Plan", standings: "dict[str, Standing]") -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    rows = []
-    for run in planned.runs:
-        standing = standings.get(run.key)
-        known = asdict(standing) if standing else {"state": "skipped" if run.is_unsuited else "no data"}
-        known.pop("is_noted", None)  # internal: whether failure.json is written
-        rows.append(
-            {
-                "run": run.key if run.run_id else None,
-                "task": run.config.task.name,
-                "model": run.config.model.name,
-                "seed": run.config.seed,
-                "trained_on": run.trained_on,
-                "problem": run.problem,
-                **known,
-            }
-        )
-    return rows

@@ -11,8 +11,8 @@ import typer
 from nacbench.cli.shared.asked import RUNS, Asked
 from nacbench.cli.shared.completion import complete_sweep
 from nacbench.cli.shared.options import DataRoot, Plugins, load_plugins
+from nacbench.cli.shared.planned import plan_of
 from nacbench.cli.shared.tables import counted
-from nacbench.cli.sweep import plan_of
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say
 

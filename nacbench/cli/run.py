@@ -17,6 +17,7 @@ from nacbench.cli.shared.completion import (
 )
 from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins
+from nacbench.cli.shared.warnings import slow_precision, warn
 from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
@@ -244,6 +245,8 @@ def run(
     if print_config:
         _print_config(files, own)
         return
+    given = [layer.settings["precision"] for layer in (*files.layers, *own) if "precision" in layer.settings]
+    warn(slow_precision(given[-1] if given else None, device))
     with interruption_explained():
         outcome = run_layers(
             [layer.settings for layer in (*files.layers, *own)],

@@ -26,6 +26,5 @@ def slow_precision(precision: str | None, device: str) -> list[str]:
         return []
     if "avx2" not in cpu_flags() or "avx512f" in cpu_flags():
         return []
-    return [
-        f"--precision bf16: {cpu_name()} has no instructions for it; steps take several times as long as in fp32, large ones fifty times"
-    ]
+    how_long = "steps take several times as long as in fp32, large ones fifty times"
+    return [f"--precision bf16: {cpu_name()} has no instructions for it; {how_long}"]

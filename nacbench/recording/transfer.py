@@ -13,7 +13,7 @@ from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import fill_folder, whole_file
 from nacbench.filesystem.scratch import remove_orphans, scratch_folder
 from nacbench.recording import decisions, searches
-from nacbench.recording.doubled import refuse_doubled
+from nacbench.recording.doubled import SHOWN, refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.record import RECORD, RunRecord, read_record
@@ -84,7 +84,8 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
         damaged += _damaged(folder, run.record())
         todo.append((folder, place))
     if damaged:
-        raise UserError(f"{'; '.join(damaged)}; nothing was copied")
+        more = f"; and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+        raise UserError(f"{'; '.join(damaged[:SHOWN])}{more}; nothing was copied")
     # first: copies without these would be judged by the wrong test, or as another search, if this is killed
     decisions.carry(theirs.runs, target)
     searches.carry(theirs.runs, target)

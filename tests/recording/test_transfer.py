@@ -99,6 +99,14 @@ def test_a_damaged_file_is_named_and_nothing_is_copied(tmp_path: Path, name: str
     assert not (tmp_path / "all").exists()
 
 
+def test_of_many_damaged_files_some_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    for seed in range(7):
+        (run_of(tmp_path / "a", seed=seed) / "curve.jsonl").unlink()
+    with pytest.raises(UserError, match="; and 2 more; nothing was copied") as caught:
+        merge([tmp_path / "a"], tmp_path / "all")
+    assert str(caught.value).count("is missing") == 5
+
+
 def test_an_unfinished_run_in_the_target_is_set_aside(tmp_path: Path) -> None:
     folder = run_of(tmp_path / "a")
     place = tmp_path / "all" / folder.relative_to(tmp_path / "a")

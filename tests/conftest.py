@@ -27,6 +27,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def own_plugins() -> Iterator[None]:
+    """Plug-ins from files end with the module that loaded them, so that no test sees those of another module."""
+    from nacbench.registry import MODELS, PROTOCOLS, TASKS
+
+    yield
+    for registry in (TASKS, MODELS, PROTOCOLS):
+        registry.forget_files()
+
+
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The mirror of real data sets; tests that need it are skipped where it is not."""

@@ -36,7 +36,7 @@ def rows(results: Path) -> Iterator[Row]:
     gpu = device() == "cuda"
     settings = [TINY_IMAGENET, FULL, SMALL] if gpu else [TINY_IMAGENET, SMALL]
     for setting in settings:
-        goal = 1.5 if setting is SMALL else 1.15
+        goal = 1.5 if setting is SMALL else 1.1
         yield from _steps(setting, goal)
         if gpu:
             yield from _graphs(setting)

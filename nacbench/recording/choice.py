@@ -166,12 +166,26 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _named(runs: Sequence[Run], option: str, patterns: Sequence[str]) -> list[Run]:
-    names = dict.fromkeys(getattr(run, option) for run in runs)
+def fitting(names: Iterable[str], kind: str, patterns: Sequence[str]) -> set[str]:
+    """Return the names that fit any of some patterns, such as ``digits*``.
+
+    Args:
+        names: all names.
+        kind: what the names are, for the error.
+        patterns: names, or patterns as of a shell; upper and lower case differ.
+
+    Raises:
+        UserError: if a pattern fits no name.
+    """
+    known = dict.fromkeys(names)
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise unknown(f"{option} among these {len(runs)} runs", pattern, names)
-    wanted = {name for name in names if _matches(name, patterns)}
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise unknown(kind, pattern, known)
+    return {name for name in known if _matches(name, patterns)}
+
+
+def _named(runs: Sequence[Run], option: str, patterns: Sequence[str]) -> list[Run]:
+    wanted = fitting((getattr(run, option) for run in runs), f"{option} among these {len(runs)} runs", patterns)
     return [run for run in runs if getattr(run, option) in wanted]
 
 

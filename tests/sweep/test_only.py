@@ -44,10 +44,13 @@ def test_names_and_patterns_leave_their_runs() -> None:
 @pytest.mark.parametrize(
     ("only", "message"),
     [
-        ({"task": ("digts",)}, "unknown task in sweep 'mine' 'digts'; did you mean 'digits'"),
-        ({"task": ("digits",), "model": ("vti",)}, "unknown model in sweep 'mine' 'vti'; did you mean 'vit'"),
-        ({"task": ("parametric-shapes",), "model": ("vit",)}, "sweep 'mine' has no such run"),
-        ({"task": ("Digits",)}, "unknown task in sweep 'mine' 'Digits'"),
+        ({"task": ("digts",)}, "unknown task of this sweep 'digts'; did you mean 'digits'"),
+        ({"task": ("digits",), "model": ("vti",)}, "unknown model of this sweep 'vti'; did you mean 'vit'"),
+        (
+            {"task": ("parametric-shapes",), "model": ("vit",)},
+            "^--task parametric-shapes --model vit: sweep 'mine' has no such run",
+        ),
+        ({"task": ("Digits",)}, "unknown task of this sweep 'Digits'"),
     ],
 )
 def test_what_fits_no_run_is_refused(only: dict[str, tuple[str, ...]], message: str) -> None:

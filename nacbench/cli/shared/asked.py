@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nacbench.cli.shared.completion import complete_model, complete_sweep, complete_task
+from nacbench.cli.shared.choice import OnlyModels, OnlyTasks
+from nacbench.cli.shared.completion import complete_sweep
 from nacbench.cli.shared.options import DataRoot, Plugins
 
 RUNS = Path("runs")
@@ -39,22 +40,8 @@ class Asked:
     ] = None
     data_root: DataRoot = None
     plugin: Plugins = None
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_task,
-            help="Only runs of this task; NAME may be a pattern ('digits*'); can be given again.",
-        ),
-    ] = None
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_model,
-            help="Only runs of this model; NAME may be a pattern; can be given again.",
-        ),
-    ] = None
+    task: OnlyTasks = None
+    model: OnlyModels = None
     max_runs: Annotated[
         int | None,
         typer.Option(

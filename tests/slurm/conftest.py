@@ -17,7 +17,6 @@ from nacbench.machine import slurm
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import Cause, RunRecord
 from nacbench.recording.store import finished
-from nacbench.registry import MODELS, TASKS
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, Submitted, cancel, submit
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
@@ -86,13 +85,10 @@ def nodes_back(cluster: Callable[..., None]) -> Iterator[None]:
     until(lambda: tell("sinfo", "-hN", "-p", "main", "-o", "%T").split() == ["idle"] * 3, "nodes to be idle", 60)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def plugin() -> Iterator[None]:
-    """The sleepy task and its model."""
+@pytest.fixture(scope="module", autouse=True)
+def plugin(own_plugins: None) -> None:
+    """The sleepy task and its model; of each module, as plug-ins end with it."""
     load_plugin_file(PLUGIN)
-    yield
-    TASKS.forget_files()
-    MODELS.forget_files()
 
 
 def queue_is_busy() -> bool:

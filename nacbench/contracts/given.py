@@ -56,6 +56,9 @@ def checked_spec(owner: object, given: Any, method: str = "spec()") -> TaskSpec:
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"{where} gives {name} = {shown(value)}, and should give a whole number from {least} on")
+    declared = getattr(owner, "classes", given.classes)
+    if given.classes > declared:
+        raise UserError(f"{where} gives classes = {given.classes}, and {named(owner)} declares classes = {declared}")
     for name, sides_ in (("image_shape", "(channels, height, width)"), ("point_shape", "(points, coordinates)")):
         value = getattr(given, name)
         whole = isinstance(value, tuple) and len(value) == len(sides_.split(",")) and all(map(_is_count, value))
@@ -207,6 +210,33 @@ def check_logits(owner: object, given: Any, rows: int, classes: int) -> None:
         )
 
 
+def check_targets(owner: object, given: Any, spec: TaskSpec) -> None:
+    """Check the targets of a training batch that is still on the CPU: type, shape and range.
+
+    Args:
+        owner: the preparation that made them.
+        given: what it gave.
+        spec: of the task.
+
+    Raises:
+        UserError: if they are not what `nacbench.contracts.spec.Batch` says.
+    """
+    import torch
+
+    where, wide = f"{named(owner)}.train()", ("B", spec.classes)
+    is_tensor, numbered = isinstance(given, torch.Tensor), spec.targets == "classes"
+    if is_tensor and given.is_floating_point() and given.shape[1:] == wide[1:]:
+        return
+    if not (is_tensor and numbered and given.dtype == torch.int64 and given.dim() == 1):
+        expected = "class numbers (int64) B, or probabilities" if numbered else "floating-point numbers"
+        raise UserError(f"{where} gives {kind_of(given)} as targets, and should give {expected} {sides(wide)}")
+    wrong = given[(given < 0) | (given >= spec.classes)]
+    if len(wrong):
+        raise UserError(
+            f"{where} gives the class {int(wrong[0])} as a target, and should give classes from 0 to {spec.classes - 1}"
+        )
+
+
 def check_loss(owner: object, given: Any, method: str = "loss") -> None:
     """Check a training loss. Whether it is finite is looked at when it is logged.
 
@@ -231,7 +261,7 @@ def named(owner: object) -> str:
     return (owner if isinstance(owner, type) else type(owner)).__name__
 
 
-def sides(shape: Iterable[int]) -> str:
+def sides(shape: Iterable[int | str]) -> str:
     """Return a shape as ``3×32×32``."""
     return "×".join(map(str, shape)) or "without a dimension"
 

@@ -87,6 +87,7 @@ def check_arrays(owner: object, arrays: Mapping[str, Any], inputs: Mapping[str, 
             found = len(arrays[f"{split}_{name}"])
             if found != count:
                 raise UserError(f"{where} gives {count:,} {split}_labels, but {found:,} {split}_{name}")
+            _check_alike(where, arrays, f"train_{name}", f"{split}_{name}", form)
 
 
 def form_of_labels(spec: TaskSpec) -> Form:
@@ -113,6 +114,20 @@ def _check_array(where: str, name: str, arrays: Mapping[str, Any], form: Form | 
         raise UserError(f"{where} gives no {name}: the array is empty")
     if isinstance(array, np.ndarray):
         _check_values(where, name, array, form)
+
+
+def _check_alike(where: str, arrays: Mapping[str, Any], first: str, other: str, form: Form | None) -> None:
+    """Check that a network which is trained on the first array can be given the other one."""
+    import numpy as np
+
+    ours, theirs = arrays[first], arrays[other]
+    if not (isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray)):
+        return
+    # a form that leaves the length of a side open is of a task that takes any
+    shapes_differ = ours.shape[1:] != theirs.shape[1:] and form is None
+    if shapes_differ or ours.dtype != theirs.dtype:
+        way = "; a task that takes examples of several shapes says so in forms()" if shapes_differ else ""
+        raise UserError(f"{where} gives {first} {described(ours)}, but {other} {described(theirs)}{way}")
 
 
 def _check_values(where: str, name: str, array: np.ndarray, form: Form | None) -> None:

@@ -13,7 +13,7 @@ from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import TaskSpec
 from nacbench.contracts.task import Scale, Task
 from nacbench.data.unreadable import unreadable_lines
-from nacbench.errors import UserError
+from nacbench.errors import UserError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,17 @@ class ArrayTask(Task):
     train_examples: Limit = 0
     validation_examples: Limit = 0
     test_examples: Limit = 0
+
+    @classmethod
+    def wrong_fact(cls) -> str | None:
+        if wrong := super().wrong_fact():
+            return wrong
+        if isinstance(cls.inputs, str):
+            return f"sets inputs = {shown(cls.inputs)}, and should set a tuple of names"
+        names = cls.class_names
+        if names and (isinstance(names, str) or len(names) != cls.classes or len(set(names)) < len(names)):
+            return f"sets class_names = {shown(names)}, and should name each of its {cls.classes} classes once"
+        return None
 
     def arrays(self, data_root: Path) -> Arrays:
         """Return ``train_<input>`` for each input, and ``train_labels``; also for ``test`` and, if any, ``validation``.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nacbench.contracts.given import check_targets
 from nacbench.contracts.recipe import Recipe
 from nacbench.contracts.spec import Batch, TaskSpec
 from nacbench.contracts.task import Evaluation
@@ -193,7 +194,9 @@ class Classification:
 
     def train_batches(self, batch_size: int, seed: int) -> Sequence[Batch]:
         train, target = self.splits["train"], self.objective.target
-        return TrainBatches(train, self.preparation, batch_size, seed, self._repeats, self._visits, target)
+        batches = TrainBatches(train, self.preparation, batch_size, seed, self._repeats, self._visits, target)
+        check_targets(self.preparation, batches[0].target, self.spec)  # once, as a look at values takes the CPU's time
+        return batches
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         return self.objective.loss(net(**batch.inputs), batch.target, self._recipe.label_smoothing)

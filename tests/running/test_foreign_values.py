@@ -87,6 +87,20 @@ def test_wrong_values_of_inputs_are_refused(tmp_path: Path, source: str, message
     assert_refused(tmp_path, message, lambda: run(tmp_path, source))
 
 
+OTHER_TEST_IMAGES = """def forms(self):
+    return dict.fromkeys(self.inputs)
+def arrays(self, data_root):
+    a = good()
+    a['test_images'] = {}
+    return Arrays(a, 'made')"""
+OTHER_TARGETS = """def preparation(self, recipe, spec):
+    own = super().preparation(recipe, spec)
+    class Other:
+        plain = staticmethod(own.plain)
+        def train(self, inputs, labels):
+            inputs, target = own.train(inputs, labels)
+            return inputs, {}
+    return Other()"""
 TASKS_THAT_GIVE_WRONG = {
     "arrays as a dict": (
         "def arrays(self, data_root):\n    return good()",
@@ -147,6 +161,33 @@ TASKS_THAT_GIVE_WRONG = {
         "def build(self, data_root, recipe):\n    return None",
         r"Mine\.build\(\) gives None, which has no spec",
     ),
+    "a spec with more classes than it declares": (
+        "def spec(self):\n    return TaskSpec(modality='image', classes=4, max_tokens=16, token_dim=12)",
+        r"Mine\.spec\(\) gives classes = 4, and Mine declares classes = 3",
+    ),
+    "names of two of three classes": (
+        "class_names = ('a', 'b')",
+        r"class Mine sets class_names = \('a', 'b'\), and should name each of its 3 classes once",
+    ),
+    "one name for two classes": ("class_names = ('a', 'b', 'a')", r"should name each of its 3 classes once"),
+    "inputs that are one text": ("inputs = 'images'", r"sets inputs = 'images', and should set a tuple of names"),
+    "test images of another shape": (
+        OTHER_TEST_IMAGES.format("a['test_images'][..., :7]"),
+        r"Mine\.arrays\(\) gives train_images of uint8, 24×1×8×8, but test_images of uint8, 9×1×8×7; a task",
+    ),
+    "test images of another type": (
+        OTHER_TEST_IMAGES.format("a['test_images'] / 255"),
+        r"gives train_images of uint8, 24×1×8×8, but test_images of float64, 9×1×8×8$",
+    ),
+    "targets beyond the classes": (
+        OTHER_TARGETS.format("target + 5"),
+        r"Other\.train\(\) gives the class [567] as a target, and should give classes from 0 to 2",
+    ),
+    "targets that are floats": (
+        OTHER_TARGETS.format("target.float()"),
+        r"gives a tensor float32 8 as targets, and should give class numbers \(int64\) B, or probabilities B×3",
+    ),
+    "targets of None": (OTHER_TARGETS.format("None"), r"gives None as targets"),
     "a headline of text": (
         "def headline(self, metrics):\n    return {'accuracy': 'good'}",
         r"Mine\.headline\(\) gives 'accuracy': 'good' in metrics",

@@ -139,6 +139,27 @@ def test_nlvr_without_training_split_shares_no_sentence_between_splits(made_mirr
     ]
 
 
+def test_nlvr_numbers_the_classes_of_all_its_files_alike(made_mirror: Path, tmp_path: Path) -> None:
+    def written(split: str, names: list[str] | None, *, turned: bool) -> None:
+        table = pq.read_table(made_mirror / "nlvr" / f"{split}.parquet")
+        columns = table.to_pydict()
+        columns["label"] = [1 - label if turned else label for label in columns["label"]]
+        features = {"label": {"names": names, "_type": "ClassLabel"}} if names else {}
+        miniatures.write_parquet(tmp_path / "nlvr" / f"{split}.parquet", columns, features)
+
+    expected = {split: arrays("nlvr", made_mirror)[f"{split}_labels"].tolist() for split in ("train", "test")}
+    written("validation", ["true", "false"], turned=True)
+    written("test", ["false", "true"], turned=False)
+    found = arrays("nlvr", tmp_path)
+    assert {split: found[f"{split}_labels"].tolist() for split in expected} == expected
+    written("test", ["wrong", "right"], turned=False)
+    with pytest.raises(UserError, match=r"split test, cannot be decoded: its class '(wrong|right)' is not among"):
+        arrays("nlvr", tmp_path)
+    written("test", None, turned=True)
+    with pytest.raises(UserError, match=r"split test, cannot be decoded: only some splits name their classes"):
+        arrays("nlvr", tmp_path)
+
+
 def test_nlvr2_puts_the_two_photographs_side_by_side(made_mirror: Path) -> None:
     found = arrays("nlvr2", made_mirror)
     assert {split: len(found[f"{split}_labels"]) for split in ("train", "validation", "test")} == {

@@ -37,7 +37,7 @@ def read_nlvr(task: SentenceImageTask, folder: Path) -> Arrays:
 
     def decode() -> Mapping[str, np.ndarray]:
         files = {split: folder / f"{split}.parquet" for split in ("train", "validation", "test")}
-        rows = {split: _rows(file) for split, file in files.items() if file.exists()}
+        rows = _numbered({split: file for split, file in files.items() if file.exists()})
         own = "train" in rows
         if not own:
             rows["train"], rows["validation"] = hold_out_sentences(rows["validation"])
@@ -82,6 +82,20 @@ def _sentence_id(row: Mapping[str, Any]) -> str:
     return str(row["identifier"]).partition("-")[0]  # identifiers are <sentence>-<picture>
 
 
+def _numbered(files: Mapping[str, Path]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each split, their labels as positions in one order of the classes of all splits."""
+    rows = {split: _rows(file) for split, file in files.items()}
+    given = {
+        split: GivenLabels([int(row["label"]) for row in rows[split]], class_names(file, "label"))
+        for split, file in files.items()
+    }
+    labels, _ = numbered_by_name(given, str(next(iter(files.values())).parent), classes=2)
+    return {
+        split: [{**row, "label": label} for row, label in zip(rows[split], labels[split].tolist(), strict=True)]
+        for split in rows
+    }
+
+
 def _rows(file: Path) -> list[dict[str, Any]]:
     rows = list(read_rows(file, COLUMNS))
     for number, row in enumerate(rows):
@@ -91,10 +105,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
             if not isinstance(row[column], str):
                 raise UserError(f"{file}, row {number}: {column} is {shown(row[column])}, not text")
         row["where"] = f"{file}, row {number} ({row['identifier']})"
-    names = class_names(file, "label")
-    given = GivenLabels([int(row["label"]) for row in rows], names)
-    labels, _ = numbered_by_name({file.stem: given}, str(file), classes=2)
-    return [{**row, "label": label} for row, label in zip(rows, labels[file.stem].tolist(), strict=True)]
+    return rows
 
 
 def row_image(row: Mapping[str, Any], shape: tuple[int, int, int]) -> np.ndarray:

@@ -40,6 +40,31 @@ FOLLOWED = ("data", "kernels", "nac", "protocols", "tasks", "baselines")
 NOT_FOLLOWED = ("data/mirror",)
 
 
+# Libraries that count by their versions in the record, even where one is a checkout (torch, built from source)
+LIBRARIES = frozenset(
+    [
+        "torch",
+        "torchvision",
+        "torch_geometric",
+        "accelerate",
+        "timm",
+        "perceiver_pytorch",
+        "mambapy",
+        "datasets",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "sklearn",
+        "matplotlib",
+        "seaborn",
+        "PIL",
+        "triton",
+        "submitit",
+    ]
+)
+
+
 @dataclass(frozen=True)
 class OwnCode:
     """Location of the code that belongs to a plug-in from outside nacbench.
@@ -47,13 +72,40 @@ class OwnCode:
     Attributes:
         folders: folders whose top-level modules and packages belong to the plug-in, if Python imports them from there.
         packages: names that these are restricted to (of one distribution in site-packages); None for any name.
+        anywhere: whether modules that Python finds elsewhere belong to it, too, if they are not installed: by
+            ``PYTHONPATH``, by a path that the plug-in adds to ``sys.path``, or as a checkout.
     """
 
     folders: tuple[Path, ...] = ()
     packages: frozenset[str] | None = None
+    anywhere: bool = False
+
+    def has(self, name: str, place: Path) -> bool:
+        """Return whether a top-level module that Python imports from this folder belongs to the plug-in."""
+        if place in self.folders:
+            return self.packages is None or name in self.packages
+        return self.anywhere and name not in LIBRARIES and not is_installed(place)
 
 
 NO_OWN_CODE = OwnCode()
+
+
+def own_code_of(module: str, folders: Iterable[Path] = (), packages: Iterable[str] = ()) -> OwnCode:
+    """Return the location of the code that belongs to a plug-in, or to other code from outside nacbench.
+
+    Args:
+        module: in which it is defined.
+        folders: others that plug-ins may import from.
+        packages: names of the other packages and modules of its distribution.
+    """
+    top = module.partition(".")[0]
+    place = place_of(top)
+    if top == ROOT.name or place is None:
+        return NO_OWN_CODE
+    if not is_installed(place):  # a checkout or a plug-in file: everything beside it may be its own
+        return OwnCode(tuple(dict.fromkeys((place, *folders))), anywhere=True)
+    # In site-packages, modules beside it are mostly of other distributions, so only those of its own count
+    return OwnCode((place,), frozenset({top, *packages}), anywhere=True)
 
 
 def short_digest(content: bytes) -> str:
@@ -213,9 +265,13 @@ def _module_of(file: Path, own: OwnCode) -> str:
     """Return the dotted module name of a file, without ``__init__``."""
     for folder in (ROOT.parent, *own.folders):
         if file.is_relative_to(folder):
-            parts = file.relative_to(folder).with_suffix("").parts
-            return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    return file.stem
+            break
+    else:  # found by another path of Python's: below the folder of its uppermost package
+        folder = file.parent
+        while (folder / "__init__.py").is_file():
+            folder = folder.parent
+    parts = file.relative_to(folder).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _find(name: str, importer: Path, own: OwnCode) -> _Found:
@@ -234,10 +290,10 @@ def _find_absolute(name: str, own: OwnCode) -> _Found:
     if parts[0] == "nacbench":
         public = _public_names().get(".".join(parts[1:2]))
         return _walk(ROOT.parent, [*public.split("."), *parts[1:]] if public else parts)
-    if not own.folders or not parts[0] or (own.packages is not None and parts[0] not in own.packages):
+    if own == NO_OWN_CODE or not parts[0]:
         return _NOTHING
     place = place_of(parts[0])
-    return _walk(place, parts) if place and place in own.folders else _NOTHING
+    return _walk(place, parts) if place and own.has(parts[0], place) else _NOTHING
 
 
 def _walk(place: Path, parts: Sequence[str]) -> _Found:

@@ -7,7 +7,6 @@ from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 from nacbench.code_digest import (
-    NO_OWN_CODE,
     ROOT,
     OwnCode,
     code_digest,
@@ -15,8 +14,7 @@ from nacbench.code_digest import (
     files_of,
     has_changed,
     imported_by,
-    is_installed,
-    place_of,
+    own_code_of,
     plugins_named_in,
     short_digest,
 )
@@ -42,8 +40,9 @@ def plugin_digest(cls: type[Plugin], *more: type[Plugin]) -> str:
     """Return the digest of a plug-in's code, with the modules that it imports and the plug-ins that it builds on.
 
     Of nacbench, imports count from the folders that `nacbench.code_digest` names. For a plug-in from outside, modules
-    also count that it imports from beside its file or from its own distribution. Files that it reads, and modules that
-    it imports by a computed name, cannot be determined and do not count.
+    also count that it imports from its own distribution or from any place where nothing is installed: beside its file,
+    by ``PYTHONPATH``. Files that it reads, and modules that it imports by a computed name, cannot be determined and do
+    not count.
 
     Raises:
         UserError: if one of its files was edited after this process had read it, as happens in a notebook: Python goes
@@ -102,14 +101,8 @@ def _digest_of(files: tuple[Path, ...], own: OwnCode) -> str:
 
 def _own_code(cls: type[Plugin]) -> OwnCode:
     """Return the location of a plug-in's own code."""
-    top = cls.__module__.partition(".")[0]
-    place = place_of(top)
-    if top == "nacbench" or place is None:
-        return NO_OWN_CODE
-    if not is_installed(place):  # a checkout or a plug-in file: everything beside it may be its own
-        return OwnCode(tuple(dict.fromkeys((place, *plugin_folders()))))
-    # In site-packages, modules beside it are mostly of other distributions, so only those of its own count
-    return OwnCode((place,), frozenset({top, *_packages_of(distribution_of(top))}))
+    distribution = distribution_of(cls.__module__.partition(".")[0])
+    return own_code_of(cls.__module__, plugin_folders(), _packages_of(distribution))
 
 
 def _packages_of(distribution: Distribution | None) -> set[str]:

@@ -102,6 +102,25 @@ def test_indirect_helpers_count_and_comments_do_not(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.parametrize("how", ["PYTHONPATH", "sys.path", "a package"])
+def test_a_helper_from_elsewhere_counts_unless_it_is_installed(tmp_path: Path, how: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    helper = elsewhere / "their_helpers" / "inner.py" if how == "a package" else elsewhere / "their_helpers.py"
+    helper.parent.mkdir(parents=True)
+    file = write_plugin(tmp_path / "plugins", "flat")
+    text = PLUGIN.replace("HELPERS", "their_helpers")
+    if how == "sys.path":
+        text = f"import sys\nsys.path.insert(0, {str(elsewhere)!r})\n{text}"
+    if how == "a package":
+        (helper.parent / "__init__.py").write_text("from .inner import width\n")
+    file.write_text(text)
+    digests = []
+    for code in (HELPER, HELPER.replace("8", "9")):
+        helper.write_text(code)
+        digests.append(digest_of_model(tmp_path, file, more_path="" if how == "sys.path" else str(elsewhere)))
+    assert digests[0] != digests[1]
+
+
 def test_an_installed_module_takes_precedence_over_one_beside_the_file(tmp_path: Path) -> None:
     installed = tmp_path / "site-packages"
     installed.mkdir()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import inspect
 import re
 import shutil
 import stat
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.code_digest import code_digest, imported_by
+from nacbench.code_digest import code_digest, imported_by, own_code_of
 from nacbench.contracts.given import kind_of
 from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
@@ -86,7 +88,7 @@ def cached_arrays(
     if found is None:
         with _written_to(place):
             _remove_broken(place)
-        arrays = _checked(make.__qualname__, make())
+        arrays = _checked(getattr(make, "__qualname__", "make"), make())
         if _key(stamp, make, folder) != key:
             raise UserError(f"a file in {folder} has changed while it was read; start again when nothing writes to it")
         with _written_to(place):  # if several processes made it, the first one wins
@@ -180,8 +182,10 @@ def _folders_in(place: Path) -> list[Path]:
 
 
 def _key(stamp: str, make: Callable[[], Mapping[str, np.ndarray]], folder: Path | None) -> str:
-    source = [Path(make.__code__.co_filename)]
-    code = code_digest([*source, *imported_by(source)])
+    made_by: Any = inspect.unwrap(make.func if isinstance(make, functools.partial) else make)
+    made_by = made_by if inspect.isroutine(made_by) else type(made_by)
+    source, own = [Path(inspect.getfile(made_by))], own_code_of(made_by.__module__)
+    code = code_digest([*source, *imported_by(source, own)], own)
     parts = (stamp, stamp_of(folder) if folder else "", code)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ from nacbench.data.mirror.cache import (
     fingerprint,
 )
 from nacbench.errors import UserError
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -353,3 +356,35 @@ def test_changed_code_makes_new_arrays(tmp_path: Path) -> None:
     file = tmp_path / "second"
     file.mkdir()
     assert made_by("return {'x': numpy.array([2])}", "second/maker") == 2
+
+
+def test_changed_code_of_a_helper_makes_new_arrays(tmp_path: Path) -> None:
+    """Wherever the helper lies: beside the code that makes the arrays, or on Python's path."""
+    for folder in ("beside", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "beside" / "made_by_helpers.py").write_text(
+        "import helper_beside, helper_elsewhere\nimport numpy\n\n\n"
+        "def make(more=0):\n    return {'x': numpy.array([helper_beside.X + helper_elsewhere.X + more])}\n"
+    )
+
+    def made(beside: int, elsewhere: int, **more: int) -> int:
+        for name, value in (("beside", beside), ("elsewhere", elsewhere)):
+            (tmp_path / name / f"helper_{name}.py").write_text(f"X = {value}\n")
+        script = (
+            "import sys, functools; from nacbench.data.mirror.cache import cached_arrays; import made_by_helpers\n"
+            f"make = functools.partial(made_by_helpers.make, **{more}) if {more} else made_by_helpers.make\n"
+            "print(int(cached_arrays('made-by-helpers', 'same stamp', make).arrays['x'][0]))"
+        )
+        path = os.pathsep.join([str(tmp_path / "beside"), str(tmp_path / "elsewhere"), str(REPOSITORY)])
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    assert [made(1, 10), made(2, 10), made(2, 20)] == [11, 12, 22]
+    assert made(3, 30, more=100) == 133

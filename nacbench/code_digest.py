@@ -42,26 +42,7 @@ NOT_FOLLOWED = ("data/mirror",)
 
 # Libraries that count by their versions in the record, even where one is a checkout (torch, built from source)
 LIBRARIES = frozenset(
-    [
-        "torch",
-        "torchvision",
-        "torch_geometric",
-        "accelerate",
-        "timm",
-        "perceiver_pytorch",
-        "mambapy",
-        "datasets",
-        "numpy",
-        "pandas",
-        "pyarrow",
-        "scipy",
-        "sklearn",
-        "matplotlib",
-        "seaborn",
-        "PIL",
-        "triton",
-        "submitit",
-    ]
+    ("torch", "torchvision", "torch_geometric", "accelerate", "timm", "datasets", "numpy", "pandas", "pyarrow", "scipy")
 )
 
 

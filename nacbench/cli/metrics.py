@@ -37,7 +37,9 @@ def metrics(
     from the kept predictions, without training again."""
     load_plugins(plugin)
     from nacbench.reporting.figures.confusion import class_rows, draw_confusion
+    from nacbench.reporting.figures.saving import figure_stem, save_figure
 
+    stem = figure_stem(confusion) if confusion is not None else None
     runs = _runs(run, out)
     found, lacking = _series(runs)
     by_class = class_rows(runs) if classes else []
@@ -47,11 +49,9 @@ def metrics(
         say(f"{runs[0].task_label} · {runs[0].model} · {runs[0].scale} · seeds {', '.join(str(r.seed) for r in runs)}")
         _print(found, by_class)
         warn(lacking)
-    if confusion is not None:
-        from nacbench.reporting.figures.saving import save_figure
-
+    if stem is not None:
         figure = draw_confusion(runs, f"{runs[0].task_label} · {runs[0].model}")
-        say(*map(str, save_figure(figure, confusion.with_suffix(""))))
+        say(*map(str, save_figure(figure, stem)))
 
 
 def _runs(names: Sequence[str], out: Path) -> "list[Run]":
@@ -63,19 +63,20 @@ def _runs(names: Sequence[str], out: Path) -> "list[Run]":
     from nacbench.recording.index import nothing_finished, read_runs
     from nacbench.recording.store import locate
 
-    runs: list[Run] = []
-    for name in dict.fromkeys(names):
-        folder = locate(name, out)
-        found = read_runs(folder)
-        if not found.runs:
-            raise nothing_finished(found.broken, [folder])
-        runs += found.runs
+    folders = [locate(name, out) for name in dict.fromkeys(names)]
+    for folder in folders:
+        alone = read_runs(folder)
+        if not alone.runs:
+            raise nothing_finished(alone.broken, [folder])
+    found = read_runs(*folders)
+    warn(found.broken)
+    runs = found.runs
     for one in runs:
         if (one.task, one.series) != (runs[0].task, runs[0].series):
             raise UserError(
                 f"runs {runs[0].run_id} and {one.run_id} differ in more than their seed: a mean over them says nothing"
             )
-    return sorted({one.run_id: one for one in runs}.values(), key=lambda one: one.seed)
+    return sorted(runs, key=lambda one: one.seed)
 
 
 def _series(runs: "Sequence[Run]") -> "tuple[list[Series], list[str]]":

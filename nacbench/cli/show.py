@@ -86,7 +86,8 @@ def _numbers(record: "RunRecord") -> list[dict[str, Any]]:
         for name, value in metrics.items():
             metric = record.metric_facts[name].metric(name) if name in record.metric_facts else built_in(name)
             text = metric.value_text(value) if metric else f"{value:.4g}"
-            ends = metric.over_examples(value, examples) if metric else None
+            # of a network that another run has trained, examples may be scored many times, or in episodes
+            ends = metric.over_examples(value, examples) if metric and record.trained_on is None else None
             if metric and ends:
                 text += f" (95 % interval over {examples:,} examples {' to '.join(map(metric.number, ends))})"
             rows.append({"split": split, "metric": name, "value": value, "interval": ends, "text": text})

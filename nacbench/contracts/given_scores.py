@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.given import described, kind_of, named
+from nacbench.contracts.numbers import LARGEST
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import DivergedError, UserError, shown
 
@@ -53,7 +53,7 @@ def checked_evaluation(live: ScoredTask, split: str, given: Any, metric: str | N
     broken = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     metrics = checked_numbers(where, "metrics", given.metrics, [metric] if metric else [], finite=False)
     for name, value in metrics.items():
-        if not math.isfinite(value):
+        if not is_usable(value):
             if broken or (net is not None and not has_finite_weights(net)):
                 raise DivergedError(f"the network has diverged: {name} on {split} is {value}; {SMALLER}")
             raise UserError(f"{where} gives {name} = {value} in metrics, and should give a finite number")
@@ -75,7 +75,7 @@ def checked_numbers(
         what: what the mapping is, for messages.
         given: the mapping.
         needed: names it must have.
-        finite: refuse NaN and infinity.
+        finite: refuse NaN, infinity, and what is beyond `nacbench.contracts.numbers.LARGEST`.
 
     Raises:
         UserError: if it is no such mapping.
@@ -84,12 +84,17 @@ def checked_numbers(
         raise UserError(f"{where} gives {kind_of(given)} as {what}, and should map names to numbers")
     for name, value in given.items():
         good = isinstance(name, str) and name and isinstance(value, Real) and not isinstance(value, bool)
-        if not good or (finite and not math.isfinite(value)):
+        if not good or (finite and not is_usable(value)):
             raise UserError(f"{where} gives {shown(name)}: {shown(value)} in {what}, and should give finite numbers")
     for name in needed:
         if name not in given:
             raise UserError(f"{where} gives {what} {', '.join(given) or 'without any name'}, and lacks {name}")
     return {name: float(value) for name, value in given.items()}
+
+
+def is_usable(value: Any) -> bool:
+    """Return whether a number is finite, and its square, too."""
+    return bool(-LARGEST <= value <= LARGEST)  # false for NaN
 
 
 def check_ranges(where: str, metrics: Mapping[str, float], described: Iterable[Metric]) -> None:

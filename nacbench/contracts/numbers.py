@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+LARGEST = 1e100  # of a metric, either way: sums of squares of differences must stay finite
+
 Count = Annotated[int, Field(gt=0, le=2**20, strict=True)]
 Doublings = Annotated[int, Field(gt=0, le=8, strict=True)]  # levels, each twice as wide as the one before
 Limit = Annotated[int, Field(ge=0, lt=2**31, strict=True)]  # 0: no limit

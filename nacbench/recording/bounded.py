@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nacbench.contracts.numbers import LARGEST
+
 LARGEST_INT = 2**63 - 1  # what a column of the index, a Parquet file, holds
 
 Count = Annotated[int, Field(ge=0, le=LARGEST_INT)]
@@ -12,7 +14,7 @@ Integer = Annotated[int, Field(ge=-LARGEST_INT, le=LARGEST_INT)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST_INT)]
 Classes = Annotated[int, Field(ge=0, le=10**7)]  # a network's last layer is made with it
 Threads = Annotated[int, Field(ge=1, le=2**16)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 # Names may have any characters: what shows them escapes them. Those of folders in a store may not lead out of it

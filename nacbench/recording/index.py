@@ -187,7 +187,8 @@ def _name(store: Path) -> str:
 def _version() -> str:
     """Return the version of cached rows: a digest of the code that makes them."""
     return code_digest(
-        [
+        [ROOT / "contracts" / "numbers.py"]
+        + [
             ROOT / "recording" / name
             for name in (
                 "bounded.py",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nacbench.data.mirror.door.damage import FORMATS
 from nacbench.data.unreadable import WAY_OUT, UnreadableError
 from nacbench.errors import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no others: Pillow hands some to outside programs
 DEEP = ("PNG", "PPM")  # formats whose mode "I" is 16-bit grey
 ORIENTATION = 0x0112  # the EXIF tag
 

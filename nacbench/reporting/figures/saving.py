@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacbench.errors import UserError
 from nacbench.filesystem.files import whole_file
 from nacbench.reporting.figures.style import styled
 
@@ -16,13 +17,24 @@ if TYPE_CHECKING:
 DOTS = 200  # of a PNG, per inch
 
 
+def figure_stem(file: Path) -> Path:
+    """Return the stem of a figure, of which a user may have given the name with its ending.
+
+    Raises:
+        UserError: if it is a folder.
+    """
+    if not file.name or file.is_dir():
+        raise UserError(f"{file} is a folder; give the name of a file, such as confusion.png")
+    return file.with_name(file.stem) if file.suffix.lower() in (".png", ".pdf") else file
+
+
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write ``stem.png`` and ``stem.pdf`` atomically; return both paths. Fonts are embedded in the PDF."""
     paths = []
     # without dates and versions, so that the same figure gives the same bytes
     metadata: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
     for ending, extra in metadata.items():
-        path = stem.with_suffix(ending)
+        path = stem.with_name(stem.name + ending)  # not with_suffix: a stem may have dots
         with whole_file(path) as aside, warnings.catch_warnings(), styled():
             # names may be in any script; the font draws a box for a letter that it does not have
             warnings.filterwarnings("ignore", "Glyph .* missing from font")

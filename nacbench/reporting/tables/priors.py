@@ -64,6 +64,8 @@ def prior_table(series: Sequence[Series]) -> Table | None:
 def _prior(item: Series) -> tuple[str, float] | None:
     """Return the prior of a series and its weight; None for models without priors."""
     model: dict[str, Any] = json.loads(item.first.settings).get("model", {})
-    if "prior" not in model:
+    prior, weight = model.get("prior"), model.get("prior_weight", 0)
+    # any model may have options of these names, with values of other kinds
+    if not isinstance(prior, str) or isinstance(weight, bool) or not isinstance(weight, int | float):
         return None
-    return str(model["prior"]), float(model.get("prior_weight", 0))
+    return prior, float(weight)

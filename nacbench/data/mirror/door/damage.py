@@ -13,11 +13,12 @@ from nacbench.formats.reading import LARGEST, open_regular, read_bytes, read_tex
 PAGES = (b"<!doctype html", b"<html", b"<?xml")
 TEXT_OF_PAGES = (".html", ".htm", ".xml")
 START = 512  # bytes that are looked at
-TAIL = 64  # bytes at the end of an image in which its end mark is looked for
+TAIL = 64  # bytes at the end of a JPEG in which its end mark is looked for
 IMAGES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 LARGEST_IMAGE = 2**30  # bytes
 ROWS = 1000  # that are in memory at a time
-END_MARKS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no others: Pillow hands some to outside programs
+END_OF_JPEG = b"\xff\xd9"
 
 
 def damage_at_start(file: Path) -> str | None:
@@ -60,7 +61,10 @@ def whole_text(file: Path, where: str, largest: int = LARGEST) -> str:
 
 
 def check_image(content: bytes, where: str, size: Sequence[int] | None = None) -> None:
-    """Read an image's header, and look for its end; it is decoded only if that is not where it belongs.
+    """Read an image's header, and look for damage: a PNG has checksums, a JPEG its end mark; others are decoded.
+
+    A JPEG is decoded only if its end is not where it belongs: photographs are many, and damage in their middle is no
+    error for its decoder.
 
     Args:
         content: bytes of the file.
@@ -76,10 +80,11 @@ def check_image(content: bytes, where: str, size: Sequence[int] | None = None) -
     if wrong:
         raise BrokenFileError(f"{where} {wrong}")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             found = image.size
-            mark = END_MARKS.get(image.format or "")
-            if mark and mark not in content[-TAIL:]:  # some photographs have other bytes after their end
+            if image.format == "PNG":
+                image.verify()
+            elif image.format != "JPEG" or END_OF_JPEG not in content[-TAIL:]:  # some have other bytes after their end
                 image.load()
     except UnidentifiedImageError:
         raise BrokenFileError(f"{where} is damaged, or is no image of a known format; copy it again") from None

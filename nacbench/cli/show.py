@@ -9,6 +9,7 @@ from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.settings_tables import print_facts
 from nacbench.cli.shared.tables import print_table, size_text
+from nacbench.cli.shared.warnings import warn
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
@@ -43,12 +44,14 @@ def show(
     from nacbench.sweep.listing import one_run
 
     load_plugins(plugin)
-    own = one_run(run, out)
+    own, broken = one_run(run, out)
     settings, usual = settings_of(own.settings), defaults_of(own)
     changed = [key for key in settings if key in usual and settings[key] != usual[key]]
     record = read_record(Path(own.folder) / "record.json", own.run_id) if own.metric else None
     numbers, cost = (_numbers(record), record.cost) if record else ([], None)
-    curve, files = _curve(own), [name for name in FILES if (Path(own.folder) / name).exists()]
+    curve = _curve(own, record, broken)
+    warn(broken)
+    files = [name for name in FILES if (Path(own.folder) / name).exists()]
     if as_json:
         facts = {name: getattr(own, name) for name in ("run_id", "folder", "task", "model", "scale", "seed", "state")}
         told = {"settings": dict(settings), "changed": changed, "numbers": numbers, "curve": curve, "files": files}
@@ -108,15 +111,23 @@ def _cost(cost: "Cost") -> list[tuple[str, str]]:
     ]
 
 
-def _curve(own: "Listed") -> list[float]:
-    """Return the training losses of a run's curve, in nats; none if it has no curve."""
-    from nacbench.recording.curve import read_curve
+def _curve(own: "Listed", record: "RunRecord | None", broken: list[str]) -> list[float]:
+    """Return the training losses of a run's curve, in nats; none if it has no curve.
 
-    path = Path(own.folder) / "curve.jsonl"
+    Args:
+        own: the run.
+        record: if it is finished.
+        broken: a line is added for a curve that is not the one that the run wrote.
+    """
+    from nacbench.recording.curve import kept_curve, points_so_far
+
+    folder = Path(own.folder)
     try:
-        return [point.loss for point in read_curve(path) if point.loss is not None] if path.exists() else []
-    except UserError:  # a run in progress may be writing it
+        points = kept_curve(folder, record.files) if record else points_so_far(folder / "curve.jsonl")
+    except UserError as error:
+        broken.append(f"its curve is not shown: {error}")
         return []
+    return [point.loss for point in points if point.loss is not None]
 
 
 def _line(values: list[float]) -> str:

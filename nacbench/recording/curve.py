@@ -1,7 +1,7 @@
 """Learning curves as reports read them: the rows of ``curve.jsonl``, checked; also of runs that go on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from nacbench.errors import BrokenFileError, UserError, first_problem
 from nacbench.formats.reading import open_regular, read_bytes, read_text
 from nacbench.recording.bounded import Count, Number, Seconds
+from nacbench.recording.store import CURVE, damage
 
 
 class Point(BaseModel):
@@ -57,6 +58,27 @@ def read_curve(path: Path) -> list[Point]:
             why = first_problem(error, "")
             raise BrokenFileError(f"{path} is not a learning curve: line {number}: {why}") from None
     return points
+
+
+def kept_curve(folder: Path, files: Mapping[str, str]) -> list[Point]:
+    """Read the curve of a finished run; a run that scores another run's network has none, and so no points.
+
+    Args:
+        folder: of the run.
+        files: SHA-256 of the files beside its record, which has these.
+
+    Raises:
+        BrokenFileError: if it is not the file that the run wrote, or no curve.
+        UserError: if it cannot be read.
+    """
+    path = folder / CURVE
+    if not os.path.lexists(path):
+        return []
+    if CURVE not in files:
+        raise BrokenFileError(f"{path} is not of this run: its record has no {CURVE}")
+    if problem := damage(path, files[CURVE]):
+        raise BrokenFileError(problem)
+    return read_curve(path)
 
 
 ENOUGH = 4096  # bytes at the end of a curve that surely hold its last rows

@@ -44,6 +44,7 @@ class Runs:
         misplaced: records in folders that are not called by their run's id, such as copies. They do not count, but if
             a run has other numbers in one of them, nobody knows which are right.
         unfinished: folders of runs that were started and have neither record nor failure.
+        failed: folders of the failures, in their order.
     """
 
     runs: Sequence[Run]
@@ -51,6 +52,7 @@ class Runs:
     broken: Sequence[str] = field(default_factory=list)
     misplaced: Sequence[Run] = field(default_factory=list)
     unfinished: Sequence[str] = ()
+    failed: Sequence[str] = ()
 
 
 FOUND = tuple(part.name for part in fields(Runs))
@@ -119,6 +121,7 @@ def _of_store(store: Path) -> Runs:
     known |= fresh
     runs: list[Run] = []
     failures: list[Failure] = []
+    failed: list[str] = []
     broken: list[str] = []
     misplaced: list[Run] = []
     new = bool(fresh)
@@ -131,6 +134,7 @@ def _of_store(store: Path) -> Runs:
         try:
             if name == FAILURE:
                 failures.append(read_failure(f"{folder}/{FAILURE}"))
+                failed.append(folder)
                 continue
             new = True
             run = row_of(read_record(f"{folder}/{RECORD}", folder.rpartition("/")[2]), folder, size, changed)
@@ -142,7 +146,7 @@ def _of_store(store: Path) -> Runs:
     if new or len(runs) != len(known):
         _remember(store, runs)
     broken += [*walk.problems, *only_set_aside(walk.replaced, {run.folder for run in runs})]
-    return Runs(runs, failures, broken, misplaced, tuple(walk.unfinished))
+    return Runs(runs, failures, broken, misplaced, tuple(walk.unfinished), failed)
 
 
 def _with_tags(run: Run, broken: list[str]) -> Run:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from nacbench.contracts.metric import ROUNDING
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.recipe import Selection as Rule
 from nacbench.errors import BrokenFileError, UserError, first_problem
@@ -289,6 +290,8 @@ class RunRecord(OfRun):
         self._check_ranges_of_metrics()
         if not self.scored_examples:
             raise ValueError("data.splits has no examples that were scored")
+        if self.answers and self.trained_on is None and "test" in self.data.splits:
+            self._check_answers(self.answers, self.data.splits["test"])
         try:
             identity = RecordedIdentity.model_validate(self.identity, strict=True)
         except ValidationError as error:
@@ -297,6 +300,17 @@ class RunRecord(OfRun):
             if ours != theirs:
                 raise ValueError(f"{name} is {ours}, but its identity says {theirs}")
         return self
+
+    def _check_answers(self, answers: Answers, examples: int) -> None:
+        """Check what was answered on a test split of which each example is scored once."""
+        if sum(answers.given) != examples:
+            raise ValueError(f"answers counts {sum(answers.given)} examples, and data.splits.test is {examples}")
+        most = (
+            sum(map(min, answers.labels, answers.given)) / examples
+        )  # of each class as many as there are and are given
+        accuracy = self.metrics["test"].get("accuracy", 0.0)
+        if accuracy > most + ROUNDING:
+            raise ValueError(f"accuracy of test is {accuracy:g}; by its answers it is at most {most:g}")
 
     def _check_ranges_of_metrics(self) -> None:
         known = {name: facts.metric(name) for name, facts in self.metric_facts.items()}

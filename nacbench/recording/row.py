@@ -33,7 +33,7 @@ class Run(NamedTuple):
         facts: JSON of what the numbers of metrics mean, by name.
         chance, majority: accuracy of guessing, and of always giving the most frequent label; NaN where unknown.
         constant: 1 if all predictions are the same class, otherwise 0.
-        result: digest of metrics, selection and data, which are equal in two records of a run.
+        result: digest of metrics, selection, data and answers, which are equal in two records of a run.
         scored: number of examples behind the score.
         trained, examples_per_second: number of training examples, and how many per second; NaN if nothing was trained.
         partial, notes: sentences, joined by semicolons.
@@ -155,7 +155,8 @@ def row_of(record: RunRecord, folder: str, size: int, changed: int) -> Run:
     versions, processor = record.environment.versions, hardware.processor
     machine = f"{record.precision} on {processor} ({hardware.threads} threads), torch {versions.get('torch', '?')}"
     metrics = to_json(record.metrics).decode()
-    result = f"{metrics} {record.selection.model_dump_json()} {record.data.model_dump_json()}"
+    answers = record.answers.model_dump_json() if record.answers else ""
+    result = f"{metrics} {record.selection.model_dump_json()} {record.data.model_dump_json()} {answers}"
     return Run(
         folder=folder,
         size=size,

@@ -5,6 +5,7 @@ The files are the only state: there is no database that could disagree with them
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
+ID = "[0-9a-f]{12}"
+SHOWN = 4  # folders in an error
 LOG = "log.txt"
 INITIAL = "checkpoint/initial.safetensors"  # copy of the weights that a run begins with, if they are given
 # files of a run in progress, which it is resumed from; a broken one that was set aside has another name, and stays
@@ -50,12 +53,18 @@ def locate(name: str, store: Path) -> Path:
         UserError: if it is neither, or several ids start with it.
     """
     path = Path(name)  # of an empty name it is the working folder, which nobody has named
-    folders = [path] if name and path.is_dir() else sorted(store.glob(f"*/*/{name}*")) if name.isalnum() else []
+    if name and path.is_dir():
+        return path
+    # copies and other folders beside runs have names that are no ids
+    folders = (
+        [one for one in sorted(store.glob(f"*/*/{name}*")) if re.fullmatch(ID, one.name)] if name.isalnum() else []
+    )
     if len(folders) == 1:
         return folders[0]
-    found = (
-        f"{len(folders)} runs in {store} have ids that start with it" if folders else f"no id in {store} starts with it"
-    )
+    found = f"no id in {store} starts with it"
+    if folders:
+        some = ", ".join(map(str, folders[:SHOWN])) + (" …" if len(folders) > SHOWN else "")
+        found = f"ids of {len(folders)} runs start with it: {some}; give more of the id, or the folder"
     raise UserError(f"{name!r} is not a run's folder; {found}")
 
 

@@ -176,8 +176,9 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     for key in given:
         if key not in FIELDS:
             raise unknown("setting", key, _settings_for(given))
+    _check_sections(given)
     for section in ("task", "model"):
-        if not isinstance(given.get(section), Mapping) or "name" not in given[section]:
+        if "name" not in given.get(section, {}):
             raise UserError(f"no {section} given; name one with --{section} NAME (see: nacbench {section}s)")
     scale = given.get("scale", "mini")
     if scale not in SCALES:
@@ -194,6 +195,21 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     if given.get("trained_on"):
         raise UserError(f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network")
     return config
+
+
+def _check_sections(given: Mapping[str, Any], prefix: str = "") -> None:
+    """Check that task and model, where they are given, are names or sections.
+
+    Raises:
+        UserError: if one is something else.
+    """
+    for name in ("task", "model"):
+        value = given.get(name, {})
+        if not isinstance(value, Mapping):
+            raise UserError(
+                f"{prefix}{name} = {shown(value)}: give the name of a {name}, or set an option of it, as in "
+                f"{prefix}{name}.name=NAME"
+            )
 
 
 def refuse_given_twice(layers: Iterable[Mapping[str, Any]]) -> None:
@@ -270,6 +286,7 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
             f"trained_on = {overrides!r}: this is a section; set a part of it, as in trained_on.training.lr=3e-4"
         )
     overrides = named(overrides)
+    _check_sections(overrides, "trained_on.")
     task = {"name": task_name, **overrides.get("task", {})}
     if task["name"] != task_name:
         raise UserError(f"trained_on.task.name = {task['name']!r}: this task scores networks trained on {task_name!r}")
@@ -278,7 +295,10 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
         # A stored run may lack options that models have got since, so that what it does not name is no change
         if key in overrides and merge(own, {key: overrides[key]}) != own:
             raise UserError(f"trained_on.{key} = {overrides[key]!r}: both runs have the same {key}; set {key} itself")
-    return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
+    try:
+        return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
+    except UserError as error:
+        raise UserError(f"trained_on: {error}") from error
 
 
 def _settings_for(given: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -106,12 +106,11 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
         UserError: if a folder does not exist, or the choice is not valid or leaves none of the finished runs.
     """
     found = look_at_runs(*stores)
-    done = [_done(run) for run in choice.of(found).runs]
     known = {run.run_id for run in found.runs}
-    failed = [_failed(one, stores) for one in found.failures]
-    begun = [own for folder in found.unfinished if (own := _unfinished(folder))]
-    others = {own.folder: own for own in [*failed, *begun] if own.run_id not in known}
     broken = list(found.broken)
+    failed = [_failed(*one) for one in zip(found.failures, found.failed, strict=True)]
+    begun = [own for folder in found.unfinished if (own := _unfinished(folder, broken))]
+    others = {own.folder: own for own in [*failed, *begun] if own.run_id not in known}
     for store in dict.fromkeys([*stores, *(Path(folder).parents[2] for folder in others)]):
         observer = Observer(store, ask_slurm=ask_slurm)
         broken += observer.broken
@@ -124,7 +123,15 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
             standing = states[one.key]
             others[one.listed.folder] = replace(one.listed, state=standing.state, detail=standing.detail)
     rest = [replace(own, tags=_tags(own.folder, broken)) for own in others.values()]
-    return _told([*done, *(own for own in rest if _meets(own, choice))]), broken
+    rest = [own for own in rest if _meets(own, choice)]
+    try:
+        finished = choice.of(found).runs
+    except UserError:
+        if not rest:
+            raise
+        finished = []  # what is asked for is all unfinished
+    once = {(run.run_id, run.result): _done(run) for run in reversed(finished)}  # of equal copies, the first
+    return _told([*once.values(), *rest]), broken
 
 
 def _tags(folder: str, broken: list[str]) -> Tags:
@@ -154,14 +161,11 @@ def _done(run: Run) -> Listed:
     )
 
 
-def _failed(failure: Failure, stores: Iterable[Path]) -> Listed:
-    key = Path(failure.task, failure.model, failure.run_id)
-    places = [store.absolute() if store.name == failure.run_id else store.absolute() / key for store in stores]
-    place = next((place for place in places if place.is_dir()), places[0])
-    state = read_state(place)
+def _failed(failure: Failure, folder: str) -> Listed:
+    state = read_state(Path(folder))
     return Listed(
         run_id=failure.run_id,
-        folder=str(place),
+        folder=folder,
         task=failure.task,
         model=failure.model,
         model_size=failure.size,
@@ -174,10 +178,11 @@ def _failed(failure: Failure, stores: Iterable[Path]) -> Listed:
     )
 
 
-def _unfinished(folder: str) -> Listed | None:
-    """Return a run that was started, from the identity that it began with; None if that is broken."""
+def _unfinished(folder: str, broken: list[str]) -> Listed | None:
+    """Return a run that was started, from the identity that it began with; if that is broken, None and a line more."""
     state = read_state(Path(folder))
     if state is None:
+        broken.append(f"{folder}/state.json is broken, so its run is not listed; the same command starts it again")
         return None
     config = state.identity["config"]
     task, model = config["task"], config["model"]
@@ -238,8 +243,8 @@ def _told(runs: Sequence[Listed]) -> list[Listed]:
     return sorted(found, key=lambda run: (run.task, run.scale, run.label, run.variant, run.seed))
 
 
-def one_run(name: str, store: Path) -> Listed:
-    """Return the run of a folder, an id, or the beginning of one.
+def one_run(name: str, store: Path) -> tuple[Listed, list[str]]:
+    """Return the run of a folder, an id, or the beginning of one; and a line for each thing that cannot be read.
 
     Raises:
         UserError: if there is none, or several ids begin so.
@@ -248,5 +253,5 @@ def one_run(name: str, store: Path) -> Listed:
     found, broken = listed([folder], Choice())
     for own in found:
         if own.run_id == folder.name:
-            return own
+            return own, broken
     raise UserError(f"{folder} holds no run that can be read{f': {broken[0]}' if broken else ''}")

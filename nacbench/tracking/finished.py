@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nacbench.errors import UserError
-from nacbench.recording.curve import read_curve
+from nacbench.recording.curve import kept_curve
 from nacbench.recording.record import RECORD, RunRecord, read_record
-from nacbench.recording.store import CURVE
 from nacbench.tracking.known import TRACKERS, check_trackers
 from nacbench.tracking.numbers import final_scalars
 from nacbench.tracking.session import Session, failure_line
@@ -30,11 +29,11 @@ def export_runs(name: str, folders: Sequence[Path], into: Path | None) -> Iterat
     check_trackers([name])
     for folder in folders:
         record = read_record(folder / RECORD)
+        curve = kept_curve(folder, record.files)
         place = _place(record, folder, name, into)
         session = Session(About.of(record.identity["config"], record.run_id), {name: place}, _raise)
-        if (folder / CURVE).exists():  # runs that score another run's network have none
-            for point in read_curve(folder / CURVE):
-                session.row(point.model_dump(exclude_none=True))
+        for point in curve:
+            session.row(point.model_dump(exclude_none=True))
         session.finish(final_scalars(record), "finished")
         yield place.folder
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacbench.errors import BrokenFileError, UserError
+from nacbench.errors import UserError
 from nacbench.formats.escape import figure_text
-from nacbench.recording.curve import read_curve
-from nacbench.recording.store import CURVE, damage
+from nacbench.recording.curve import kept_curve
 from nacbench.reporting.figures.layout import draw_floor, grid_pages, panels_of
 from nacbench.reporting.figures.scores import limits
 from nacbench.reporting.figures.style import Encoding
@@ -71,13 +69,8 @@ def curves_of(item: Series, broken: list[str]) -> Curves:
     """
     found: Curves = {}
     for run in item.runs:
-        path = Path(run.folder) / CURVE
-        if not os.path.lexists(path):
-            continue
         try:
-            if problem := damage(path, run.record().files.get(CURVE)):
-                raise BrokenFileError(problem)
-            points = read_curve(path)
+            points = kept_curve(Path(run.folder), run.record().files)
         except UserError as error:
             broken.append(f"the curve of run {run.run_id} is not drawn: {error}")
             continue

@@ -38,8 +38,8 @@ def doctor(
         for finding in check():
             findings.append(finding)
             if not as_json:
-                advice = f"\n{'':>9}{finding.advice}" if finding.advice else ""
-                say(f"{finding.level:<8} {finding.subject}: {finding.found}{advice}")
+                advice = [f"{'':>9}{finding.advice}"] if finding.advice else []
+                say(f"{finding.level:<8} {finding.subject}: {finding.found}", *advice)
     if as_json:
         say_json([asdict(finding) for finding in findings])
     if any(finding.level == "error" for finding in findings):

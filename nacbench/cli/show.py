@@ -40,7 +40,7 @@ def show(
     With --json, numbers are not scaled: 0.95 is 95 %.
     """
     from nacbench.recording.record import read_record
-    from nacbench.reporting.names import defaults_of, settings_of, shown
+    from nacbench.reporting.names import defaults_of, scored_on, settings_of, shown
     from nacbench.sweep.listing import one_run
 
     load_plugins(plugin)
@@ -69,8 +69,11 @@ def show(
     print_facts([("tags", " ".join(own.tags.tags))] if own.tags.tags else [])
     print_facts([("note", note) for note in own.tags.notes])
     print_facts([("files", " ".join(files)), *(_cost(cost) if cost else [])])
+    # a trial of tuning has validation examples in place of its test split
+    kind = scored_on(" ".join(record.data.notes)) if record else "test"
     for split, name, text in (tuple(row[key] for key in ("split", "metric", "text")) for row in numbers):
-        print_facts([(str(split), f"{name} {text}")])
+        if kind == "test" or split != kind:
+            print_facts([(kind if split == "test" else str(split), f"{name} {text}")])
     if curve:
         print_facts([("curve", f"{_line(curve)}  training loss, last {curve[-1]:.4g}")])
     rows = [[key, shown(settings, key), shown(usual, key) if key in changed else ""] for key in settings]

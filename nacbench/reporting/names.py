@@ -85,6 +85,17 @@ def is_usual(run: Described, section: str) -> bool:
 
 
 @lru_cache(20_000)  # a report asks several times, and parsing ten thousand of them takes a second
+def scored_on(notes: str) -> str:
+    """Return which examples a score is of, by the notes on its data.
+
+    That is ``test``, or for trials of tuning ``validation`` or ``training``: see `nacbench.protocols.tuning`.
+    """
+    _, for_tuning, examples = notes.partition("for tuning: scored on ")
+    if not for_tuning:
+        return "test"
+    return "training" if examples.startswith("the training") else "validation"
+
+
 def settings_of(text: str) -> Settings:
     """Return a run's settings, which are JSON, by dotted key."""
     return leaves(json.loads(text))

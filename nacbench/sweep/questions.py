@@ -78,6 +78,13 @@ class Entrant:
         tasks += [config.trained_on.task.model_dump(mode="json")] if config.trained_on else []
         return json.dumps([config.scale, tasks], sort_keys=True)
 
+    @cached_property
+    def training(self) -> str:
+        """The recipes by which its networks are trained, its own and that of another run."""
+        config = self.first.config
+        recipes = [own.training for own in (config, config.trained_on) if own is not None]
+        return json.dumps([recipe.model_dump(mode="json") for recipe in recipes], sort_keys=True)
+
     def fits(self, wanted: Mapping[str, str]) -> bool:
         """Return whether it has these values for those of these settings that it has at all."""
         settings = flatten(json.loads(self.settings))
@@ -197,8 +204,9 @@ def comparisons(entrants: Sequence[Entrant], pairs: Sequence[tuple[str, str]]) -
         others = [one for one in entrants if one.model != a] if b is None else _named(entrants, b)
         own = [
             Question(f"{one.label} - {other.label}", (one, other))
-            for one, other in product(_named(entrants, a), others)
-            if one is not other and one.setting == other.setting
+            for one in _named(entrants, a)
+            for other in _trained_alike(one, [other for other in others if other.setting == one.setting], b)
+            if one is not other
         ]
         if not own:
             raise UserError(_nothing_to_compare(a, b))
@@ -211,6 +219,17 @@ def _named(entrants: Sequence[Entrant], name: str) -> list[Entrant]:
     exact = [one for one in entrants if one.label == name]
     settings = {one.setting for one in exact}
     return exact + [one for one in entrants if one.model == name and one.setting not in settings]
+
+
+def _trained_alike(one: Entrant, others: Sequence[Entrant], name: str | None) -> list[Entrant]:
+    """Return of each model the variants that are trained by the recipe of another one, if there are any; else all.
+
+    In a sweep over learning rates, models at the same rate are compared. A variant that is named is asked for.
+    """
+    alike = {other.model for other in others if other.training == one.training}
+    return [
+        other for other in others if other.label == name or other.model not in alike or other.training == one.training
+    ]
 
 
 def _nothing_to_compare(a: str, b: str | None) -> str:

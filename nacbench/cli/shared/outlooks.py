@@ -116,7 +116,8 @@ def tell_outlook(name: str, situation: "Situation", limits: "Limits") -> None:
     say(f"{name}: {counted(len(rows), 'question')}, {limits.first} to {limits.most} seeds each")
     print_table(["task", "question", "seeds", "expected", "runs", "core-hours"], rows, right={2, 3, 4, 5})
     runs = {run.key for one in situation.outlooks for run in one.missing}
-    say(f"expected in all: {counted(len(runs), 'run')}, each done once, in core-hours: {_ahead(situation)}")
+    most = f"up to seed {limits.most - 1}, each run done once"
+    say(f"expected in all, {most}: {counted(len(runs), 'run')}, in core-hours: {_ahead(situation)}")
 
 
 def _expected(one: "Outlook") -> str:

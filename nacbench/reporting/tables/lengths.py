@@ -39,10 +39,9 @@ def length_table(series: Sequence[Series]) -> Table | None:
                 }
                 for item in own.values()
             ]
-    unit = score_column(shown).head.removeprefix("test score")
     notes = [
-        f"Test score{unit} after training for that many epochs, each from scratch with a schedule of that length: "
-        f"{INTERVAL}. Order: by the means, the best first; whether two models differ is not tested here.",
+        f"{score_column(shown).head.capitalize()} after training for that many epochs, each from scratch with a "
+        f"schedule of that length: {INTERVAL}. Order: by the means, the best first; whether two models differ is not tested here.",
         *floors.notes(shown),
     ]
     heads = (*NAMED[:2], Column("epochs", number=True), *(Column(label, number=True) for label in labels))

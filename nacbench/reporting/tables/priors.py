@@ -8,7 +8,16 @@ from typing import Any
 
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, score_column, treatment_notes
+from nacbench.reporting.tables.rows import (
+    INTERVAL,
+    NAMED,
+    SEEDS,
+    identified,
+    named,
+    score_column,
+    score_title,
+    treatment_notes,
+)
 from nacbench.reporting.tables.table import Column, Table
 
 OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
@@ -54,7 +63,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         return None
     shown_ones = [item for item, _ in with_prior if item.first.task_label in several]
     notes = [
-        f"Test score: {INTERVAL}; a single seed has none.",
+        f"{score_title(shown_ones).capitalize()}: {INTERVAL}; a single seed has none.",
         *floors.notes(shown_ones),
         *treatment_notes(shown_ones),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from nacbench.recording.record import Failure
-from nacbench.reporting.names import sized
+from nacbench.reporting.names import scored_on, sized
 from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.tables.table import Column
 
@@ -27,9 +27,15 @@ TREATMENT_RULE = (
 INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
 
 
-def score_column(series: Sequence[Series], title: str = "test score") -> Column:
+def score_title(series: Iterable[Series]) -> str:
+    """Return what the scores of a table are called: ``test score``, or ``validation score`` for trials of tuning."""
+    kinds = {scored_on(item.first.notes) for item in series} or {"test"}
+    return f"{kinds.pop()} score" if len(kinds) == 1 else "score"
+
+
+def score_column(series: Sequence[Series]) -> Column:
     """Return the head of a column of scores; it names the unit if all of them have the same, otherwise cells do."""
-    unit = common_unit(series)
+    title, unit = score_title(series), common_unit(series)
     return Column(f"{title} ({unit})" if unit else title, number=True)
 
 

@@ -10,6 +10,7 @@ from nacbench.contracts.metric import Metric
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors, constant
+from nacbench.reporting.names import scored_on
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
 from nacbench.reporting.tables.rows import (
@@ -24,6 +25,7 @@ from nacbench.reporting.tables.rows import (
     named,
     named_failure,
     score_column,
+    score_title,
     treatment_notes,
 )
 from nacbench.reporting.tables.table import Column, Table
@@ -170,7 +172,7 @@ def _edges(series: Sequence[Series]) -> list[str]:
 
 def _footnotes(series: Sequence[Series]) -> list[str]:
     lines = [
-        f"Test score: {INTERVAL}; a single seed has none. "
+        f"{score_title(series).capitalize()}: {INTERVAL}; a single seed has none. "
         f"{FLOPS_NOTE} Training: time in training steps, mean over seeds."
     ]
     by_task: dict[str, list[Run]] = {}
@@ -181,7 +183,8 @@ def _footnotes(series: Sequence[Series]) -> list[str]:
         counts = " or ".join(f"{count:,}" for count in sorted({run.scored for run in mine}))
         rules = ", ".join(sorted({run.selection for run in mine}))
         protocols = ", ".join(sorted({run.protocol for run in mine}))
-        lines.append(f"{task}: {metrics} on {counts} test examples; protocol: {protocols}; selection: {rules}.")
+        examples = f"{counts} {scored_on(mine[0].notes)} examples"
+        lines.append(f"{task}: {metrics} on {examples}; protocol: {protocols}; selection: {rules}.")
         lines += [
             f"{task}: {text}" for text in sorted({text for run in mine for text in (run.partial, run.notes)}) if text
         ]

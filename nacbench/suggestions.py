@@ -75,7 +75,8 @@ def hint(name: str, known: Iterable[str], most: int = 1) -> str:
     known = sorted(known)
     near = nearest(name, known, most)
     listed = [own for own in known if own.startswith("-") == name.startswith("-")]
-    return question(near) if near else f"there are: {', '.join(listed) or 'none'}"
+    separator = "; " if any(", " in own for own in listed) else ", "  # labels of variants have commas of their own
+    return question(near) if near else f"there are: {separator.join(listed) or 'none'}"
 
 
 def question(near: Sequence[str]) -> str:

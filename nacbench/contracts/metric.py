@@ -71,6 +71,10 @@ class Metric:
         """Return the ends of an interval, cut to the range of possible values."""
         return max(low, self.least), min(high, self.most)
 
+    def possible(self, low: float, high: float) -> tuple[float, float]:
+        """Return the ends of an interval of a difference of two values, cut to what is possible."""
+        return max(low, self.least - self.most), min(high, self.most - self.least)
+
     def allows(self, value: float) -> bool:
         """Whether a value lies in the range, but for rounding."""
         return self.least - ROUNDING <= value <= self.most + ROUNDING

@@ -214,7 +214,7 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
         f"Scores by length of training, mean and 95 % interval over seeds; {CUT}; {FLOOR}",
         _of_rows(draw_lengths),
     ),
-    "shots": (f"Accuracy after adapting to few examples a class; {CUT}; broken line: guessing", _of_rows(draw_shots)),
+    "shots": (f"Accuracy after adapting to few examples per class; {CUT}; broken line: guessing", _of_rows(draw_shots)),
     "corruptions": ("Error under each corruption; last row: guessing", _of_rows(draw_corruptions)),
     "sizes": (
         f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",

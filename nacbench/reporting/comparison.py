@@ -18,6 +18,7 @@ from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
 from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
 from nacbench.statistics import Difference, smallest_difference
+from nacbench.suggestions import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +78,16 @@ class Comparison:
                 f"{better} is better than {worse}, {_between(metric, low, high)}, on this task and scale "
                 f"with these settings: {_p(difference.p)}."
             )
-        low_text, high_text = metric.changes(low, high)
+        low_text, high_text = metric.changes(*metric.possible(low, high))
         found = smallest_difference(difference.deviation, difference.count)
+        power = f"find a difference of {metric.size(found)} four times out of five, smaller ones less often"
+        if found > metric.most - metric.least:
+            power = "seldom find even the largest difference that is possible"
         return (
             f"No difference between {a} and {b} is shown: it lies between {low_text} and "
             f"{metric.with_difference_unit(high_text)} (95 %), "
             f"{_p(difference.p)}. This does not show that they are equal: {difference.count} seeds with this spread "
-            f"find a difference of {metric.size(found)} four times out of five, smaller ones less often."
+            f"{power}."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -243,8 +247,7 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
         way_out = f"name a label or an id, or choose with --where{or_scale}"
         raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
-    labels = ", ".join(dict.fromkeys(item.label for item in everything))
-    raise UserError(f"{name!r} is not a model or a run's id here; there are: {labels}")
+    raise UserError(f"{name!r} is not a model or a run's id here; {hint(name, {item.label for item in everything})}")
 
 
 def _known(value: float) -> float | None:

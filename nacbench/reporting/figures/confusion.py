@@ -107,6 +107,6 @@ def draw_confusion(runs: Sequence[Run], title: str) -> Figure:
             cbar_kws={"label": "share of the class's examples (%)"},
         )
         axes.set_xlabel("predicted class")
-        axes.set_ylabel("class")
+        axes.set_ylabel("true class")
         axes.set_title(wrapped(figure_text(title, 80), width))
     return figure

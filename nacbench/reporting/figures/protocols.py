@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ERROR = re.compile(r"error/(.+)")
 TITLE, ROW, NAMES = 0.3, 0.19, 0.9  # inches: the title of a heat map, a row, the names below it
 AROUND = TITLE + NAMES
+APART = 0.06  # between two models, in doublings of the number of shots
 DARK = 50.0  # per cent of error up to which a cell is so dark that its number is white
 
 
@@ -31,16 +32,17 @@ def draw_shots(series: Sequence[Series]) -> list[Figure]:
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         shots = sorted({k for item in rows for k in shots_of(item)})
-        for item in looks.ordered(rows):
+        for number, item in enumerate(looks.ordered(rows)):
             means, look = [(k, adapted_mean(item, k)) for k in shots_of(item)], looks.of(item)
+            beside = 2 ** (APART * (number - (len(rows) - 1) / 2))  # or the bars of models lie on each other
             for k, mean in means:
-                draw_interval(axes, mean, ACCURACY, k, look.colour, upright=True, linewidth=0.6)
-            axes.plot([k for k, _ in means], [100 * mean.value for _, mean in means], zorder=3, **look.curve())
+                draw_interval(axes, mean, ACCURACY, beside * k, look.colour, upright=True, linewidth=0.6)
+            axes.plot([beside * k for k, _ in means], [100 * mean.value for _, mean in means], zorder=3, **look.curve())
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(k) for k in shots])
         draw_floor(axes, Floors(()), rows[:1])
         axes.set_ylim(limits(ACCURACY, axes.get_ylim()))
-        axes.set_xlabel("examples a class")
+        axes.set_xlabel("shots (examples per class)")
         axes.set_ylabel(ACCURACY.heading)
 
     # models that are floors have lines of their own here, so the broken one is that of guessing

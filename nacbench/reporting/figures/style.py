@@ -131,14 +131,15 @@ def looks_of_models(models: Iterable[str]) -> dict[str, Look]:
     floors = sorted(name for name in names if name.startswith(FLOORS))
     others = sorted(names.difference(ORDER, floors))
     places = {name: place for place, name in enumerate(ORDER) if name in names}
-    taken = set(range(len(ORDER)))
+    taken, colours = set(range(len(ORDER))), {place % len(COLOURS) for place in places.values()}
     pairs = len(COLOURS) * len(MARKERS)
     for name in others:
-        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) % pairs
-        while place in taken and len(taken) < pairs:
-            place = (place + 1) % pairs
-        taken.add(place)
-        places[name] = place
+        start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
+        free = [place for step in range(pairs) if (place := (start + step) % pairs) not in taken]
+        unlike = [place for place in free if place % len(COLOURS) not in colours]  # of a colour that no other model has
+        places[name] = next(iter([*unlike, *free]), start % pairs)
+        taken.add(places[name])
+        colours.add(places[name] % len(COLOURS))
     looks = {name: Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]) for name, place in places.items()}
     for number, name in enumerate(floors):
         looks[name] = Look(FLOOR_COLOUR, FLOOR_MARKERS[number % len(FLOOR_MARKERS)])

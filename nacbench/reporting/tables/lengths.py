@@ -41,7 +41,8 @@ def length_table(series: Sequence[Series]) -> Table | None:
             ]
     notes = [
         f"{score_column(shown).head.capitalize()} after training for that many epochs, each from scratch with a "
-        f"schedule of that length: {INTERVAL}. Order: by the means, the best first; whether two models differ is not tested here.",
+        f"schedule of that length: {INTERVAL}. Order: by the means, the best first; whether two models "
+        "differ is not tested here.",
         *floors.notes(shown),
     ]
     heads = (*NAMED[:2], Column("epochs", number=True), *(Column(label, number=True) for label in labels))

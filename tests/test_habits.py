@@ -35,11 +35,13 @@ def test_the_citation_is_of_this_version_and_has_what_the_format_asks_for(
     assert citation["version"] == nacbench.__version__
     assert (citation["title"], citation["license"]) == (project["name"], project["license"])
     assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
-    assert {"type", "title", "authors"} <= set(citation["preferred-citation"])
+    assert "preferred-citation" not in citation  # which would be cited instead of the software
+    (paper,) = citation["references"]
+    assert {"type", "title", "authors"} <= set(paper)
 
 
 def test_the_paper_s_authors_are_in_its_order_everywhere(citation: dict[str, Any]) -> None:
-    assert [author["family-names"] for author in citation["preferred-citation"]["authors"]] == PAPER
+    assert [author["family-names"] for author in citation["references"][0]["authors"]] == PAPER
     assert nacbench.get_model("nac").citation.startswith(", ".join(PAPER))
     first_authors = {
         name

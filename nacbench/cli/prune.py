@@ -141,7 +141,4 @@ def _save(trained: Any, record: "RunRecord", keep: float, to: Path) -> None:
         raise UserError(f"the record of run {record.run_id} has no ranking of the modules; {AGAIN}")
     modules = kept_modules(ranking, keep)
     save_smaller(trained, modules, to)
-    say(
-        f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; "
-        f"load it with nacbench.inspection.trained.load_smaller({str(to)!r})"
-    )
+    say(f"{to / SMALLER}: {len(modules)} of {len(ranking)} modules; load it with nacbench.load_smaller({str(to)!r})")

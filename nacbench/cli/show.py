@@ -107,7 +107,7 @@ def _cost(cost: "Cost") -> list[tuple[str, str]]:
     speed = f", {cost.examples_per_second:,.0f} examples/s" if cost.examples_per_second else ""
     return [
         ("parameters", f"{cost.parameters:,}, of which the model {cost.core_parameters:,}"),
-        ("operations", f"{cost.forward_flops:,} FLOPs for an example, forwards"),
+        ("operations", f"{cost.forward_flops:,} FLOPs for an example in a batch of {cost.flops_batch}, forwards"),
         ("memory", f"{size_text(cost.peak_memory_bytes)} at the peak"),
         ("training", f"{duration(cost.train_seconds)}{speed}"),
         ("evaluation", duration(cost.evaluate_seconds)),

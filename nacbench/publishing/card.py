@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
 # The hub's names of what a network does, by modality; others have none
 PIPELINES = {"image": "image-classification", "text": "text-classification"}
-CITATION = """@inproceedings{weiss2022neural,
-  title = {Neural Attentive Circuits},
-  author = {Weiss, Martin and Rahaman, Nasim and Locatello, Francesco and Pal, Chris and Bengio, Yoshua and
-            Sch{\\"o}lkopf, Bernhard and Li, Li Erran and Ballas, Nicolas},
-  booktitle = {Advances in Neural Information Processing Systems 35},
-  year = {2022}
-}"""
+CITATION = """@software{{nacbench,
+  title = {{nacbench}},
+  author = {{{{The nacbench developers}}}},
+  version = {{{version}}}
+}}"""
 USE = """\
 The network was trained for a benchmark, to compare architectures under equal conditions. It is meant for repeating the
 numbers above, for studying how such networks work, and as a start for fine-tuning on similar data. It was not made for
@@ -132,7 +130,8 @@ def _sections(record: RunRecord, task: type[AnyTask], model: type[Model], name: 
     yield "\n".join(
         [
             f"- {cost.parameters:,} parameters",
-            f"- {cost.forward_flops:,} operations (FLOPs) of a forward pass, an example; a multiply-add counts as two",
+            f"- {cost.forward_flops:,} operations (FLOPs) of a forward pass, per example in a batch of "
+            f"{cost.flops_batch}; a multiply-add counts as two",
             f"- {duration(cost.train_seconds)} of training, {duration(cost.evaluate_seconds)} of evaluation, on "
             f"{_text(record.environment.hardware.processor)} in {_text(record.precision)}",
             f"- {cost.peak_memory_bytes / 1e9:.1f} GB of memory at the peak",
@@ -145,7 +144,8 @@ def _sections(record: RunRecord, task: type[AnyTask], model: type[Model], name: 
     )
     yield "## Citation"
     yield f"Model: {_text(model.citation or 'none')}\n\nData: {_text(task.citation)}"
-    yield f"Benchmark:\n\n```bibtex\n{CITATION}\n```"
+    version = record.environment.versions.get("nacbench", "")
+    yield f"Benchmark:\n\n```bibtex\n{CITATION.format(version=_text(version))}\n```"
 
 
 def _training(record: RunRecord) -> Iterator[str]:

@@ -20,6 +20,10 @@ MODULES_SHOWN = 4  # those with the largest share
 LINKS_SHOWN = 40  # strongest links of each propagator
 LINE = 22  # characters per line of text
 LINES, FEWEST = 18, 10  # lines of text, the rest is cut off; and lines that the label beside it needs
+MEANING = (
+    "colours: attention from 0 (dark) to the largest of the panel (bright)\n%: share of the read-out's attention that "
+    "goes through the module at the first stage"
+)
 NUMBER = 0.11  # inches from one module's number to the next
 
 
@@ -30,7 +34,7 @@ def draw_reading(reading: Reading, title: str) -> Figure:
     rows, columns = len(reading.examples), len(chosen) + (1 if is_text else 2)
     heights = [_height(shown, PAGE / columns) for shown in reading.examples]
     with styled():
-        figure = figure_of(PAGE, sum(heights) + 0.1 * rows + 0.4)
+        figure = figure_of(PAGE, sum(heights) + 0.1 * rows + 0.7)
         grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
         for row, (axes_of, shown) in enumerate(zip(grid, reading.examples, strict=True)):
             panels = [] if is_text else [("example", None)]
@@ -42,6 +46,7 @@ def draw_reading(reading: Reading, title: str) -> Figure:
                     axes.set_title(name, fontsize=SMALL)
             axes_of[0].set_ylabel(shown.title, fontsize=SMALL)
         figure.suptitle(figure_text(title, 120), x=0.01, ha="left")
+        figure.supxlabel(MEANING, fontsize=SMALL)
     return figure
 
 
@@ -76,7 +81,7 @@ def draw_flow(reading: Reading, title: str) -> Figure:
         axes.set_xticks(range(stages + 1), names)
         axes.set_yticks(range(0, modules, step), order[::step])
         axes.set_ylim(modules - 0.2, -0.8)
-        axes.set_ylabel("module, largest share first")
+        axes.set_ylabel("module, largest share over all stages first")
         axes.set_title(figure_text(title, 100))
         bare(axes)
         axes.spines["left"].set_visible(False)

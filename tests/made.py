@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.contracts.metric import ACCURACY, NLL
+from nacbench.filesystem.files import digest_of
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.metric_facts import MetricFacts
 from nacbench.recording.record import FAILURE, RECORD, Failure, RunRecord
@@ -123,12 +124,15 @@ def write_run(store: Path, record: RunRecord, *, curve: bool = True) -> Path:
     """The folder of a made run, with its record, its state and perhaps its curve."""
     folder = store / record.task / record.model / record.run_id
     folder.mkdir(parents=True)
-    (folder / RECORD).write_text(json.dumps(record.model_dump(mode="json")))
+    files: dict[str, str] = {}
     (folder / "state.json").write_text(json.dumps({"attempts": 1, "identity": record.identity}))
     if curve:
         losses = [{"step": s, "epoch": s / 10, "split": "train", "loss": 2 / s, "lr": 1e-3} for s in (5, 10, 15, 20)]
         scores = [{"step": s, "epoch": s // 10, "split": "validation", "accuracy": 0.04 * s} for s in (10, 20)]
         (folder / "curve.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses + scores))
+        files = {"curve.jsonl": digest_of(folder / "curve.jsonl")}
+    content = record.model_dump(mode="json")
+    (folder / RECORD).write_text(json.dumps({**content, "files": {**content["files"], **files}}))
     return folder
 
 

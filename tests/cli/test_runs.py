@@ -1,13 +1,16 @@
 """``nacbench runs``, ``nacbench show`` and the details of models: what is stored, in words and as JSON."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.contracts.described import option_texts, recipe_texts
+from nacbench.errors import UserError
 from nacbench.recording.store import locate
 from nacbench.recording.tags import add_tags, given
 from nacbench.registry import MODELS, TASKS
@@ -84,6 +87,82 @@ def test_a_failed_run_says_why(store: Path) -> None:
     failure = made_failure(model="vit", status="failed")
     shown = printed("show", failure.run_id, "--out", str(store))
     assert failure.reason.splitlines()[0] in shown
+
+
+def rows_of(*words: str) -> list[dict[str, Any]]:
+    """The rows of ``nacbench runs`` as data."""
+    found: list[dict[str, Any]] = json.loads(printed("runs", *words, "--json"))["runs"]
+    return found
+
+
+def test_a_failed_run_is_found_in_a_part_of_a_store_and_by_its_settings(store: Path) -> None:
+    failed = made_failure(model="vit", status="failed")
+    assert [row["state"] for row in rows_of(str(store / "digits" / "vit"))] == ["failed"]
+    folder = locate(failed.run_id, store)
+    identity = made_record(model="vit", seed=9).identity
+    (folder / "state.json").write_text(json.dumps({"attempts": 1, "identity": identity}))
+    assert [row["state"] for row in rows_of(str(store), "--where", "model.depth=3", "--model", "vit")] == ["failed"]
+    with pytest.raises(UserError, match="--where seed=77"):
+        printed("runs", str(store), "--where", "seed=77")
+
+
+def test_equal_copies_of_a_run_are_listed_once(store: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    copy = tmp_path_factory.mktemp("copy") / "runs"
+    shutil.copytree(store, copy)
+    assert len([row for row in rows_of(str(store), str(copy)) if row["state"] == "done"]) == 3
+
+
+def test_a_run_without_a_readable_state_is_named(store: Path) -> None:
+    folder = write_run(store, made_record(seed=5))
+    (folder / "record.json").unlink()
+    (folder / "state.json").write_text("{")
+    done = CliRunner().invoke(app, ["runs", str(store)])
+    assert f"warning: {folder}/state.json is broken" in done.stderr
+
+
+def test_a_copy_beside_a_run_does_not_make_its_id_ambiguous(store: Path) -> None:
+    folder = locate(made_record(seed=1, score=0.9).run_id, store)
+    shutil.copytree(folder, folder.with_name(f"{folder.name}-copy"))
+    assert locate(folder.name, store) == folder
+    other = store / "digits-c" / "nac" / f"{folder.name[:6]}abcdef"
+    other.mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=f"ids of 2 runs start with it: .*{other}.*; give more of the id, or the folder"
+    ):
+        locate(folder.name[:6], store)
+
+
+def test_only_a_network_that_the_run_has_trained_has_an_interval_over_examples(store: Path) -> None:
+    own, other = made_record(seed=1, score=0.9), made_record(task="digits-c", trained_on="digits", protocol="ood")
+    write_run(store, other)
+    assert "95 % interval over 1,000 examples" in printed("show", own.run_id, "--out", str(store))
+    assert "interval" not in printed("show", other.run_id, "--out", str(store))
+
+
+def test_a_trial_of_tuning_shows_validation_examples(store: Path) -> None:
+    notes = ["for tuning: scored on validation examples; the test examples are not read"]
+    record = made_record(task="digits-tuning", notes=notes)
+    folder = write_run(store, record)
+    lines = printed("show", record.run_id, "--out", str(store)).splitlines()
+    assert [line.split()[0] for line in lines if " accuracy " in line] == ["validation"]
+    report = printed("report", str(folder), "--out", str(store / "report"))
+    text = (store / "report" / "table.md").read_text()
+    assert "validation score" in text
+    assert "accuracy on 1,000 validation examples" in text
+    assert "test score" not in text + report
+
+
+def test_a_changed_curve_is_not_shown(store: Path) -> None:
+    record = made_record(seed=6)
+    folder = write_run(store, record)
+    assert "training loss, last 0.1" in printed("show", record.run_id, "--out", str(store))
+    curve = folder / "curve.jsonl"
+    curve.write_text(curve.read_text().replace("0.1", "0.2"))
+    done = CliRunner().invoke(app, ["show", record.run_id, "--out", str(store)])
+    assert "training loss, last" not in done.stdout
+    assert "its curve is not shown" in done.stderr
+    with pytest.raises(UserError, match=r"curve\.jsonl is damaged or changed"):
+        printed("export", str(folder), "--to", "tensorboard", "--into", str(store / "tb"))
 
 
 def test_every_option_and_every_setting_of_training_is_described() -> None:

@@ -54,6 +54,17 @@ WRONG: Mapping[str, tuple[str, Any, str]] = {
     "a metric as text": ("metrics.test.accuracy", "0.9", "metrics.test.accuracy = '0.9'"),
     "a metric of another split": ("metrics.validation.accuracy", None, "metrics.validation.accuracy = None"),
     "a metric without a name": ("metrics.test", {"accuracy": 0.5, "": 0.1}, "at least 1 character"),
+    "a metric whose square is no number": ("metrics.test.nll", 1e160, "metrics.test.nll = 1e+160"),
+    "answers of fewer examples": (
+        "answers",
+        {"options": 2, "labels": [3, 2], "given": [5, 0]},
+        "answers counts 5 examples, and data.splits.test is 1000",
+    ),
+    "an accuracy that its answers exclude": (
+        "answers",
+        {"options": 2, "labels": [600, 400], "given": [1000, 0]},
+        "accuracy of test is 0.9; by its answers it is at most 0.6",
+    ),
     "another seed": ("seed", 7, "seed is 7, but its identity says 0"),
     "another task": ("task", "cifar10", "task is cifar10, but its identity says digits"),
     "another model": ("model", "vit", "model is vit, but its identity says nac"),

@@ -96,7 +96,7 @@ def test_predictions_without_logits_are_much_smaller(tmp_path: Path) -> None:
 
 
 def test_a_record_without_a_digest_gets_none(tmp_path: Path) -> None:
-    bare = write_run(tmp_path / "b", made_record())
+    bare = write_run(tmp_path / "b", made_record(), curve=False)
     leave_logits_out(bare)
     write(bare / "predictions.parquet", test=columns())
     leave_logits_out(bare)

@@ -151,6 +151,21 @@ def test_one_run_with_two_numbers_is_refused_with_both_paths(tmp_path: Path) -> 
     assert not (tmp_path / "runs.tar.gz").exists()
 
 
+def test_copies_with_other_answers_are_refused(tmp_path: Path) -> None:
+    def answers(*given: int) -> dict[str, object]:
+        return {"answers": {"options": 2, "labels": [500, 500], "given": list(given)}}
+
+    stores = [tmp_path / name for name in ("a", "b", "c")]
+    for store, change in zip(stores, (answers(520, 480), answers(500, 500), {}), strict=True):
+        folder = write_run(store, made_record())
+        content = json.loads((folder / "record.json").read_text())
+        (folder / "record.json").write_text(json.dumps({**content, **change}))
+    for pair in (stores[:2], stores[1::-1]):
+        with pytest.raises(UserError, match="digits · nac · seed 0 has different numbers in"):
+            read_runs(*pair)
+    assert seeds(*stores[1:]) == [0]  # one of before answers were counted is no other one
+
+
 def test_what_differs_between_the_machines_of_two_numbers_is_named(tmp_path: Path) -> None:
     stores = [tmp_path / name for name in ("a", "b")]
     _, other = (write_run(store, made_record()) for store in stores)

@@ -28,6 +28,14 @@ def predict(store: Path, model: str, right: np.ndarray, splits: list[str], **col
     labels = np.zeros(len(right), dtype=np.int32)
     frame = {"split": splits, "index": np.arange(len(right)), "label": labels, "prediction": 1 - right}
     pd.DataFrame({**frame, **columns}).to_parquet(folder / "predictions.parquet")
+    name_predictions(folder)
+
+
+def name_predictions(folder: Path) -> None:
+    """Write the SHA-256 of a run's predictions into its record, as the run does."""
+    files = {"predictions.parquet": digest_of(folder / "predictions.parquet")}
+    record = folder / "record.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "files": files}))
 
 
 def compared(store: Path, first: str = "nac", second: str = "vit", scale: str | None = None) -> Comparison:
@@ -128,23 +136,19 @@ def test_predictions_that_do_not_match_are_left_out(tmp_path: Path) -> None:
 
 
 def recorded(store: Path) -> Path:
-    """The predictions of two runs, of which the records have the SHA-256; the second run's file."""
+    """The predictions of two runs; the second run's file."""
     for model in ("nac", "vit"):
         write(store, model, [0.9])
         predict(store, model, np.arange(10) % 2, ["test"] * 10)
-        (record,) = store.glob(f"digits/{model}/*/record.json")
-        digest = digest_of(record.with_name("predictions.parquet"))
-        record.write_text(
-            json.dumps({**json.loads(record.read_text()), "files": {"predictions.parquet": digest}}), encoding="utf-8"
-        )
-    return record.with_name("predictions.parquet")
+    return folder_of(store, model="vit") / "predictions.parquet"
 
 
 def test_changed_predictions_are_not_compared(tmp_path: Path) -> None:
     path = recorded(tmp_path)
     assert (len(compared(tmp_path).examples), compared(tmp_path).warnings) == (1, [])
     left_out = f"run {path.parent.name} (vit, seed 0) is not compared on examples: "
-    predict(tmp_path, "vit", np.ones(10, int), ["test"] * 10)
+    table = pd.read_parquet(path)
+    table.assign(prediction=1).to_parquet(path)
     changed = compared(tmp_path)
     assert changed.examples == []
     assert changed.warnings == [
@@ -155,12 +159,26 @@ def test_changed_predictions_are_not_compared(tmp_path: Path) -> None:
     assert compared(tmp_path).warnings == [f"{left_out}{path} is missing"]
 
 
+def test_predictions_that_the_record_does_not_name_are_not_compared(tmp_path: Path) -> None:
+    record = recorded(tmp_path).with_name("record.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "files": {}}))
+    assert compared(tmp_path).examples == []
+
+
+def test_an_interval_of_differences_ends_where_differences_end(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.1, 0.9])
+    write(tmp_path, "vit", [0.9, 0.1])
+    assert "it lies between -100.00 and +100.00 points (95 %)" in compared(tmp_path).verdict
+    assert "seldom find even the largest difference that is possible" in compared(tmp_path).verdict
+
+
 def test_broken_predictions_are_a_warning_and_absent_ones_are_not(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.90])
     write(tmp_path, "vit", [0.80])
     assert compared(tmp_path).warnings == []  # nothing was recorded
     folder = folder_of(tmp_path, model="vit")
     (folder / "predictions.parquet").write_text("broken")
+    name_predictions(folder)
     assert compared(tmp_path).examples == []
     (warning,) = compared(tmp_path).warnings
     assert "predictions.parquet cannot be read as Parquet: " in warning
@@ -183,7 +201,9 @@ def test_predictions_of_other_types_are_a_warning(tmp_path: Path, name: str, val
     write(tmp_path, "vit", [0.80])
     predict(tmp_path, "nac", np.ones(10, int), ["test"] * 10)
     frame = {"split": ["test"] * 10, "index": [*range(10)], "label": [0] * 10, "prediction": [1] * 10, name: values}
-    pd.DataFrame(frame).to_parquet(folder_of(tmp_path, model="vit") / "predictions.parquet")
+    folder = folder_of(tmp_path, model="vit")
+    pd.DataFrame(frame).to_parquet(folder / "predictions.parquet")
+    name_predictions(folder)
     assert compared(tmp_path).examples == []
     (warning,) = compared(tmp_path).warnings
     assert f"predictions.parquet: the column {name} is " in warning and "and should be " in warning
@@ -201,7 +221,11 @@ def test_a_small_p_is_a_bound(tmp_path: Path) -> None:
     ("first", "second", "message"),
     [
         ("nac", "nac", "are the same runs"),
-        ("nac", "zebra", r"'zebra' is not a model or a run's id here; there are: nac, vit"),
+        (
+            "nac",
+            "zebra",
+            r"'zebra' is not a model or a run's id here; there are: nac; perceiver-io, lr=.*; vit",
+        ),
         (
             "nac",
             "perceiver-io",

@@ -246,6 +246,31 @@ def test_all_metrics_of_a_series_are_printed_with_its_classes_and_a_confusion_ma
     assert top["values"] == {str(seed): TOP_5.of(scores_of(seed, 2.0).predictions) for seed in range(2)}
 
 
+def test_a_broken_record_among_them_is_named(tmp_path: Path) -> None:
+    broken, *_ = [keep(tmp_path, {"test": scores_of(seed, 2.0)}, seed=seed) for seed in range(3)]
+    (broken / "record.json").write_text("{")
+    done = CliRunner().invoke(app, ["metrics", str(broken.parent)])
+    assert done.stdout.splitlines()[0] == "digits · nac · mini · seeds 1, 2"
+    assert f"warning: {broken}/record.json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "written"), [("my.v1.png", "my.v1"), ("my.v1", "my.v1"), ("my.PDF", "my"), ("m", "m")]
+)
+def test_the_confusion_matrix_has_the_name_that_was_given(tmp_path: Path, given: str, written: str) -> None:
+    folder = keep(tmp_path / "runs", {"test": scores_of(0, 2.0)})
+    done = CliRunner().invoke(app, ["metrics", str(folder), "--confusion", str(tmp_path / given)])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.glob("m*")) == [f"{written}.pdf", f"{written}.png"]
+
+
+@pytest.mark.parametrize("place", [".", "..", "/", ""])
+def test_a_confusion_matrix_cannot_have_the_name_of_a_folder(tmp_path: Path, place: str) -> None:
+    folder = keep(tmp_path, {"test": scores_of(0, 2.0)})
+    done = CliRunner().invoke(app, ["metrics", str(folder), "--confusion", place])
+    assert "is a folder; give the name of a file" in str(done.exception)
+
+
 def test_runs_that_differ_in_more_than_their_seed_have_no_common_metrics(tmp_path: Path) -> None:
     folders = [str(keep(tmp_path, {"test": scores_of(0, 2.0)}, model=model)) for model in ("nac", "vit")]
     done = CliRunner().invoke(app, ["metrics", *folders])

@@ -56,6 +56,12 @@ def test_a_model_keeps_its_look_when_another_is_left_out(left_out: str) -> None:
     assert looks_of_models(rest) == {name: whole[name] for name in looks_of_models(rest)}
 
 
+@pytest.mark.parametrize("name", ["my-baseline", "mine", "theirs", "plug-in-3"])
+def test_a_plug_in_has_a_colour_of_its_own_while_one_is_free(name: str) -> None:
+    looks = looks_of_models(["nac", "perceiver-io", "vit", name])
+    assert len({look.colour for look in looks.values()}) == 4
+
+
 def test_every_model_of_ours_has_a_place_of_its_own() -> None:
     assert {name for name in MODELS.names() if not name.startswith("floor-")} <= set(ORDER)
 

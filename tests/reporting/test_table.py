@@ -295,6 +295,16 @@ def test_the_table_of_priors_needs_several() -> None:
     assert prior_table(group_of(runs[:1])) is None
 
 
+@pytest.mark.parametrize(
+    "options", [{"prior": "flat", "prior_weight": "auto"}, {"prior": 1.5}, {"prior": ["a"], "prior_weight": True}]
+)
+def test_another_model_s_option_of_that_name_is_no_prior(options: dict[str, Any]) -> None:
+    record = made_record(model="mine")
+    config = {**record.identity["config"], "model": {**record.identity["config"]["model"], **options}}
+    other = record.model_copy(update={"identity": {**record.identity, "config": config}})
+    assert prior_table(group_of([other, made_record()])) is None
+
+
 @pytest.mark.latex
 def test_a_real_latex_takes_every_table(tmp_path: Path) -> None:
     if shutil.which("pdflatex") is None:

@@ -478,8 +478,14 @@ def test_a_stored_run_that_lacks_an_option_that_models_have_got_since_is_read() 
     [
         ({"trained_on": {"task": {"name": "cifar10"}}}, "scores networks trained on 'digits'"),
         ({"trained_on": {"seed": 4}}, r"trained_on\.seed = 4: both runs have the same seed"),
-        ({"trained_on": {"training": {"epoch": 4}}}, r"unknown setting 'training\.epoch'"),
+        ({"trained_on": {"training": {"epoch": 4}}}, r"^trained_on: unknown setting 'training\.epoch'"),
+        ({"trained_on": {"training": {"lr": "x"}}}, r"^trained_on: training\.lr = 'x'"),
         ({"trained_on": 7}, "this is a section"),
+        ({"trained_on": {"task": 5}}, r"^trained_on\.task = 5: give the name of a task, or set an option of it"),
+        ({"trained_on": {"task": []}}, r"^trained_on\.task = \[\]: give the name"),
+        ({"trained_on": {"model": None}}, r"^trained_on\.model = None: give the name of a model"),
+        ({"task": 5}, r"^task = 5: give the name of a task"),
+        ({"model": [1]}, r"^model = \[1\]: give the name of a model"),
         ({"task": {"name": "digits"}, "trained_on": {"seed": 4}}, "trains its own network"),
     ],
 )

@@ -339,6 +339,17 @@ def test_variants_of_a_model_are_named_by_what_differs() -> None:
     assert names(comparisons(entrants, [(labels[0], labels[1])])) == [" - ".join(labels)]
 
 
+def test_models_at_the_same_rate_are_compared_unless_a_variant_is_named() -> None:
+    entrants = entrants_of(plan(models=["nac", "vit"], axes={"training.lr": [0.001, 0.002]}))
+    found = comparisons(entrants, [])
+    assert len(found) == 2
+    assert all(one.training == other.training for one, other in (question.entrants for question in found))
+    (named,) = comparisons(entrants, [("nac, lr=0.001", "vit, lr=0.002")])
+    assert named.name == "nac, lr=0.001 - vit, lr=0.002"
+    unequal = [one for one in entrants if (one.model, "0.001" in one.label) != ("vit", True)]
+    assert len(comparisons(unequal, [("nac", "vit")])) == 2  # vit has one rate alone
+
+
 def test_series_of_a_plan_are_those_of_its_records() -> None:
     """Of all seeds alike, and of runs on another run's network, too."""
     planned = plan(tasks=["digits", "digits-c"], models=["nac"], seeds=[0, 1])

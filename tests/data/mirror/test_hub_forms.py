@@ -124,6 +124,16 @@ def test_damage_is_found_at_the_door(told: str, root: Path, tmp_path: Path) -> N
     assert list(root.rglob("*")) == []
 
 
+def test_a_picture_that_is_damaged_in_its_middle_is_found_at_the_door(root: Path, tmp_path: Path) -> None:
+    cell = pq.read_table(pa.BufferReader(HUB[TRAIN]))["img"].to_pylist()[1]
+    middle = len(cell["bytes"]) // 2
+    turned = bytes(byte ^ 0x55 for byte in cell["bytes"][middle : middle + 20])
+    content = cell["bytes"][:middle] + turned + cell["bytes"][middle + 20 :]
+    mine = write_files(tmp_path / "mine", changed(HUB, TRAIN, "img", 1, {**cell, "bytes": content}))
+    with pytest.raises(UserError, match=r"row 1 .*cannot be read as an image: broken PNG file"):
+        imported("cifar10", root, mine)
+
+
 def changed(files: Files, name: str, column: str, row: int, value: object) -> Files:
     """The files with another value in one row."""
     table = pq.read_table(pa.BufferReader(files[name]))

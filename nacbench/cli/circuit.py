@@ -7,6 +7,7 @@ import typer
 
 from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
@@ -46,16 +47,21 @@ def circuit(
     from nacbench.recording.store import locate
     from nacbench.reporting.figures.saving import save_figure
 
+    if paraphrases is not None and not check:
+        raise UserError("--paraphrases is for --check; add it, or leave the file out")
+    if condition is not None and (check or sentences):
+        other = "--check" if check else "--sentences"
+        raise UserError(f"--condition draws the circuit of one sentence, {other} looks at many; give one of them")
     loaded = load_run(locate(run, out))
     title = f"{loaded.record.task} · {loaded.record.model} · seed {loaded.record.seed}"
     if check:
         _check(loaded, data_root_of(data_root), paraphrases, to)
-        return
     if sentences:
         found = configurations(loaded, data_root_of(data_root), sentences)
         _tell(
             save_figure(draw_map(found.points, found.groups, f"circuits of {len(found.groups)} sentences"), to / "map")
         )
+    if check or sentences:
         return
     if condition is not None:
         links = links_for(loaded, condition, data_root_of(data_root))
@@ -88,7 +94,10 @@ def _fit(run: "TrainedRun") -> str:
     from nacbench.inspection.links import prior_fit
 
     fit = prior_fit(run)
-    degrees = f"degrees beside those before training: Kolmogorov-Smirnov D = {fit.degree_shift:.2f}, p = {fit.p:.2g}"
+    degrees = (
+        f"degrees beside those before training: Kolmogorov-Smirnov D = {fit.degree_shift:.2f}, p = {fit.p:.2g} "
+        "(a hint alone: degrees of one graph are no independent draws)"
+    )
     if math.isnan(fit.trained):
         return degrees
     return (
@@ -101,7 +110,6 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     """Print both checks, and write them to check.json."""
     import dataclasses
 
-    from nacbench.errors import UserError
     from nacbench.filesystem.files import write_json
     from nacbench.inspection.sentences import check, made_pairs, read_pairs
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nacbench.contracts.given import described, kind_of, named
+from nacbench.contracts.given import checked_fingerprint, described, kind_of, named
 from nacbench.contracts.spec import TaskSpec
 from nacbench.errors import UserError
 
@@ -52,13 +52,13 @@ def checked_arrays(owner: object, given: Any) -> Any:
     """Return what ``arrays()`` gave, of which nothing but the kind is looked at.
 
     Raises:
-        UserError: if it is no `nacbench.data.mirror.cache.Arrays`.
+        UserError: if it is no `nacbench.data.mirror.cache.Arrays`, or its fingerprint is no text.
     """
-    arrays, fingerprint = getattr(given, "arrays", None), getattr(given, "fingerprint", None)
-    if not isinstance(arrays, Mapping) or not isinstance(fingerprint, str):
+    if not isinstance(getattr(given, "arrays", None), Mapping) or not hasattr(given, "fingerprint"):
         raise UserError(
             f"{named(owner)}.arrays() gives {kind_of(given)}, and should give Arrays, as cached_arrays() returns them"
         )
+    checked_fingerprint(owner, given.fingerprint)
     return given
 
 

@@ -265,7 +265,6 @@ def test_an_option_must_be_a_finite_number(value: float) -> None:
     [
         ({"model": {"name": "nac"}}, "task"),
         ({"task": {"name": "digits"}}, "model"),
-        ({"task": ["digits"], "model": {"name": "nac"}}, "task"),
         ({"task": {"name": "digits"}, "model": {"size": "tiny"}}, "model"),
     ],
 )

@@ -8,6 +8,7 @@ import typer
 
 from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.options import data_root_of, load_plugins
+from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
@@ -80,5 +81,7 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
     changes: dict[str, Any] = {"plugins": tuple(files), "only": only}
     if asked.profile:
         changes["profile"] = Profile.read(asked.profile)
+    if asked.out.exists() and not asked.out.is_dir():
+        raise UserError(f"--out {asked.out} is a file; name a folder for the runs")
     root = data_root_of(asked.data_root)
     return make_plan(sweep.model_copy(update=changes), root), Place(asked.out, root)

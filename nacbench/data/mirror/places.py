@@ -37,10 +37,13 @@ def data_root_of(named: Path | None, *, new: bool = False) -> Path:
         new: accept a folder that does not exist yet, as it will be filled.
 
     Raises:
-        UserError: if the named folder does not exist, or is not a folder.
+        UserError: if the folder that is named, or set by ``NACBENCH_DATA``, does not exist or is not a folder.
     """
-    if named is None:
+    source, root = "--data-root ", named
+    if root is None and (variable := os.environ.get("NACBENCH_DATA")):
+        source, root = "NACBENCH_DATA=", Path(variable)
+    if root is None:
         return default_data_root()
-    if not named.is_dir() and (named.exists() or not new):
-        raise UserError(f"--data-root {named}: no such folder")
-    return named
+    if not root.is_dir() and (root.exists() or not new):
+        raise UserError(f"{source}{root}: no such folder")
+    return root

@@ -70,7 +70,10 @@ def treatment_notes(rows: Iterable[Series]) -> list[str]:
 
 def flops_cells(flops: float, batch: int) -> tuple[str, str]:
     """Return the cells under ``FLOPS``: operations per example, and the batch at which they are counted."""
-    return "—" if math.isnan(flops) else f"{flops / 1e9:.3f}", str(batch)
+    if math.isnan(flops):
+        return "—", str(batch)
+    giga = flops / 1e9
+    return f"{giga:.3f}" if giga >= 0.0005 or not giga else f"{giga:.1g}", str(batch)
 
 
 def identified(item: Series) -> dict[str, Any]:

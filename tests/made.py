@@ -132,7 +132,7 @@ def write_run(store: Path, record: RunRecord, *, curve: bool = True) -> Path:
         (folder / "curve.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in losses + scores))
         files = {"curve.jsonl": digest_of(folder / "curve.jsonl")}
     content = record.model_dump(mode="json")
-    (folder / RECORD).write_text(json.dumps({**content, "files": {**content["files"], **files}}))
+    (folder / RECORD).write_text(json.dumps({**content, "files": {**files, **content["files"]}}))
     return folder
 
 

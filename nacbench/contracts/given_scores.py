@@ -75,7 +75,7 @@ def checked_numbers(
         what: what the mapping is, for messages.
         given: the mapping.
         needed: names it must have.
-        finite: refuse NaN, infinity, and what is beyond `nacbench.contracts.numbers.LARGEST`.
+        finite: refuse NaN, infinity, and what is beyond ``nacbench.contracts.numbers.LARGEST``.
 
     Raises:
         UserError: if it is no such mapping.

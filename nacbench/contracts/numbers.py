@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-LARGEST = 1e100  # of a metric, either way: sums of squares of differences must stay finite
+LARGEST = 10.0**100  # of a metric, either way: sums of squares of differences must stay finite
 
 Count = Annotated[int, Field(gt=0, le=2**20, strict=True)]
 Doublings = Annotated[int, Field(gt=0, le=8, strict=True)]  # levels, each twice as wide as the one before

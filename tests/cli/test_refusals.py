@@ -39,6 +39,7 @@ def leave(words: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
         [*RUN, "--force", "--out", "file/runs"],
         ["report", "runs", "--out", "file"],
         ["sweep", "submit", "smoke", "--out", "file"],
+        ["sweep", "plan", "smoke", "--out", "file"],
         ["sweep", "cancel", "smoke", "--out", "file"],
         ["sweep", "retry", "smoke", "--out", "file"],
         ["merge", "runs", "--into", "file"],

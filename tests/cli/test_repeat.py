@@ -86,13 +86,13 @@ def test_equal_numbers_are_reported_and_temporary_runs_removed(
 
 def test_a_differing_number_is_shown_with_exit_code_1(store: Path, tmp_path: Path) -> None:
     first = records(store)[0]
-    change(first, "metrics", "test", "accuracy", to=json.loads(first.read_text())["metrics"]["test"]["accuracy"] + 0.25)
+    change(first, "metrics", "test", "accuracy", to=json.loads(first.read_text())["metrics"]["test"]["accuracy"] - 0.05)
     change(first, "environment", "hardware", "cpu", to="Abacus")
     done = invoke("repeat", store, "--out", tmp_path / "new", "--quiet")
     assert done.exit_code == 1
-    assert "1 of 8 differ, by 0.25 at most (test.accuracy)" in " ".join(done.stdout.split())
+    assert "1 of 8 differ, by 0.05 at most (test.accuracy)" in " ".join(done.stdout.split())
     assert any(
-        line.split()[:1] == ["test.accuracy"] and line.split()[-1] == "-0.25" for line in done.stdout.split("\n")
+        line.split()[:1] == ["test.accuracy"] and line.split()[-1] == "+0.05" for line in done.stdout.split("\n")
     )
     assert any(line.split()[:2] == ["cpu", "Abacus"] for line in done.stdout.split("\n"))
     assert done.stdout.rstrip().endswith("1 of 2 runs gave the same numbers, digit for digit.")

@@ -8,6 +8,7 @@ import typer
 
 from nacbench.cli.shared.asked import Asked
 from nacbench.cli.shared.options import data_root_of, load_plugins
+from nacbench.cli.shared.refusals import NO_FOLDER
 from nacbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,6 +83,6 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
     if asked.profile:
         changes["profile"] = Profile.read(asked.profile)
     if asked.out.exists() and not asked.out.is_dir():
-        raise UserError(f"--out {asked.out} is a file; name a folder for the runs")
+        raise UserError(f"cannot use {asked.out}: it is a file, and {NO_FOLDER}")
     root = data_root_of(asked.data_root)
     return make_plan(sweep.model_copy(update=changes), root), Place(asked.out, root)

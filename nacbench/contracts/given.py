@@ -215,7 +215,7 @@ def check_targets(owner: object, given: Any, spec: TaskSpec) -> None:
 
     Args:
         owner: the preparation that made them.
-        given: what it gave.
+        given: what it gave: classes B (int64), or probabilities, labels or values B×classes (floating point).
         spec: of the task.
 
     Raises:

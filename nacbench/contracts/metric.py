@@ -72,7 +72,10 @@ class Metric:
         return max(low, self.least), min(high, self.most)
 
     def possible(self, low: float, high: float) -> tuple[float, float]:
-        """Return the ends of an interval of a difference of two values, cut to what is possible."""
+        """Return the ends of an interval of the difference of two values, cut to the differences that can occur.
+
+        They are in the metric's own unit, as shares and not points: for an accuracy from -1 to 1.
+        """
         return max(low, self.least - self.most), min(high, self.most - self.least)
 
     def allows(self, value: float) -> bool:

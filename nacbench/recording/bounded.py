@@ -21,7 +21,8 @@ Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 FolderName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=100_000)]
-RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+ID = "[0-9a-f]{12}"
+RunId = Annotated[str, Field(pattern=f"^{ID}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[

@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, write_json
 from nacbench.formats.reading import open_regular, parse_json, read_bytes
-from nacbench.recording.bounded import Time
+from nacbench.recording.bounded import ID, Time
 from nacbench.recording.claim import HEARTBEAT
 from nacbench.recording.identity import RecordedIdentity
 from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
-ID = "[0-9a-f]{12}"
 SHOWN = 4  # folders in an error
 LOG = "log.txt"
 INITIAL = "checkpoint/initial.safetensors"  # copy of the weights that a run begins with, if they are given

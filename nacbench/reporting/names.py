@@ -84,7 +84,6 @@ def is_usual(run: Described, section: str) -> bool:
     return bool(usual) and all(name in usual and own[name] == usual[name] for name in names)
 
 
-@lru_cache(20_000)  # a report asks several times, and parsing ten thousand of them takes a second
 def scored_on(notes: str) -> str:
     """Return which examples a score is of, by the notes on its data.
 
@@ -96,6 +95,7 @@ def scored_on(notes: str) -> str:
     return "training" if examples.startswith("the training") else "validation"
 
 
+@lru_cache(20_000)  # a report asks several times, and parsing ten thousand of them takes a second
 def settings_of(text: str) -> Settings:
     """Return a run's settings, which are JSON, by dotted key."""
     return leaves(json.loads(text))

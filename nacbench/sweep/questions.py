@@ -222,14 +222,18 @@ def _named(entrants: Sequence[Entrant], name: str) -> list[Entrant]:
 
 
 def _trained_alike(one: Entrant, others: Sequence[Entrant], name: str | None) -> list[Entrant]:
-    """Return of each model the variants that are trained by the recipe of another one, if there are any; else all.
+    """Return of each model the variants with the same training recipe as ``one``; if it has none, all its variants.
 
-    In a sweep over learning rates, models at the same rate are compared. A variant that is named is asked for.
+    In a sweep over learning rates, models are compared at the same rate.
+
+    Args:
+        one: the series to compare with.
+        others: all series on its task.
+        name: label of a variant that the user named, which is compared whatever its recipe is; None if there is none.
     """
-    alike = {other.model for other in others if other.training == one.training}
-    return [
-        other for other in others if other.label == name or other.model not in alike or other.training == one.training
-    ]
+    same = [other for other in others if other.training == one.training or other.label == name]
+    found = {other.model for other in same}
+    return same + [other for other in others if other.model not in found]
 
 
 def _nothing_to_compare(a: str, b: str | None) -> str:

@@ -39,11 +39,9 @@ def data_root_of(named: Path | None, *, new: bool = False) -> Path:
     Raises:
         UserError: if the folder that is named, or set by ``NACBENCH_DATA``, does not exist or is not a folder.
     """
-    source, root = "--data-root ", named
-    if root is None and (variable := os.environ.get("NACBENCH_DATA")):
-        source, root = "NACBENCH_DATA=", Path(variable)
-    if root is None:
-        return default_data_root()
-    if not root.is_dir() and (root.exists() or not new):
+    root = default_data_root() if named is None else named
+    source = "NACBENCH_DATA=" if named is None else "--data-root "
+    is_given = named is not None or bool(os.environ.get("NACBENCH_DATA"))
+    if is_given and not root.is_dir() and (root.exists() or not new):
         raise UserError(f"{source}{root}: no such folder")
     return root

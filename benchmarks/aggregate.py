@@ -24,7 +24,7 @@ def write_records(store: Path, first: int, last: int) -> None:
     A series has ``SEEDS`` seeds; series of the same task and model differ in their learning rate.
     """
     from nacbench.recording.identity import run_id_of
-    from nacbench.recording.record import read_record
+    from nacbench.recording.read_record import read_record
 
     path = next(path for path in sorted(TEMPLATE.rglob("record.json")) if path.parts[-4] == "digits")
     template = read_record(path).model_dump(mode="json")

@@ -19,9 +19,10 @@ from nacbench.contracts.spec import Batch
 from nacbench.nn.kernels import kernels_with_gradients
 from nacbench.nn.network import build_network
 from nacbench.profiling.timing import time_side_by_side
-from nacbench.recording.record import RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RunRecord
 from nacbench.registry import MODELS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.training.execution import Execution, default_workers, make_accelerator
 from nacbench.training.interrupt import StopRequest
 from nacbench.training.loop import Trainer

@@ -25,7 +25,7 @@ from common import (
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.profiling.timing import Timing, time_side_by_side
 from nacbench.protocols.pruning import relative_drop, share_of
-from nacbench.recording.record import read_record
+from nacbench.recording.read_record import read_record
 
 BUDGET = 40.0  # seconds for each comparison
 SHARES = (0.5, 0.2, 0.1, 0.05)

@@ -64,7 +64,7 @@ def queue_all(store: Path, file: Path) -> None:
 
 def finish(plan: Plan, store: Path) -> None:
     """Write a record for each run, a copy of a committed one; each keeps what identifies its own run."""
-    from nacbench.recording.record import read_record
+    from nacbench.recording.read_record import read_record
     from nacbench.running.identity import Identity
 
     made = next(TEMPLATE.glob("*/digits/nac/*/record.json"))

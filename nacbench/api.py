@@ -100,8 +100,8 @@ def run(
     """
     from nacbench.formats.dotted import nested
     from nacbench.recording.tags import given as tags_given
-    from nacbench.running.config import refuse_given_twice
     from nacbench.running.config_files import read_run_files
+    from nacbench.running.resolve import refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
@@ -167,8 +167,8 @@ def run_layers(
     from nacbench.machine.hardware import check_device
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
-    from nacbench.running.config import resolve
     from nacbench.running.initial import located
+    from nacbench.running.resolve import resolve
     from nacbench.tracking.known import check_trackers
 
     load_plugin_files(plugins)

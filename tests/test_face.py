@@ -21,7 +21,7 @@ from nacbench import Outcome, UserError, compare, load, records, report, run
 from nacbench.cli import app
 from nacbench.recording.record import RECORD
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.shadowing import LIBRARIES
 
 from .conftest import REPOSITORY

@@ -17,7 +17,7 @@ from nacbench.recording.row import Run
 from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.table import percent
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.config import parse_sweep
 
 from .conftest import REPOSITORY

@@ -17,7 +17,7 @@ from nacbench.contracts.task import AnyTask, EvaluationTask
 from nacbench.errors import UserError
 from nacbench.plugin_files import load_plugin_file
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = """

@@ -10,7 +10,7 @@ import yaml
 
 from nacbench.contracts.task import EvaluationTask
 from nacbench.registry import TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 

@@ -75,7 +75,7 @@ def profile(
     from nacbench.machine.hardware import check_device
     from nacbench.machine.memory import keep_freed_memory
     from nacbench.machine.settings import check_settings
-    from nacbench.running.config import parse_setting, resolve
+    from nacbench.running.resolve import parse_setting, resolve
 
     load_plugins(plugin)
     check_settings()
@@ -189,7 +189,7 @@ def _step_batch(config: "RunConfig") -> int:
 
 
 def _resized(config: "RunConfig", options: dict[str, Any]) -> "RunConfig":
-    from nacbench.running.config import resolve
+    from nacbench.running.resolve import resolve
 
     content = config.as_dict()
     return resolve(content, {"model": {**content["model"], **options}})

@@ -92,7 +92,7 @@ def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "Run
         UserError: if `shares` is not a list of numbers.
     """
     from nacbench.errors import UserError
-    from nacbench.running.config import SHARED, resolve
+    from nacbench.running.resolve import SHARED, resolve
 
     options: dict[str, Any] = {"order": order}
     if shares is not None:

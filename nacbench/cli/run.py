@@ -226,8 +226,8 @@ def run(
     from nacbench.formats.extending import Layer
     from nacbench.machine.hardware import check_device_name
     from nacbench.recording.tags import given as given_tags
-    from nacbench.running.config import parse_setting, refuse_given_twice
     from nacbench.running.config_files import RunFiles, read_run_files
+    from nacbench.running.resolve import parse_setting, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     own = [Layer(f"--{key}", {key: value}) for key, value in named.items() if value is not None]
@@ -273,8 +273,8 @@ def run(
 
 def _print_config(files: "RunFiles", options: "Sequence[Layer]") -> None:
     from nacbench.plugin_files import load_plugin_files
-    from nacbench.running.config import resolve
     from nacbench.running.config_files import with_origins
+    from nacbench.running.resolve import resolve
 
     load_plugin_files(files.plugins)
     config = resolve(*(layer.settings for layer in (*files.layers, *options)))

@@ -39,7 +39,7 @@ def show(
 
     With --json, numbers are not scaled: 0.95 is 95 %.
     """
-    from nacbench.recording.record import read_record
+    from nacbench.recording.read_record import read_record
     from nacbench.reporting.names import defaults_of, scored_on, settings_of, shown
     from nacbench.sweep.listing import one_run
 

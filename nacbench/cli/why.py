@@ -88,9 +88,9 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
     from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.plugin_files import load_plugin_files
-    from nacbench.running.config import resolve
     from nacbench.running.config_files import read_run_files
     from nacbench.running.identity import Identity
+    from nacbench.running.resolve import resolve
     from nacbench.running.runner import identify
 
     path = Path(name)

@@ -12,10 +12,12 @@ from nacbench.formats.reading import checked, parse_json, read_bytes
 from nacbench.formats.weights_file import digest_of_tensors, read_weights_file, weights_in
 from nacbench.machine.software import library_versions
 from nacbench.recording.bounded import Classes, Digest, FolderName, Name, Part, RunId
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.store import WEIGHTS, damage
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
+from nacbench.running.resolve import resolve
 
 if TYPE_CHECKING:
     from torch import Tensor

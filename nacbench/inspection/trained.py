@@ -13,7 +13,8 @@ from nacbench.filesystem.files import write_text
 from nacbench.inspection.exported import is_exported, read_exported
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import CONFIG, WEIGHTS, finished
-from nacbench.running.config import RunConfig, read_yaml, resolve
+from nacbench.running.config import RunConfig
+from nacbench.running.resolve import read_yaml, resolve
 from nacbench.running.weights import weights_of
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from nacbench.filesystem.files import digest_of, resolved, write_bytes
 from nacbench.formats.terminal import passing
 from nacbench.recording.decisions import marked
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
-from nacbench.recording.record import FAILURE, RECORD, Failure, MisplacedRecordError, read_failure, read_record
+from nacbench.recording.read_record import MisplacedRecordError, read_failure, read_record
+from nacbench.recording.record import FAILURE, RECORD, Failure
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.row_readers import rows_at
 from nacbench.recording.row_tables import rows_of, table_of, text_columns

@@ -4,20 +4,14 @@ Both may have been written by others, so they are checked where they are read, a
 that the fields agree with each other, and that the run id is the digest of the identity. Earlier schemas are upgraded.
 """
 
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import fields
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nacbench.contracts.metric import ROUNDING
-from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.recipe import Selection as Rule
-from nacbench.errors import BrokenFileError, UserError, first_problem
-from nacbench.formats.reading import parse_json, read_bytes
+from nacbench.errors import first_problem
 from nacbench.recording.bounded import (
     Classes,
     Count,
@@ -36,10 +30,9 @@ from nacbench.recording.bounded import (
     Threads,
     Time,
 )
-from nacbench.recording.identity import RecordedIdentity, run_id_of
+from nacbench.recording.identity import RecordedIdentity
 from nacbench.recording.metric_facts import MetricFacts
-from nacbench.recording.upgrade import upgraded
-from nacbench.registry import TASKS
+from nacbench.recording.task_marks import marked_task, other_data
 
 SCHEMA_VERSION: Literal[3] = 3
 RECORD = "record.json"
@@ -49,51 +42,9 @@ FAILURE = "failure.json"
 FILES = ("config.yaml", "curve.jsonl", "predictions.parquet", "checkpoint/model.safetensors")
 File = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})$")]
 
-LONGEST_MARK = 40  # characters that tables show of a value in the name of a task
 UNSCORED = ("train", "validation", "clean")  # splits that do not count in a main score
 PROPORTIONS = frozenset({"accuracy", "clean_accuracy", "whole_accuracy", "kept"})  # metrics of the suite in 0 to 1
 PROPORTIONS_OF = ("accuracy/", "error/")  # beginnings of names of others
-
-Kind = TypeVar("Kind", "RunRecord", "Failure")
-
-
-def marked_task(task: str, data: str, is_partial: bool, rule: str) -> str:
-    """Return the name of a task as tables show it.
-
-    Args:
-        task: its name.
-        data: see `other_data`; scores on other data are another entry of tables.
-        is_partial: whether the data set was incomplete.
-        rule: of the selection; weights that the test images chose have other, too high scores.
-    """
-    marks = [
-        *([data] if data else []),
-        *(["part"] if is_partial else []),
-        *(["epoch chosen on test"] if rule == BEST_TEST else []),
-    ]
-    return f"{task} ({', '.join(marks)})" if marks else task
-
-
-def other_data(config: Mapping[str, Any]) -> str:
-    """Return the value of the task's option ``data``, or else of the task that trained; empty if it is the usual one.
-
-    Args:
-        config: of a run, without checks.
-    """
-    for part in (config, config.get("trained_on")):
-        task = part.get("task") if isinstance(part, Mapping) else None
-        data = task.get("data") if isinstance(task, Mapping) else None
-        if isinstance(task, Mapping) and isinstance(data, str) and data != _usual_data(task.get("name")):
-            return data[:LONGEST_MARK]
-    return ""
-
-
-def _usual_data(task: Any) -> Any:
-    try:
-        options = fields(TASKS.get(task))
-    except UserError:  # a plug-in is not loaded, or has another name by now
-        return None
-    return next((option.default for option in options if option.name == "data"), None)
 
 
 class Selection(Part):
@@ -372,89 +323,6 @@ class Failure(OfRun):
     log: list[Annotated[str, Field(max_length=10**6)]] = Field([], description="last lines of the run's log")
     attempts: Count = Field(0, description="number of times that the run was started")
     when: Time
-
-
-class MisplacedRecordError(BrokenFileError):
-    """A valid record lies in a folder that is not called by its run's id, such as a copy of a run's folder.
-
-    Attributes:
-        record: the record.
-    """
-
-    def __init__(self, message: str, record: RunRecord) -> None:
-        super().__init__(message)
-        self.record = record
-
-
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
-def read_record(path: Path | str, run_id: str | None = None) -> RunRecord:
-    """Read a ``record.json``.
-
-    Args:
-        path: the file.
-        run_id: the run that it has to be of; by default the one whose folder it is in, by the folder's name.
-
-    Raises:
-        BrokenFileError: if it is not a complete, valid record of this run; the message names the file.
-        UserError: if it cannot be opened, or a newer version wrote it.
-    """
-    return _of_run(_read(path, RunRecord), path, run_id)
-
-
-def read_failure(path: Path | str, run_id: str | None = None) -> Failure:
-    """Read a ``failure.json``; arguments and errors are those of `read_record`."""
-    return _of_run(_read(path, Failure), path, run_id)
-
-
-def _of_run(found: Kind, path: Path | str, run_id: str | None) -> Kind:
-    # abspath: the name by which the folder was found, which for a link is not that of its target
-    wanted = run_id or os.path.basename(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH119, PTH120
-    if found.run_id != wanted:
-        where = f"{path} is the {_noun(type(found))} of run {found.run_id}"
-        message = f"{where}, in a folder called {wanted!r}; a run's folder has the name of its id"
-        raise MisplacedRecordError(message, found) if isinstance(found, RunRecord) else BrokenFileError(message)
-    return found
-
-
-def _noun(kind: type[RunRecord | Failure]) -> str:
-    return "record" if kind is RunRecord else "failure"
-
-
-def _read(path: Path | str, kind: type[Kind]) -> Kind:
-    text = read_bytes(path)
-    what = f"{path} is not a {_noun(kind)} of schema {SCHEMA_VERSION}"
-    try:
-        content = parse_json(text, "it", unicode_only=True)  # pyarrow cannot write others
-    except BrokenFileError as error:
-        raise BrokenFileError(f"{what}: {error}") from None
-    written: Mapping[str, Any] = content if isinstance(content, dict) else {}
-    version = written.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise UserError(f"{path} has schema {version}, from a newer nacbench; this one knows {SCHEMA_VERSION}")
-    try:
-        found = kind.model_validate(upgraded(written, version) if version in (1, 2) else written, strict=True)
-    except ValidationError as error:
-        raise BrokenFileError(f"{what}: {first_problem(error, '')}") from None
-    _check_id(found, path, written.get("identity"))
-    return found
-
-
-def _check_id(found: RunRecord | Failure, path: Path | str, written: Any = None) -> None:
-    """Check that a record's id is the digest of its identity.
-
-    Args:
-        found: the record; failures have no identity.
-        path: its file.
-        written: the identity with the names of its schema, if they may be others than those of this one.
-    """
-    if not isinstance(found, RunRecord):
-        return
-    digest = run_id_of(written or found.identity)
-    if digest != found.run_id:
-        what = f"{path} is not a {_noun(RunRecord)} of schema {SCHEMA_VERSION}"
-        raise BrokenFileError(f"{what}: its run_id is {found.run_id}, but the digest of its identity is {digest}")
 
 
 def schema() -> dict[str, Any]:

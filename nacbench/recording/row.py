@@ -14,8 +14,10 @@ from nacbench.code_digest import short_digest
 from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.recording.identity import canonical
 from nacbench.recording.metric_facts import metric_in
-from nacbench.recording.record import RECORD, RunRecord, marked_task, other_data, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.tags import Tags
+from nacbench.recording.task_marks import marked_task, other_data
 
 
 class Run(NamedTuple):

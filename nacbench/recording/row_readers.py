@@ -18,7 +18,8 @@ from typing import IO
 from nacbench.errors import UserError
 from nacbench.machine.cores import granted_cores
 from nacbench.machine.worker import worker_environment
-from nacbench.recording.record import RECORD, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.row_tables import rows_of, table_of, text_columns
 

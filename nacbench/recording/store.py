@@ -18,7 +18,8 @@ from nacbench.formats.reading import open_regular, parse_json, read_bytes
 from nacbench.recording.bounded import ID, Time
 from nacbench.recording.claim import HEARTBEAT
 from nacbench.recording.identity import RecordedIdentity
-from nacbench.recording.record import FILES, RECORD, RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import FILES, RECORD, RunRecord
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"

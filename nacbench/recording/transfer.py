@@ -16,7 +16,8 @@ from nacbench.recording import decisions, searches
 from nacbench.recording.doubled import SHOWN, refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 from nacbench.recording.tags import TAGS, add_tags, read_tags

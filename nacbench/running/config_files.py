@@ -14,7 +14,8 @@ from nacbench.formats.escape import visible
 from nacbench.formats.extending import EXTENDS, Layer, read_layers
 from nacbench.formats.yaml_text import as_yaml
 from nacbench.recording.tags import NOTHING, Tags, given
-from nacbench.running.config import FIELDS, RunConfig, named
+from nacbench.running.config import RunConfig
+from nacbench.running.resolve import FIELDS, named
 
 WORDS = (EXTENDS, "include")  # in a sweep `include` adds runs; a run's file has nothing else that it could mean
 BESIDES = ("tags", "notes", "plugins")  # keys of a file that are not settings

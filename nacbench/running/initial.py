@@ -14,7 +14,8 @@ from nacbench.errors import BrokenFileError, UserError, first_problem, shown, un
 from nacbench.formats.reading import parse_json, read_bytes, read_text
 from nacbench.formats.weights_file import DIGITS, digest_of_tensors, read_weights_file, weights_in
 from nacbench.formats.yaml_text import parse_yaml
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS, damage, finished, locate
 
 EXPORTED = "model.safetensors"  # in a folder for the hub
@@ -144,7 +145,7 @@ def located(layer: Mapping[str, Any], store: Path) -> Mapping[str, Any]:
     and the digest of weights that are gone, but which a run began with.
 
     Args:
-        layer: settings as for `nacbench.running.config.resolve`.
+        layer: settings as for `nacbench.running.resolve.resolve`.
         store: folder of runs in which ids are looked up.
 
     Raises:

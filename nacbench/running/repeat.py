@@ -17,9 +17,10 @@ from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run
 from nacbench.recording.store import CONFIG, PREDICTIONS, finished, locate, run_folder
 from nacbench.recording.surroundings import MISSING, differing_surroundings
-from nacbench.running.config import RunConfig, read_yaml, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.running.initial import with_places
+from nacbench.running.resolve import read_yaml, resolve
 from nacbench.seeds import seed_for
 from nacbench.training.interrupt import Interrupted
 

@@ -131,7 +131,7 @@ class Block(Part):
         return each * math.prod(map(len, (self.tasks, self.models, self.seeds, *self._groups())))
 
     def runs(self) -> Iterator[Values]:
-        """Yield the settings of each run for `nacbench.running.config.resolve`, in a fixed order.
+        """Yield the settings of each run for `nacbench.running.resolve.resolve`, in a fixed order.
 
         Of a search these are all runs that it may come to, those of later rungs for every trial.
         """

@@ -17,7 +17,8 @@ from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import merge
 from nacbench.formats.extending import Layer, read_layers
 from nacbench.recording.tags import NoteList, TagList, Tags
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
+from nacbench.running.resolve import resolve
 from nacbench.sweep.beforehand import Beforehand
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
 from nacbench.sweep.content import content_of

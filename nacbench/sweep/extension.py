@@ -11,7 +11,7 @@ from nacbench.formats.dotted import leaves
 from nacbench.formats.yaml_text import as_yaml
 from nacbench.protocols.grid import beyond
 from nacbench.recording.row import Run
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.block import nested_settings
 from nacbench.sweep.search import ENDING
 from nacbench.sweep.tuning import Cell, Tuned, cell_of

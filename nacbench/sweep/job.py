@@ -88,8 +88,8 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     from nacbench.recording.claim import BusyError, TakenOverError
     from nacbench.running import runner
     from nacbench.running.computation import HelperDoneError
-    from nacbench.running.config import resolve
     from nacbench.running.failures import in_one_line
+    from nacbench.running.resolve import resolve
     from nacbench.sweep.lost import is_cancelled
     from nacbench.training.interrupt import Interrupted
 
@@ -178,8 +178,8 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
 def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
     """Write failure.json, unless there is one, which has more details."""
     from nacbench.recording.record import FAILURE
-    from nacbench.running.config import resolve
     from nacbench.running.failures import leave_failure
+    from nacbench.running.resolve import resolve
 
     if not (folder / FAILURE).exists():
         with contextlib.suppress(UserError):

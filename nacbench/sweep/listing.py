@@ -19,7 +19,7 @@ from nacbench.recording.row import settings_of as common_settings
 from nacbench.recording.store import locate, read_state
 from nacbench.recording.tags import NOTHING, Tags, read_tags
 from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.state import Observer, State
 
 UNKNOWN = "{}"  # settings of a run of which nothing is known

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from nacbench.errors import UserError
 from nacbench.machine.slurm import Verdict
-from nacbench.recording.record import FAILURE, Cause, Failure, read_failure
+from nacbench.recording.read_record import read_failure
+from nacbench.recording.record import FAILURE, Cause, Failure
 
 PAST = "failures"  # folder in a run's folder: earlier failures, one for each retry
 

@@ -18,7 +18,7 @@ from nacbench.contracts.numbers import Seed
 from nacbench.errors import UserError, shown
 from nacbench.formats.dotted import leaves, merge, nested
 from nacbench.recording.record import Cause
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.part import Part, Values
 from nacbench.sweep.space import Dimension, Space, points
 

@@ -26,7 +26,8 @@ from nacbench.recording.claim import (
     seconds_since_beat,
 )
 from nacbench.recording.index import look_at_runs
-from nacbench.recording.record import FAILURE, RECORD, Cause, Failure, read_failure
+from nacbench.recording.read_record import read_failure
+from nacbench.recording.record import FAILURE, RECORD, Cause, Failure
 from nacbench.recording.store import LOG, finished, tail
 from nacbench.sweep.crew import ENDED, read_crews
 from nacbench.sweep.lost import cause_by_slurm, is_cancelled

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nacbench.errors import UserError
 from nacbench.recording.curve import kept_curve
-from nacbench.recording.record import RECORD, RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD, RunRecord
 from nacbench.tracking.known import TRACKERS, check_trackers
 from nacbench.tracking.numbers import final_scalars
 from nacbench.tracking.session import Session, failure_line

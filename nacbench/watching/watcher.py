@@ -15,7 +15,8 @@ from nacbench.errors import UserError
 from nacbench.formats.escape import all_visible, visible
 from nacbench.recording.curve import points_so_far
 from nacbench.recording.index import look_at_runs
-from nacbench.recording.record import RECORD, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RECORD
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.store import CURVE
 from nacbench.sweep.control import durations

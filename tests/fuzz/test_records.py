@@ -14,7 +14,7 @@ from nacbench.recording.claim import claim_count, claimants, read_heartbeat
 from nacbench.recording.decisions import read_decision
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.predictions import compare_predictions, leave_logits_out
-from nacbench.recording.record import read_failure, read_record
+from nacbench.recording.read_record import read_failure, read_record
 from nacbench.recording.store import read_state
 from nacbench.recording.table import rows_of
 from nacbench.recording.tags import TAGS, read_tags

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from nacbench.running.config import parse_setting, read_yaml, resolve
 from nacbench.running.config_files import read_run_files
+from nacbench.running.resolve import parse_setting, read_yaml, resolve
 from nacbench.sweep.config import read_sweep
 from nacbench.sweep.content import read_choices
 from nacbench.sweep.profile import Profile

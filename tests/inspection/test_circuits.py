@@ -20,7 +20,7 @@ from nacbench.inspection.sentences import check, made_pairs, nearness, read_pair
 from nacbench.inspection.trained import load_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.recording.store import locate
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.checkpoint import load_tensors, save_tensors
 from nacbench.training.execution import Execution

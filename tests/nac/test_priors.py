@@ -14,7 +14,7 @@ from nacbench.nac.options import Prior
 from nacbench.nac.priors import GraphPrior, graphon, matching, nearest_loss, ties
 from nacbench.nn.network import build_network
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 
 from .test_parity import CASES, Case, assert_close
 

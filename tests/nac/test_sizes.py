@@ -8,7 +8,7 @@ import torch
 from nacbench.contracts.model import Model
 from nacbench.profiling.sizing import parameters_of
 from nacbench.registry import MODELS, TASKS, usual_size
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.config import read_sweep
 from nacbench.training.optim import undecayed
 

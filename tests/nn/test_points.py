@@ -12,7 +12,7 @@ from nacbench.errors import UserError
 from nacbench.nn.network import Network, Raw, build_network
 from nacbench.nn.points import edges, farthest_points, nearest_points
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import unsupported
 
 OF_POINTS = ["pointnet", "pointnet2", "dgcnn", "point-transformer"]

@@ -17,8 +17,9 @@ from nacbench.inspection.trained import load_run, load_smaller, save_smaller
 from nacbench.protocols.pruning import choose, kept_modules, relative_drop, share_of
 from nacbench.recording.record import RunRecord
 from nacbench.registry import TASKS
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.outcome import Outcome
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 

@@ -13,9 +13,9 @@ from nacbench.data.array_task import ArrayTask
 from nacbench.data.live import Split
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.running.config import resolve
 from nacbench.running.identity import Identity
 from nacbench.running.outcome import Outcome
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 

@@ -12,7 +12,8 @@ import pytest
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.recording.curve import read_curve
 from nacbench.recording.index import read_runs
-from nacbench.recording.record import RunRecord, read_failure, read_record
+from nacbench.recording.read_record import read_failure, read_record
+from nacbench.recording.record import RunRecord
 from nacbench.recording.store import finished
 from nacbench.recording.transfer import merge, pack
 from tests.conftest import REPOSITORY

@@ -10,7 +10,8 @@ import pytest
 from nacbench.errors import UserError
 from nacbench.recording import index, row_readers
 from nacbench.recording.index import Runs, read_runs
-from nacbench.recording.record import RunRecord, read_record
+from nacbench.recording.read_record import read_record
+from nacbench.recording.record import RunRecord
 from tests.made import folder_of, made_failure, made_record, write_failure, write_run
 
 

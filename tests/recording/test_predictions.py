@@ -14,7 +14,7 @@ from nacbench.contracts.task import Evaluation
 from nacbench.errors import BrokenFileError
 from nacbench.filesystem.files import digest_of
 from nacbench.recording.predictions import compare_predictions, leave_logits_out
-from nacbench.recording.record import read_record
+from nacbench.recording.read_record import read_record
 from nacbench.running.scoring import write_predictions
 from tests.made import made_record, write_run
 

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from nacbench.errors import UserError
 from nacbench.recording.identity import canonical, run_id_of
-from nacbench.recording.record import RunRecord, read_failure, read_record, schema
+from nacbench.recording.read_record import read_failure, read_record
+from nacbench.recording.record import RunRecord, schema
 from nacbench.recording.store import read_state
 from nacbench.registry import TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from tests.conftest import REPOSITORY
 from tests.made import TRAINED, made_failure, made_record, write_failure, write_run
 

@@ -9,7 +9,7 @@ import pytest
 
 import nacbench
 from nacbench.errors import UserError
-from nacbench.recording.record import read_failure
+from nacbench.recording.read_record import read_failure
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
 
 TASK = """

@@ -22,7 +22,7 @@ import torch
 
 from nacbench.errors import UserError
 from nacbench.recording.store import damage, finished
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import identify, run
 from nacbench.training.execution import Execution
 

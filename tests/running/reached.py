@@ -29,7 +29,7 @@ def carry_out(given: dict[str, object], folder: Path, name: str) -> None:
     """Compute one run from its configuration to its record."""
     import torch
 
-    from nacbench.running.config import resolve
+    from nacbench.running.resolve import resolve
     from nacbench.running.runner import run
     from nacbench.training.execution import Execution
 

@@ -10,8 +10,9 @@ from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.formats.extending import DEEPEST
 from nacbench.formats.yaml_text import parse_yaml
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.config_files import RunFiles, read_run_files
+from nacbench.running.resolve import resolve
 
 BASE = "task: digits\nscale: smoke\ntraining:\n  lr: 1e-3\n  epochs: 3\ntags: [base]\n"
 WIDE = "extends: base.yaml\nmodel: {name: nac, depth: 1}\ntraining: {epochs: 1}\n"

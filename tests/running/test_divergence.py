@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nacbench.errors import DivergedError
-from nacbench.recording.record import read_failure
+from nacbench.recording.read_record import read_failure
 
 from .foreign import MODEL, assert_refused, forget, run
 

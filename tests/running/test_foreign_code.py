@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nacbench.errors import RunFailedError
-from nacbench.recording.record import read_failure
+from nacbench.recording.read_record import read_failure
 
 from .foreign import MODEL, TASK, assert_refused, forget, run, with_lines
 

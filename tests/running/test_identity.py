@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from nacbench.code_digest import ROOT, engine_files
 from nacbench.formats.dotted import flatten
 from nacbench.registry import TASKS
-from nacbench.running.config import parse_setting, resolve
 from nacbench.running.identity import Identity
 from nacbench.running.plugin_code import plugin_files
+from nacbench.running.resolve import parse_setting, resolve
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},

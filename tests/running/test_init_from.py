@@ -16,9 +16,9 @@ from nacbench.formats.weights_file import digest_of_tensors
 from nacbench.recording.index import read_runs
 from nacbench.recording.store import INITIAL, WEIGHTS
 from nacbench.reporting.treatment import differences
-from nacbench.running.config import resolve
 from nacbench.running.outcome import Outcome
 from nacbench.running.repeat import Recorded, repeat_runs
+from nacbench.running.resolve import resolve
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import make_plan
 from nacbench.training.execution import Execution

@@ -17,8 +17,9 @@ from nacbench import code_digest as digests
 from nacbench.code_digest import ROOT
 from nacbench.code_meaning import _Names, meaning_of
 from nacbench.running import plugin_code
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
+from nacbench.running.resolve import resolve
 from tests.conftest import REPOSITORY
 from tests.miniatures import make_omniglot
 
@@ -62,6 +63,7 @@ DECIDES_NOTHING = {
     "nacbench.running.initial": "finds given weights; the digest of their tensors is in the id",
     "nacbench.running.outcome": "shows a finished run",
     "nacbench.running.plugin_code": "makes ids",
+    "nacbench.running.resolve": "makes the configuration, which is in the id as a whole",
     "nacbench.running.settings_note": "tells readers whose settings a run has, which are in its id",
 }
 
@@ -291,7 +293,7 @@ def test_a_change_in_the_engine_changes_every_id(
 MOVED = ("contracts", "nn", "training", "data")
 IDS = """
 import json, sys
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.running.identity import Identity
 
 def identity(config):

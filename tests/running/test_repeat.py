@@ -12,9 +12,9 @@ import torch
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.recording.identity import run_id_of
-from nacbench.recording.record import read_record
-from nacbench.running.config import resolve
+from nacbench.recording.read_record import read_record
 from nacbench.running.repeat import Recorded, Repetition, draw, find_runs, refuse_inside, repeat_runs
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 from tests.made import made_record, write_run

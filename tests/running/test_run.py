@@ -18,11 +18,13 @@ from safetensors.torch import load_file
 from nacbench.data.live import Classification
 from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
-from nacbench.recording.record import RunRecord, read_failure, read_record
+from nacbench.recording.read_record import read_failure, read_record
+from nacbench.recording.record import RunRecord
 from nacbench.recording.store import run_folder, set_aside
 from nacbench.registry import MODELS
-from nacbench.running.config import RunConfig, parse_setting, read_yaml, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.outcome import Outcome
+from nacbench.running.resolve import parse_setting, read_yaml, resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 from tests.made import made_record, write_run

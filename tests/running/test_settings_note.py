@@ -2,7 +2,7 @@
 
 import pytest
 
-from nacbench.running.config import parse_setting, resolve
+from nacbench.running.resolve import parse_setting, resolve
 from nacbench.running.settings_note import note_on_settings
 
 RELEASE = "settings of scale paper are published: the authors' release, "

@@ -12,8 +12,9 @@ from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.task import Evaluation
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.protocols.corrupted import Corrupted
-from nacbench.running.config import RunConfig, resolve
+from nacbench.running.config import RunConfig
 from nacbench.running.outcome import Outcome
+from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.execution import Execution
 

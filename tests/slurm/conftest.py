@@ -248,7 +248,7 @@ def undisturbed(run: PlannedRun) -> RunRecord:
     import torch
 
     from nacbench.formats.dotted import merge
-    from nacbench.running.config import resolve
+    from nacbench.running.resolve import resolve
     from nacbench.running.runner import run as compute
     from nacbench.training.execution import Execution
 

@@ -14,7 +14,7 @@ import pytest
 from nacbench.errors import UserError
 from nacbench.machine import slurm
 from nacbench.recording.claim import claimants
-from nacbench.recording.record import read_failure
+from nacbench.recording.read_record import read_failure
 from nacbench.sweep.arrays import LAUNCHER
 from nacbench.sweep.submission import submissions
 

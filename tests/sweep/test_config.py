@@ -11,7 +11,7 @@ import yaml
 from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.block import seeds_in
 from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
 from nacbench.sweep.plan import counts_of, make_plan

@@ -21,7 +21,8 @@ from nacbench.machine import ending
 from nacbench.machine.process import Life, this_life
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
-from nacbench.recording.record import FAILURE, read_failure
+from nacbench.recording.read_record import read_failure
+from nacbench.recording.record import FAILURE
 from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local, submission

@@ -12,7 +12,7 @@ from nacbench.errors import UserError
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run, row_of
-from nacbench.running.config import resolve
+from nacbench.running.resolve import resolve
 from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.content import read_choices
 from nacbench.sweep.extension import extension, sweep_file

@@ -13,7 +13,7 @@ import pytest
 
 from nacbench import run
 from nacbench.errors import UserError
-from nacbench.recording.record import read_record
+from nacbench.recording.read_record import read_record
 from nacbench.registry import Entry
 from nacbench.running.outcome import Outcome
 from nacbench.sweep.config import parse_sweep

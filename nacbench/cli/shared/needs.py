@@ -33,7 +33,7 @@ def made_task(name: str, settings: Sequence[str] = ()) -> "AnyTask":
 
 def options_in(settings: Sequence[str]) -> dict[str, Any]:
     """Return the task's options of settings such as ``task.data=lra``; raises UserError for any other setting."""
-    from nacbench.running.config import parse_setting
+    from nacbench.running.resolve import parse_setting
 
     options: dict[str, Any] = {}
     for text in settings:

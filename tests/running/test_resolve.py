@@ -16,7 +16,8 @@ from nacbench.data.images.recipe import ImageRecipe
 from nacbench.errors import UserError
 from nacbench.formats.dotted import merge
 from nacbench.registry import MODELS, TASKS
-from nacbench.running.config import Precision, RunConfig, parse_setting, read_yaml, refuse_given_twice, resolve
+from nacbench.running.config import Precision, RunConfig
+from nacbench.running.resolve import parse_setting, read_yaml, refuse_given_twice, resolve
 
 BASE: Mapping[str, Any] = {
     "task": {"name": "digits"},
@@ -140,7 +141,7 @@ def test_a_configuration_cannot_be_changed(field: str) -> None:
 
 
 def test_automatic_precision_is_resolved_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nacbench.running.config.best_precision", lambda: "bf16")
+    monkeypatch.setattr("nacbench.running.resolve.best_precision", lambda: "bf16")
     assert resolve(BASE, {"precision": "auto"}).precision == "bf16"
     assert resolve(BASE, {"precision": "fp32"}).precision == "fp32"
 

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import UserError
-from nacbench.registry import MODELS, TASKS
 from nacbench.running.resolve import resolve
 from nacbench.sweep.block import seeds_in
-from nacbench.sweep.config import matches, parse_sweep, read_sweep, suites
+from nacbench.sweep.config import matches, parse_sweep, read_sweep
 from nacbench.sweep.plan import counts_of, make_plan
 from nacbench.sweep.profile import Profile, minutes
 
@@ -329,29 +327,6 @@ def test_a_pattern_matches_names_and_settings() -> None:
     config = {"task": {"name": "digits", "patch": 2}, "seed": 3}
     assert matches(config, {"task": "digits", "task.patch": [1, 2]})
     assert not matches(config, {"task": "digits", "seed": 4})
-
-
-@pytest.mark.parametrize("name", suites())
-def test_every_suite_expands(name: str) -> None:
-    sweep = read_sweep(name)
-    assert sweep.description
-    runs = sweep.expand()
-    assert len(runs) > 1
-    tasks = {name: {run.task.name for run in runs if run.model.name == name} for name in MODELS.entries()}
-    for a, b in sweep.decide.compare:  # else a misspelt name is only found once all runs are done
-        assert tasks[a] & tasks[b]
-
-
-def test_the_suite_of_everything_has_every_model_and_every_task_that_trains() -> None:
-    runs = read_sweep("smoke-all").expand()
-    tasks = {name for name in TASKS.entries() if not issubclass(TASKS.get(name), EvaluationTask)}
-    assert {run.task.name for run in runs} == tasks
-    assert {run.model.name for run in runs} == set(MODELS.entries())
-
-
-def test_an_unknown_suite_suggests_one() -> None:
-    with pytest.raises(UserError, match="unknown suite 'smok'; did you mean 'smoke'"):
-        read_sweep("smok")
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "slurm").glob("*.yaml")), ids=lambda path: path.stem)

@@ -84,13 +84,16 @@ class Tuned:
 
     @property
     def at_the_edge(self) -> list[str]:
-        """Settings whose best value is the smallest or largest of those that were tried."""
+        """Settings whose best value is the smallest or largest of those that were tried, and no other is as good."""
         if self.searched is not None:
             return self.searched.at_the_edge
+        best = self.metric.order(self.best.score.value)
+        equals = [tried.settings for tried in self.tried if self.metric.order(tried.score.value) == best]
         names = []
-        for name, value in self.best.settings.items():
+        for name in self.best.settings:
             values = [tried.settings[name] for tried in self.tried if name in tried.settings]
-            if all(_is_number(one) for one in values) and is_at_edge(values, value):
+            good = [settings[name] for settings in equals if name in settings]
+            if all(_is_number(one) for one in values) and all(is_at_edge(values, one) for one in good):
                 names.append(name)
         return names
 

@@ -56,6 +56,20 @@ def test_ties_are_broken_by_log_likelihood() -> None:
     assert one.best.settings == {"training.lr": 0.004}
 
 
+@pytest.mark.parametrize(
+    ("scores", "names"),
+    [
+        ({0.001: 0.5, 0.004: 0.5, 0.009: 0.5}, []),  # as of a floor that no rate changes: beyond the edge is the same
+        ({0.001: 0.5, 0.004: 0.7, 0.009: 0.7}, []),
+        ({0.001: 0.7, 0.004: 0.5, 0.009: 0.7}, ["training.lr"]),
+        ({0.001: 0.5, 0.004: 0.5}, ["training.lr"]),
+    ],
+)
+def test_a_value_lies_at_no_edge_if_one_inside_is_as_good(scores: dict[float, float], names: list[str]) -> None:
+    (one,) = tuning_of(tried(scores)).tuned
+    assert one.at_the_edge == names
+
+
 def test_a_task_with_unequal_budgets_is_left_out() -> None:
     other = tried(RATES, task="listops-tuning")
     outcome = tuning_of([*tried(RATES), *tried({0.001: 0.9, 0.004: 0.8}, model="vit"), *other])

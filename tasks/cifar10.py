@@ -46,7 +46,7 @@ class Cifar10(HubImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=2, batch_size=64, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=4,
+            epochs=6,
             batch_size=128,
             lr=2e-3,
             warmup_epochs=0.25,

@@ -45,7 +45,7 @@ class GeometricShapes(PointTask):
     recipes = {
         "smoke": PointRecipe(epochs=1, batch_size=16, lr=2e-3),
         "mini": PointRecipe(
-            epochs=10,
+            epochs=20,
             batch_size=32,
             lr=1e-3,
             warmup_epochs=1,

@@ -44,7 +44,7 @@ class TinyImagenet(HubImageTask):
     recipes = {
         "smoke": ImageRecipe(epochs=1, batch_size=32, lr=2e-3),
         "mini": ImageRecipe(
-            epochs=5,
+            epochs=10,
             batch_size=64,
             lr=1.5e-3,
             warmup_epochs=0.5,

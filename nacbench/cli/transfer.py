@@ -23,7 +23,10 @@ Logits = Annotated[
 
 
 def merge(stores: Stores, into: Into, weights: Weights = True, logits: Logits = True) -> None:
-    """Copy all finished runs of some folders into another one; refuse if a run has different numbers in two of them."""
+    """Copy all finished runs of some folders into another one, and what is known of runs that failed.
+
+    It refuses if a run has different numbers in two of them.
+    """
     from nacbench.recording.transfer import merge as make
 
     _tell(make(stores, into, weights=weights, logits=logits), into)
@@ -58,4 +61,5 @@ def unpack(
 def _tell(merged: "Merged", into: Path) -> None:
     warn(merged.broken)
     there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
-    say(f"{counted(merged.copied, 'run')} copied into {into}{there}")
+    failed = f"; {counted(merged.failed, 'failure')} copied" if merged.failed else ""
+    say(f"{counted(merged.copied, 'run')} copied into {into}{there}{failed}")

@@ -1,23 +1,26 @@
-"""Copy finished runs between stores, and pack them into archives: complete, verified, never replacing other results."""
+"""Copy finished runs between stores, and pack them into archives: complete, verified, never replacing other results.
+
+Failures go with them: a table of copies has to say that a run diverged, as the table of the first store does.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.filesystem.files import fill_folder, whole_file
+from nacbench.filesystem.files import fill_folder, whole_file, write_json
 from nacbench.filesystem.scratch import remove_orphans, scratch_folder
 from nacbench.recording import decisions, searches
 from nacbench.recording.doubled import SHOWN, refuse_doubled
 from nacbench.recording.index import Runs, look_at_runs, nothing_finished
 from nacbench.recording.predictions import leave_logits_out
 from nacbench.recording.read_record import read_record
-from nacbench.recording.record import RECORD, RunRecord
+from nacbench.recording.record import FAILURE, RECORD, RunRecord
 from nacbench.recording.row import Run
 from nacbench.recording.store import WEIGHTS, damage, finished, run_folder
 from nacbench.recording.tags import TAGS, add_tags, read_tags
@@ -33,6 +36,7 @@ class Merged:
 
     Attributes:
         copied: number of runs copied.
+        failed: number of failures copied, of runs that have no record in any of the stores.
         there: number of runs that the target, or an earlier store, had already.
         broken: one line for each record that cannot be read.
     """
@@ -40,10 +44,11 @@ class Merged:
     copied: int
     there: int
     broken: Sequence[str]
+    failed: int = 0
 
 
 def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits: bool = True) -> Merged:
-    """Copy all finished runs of some stores into another one.
+    """Copy all finished runs of some stores into another one, and what is known of those that failed.
 
     Everything is checked before anything is copied: every file against its digest in the record, and the metrics of
     runs that occur twice against each other. Runs that the target already has are left unchanged, but for their tags
@@ -93,7 +98,23 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     for folder, place in todo:
         _copy(folder, place, weights=weights, logits=logits)
     _unite_tags(theirs.runs, places)
-    return Merged(len(todo), len(theirs.runs) - len(todo), broken)
+    failed = _copy_failures(theirs, target, places)
+    return Merged(len(todo), len(theirs.runs) - len(todo), broken, failed)
+
+
+def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
+    """Copy why runs failed that are not done, to places where nothing is known of the run; return how many.
+
+    Without their checkpoints, which are bound to their store. Runs that were skipped or cancelled did not fail.
+    """
+    copied = 0
+    for failure in found.failures:
+        place = run_folder(target, failure.task, failure.model, failure.run_id)
+        if failure.status == "failed" and failure.run_id not in done and not place.exists():
+            place.mkdir(parents=True)
+            write_json(place / FAILURE, failure.model_dump(mode="json"))
+            copied += 1
+    return copied
 
 
 def _unite_tags(runs: Sequence[Run], places: Mapping[str, Path]) -> None:
@@ -201,6 +222,8 @@ def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
             leave_logits_out(aside)
         read_record(aside / RECORD, place.name)
 
+    if place.is_dir() and [path.name for path in place.iterdir()] == [FAILURE]:
+        shutil.rmtree(place)  # the copy of a failure, of a run that has been finished since
     before = set_aside(place)
     fill_folder(place, fill)
     if before is not None:

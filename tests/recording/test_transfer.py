@@ -67,6 +67,27 @@ def test_all_finished_runs_are_copied_with_all_files(tmp_path: Path) -> None:
     assert contents(tmp_path / "all") == before
 
 
+def test_failures_go_with_the_runs_until_their_run_is_finished(tmp_path: Path) -> None:
+    run_of(tmp_path / "a", seed=0)
+    diverged = made_failure(status="failed", cause="diverged")
+    write_failure(tmp_path / "a", diverged)
+    write_failure(tmp_path / "a", made_failure(seed=7, run_id="0123456789ab", status="cancelled"))
+    first = merge([tmp_path / "a"], tmp_path / "all", weights=False)
+    assert (first.copied, first.failed) == (1, 1)
+    assert read_runs(tmp_path / "all").failures == [diverged]
+    assert merge([tmp_path / "a"], tmp_path / "all").failed == 0
+    archive = tmp_path / "all.tar.gz"
+    assert pack([tmp_path / "all"], archive).failed == 1
+    assert unpack_into(archive, tmp_path / "there", unpack).failed == 1
+    assert read_runs(tmp_path / "there").failures == [diverged]
+    done = write_run(tmp_path / "b", made_record(seed=diverged.seed, lr=0.5))
+    place = tmp_path / "all" / done.relative_to(tmp_path / "b")
+    write_failure(tmp_path / "all", made_failure(status="failed", model=place.parent.name, run_id=place.name))
+    assert merge([tmp_path / "b"], tmp_path / "all").copied == 1
+    assert (place / "record.json").is_file()
+    assert not (place.parent / ".replaced").exists()
+
+
 def test_equal_records_of_one_run_are_merged(tmp_path: Path) -> None:
     run_of(tmp_path / "a")
     with_record(run_of(tmp_path / "b"), finished="2026-11-24T00:00:00+00:00", attempts=3)

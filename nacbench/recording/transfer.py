@@ -105,14 +105,15 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
 def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
     """Copy why runs failed that are not done, to places where nothing is known of the run; return how many.
 
-    Without their checkpoints, which are bound to their store. Runs that were skipped or cancelled did not fail.
+    Without their checkpoints, which are bound to their store, and without traceback and log, which name folders of the
+    machine. Runs that were skipped or cancelled did not fail.
     """
     copied = 0
     for failure in found.failures:
         place = run_folder(target, failure.task, failure.model, failure.run_id)
         if failure.status == "failed" and failure.run_id not in done and not place.exists():
             place.mkdir(parents=True)
-            write_json(place / FAILURE, failure.model_dump(mode="json"))
+            write_json(place / FAILURE, {**failure.model_dump(mode="json"), "traceback": None, "log": []})
             copied += 1
     return copied
 

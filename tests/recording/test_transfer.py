@@ -70,7 +70,7 @@ def test_all_finished_runs_are_copied_with_all_files(tmp_path: Path) -> None:
 def test_failures_go_with_the_runs_until_their_run_is_finished(tmp_path: Path) -> None:
     run_of(tmp_path / "a", seed=0)
     diverged = made_failure(status="failed", cause="diverged")
-    write_failure(tmp_path / "a", diverged)
+    write_failure(tmp_path / "a", diverged.model_copy(update={"log": ["/home/me"], "traceback": "in /home/me"}))
     write_failure(tmp_path / "a", made_failure(seed=7, run_id="0123456789ab", status="cancelled"))
     first = merge([tmp_path / "a"], tmp_path / "all", weights=False)
     assert (first.copied, first.failed) == (1, 1)

@@ -82,9 +82,9 @@ def finish(plan: Plan, store: Path) -> None:
 
 def measure(runs: int, folder: Path, *, real: bool) -> None:
     """Plan, submit and tell the states of a sweep."""
-    from nacbench.sweep.config import parse_sweep
     from nacbench.sweep.control import Place, counts, submit
     from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.read_sweep import parse_sweep
     from nacbench.sweep.state import Observer
 
     place = Place(folder / "runs", folder / "data")

@@ -16,7 +16,7 @@ from nacbench.formats.yaml_text import parse_yaml
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import CAUSES, schema
 from nacbench.registry import MODELS, TASKS
-from nacbench.sweep.config import KEYS, parse_sweep
+from nacbench.sweep.read_sweep import KEYS, parse_sweep
 from nacbench.sweep.state import STATES
 
 from .conftest import REPOSITORY

@@ -18,7 +18,7 @@ from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.table import percent
 from nacbench.running.resolve import resolve
-from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.read_sweep import parse_sweep
 
 from .conftest import REPOSITORY
 

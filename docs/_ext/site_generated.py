@@ -17,9 +17,9 @@ from site_plugins import model_costs, model_libraries, model_reference, models, 
 
 def suites() -> str:
     """The sweeps that come with the package."""
-    from nacbench.sweep.config import read_sweep
-    from nacbench.sweep.config import suites as names
     from nacbench.sweep.plan import counts_of
+    from nacbench.sweep.read_sweep import read_sweep
+    from nacbench.sweep.read_sweep import suites as names
 
     rows = []
     for name in names():

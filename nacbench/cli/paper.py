@@ -62,7 +62,7 @@ def table(
     from nacbench.formats.escape import csv_of
     from nacbench.reporting.paper.published import paper_table
     from nacbench.reporting.paper.tables import build
-    from nacbench.sweep.config import read_sweep
+    from nacbench.sweep.read_sweep import read_sweep
 
     wanted = paper_table(name)
     if scale not in SCALES:
@@ -162,9 +162,9 @@ def _runs(stores: list[Path], choice: "Choice") -> "list[Run]":
 
 def _plan(asked: Asked) -> str:
     """Return one line: how many of a suite's runs are done, and the command that lists the others."""
-    from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import counts
     from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.read_sweep import read_sweep
     from nacbench.sweep.state import Observer
 
     plan = make_plan(read_sweep(asked.sweep), data_root_of(asked.data_root))

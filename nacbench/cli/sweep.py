@@ -41,9 +41,9 @@ def _group() -> None:
 def suites() -> None:
     """List the sweeps that come with nacbench."""
     from nacbench.cli.shared.tables import print_table
-    from nacbench.sweep.config import read_sweep
-    from nacbench.sweep.config import suites as names
     from nacbench.sweep.plan import counts_of
+    from nacbench.sweep.read_sweep import read_sweep
+    from nacbench.sweep.read_sweep import suites as names
 
     rows = []
     for name in names():

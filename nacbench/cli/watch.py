@@ -76,7 +76,7 @@ def _source(asked: Asked) -> "Source":
     Raises:
         UserError: if there is no such folder or sweep; the usual folder of runs may still be missing.
     """
-    from nacbench.sweep.config import suites
+    from nacbench.sweep.read_sweep import suites
     from nacbench.watching.sources import FolderSource, SweepSource
 
     path = Path(asked.sweep)

@@ -15,8 +15,8 @@ from nacbench.cli import app
 from nacbench.conformance import check_plugin
 from nacbench.errors import RunSkippedError, UserError
 from nacbench.registry import MODELS
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import make_plan, require_data
+from nacbench.sweep.read_sweep import parse_sweep
 
 LINE = "MLP-Mixer needs timm, which is not installed: pip install 'nacbench[rivals]'"
 

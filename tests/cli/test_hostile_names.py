@@ -11,8 +11,8 @@ import yaml
 from nacbench import cli
 from nacbench.formats.escape import visible
 from nacbench.recording.record import FAILURE
-from nacbench.sweep.config import read_sweep
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import read_sweep
 from tests.hostile import IN_RECORDS
 from tests.made import made_failure, made_record, write_content
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from nacbench.running.config_files import read_run_files
 from nacbench.running.resolve import parse_setting, read_yaml, resolve
-from nacbench.sweep.config import read_sweep
 from nacbench.sweep.content import read_choices
 from nacbench.sweep.profile import Profile
+from nacbench.sweep.read_sweep import read_sweep
 
 from .damage import damaged
 from .guard import fuzz, of_file, read_or_refused

@@ -9,7 +9,7 @@ from nacbench.contracts.model import Model
 from nacbench.profiling.sizing import parameters_of
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.running.resolve import resolve
-from nacbench.sweep.config import read_sweep
+from nacbench.sweep.read_sweep import read_sweep
 from nacbench.training.optim import undecayed
 
 RELEASED = {

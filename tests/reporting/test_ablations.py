@@ -15,7 +15,7 @@ from nacbench.reporting.ablations import RUNGS, WHOLE, Rung, ablations
 from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.series import group
 from nacbench.reporting.tables.ablations import ablation_table
-from nacbench.sweep.config import read_sweep
+from nacbench.sweep.read_sweep import read_sweep
 from tests.made import made_record
 
 SCORES = {

@@ -19,8 +19,8 @@ from nacbench.reporting.treatment import differences
 from nacbench.running.outcome import Outcome
 from nacbench.running.repeat import Recorded, repeat_runs
 from nacbench.running.resolve import resolve
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.training.execution import Execution
 
 MODEL = {"name": "floor-linear"}

@@ -17,9 +17,9 @@ from nacbench.machine import slurm
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import Cause, RunRecord
 from nacbench.recording.store import finished
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, Submitted, cancel, submit
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.state import Observer, Standing, State, observe
 
 from ..conftest import REPOSITORY

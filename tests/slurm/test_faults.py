@@ -389,7 +389,7 @@ from pathlib import Path
 from nacbench.plugin_files import load_plugin_file
 load_plugin_file(Path({plugin!r}))
 from nacbench.sweep import arrays as module
-from nacbench.sweep.config import parse_sweep
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.control import Place, submit
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.submission import Submission

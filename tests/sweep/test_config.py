@@ -11,9 +11,10 @@ import yaml
 from nacbench.errors import UserError
 from nacbench.running.resolve import resolve
 from nacbench.sweep.block import seeds_in
-from nacbench.sweep.config import matches, parse_sweep, read_sweep
+from nacbench.sweep.config import matches
 from nacbench.sweep.plan import counts_of, make_plan
 from nacbench.sweep.profile import Profile, minutes
+from nacbench.sweep.read_sweep import parse_sweep, read_sweep
 
 from ..conftest import REPOSITORY
 

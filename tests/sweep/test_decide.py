@@ -18,11 +18,11 @@ from nacbench.recording.row import Run, row_of
 from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.sweep import deciding
 from nacbench.sweep.answers import Answer, answers, holm_levels
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place
 from nacbench.sweep.deciding import Decider, Limits, Outlook, Situation
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
 from nacbench.sweep.questions import Question, claim_questions, comparisons, entrants_of
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.state import Standing
 
 from ..made import made_record

@@ -26,9 +26,9 @@ from nacbench.recording.record import FAILURE
 from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local, submission
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, cancel, submit
 from nacbench.sweep.plan import Plan, make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.state import observe
 from nacbench.sweep.submission import Submission, sole_submitter, submissions
 

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.errors import UserError
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.only import Only
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.searching import searches_in
 
 CONTENT: dict[str, Any] = {

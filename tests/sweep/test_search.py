@@ -18,8 +18,8 @@ from nacbench.recording.transfer import merge, pack, unpack_into
 from nacbench.reporting.searched import Searched, state_of
 from nacbench.seeds import seed_for
 from nacbench.sweep.choosing import choices_of
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import Plan, make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.searching import budget_left, searches_in
 from nacbench.sweep.space import Dimension, points
 from nacbench.sweep.trials import known_choices

@@ -14,9 +14,9 @@ from nacbench.errors import UserError
 from nacbench.machine import slurm
 from nacbench.plugin_files import load_plugin_file
 from nacbench.registry import MODELS, TASKS
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.control import Place, submit
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.submission import submissions
 
 from ..conftest import REPOSITORY

@@ -6,7 +6,7 @@ from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
 from nacbench.running.config import RunConfig
-from nacbench.sweep.config import read_sweep, suites
+from nacbench.sweep.read_sweep import read_sweep, suites
 
 
 @pytest.mark.parametrize("name", suites())

@@ -13,10 +13,10 @@ from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.running.resolve import resolve
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.content import read_choices
 from nacbench.sweep.extension import extension, sweep_file
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.tuning import choices_file, tuning_of
 from tests.made import made_record, write_run
 

@@ -17,8 +17,8 @@ from nacbench.formats.terminal import console
 from nacbench.machine.process import this_life
 from nacbench.recording import curve as curves
 from nacbench.recording.claim import hold
-from nacbench.sweep.config import parse_sweep
 from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.state import observe
 from nacbench.sweep.submission import Submission
 from nacbench.watching import watcher as watching

@@ -69,7 +69,7 @@ def complete_tracker(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 @quietly
 def complete_sweep(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Propose names of suites, and YAML files."""
-    from nacbench.sweep.config import suites
+    from nacbench.sweep.read_sweep import suites
 
     return [*suites(), *_paths(incomplete, ".yaml", ".yml")]
 

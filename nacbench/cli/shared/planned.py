@@ -65,11 +65,11 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
     Of a search it has every run that the search may come to.
     """
     from nacbench.sweep.block import seeds_in
-    from nacbench.sweep.config import read_sweep
     from nacbench.sweep.control import Place
     from nacbench.sweep.only import Only
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.profile import Profile
+    from nacbench.sweep.read_sweep import read_sweep
 
     sweep = read_sweep(asked.sweep, asked.max_runs)
     if asked.seeds is not None:

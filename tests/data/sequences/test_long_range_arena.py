@@ -14,7 +14,7 @@ from nacbench.data.mirror.data_files import MirrorFiles
 from nacbench.data.sequences.pixels import grey
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
-from nacbench.sweep.config import read_sweep
+from nacbench.sweep.read_sweep import read_sweep
 from tests import miniatures
 from tests.data.copies.colours import write_files
 from tests.data.copies.long_range_arena import release

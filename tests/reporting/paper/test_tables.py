@@ -11,7 +11,7 @@ from nacbench.recording.row import Run, row_of
 from nacbench.reporting.paper.published import Published, differences, paper_table, read_published
 from nacbench.reporting.paper.tables import build
 from nacbench.reporting.tables.table import Table
-from nacbench.sweep.config import suites
+from nacbench.sweep.read_sweep import suites
 from tests.made import made_record
 
 MODEL = {

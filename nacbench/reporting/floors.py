@@ -131,7 +131,4 @@ def _interval(item: Series, mean: Mean) -> tuple[float, float]:
     """Return a score's 95 % interval over seeds; of a single seed over independent test examples, or the score."""
     if not math.isnan(mean.half_width):
         return mean.value - mean.half_width, mean.value + mean.half_width
-    # As in figures: examples of a protocol may be scored many times, or in episodes, and so are not independent
-    if item.is_trained_here and mean is item.score:
-        return item.measure.over_examples(mean.value, item.first.scored) or (mean.value, mean.value)
-    return mean.value, mean.value
+    return (item.over_examples if mean is item.score else None) or (mean.value, mean.value)

@@ -100,6 +100,14 @@ class Series:
         """Step of the score: one of the examples that it is a share of; 0 if it is no share."""
         return self.grain_of(self.first.metric)
 
+    @property
+    def over_examples(self) -> tuple[float, float] | None:
+        """The Wilson interval of the score over test examples, for a single seed; None if they are not independent.
+
+        A protocol may score an example many times, or in episodes.
+        """
+        return self.measure.over_examples(self.score.value, self.first.scored) if self.is_trained_here else None
+
     @cached_property
     def train_seconds(self) -> float:
         """Seconds in training steps, mean over seeds."""

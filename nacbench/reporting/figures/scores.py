@@ -84,8 +84,7 @@ def _draw_row(axes: Any, item: Series, place: int, look: Look) -> None:
         draw_interval(axes, mean, measure, place, look.colour, upright=False)
         seeds = [measure.scaled(own.score) for own in item.runs]
         axes.plot(seeds, [place + 0.28] * len(seeds), "o", color=look.colour, markersize=1.8, alpha=0.7, zorder=3)
-    # the Wilson interval needs independent examples: a protocol may score an example many times, or score episodes
-    elif item.is_trained_here and (ends := measure.over_examples(mean.value, item.first.scored)):
+    elif ends := item.over_examples:
         axes.plot(list(map(measure.scaled, ends)), [place, place], color="0.6", linewidth=0.8, zorder=0)
     axes.plot(measure.scaled(mean.value), place, linestyle="none", **look.point(), zorder=4, label=str(place))
 

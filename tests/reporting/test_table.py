@@ -391,6 +391,24 @@ def test_bold_is_as_in_the_table_of_scores() -> None:
     assert table.bold == {(0, 5), (1, 5)}
 
 
+def test_of_many_models_those_with_few_tasks_share_a_column() -> None:
+    tasks = ("digits", "cifar10", "cifar100", "omniglot", "tiny-imagenet")
+    runs = [made_record(task=task, model=model) for task in tasks for model in ("nac", "vit", "floor-linear")]
+    few = ("dgcnn", "gru", "mamba", "mlp-mixer", "perceiver", "pointnet")
+    runs += [made_record(task="digits", model=model, score=0.5 + place / 100) for place, model in enumerate(few)]
+    table = side_by_side(group_of(runs))
+    assert table is not None
+    assert [column.head for column in table.columns[5:]] == ["nac", "vit", "best other", "floor-linear"]
+    cells = {row[0]: row[7] for row in table.rows}
+    assert cells["digits"].startswith("pointnet 55.00")
+    assert {cells[task] for task in tasks[1:]} == {"—"}
+    assert set(table.frame["model"]) == {"nac", "vit", "floor-linear", *few}
+    assert "too high by chance" in table.markdown()
+    narrow = side_by_side(group_of([run for run in runs if run.model != "pointnet"]))
+    assert narrow is not None
+    assert len(narrow.columns) == 5 + 8
+
+
 def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:
     assert side_by_side(group_of(RECORDS[:6])) is None
     assert side_by_side(group_of([made_record(), made_record(task="cifar10")])) is None

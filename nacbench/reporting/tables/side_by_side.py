@@ -15,11 +15,18 @@ from nacbench.reporting.significance import ADDED, RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table
 
-FIRST = 5  # columns before those of the models
+WIDE = 8  # models up to which each has a column; of more, those that have at least a quarter of the tasks
+OTHER = "best other"
+OTHER_RULE = (
+    f"{OTHER}: of the models that have fewer than a quarter of the tasks, the one with the best mean. It is chosen by "
+    "the score that is shown, which is too high by chance for that. All of them are in the table of scores."
+)
 
 
 def side_by_side(series: Sequence[Series]) -> Table | None:
     """Return the scores of all models on all tasks; None if there are fewer than two tasks or two models.
+
+    Of many models, those that have few tasks share a column, which shows the best one.
 
     A model may have several variants on a task, which have rows of their own in the table of scores. A cell shows the
     only variant, or the only one with the task's usual size and its default options; otherwise it says "several".
@@ -27,23 +34,25 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     import pandas as pd
 
     cells = by_cell(series)
-    names = _models(series)
-    if len(cells) < 2 or len(names) < 2:
+    models = _columns(series)
+    if len(cells) < 2 or sum(map(len, models.values())) < 2:
         return None
     winners = {id(item) for item in best(series)}
     floors = Floors(series)
-    rows, bold, numbers = [], set(), []
+    rows, bold = [], set()
+    numbers: list[dict[str, Any]] = []
     for number, ((task, scale), items) in enumerate(cells.items()):
-        models = [[item for item in items if item.first.model == name] for name in names]
         counts = " or ".join(f"{count:,}" for count in sorted({item.first.scored for item in items}))
         first = items[0].first
-        guesses = (_guess(first.measure, first.chance), _guess(first.measure, first.majority))
-        rows.append((task, scale, counts, *guesses, *(_text(own, floors) for own in models)))
-        for column, own in enumerate(models):
-            shown = shown_variant(own)
-            if shown is not None:
-                bold |= {(number, FIRST + column)} if id(shown) in winners else set()
-                numbers.append(_number(shown))
+        row = [task, scale, counts, _guess(first.measure, first.chance), _guess(first.measure, first.majority)]
+        for head, names in models.items():
+            found = [[item for item in items if item.first.model == name] for name in names]
+            shown = sorted(filter(None, map(shown_variant, found)), key=lambda item: item.rank)
+            if shown and id(shown[0]) in winners:
+                bold.add((number, len(row)))
+            row.append(_text(shown[0], head, floors) if shown else "several" if any(found) else "—")
+            numbers += map(_number, shown)
+        rows.append(tuple(row))
     numeric = ("test examples", "chance", "most frequent class")
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
     notes = [
@@ -53,18 +62,28 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         "these. See the scores above.",
         *(note for note in floors.notes(series) if note.startswith((MARK, ADDED))),
         *treatment_notes(series),
+        *([OTHER_RULE] if OTHER in models else []),
         *([RULE] if bold else []),
     ]
-    columns = (*heads, *(Column(name, number=True) for name in names))
+    columns = (*heads, *(Column(head, number=True) for head in models))
     return Table("models", "Models side by side", columns, rows, notes, pd.DataFrame(numbers), frozenset(bold))
 
 
-def _models(series: Sequence[Series]) -> list[str]:
-    """Return NAC first, then the other models by the number of tasks they were run on, and floors last."""
+def _columns(series: Sequence[Series]) -> dict[str, list[str]]:
+    """Return the models of each column: NAC first, then the others by their number of tasks, and floors last."""
     tasks: dict[str, set[str]] = {}
     for item in series:
         tasks.setdefault(item.first.model, set()).add(item.first.task)
-    return sorted(tasks, key=lambda name: (name != "nac", name.startswith(FLOORS), -len(tasks[name]), name))
+    names = sorted(tasks, key=lambda name: (name != "nac", name.startswith(FLOORS), -len(tasks[name]), name))
+    least = len({item.first.task for item in series}) / 4 if len(names) > WIDE else 0
+    few = [name for name in names if len(tasks[name]) < least]
+    own = [name for name in names if name not in few]
+    deep = [name for name in own if not name.startswith(FLOORS)]
+    return {
+        **{name: [name] for name in deep},
+        **({OTHER: few} if few else {}),
+        **{name: [name] for name in own if name not in deep},
+    }
 
 
 def _kind(series: Sequence[Series]) -> str:
@@ -81,9 +100,9 @@ def _guess(metric: Metric, value: float) -> str:
     return "—" if math.isnan(value) else metric.number(value)
 
 
-def _text(own: Sequence[Series], floors: Floors) -> str:
-    shown = shown_variant(own)
-    return f"{floors.marked(shown)}{treatment_mark(shown)}" if shown else "several" if own else "—"
+def _text(item: Series, head: str, floors: Floors) -> str:
+    named = f"{item.first.model} " if head == OTHER else ""
+    return f"{named}{floors.marked(item)}{treatment_mark(item)}"
 
 
 def shown_variant(own: Sequence[Series]) -> Series | None:

@@ -21,6 +21,7 @@ from nacbench.formats.terminal import say, say_json
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
     from nacbench.sweep.control import Submitted
+    from nacbench.sweep.costs import Costs
     from nacbench.sweep.plan import Plan, PlannedRun
     from nacbench.sweep.state import State
 
@@ -79,8 +80,14 @@ def plan(
     observer = Observer(place.store)
     standings = observer.standings(planned.runs)
     warn(observer.broken)
+    if hunt and like:
+        raise UserError(f"--like {like[0]}: a search is estimated by its own trials; leave --like out")
+    folders = _distinct([place.store, *(like or [])])
     if as_json:
-        say_json(states_as_json(planned, standings))
+        costs = _costs_by(folders)
+        rows = states_as_json(planned, standings)
+        each = (costs.of(run) for run in planned.runs)
+        say_json([{**row, "core_seconds": seconds} for row, seconds in zip(rows, each, strict=True)])
         return
     wanted = sum(run.is_wanted for run in planned.runs)
     extra = len(planned.runs) - wanted
@@ -101,7 +108,7 @@ def plan(
         say(f"carry the search out with: {asked.command('search')}")
         return
     left = [run for run in planned.doable if standings[run.key].state not in ("done", "skipped", "no data")]
-    _tell_costs(left, [place.store, *(like or [])])
+    _tell_costs(left, folders)
     if counts(standings)["planned"] + counts(standings)["lost"]:
         say(f"start them with: {asked.command('submit')}")
 
@@ -114,20 +121,30 @@ def _require_folders(folders: Sequence[Path]) -> None:
 
 
 def _tell_costs(left: "Sequence[PlannedRun]", folders: Sequence[Path]) -> None:
-    """Print what runs will cost, by the finished runs in some folders, of which each counts once."""
-    from nacbench.filesystem.files import resolved
+    """Print what runs will cost, by the finished runs in some folders."""
     from nacbench.formats.text import duration
-    from nacbench.recording.index import look_at_runs
-    from nacbench.sweep.costs import Costs
 
-    known = list({resolved(folder): folder for folder in folders}.values())
-    finished = look_at_runs(*(folder for folder in known if folder.is_dir())).runs
-    seconds, unknown = Costs(finished).total(left)
+    seconds, unknown = _costs_by(folders).total(left)
     if seconds:
         say(f"about {duration(seconds)} of one core's computing left, estimated from finished runs")
     if unknown:
-        where = " or ".join(str(folder) for folder in known)
+        where = " or ".join(map(str, folders))
         say(f"no estimate for {counted(unknown, 'run')}: no similar run is done in {where}")
+
+
+def _distinct(folders: Sequence[Path]) -> list[Path]:
+    """Return each folder once, by the first of its names."""
+    from nacbench.filesystem.files import resolved
+
+    return list({resolved(folder): folder for folder in reversed(folders)}.values())[::-1]
+
+
+def _costs_by(folders: Sequence[Path]) -> "Costs":
+    """Return what runs cost, by the finished runs in some folders, which may not exist yet."""
+    from nacbench.recording.index import look_at_runs
+    from nacbench.sweep.costs import Costs
+
+    return Costs(look_at_runs(*(folder for folder in folders if folder.is_dir())).runs)
 
 
 @app.command()

@@ -211,6 +211,20 @@ def test_a_plan_estimates_by_the_runs_of_another_folder(place: Place, tmp_path: 
     printed = nacbench("plan", *elsewhere, "--like", str(place.store)).stdout
     assert "of one core's computing left, estimated from finished runs" in printed
     assert "no estimate" not in printed
+    (alone,) = json.loads(nacbench("plan", *elsewhere, "--json").stdout)
+    (by_others,) = json.loads(nacbench("plan", *elsewhere, "--like", str(place.store), "--json").stdout)
+    assert alone["core_seconds"] is None
+    assert by_others["core_seconds"] > 0
+
+
+def test_a_search_is_not_estimated_by_other_runs(place: Place, tmp_path: Path) -> None:
+    space = {"training.lr": {"log": [1e-4, 1e-2]}}
+    submit(plan(place), place, print)
+    refused = nacbench(
+        "plan", *write(place, tmp_path, search={"space": space, "trials": 2}), "--like", str(place.store)
+    )
+    assert refused.returncode == 2
+    assert "leave --like out" in refused.stderr
 
 
 def test_a_folder_of_similar_runs_must_exist(place: Place, tmp_path: Path) -> None:

@@ -154,8 +154,5 @@ def _ways_on(own: "Listed") -> list[str]:
         return [*again, *([f"its circuit: nacbench circuit {place}"] if own.model == "nac" else [])]
     config = Path(own.folder) / "config.yaml"
     resume = f"nacbench run --config {quote(str(config))}" if config.exists() else "the command that started it"
-    return (
-        []
-        if own.state in ("running", "queued", "skipped")
-        else [f"start or resume it: {resume}; its log: {place}/log.txt"]
-    )
+    log = f"; its log: {place}/log.txt" if (Path(own.folder) / "log.txt").exists() else ""
+    return [] if own.state in ("running", "queued", "skipped") else [f"start or resume it: {resume}{log}"]

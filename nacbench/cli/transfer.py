@@ -23,7 +23,7 @@ Logits = Annotated[
 
 
 def merge(stores: Stores, into: Into, weights: Weights = True, logits: Logits = True) -> None:
-    """Copy all finished runs of some folders into another one, and what is known of runs that failed.
+    """Copy all finished runs of some folders into another one, and why others failed or were skipped.
 
     It refuses if a run has different numbers in two of them.
     """
@@ -44,7 +44,7 @@ def pack(
     packed = make(stores, out, weights=weights, logits=logits)
     warn(packed.broken)
     size = size_text(out.stat().st_size)
-    say(f"{counted(packed.copied, 'run')} in {out} ({size}); add them elsewhere with: nacbench unpack")
+    say(f"{counted(packed.copied, 'run')}{_failed(packed)} in {out} ({size}); add them elsewhere with: nacbench unpack")
 
 
 def unpack(
@@ -61,5 +61,8 @@ def unpack(
 def _tell(merged: "Merged", into: Path) -> None:
     warn(merged.broken)
     there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
-    failed = f"; {counted(merged.failed, 'failure')} copied" if merged.failed else ""
-    say(f"{counted(merged.copied, 'run')} copied into {into}{there}{failed}")
+    say(f"{counted(merged.copied, 'run')}{_failed(merged)} copied into {into}{there}")
+
+
+def _failed(merged: "Merged") -> str:
+    return f" and {counted(merged.failed, 'reason')} why there is none" if merged.failed else ""

@@ -1,5 +1,6 @@
 """``nacbench tune``: choose hyper-parameters by validation score from finished tuning runs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nacbench.cli.shared.options import Json
+from nacbench.cli.shared.tables import counted
 from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from nacbench.recording.record import Failure
     from nacbench.recording.row import Run
+    from nacbench.reporting.searched import Searched
     from nacbench.sweep.tuning import Tuned, TuningResult
 
 
@@ -46,7 +50,7 @@ def tune(
     found = read_runs(*stores)
     searches = states_of(searches_of(found.runs), found.runs, found.failures)
     outcome = choices_of(found.runs, searches)
-    warn([*found.broken, *outcome.left_out])
+    warn([*found.broken, *outcome.left_out, *_failed(found.failures, searches)])
     if as_json:
         rows = [
             {
@@ -71,6 +75,22 @@ def tune(
         way = "see --extend" if any(one.searched is None for one in edges) else "search in a wider space"
         some = label(edges[0].best.settings)
         say(f"† at the edge of the values tried ({some} …): beyond it may be better ones, {way}")
+
+
+def _failed(failures: "Sequence[Failure]", searches: "Sequence[Searched]") -> list[str]:
+    """Return a line for each model and task of which trials of a grid failed; those of searches are told by them."""
+    from nacbench.sweep.search import ENDING
+
+    of_searches = {run_id for state in searches for run_id in state.search.run_ids}
+    counts = Counter(
+        (one.task.removesuffix(ENDING), one.model, one.cause)
+        for one in failures
+        if one.task.endswith(ENDING) and one.status == "failed" and one.run_id not in of_searches
+    )
+    return [
+        f"{task}, {model}: {counted(number, 'trial')} failed ({cause}), so that as much was not tried for it"
+        for (task, model, cause), number in sorted(counts.items())
+    ]
 
 
 def _write_extension(

@@ -34,6 +34,14 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop before Python 3.13
 
 
+def absolute(path: Path | str) -> str:
+    """Return a path without ``..`` from the root on; links are not followed, so that a folder keeps its name.
+
+    Folders of runs are called so everywhere. `pathlib.Path.absolute` keeps ``..``, by which a folder had two names.
+    """
+    return os.path.abspath(path)  # noqa: PTH100 (plain strings: there may be very many)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that renames in it survive a crash."""
     # On POSIX, fsync of a file does not flush its name: that is in the folder

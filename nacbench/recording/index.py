@@ -20,7 +20,7 @@ from pathlib import Path
 from nacbench.code_digest import ROOT, code_digest, short_digest
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.filesystem.files import digest_of, resolved, write_bytes
+from nacbench.filesystem.files import absolute, digest_of, resolved, write_bytes
 from nacbench.formats.terminal import passing
 from nacbench.recording.decisions import marked
 from nacbench.recording.doubled import only_set_aside, refuse_doubled
@@ -86,13 +86,31 @@ def look_at_runs(*stores: Path) -> Runs:
     with _without_collections(), passing("reading runs ..."):
         found = [_of_store(store) for store in stores]
     every = Runs(*([one for own in found for one in getattr(own, name)] for name in FOUND))
-    return replace(every, runs=marked(every.runs))
+    return _with_last_failures(replace(every, runs=marked(every.runs)))
 
 
-def nothing_finished(broken: Sequence[str], places: Iterable[Path | str]) -> UserError:
+def _with_last_failures(found: Runs) -> Runs:
+    """Return the runs with the last failure of each one that has no record in any of the stores."""
+    done = {run.run_id for run in found.runs}
+    some = [one for one in zip(found.failures, found.failed, strict=True) if one[0].run_id not in done]
+    # of two failures at the same time, the one whose words come last: not that of the store which was named last
+    last = {failure.run_id: (failure, folder) for failure, folder in sorted(some, key=_time_and_words)}
+    kept = [one for one in some if last[one[0].run_id] == one]
+    return replace(found, failures=[failure for failure, _ in kept], failed=[folder for _, folder in kept])
+
+
+def _time_and_words(one: tuple[Failure, str]) -> tuple[str, str, str]:
+    failure, folder = one
+    return failure.when, failure.model_dump_json(), folder
+
+
+def nothing_finished(
+    broken: Sequence[str], places: Iterable[Path | str], failures: Sequence[Failure] = ()
+) -> UserError:
     """Return the error for places without a finished run; it names the first thing in them that does not count."""
-    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-    why = f": {broken[0]}{more}" if broken else "; make one with: nacbench run --task digits --model nac"
+    lines = [*broken, *(f"{one.task} · {one.model} · seed {one.seed} {one.status}: {one.reason}" for one in failures)]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    why = f": {lines[0]}{more}" if lines else "; make one with: nacbench run --task digits --model nac"
     return UserError(f"no finished run in {', '.join(map(str, places))}{why}")
 
 
@@ -116,7 +134,7 @@ def _of_store(store: Path) -> Runs:
     if not store.is_dir():
         raise UserError(f"no folder {store}; name one that holds runs, such as runs/")
     walk = Walk()
-    found = sorted(walk.below(os.path.abspath(store)))  # noqa: PTH100 (plain strings: there may be very many)
+    found = sorted(walk.below(absolute(store)))
     known = {run.folder: run for run in _remembered(store)}
     fresh = rows_at([(at, size, when) for at, name, size, when in found if name == RECORD and at not in known])
     known |= fresh
@@ -191,23 +209,8 @@ def _name(store: Path) -> str:
 @cache
 def _version() -> str:
     """Return the version of cached rows: a digest of the code that makes them."""
-    return code_digest(
-        [ROOT / "contracts" / "numbers.py"]
-        + [
-            ROOT / "recording" / name
-            for name in (
-                "bounded.py",
-                "identity.py",
-                "index.py",
-                "metric_facts.py",
-                "record.py",
-                "row.py",
-                "row_tables.py",
-                "tags.py",
-                "upgrade.py",
-            )
-        ]
-    )
+    # the whole folder: a list of files would miss the next one
+    return code_digest([ROOT / "contracts" / "numbers.py", *sorted((ROOT / "recording").glob("*.py"))])
 
 
 def _remembered(store: Path) -> Iterable[Run]:

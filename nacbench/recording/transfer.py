@@ -10,7 +10,9 @@ import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import fill_folder, whole_file, write_json
@@ -36,7 +38,7 @@ class Merged:
 
     Attributes:
         copied: number of runs copied.
-        failed: number of failures copied, of runs that have no record in any of the stores.
+        failed: number of runs without a record in any of the stores of which it was copied why: failed, or skipped.
         there: number of runs that the target, or an earlier store, had already.
         broken: one line for each record that cannot be read.
     """
@@ -106,16 +108,21 @@ def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
     """Copy why runs failed that are not done, to places where nothing is known of the run; return how many.
 
     Without their checkpoints, which are bound to their store, and without traceback and log, which name folders of the
-    machine. Runs that were skipped or cancelled did not fail.
+    machine. Runs that were cancelled have no reason but that somebody did so.
     """
     copied = 0
     for failure in found.failures:
         place = run_folder(target, failure.task, failure.model, failure.run_id)
-        if failure.status == "failed" and failure.run_id not in done and not place.exists():
-            place.mkdir(parents=True)
-            write_json(place / FAILURE, {**failure.model_dump(mode="json"), "traceback": None, "log": []})
+        content = {**failure.model_dump(mode="json"), "traceback": None, "log": []}
+        is_free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
+        if failure.status != "cancelled" and failure.run_id not in done and is_free:
+            fill_folder(place, partial(_write_failure, content))
             copied += 1
     return copied
+
+
+def _write_failure(content: Mapping[str, Any], folder: Path) -> None:
+    write_json(folder / FAILURE, content)
 
 
 def _unite_tags(runs: Sequence[Run], places: Mapping[str, Path]) -> None:
@@ -154,7 +161,7 @@ def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits:
     with scratch_folder(archive) as scratch:
         merged = merge(stores, scratch, weights=weights, logits=logits)
         if not merged.copied:
-            raise nothing_finished(merged.broken, stores)
+            raise nothing_finished(merged.broken, stores, look_at_runs(*stores).failures)
         with whole_file(archive, first_wins=True) as aside:
             _write_tar(scratch, aside)
     return merged

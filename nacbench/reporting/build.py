@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.errors import UserError
-from nacbench.filesystem.files import write_text
+from nacbench.filesystem.files import absolute, write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.index import nothing_finished, read_runs
@@ -108,7 +108,7 @@ def build_report(
     """
     found = read_runs(*stores)
     if not found.runs:
-        raise nothing_finished(found.broken, stores)
+        raise nothing_finished(found.broken, stores, found.failures)
     every = states_of(searches_of(found.runs), found.runs, found.failures)  # before a part of their runs is chosen
     found = choice.of(found)
     left_out: list[str] = []
@@ -172,7 +172,7 @@ def build_report(
 def _without_paths(line: str, stores: Sequence[Path]) -> str:
     """Return a line with paths relative to the stores: paths of this machine do not belong on a page that is shared."""
     for store in stores:
-        line = line.replace(f"{store.absolute()}/", "")
+        line = line.replace(f"{absolute(store)}/", "")
     return line
 
 

@@ -7,6 +7,7 @@ References: Friedman 1937; Nemenyi 1963; Demšar 2006 (Journal of Machine Learni
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,12 +31,14 @@ class Ranking:
         others: tasks that a model lacks.
         merits: of each model, a number for each task of which more is better.
         unequal: tasks on which these models were not treated equally, which do not count.
+        rare: models that have fewer than half of the tasks, which do not stand: few tasks would be left that all share.
     """
 
     tasks: Sequence[str]
     others: Sequence[str]
     merits: Mapping[str, Sequence[float]]
     unequal: Sequence[str] = ()
+    rare: Sequence[str] = ()
 
     @cached_property
     def ranks(self) -> dict[str, float]:
@@ -121,6 +124,8 @@ def fewest_tasks(models: int) -> int:
 def ranking(series: Sequence[Series]) -> Ranking | None:
     """Rank models over the tasks that all of them share; None if there are fewer than two tasks or two models.
 
+    Models that have fewer than half of the tasks do not stand.
+
     A task is a block of the test, and blocks must be independent. So tasks that score the networks of another task do
     not count, and of a task's entries (its scales, parts of its data) one does: that with the most models. A model
     stands in the variant of the table side by side; floors do not stand. Models that were treated unequally are not
@@ -138,13 +143,17 @@ def ranking(series: Sequence[Series]) -> Ranking | None:
             continue
         if len(merits) > len(by_task.get(task, {})):
             by_task[task] = merits
-    models = sorted({name for merits in by_task.values() for name in merits})
+    dropped = [task for task in unequal if task not in by_task]
+    times = Counter(name for merits in by_task.values() for name in merits)
+    models = sorted(name for name, number in times.items() if 2 * number >= len(by_task))
     if len(by_task) < 2 or len(models) < 2:
-        return None
-    shared = [task for task, merits in by_task.items() if len(merits) == len(models)]
+        # said, where unequal treatment has left nothing; not where there is one task or one model
+        is_worth_a_word = dropped and len(by_task) + len(dropped) > 1
+        return Ranking([], list(by_task), dict.fromkeys(models, ()), dropped) if is_worth_a_word else None
+    shared = [task for task, merits in by_task.items() if set(models) <= merits.keys()]
     others = [task for task in by_task if task not in shared]
     by_model = {name: [by_task[task][name] for task in shared] for name in models}
-    return Ranking(shared, others, by_model, [task for task in unequal if task not in by_task])
+    return Ranking(shared, others, by_model, dropped, sorted(times.keys() - set(models)))
 
 
 def _merit(item: Series) -> float:

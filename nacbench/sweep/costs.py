@@ -25,9 +25,15 @@ class Costs:
             for kind in ((run.series,), (run.task, run.model, run.model_size, run.scale)):
                 groups[kind].append(run.core_seconds)
         self._medians = {kind: median(values) for kind, values in groups.items()}
+        self._own = {run.run_id: run.core_seconds for run in runs}
 
     def of(self, run: PlannedRun) -> float | None:
-        """Return the median of its series, or of its task, model, size and scale; None if none of them is finished."""
+        """Return its own; of one that is not finished the median of its series, or of its task, model, size and scale.
+
+        None if none of them is finished.
+        """
+        if run.run_id in self._own:
+            return self._own[run.run_id]
         config = run.config
         like = (config.task.name, config.model.name, config.model.size, config.scale)
         return self._medians.get((run.series,), self._medians.get(like))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
+from nacbench.filesystem.files import absolute
 from nacbench.recording.choice import Choice, condition
 from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import Failure
@@ -117,7 +118,7 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
         for own in _submitted(observer):
             if own.run_id not in known:
                 others.setdefault(own.folder, own)
-        here = [_Begun(own) for own in others.values() if Path(own.folder).parents[2] == store.absolute()]
+        here = [_Begun(own) for own in others.values() if Path(own.folder).parents[2] == Path(absolute(store))]
         states = observer.standings(here)
         for one in here:
             standing = states[one.key]
@@ -209,7 +210,7 @@ def _submitted(observer: Observer) -> Iterator[Listed]:
                 config = run.config
             yield Listed(
                 run_id=run_id,
-                folder=str(observer.store.absolute() / run.key),
+                folder=f"{absolute(observer.store)}/{run.key}",
                 task=task,
                 model=model,
                 model_size=str(config.get("model", {}).get("size", "")),
@@ -249,7 +250,7 @@ def one_run(name: str, store: Path) -> tuple[Listed, list[str]]:
     Raises:
         UserError: if there is none, or several ids begin so.
     """
-    folder = locate(name, store).absolute()
+    folder = Path(absolute(locate(name, store)))
     found, broken = listed([folder], Choice())
     for own in found:
         if own.run_id == folder.name:

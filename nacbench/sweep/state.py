@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from nacbench.errors import BrokenFileError, UserError
+from nacbench.filesystem.files import absolute
 from nacbench.filesystem.owner import Process
 from nacbench.machine.slurm import QueuedJob, SlurmSilentError, Verdict, is_available, queue, verdicts
 from nacbench.recording.claim import (
@@ -161,7 +162,7 @@ class Observer:
         """Return the number of attempts of all finished runs by key, from the index, which knows what was checked."""
         if not self.store.is_dir():
             return {}
-        within = f"{os.path.abspath(self.store)}/"  # noqa: PTH100 (as the index does; a run elsewhere is another one)
+        within = f"{absolute(self.store)}/"  # a run elsewhere is another one
         return {run.folder.removeprefix(within): run.attempts for run in look_at_runs(self.store).runs}
 
     def _queue(self) -> dict[str, QueuedJob]:

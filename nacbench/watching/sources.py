@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nacbench.errors import UserError
+from nacbench.filesystem.files import absolute
 from nacbench.recording.claim import CLAIMS
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.row import settings_of
@@ -107,7 +108,7 @@ class FolderSource:
             raise UserError(f"{top} is not a folder; name one that holds runs, such as runs/, or a sweep")
         self.title = str(top)
         self.problems: list[str] = []
-        self._top = os.path.abspath(top)  # noqa: PTH100 (as the index does; plain strings: there may be very many)
+        self._top = absolute(top)
         self._known: dict[str, Watched] = {}
         self._stores: set[str] = set()
 
@@ -170,7 +171,7 @@ class SweepSource:
         return [(run, _stamp(f"{run.place}/{RECORD}") if run.run_id else None) for run in self._runs]
 
     def _watched(self, number: int, run: PlannedRun) -> Watched:
-        place = os.path.abspath(run.folder(self._store)) if run.run_id else ""  # noqa: PTH100 (as above)
+        place = absolute(run.folder(self._store)) if run.run_id else ""
         return Watched(number, place, self._store, run.problem, run.is_unsuited, run.config.as_dict())
 
 

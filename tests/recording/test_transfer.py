@@ -80,12 +80,20 @@ def test_failures_go_with_the_runs_until_their_run_is_finished(tmp_path: Path) -
     assert pack([tmp_path / "all"], archive).failed == 1
     assert unpack_into(archive, tmp_path / "there", unpack).failed == 1
     assert read_runs(tmp_path / "there").failures == [diverged]
+    (tmp_path / "there" / "digits" / "vit" / diverged.run_id / "failure.json").unlink()  # a copy that was interrupted
+    assert merge([tmp_path / "a"], tmp_path / "there").failed == 1
+    later = diverged.model_copy(update={"cause": "oom", "when": "2026-11-24T09:00:00+00:00"})
+    write_failure(tmp_path / "c", later)
+    for stores in (("a", "c"), ("c", "a")):  # the last one counts, whatever the order
+        assert later in read_runs(*(tmp_path / store for store in stores)).failures
     done = write_run(tmp_path / "b", made_record(seed=diverged.seed, lr=0.5))
     place = tmp_path / "all" / done.relative_to(tmp_path / "b")
     write_failure(tmp_path / "all", made_failure(status="failed", model=place.parent.name, run_id=place.name))
     assert merge([tmp_path / "b"], tmp_path / "all").copied == 1
     assert (place / "record.json").is_file()
     assert not (place.parent / ".replaced").exists()
+    write_failure(tmp_path / "old", made_failure(status="failed", model=place.parent.name, run_id=place.name))
+    assert read_runs(tmp_path / "all", tmp_path / "old").failures == [diverged]  # the other run is finished
 
 
 def test_equal_records_of_one_run_are_merged(tmp_path: Path) -> None:

@@ -111,6 +111,17 @@ def test_tasks_that_score_networks_of_others_and_floors_do_not_count() -> None:
     assert (found.tasks, sorted(found.merits)) == (["t0", "t1"], ["nac", "vit"])
 
 
+def test_models_with_fewer_than_half_of_the_tasks_are_named_and_not_ranked() -> None:
+    rows = runs_of({"nac": [0.9, 0.8, 0.7], "vit": [0.8, 0.7, 0.6], "transformer": [0.7, 0.6, 0.5]})
+    rows.append(run("t0", "pointnet", 0.99))
+    found = ranking(group(rows))
+    assert found is not None
+    assert (found.tasks, list(found.rare)) == (["t0", "t1", "t2"], ["pointnet"])
+    table = rank_table(group(rows))
+    assert table is not None
+    assert "Not ranked, as they have fewer than half of the tasks: pointnet." in table.notes
+
+
 def test_too_few_tasks_or_models_are_said_instead_of_drawn() -> None:
     two_tasks = group(runs_of({"nac": [0.9, 0.8], "vit": [0.8, 0.7], "transformer": [0.7, 0.6]}))
     table = rank_table(two_tasks)

@@ -403,6 +403,12 @@ def test_of_many_models_those_with_few_tasks_share_a_column() -> None:
     assert cells["digits"].startswith("pointnet 55.00")
     assert {cells[task] for task in tasks[1:]} == {"—"}
     assert set(table.frame["model"]) == {"nac", "vit", "floor-linear", *few}
+    rare = [run for run in runs if run.model != "nac" or run.task == "digits"]
+    several = [*rare, made_record(task="digits", model="gru", score=0.7, options={}, lr=0.5)]
+    again = side_by_side(group_of(several))
+    assert again is not None
+    assert [column.head for column in again.columns[5:]] == ["nac", "vit", "best other", "floor-linear"]
+    assert next(row[7] for row in again.rows if row[0] == "digits").startswith("gru, lr=0.5 70.00")
     assert "too high by chance" in table.markdown()
     narrow = side_by_side(group_of([run for run in runs if run.model != "pointnet"]))
     assert narrow is not None

@@ -187,6 +187,17 @@ def test_ranks_across_tasks_leave_out_tasks_with_unequal_treatment() -> None:
     assert (len(equal.tasks), equal.unequal) == (3, [])
 
 
+def test_a_report_says_why_no_ranks_are_left() -> None:
+    unequal = [*runs(training={"epochs": 30}), *runs("vit", 0.6)]
+    table = rank_table(group([*unequal, *runs(task="cifar10"), *runs("vit", 0.6, task="cifar10")]))
+    assert table is not None
+    assert table.notes == [
+        "No ranks, as fewer than two tasks are left. Not counted, as models were treated unequally there: digits."
+    ]
+    assert table.rows == []
+    assert rank_table(group(unequal)) is None
+
+
 def test_what_adapts_is_a_column_and_only_other_differences_are_marked() -> None:
     few = {"task": "lowshot-cifar10", "protocol": "low-shot", "trained_on": "tiny-imagenet"}
 

@@ -56,13 +56,18 @@ def _record(found: Ranking, name: str, other: str) -> str:
 def _notes(found: Ranking) -> list[str]:
     models, tasks = len(found.merits), len(found.tasks)
     said = f": {', '.join(found.tasks)}" if tasks else ""
+    unequal = f"Not counted, as models were treated unequally there: {', '.join(found.unequal)}."
+    if tasks + len(found.others) < 2:
+        return [f"No ranks, as fewer than two tasks are left. {unequal}"]
     lines = [
         f"Mean rank (1: best) over the {tasks} of {tasks + len(found.others)} tasks that all {models} models were "
         f"trained on{said}. Tasks that score networks of other tasks, and floors, do not count; of several variants "
         "the one of the usual size with default options does. Against: tasks with a better, an equal and a worse score."
     ]
+    if found.rare:
+        lines.append(f"Not ranked, as they have fewer than half of the tasks: {', '.join(found.rare)}.")
     if found.unequal:
-        lines.append(f"Not counted, as models were treated unequally there: {', '.join(found.unequal)}.")
+        lines.append(unequal)
     if found.is_tested:
         all_of_them = ", here all," if found.groups() == [list(found.ranks)] else ""
         lines.append(

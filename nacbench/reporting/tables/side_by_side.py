@@ -18,8 +18,8 @@ from nacbench.reporting.tables.table import Column, Table
 WIDE = 8  # models up to which each has a column; of more, those that have at least a quarter of the tasks
 OTHER = "best other"
 OTHER_RULE = (
-    f"{OTHER}: of the models that have fewer than a quarter of the tasks, the one with the best mean. It is chosen by "
-    "the score that is shown, which is too high by chance for that. All of them are in the table of scores."
+    f"{OTHER}: of the models that have fewer than a quarter of the tasks, in all their variants, the one with the best "
+    "mean. It is chosen by the score that is shown, which is too high by chance where there are several."
 )
 
 
@@ -46,12 +46,12 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         first = items[0].first
         row = [task, scale, counts, _guess(first.measure, first.chance), _guess(first.measure, first.majority)]
         for head, names in models.items():
-            found = [[item for item in items if item.first.model == name] for name in names]
-            shown = sorted(filter(None, map(shown_variant, found)), key=lambda item: item.rank)
-            if shown and id(shown[0]) in winners:
+            found = [item for item in items if item.first.model in names]
+            one = min(found, key=lambda item: item.rank) if head == OTHER and found else shown_variant(found)
+            if one is not None and id(one) in winners:
                 bold.add((number, len(row)))
-            row.append(_text(shown[0], head, floors) if shown else "several" if any(found) else "—")
-            numbers += map(_number, shown)
+            row.append(_text(one, head, floors) if one else "several" if found else "—")
+            numbers += map(_number, found if head == OTHER else [one] if one else [])
         rows.append(tuple(row))
     numeric = ("test examples", "chance", "most frequent class")
     heads = (*NAMED[:2], *(Column(head, number=True) for head in numeric))  # models have columns here
@@ -76,7 +76,8 @@ def _columns(series: Sequence[Series]) -> dict[str, list[str]]:
         tasks.setdefault(item.first.model, set()).add(item.first.task)
     names = sorted(tasks, key=lambda name: (name != "nac", name.startswith(FLOORS), -len(tasks[name]), name))
     least = len({item.first.task for item in series}) / 4 if len(names) > WIDE else 0
-    few = [name for name in names if len(tasks[name]) < least]
+    few = [name for name in names if len(tasks[name]) < least and name != "nac" and not name.startswith(FLOORS)]
+    few = few if len(few) > 1 else []
     own = [name for name in names if name not in few]
     deep = [name for name in own if not name.startswith(FLOORS)]
     return {
@@ -101,7 +102,7 @@ def _guess(metric: Metric, value: float) -> str:
 
 
 def _text(item: Series, head: str, floors: Floors) -> str:
-    named = f"{item.first.model} " if head == OTHER else ""
+    named = f"{item.label} " if head == OTHER else ""
     return f"{named}{floors.marked(item)}{treatment_mark(item)}"
 
 

@@ -81,12 +81,12 @@ class RunConfig(BaseModel):
 
     @property
     def task_plugin(self) -> AnyTask:
-        """Task plug-in with the options of this configuration, created once by `resolve`."""
+        """Task plug-in with the options of this configuration, created once by `nacbench.running.resolve.resolve`."""
         return self._task
 
     @property
     def model_plugin(self) -> Model:
-        """Model plug-in with the options of this configuration, created once by `resolve`."""
+        """Model plug-in with the options of this configuration, created once by `nacbench.running.resolve.resolve`."""
         return self._model
 
     @property
@@ -97,7 +97,7 @@ class RunConfig(BaseModel):
         return task
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain data, which `resolve` turns back into an equal configuration."""
+        """Return the configuration as plain data, of which `nacbench.running.resolve.resolve` makes an equal one."""
         content = self.model_dump(mode="json")
         if not self.skip_unreadable:
             del content["skip_unreadable"]  # most runs have all examples, and no setting for the others

@@ -1,4 +1,6 @@
-"""Settings of a run: merging and checking of layers, ``--set`` and YAML files, up to a complete `RunConfig`."""
+"""Settings of a run: merging and checking of layers, ``--set`` and YAML files, up to a complete
+`nacbench.running.config.RunConfig`.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields

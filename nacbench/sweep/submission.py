@@ -35,7 +35,7 @@ JOB_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class SubmittedRun(BaseModel):
-    """One run of a submission: ``key`` is ``task/model/run id``, ``config`` as from `RunConfig.as_dict`."""
+    """One run of a submission: ``key`` is ``task/model/run id``, ``config`` as from ``RunConfig.as_dict``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -112,6 +112,28 @@ def test_equal_copies_of_a_run_are_listed_once(store: Path, tmp_path_factory: py
     assert len([row for row in rows_of(str(store), str(copy)) if row["state"] == "done"]) == 3
 
 
+def test_a_folder_has_one_name_however_it_is_written(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = write_run(store, made_record(seed=5))
+    (begun / "record.json").unlink()
+    (store / "digits" / "nac" / "0123456789ab").mkdir()
+    (store / "digits" / "nac" / "0123456789ab" / "record.json").write_text("{")
+    monkeypatch.chdir(store / "digits")
+    assert len(rows_of("..")) == len(rows_of(str(store))) == 5
+    assert printed("report", "..", "--html", "--out", "report")
+    page = (store / "digits" / "report" / "index.html").read_text()
+    assert "Not counted: digits/nac/0123456789ab" in page
+    assert str(store) not in page
+
+
+def test_failures_without_a_finished_run_are_named(tmp_path: Path) -> None:
+    write_failure(tmp_path, made_failure(status="failed", reason="out of memory"))
+    done = CliRunner().invoke(app, ["report", str(tmp_path), "--out", str(tmp_path / "report")])
+    assert done.exit_code != 0
+    assert "digits · vit · seed 0 failed: out of memory" in str(done.exception)
+    shown = printed("show", made_failure().run_id, "--out", str(tmp_path))
+    assert "log.txt" not in shown
+
+
 def test_a_run_without_a_readable_state_is_named(store: Path) -> None:
     folder = write_run(store, made_record(seed=5))
     (folder / "record.json").unlink()

@@ -18,7 +18,7 @@ from nacbench.sweep.extension import extension, sweep_file
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.tuning import choices_file, tuning_of
-from tests.made import made_record, write_run
+from tests.made import made_failure, made_record, write_failure, write_run
 
 RATES = {0.001: 0.5, 0.004: 0.7, 0.009: 0.6}
 
@@ -251,6 +251,16 @@ def test_the_command_writes_a_sweep_of_more_values(tmp_path: Path) -> None:
     again = CliRunner().invoke(app, ["tune", str(store), "--extend", str(to)])
     assert "no sweep is written" in again.stdout
     assert not to.exists()
+
+
+def test_trials_that_failed_are_named(tmp_path: Path) -> None:
+    for lr, score in {0.001: 0.5, 0.004: 0.7}.items():
+        write_run(tmp_path, real_record(lr, score))
+    write_failure(tmp_path, made_failure(task="digits-tuning", status="failed", cause="diverged"))
+    write_failure(tmp_path, made_failure(run_id="000000000001", status="failed"))  # no trial
+    done = CliRunner().invoke(app, ["tune", str(tmp_path)])
+    assert "warning: digits, vit: 1 trial failed (diverged), so that as much was not tried for it" in done.stderr
+    assert done.stderr.count("failed") == 1
 
 
 def test_the_file_of_choices_says_what_lies_at_the_edge(tmp_path: Path) -> None:

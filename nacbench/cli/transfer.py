@@ -65,4 +65,5 @@ def _tell(merged: "Merged", into: Path) -> None:
 
 
 def _failed(merged: "Merged") -> str:
-    return f" and {counted(merged.failed, 'reason')} why there is none" if merged.failed else ""
+    """Return what is said of runs without a record."""
+    return f" and why {counted(merged.failed, 'other')} failed or had to be skipped" if merged.failed else ""

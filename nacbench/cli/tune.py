@@ -88,7 +88,7 @@ def _failed(failures: "Sequence[Failure]", searches: "Sequence[Searched]") -> li
         if one.task.endswith(ENDING) and one.status == "failed" and one.run_id not in of_searches
     )
     return [
-        f"{task}, {model}: {counted(number, 'trial')} failed ({cause}), so that as much was not tried for it"
+        f"{task}, {model}: {counted(number, 'trial')} failed ({cause}), so that less was tried than was meant"
         for (task, model, cause), number in sorted(counts.items())
     ]
 

@@ -57,8 +57,8 @@ def _notes(found: Ranking) -> list[str]:
     models, tasks = len(found.merits), len(found.tasks)
     said = f": {', '.join(found.tasks)}" if tasks else ""
     unequal = f"Not counted, as models were treated unequally there: {', '.join(found.unequal)}."
-    if tasks + len(found.others) < 2:
-        return [f"No ranks, as fewer than two tasks are left. {unequal}"]
+    if tasks + len(found.others) < 2 or models < 2:
+        return [f"No ranks, as fewer than two tasks or models are left. {unequal}"]
     lines = [
         f"Mean rank (1: best) over the {tasks} of {tasks + len(found.others)} tasks that all {models} models were "
         f"trained on{said}. Tasks that score networks of other tasks, and floors, do not count; of several variants "

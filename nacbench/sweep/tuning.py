@@ -84,7 +84,7 @@ class Tuned:
 
     @property
     def at_the_edge(self) -> list[str]:
-        """Names of settings whose best value is the smallest or largest of those tried, and no value inside is as good."""
+        """Names of settings whose best value is the smallest or largest of those tried, if none inside is as good."""
         if self.searched is not None:
             return self.searched.at_the_edge
         best = self.metric.order(self.best.score.value)

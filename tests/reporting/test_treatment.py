@@ -192,7 +192,8 @@ def test_a_report_says_why_no_ranks_are_left() -> None:
     table = rank_table(group([*unequal, *runs(task="cifar10"), *runs("vit", 0.6, task="cifar10")]))
     assert table is not None
     assert table.notes == [
-        "No ranks, as fewer than two tasks or models are left. Not counted, as models were treated unequally there: digits."
+        "No ranks, as fewer than two tasks or models are left. Not counted, as models were treated unequally there: "
+        "digits."
     ]
     assert table.rows == []
     assert rank_table(group(unequal)) is None

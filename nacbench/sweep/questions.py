@@ -14,7 +14,7 @@ from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.recording.decisions import Asked, Member
 from nacbench.recording.row import Run
-from nacbench.reporting.names import has_usual_size, labels
+from nacbench.reporting.names import has_usual_size, is_usual, labels
 from nacbench.reporting.paper.claims import Claim, Side
 from nacbench.reporting.paper.verdicts import SCALES
 from nacbench.reporting.series import Series, first_seeds
@@ -288,4 +288,6 @@ def _preferred(some: Sequence[Entrant], claim: Claim) -> list[Entrant]:
         fitting = [one for one in fitting if one.fits(claim.prefer)] or fitting
     if len(fitting) > 1:
         fitting = [one for one in fitting if has_usual_size(one)] or fitting
+    if len(fitting) > 1:
+        fitting = [one for one in fitting if is_usual(one, "model")] or fitting
     return fitting

@@ -13,6 +13,7 @@ from nacbench.contracts.recipe import BEST_TEST
 from nacbench.formats.dotted import flatten
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
+from nacbench.reporting.names import is_usual
 from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, Verdict
 from nacbench.reporting.paper.published import departures
 from nacbench.reporting.series import Series, by_cell, first_seeds, group, of_usual_size
@@ -117,12 +118,14 @@ def _of_task(claim: Claim, task: str, runs: Sequence[Run]) -> Evidence | str:
 
 
 def _variants(claim: Claim, series: Sequence[Series], model: str) -> list[Series]:
-    """Return the series of a model or, if there are several, those that the claim prefers, of the usual size."""
+    """Return the series of a model or, of several, those the claim prefers, of the usual size, with default options."""
     found = [item for item in series if item.first.model == model]
     if isinstance(claim, Trade):
         found = [item for item in found if item.has(claim.gain.metric, claim.loss.metric)]
     preferred = [item for item in found if _fits(item.first, claim.prefer)]
-    return of_usual_size(preferred or found) if len(found) > 1 else found
+    some = of_usual_size(preferred or found) if len(found) > 1 else found
+    # as in the table side by side: a circuit for pruning beside the plain one does not make it unclear who is meant
+    return [item for item in some if is_usual(item.first, "model")] or some if len(some) > 1 else some
 
 
 def _ambiguous(some: Sequence[Series]) -> str:

@@ -185,6 +185,13 @@ def test_only_the_preferred_of_several_variants_counts() -> None:
     assert judge(required, several).verdict == "reproduced"
 
 
+def test_a_variant_with_other_options_does_not_make_a_claim_ambiguous() -> None:
+    deep = [run(seed=seed, score=0.1) for seed in range(5)]
+    deep = [own._replace(settings=own.settings.replace('"depth": 3', '"depth": 9'), series="deep") for own in deep]
+    assert "9" in deep[0].settings
+    assert judge(BETTER, [*runs(0.1), *deep]).verdict == judge(BETTER, runs(0.1)).verdict == "reproduced"
+
+
 def test_a_second_size_of_the_baseline_does_not_make_a_claim_ambiguous() -> None:
     both = [
         *(run(seed=seed, score=0.6 + NOISE[seed], size="paper") for seed in range(5)),

@@ -99,7 +99,7 @@ def test_a_failure_of_schema_1_is_upgraded_when_read(tmp_path: Path) -> None:
     assert read_failure(path) == failure
 
 
-@pytest.mark.parametrize("name", ["digits-c", "cifar10-pruned"])
+@pytest.mark.parametrize("name", ["digits-c", "parametric-shapes-pruned"])
 def test_a_committed_record_names_the_run_that_trained_its_network(name: str) -> None:
     path = next((REPOSITORY / "results").glob(f"*/{name}/nac/*/record.json"))
     record = read_record(path)

@@ -14,7 +14,7 @@ from nacbench.sweep.trials import known_choices
 from ..conftest import REPOSITORY
 
 RESULTS = REPOSITORY / "results"
-FIRST = known_choices([RESULTS / "mini-tuning" / "choices.yaml"])  # of the first evidence
+TUNED = known_choices()  # as the command reads them
 REPORTS = sorted(folder.name for folder in RESULTS.glob("*-report"))
 
 
@@ -25,7 +25,7 @@ def test_there_is_a_report_of_the_suite_and_of_the_demo() -> None:
 @pytest.mark.parametrize("name", REPORTS)
 def test_committed_tables_are_reproduced(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "FIGURES", {})  # whose bytes depend on matplotlib's version
-    made = build.build_report([RESULTS / name.removesuffix("-report")], tmp_path, tuned=FIRST)
+    made = build.build_report([RESULTS / name.removesuffix("-report")], tmp_path, tuned=TUNED)
     for file in made.files:
         assert file.read_bytes() == (RESULTS / name / file.name).read_bytes(), file.name
     committed = {file.name for file in (RESULTS / name).iterdir() if file.suffix in (".csv", ".md", ".tex")}
@@ -37,11 +37,11 @@ def test_committed_records_are_whole(folder: str) -> None:
     found = read_runs(RESULTS / folder)
     assert found.runs
     assert found.broken == []
-    assert found.failures == []
+    assert {(failure.model, failure.cause) for failure in found.failures} <= {("mamba", "oom")}  # see results/README.md
 
 
 def test_committed_verdicts_are_reproduced() -> None:
-    runs, tuned = read_runs(RESULTS / "mini").runs, FIRST
+    runs, tuned = read_runs(RESULTS / "mini").runs, TUNED
     committed = json.loads((RESULTS / "mini-report" / "claims.json").read_text())["claims"]
     found = [judge(claim, runs, tuned) for claim in read_claims().claims]
     keys = ("verdict", "effect", "why", "scale")
@@ -55,4 +55,4 @@ def test_committed_verdicts_are_reproduced() -> None:
 def test_the_example_of_the_page_on_statistics_says_what_the_page_says() -> None:
     claims = claims_in(REPOSITORY / "examples" / "claims.yaml").claims
     runs = read_runs(RESULTS / "mini").runs
-    assert [judge(claim, runs, FIRST).verdict for claim in claims] == ["agrees", "not shown", "not shown"]
+    assert [judge(claim, runs, TUNED).verdict for claim in claims] == ["reproduced", "not shown", "not shown"]

@@ -1,5 +1,8 @@
 """What the notes on the committed records say is what the records give."""
 
+from typer.testing import CliRunner
+
+from nacbench.cli import app
 from nacbench.recording.index import read_runs
 from nacbench.reporting.series import Series, group
 
@@ -13,6 +16,15 @@ RIVALS = ("perceiver-io", "transformer", "floor-linear")
 
 def test_its_differences_are_those_of_the_records() -> None:
     assert table_after(NOTES, "## NAC against others")[1:] == expected()
+
+
+def test_the_example_of_the_first_page_is_the_demo() -> None:
+    page = (REPOSITORY / "docs" / "getting-started.md").read_text()
+    table = (REPOSITORY / "results" / "demo-report" / "table.md").read_text().splitlines()
+    assert "\n".join(table[:4]) in page
+    said = CliRunner().invoke(app, ["compare", "nac", "perceiver-io", "--out", str(REPOSITORY / "results" / "demo")])
+    lines = [line for line in said.output.splitlines() if not line.startswith("seed ")]
+    assert " ".join(" ".join(lines).split()) in " ".join(page.split())
 
 
 def expected() -> list[list[str]]:

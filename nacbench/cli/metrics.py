@@ -46,7 +46,8 @@ def metrics(
     if as_json:
         say_json({"runs": [one.run_id for one in runs], "metrics": list(map(_as_json, found)), "classes": by_class})
     else:
-        say(f"{runs[0].task_label} · {runs[0].model} · {runs[0].scale} · seeds {', '.join(str(r.seed) for r in runs)}")
+        seeds = f"seed{'s' * (len(runs) > 1)} {', '.join(str(run.seed) for run in runs)}"
+        say(f"{runs[0].task_label} · {runs[0].model} · {runs[0].scale} · {seeds}")
         _print(found, by_class)
         warn(lacking)
     if stem is not None:

@@ -1,21 +1,32 @@
 """What the notes on the committed records say is what the records give."""
 
+import re
+
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.recording.index import read_runs
-from nacbench.reporting.series import Series, group
+from nacbench.reporting.tables.table import percent
 
+from .committed import MINI, is_plain, lead, lost
 from .conftest import REPOSITORY
 from .markdown import table_after
 
 NOTES = (REPOSITORY / "results" / "README.md").read_text()
-MINI = group(read_runs(REPOSITORY / "results" / "mini").runs)
 RIVALS = ("perceiver-io", "transformer", "floor-linear")
 
 
 def test_its_differences_are_those_of_the_records() -> None:
     assert table_after(NOTES, "## NAC against others")[1:] == expected()
+
+
+def test_each_of_its_intervals_is_that_of_some_records() -> None:
+    scores = {percent(own.score) for own in MINI}
+    leads = {lead(ours, own) for ours in MINI for own in MINI if ours.first.task == own.first.task and ours is not own}
+    losses = {lost(own, kept) for own in MINI if own.first.protocol == "pruned" for kept in (15, 10, 5)}
+    whole = {percent(own.metric("accuracy", "kept/100")) for own in MINI if own.first.protocol == "pruned"}
+    said = set(re.findall(r"[+-]?\d+\.\d+ ± \d+\.\d+", NOTES))
+    assert len(said) > 30
+    assert said - scores - leads - losses - whole == set()
 
 
 def test_the_example_of_the_first_page_is_the_demo() -> None:
@@ -31,22 +42,11 @@ def expected() -> list[list[str]]:
     """Of each task that has NAC and a rival: the lead of NAC over each, and over whichever other model did best."""
     rows = []
     for task in dict.fromkeys(own.first.task for own in MINI):
-        plain = {own.first.model: own for own in MINI if own.first.task == task and is_plain(own)}
-        nac = plain.pop("nac", None)
-        others = [own for own in plain.values() if own.first.model not in RIVALS and "floor-" not in own.first.model]
-        if nac is not None and plain:
+        models = {own.first.model: own for own in MINI if own.first.task == task and is_plain(own)}
+        nac = models.pop("nac", None)
+        others = [own for name, own in models.items() if name not in RIVALS and not name.startswith("floor-")]
+        if nac is not None and models:
             best = max(others, key=lambda own: own.score.value, default=None)
-            leads = [lead(nac, plain[rival]) if rival in plain else "—" for rival in RIVALS]
+            leads = [lead(nac, models[rival]) if rival in models else "—" for rival in RIVALS]
             rows.append([task, *leads, "—" if best is None else f"{best.first.model} {lead(nac, best)}"])
     return rows
-
-
-def is_plain(own: Series) -> bool:
-    """Whether it has default options: circuits that were trained for pruning, and prototypes, are rows of their own."""
-    return "modules=128" not in own.variant and "prototypes" not in own.variant
-
-
-def lead(ours: Series, theirs: Series) -> str:
-    difference = ours.against(theirs)
-    assert difference is not None
-    return f"{100 * difference.value:+.1f} ± {100 * difference.half_width:.1f}"

@@ -37,7 +37,8 @@ def test_committed_records_are_whole(folder: str) -> None:
     found = read_runs(RESULTS / folder)
     assert found.runs
     assert found.broken == []
-    assert {(failure.model, failure.cause) for failure in found.failures} <= {("mamba", "oom")}  # see results/README.md
+    lacking = 3 if folder == "mini-tuning" else 0  # trials of Mamba that had too little memory: see results/README.md
+    assert [(failure.model, failure.cause) for failure in found.failures] == [("mamba", "oom")] * lacking
 
 
 def test_committed_verdicts_are_reproduced() -> None:

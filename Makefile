@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODELS := nac perceiver-io vit
 SEEDS := 0 1 2
 
-.PHONY: help bench demo docs fuzz test test-gpu test-report test-slurm lint clean
+.PHONY: help bench demo docs fuzz results test test-gpu test-report test-slurm lint clean
 
 help:
 	@echo "make demo         install, train NAC, Perceiver IO and ViT on real digits, write a report (2 minutes after the install)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-gpu     run the tests that need an NVIDIA GPU"
 	@echo "make bench        measure speed and write results/bench/ (15 minutes on two idle cores);"
 	@echo "                  make bench AGAINST=REV compares with a committed revision (half an hour)"
+	@echo "make results      make reports, claims and tables again from the records in results/"
 	@echo "make docs         build the documentation site: docs/_build/html/index.html"
 	@echo "make clean        remove the virtual environment, build outputs and caches"
 
@@ -48,6 +49,9 @@ demo: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/bench.py $(if $(AGAINST),--against $(AGAINST))
+
+results: $(VENV)/.installed
+	$(BIN)/python results/rebuild.py
 
 # a full build each time, as pages are generated from the code; warnings are errors (-W), so are unknown names (-n)
 docs: $(VENV)/.installed-docs

@@ -15,10 +15,10 @@ from nacbench.registry import MODELS, TASKS
 from nacbench.reporting.series import group
 from nacbench.reporting.tables.table import percent
 from nacbench.sweep.read_sweep import parse_sweep
+from results.rebuild import cells, front_table, lead, table_after
 
-from .committed import MINI, lead, lost, plain
+from .committed import MINI, lost, plain
 from .conftest import REPOSITORY
-from .markdown import cells, table_after
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -65,39 +65,7 @@ def test_its_pictures_are_there() -> None:
 
 def test_its_table_has_every_task_of_both_models_as_the_committed_report_does() -> None:
     report = (REPOSITORY / "results/mini-report/table.md").read_text()
-    head, *rows = table_after(report, "## Models side by side")
-    tasks = [dict(zip(head, row, strict=True)) for row in rows]
-    shown, *lines = table_after(README)
-    assert shown == ["task", "floor", *APART, "best other"]
-    assert lines == [
-        [row["task"], floor(row), *(row[model] for model in APART), best_other(row)]
-        for row in tasks
-        if row["nac"] != "—" != row["perceiver-io"]
-    ]
-
-
-APART = ("nac", "perceiver-io", "transformer")
-NO_MODELS = ("task", "scale", "test examples", "chance", "most frequent class")
-
-
-def floor(row: dict[str, str]) -> str:
-    """The highest floor in a row of the report's table of models side by side."""
-    found = [row["chance"], row["most frequent class"], *(row[name] for name in row if name.startswith("floor-"))]
-    return max((cell for cell in found if cell != "—"), key=score)
-
-
-def best_other(row: dict[str, str]) -> str:
-    """The model with the highest mean in such a row, besides floors and those with a column, by name."""
-    found = [
-        cell if name == "best other" else f"{name} {cell}"
-        for name, cell in row.items()
-        if cell != "—" and name not in (*NO_MODELS, *APART) and not name.startswith("floor-")
-    ]
-    return max(found, key=lambda cell: score(cell.partition(" ")[2]), default="—")
-
-
-def score(cell: str) -> float:
-    return float(cell.split()[0])
+    assert table_after(README) == front_table(report)
 
 
 def test_its_demo_gives_what_the_committed_records_have() -> None:

@@ -6,17 +6,16 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.reporting.tables.table import percent
+from results.rebuild import LEADS, lead, leads_table, table_after
 
-from .committed import MINI, is_plain, lead, lost
+from .committed import MINI, lost
 from .conftest import REPOSITORY
-from .markdown import table_after
 
 NOTES = (REPOSITORY / "results" / "README.md").read_text()
-RIVALS = ("perceiver-io", "transformer", "floor-linear")
 
 
 def test_its_differences_are_those_of_the_records() -> None:
-    assert table_after(NOTES, "## NAC against others")[1:] == expected()
+    assert table_after(NOTES, LEADS) == leads_table(MINI)
 
 
 def test_each_of_its_intervals_is_that_of_some_records() -> None:
@@ -37,17 +36,3 @@ def test_the_example_of_the_first_page_is_the_demo() -> None:
     said = CliRunner().invoke(app, ["compare", "nac", "perceiver-io", "--out", str(REPOSITORY / "results" / "demo")])
     lines = [line for line in said.output.splitlines() if not line.startswith("seed ")]
     assert " ".join(" ".join(lines).split()) in " ".join(page.split())
-
-
-def expected() -> list[list[str]]:
-    """Of each task that has NAC and a rival: the lead of NAC over each, and over whichever other model did best."""
-    rows = []
-    for task in dict.fromkeys(own.first.task for own in MINI):
-        models = {own.first.model: own for own in MINI if own.first.task == task and is_plain(own)}
-        nac = models.pop("nac", None)
-        others = [own for name, own in models.items() if name not in RIVALS and not name.startswith("floor-")]
-        if nac is not None and models:
-            best = max(others, key=lambda own: own.score.value, default=None)
-            leads = [lead(nac, models[rival]) if rival in models else "—" for rival in RIVALS]
-            rows.append([task, *leads, "—" if best is None else f"{best.first.model} {lead(nac, best)}"])
-    return rows

@@ -162,7 +162,7 @@ def carry(runs: Iterable[Run], target: Path) -> None:
     Raises:
         UserError: if a file is broken, or a question has another margin in the target.
     """
-    for decision in _decisions_of(runs):
+    for decision in decisions_of(runs):
         begin(target, decision)
 
 
@@ -172,12 +172,17 @@ def marked(runs: Sequence[Run]) -> Sequence[Run]:
     Raises:
         UserError: if a file that says so is broken.
     """
-    asked = [one for decision in _decisions_of(runs) for one in decision.questions]
+    asked = [one for decision in decisions_of(runs) for one in decision.questions]
     series = {member.series for one in asked for member in one.members}
     return [run._replace(adaptive=1) if run.series in series else run for run in runs] if series else runs
 
 
-def _decisions_of(runs: Iterable[Run]) -> Iterator[Decision]:
+def decisions_of(runs: Iterable[Run]) -> Iterator[Decision]:
+    """Yield what was decided in the stores of some runs.
+
+    Raises:
+        UserError: if a file is broken.
+    """
     # <store>/<task>/<model>/<id>: from the runs, as reports are also made of a part of a store, or of several at once
     for store in dict.fromkeys(run.folder.rsplit("/", 3)[0] for run in runs):
         yield from read_decisions(Path(store))

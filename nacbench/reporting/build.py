@@ -10,6 +10,7 @@ from nacbench.errors import UserError
 from nacbench.filesystem.files import absolute, write_text
 from nacbench.formats.escape import csv_of
 from nacbench.recording.choice import EVERYTHING, Choice
+from nacbench.recording.decisions import decisions_of
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.searches import searches_of
 from nacbench.reporting.figures.ablations import draw_ablations
@@ -32,6 +33,7 @@ from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.ablations import ablation_table
 from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
+from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.reporting.tables.lengths import length_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
@@ -52,6 +54,7 @@ TABLES = (
     "table",
     "models",
     "ranks",
+    "decisions",
     "lengths",
     "shifted",
     "few-shots",
@@ -130,6 +133,7 @@ def build_report(
         score_table(series, failures, warnings) if series else None,
         side_by_side(series),
         rank_table(series),
+        decisions_table(list(decisions_of(found.runs)), found.runs, tuned or {}),
         length_table(series),
         shift_table(series),
         shots_table(series),

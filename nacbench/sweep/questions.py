@@ -14,10 +14,11 @@ from nacbench.errors import UserError, unknown
 from nacbench.formats.dotted import flatten
 from nacbench.recording.decisions import Asked, Member
 from nacbench.recording.row import Run
+from nacbench.reporting import decided
 from nacbench.reporting.names import has_usual_size, is_usual, labels
 from nacbench.reporting.paper.claims import Claim, Side
 from nacbench.reporting.paper.verdicts import SCALES
-from nacbench.reporting.series import Series, first_seeds
+from nacbench.reporting.series import Series
 from nacbench.sweep.plan import Plan, PlannedRun
 
 NAC = "nac"  # the model that all others are compared with, unless two are named
@@ -120,31 +121,23 @@ class Question:
         """The task's main metric."""
         return self.entrants[0].first.config.task_plugin.main_metric()
 
-    def margin(self, shown: float) -> float:
-        """Return a margin that is given as differences are shown, such as in points, in units of the metric."""
-        if self.claim is not None:
-            return 0.0
-        return shown / 100 if self.metric.percent else shown
-
-    def sides(self, records: Mapping[str, Mapping[int, Run]]) -> list[Side]:
-        """Return the numbers that decide it, of seeds 0, 1, 2, … up to the first that is missing; none without any.
-
-        Of a comparison that is by how much the first is better.
+    def decided_by(self, records: Mapping[str, Mapping[int, Run]], margin: float) -> decided.Question:
+        """Return the numbers that decide it.
 
         Args:
             records: finished runs by series and seed.
+            margin: of practical equivalence, for a comparison, as differences are shown, such as in points.
         """
+        within = 0.0 if self.claim is not None else decided.in_units(margin, self.metric)
+        return decided.Question(self._sides(records), within, self.claim is not None)
+
+    def _sides(self, records: Mapping[str, Mapping[int, Run]]) -> list[Side]:
         series = [Series([own[seed] for seed in sorted(own)], {}, {}) for own in self._records(records)]
         if not all(item.runs for item in series):
             return []
         if self.claim is not None:
-            sides = self.claim.sides(*series)
-        else:
-            ours, theirs = series
-            gains = {seed: self.metric.gain(value) for seed, value in ours.differences(theirs).items()}
-            sides = [Side(gains, 0.0, max(ours.grain, theirs.grain))]
-        sides = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
-        return sides if all(side.by_seed for side in sides) else []
+            return decided.from_the_first(self.claim.sides(*series))
+        return decided.compared(*series)
 
     def firsts(self, records: Mapping[str, Mapping[int, Run]]) -> tuple[Run, ...]:
         """Return a finished run of each series, for what all its runs share; none if one of them has none."""

@@ -15,9 +15,11 @@ from nacbench.machine import slurm
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run, row_of
+from nacbench.reporting.decided import holm_levels
 from nacbench.reporting.paper.claims import Competitive, Side, read_claims
+from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.sweep import deciding
-from nacbench.sweep.answers import Answer, answers, holm_levels
+from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.control import Place
 from nacbench.sweep.deciding import Decider, Limits, Outlook, Situation
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
@@ -201,6 +203,20 @@ def test_what_is_decided_is_written_down_before_the_first_run(decider: Callable[
     (decision,) = read_decisions(tmp_path / "runs")
     assert [one.name for one in decision.comparisons] == ["nac - vit", "nac - transformer"]
     assert (decision.first, decision.most, decision.level, decision.prior) == (3, 20, 0.05, 8.0)
+
+
+def test_a_report_says_what_was_decided(decider: Callable[..., Decider], tmp_path: Path) -> None:
+    world = World(scores_of(nac=0.9, vit=0.8, transformer=0.899))
+    outlooks = decider(world, gives_up=False).run().outlooks
+    runs = [run._replace(adaptive=1) for run in world.rows.values()]
+    table = decisions_table(read_decisions(tmp_path / "runs"), runs, {})
+    assert table is not None
+    assert [row[1] for row in table.rows] == [one.answer.question.name for one in outlooks]
+    metric = outlooks[0].answer.question.metric
+    for row, one in zip(table.rows, outlooks, strict=True):
+        assert row[2:4] == (one.answer.in_words(metric, 0.0), one.answer.measured(metric))
+        assert row[4].endswith(str(one.answer.seeds))
+    assert list(table.frame["level"]) == [one.answer.level for one in outlooks] == [0.025, 0.05]
 
 
 # -- what comes next -------------------------------------------------------------------------------------------------

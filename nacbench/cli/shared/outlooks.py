@@ -1,7 +1,7 @@
 """What ``nacbench sweep decide`` prints: what it expects to need, its progress, and verdicts."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.cli.shared.tables import counted, print_table
@@ -82,27 +82,7 @@ def _ahead(situation: "Situation") -> str:
 
 
 def _measured(answer: "Answer") -> str:
-    """Return mean and interval of what decides: a difference, or a gain and a loss as they are."""
-    if not answer.seeds:
-        return "—"
-    if len(answer.values) == 1:
-        change = answer.question.metric.change
-        ((mean, low, high),) = answer.values
-        return f"{change(mean)}{_interval(low, high, lambda end: answer.question.metric.changes(end)[0])}"
-    return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in answer.values)
-
-
-def _interval(low: float, high: float, shown: Callable[[float], str]) -> str:
-    return f" ({shown(low)} … {shown(high)})" if math.isfinite(low) and math.isfinite(high) else ""
-
-
-def _verdict(answer: "Answer", margin: float) -> str:
-    if answer.is_open:
-        return "undecided"
-    if not margin or answer.question.claim is not None:
-        return answer.verdict
-    shown = answer.question.metric.with_difference_unit(f"{margin:g}")
-    return f"{answer.verdict} {'within' if answer.verdict == 'equivalent' else 'by more than'} {shown}"
+    return answer.measured(answer.question.metric)
 
 
 def tell_outlook(name: str, situation: "Situation", limits: "Limits") -> None:
@@ -139,7 +119,7 @@ def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
     for one in situation.outlooks:
         answer = one.answer
         seeds = f"{answer.decided} of {answer.seeds}" if answer.decided else str(answer.seeds)
-        verdict = _verdict(answer, limits.margin)
+        verdict = answer.in_words(answer.question.metric, 0 if answer.question.claim else limits.margin)
         rows.append([answer.question.task, answer.question.name, verdict, _measured(answer), seeds, _why(one)])
     print_table(
         ["task", "question", "verdict", "measured", "seeds", "remarks, and what more it would take"], rows, right={4}

@@ -1,0 +1,214 @@
+"""Verdicts from looks after every seed, and how many seeds more they would take; see `nacbench.reporting.anytime`.
+
+Comparisons are judged together by Holm's step-down procedure: those that are decided at the level divided by their
+number are decided, the others are judged at the level divided by the number of those that are left, and so on. All that
+were planned count, also those without any run. Each claim is judged at the whole level by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from nacbench.contracts.metric import Metric
+from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, looks
+from nacbench.reporting.paper.claims import Side
+from nacbench.reporting.series import Series, first_seeds
+
+Word = Literal["better", "worse", "equivalent", "met", "not met", "undecided", "contradictory"]
+FAR = 5.0
+OPEN: tuple[Word, ...] = ("undecided", "contradictory")
+_OF_CLAIMS: dict[Verdict, Word] = {"better": "met", "worse": "not met"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What decides a comparison or a claim.
+
+    Attributes:
+        sides: the numbers, of seeds 0, 1, 2, … up to the first that is missing; none without any seed.
+        margin: of practical equivalence, in units of the metric; 0: there is no equivalence.
+        is_claim: whether it is a claim, whose sides have bars.
+    """
+
+    sides: Sequence[Side]
+    margin: float = 0.0
+    is_claim: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the seeds say.
+
+    Attributes:
+        verdict: of the first model against the second, or whether a claim's bars are met; ``contradictory`` is
+            undecided, and no more seeds will change that.
+        seeds: number of seeds that were looked at.
+        decided: number of seeds at which the verdict was reached; None if it is open.
+        level: probability of a wrong verdict, after correction.
+        looks: after each seed, for each number that decides; relative to its bar.
+        bars: that the numbers are compared with.
+        need: seeds that decide in all, if the effect is as measured; None for more than can be forecast.
+        far_off: seeds that lie far from the others, as where a model collapses: then the test may not hold.
+    """
+
+    verdict: Word
+    seeds: int
+    decided: int | None
+    level: float
+    looks: tuple[tuple[Look, ...], ...]
+    bars: tuple[float, ...]
+    need: int | None
+    far_off: tuple[int, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is no verdict."""
+        return self.verdict in OPEN
+
+    @property
+    def values(self) -> list[tuple[float, float, float]]:
+        """Mean, and ends of the interval at the level, of each number that decides."""
+        return [
+            (own[-1].mean + bar, own[-1].low + bar, own[-1].high + bar)
+            for own, bar in zip(self.looks, self.bars, strict=True)
+        ]
+
+    def measured(self, metric: Metric) -> str:
+        """Return means and intervals of what decides: a difference, or a gain and a loss as they are; — without any."""
+        if not self.seeds:
+            return "—"
+        if len(self.values) == 1:
+            ((mean, low, high),) = self.values
+            return f"{metric.change(mean)}{_interval(low, high, lambda end: metric.changes(end)[0])}"
+        return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in self.values)
+
+    def in_words(self, metric: Metric, margin: float) -> str:
+        """Return the verdict with the margin that it holds for.
+
+        Args:
+            metric: the task's main metric.
+            margin: of a comparison, as differences are shown; 0 of a claim.
+        """
+        if self.is_open:
+            return "undecided"
+        if not margin:
+            return self.verdict
+        how = "within" if self.verdict == "equivalent" else "by more than"
+        size = metric.with_difference_unit(f"{margin:g}")
+        return f"{self.verdict} {how} {'1 point' if size == '1 points' else size}"
+
+
+def in_units(margin: float, metric: Metric) -> float:
+    """Return a margin that is given as differences are shown, such as in points, in units of the metric."""
+    return margin / 100 if metric.percent else margin
+
+
+def compared(ours: Series, theirs: Series) -> list[Side]:
+    """Return by how much the first is better for each seed that counts; none without a shared seed."""
+    gains = {seed: ours.measure.gain(value) for seed, value in ours.differences(theirs).items()}
+    return from_the_first([Side(gains, 0.0, max(ours.grain, theirs.grain))])
+
+
+def from_the_first(sides: Sequence[Side]) -> list[Side]:
+    """Return sides with seeds 0, 1, 2, … up to the first that is missing; none if that is seed 0."""
+    found = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
+    return found if all(side.by_seed for side in found) else []
+
+
+def judge_all(questions: Sequence[Question]) -> list[Judged]:
+    """Judge comparisons together, and each claim by itself."""
+    family = [number for number, question in enumerate(questions) if not question.is_claim]
+    levels = holm_levels(
+        [questions[number].sides for number in family], [questions[number].margin for number in family]
+    )
+    by_number = dict(zip(family, levels, strict=True))
+    return [_judged(question, by_number.get(number, LEVEL)) for number, question in enumerate(questions)]
+
+
+def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], level: float = LEVEL) -> list[float]:
+    """Return the level at which each comparison of a family is judged, by Holm's step-down procedure.
+
+    Args:
+        family: what decides each comparison; nothing if it has no seed yet.
+        margins: of practical equivalence, of each.
+        level: probability that any of the verdicts is ever wrong.
+    """
+    levels: dict[int, float] = {}
+    while len(levels) < len(family):
+        own = level / (len(family) - len(levels))
+        open_ones = [number for number in range(len(family)) if number not in levels]
+        reached = [
+            number for number in open_ones if _verdict(_looks(family[number], own), margins[number])[0] not in OPEN
+        ]
+        if not reached:
+            return [levels.get(number, own) for number in range(len(family))]
+        levels |= dict.fromkeys(reached, own)
+    return [levels[number] for number in range(len(family))]
+
+
+def _looks(sides: Sequence[Side], level: float) -> tuple[tuple[Look, ...], ...]:
+    return tuple(
+        tuple(looks([value - side.bar for value in side.by_seed.values()], floor=side.floor, level=level))
+        for side in sides
+    )
+
+
+def _verdict(found: Sequence[Sequence[Look]], margin: float) -> tuple[Verdict, int | None]:
+    """Return the verdict of one or two numbers, and the number of seeds at which it was reached.
+
+    Of two, one below its bar decides at once; both must be above.
+    """
+    decisions = [decide(own, margin) for own in found]
+    below = [one.seeds for one in decisions if one.verdict == "worse" and one.seeds is not None]
+    if below:
+        return "worse", min(below)
+    verdicts = {one.verdict for one in decisions}
+    if len(verdicts) == 1:
+        (verdict,) = verdicts
+        reached = [one.seeds for one in decisions if one.seeds is not None]
+        return verdict, max(reached, default=None)
+    return ("contradictory" if "contradictory" in verdicts else "undecided"), None
+
+
+def _judged(question: Question, level: float) -> Judged:
+    sides = question.sides
+    found = _looks(sides, level)
+    verdict, decided = _verdict(found, question.margin)
+    word: Word = _OF_CLAIMS.get(verdict, verdict) if question.is_claim else verdict
+    seeds = min((len(own) for own in found), default=0)
+    if word in OPEN:
+        decided = None
+    bars = tuple(side.bar for side in sides)
+    return Judged(
+        word, seeds, decided, level, found, bars, _need(found, level, question.margin, seeds), _far_off(sides)
+    )
+
+
+def _far_off(sides: Sequence[Side]) -> tuple[int, ...]:
+    """Return the seeds that lie more than ``FAR`` median deviations, or test examples, from the median."""
+    found: set[int] = set()
+    for side in sides:
+        centre = median(side.by_seed.values())
+        usual = max(median(abs(value - centre) for value in side.by_seed.values()), side.floor)
+        found |= {seed for seed, value in side.by_seed.items() if abs(value - centre) > FAR * usual}
+    return tuple(sorted(found))
+
+
+def _need(found: Sequence[Sequence[Look]], level: float, margin: float, seeds: int) -> int | None:
+    """Return the forecast of the number that needs most seeds, or of the first that is sure to be below its bar."""
+    if not seeds:
+        return fewest(level)
+    needs = [(own[-1], forecast(own[-1], margin, level)) for own in found]
+    below = [need for look, need in needs if look.mean < 0 and need is not None]
+    if len(needs) > 1 and below:
+        return min(below)
+    every = [need for _, need in needs if need is not None]
+    return max(every) if len(every) == len(needs) else None
+
+
+def _interval(low: float, high: float, shown: Callable[[float], str]) -> str:
+    return f" ({shown(low)} … {shown(high)})" if math.isfinite(low) and math.isfinite(high) else ""

@@ -1,0 +1,116 @@
+"""The table of what was decided by adding seeds."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from nacbench.filesystem.files import utc_now
+from nacbench.recording.decisions import Asked, Decision, Member
+from nacbench.recording.row import Run, row_of
+from nacbench.reporting.anytime import LEVEL, PRIOR
+from nacbench.reporting.tables.decisions import decisions_table
+from nacbench.reporting.tables.table import Table
+from tests.made import made_record
+
+AHEAD = (0.95, 0.951, 0.952, 0.950, 0.951)
+BEHIND = (0.90, 0.901, 0.902, 0.90, 0.901)
+SERIES = {"nac": "a" * 12, "vit": "b" * 12, "perceiver-io": "c" * 12}
+EVERY = {"nac": AHEAD, "vit": BEHIND}
+
+
+def runs_of(scores: Mapping[str, Sequence[float]], *, task: str = "digits") -> list[Run]:
+    return [
+        row_of(made_record(model=model, task=task, seed=seed, score=score), f"{task}-{model}-{seed}", 1, 1)._replace(
+            adaptive=1, series=SERIES[model]
+        )
+        for model, own in scores.items()
+        for seed, score in enumerate(own)
+    ]
+
+
+def asked(*models: str, name: str = "", task: str = "digits", bar: float = 0.0) -> Asked:
+    members = tuple(Member(label=model, series=SERIES[model]) for model in models)
+    return Asked(name=name or " - ".join(models), task=task, scale="smoke", members=members, bars=(bar,))
+
+
+def decision(*comparisons: Asked, claims: Sequence[Asked] = (), margin: float = 0.0) -> Decision:
+    return Decision(
+        sweep="mine",
+        began=utc_now(),
+        level=LEVEL,
+        prior=PRIOR,
+        margin=margin,
+        first=3,
+        most=20,
+        comparisons=comparisons,
+        claims=tuple(claims),
+    )
+
+
+def table_of(decisions: Sequence[Decision], scores: Mapping[str, Sequence[float]], **more: str) -> Table:
+    table = decisions_table(decisions, runs_of(scores, **more), {})
+    assert table is not None
+    return table
+
+
+@pytest.mark.parametrize(
+    ("margin", "theirs", "said"),
+    [
+        (0.0, BEHIND, "better"),
+        (1.0, BEHIND, "better by more than 1 point"),
+        (1.0, AHEAD, "equivalent within 1 point"),
+        (0.0, AHEAD, "undecided"),
+    ],
+)
+def test_a_comparison_has_its_verdict_in_words(margin: float, theirs: Sequence[float], said: str) -> None:
+    table = table_of([decision(asked("nac", "vit"), margin=margin)], {"nac": AHEAD, "vit": theirs})
+    assert [row[:3] for row in table.rows] == [("digits", "nac - vit", said)]
+    assert (table.rows[0][5] == "") == (said != "undecided")
+
+
+def test_the_verdict_counts_all_that_was_asked_even_without_a_run() -> None:
+    alone = table_of([decision(asked("nac", "vit"))], EVERY)
+    among = table_of([decision(asked("nac", "vit"), asked("nac", "perceiver-io"))], EVERY)
+    assert [*alone.frame["level"]] == [0.05] and [*among.frame["level"]] == [0.025]
+    assert len(among.rows) == 1
+    assert "the 2 comparisons that were asked (1 without a run on both sides yet) is" in among.notes[1]
+
+
+def test_it_says_at_which_seed_it_was_decided_and_what_is_missing() -> None:
+    assert table_of([decision(asked("nac", "vit"))], EVERY).rows[0][4:] == ("3 of 5", "")
+    few = table_of([decision(asked("nac", "vit"))], {"nac": AHEAD[:2], "vit": BEHIND})
+    assert few.rows[0][2:] == ("undecided", "+5.00 points", "2", "3")
+
+
+def test_a_claim_of_the_paper_is_met_or_not() -> None:
+    ours = asked("nac", "perceiver-io", name="competitive-points", task="modelnet40", bar=-0.02)
+    scores = {"nac": AHEAD, "perceiver-io": BEHIND}
+    table = table_of([decision(claims=[ours])], scores, task="modelnet40")
+    assert [row[1:3] for row in table.rows] == [("competitive-points", "met")]
+    turned = table_of([decision(claims=[ours])], {"nac": BEHIND, "perceiver-io": AHEAD}, task="modelnet40")
+    assert [row[1:3] for row in turned.rows] == [("competitive-points", "not met")]
+    assert not any("Holm" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(("name", "bar"), [("competitive-points", -0.05), ("mine", -0.02)])
+def test_a_claim_that_is_not_the_papers_is_left_to_the_command(name: str, bar: float) -> None:
+    own = asked("nac", "perceiver-io", name=name, task="modelnet40", bar=bar)
+    runs = runs_of({"nac": AHEAD, "perceiver-io": BEHIND}, task="modelnet40")
+    assert decisions_table([decision(claims=[own])], runs, {}) is None
+
+
+def test_a_copy_of_the_store_asks_nothing_new() -> None:
+    once = decision(asked("nac", "vit"))
+    assert len(table_of([once, once], EVERY).rows) == 1
+
+
+def test_it_says_what_speaks_against_a_verdict() -> None:
+    table = table_of([decision(asked("nac", "vit"))], {"nac": [*AHEAD[:4], 0.5], "vit": BEHIND})
+    assert table.notes[-1] == "digits · nac - vit: far off from the others: seed 4."
+    steady = {"nac": [0.9] * 60, "vit": [0.9 - 0.001 * (seed % 3) for seed in range(9)] + [1.0] * 51}
+    assert any("contradict each other" in note for note in table_of([decision(asked("nac", "vit"))], steady).notes)
+
+
+def test_without_a_decision_or_a_run_there_is_no_table() -> None:
+    assert decisions_table([], runs_of(EVERY), {}) is None
+    assert decisions_table([decision(asked("nac", "perceiver-io"))], runs_of(EVERY), {}) is None

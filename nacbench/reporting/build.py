@@ -13,9 +13,11 @@ from nacbench.recording.choice import EVERYTHING, Choice
 from nacbench.recording.decisions import decisions_of
 from nacbench.recording.index import nothing_finished, read_runs
 from nacbench.recording.searches import searches_of
+from nacbench.reporting.answered import answered
 from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost, draw_sizes
 from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.decisions import draw_decisions
 from nacbench.reporting.figures.lengths import draw_lengths
 from nacbench.reporting.figures.protocols import draw_corruptions, draw_shots
 from nacbench.reporting.figures.pruning import draw_pruning
@@ -129,11 +131,12 @@ def build_report(
     shown = {run.run_id for run in found.runs}
     searched = latest(state for state in every if not shown.isdisjoint(state.search.run_ids))
     series = group([run for run in found.runs if run.run_id not in trials], tuned)
+    asked = answered(list(decisions_of(found.runs)), found.runs)
     made = (
         score_table(series, failures, warnings) if series else None,
         side_by_side(series),
         rank_table(series),
-        decisions_table(list(decisions_of(found.runs)), found.runs, tuned or {}),
+        decisions_table(asked, tuned or {}),
         length_table(series),
         shift_table(series),
         shots_table(series),
@@ -154,7 +157,11 @@ def build_report(
         write_text(file, csv_of(table.frame))
     pictures = []
     broken = list(found.broken)
-    figures = {**FIGURES, SEARCHES: (SEARCHED, lambda series, broken: draw_searches(searched))}
+    figures = {
+        **FIGURES,
+        DECISIONS: (DECIDED, lambda series, broken: draw_decisions(asked)),
+        SEARCHES: (SEARCHED, lambda series, broken: draw_searches(searched)),
+    }
     for name, (caption, draw) in figures.items():
         pages = save_pages(draw(series, broken), out / name)
         for number, (picture, vectors) in enumerate(pages, 1):
@@ -194,10 +201,14 @@ def _of_rows(draw: "Callable[[Sequence[Series]], Sequence[Figure]]") -> Draw:
 
 
 FLOOR = "broken line: the best floor"
-SEARCHES = "searches"  # a figure of searches instead of series
+SEARCHES, DECISIONS = "searches", "decisions"  # figures of searches and of questions instead of series
 SEARCHED = (
     "Searches for settings on validation examples: the best so far against the budget spent, and the last score of "
     "every trial against its values; hollow: given up on an earlier rung"
+)
+DECIDED = (
+    "What was asked of added seeds: every seed (small dots), the mean, and the interval of the verdict, which may be "
+    "wider than the panel; band: margin of equivalence; grey: undecided"
 )
 CUT = "arrow: an interval that is cut at 0 or 100 %"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
@@ -239,7 +250,7 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
 
 def _remove_earlier(out: Path, files: Sequence[Path]) -> None:
     """Delete files of an earlier report that this one does not have; readers would take them for part of it."""
-    pages = re.compile(rf"({'|'.join([*FIGURES, SEARCHES])})(-\d+)?\.(png|pdf)")
+    pages = re.compile(rf"({'|'.join([*FIGURES, SEARCHES, DECISIONS])})(-\d+)?\.(png|pdf)")
     tables = {f"{name}.csv" for name in TABLES}
     for path in sorted(out.iterdir()):
         if (path.name in tables or path.name == PAGE or pages.fullmatch(path.name)) and path not in files:

@@ -1,13 +1,17 @@
 """The table of what was decided by adding seeds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nacbench.filesystem.files import utc_now
 from nacbench.recording.decisions import Asked, Decision, Member
 from nacbench.recording.row import Run, row_of
+from nacbench.reporting.answered import answered
 from nacbench.reporting.anytime import LEVEL, PRIOR
+from nacbench.reporting.figures.decisions import OPEN, draw_decisions
 from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.reporting.tables.table import Table
 from tests.made import made_record
@@ -48,7 +52,7 @@ def decision(*comparisons: Asked, claims: Sequence[Asked] = (), margin: float = 
 
 
 def table_of(decisions: Sequence[Decision], scores: Mapping[str, Sequence[float]], **more: str) -> Table:
-    table = decisions_table(decisions, runs_of(scores, **more), {})
+    table = decisions_table(answered(decisions, runs_of(scores, **more)), {})
     assert table is not None
     return table
 
@@ -73,7 +77,7 @@ def test_the_verdict_counts_all_that_was_asked_even_without_a_run() -> None:
     among = table_of([decision(asked("nac", "vit"), asked("nac", "perceiver-io"))], EVERY)
     assert [*alone.frame["level"]] == [0.05] and [*among.frame["level"]] == [0.025]
     assert len(among.rows) == 1
-    assert "the 2 comparisons that were asked (1 without a run on both sides yet) is" in among.notes[1]
+    assert "(Holm; 2 in all, 1 without a run on both sides yet)" in among.notes[1]
 
 
 def test_it_says_at_which_seed_it_was_decided_and_what_is_missing() -> None:
@@ -96,7 +100,7 @@ def test_a_claim_of_the_paper_is_met_or_not() -> None:
 def test_a_claim_that_is_not_the_papers_is_left_to_the_command(name: str, bar: float) -> None:
     own = asked("nac", "perceiver-io", name=name, task="modelnet40", bar=bar)
     runs = runs_of({"nac": AHEAD, "perceiver-io": BEHIND}, task="modelnet40")
-    assert decisions_table([decision(claims=[own])], runs, {}) is None
+    assert decisions_table(answered([decision(claims=[own])], runs), {}) is None
 
 
 def test_a_copy_of_the_store_asks_nothing_new() -> None:
@@ -112,5 +116,19 @@ def test_it_says_what_speaks_against_a_verdict() -> None:
 
 
 def test_without_a_decision_or_a_run_there_is_no_table() -> None:
-    assert decisions_table([], runs_of(EVERY), {}) is None
-    assert decisions_table([decision(asked("nac", "perceiver-io"))], runs_of(EVERY), {}) is None
+    assert decisions_table(answered([], runs_of(EVERY)), {}) is None
+    assert decisions_table(answered([decision(asked("nac", "perceiver-io"))], runs_of(EVERY)), {}) is None
+
+
+def test_the_figure_has_a_panel_for_each_task_with_the_intervals_of_the_verdicts() -> None:
+    scores = {**EVERY, "perceiver-io": AHEAD}
+    every = answered([decision(asked("nac", "vit"), asked("nac", "perceiver-io"))], runs_of(scores))
+    elsewhere = [replace(own, asked=asked("nac", "perceiver-io", task="digits-c")) for own in every[1:]]
+    (figure,) = draw_decisions([every[0], *elsewhere])
+    first, second = figure.axes
+    assert [axes.get_title(loc="left") for axes in (first, second)] == ["digits", "digits-c"]
+    (bar,) = [line for line in first.lines if line.get_linestyle() == "-" and np.ptp(line.get_ydata()) == 0]
+    ((_, low, high),) = every[0].judged.values
+    assert np.asarray(bar.get_xdata()).tolist() == [100 * low, 100 * high]
+    assert [label.get_color() for axes in (first, second) for label in axes.get_yticklabels()] == ["0", OPEN]
+    assert draw_decisions([replace(own, is_claim=True) for own in every]) == []

@@ -15,6 +15,7 @@ from nacbench.machine import slurm
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run, row_of
+from nacbench.reporting.answered import answered
 from nacbench.reporting.decided import holm_levels
 from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.reporting.tables.decisions import decisions_table
@@ -209,7 +210,7 @@ def test_a_report_says_what_was_decided(decider: Callable[..., Decider], tmp_pat
     world = World(scores_of(nac=0.9, vit=0.8, transformer=0.899))
     outlooks = decider(world, gives_up=False).run().outlooks
     runs = [run._replace(adaptive=1) for run in world.rows.values()]
-    table = decisions_table(read_decisions(tmp_path / "runs"), runs, {})
+    table = decisions_table(answered(read_decisions(tmp_path / "runs"), runs), {})
     assert table is not None
     assert [row[1] for row in table.rows] == [one.answer.question.name for one in outlooks]
     metric = outlooks[0].answer.question.metric

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nacbench.contracts.metric import ACCURACY, Metric
+from nacbench.reporting.names import scored_on
 from nacbench.reporting.series import Series, by_cell, common_unit
 from nacbench.reporting.significance import ADDED, ADDED_RULE
 from nacbench.statistics import Mean
@@ -31,6 +33,12 @@ class Floor:
     value: float
 
 
+def _examples(item: Series) -> tuple[Any, ...]:
+    """Return what examples a series is scored on, at what scale."""
+    first = item.first
+    return first.fingerprint, first.scored, scored_on(first.notes), first.scale
+
+
 def is_floor(item: Series) -> bool:
     """Whether a series is of a model that learns nothing deep."""
     return item.first.model.startswith(MODELS)
@@ -46,6 +54,10 @@ class Floors:
     def __init__(self, series: Sequence[Series]) -> None:
         self._units_differ = common_unit(series) is None
         self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(filter(is_floor, series))
+        self._by_examples: dict[tuple[Any, ...], list[Series]] = {}
+        for own in self._models.values():
+            for item in own:
+                self._by_examples.setdefault(_examples(item), []).append(item)
 
     def of(self, item: Series, metric: str | None = None) -> list[Floor]:
         """Return the floors of a series, the best last; none if nothing is known.
@@ -60,12 +72,19 @@ class Floors:
             # of equal ones chance is the highest: it is the simpler name
             guesses = (("most frequent class", item.first.majority), ("chance", item.first.chance))
             found += [Floor(name, value) for name, value in guesses if not math.isnan(value)]
-        models = self._models.get((item.first.task_label, item.first.scale), ()) if self._models else ()
-        for other in models if not is_floor(item) else ():
+        for other in self._floor_models(item) if self._models and not is_floor(item) else ():
             mean = other.metric(metric)
             if mean is not None:
                 found.append(Floor(other.label, mean.value))
         return sorted(found, key=lambda floor: _measure(item, metric).gain(floor.value))
+
+    def _floor_models(self, item: Series) -> Sequence[Series]:
+        """Return the floors among the models of a task; of one that has none, those on the same examples.
+
+        No floor is pruned, say, but a pruned network is scored on the examples of the task that trained it.
+        """
+        own = self._models.get((item.first.task_label, item.first.scale), ())
+        return own or self._by_examples.get(_examples(item), ())
 
     def highest(self, items: Sequence[Series], metric: str | None = None) -> Floor | None:
         """Return the best floor of the series of one task and scale; None if nothing is known."""

@@ -53,6 +53,23 @@ def test_floors_are_chance_majority_and_the_models_of_the_same_task() -> None:
     assert [floor.name for floor in of["floor-linear"]] == ["chance", "most frequent class"]
 
 
+def test_a_task_without_floors_of_its_own_has_those_of_the_same_examples() -> None:
+    cheap, dear = run(0.7, model="floor-linear"), run(0.8, model="floor-linear", task="cifar10")
+    pruned = run(0.9, task="digits-pruned")
+    elsewhere = dear._replace(fingerprint="d" * len(cheap.fingerprint))
+    (item,) = series(pruned)
+    assert [floor.name for floor in Floors(series(cheap, elsewhere, pruned)).of(item)][-1] == "floor-linear"
+    own = run(0.6, model="floor-linear", task="digits-pruned")
+    assert [floor.value for floor in Floors(series(cheap, own, pruned)).of(item)][-1] == 0.6
+    for other in (
+        cheap._replace(fingerprint=elsewhere.fingerprint),
+        cheap._replace(scored=cheap.scored + 1),
+        cheap._replace(scale="paper"),
+        cheap._replace(notes="for tuning: scored on validation examples"),
+    ):
+        assert [floor.name for floor in Floors(series(other, pruned)).of(item)][-1] == "most frequent class"
+
+
 def test_a_record_without_counts_has_chance_by_its_classes() -> None:
     (item,) = series(run(0.9, None))
     assert [(floor.name, floor.value) for floor in Floors([item]).of(item)] == [("chance", 0.1)]

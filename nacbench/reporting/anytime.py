@@ -21,6 +21,7 @@ from nacbench.statistics import Difference, Looks
 PRIOR = 8.0  # variance of the effect's prior in squared deviations. A constant: choosing it by the data is not valid
 LEVEL = 0.05  # probability of ever deciding wrongly
 MOST = 1000  # seeds up to which a forecast looks
+FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "contradictory"]
 
@@ -199,6 +200,16 @@ def needed(difference: Difference, bar: float = 0.0) -> int | None:
     """Return how many seeds in all would tell a mean difference from a bar; None for more than ``MOST``."""
     distance = difference.value - bar
     return forecast(Look(difference.count, distance, difference.deviation, 0.0, 1.0, -math.inf, math.inf))
+
+
+def is_futile(seeds: int, need: int | None) -> bool:
+    """Whether a comparison without a verdict is given up.
+
+    Args:
+        seeds: that were looked at.
+        need: forecast of the seeds that decide, in all; None for more than can be forecast.
+    """
+    return seeds >= FUTILE_FROM and (need is None or need > FUTILE_BEYOND)
 
 
 def _moments(differences: Sequence[float], floor: float) -> tuple[float, float]:

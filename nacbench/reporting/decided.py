@@ -14,7 +14,7 @@ from statistics import median
 from typing import Literal
 
 from nacbench.contracts.metric import Metric
-from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, looks
+from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, is_futile, looks
 from nacbench.reporting.paper.claims import Side
 from nacbench.reporting.series import Series, first_seeds
 
@@ -70,6 +70,11 @@ class Judged:
         return self.verdict in OPEN
 
     @property
+    def is_futile(self) -> bool:
+        """Whether it is given up, as it would take too many seeds."""
+        return self.verdict == "undecided" and is_futile(self.seeds, self.need)
+
+    @property
     def values(self) -> list[tuple[float, float, float]]:
         """Mean, and ends of the interval at the level, of each number that decides."""
         return [
@@ -87,14 +92,14 @@ class Judged:
         return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in self.values)
 
     def in_words(self, metric: Metric, margin: float) -> str:
-        """Return the verdict with the margin that it holds for.
+        """Return the verdict with the margin that it holds for, or that there is none yet, or will be none.
 
         Args:
             metric: the task's main metric.
             margin: of a comparison, as differences are shown; 0 of a claim.
         """
         if self.is_open:
-            return "undecided"
+            return "futile" if self.is_futile else "undecided"
         if not margin:
             return self.verdict
         how = "within" if self.verdict == "equivalent" else "by more than"

@@ -19,7 +19,7 @@ from nacbench.recording.decisions import Decision, as_begun, begin
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
-from nacbench.reporting.anytime import LEVEL, PRIOR, fewest
+from nacbench.reporting.anytime import FUTILE_BEYOND, LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.beforehand import LARGEST_MARGIN
 from nacbench.sweep.control import Place, Say, note_failures, submit
@@ -29,7 +29,6 @@ from nacbench.sweep.questions import Question
 from nacbench.sweep.state import LIVE, Observer, Standing, State
 from nacbench.sweep.submission import sole_submitter
 
-FUTILE_FROM, FUTILE_BEYOND = 8, 60  # after so many seeds, a comparison that needs more than the other is given up
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
 MOST_STARTS = 3  # of one run by one process that decides
 POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
@@ -258,7 +257,7 @@ class _View:
             return "contradictory", "the seeds contradict each other: they are not of one distribution"
         if answer.seeds >= limits.most:
             return "most", ""
-        if limits.gives_up and answer.seeds >= FUTILE_FROM and (answer.need or FUTILE_BEYOND + 1) > FUTILE_BEYOND:
+        if limits.gives_up and answer.is_futile:
             return "futile", ""
         for run in self._missing(answer, range(answer.seeds, self._target(answer))):
             if problem := self._problem(run):

@@ -158,3 +158,6 @@ def test_a_claim_is_judged_by_looks_and_says_so() -> None:
     few = judge(claim, rows("nac", AHEAD[:3]) + rows("vit", CLOSE[:3]))
     assert (few.verdict, judge(claim, rows("nac", AHEAD) + rows("vit", CLOSE)).verdict) == ("undecided", "agrees")
     assert "about 1 more seeds would decide it" in few.why
+    close = [0.911, 0.891, 0.921, 0.901, 0.911, 0.881, 0.911, 0.901]
+    found = judge(claim, rows("nac", close) + rows("vit", [0.9] * 8))
+    assert found.verdict == "undecided" and "futile, about " in found.why, found.why

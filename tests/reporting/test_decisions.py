@@ -86,6 +86,16 @@ def test_it_says_at_which_seed_it_was_decided_and_what_is_missing() -> None:
     assert few.rows[0][2:] == ("undecided", "+5.00 points", "2", "3")
 
 
+def test_a_question_that_would_take_too_many_seeds_is_futile() -> None:
+    noise = [0.02, -0.02, 0.015, -0.014, 0.01, -0.012, 0.018, -0.017]
+    scores = {"nac": [0.9 + 0.001 + off for off in noise], "vit": [0.9] * 8}
+    table = table_of([decision(asked("nac", "vit"))], scores)
+    assert (table.rows[0][2], table.rows[0][5]) == ("futile", "over 1,000")
+    assert "Futile: undecided after 8 seeds or more, and over 60 are needed." in table.notes
+    fewer = table_of([decision(asked("nac", "vit"))], {model: own[:7] for model, own in scores.items()})
+    assert fewer.rows[0][2] == "undecided"
+
+
 def test_a_claim_of_the_paper_is_met_or_not() -> None:
     ours = asked("nac", "perceiver-io", name="competitive-points", task="modelnet40", bar=-0.02)
     scores = {"nac": AHEAD, "perceiver-io": BEHIND}

@@ -251,7 +251,8 @@ def _more_seeds(difference: Difference, bar: float) -> str:
         needed = seeds_needed(difference.value - bar, difference.deviation)
     if needed is None:
         return "too close for any practical number of seeds"
-    return f"about {max(1, needed - difference.count)} more seeds would decide it, if the effect is as measured"
+    more = f"about {max(1, needed - difference.count)} more seeds would decide it, if the effect is as measured"
+    return f"futile, {more}" if difference.looks and anytime.is_futile(difference.count, needed) else more
 
 
 def _elsewhere(evidence: Evidence) -> list[str]:

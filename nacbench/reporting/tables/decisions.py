@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nacbench.reporting.answered import Answered
+from nacbench.reporting.anytime import FUTILE_BEYOND, FUTILE_FROM
+from nacbench.reporting.decided import Judged
 from nacbench.reporting.tables.table import Column, Table
 from nacbench.reporting.treatment import Choices, differences, in_words
 
@@ -54,7 +56,7 @@ def _numbers(one: Answered) -> Iterator[dict[str, Any]]:
             "scale": one.asked.scale,
             "question": one.asked.name,
             "kind": "claim" if one.is_claim else "comparison",
-            "verdict": "undecided" if judged.is_open else judged.verdict,
+            "verdict": _word(judged),
             "number": number,
             "value": mean,
             "low": low if math.isfinite(low) else math.nan,
@@ -66,6 +68,10 @@ def _numbers(one: Answered) -> Iterator[dict[str, Any]]:
             "decided_at": judged.decided,
             "seeds_needed": judged.need if judged.is_open else None,
         }
+
+
+def _word(judged: Judged) -> str:
+    return "futile" if judged.is_futile else "undecided" if judged.is_open else judged.verdict
 
 
 def _rules(shown: Sequence[Answered], every: Sequence[Answered]) -> list[str]:
@@ -82,6 +88,8 @@ def _rules(shown: Sequence[Answered], every: Sequence[Answered]) -> list[str]:
             "The probability that any of the comparisons that were asked together is decided wrongly is at most 5 % "
             f"(Holm; {compared} in all{unseen}); intervals are at the level that this takes."
         )
+    if any(one.judged.is_futile for one in shown):
+        lines.append(f"Futile: undecided after {FUTILE_FROM} seeds or more, and over {FUTILE_BEYOND} are needed.")
     if any(one.is_claim for one in shown):
         lines.append(
             "Met, not met: the bar of a claim, at 95 % for each; a gain and a loss, with its sign turned, are both to "

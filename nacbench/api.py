@@ -278,7 +278,7 @@ def compare(
     Args:
         a, b: a model's name, its label in a table such as ``nac, depth=4``, or the first characters of a run's id.
         runs: a folder of runs, or several.
-        task: its name; needed only if there are runs of several.
+        task: its name; needed only if both have runs of several.
         metric: another metric than the task's main one, such as ``nll``.
         scale: needed only if there are runs of several.
         models, where: only runs of these models, and that meet these conditions, such as ``training.lr<=0.001``.

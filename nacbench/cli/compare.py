@@ -36,7 +36,7 @@ def compare(
 ) -> None:
     """Compare two models, or two runs, on a task: paired by seed, and on the same test examples.
 
-    Name the task with --task, if there are runs of several. A model's plain name is the variant with its default
+    Name the task with --task, if both have runs of several. A model's plain name is the variant with its default
     options; another one is named by its label in a table, such as "nac, depth=4", or chosen with --where.
 
     The last line is the conclusion in words. It says in what the two differ besides the model, if they do.

@@ -28,7 +28,7 @@ def compare_in(
     Args:
         stores: folders of runs.
         first, second: see `nacbench.reporting.comparison.compare`.
-        choice: of runs; it leaves those of one task.
+        choice: of runs; needed where both have runs of several tasks.
         metric: another metric than the task's main one.
         scale: needed only if there are runs of several.
         tuned: what is known of tuning.
@@ -44,7 +44,7 @@ def compare_in(
         raise nothing_finished(found.broken, stores)
     warnings = list(found.broken)
     found = choice.of(found)
-    task = only_task(found.runs)
+    task = only_task(found.runs, first, second)
     if metric is not None:
         found, left_out = rescored(found, metric)
         warnings += left_out

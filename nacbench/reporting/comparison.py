@@ -199,16 +199,46 @@ def compare(
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)
 
 
-def only_task(runs: Sequence[Run]) -> str:
-    """Return the task that all of these runs, at least one, are of.
+def only_task(runs: Sequence[Run], first: str, second: str) -> str:
+    """Return the only task on which both have runs.
+
+    Args:
+        runs: finished runs, at least one.
+        first, second: as for `compare`.
 
     Raises:
-        UserError: if they are of several.
+        UserError: if one of them is not found, or they share no task or several.
     """
-    tasks = sorted({run.task for run in runs})
-    if len(tasks) > 1:
-        raise UserError(f"these runs are of several tasks: {', '.join(tasks)}; name one with --task")
-    return tasks[0]
+    everything = group(runs)
+    ours, theirs = (_tasks_of(everything, name) for name in (first, second))
+    both = [task for task in ours if task in theirs]
+    if len(both) > 1:
+        raise UserError(f"{first!r} and {second!r} have runs of several tasks: {', '.join(both)}; name one with --task")
+    if not both:
+        raise UserError(
+            f"no task has runs of both: {first!r} has {', '.join(ours)}, and {second!r} has {', '.join(theirs)}"
+        )
+    return both[0]
+
+
+def _tasks_of(everything: Sequence[Series], name: str) -> list[str]:
+    found = {item.first.task for item in everything if _is_called(item, name)}
+    found = found or {item.first.task for item in everything for run in item.runs if _has_id(run, name)}
+    if not found:
+        raise _not_here(everything, name)
+    return sorted(found)
+
+
+def _is_called(item: Series, name: str) -> bool:
+    return name in (item.label, item.full_label, item.first.model)
+
+
+def _has_id(run: Run, name: str) -> bool:
+    return len(name) >= 4 and run.run_id.startswith(name)
+
+
+def _not_here(everything: Sequence[Series], name: str) -> UserError:
+    return UserError(f"{name!r} is not a model or a run's id here; {hint(name, {item.label for item in everything})}")
 
 
 def _different_surroundings(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
@@ -238,7 +268,7 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
     found = [item for item in everything if name in (item.label, item.full_label)]
     found = found or [item for item in everything if item.first.model == name]
     if not found:
-        single = [run for run in runs if len(name) >= 4 and run.run_id.startswith(name)]
+        single = [run for run in runs if _has_id(run, name)]
         found = [Series([run], {"seed": str(run.seed)}, {"seed": f"seed={run.seed}"}) for run in single]
     if len(found) == 1:
         return found[0]
@@ -247,7 +277,7 @@ def _chosen(runs: Sequence[Run], name: str) -> Series:
         listed = "; ".join(f"{item.label} (such as run {item.first.run_id}, {item.first.scale})" for item in found)
         way_out = f"name a label or an id, or choose with --where{or_scale}"
         raise UserError(f"{name!r} is not unique here: {listed}; {way_out}")
-    raise UserError(f"{name!r} is not a model or a run's id here; {hint(name, {item.label for item in everything})}")
+    raise _not_here(everything, name)
 
 
 def _known(value: float) -> float | None:

@@ -11,7 +11,7 @@ from nacbench.contracts.recipe import BEST_TEST
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.recording.index import read_runs
-from nacbench.reporting.comparison import Comparison, compare
+from nacbench.reporting.comparison import Comparison, compare, only_task
 from nacbench.statistics import mcnemar
 from tests.made import folder_of, made_record, write_run
 
@@ -264,3 +264,18 @@ def test_a_task_without_runs_and_other_scales_are_refused(tmp_path: Path) -> Non
     write(tmp_path, "vit", [0.80])
     with pytest.raises(UserError, match=r"name a label or an id, or choose with --where, or give --scale$"):
         compared(tmp_path)
+
+
+def test_without_a_named_task_it_is_the_one_that_both_have(tmp_path: Path) -> None:
+    for model, tasks in {"nac": ("digits", "cifar10"), "vit": ("digits",), "pointnet": ("modelnet40",)}.items():
+        for task in tasks:
+            write(tmp_path, model, [0.9], task=task)
+    runs = read_runs(tmp_path).runs
+    one = next(run for run in runs if (run.task, run.model) == ("digits", "nac"))
+    assert only_task(runs, "nac", "vit") == only_task(runs, "vit", one.run_id[:6]) == "digits"
+    with pytest.raises(UserError, match="'nac' and 'nac' have runs of several tasks: cifar10, digits; name one with"):
+        only_task(runs, "nac", "nac")
+    with pytest.raises(UserError, match="no task has runs of both: 'nac' has cifar10, digits, and 'pointnet' has mod"):
+        only_task(runs, "nac", "pointnet")
+    with pytest.raises(UserError, match="'vot' is not a model or a run's id here; did you mean 'vit'"):
+        only_task(runs, "nac", "vot")

@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+LONGEST, END = 2000, 600  # characters of a message, and of its end, which is kept if its middle is cut
 MOST_TOLD = 1000  # characters of an exception's text: a plug-in's can have a whole array in it
 
 
 class UserError(ValueError):
     """An error that the user can fix. The command line prints its message without traceback and exits with 2.
 
-    The message is always one line: a library's reason that is part of it can have several.
+    The message is always one line of bounded length: a library's reason that is part of it can have several lines, and
+    what a damaged file calls a thing can have thousands of characters. Its beginning, with the place, and its end, with
+    the way out, are kept.
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(" ".join(line.strip() for line in str(message).splitlines()))
+        line = " ".join(line.strip() for line in str(message).splitlines())
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - END]}…{line[1 - END :]}")
 
 
 class RunSkippedError(UserError):

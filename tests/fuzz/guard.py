@@ -22,7 +22,7 @@ SLOW = [
 QUICK = settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
 MANY = settings(max_examples=FUZZING or 1, deadline=None, suppress_health_check=SLOW, print_blob=True)
 MOST_SECONDS = 1.0  # of this process's own time, so that a busy machine does not matter
-LONGEST_LINE = 4000
+LONGEST_LINE = 2001
 
 
 def fuzz(**strategies: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:

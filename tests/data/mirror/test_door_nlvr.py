@@ -78,7 +78,7 @@ def test_nlvr_in_the_mirror_s_form_is_taken_again(tmp_path: Path) -> None:
 def test_a_picture_of_nlvr_that_is_missing_is_named_with_its_line(root: Path, tmp_path: Path) -> None:
     files = nlvr.repository()
     del files["nlvr-master/nlvr/dev/images/0/dev-100-0-0.png"]
-    with pytest.raises(UserError, match=r"dev/dev\.json, line 4: its picture dev-100-0-0\.png is not there"):
+    with pytest.raises(UserError, match=r"dev/dev\.json, line 4: its picture 'dev-100-0-0\.png' is not there"):
         imported(Nlvr, root, write_files(tmp_path / "mine", files))
     assert list(root.rglob("*")) == []
 

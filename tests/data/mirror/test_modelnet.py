@@ -174,7 +174,7 @@ DAMAGED = {
         b"1,2,3,0,0,1\n4,5,6,0,0,1\n",
         "xbox_0005.txt has 2 points a shape, and ",
     ),
-    "a missing shape": ("normals", f"{NORMALS_TOP}/modelnet40_test.txt", b"xbox_9", "no file xbox/xbox_9.txt"),
+    "a missing shape": ("normals", f"{NORMALS_TOP}/modelnet40_test.txt", b"xbox_9", "no file 'xbox/xbox_9.txt'"),
     "a shape twice": ("normals", f"{NORMALS_TOP}/modelnet40_test.txt", b"xbox_0004\nxbox_0004", "'xbox_0004' twice"),
 }
 

@@ -58,8 +58,14 @@ STRANGERS = {
 @pytest.mark.parametrize("name", STRANGERS)
 def test_anything_else_is_refused_by_name(name: str, root: Path, tmp_path: Path) -> None:
     told = refused(pickle.dumps(STRANGERS[name], 2), root, tmp_path)
-    assert f"is a pickle with {name.replace('builtins', '__builtin__')}; " in told
+    assert f"is a pickle with '{name.replace('builtins', '__builtin__')}'; " in told
     assert "is not read, as it could run a program" in told
+
+
+def test_a_name_of_any_length_is_refused_in_a_short_line(root: Path, tmp_path: Path) -> None:
+    told = refused(b"\x80\x02c" + b"module" * 1000 + b"\nname\n.", root, tmp_path)
+    assert len(told.splitlines()) == 1 and len(told) < 400
+    assert "is a pickle with 'modulemodule" in told and "is not read, as it could run a program" in told
 
 
 WRONG = {

@@ -9,7 +9,7 @@ from nacbench.data.mirror.door.clouds import hdf5_clouds, names_in, text_cloud
 from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.door.readers.base import Reader, Table
 from nacbench.data.mirror.door.readers.pixels import label_of
-from nacbench.errors import BrokenFileError
+from nacbench.errors import BrokenFileError, shown
 
 
 class Hdf5Clouds(Reader):
@@ -96,7 +96,8 @@ def _shape(name: str, known: dict[str, Member], listed: Member) -> tuple[str, Me
     class_name = name.rpartition("_")[0]
     member = known.get(f"{class_name}/{name}")
     if member is None:
-        raise BrokenFileError(f"{listed.shown} has {name}, but there is no file {class_name}/{name}.txt; get it again")
+        file = shown(f"{class_name}/{name}.txt")
+        raise BrokenFileError(f"{listed.shown} has {shown(name)}, but there is no file {file}; get it again")
     return class_name, member
 
 

@@ -101,7 +101,7 @@ class LabelList(BaseModel):
             key = str(place - self.header) if self.file is None else stem(cells[self.file].strip())
             label = self._label(cells[self.label].strip(), names, where)
             if found.setdefault(key, label) != label:
-                raise BrokenFileError(f"{where}: {key} has another class above; get the file again")
+                raise BrokenFileError(f"{where}: {shown(key)} has another class above; get the file again")
         return found
 
     def key(self, name: str) -> str:

@@ -40,9 +40,10 @@ class NlvrLines(Reader):
         known: set[object] = set()
         for where, line in text_objects(copy.only(self.lines), ("identifier", "sentence", "label")):
             identifier = f"{line['identifier']}-{ORDERING}"
-            member = pictures.get(f"{self.name}-{identifier}.png")
+            picture = f"{self.name}-{identifier}.png"
+            member = pictures.get(picture)
             if member is None:
-                raise BrokenFileError(f"{where}: its picture {self.name}-{identifier}.png is not there; copy it, too")
+                raise BrokenFileError(f"{where}: its picture {shown(picture)} is not there; copy it, too")
             if identifier in known:
                 raise BrokenFileError(f"{where}: the identifier {shown(line['identifier'])} is there twice")
             known.add(identifier)

@@ -12,7 +12,7 @@ import numpy as np
 from nacbench.data.mirror.door.found import Content, FoundCopy, Member, Row
 from nacbench.data.mirror.door.readers.base import Reader, Sides, Table
 from nacbench.data.mirror.door.readers.pixels import label_of, pixel_rows
-from nacbench.errors import BrokenFileError
+from nacbench.errors import BrokenFileError, shown
 from nacbench.formats.reading import read_bytes
 
 LARGEST = 2**28  # bytes; CIFAR-100's training file has 155 MB
@@ -161,8 +161,8 @@ class _Unpickler(pickle._Unpickler):
         }
         if (module, name) not in known:
             raise BrokenFileError(
-                f"is a pickle with {module}.{name}; one with anything but arrays, lists, dictionaries and text is not "
-                "read, as it could run a program"
+                f"is a pickle with {shown(f'{module}.{name}')}; one with anything but arrays, lists, dictionaries and "
+                "text is not read, as it could run a program"
             )
         return known[module, name]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nacbench.contracts.metric import Metric
 from nacbench.recording.decisions import Asked, Decision
 from nacbench.recording.row import Run
-from nacbench.reporting.decided import Judged, Question, compared, from_the_first, in_units, judge_all
+from nacbench.reporting.decided import Case, Judged, compared, from_the_first, in_units, judge_all
 from nacbench.reporting.paper.claims import Claim, Side, read_claims
 from nacbench.reporting.series import Series
 
@@ -53,7 +53,7 @@ def answered(decisions: Sequence[Decision], runs: Sequence[Run]) -> list[Answere
 
 def _answered(decision: Decision, series: Mapping[str, Series]) -> Iterator[Answered]:
     claims = {claim.name: claim for claim in read_claims().claims}
-    parts, questions = [], []
+    parts, cases = [], []
     for is_claim, some in ((False, decision.comparisons), (True, decision.claims)):
         for asked in some:
             members = [series[member.series] for member in asked.members if member.series in series]
@@ -61,8 +61,8 @@ def _answered(decision: Decision, series: Mapping[str, Series]) -> Iterator[Answ
             sides = _sides(asked, claims.get(asked.name) if is_claim else None, members) if whole else []
             margin = 0.0 if is_claim else decision.margin
             parts.append((asked, is_claim, margin, members))
-            questions.append(Question(sides, in_units(margin, members[0].measure) if members else margin, is_claim))
-    for part, judged in zip(parts, judge_all(questions), strict=True):
+            cases.append(Case(sides, in_units(margin, members[0].measure) if members else margin, is_claim))
+    for part, judged in zip(parts, judge_all(cases), strict=True):
         yield Answered(*part, judged)
 
 

@@ -25,8 +25,8 @@ _OF_CLAIMS: dict[Verdict, Word] = {"better": "met", "worse": "not met"}
 
 
 @dataclass(frozen=True)
-class Question:
-    """What decides a comparison or a claim.
+class Case:
+    """A comparison or a claim, by the numbers that decide it.
 
     Attributes:
         sides: the numbers, of seeds 0, 1, 2, … up to the first that is missing; none without any seed.
@@ -124,14 +124,12 @@ def from_the_first(sides: Sequence[Side]) -> list[Side]:
     return found if all(side.by_seed for side in found) else []
 
 
-def judge_all(questions: Sequence[Question]) -> list[Judged]:
+def judge_all(cases: Sequence[Case]) -> list[Judged]:
     """Judge comparisons together, and each claim by itself."""
-    family = [number for number, question in enumerate(questions) if not question.is_claim]
-    levels = holm_levels(
-        [questions[number].sides for number in family], [questions[number].margin for number in family]
-    )
+    family = [number for number, case in enumerate(cases) if not case.is_claim]
+    levels = holm_levels([cases[number].sides for number in family], [cases[number].margin for number in family])
     by_number = dict(zip(family, levels, strict=True))
-    return [_judged(question, by_number.get(number, LEVEL)) for number, question in enumerate(questions)]
+    return [_judged(case, by_number.get(number, LEVEL)) for number, case in enumerate(cases)]
 
 
 def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], level: float = LEVEL) -> list[float]:
@@ -179,18 +177,16 @@ def _verdict(found: Sequence[Sequence[Look]], margin: float) -> tuple[Verdict, i
     return ("contradictory" if "contradictory" in verdicts else "undecided"), None
 
 
-def _judged(question: Question, level: float) -> Judged:
-    sides = question.sides
+def _judged(case: Case, level: float) -> Judged:
+    sides = case.sides
     found = _looks(sides, level)
-    verdict, decided = _verdict(found, question.margin)
-    word: Word = _OF_CLAIMS.get(verdict, verdict) if question.is_claim else verdict
+    verdict, decided = _verdict(found, case.margin)
+    word: Word = _OF_CLAIMS.get(verdict, verdict) if case.is_claim else verdict
     seeds = min((len(own) for own in found), default=0)
     if word in OPEN:
         decided = None
     bars = tuple(side.bar for side in sides)
-    return Judged(
-        word, seeds, decided, level, found, bars, _need(found, level, question.margin, seeds), _far_off(sides)
-    )
+    return Judged(word, seeds, decided, level, found, bars, _need(found, level, case.margin, seeds), _far_off(sides))
 
 
 def _far_off(sides: Sequence[Side]) -> tuple[int, ...]:

@@ -121,7 +121,7 @@ class Question:
         """The task's main metric."""
         return self.entrants[0].first.config.task_plugin.main_metric()
 
-    def decided_by(self, records: Mapping[str, Mapping[int, Run]], margin: float) -> decided.Question:
+    def decided_by(self, records: Mapping[str, Mapping[int, Run]], margin: float) -> decided.Case:
         """Return the numbers that decide it.
 
         Args:
@@ -129,7 +129,7 @@ class Question:
             margin: of practical equivalence, for a comparison, as differences are shown, such as in points.
         """
         within = 0.0 if self.claim is not None else decided.in_units(margin, self.metric)
-        return decided.Question(self._sides(records), within, self.claim is not None)
+        return decided.Case(self._sides(records), within, self.claim is not None)
 
     def _sides(self, records: Mapping[str, Mapping[int, Run]]) -> list[Side]:
         series = [Series([own[seed] for seed in sorted(own)], {}, {}) for own in self._records(records)]

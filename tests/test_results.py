@@ -34,5 +34,8 @@ def test_the_example_of_the_first_page_is_the_demo() -> None:
     table = (REPOSITORY / "results" / "demo-report" / "table.md").read_text().splitlines()
     assert "\n".join(table[:4]) in page
     said = CliRunner().invoke(app, ["compare", "nac", "perceiver-io", "--out", str(REPOSITORY / "results" / "demo")])
+    ids = ["415112851eae", "025cb0c435f2"]
+    why = CliRunner().invoke(app, ["why", *ids, "--out", str(REPOSITORY / "results" / "demo")]).output
+    assert f"nacbench why {' '.join(ids)}\n" in page and f"```text\n{why}```" in page
     lines = [line for line in said.output.splitlines() if not line.startswith("seed ")]
     assert " ".join(" ".join(lines).split()) in " ".join(page.split())

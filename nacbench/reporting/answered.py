@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nacbench.contracts.metric import Metric
 from nacbench.recording.decisions import Asked, Decision
 from nacbench.recording.row import Run
-from nacbench.reporting.decided import Case, Judged, compared, from_the_first, in_units, judge_all
+from nacbench.reporting.decided import Case, Judged, claimed, compared, in_units, judge_all
 from nacbench.reporting.paper.claims import Claim, Side, read_claims
 from nacbench.reporting.series import Series
 
@@ -70,5 +70,5 @@ def _sides(asked: Asked, claim: Claim | None, members: Sequence[Series]) -> list
     """Return what decides; nothing for somebody's own claim, or one whose bar is another than it was."""
     found = compared(*members) if claim is None and len(members) == 2 else []
     if claim is not None and len(members) == len(claim.models):
-        found = from_the_first(claim.sides(*members))
+        found = claimed(claim, members)
     return found if tuple(side.bar for side in found) == asked.bars else []

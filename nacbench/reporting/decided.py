@@ -15,7 +15,7 @@ from typing import Literal
 
 from nacbench.contracts.metric import Metric
 from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, is_futile, looks
-from nacbench.reporting.paper.claims import Side
+from nacbench.reporting.paper.claims import Claim, Side, Trade
 from nacbench.reporting.series import Series, first_seeds
 
 Word = Literal["better", "worse", "equivalent", "met", "not met", "undecided", "contradictory"]
@@ -115,13 +115,14 @@ def in_units(margin: float, metric: Metric) -> float:
 def compared(ours: Series, theirs: Series) -> list[Side]:
     """Return by how much the first is better for each seed that counts; none without a shared seed."""
     gains = {seed: ours.measure.gain(value) for seed, value in ours.differences(theirs).items()}
-    return from_the_first([Side(gains, 0.0, max(ours.grain, theirs.grain))])
+    return _from_the_first([Side(gains, 0.0, max(ours.grain, theirs.grain))])
 
 
-def from_the_first(sides: Sequence[Side]) -> list[Side]:
-    """Return sides with seeds 0, 1, 2, … up to the first that is missing; none if that is seed 0."""
-    found = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
-    return found if all(side.by_seed for side in found) else []
+def claimed(claim: Claim, members: Sequence[Series]) -> list[Side]:
+    """Return the numbers that a claim is judged by for each seed that counts; none if a series does not have them."""
+    if isinstance(claim, Trade) and not members[0].has(claim.gain.metric, claim.loss.metric):
+        return []
+    return _from_the_first(claim.sides(*members))
 
 
 def judge_all(cases: Sequence[Case]) -> list[Judged]:
@@ -151,6 +152,12 @@ def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], leve
             return [levels.get(number, own) for number in range(len(family))]
         levels |= dict.fromkeys(reached, own)
     return [levels[number] for number in range(len(family))]
+
+
+def _from_the_first(sides: Sequence[Side]) -> list[Side]:
+    """Return sides with seeds 0, 1, 2, … up to the first that is missing; none if that is seed 0."""
+    found = [side._replace(by_seed=dict(first_seeds(side.by_seed))) for side in sides]
+    return found if all(side.by_seed for side in found) else []
 
 
 def _looks(sides: Sequence[Side], level: float) -> tuple[tuple[Look, ...], ...]:

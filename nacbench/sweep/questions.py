@@ -136,7 +136,7 @@ class Question:
         if not all(item.runs for item in series):
             return []
         if self.claim is not None:
-            return decided.from_the_first(self.claim.sides(*series))
+            return decided.claimed(self.claim, series)
         return decided.compared(*series)
 
     def firsts(self, records: Mapping[str, Mapping[int, Run]]) -> tuple[Run, ...]:

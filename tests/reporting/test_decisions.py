@@ -113,6 +113,12 @@ def test_a_claim_that_is_not_the_papers_is_left_to_the_command(name: str, bar: f
     assert decisions_table(answered([decision(claims=[own])], runs), {}) is None
 
 
+def test_a_claim_about_numbers_that_the_runs_do_not_have_is_not_judged() -> None:
+    own = asked("nac", name="speed-up", task="tiny-imagenet-pruned").model_copy(update={"bars": (8.0, -0.03)})
+    (found,) = answered([decision(claims=[own])], runs_of({"nac": AHEAD}, task="tiny-imagenet-pruned"))
+    assert (found.judged.verdict, found.judged.seeds) == ("undecided", 0)
+
+
 def test_a_copy_of_the_store_asks_nothing_new() -> None:
     once = decision(asked("nac", "vit"))
     assert len(table_of([once, once], EVERY).rows) == 1

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Literal
 
 from nacbench.contracts.metric import Metric
+from nacbench.reporting import anytime
 from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, is_futile, looks
 from nacbench.reporting.paper.claims import Claim, Side, Trade
 from nacbench.reporting.series import Series, first_seeds
@@ -59,7 +60,7 @@ class Judged:
     seeds: int
     decided: int | None
     level: float
-    looks: tuple[tuple[Look, ...], ...]
+    looks: tuple[tuple[anytime.Look, ...], ...]
     bars: tuple[float, ...]
     need: int | None
     far_off: tuple[int, ...] = ()

@@ -298,7 +298,7 @@ class _View:
             budget = self.decider.limits.budget
             if budget is not None and (committed + seconds > budget or committed >= budget) and batch:
                 ended[places[id(outlook)]] = replace(outlook, stop="budget")
-            elif len(live) + len(due) < width:
+            elif _at_once([*live, *due.values()]) < width:
                 due |= {run.key: run for run in batch}
                 committed += seconds
         missing = {run.key: run for one in ended.values() if not one.stop for run in one.missing}
@@ -314,6 +314,12 @@ class _View:
         return [run for run in missing if self.standings[run.key].state not in (*LIVE, "unknown")]
 
     def _width(self) -> int:
-        """Return the number of runs that are worth starting at once."""
+        """Return the number of runs that can be computed at once."""
         profile = self.decider.plan.sweep.profile
         return {"debug": 1, "local": profile.processes, "slurm": profile.array_parallelism}[profile.executor]
+
+
+def _at_once(runs: Sequence[PlannedRun]) -> int:
+    """Return how many of some runs can be computed at once: those that do not wait for the network of another."""
+    keys = {run.key for run in runs}
+    return sum(run.trained_on not in keys for run in runs)

@@ -290,6 +290,17 @@ def test_on_a_cluster_all_questions_get_their_next_seed_at_once(decider: Callabl
     assert sorted(world.submitted[3:9]) == [(model, seed) for model in sorted(MODELS) for seed in (1, 2)]
 
 
+@pytest.mark.parametrize(("places", "started"), [(2, {"nac", "vit"}), (3, {"nac", "vit", "transformer"})])
+def test_a_run_that_waits_for_a_network_takes_no_place(
+    decider: Callable[..., Decider], places: int, started: set[str]
+) -> None:
+    """A seed of digits-c is two runs, of which the second waits for the first."""
+    chains = plan(tasks="digits-c", profile={"executor": "local", "processes": places})
+    due = decider(World(scores_of()), planned=chains).look().due
+    assert {run.config.model.name for run in due} == started
+    assert len(due) == 2 * len(started)
+
+
 # -- failures --------------------------------------------------------------------------------------------------------
 
 DIVERGED = Standing(state="failed", cause="diverged", detail="the loss is NaN")

@@ -169,12 +169,18 @@ def carry(runs: Iterable[Run], target: Path) -> None:
 def marked(runs: Sequence[Run]) -> Sequence[Run]:
     """Return runs with a mark on those whose series were given seeds until a decision, in any of their stores.
 
+    The series that train networks for them get their seeds at the same moments: they are marked, too.
+
     Raises:
         UserError: if a file that says so is broken.
     """
     asked = [one for decision in decisions_of(runs) for one in decision.questions]
     series = {member.series for one in asked for member in one.members}
-    return [run._replace(adaptive=1) if run.series in series else run for run in runs] if series else runs
+    if not series:
+        return runs
+    networks = {run.trained_on for run in runs if run.series in series}
+    series |= {run.series for run in runs if run.run_id in networks}
+    return [run._replace(adaptive=1) if run.series in series else run for run in runs]
 
 
 def decisions_of(runs: Iterable[Run]) -> Iterator[Decision]:

@@ -7,9 +7,9 @@ import pytest
 
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
-from nacbench.recording.decisions import DECISIONS, Asked, Decision, Member, begin, read_decisions
+from nacbench.recording.decisions import DECISIONS, Asked, Decision, Member, begin, marked, read_decisions
 from nacbench.recording.index import read_runs
-from nacbench.recording.row import row_of
+from nacbench.recording.row import Run, row_of
 from nacbench.recording.transfer import merge, pack, unpack_into
 from tests.made import made_record, write_run
 
@@ -51,6 +51,21 @@ def test_runs_of_its_series_are_marked_and_no_others(tmp_path: Path) -> None:
     expected = {"nac": 1, "vit": 1, "transformer": 0}
     assert adaptive(store) == expected
     assert adaptive(store) == expected  # now from the cached index
+
+
+def test_the_series_that_train_its_networks_are_marked_too(tmp_path: Path) -> None:
+    """They get a seed whenever the series that is asked about gets one."""
+    begin(tmp_path, decision())
+
+    def row(run_id: str, trained_on: str = "", **record: str) -> Run:
+        made = row_of(made_record(**record), f"{tmp_path}/{record['task']}/{record['model']}/{run_id}", 1, 1)
+        return made._replace(run_id=run_id, trained_on=trained_on)
+
+    networks = [row(f"{model}-network", task="omniglot", model=model) for model in ("nac", "transformer")]
+    asked_about, other = row("a", "nac-network", task="digits", model="nac"), row("b", task="cifar10", model="nac")
+    scored = row("c", "transformer-network", task="digits", model="transformer")
+    found = marked([*networks, asked_about, other, scored])
+    assert [run.run_id for run in found if run.adaptive] == ["nac-network", "a"]
 
 
 def test_a_part_of_a_store_and_a_folder_of_stores_are_marked_too(tmp_path: Path) -> None:

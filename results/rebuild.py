@@ -12,12 +12,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nacbench.recording.index import read_runs
+from nacbench.recording.row import Run
+from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.verdicts import Evidence, find, judge
 from nacbench.reporting.series import Series, group
+from nacbench.sweep.trials import known_choices
 
 HERE = Path(__file__).parent
 FRONT = HERE.parent / "README.md"
 NOTES = HERE / "README.md"
 LEADS = "## NAC against others"  # the heading above the table of leads
+CLAIMS = "## The paper's claims"
 APART = ("nac", "perceiver-io", "transformer")  # models with a column in the README
 RIVALS = ("perceiver-io", "transformer", "floor-linear")  # and in the table of leads
 NO_MODELS = ("task", "scale", "test examples", "chance", "most frequent class")
@@ -35,7 +40,9 @@ def main() -> None:
     (mini / "claims.txt").write_text(nacbench("claims", str(HERE / "mini")))
     (mini / "claims.json").write_text(nacbench("claims", str(HERE / "mini"), "--json"))
     replace_table(FRONT, front_table((mini / "table.md").read_text()))
-    replace_table(NOTES, leads_table(group(read_runs(HERE / "mini").runs)), LEADS)
+    runs = read_runs(HERE / "mini").runs
+    replace_table(NOTES, leads_table(group(runs)), LEADS)
+    replace_table(NOTES, claims_table(runs), CLAIMS)
 
 
 def nacbench(*words: str) -> str:
@@ -65,6 +72,17 @@ def front_table(report: str) -> Rows:
             if task["nac"] != NONE != task["perceiver-io"]
         ),
     ]
+
+
+def claims_table(runs: Sequence[Run]) -> Rows:
+    """Return of each claim of the paper what the runs say, and of which task they are."""
+    rows = [["claim", "by", "verdict", "measured"]]
+    tuned = known_choices()
+    for claim in read_claims().claims:
+        evidence, found = find(claim, runs), judge(claim, runs, tuned)
+        task = evidence.task if isinstance(evidence, Evidence) else NONE
+        rows.append([claim.name, task, found.verdict, found.effect or NONE])
+    return rows
 
 
 def leads_table(series: Sequence[Series]) -> Rows:

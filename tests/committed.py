@@ -6,7 +6,8 @@ from results.rebuild import is_plain
 
 from .conftest import REPOSITORY
 
-MINI = group(read_runs(REPOSITORY / "results" / "mini").runs)
+RUNS = read_runs(REPOSITORY / "results" / "mini").runs
+MINI = group(RUNS)
 
 
 def plain(task: str, model: str) -> Series:

@@ -6,27 +6,34 @@ from typer.testing import CliRunner
 
 from nacbench.cli import app
 from nacbench.reporting.tables.table import percent
-from results.rebuild import LEADS, lead, leads_table, table_after
+from results.rebuild import CLAIMS, LEADS, claims_table, lead, leads_table, table_after
 
-from .committed import MINI, lost
+from .committed import MINI, RUNS, lost
 from .conftest import REPOSITORY
 
 NOTES = (REPOSITORY / "results" / "README.md").read_text()
+INTERVAL = re.compile(r"[+-]?\d+\.\d+ ± \d+\.\d+")
 
 
 def test_its_differences_are_those_of_the_records() -> None:
     assert table_after(NOTES, LEADS) == leads_table(MINI)
 
 
+def test_its_verdicts_on_the_claims_are_those_of_the_records() -> None:
+    assert table_after(NOTES, CLAIMS) == claims_table(RUNS)
+
+
 def test_each_of_its_intervals_is_that_of_some_records() -> None:
     scores = {percent(own.score) for own in MINI}
-    leads = {lead(ours, own) for ours in MINI for own in MINI if ours.first.task == own.first.task and ours is not own}
+    pairs = [(ours, own) for ours in MINI for own in MINI if ours.first.task == own.first.task and ours is not own]
+    leads = {lead(*pair).removesuffix(" ¶") for pair in pairs}
+    claims = {text for row in claims_table(RUNS) for text in INTERVAL.findall(row[-1])}
     losses = {lost(own, kept) for own in MINI if own.first.protocol == "pruned" for kept in (15, 10, 5)}
     wholes = (own.metric("accuracy", "kept/100") for own in MINI if own.first.protocol == "pruned")
     whole = {percent(mean) for mean in wholes if mean is not None}
-    said = set(re.findall(r"[+-]?\d+\.\d+ ± \d+\.\d+", NOTES))
+    said = set(INTERVAL.findall(NOTES))
     assert len(said) > 30
-    assert said - scores - leads - losses - whole == set()
+    assert said - scores - leads - losses - whole - claims == set()
 
 
 def test_the_example_of_the_first_page_is_the_demo() -> None:

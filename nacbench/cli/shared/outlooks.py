@@ -58,7 +58,7 @@ def _runs(due: "Sequence[PlannedRun]") -> str:
 
 
 def _next(one: "Outlook") -> str:
-    return f"undecided, about {_seeds(one.answer)} in all" if one.answer.is_open else one.answer.verdict
+    return f"undecided, {_seeds(one.answer)} in all" if one.answer.is_open else one.answer.verdict
 
 
 def _title(answer: "Answer") -> str:
@@ -66,7 +66,7 @@ def _title(answer: "Answer") -> str:
 
 
 def _seeds(answer: "Answer") -> str:
-    return "more than 1,000 seeds" if answer.need is None else counted(answer.need, "seed")
+    return "more than 1,000 seeds" if answer.need is None else f"about {counted(answer.need, 'seed')}"
 
 
 def _spent(situation: "Situation", limits: "Limits") -> str:
@@ -147,7 +147,7 @@ def _why(one: "Outlook") -> str:
     remarks += [f"not treated equally: {unequal}"] if unequal else []
     if not one.answer.is_open:
         return "; ".join(remarks)
-    needed = f"about {_seeds(one.answer)} in all if the effect is as measured, {_hours(one)} core-hours more"
+    needed = f"{_seeds(one.answer)} in all if the effect is as measured, {_hours(one)} core-hours more"
     told = {
         "most": f"{needed}; raise --most",
         "budget": f"{needed}; raise --budget",

@@ -23,6 +23,11 @@ def test_its_verdicts_on_the_claims_are_those_of_the_records() -> None:
     assert table_after(NOTES, CLAIMS) == claims_table(RUNS)
 
 
+def test_it_says_how_much_was_computed() -> None:
+    hours = sum(run.core_seconds for run in RUNS) / 3600
+    assert f"So far it is {len(RUNS)} runs and {hours:.0f} core-hours." in NOTES
+
+
 def test_each_of_its_intervals_is_that_of_some_records() -> None:
     scores = {percent(own.score) for own in MINI}
     pairs = [(ours, own) for ours in MINI for own in MINI if ours.first.task == own.first.task and ours is not own]

@@ -1,6 +1,7 @@
 """What the notes on the committed records say is what the records give."""
 
 import re
+from csv import DictReader
 
 from typer.testing import CliRunner
 
@@ -21,6 +22,16 @@ def test_its_differences_are_those_of_the_records() -> None:
 
 def test_its_verdicts_on_the_claims_are_those_of_the_records() -> None:
     assert table_after(NOTES, CLAIMS) == claims_table(RUNS)
+
+
+def test_its_ranks_are_those_of_the_report() -> None:
+    with (REPOSITORY / "results" / "mini-report" / "ranks.csv").open() as file:
+        rows = {(row["model"], row["against"]): row for row in DictReader(file)}
+    assert {row["tasks"] for row in rows.values()} == {"5"}
+    assert "Over the five tasks that all of NAC, Perceiver IO and Transformer" in NOTES
+    assert "the order is Transformer, NAC, Perceiver IO on each; the first and the last are told apart" in NOTES
+    assert rows["transformer", "nac"]["wins"] == rows["nac", "perceiver-io"]["wins"] == "5"
+    assert rows["transformer", "perceiver-io"]["significantly_different"] == "True"
 
 
 def test_it_says_how_much_was_computed() -> None:

@@ -5,7 +5,6 @@
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,6 @@ Rows = list[list[str]]
 def main() -> None:
     """Rebuild every report that lies beside its records, then the tables."""
     for report in sorted(HERE.glob("*-report")):
-        shutil.rmtree(report)
         nacbench("report", str(HERE / report.name.removesuffix("-report")), "--out", str(report))
     mini = HERE / "mini-report"
     (mini / "claims.txt").write_text(nacbench("claims", str(HERE / "mini")))
@@ -92,7 +90,7 @@ def leads_table(series: Sequence[Series]) -> Rows:
 
 def _leads(series: Sequence[Series]) -> Iterator[list[str]]:
     for task in dict.fromkeys(own.first.task for own in series):
-        models = {own.first.model: own for own in series if own.first.task == task and is_plain(own)}
+        models = {own.first.model: own for own in series if own.first.task == task and own.is_plain}
         nac = models.pop("nac", None)
         if nac is None or not models:
             continue
@@ -100,11 +98,6 @@ def _leads(series: Sequence[Series]) -> Iterator[list[str]]:
         best = max(others, key=lambda own: own.score.value, default=None)
         leads = [lead(nac, models[rival]) if rival in models else NONE for rival in RIVALS]
         yield [task, *leads, NONE if best is None else f"{best.first.model} {lead(nac, best)}"]
-
-
-def is_plain(own: Series) -> bool:
-    """Whether it has default options: circuits that were trained for pruning, and prototypes, are rows of their own."""
-    return not any(word in own.variant for word in ("modules=128", "prototypes"))
 
 
 def lead(ours: Series, theirs: Series) -> str:

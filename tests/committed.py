@@ -2,7 +2,6 @@
 
 from nacbench.recording.index import read_runs
 from nacbench.reporting.series import Series, group
-from results.rebuild import is_plain
 
 from .conftest import REPOSITORY
 
@@ -12,7 +11,7 @@ MINI = group(RUNS)
 
 def plain(task: str, model: str) -> Series:
     """The runs of a model on a task with default options."""
-    (found,) = [own for own in MINI if (own.first.task, own.first.model) == (task, model) and is_plain(own)]
+    (found,) = [own for own in MINI if (own.first.task, own.first.model) == (task, model) and own.is_plain]
     return found
 
 

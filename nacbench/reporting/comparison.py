@@ -13,7 +13,7 @@ from nacbench.recording.index import Runs
 from nacbench.recording.row import Run
 from nacbench.recording.surroundings import differing_surroundings
 from nacbench.recording.surroundings import in_words as surroundings_in_words
-from nacbench.reporting.on_examples import OnExamples, compare_on_examples
+from nacbench.reporting.on_examples import OnExamples, compare_on_examples, lacks_predictions
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.significance import LEVEL, leads
 from nacbench.reporting.treatment import MEANINGLESS, Choices, differences, edges_in_words, in_words
@@ -190,10 +190,16 @@ def compare(
     for kind, (a, b) in {**kinds, "main metrics": metrics, "entries in tables": entries}.items():
         if a != b:
             raise UserError(f"{first!r} and {second!r} have different {kind} ({a} and {b}): they cannot be compared")
-    pairs = {run.seed: run for run in theirs.runs}
+    by_seed = {run.seed: run for run in theirs.runs}
+    pairs = [(run, by_seed[run.seed]) for run in ours.runs if run.seed in by_seed]
+    lacking = [pair for pair in pairs if any(map(lacks_predictions, pair))]
     warnings: list[str] = []
-    found = [compare_on_examples(run, pairs[run.seed], warnings) for run in ours.runs if run.seed in pairs]
-    warnings += _different_surroundings([(run, pairs[run.seed]) for run in ours.runs if run.seed in pairs])
+    if len(lacking) > 1:  # one line, as where a whole store was copied without them
+        seeds = ", ".join(str(run.seed) for run, _ in lacking)
+        warnings.append(f"seeds {seeds} are not compared on examples: files of their predictions are missing")
+    compared = [pair for pair in pairs if pair not in lacking] if len(lacking) > 1 else pairs
+    found = [compare_on_examples(*pair, warnings) for pair in compared]
+    warnings += _different_surroundings(pairs)
     if edges := edges_in_words([ours.first, theirs.first], tuned or {}):
         warnings.append(f"{edges}; beyond may be better ones")
     return Comparison(ours, theirs, ours.against(theirs), [on for on in found if on], warnings, treatment)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.recording.row import Run
+from nacbench.recording.store import PREDICTIONS
 from nacbench.reporting.kept import RIGHT, Kept, NotKeptError, computed_metric, read_kept
 from nacbench.statistics import mcnemar, paired_bootstrap, resampled_interval
 
@@ -70,6 +72,11 @@ def compare_on_examples(ours: Run, theirs: Run, warnings: list[str]) -> OnExampl
 
 def _named(run: Run) -> str:
     return f"run {run.run_id} ({run.model}, seed {run.seed})"
+
+
+def lacks_predictions(run: Run) -> bool:
+    """Whether a run has kept predictions whose file is not in its folder, as in a copy without them."""
+    return PREDICTIONS in run.record().files and not (Path(run.folder) / PREDICTIONS).exists()
 
 
 def _kept(run: Run, metric: Metric, warnings: list[str]) -> Kept | None:

@@ -159,6 +159,20 @@ def test_changed_predictions_are_not_compared(tmp_path: Path) -> None:
     assert compared(tmp_path).warnings == [f"{left_out}{path} is missing"]
 
 
+def test_a_copy_without_predictions_is_told_of_in_one_line(tmp_path: Path) -> None:
+    first = recorded(tmp_path)
+    for model in ("nac", "vit"):
+        write(tmp_path, model, [0.9, 0.9], first_seed=1)
+    folders = {(run.model, run.seed): Path(run.folder) for run in read_runs(tmp_path).runs}
+    for key in (("vit", 1), ("nac", 2), ("vit", 2)):
+        (folders[key] / "predictions.parquet").write_bytes(first.read_bytes())
+        name_predictions(folders[key])
+        (folders[key] / "predictions.parquet").unlink()
+    found = compared(tmp_path)
+    assert len(found.examples) == 1
+    assert found.warnings == ["seeds 1, 2 are not compared on examples: files of their predictions are missing"]
+
+
 def test_predictions_that_the_record_does_not_name_are_not_compared(tmp_path: Path) -> None:
     record = recorded(tmp_path).with_name("record.json")
     record.write_text(json.dumps({**json.loads(record.read_text()), "files": {}}))

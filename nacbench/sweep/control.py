@@ -48,6 +48,7 @@ def submit(
     place: Place,
     say: Say,
     *,
+    only: Sequence[PlannedRun] | None = None,
     also: Collection[State] = (),
     retry: Collection[Cause] = (),
     warn: Callable[[Sequence[str]], None] = lambda lines: None,
@@ -58,6 +59,8 @@ def submit(
         plan: of the sweep.
         place: store and data.
         say: called with lines of progress.
+        only: runs of the plan; others are not started, but those that train their networks are looked at, to tell
+            whether a network is there or to come.
         also: other states whose runs are started.
         retry: causes of failure whose runs are started again; their earlier failures are kept.
         warn: called with a line for each file of a run that cannot be read.
@@ -65,7 +68,9 @@ def submit(
     Raises:
         UserError: if Slurm does not answer or refuses, or a tracker of a profile cannot be used.
     """
-    check_trackers(name for run in plan.doable for name in run.profile.log)
+    wanted = plan.doable if only is None else only
+    plan = plan if only is None else plan.part(only)
+    check_trackers(name for run in wanted for name in run.profile.log)
     with sole_submitter(place.store):
         observer = Observer(place.store)
         _release_held(observer, say)  # these jobs are live, so they are not submitted again below
@@ -78,8 +83,8 @@ def submit(
         note_failures(plan, place, observer, standings)
         _note_unsuited(plan, place)
         _tag_those_there(plan, place, say)
-        wanted = set(MISSING) | set(also)
-        todo = [run for run in plan.doable if _is_due(run, standings, wanted, retry)]
+        states = set(MISSING) | set(also)
+        todo = [run for run in wanted if _is_due(run, standings, states, retry)]
         for run in todo:
             put_aside(run.folder(place.store))
         todo = _with_what_they_need(plan, todo, standings)

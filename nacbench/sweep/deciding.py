@@ -208,9 +208,8 @@ class Decider:
 
     def _submit(self, due: Sequence[PlannedRun]) -> None:
         self._starts.update(run.key for run in due)
-        part = Plan(self.plan.sweep, tuple(due))
         again: tuple[State, ...] = ("cancelled",)
-        submit(part, self.place, self.say, also=again, retry=self.limits.retried, warn=self.warn)
+        submit(self.plan, self.place, self.say, only=due, also=again, retry=self.limits.retried, warn=self.warn)
 
     def _runs(self, question: Question, seeds: Iterable[int]) -> Iterator[PlannedRun]:
         """Yield the runs of these seeds, each after the runs that train its network."""

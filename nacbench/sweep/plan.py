@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,6 +97,20 @@ class Plan:
     def by_key(self) -> dict[str, PlannedRun]:
         """Return the runs that have an id, by key."""
         return {run.key: run for run in self.runs if run.run_id}
+
+    def part(self, runs: Iterable[PlannedRun]) -> "Plan":
+        """Return a plan of some of its runs, with those that train their networks, done or not.
+
+        Without these, submit could not tell that the network of a run is there, or is being trained.
+        """
+        every = self.by_key()
+        keys: set[str] = set()
+        for run in runs:
+            key: str | None = run.key
+            while key in every and key not in keys:
+                keys.add(key)
+                key = every[key].trained_on
+        return Plan(self.sweep, tuple(run for run in self.runs if run.run_id and run.key in keys))
 
 
 def make_plan(sweep: SweepConfig, data_root: Path) -> Plan:

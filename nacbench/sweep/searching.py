@@ -230,6 +230,5 @@ class Searcher:
 
     def _submit(self, due: Sequence[PlannedRun]) -> None:
         self._starts.update(run.key for run in due)
-        part = Plan(self.plan.sweep, tuple(due))
         again: tuple[State, ...] = ("cancelled",)
-        submit(part, self.place, self.say, also=again, retry=self.retried, warn=self.warn)
+        submit(self.plan, self.place, self.say, only=due, also=again, retry=self.retried, warn=self.warn)

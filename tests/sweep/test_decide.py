@@ -1,7 +1,7 @@
 """Seeds until a decision: which runs are started next, and when it ends; with runs that take no time."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,8 @@ class World:
         self.broken: list[str] = []
         self.is_silent = False
 
-    def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
-        for run in part.runs:
+    def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> None:
+        for run in only:
             name = (run.config.model.name, run.config.seed)
             self.submitted.append(name)
             if name not in self.ends:
@@ -271,8 +271,8 @@ def test_a_run_that_ends_during_a_look_is_not_forgotten(decider: Callable[..., D
     class Cluster(World):
         running: Sequence[PlannedRun] = ()
 
-        def submit(self, part: Plan, place: Place, say: object, **more: Collection[str]) -> None:
-            self.running = part.runs
+        def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> None:
+            self.running = only
 
         def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
             self.rows |= {run.key: self.row(run) for run in self.running}

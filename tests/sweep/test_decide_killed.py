@@ -1,6 +1,7 @@
 """``nacbench sweep decide`` on digits: killed twice, it ends with the verdicts of an undisturbed one."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,18 +31,22 @@ DEBUG: dict[str, Any] = {"executor": "debug", "device": "cpu", "threads": 1}
 LOCAL = {**DEBUG, "executor": "local"}
 
 
-def command(place: Path, profile: dict[str, Any], *more: str) -> list[str]:
+def command(place: Path, profile: dict[str, Any], *more: str, content: dict[str, Any] = CONTENT) -> list[str]:
     """The command line, for a store of its own below a folder, which is made."""
     place.mkdir(exist_ok=True)
     file = place / "mine.yaml"
-    file.write_text(yaml.safe_dump({**CONTENT, "profile": profile}))
+    file.write_text(yaml.safe_dump({**content, "profile": profile}))
     words = ["sweep", "decide", str(file), "--out", str(place / "runs"), "--compare", *CONTENT["models"], "--json"]
     return [sys.executable, "-m", "nacbench", *words, *more]
 
 
-def decided(place: Path, profile: dict[str, Any], *more: str) -> list[dict[str, Any]]:
+def decided(
+    place: Path, profile: dict[str, Any], *more: str, content: dict[str, Any] = CONTENT
+) -> list[dict[str, Any]]:
     """What it ends with."""
-    done = subprocess.run(command(place, profile, *more), capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command(place, profile, *more, content=content), capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return [{key: answer[key] for key in COMPARED} for answer in answers]
@@ -56,6 +61,21 @@ def test_killed_twice_it_ends_with_the_same_verdicts(tmp_path: Path) -> None:
     assert decided(store.parent, DEBUG) == undisturbed
     assert [answer["verdict"] for answer in undisturbed] == ["worse"]
     check_store(store, undisturbed)
+
+
+def test_networks_that_are_there_are_not_needed_again(tmp_path: Path) -> None:
+    """Killed when a network was trained, and what it is for had not begun."""
+    content = {**CONTENT, "tasks": "digits-c", "set": {"trained_on.training.epochs": 1, "task.examples": 20}}
+    few = ("--most", "3")
+    undisturbed = decided(tmp_path, DEBUG, *few, content=content)
+    place = tmp_path / "again"
+    shutil.copytree(tmp_path / "runs", place / "runs")
+    ends = sorted((place / "runs").glob("digits-c/*/*"))
+    for folder in ends[::2]:
+        shutil.rmtree(folder)
+    assert len(ends) == 6
+    assert decided(place, DEBUG, *few, content=content) == undisturbed
+    assert [answer["seeds"] for answer in undisturbed] == [3]
 
 
 def check_store(store: Path, undisturbed: list[dict[str, Any]]) -> None:

@@ -130,6 +130,17 @@ def test_runs_that_train_come_first_and_once(place: Place) -> None:
     assert "left" in said[0]
 
 
+def test_a_part_of_a_plan_is_started_alone_and_with_networks_that_are_there(place: Place) -> None:
+    planned = plan(place, tasks=["digits-c"], models=["floor-linear"], plugins=[], set={"task.examples": 20})
+    network, follower = planned.runs
+    assert submit(planned, place, print, only=[follower]).started == 0  # without its network it could only fail
+    assert states(planned, place) == ["planned", "planned"]
+    assert submit(planned, place, print, only=[network]).done == 1
+    assert states(planned, place) == ["done", "planned"]
+    assert submit(planned, place, print, only=[follower]).done == 1
+    assert states(planned, place) == ["done", "done"]
+
+
 @pytest.mark.parametrize(("profile", "threads"), [({"processes": 2}, 3), ({"processes": 9}, 1), ({"threads": 5}, 5)])
 def test_a_worker_gets_its_share_of_the_cores_that_are_granted(
     place: Place, monkeypatch: pytest.MonkeyPatch, profile: dict[str, int], threads: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nacbench.contracts.metric import Metric
 from nacbench.recording.decisions import Asked, Decision
@@ -40,35 +41,68 @@ class Answered:
 def answered(decisions: Sequence[Decision], runs: Sequence[Run]) -> list[Answered]:
     """Return all questions, those without any run, too: they count for Holm's correction.
 
+    All comparisons that were ever asked are judged together, whichever command asked them, and each once.
+
     Args:
-        decisions: of all stores; one that copies of a store have, too, counts once.
+        decisions: of all stores.
         runs: finished runs.
+    """
+    found = list(_questions(decisions, runs))
+    judged = judge_all([one.case for one in found])
+    return [
+        Answered(one.asked, one.is_claim, one.margin, one.members, own) for one, own in zip(found, judged, strict=True)
+    ]
+
+
+def comparisons_besides(
+    known: Collection[tuple[object, ...]], decisions: Sequence[Decision], runs: Sequence[Run]
+) -> list[Case]:
+    """Return the comparisons that were asked before, without some.
+
+    Args:
+        known: keys of those that are left out, as `nacbench.recording.decisions.Asked.key`.
+        decisions: of a store.
+        runs: its finished runs.
+    """
+    return [one.case for one in _questions(decisions, runs) if not one.is_claim and one.asked.key not in known]
+
+
+class _Question(NamedTuple):
+    asked: Asked
+    is_claim: bool
+    margin: float
+    members: Sequence[Series]
+    case: Case
+
+
+def _questions(decisions: Sequence[Decision], runs: Sequence[Run]) -> Iterator[_Question]:
+    """Yield each question once.
+
+    Left out are claims of somebody's own, which no report knows, and those whose bar is another than it was.
     """
     by_series: dict[str, list[Run]] = {}
     for run in runs:
         by_series.setdefault(run.series, []).append(run)
     series = {key: Series(sorted(own, key=lambda run: run.seed), {}, {}) for key, own in by_series.items()}
-    return [one for own in {known.file_name: known for known in decisions}.values() for one in _answered(own, series)]
-
-
-def _answered(decision: Decision, series: Mapping[str, Series]) -> Iterator[Answered]:
     claims = {claim.name: claim for claim in read_claims().claims}
-    parts, cases = [], []
-    for is_claim, some in ((False, decision.comparisons), (True, decision.claims)):
-        for asked in some:
-            members = [series[member.series] for member in asked.members if member.series in series]
-            whole = len(members) == len(asked.members)
-            sides = _sides(asked, claims.get(asked.name) if is_claim else None, members) if whole else []
+    seen = set()
+    for decision in decisions:
+        for is_claim, some in ((False, decision.comparisons), (True, decision.claims)):
             margin = 0.0 if is_claim else decision.margin
-            parts.append((asked, is_claim, margin, members))
-            cases.append(Case(sides, in_units(margin, members[0].measure) if members else margin, is_claim))
-    for part, judged in zip(parts, judge_all(cases), strict=True):
-        yield Answered(*part, judged)
+            for asked in some:
+                claim = claims.get(asked.name) if is_claim else None
+                if (asked.key, margin) in seen or (is_claim and claim is None):
+                    continue
+                seen.add((asked.key, margin))
+                members = [series[member.series] for member in asked.members if member.series in series]
+                sides = _sides(claim, members) if len(members) == len(asked.members) else []
+                if claim is not None and tuple(side.bar for side in sides) not in ((), asked.bars):
+                    continue
+                within = in_units(margin, members[0].measure) if members else margin
+                yield _Question(asked, is_claim, margin, members, Case(sides, within, claim))
 
 
-def _sides(asked: Asked, claim: Claim | None, members: Sequence[Series]) -> list[Side]:
-    """Return what decides; nothing for somebody's own claim, or one whose bar is another than it was."""
-    found = compared(*members) if claim is None and len(members) == 2 else []
-    if claim is not None and len(members) == len(claim.models):
-        found = claimed(claim, members)
-    return found if tuple(side.bar for side in found) == asked.bars else []
+def _sides(claim: Claim | None, members: Sequence[Series]) -> list[Side]:
+    if claim is None:
+        return compared(*members) if len(members) == 2 else []
+    return claimed(claim, members) if len(members) == len(claim.models) else []

@@ -12,7 +12,7 @@ a few seeds and the other never does, it is wrong far more often, as every test 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -187,19 +187,23 @@ def forecast(look: Look, margin: float = 0.0, level: float = LEVEL) -> int | Non
     if look.count < 2:
         return fewest(level)
     distance = abs(abs(look.mean) - margin) if margin else abs(look.mean)
-    if half_width(MOST, look.deviation, level) >= distance:
+    return first_count(lambda count: half_width(count, look.deviation, level) < distance, look.count)
+
+
+def first_count(decides: Callable[[int], bool], seeds: int) -> int | None:
+    """Return the least number of seeds that would decide; None for more than ``MOST``.
+
+    Args:
+        decides: whether so many seeds would; more of them never take it back, as intervals get narrower.
+        seeds: that there are, and do not decide.
+    """
+    if not decides(MOST):
         return None
-    low, high = max(2, look.count), MOST  # the width falls with the number of seeds
+    low, high = max(2, seeds), MOST
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if half_width(middle, look.deviation, level) < distance else (middle, high)
+        low, high = (low, middle) if decides(middle) else (middle, high)
     return high
-
-
-def needed(difference: Difference, bar: float = 0.0) -> int | None:
-    """Return how many seeds in all would tell a mean difference from a bar; None for more than ``MOST``."""
-    distance = difference.value - bar
-    return forecast(Look(difference.count, distance, difference.deviation, 0.0, 1.0, -math.inf, math.inf))
 
 
 def is_futile(seeds: int, need: int | None) -> bool:

@@ -25,6 +25,7 @@ from nacbench.reporting.figures.ranks import draw_ranks
 from nacbench.reporting.figures.saving import save_pages
 from nacbench.reporting.figures.scores import draw_scores
 from nacbench.reporting.figures.searches import draw_searches
+from nacbench.reporting.floors import with_floors
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
 from nacbench.reporting.paper.claims import read_claims
@@ -115,10 +116,12 @@ def build_report(
     if not found.runs:
         raise nothing_finished(found.broken, stores, found.failures)
     every = states_of(searches_of(found.runs), found.runs, found.failures)  # before a part of their runs is chosen
-    found = choice.of(found)
+    finished = found.runs
+    found = asked_of = choice.of(found)
     left_out: list[str] = []
     if metric is not None:
         found, left_out = rescored(found, metric)
+        finished = rescored(replace(found, runs=finished), metric)[0].runs
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
@@ -130,13 +133,16 @@ def build_report(
     trials = {run_id for state in every for run_id in state.search.run_ids}
     shown = {run.run_id for run in found.runs}
     searched = latest(state for state in every if not shown.isdisjoint(state.search.run_ids))
-    series = group([run for run in found.runs if run.run_id not in trials], tuned)
-    asked = answered(list(decisions_of(found.runs)), found.runs)
+    series = with_floors(
+        group([run for run in found.runs if run.run_id not in trials], tuned),
+        [run for run in finished if run.run_id not in trials],
+    )
+    asked = answered(list(decisions_of(asked_of.runs)), asked_of.runs)  # in the metric that was asked about
     made = (
         score_table(series, failures, warnings) if series else None,
         side_by_side(series),
         rank_table(series),
-        decisions_table(asked, tuned or {}),
+        decisions_table(asked, tuned or {}, OTHERWISE if metric else ""),
         length_table(series),
         shift_table(series),
         shots_table(series),
@@ -169,7 +175,7 @@ def build_report(
             pictures.append(Picture(f"{caption} ({number} of {len(pages)})" if len(pages) > 1 else caption, picture))
     failed = [f"{f.task} · {f.model} · seed {f.seed} failed: {f.reason}" for f in failures if f.status == "failed"]
     if html:
-        findings = [judge(claim, found.runs, tuned) for claim in read_claims().claims]
+        findings = [judge(claim, asked_of.runs, tuned) for claim in read_claims().claims]
         lines = [_without_paths(line, stores) for line in (*broken, *failed)]
         notes = [*tables[0].notes, *(f"Not counted: {line}." for line in lines)]
         files.append(out / PAGE)
@@ -201,6 +207,7 @@ def _of_rows(draw: "Callable[[Sequence[Series]], Sequence[Figure]]") -> Draw:
 
 
 FLOOR = "broken line: the best floor"
+OTHERWISE = "In the main metric of each task, which was asked about, whatever metric the other tables have."
 SEARCHES, DECISIONS = "searches", "decisions"  # figures of searches and of questions instead of series
 SEARCHED = (
     "Searches for settings on validation examples: the best so far against the budget spent, and the last score of "

@@ -57,8 +57,13 @@ class Comparison:
         a, b = self.first.label, self.second.label
         difference, metric = self.difference, self.first.measure
         if difference is None:
-            seeds = "first seed (0)" if self.first.is_adaptive_with(self.second) else "seed"
-            return f"{a} and {b} share no {seeds}, so there is no conclusion; run both with the same seeds."
+            shared = sorted({run.seed for run in self.first.runs} & {run.seed for run in self.second.runs})
+            if shared:  # of series to which seeds were added
+                return (
+                    f"{a} and {b} share seed {shared[0]}, but not seed 0, so there is no conclusion: where seeds were "
+                    "added until a decision, those from 0 up to the first missing one count."
+                )
+            return f"{a} and {b} share no seed, so there is no conclusion; run both with the same seeds."
         if difference.count == 1:
             return (
                 f"With one shared seed there is no conclusion about {a} and {b}: another seed could reverse the "
@@ -329,7 +334,7 @@ def _verdict_of_looks(first: Series, b: str, difference: Difference) -> str:
         return f"There is no conclusion about {a} and {b}: their {count} seeds contradict each other."
     if math.isinf(low):
         return f"There is no conclusion about {a} and {b} yet: {count} seeds decide nothing if more may be added."
-    low_text, high_text = metric.changes(low, high)
+    low_text, high_text = metric.changes(*metric.possible(low, high))
     return (
         f"No difference between {a} and {b} is shown yet: it lies between {low_text} and "
         f"{metric.with_difference_unit(high_text)} (95 %, however often one looked), {_p(difference.p)}. "

@@ -2,7 +2,8 @@
 
 Comparisons are judged together by Holm's step-down procedure: those that are decided at the level divided by their
 number are decided, the others are judged at the level divided by the number of those that are left, and so on. All that
-were planned count, also those without any run. Each claim is judged at the whole level by itself.
+were planned count, also those without any run. Each claim is judged at the whole level by itself, by the rule of
+``nacbench claims``.
 """
 
 from __future__ import annotations
@@ -15,14 +16,24 @@ from typing import Literal
 
 from nacbench.contracts.metric import Metric
 from nacbench.reporting import anytime
-from nacbench.reporting.anytime import LEVEL, Look, Verdict, decide, fewest, forecast, is_futile, looks
-from nacbench.reporting.paper.claims import Claim, Side, Trade
+from nacbench.reporting.anytime import (
+    LEVEL,
+    Decision,
+    Look,
+    decide,
+    fewest,
+    first_count,
+    forecast,
+    half_width,
+    is_futile,
+    looks,
+)
+from nacbench.reporting.paper.claims import Answer, Claim, Interval, Side, Trade, answer
 from nacbench.reporting.series import Series, first_seeds
 
-Word = Literal["better", "worse", "equivalent", "met", "not met", "undecided", "contradictory"]
+Word = Literal["better", "worse", "equivalent", "agrees", "disagrees", "undecided", "contradictory"]
 FAR = 5.0
 OPEN: tuple[Word, ...] = ("undecided", "contradictory")
-_OF_CLAIMS: dict[Verdict, Word] = {"better": "met", "worse": "not met"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,12 @@ class Case:
     Attributes:
         sides: the numbers, of seeds 0, 1, 2, … up to the first that is missing; none without any seed.
         margin: of practical equivalence, in units of the metric; 0: there is no equivalence.
-        is_claim: whether it is a claim, whose sides have bars.
+        claim: the claim, whose sides have bars; None of a comparison, which has one side.
     """
 
     sides: Sequence[Side]
     margin: float = 0.0
-    is_claim: bool = False
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Judged:
     """What the seeds say.
 
     Attributes:
-        verdict: of the first model against the second, or whether a claim's bars are met; ``contradictory`` is
+        verdict: of the first model against the second, or whether the seeds agree with a claim; ``contradictory`` is
             undecided, and no more seeds will change that.
         seeds: number of seeds that were looked at.
         decided: number of seeds at which the verdict was reached; None if it is open.
@@ -128,18 +139,17 @@ def claimed(claim: Claim, members: Sequence[Series]) -> list[Side]:
 
 def judge_all(cases: Sequence[Case]) -> list[Judged]:
     """Judge comparisons together, and each claim by itself."""
-    family = [number for number, case in enumerate(cases) if not case.is_claim]
-    levels = holm_levels([cases[number].sides for number in family], [cases[number].margin for number in family])
+    family = [number for number, case in enumerate(cases) if case.claim is None]
+    levels = holm_levels([cases[number] for number in family])
     by_number = dict(zip(family, levels, strict=True))
     return [_judged(case, by_number.get(number, LEVEL)) for number, case in enumerate(cases)]
 
 
-def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], level: float = LEVEL) -> list[float]:
+def holm_levels(family: Sequence[Case], level: float = LEVEL) -> list[float]:
     """Return the level at which each comparison of a family is judged, by Holm's step-down procedure.
 
     Args:
-        family: what decides each comparison; nothing if it has no seed yet.
-        margins: of practical equivalence, of each.
+        family: the comparisons, those without a seed, too.
         level: probability that any of the verdicts is ever wrong.
     """
     levels: dict[int, float] = {}
@@ -147,7 +157,7 @@ def holm_levels(family: Sequence[Sequence[Side]], margins: Sequence[float], leve
         own = level / (len(family) - len(levels))
         open_ones = [number for number in range(len(family)) if number not in levels]
         reached = [
-            number for number in open_ones if _verdict(_looks(family[number], own), margins[number])[0] not in OPEN
+            number for number in open_ones if _verdict(family[number], _looks(family[number], own))[0] not in OPEN
         ]
         if not reached:
             return [levels.get(number, own) for number in range(len(family))]
@@ -161,40 +171,44 @@ def _from_the_first(sides: Sequence[Side]) -> list[Side]:
     return found if all(side.by_seed for side in found) else []
 
 
-def _looks(sides: Sequence[Side], level: float) -> tuple[tuple[Look, ...], ...]:
+def _looks(case: Case, level: float) -> tuple[tuple[Look, ...], ...]:
     return tuple(
         tuple(looks([value - side.bar for value in side.by_seed.values()], floor=side.floor, level=level))
-        for side in sides
+        for side in case.sides
     )
 
 
-def _verdict(found: Sequence[Sequence[Look]], margin: float) -> tuple[Verdict, int | None]:
-    """Return the verdict of one or two numbers, and the number of seeds at which it was reached.
+def _verdict(case: Case, found: Sequence[Sequence[Look]]) -> tuple[Word, int | None]:
+    """Return the verdict, and the number of seeds at which it was reached."""
+    if case.claim is None:
+        decision = decide(found[0], case.margin) if found else Decision("undecided", None)
+        return decision.verdict, decision.seeds
+    verdict: tuple[Word, int | None] = ("undecided", None)
+    for now in zip(*found, strict=True):
+        if any(look.low > look.high for look in now):  # what was decided before stays
+            return ("contradictory", now[0].count) if verdict[0] == "undecided" else verdict
+        said = _answer(case, [(look.low, look.high) for look in now])
+        if said != verdict[0]:  # an effect that agrees can turn out to be smaller than claimed
+            verdict = said, now[0].count
+    return verdict
 
-    Of two, one below its bar decides at once; both must be above.
-    """
-    decisions = [decide(own, margin) for own in found]
-    below = [one.seeds for one in decisions if one.verdict == "worse" and one.seeds is not None]
-    if below:
-        return "worse", min(below)
-    verdicts = {one.verdict for one in decisions}
-    if len(verdicts) == 1:
-        (verdict,) = verdicts
-        reached = [one.seeds for one in decisions if one.seeds is not None]
-        return verdict, max(reached, default=None)
-    return ("contradictory" if "contradictory" in verdicts else "undecided"), None
+
+def _answer(case: Case, ends: Sequence[Interval]) -> Answer:
+    """Return whether seeds agree with a claim, by intervals that are relative to its bars."""
+    assert case.claim is not None
+    bars = [side.bar for side in case.sides]
+    intervals = [(low + bar, high + bar) for bar, (low, high) in zip(bars, ends, strict=True)]
+    return answer(case.claim, bars, intervals)
 
 
 def _judged(case: Case, level: float) -> Judged:
-    sides = case.sides
-    found = _looks(sides, level)
-    verdict, decided = _verdict(found, case.margin)
-    word: Word = _OF_CLAIMS.get(verdict, verdict) if case.is_claim else verdict
+    found = _looks(case, level)
+    verdict, decided = _verdict(case, found)
     seeds = min((len(own) for own in found), default=0)
-    if word in OPEN:
+    if verdict in OPEN:
         decided = None
-    bars = tuple(side.bar for side in sides)
-    return Judged(word, seeds, decided, level, found, bars, _need(found, level, case.margin, seeds), _far_off(sides))
+    bars = tuple(side.bar for side in case.sides)
+    return Judged(verdict, seeds, decided, level, found, bars, _need(case, found, level), _far_off(case.sides))
 
 
 def _far_off(sides: Sequence[Side]) -> tuple[int, ...]:
@@ -207,16 +221,20 @@ def _far_off(sides: Sequence[Side]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _need(found: Sequence[Sequence[Look]], level: float, margin: float, seeds: int) -> int | None:
-    """Return the forecast of the number that needs most seeds, or of the first that is sure to be below its bar."""
-    if not seeds:
+def _need(case: Case, found: Sequence[Sequence[Look]], level: float) -> int | None:
+    """Return how many seeds decide in all if means and deviations stay as they are."""
+    last = [own[-1] for own in found]
+    if not last or last[0].count < 2:
         return fewest(level)
-    needs = [(own[-1], forecast(own[-1], margin, level)) for own in found]
-    below = [need for look, need in needs if look.mean < 0 and need is not None]
-    if len(needs) > 1 and below:
-        return min(below)
-    every = [need for _, need in needs if need is not None]
-    return max(every) if len(every) == len(needs) else None
+    if case.claim is None:
+        return forecast(last[0], case.margin, level)
+
+    def decides(count: int) -> bool:
+        widths = [half_width(count, look.deviation, level) for look in last]
+        ends = [(look.mean - width, look.mean + width) for look, width in zip(last, widths, strict=True)]
+        return _answer(case, ends) != "undecided"
+
+    return first_count(decides, last[0].count)
 
 
 def _interval(low: float, high: float, shown: Callable[[float], str]) -> str:

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nacbench.contracts.metric import ACCURACY, Metric
+from nacbench.recording.row import Run
 from nacbench.reporting.names import scored_on
-from nacbench.reporting.series import Series, by_cell, common_unit
+from nacbench.reporting.series import Series, by_cell, common_unit, group
 from nacbench.reporting.significance import ADDED, ADDED_RULE
 from nacbench.statistics import Mean
 
 MODELS = "floor-"  # beginning of the names of models that are floors
 MARK = "‡"
 RULE = (
-    f"{MARK}: not better than the floor, which is the best of chance, of always giving the most frequent class and of "
-    f"the models {MODELS}…: the 95 % interval is not wholly better than it (of a single seed, the interval is over "
-    "test examples, if they are independent). Constant: all predictions of a run are the same class."
+    f"{MARK}: not shown to be better than the floor, which is the best of chance, of always giving the most frequent "
+    f"class and of the models {MODELS}…: the 95 % interval is not wholly better than it (of a single seed, the "
+    "interval is over test examples, if they are independent), or there is none. Constant: all predictions of a run "
+    "are the same class."
 )
 
 
@@ -44,16 +46,38 @@ def is_floor(item: Series) -> bool:
     return item.first.model.startswith(MODELS)
 
 
+def with_floors(series: Sequence[Series], runs: Iterable[Run]) -> list[Series]:
+    """Return series that know the floors of their examples among runs that are not shown.
+
+    Whoever looks at some models only is told no less of what their scores are worth.
+
+    Args:
+        series: what is shown.
+        runs: all finished runs.
+    """
+    shown = {item.first.series for item in series}
+    others = group(run for run in runs if run.model.startswith(MODELS) and run.series not in shown)
+    by_examples: dict[tuple[Any, ...], list[Series]] = {}
+    for floor in others:
+        by_examples.setdefault(_examples(floor), []).append(floor)
+    return [replace(item, floors=by_examples.get(_examples(item), ())) for item in series]
+
+
 class Floors:
     """Floors of every task and scale.
 
     Args:
-        series: all series of a report.
+        series: all series of a report; those that are no rows of it come with them, see `with_floors`.
+        called: what figures call the line of the best one.
     """
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[Series], called: str = "best floor") -> None:
+        self.called = called
         self._units_differ = common_unit(series) is None
-        self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(filter(is_floor, series))
+        besides = {id(floor): floor for item in series for floor in item.floors}
+        self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(
+            [*filter(is_floor, series), *besides.values()]
+        )
         self._by_examples: dict[tuple[Any, ...], list[Series]] = {}
         for own in self._models.values():
             for item in own:
@@ -93,7 +117,7 @@ class Floors:
         return max((floor for own in found for floor in own), key=lambda floor: measure.gain(floor.value), default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
-        """Return a score as text with its interval, marked if it is not better than its floor, or if seeds were added.
+        """Return a score with its interval, marked if it is not shown to exceed its floor, or if seeds were added.
 
         Where scores of a report have different units, the name of the metric and its unit are told, too.
 
@@ -141,13 +165,16 @@ def constant(item: Series) -> str:
 
 
 def _is_better(item: Series, measure: Metric, mean: Mean, floor: float) -> bool:
-    """Whether a score's whole 95 % interval is better than a floor; the score itself where there is no interval."""
-    low, high = _interval(item, mean)
+    """Whether a score's whole 95 % interval is better than a floor; without an interval nothing is shown."""
+    found = _interval(item, mean)
+    if found is None:
+        return False
+    low, high = found
     return measure.gain((low if measure.better == "higher" else high) - floor) > 0
 
 
-def _interval(item: Series, mean: Mean) -> tuple[float, float]:
-    """Return a score's 95 % interval over seeds; of a single seed over independent test examples, or the score."""
+def _interval(item: Series, mean: Mean) -> tuple[float, float] | None:
+    """Return a score's 95 % interval over seeds; of a single seed over independent test examples, or None."""
     if not math.isnan(mean.half_width):
         return mean.value - mean.half_width, mean.value + mean.half_width
-    return (item.over_examples if mean is item.score else None) or (mean.value, mean.value)
+    return item.over_examples if mean is item.score else None

@@ -30,6 +30,7 @@ class Series:
         treatment: settings other than the model's own, by name, as text, in which rows of its task and scale differ.
         treated: number of this treatment among those of the task and scale, from 1; 0 if all rows have the same.
         at_the_edge: settings that tuning chose at the edge of those tried.
+        floors: series of floors that are no rows of the report, as its runs were chosen, but hold for this one.
     """
 
     runs: Sequence[Run]
@@ -38,6 +39,7 @@ class Series:
     treatment: Mapping[str, str] = field(default_factory=dict)
     treated: int = 0
     at_the_edge: Sequence[str] = ()
+    floors: Sequence[Series] = ()
 
     @property
     def first(self) -> Run:
@@ -102,11 +104,13 @@ class Series:
 
     @property
     def over_examples(self) -> tuple[float, float] | None:
-        """The Wilson interval of the score over test examples, for a single seed; None if they are not independent.
+        """The Wilson interval of the score over test examples, of a single seed; None if they are not independent.
 
         A protocol may score an example many times, or in episodes.
         """
-        return self.measure.over_examples(self.score.value, self.first.scored) if self.is_trained_here else None
+        if len(self.runs) > 1 or not self.is_trained_here:
+            return None
+        return self.measure.over_examples(self.score.value, self.first.scored)
 
     @cached_property
     def train_seconds(self) -> float:

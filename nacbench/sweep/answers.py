@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nacbench.recording.row import Run
-from nacbench.reporting.decided import Judged, judge_all
+from nacbench.reporting.decided import Case, Judged, judge_all
 from nacbench.sweep.questions import Question
 
 Records = Mapping[str, Mapping[int, Run]]  # finished runs by series and seed
@@ -25,16 +25,19 @@ class Answer(Judged):
     runs: tuple[Run, ...] = ()
 
 
-def answers(questions: Sequence[Question], records: Records, margin: float = 0.0) -> list[Answer]:
+def answers(
+    questions: Sequence[Question], records: Records, margin: float = 0.0, besides: Sequence[Case] = ()
+) -> list[Answer]:
     """Return the answer to each question.
 
     Args:
         questions: all comparisons and claims, in any order.
         records: finished runs.
         margin: of practical equivalence, for comparisons, as differences are shown.
+        besides: comparisons that were asked before in this store: all are judged together.
     """
-    judged = judge_all([question.decided_by(records, margin) for question in questions])
+    judged = judge_all([*(question.decided_by(records, margin) for question in questions), *besides])
     return [
         Answer(question=question, runs=question.firsts(records), **vars(own))
-        for question, own in zip(questions, judged, strict=True)
+        for question, own in zip(questions, judged, strict=False)  # without those besides
     ]

@@ -15,10 +15,11 @@ from typing import Literal
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
 from nacbench.machine import slurm
-from nacbench.recording.decisions import Decision, as_begun, begin
+from nacbench.recording.decisions import Decision, as_begun, begin, read_decisions
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
+from nacbench.reporting.answered import comparisons_besides
 from nacbench.reporting.anytime import FUTILE_BEYOND, LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.beforehand import LARGEST_MARGIN
@@ -137,7 +138,8 @@ class Decider:
 
     def __post_init__(self) -> None:
         """Refuse another margin than before, in a dry run too; look up what is asked of the plan again and again."""
-        as_begun(self.place.store, self._decision())
+        as_begun(self.place.store, decision := self._decision())
+        self._keys = {asked.key for asked in decision.questions}
         self._by_key = self.plan.by_key()
         own = {run.key: run for question in self.questions for run in self._runs(question, range(self.limits.most))}
         self._own = list(own.values())
@@ -186,7 +188,9 @@ class Decider:
         silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
         self.warn([*found.broken, *observer.broken, *silence])
         view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
-        outlooks = [view.outlook(answer) for answer in answers(self.questions, records, self.limits.margin)]
+        besides = comparisons_besides(self._keys, read_decisions(self.place.store), found.runs)
+        every = answers(self.questions, records, self.limits.margin, besides)
+        outlooks = [view.outlook(answer) for answer in every]
         return view.situation(outlooks)
 
     def _decision(self) -> Decision:

@@ -129,7 +129,7 @@ class Question:
             margin: of practical equivalence, for a comparison, as differences are shown, such as in points.
         """
         within = 0.0 if self.claim is not None else decided.in_units(margin, self.metric)
-        return decided.Case(self._sides(records), within, self.claim is not None)
+        return decided.Case(self._sides(records), within, self.claim)
 
     def _sides(self, records: Mapping[str, Mapping[int, Run]]) -> list[Side]:
         series = [Series([own[seed] for seed in sorted(own)], {}, {}) for own in self._records(records)]

@@ -122,6 +122,9 @@ def test_compare_says_so_and_when_it_was_decided() -> None:
     assert undecided[-1].startswith("No difference between nac and vit is shown yet")
     two = said(*pair(AHEAD[:2], CLOSE[:2]))
     assert "2 seeds decide nothing" in two[-1] and "nan" not in "".join(two)
+    assert "nac and vit share seed 1, but not seed 0" in said(*pair([None, 0.9], [None, 0.8]))[-1]
+    wild = said(*pair([0.9, 0.1, 0.95, 0.5], [0.1, 0.9, 0.3, 0.5]))[-1]
+    assert "it lies between -100.00 and +100.00 points" in wild  # and not beyond what is possible
 
 
 def test_tables_mark_them_and_say_what_that_means() -> None:
@@ -157,7 +160,7 @@ def test_a_claim_is_judged_by_looks_and_says_so() -> None:
     assert found.half_width > judge(claim, rows("nac", AHEAD, adaptive=0) + rows("vit", CLOSE, adaptive=0)).half_width
     few = judge(claim, rows("nac", AHEAD[:3]) + rows("vit", CLOSE[:3]))
     assert (few.verdict, judge(claim, rows("nac", AHEAD) + rows("vit", CLOSE)).verdict) == ("undecided", "agrees")
-    assert "about 1 more seeds would decide it" in few.why
+    assert "about 1 more seed would decide it" in few.why
     close = [0.911, 0.891, 0.921, 0.901, 0.911, 0.881, 0.911, 0.901]
     found = judge(claim, rows("nac", close) + rows("vit", [0.9] * 8))
     assert found.verdict == "undecided" and "futile, about " in found.why, found.why

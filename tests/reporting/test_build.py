@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from nacbench.errors import UserError
+from nacbench.recording.choice import Choice
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.record import RunRecord
 from nacbench.reporting.build import build_report
+from nacbench.reporting.floors import MARK
 from tests.made import folder_of, made_failure, made_record, write_failure, write_run
 
 TABLES = ("table.md", "table.tex", "table.csv", "cost.csv")
@@ -135,6 +137,15 @@ def test_one_kind_of_data_with_two_fingerprints_is_not_comparable(tmp_path: Path
         write_run(tmp_path / "runs", run_with_data("hdf5", fingerprint, seed))
     with pytest.raises(UserError, match=r"modelnet40 \(hdf5\): different data fingerprints \(f1, f2\)"):
         build_report([tmp_path / "runs"], tmp_path / "report")
+
+
+def test_the_same_scores_are_below_their_floor_whichever_models_are_chosen(runs: Path, tmp_path: Path) -> None:
+    for seed in range(3):
+        write_run(runs, made_record(model="floor-linear", seed=seed, score=0.92 + seed / 1000))
+    every = build_report([runs], tmp_path / "every").markdown
+    alone = build_report([runs], tmp_path / "alone", choice=Choice(models=["nac"])).markdown
+    assert all(f"91.00 ± 2.48 {MARK}" in text for text in (every, alone))
+    assert "floor-linear 92.10" in alone and "| floor-linear" not in alone
 
 
 def test_files_of_an_earlier_report_are_removed(runs: Path, tmp_path: Path) -> None:

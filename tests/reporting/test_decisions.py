@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nacbench.filesystem.files import utc_now
-from nacbench.recording.decisions import Asked, Decision, Member
+from nacbench.recording.decisions import Asked, Decision, Member, begin
+from nacbench.recording.index import read_runs
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.answered import answered
 from nacbench.reporting.anytime import LEVEL, PRIOR
+from nacbench.reporting.build import OTHERWISE, build_report
 from nacbench.reporting.figures.decisions import OPEN, draw_decisions
 from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.reporting.tables.table import Table
-from tests.made import made_record
+from tests.made import made_record, write_run
 
 AHEAD = (0.95, 0.951, 0.952, 0.950, 0.951)
 BEHIND = (0.90, 0.901, 0.902, 0.90, 0.901)
@@ -96,13 +99,13 @@ def test_a_question_that_would_take_too_many_seeds_is_futile() -> None:
     assert fewer.rows[0][2] == "undecided"
 
 
-def test_a_claim_of_the_paper_is_met_or_not() -> None:
+def test_runs_agree_or_disagree_with_a_claim_of_the_paper() -> None:
     ours = asked("nac", "perceiver-io", name="competitive-points", task="modelnet40", bar=-0.02)
     scores = {"nac": AHEAD, "perceiver-io": BEHIND}
     table = table_of([decision(claims=[ours])], scores, task="modelnet40")
-    assert [row[1:3] for row in table.rows] == [("competitive-points", "met")]
+    assert [row[1:3] for row in table.rows] == [("competitive-points", "agrees")]
     turned = table_of([decision(claims=[ours])], {"nac": BEHIND, "perceiver-io": AHEAD}, task="modelnet40")
-    assert [row[1:3] for row in turned.rows] == [("competitive-points", "not met")]
+    assert [row[1:3] for row in turned.rows] == [("competitive-points", "disagrees")]
     assert not any("Holm" in note for note in table.notes)
 
 
@@ -119,6 +122,14 @@ def test_a_claim_about_numbers_that_the_runs_do_not_have_is_not_judged() -> None
     assert (found.judged.verdict, found.judged.seeds) == ("undecided", 0)
 
 
+def test_all_that_was_ever_asked_is_one_family_and_each_question_is_there_once() -> None:
+    first, second = asked("nac", "vit"), asked("nac", "perceiver-io")
+    table = table_of([decision(first, second), decision(first), decision(asked("vit", "nac"))], EVERY)
+    assert [row[1] for row in table.rows] == ["nac - vit"]
+    assert [*table.frame["level"]] == [0.025]
+    assert "(Holm; 2 in all, 1 without a run on both sides yet)" in table.notes[1]
+
+
 def test_a_copy_of_the_store_asks_nothing_new() -> None:
     once = decision(asked("nac", "vit"))
     assert len(table_of([once, once], EVERY).rows) == 1
@@ -129,6 +140,23 @@ def test_it_says_what_speaks_against_a_verdict() -> None:
     assert table.notes[-1] == "digits · nac - vit: far off from the others: seed 4."
     steady = {"nac": [0.9] * 60, "vit": [0.9 - 0.001 * (seed % 3) for seed in range(9)] + [1.0] * 51}
     assert any("contradict each other" in note for note in table_of([decision(asked("nac", "vit"))], steady).notes)
+
+
+def test_a_report_in_another_metric_leaves_questions_in_the_one_that_was_asked_about(tmp_path: Path) -> None:
+    for model, scores in EVERY.items():
+        for seed, score in enumerate(scores):
+            write_run(tmp_path / "runs", made_record(model=model, seed=seed, score=score))
+    of = {run.model: run.series for run in read_runs(tmp_path / "runs").runs}
+    members = tuple(Member(label=model, series=of[model]) for model in ("nac", "vit"))
+    begin(tmp_path / "runs", decision(asked("nac", "vit").model_copy(update={"members": members}), margin=1.0))
+    found = {}
+    for metric in (None, "nll"):
+        report = build_report([tmp_path / "runs"], tmp_path / "report", metric=metric)
+        assert ("95.08 ± " not in report.markdown) == (metric == "nll")
+        found[metric] = (tmp_path / "report" / "decisions.csv").read_text()
+        assert (OTHERWISE in report.markdown) == (metric == "nll")
+    assert found["nll"] == found[None]
+    assert ",nac - vit,comparison,better,0,0.0" in found[None]
 
 
 def test_without_a_decision_or_a_run_there_is_no_table() -> None:

@@ -145,6 +145,8 @@ def test_shots_have_a_logarithmic_axis_and_intervals() -> None:
     (line,) = marked(axes, "o")
     assert line.get_xydata().tolist() == [[1, 2], [4, 8], [16, 32]]
     assert [mark.get_xdata()[0] for mark in marked(axes, "_")] == [1, 1, 4, 4, 16, 16]
+    (figure,) = draw_shots(series([record]))
+    assert figure.legends[0].get_texts()[-1].get_text().startswith("guessing: ")  # other floors are lines of their own
     assert draw_shots(series([made_record()])) == []
 
 

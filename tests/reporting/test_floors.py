@@ -11,8 +11,8 @@ from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.figures.cost import draw_cost
 from nacbench.reporting.figures.scores import draw_scores
-from nacbench.reporting.figures.style import FLOOR_COLOUR
-from nacbench.reporting.floors import RULE, Floors
+from nacbench.reporting.figures.style import FLOOR_COLOUR, floor_line
+from nacbench.reporting.floors import MARK, RULE, Floors, with_floors
 from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
@@ -21,6 +21,8 @@ from nacbench.statistics import Mean
 from tests.made import made_record
 
 ANSWERS = Answers(options=4, labels=[600, 200, 100, 100], given=[500, 300, 100, 100])
+
+OF_MODELS = {"nac": 0.68, "floor-linear": 0.7}
 
 
 def run(score: float, answers: Answers | None = ANSWERS, **changes: Any) -> Run:
@@ -90,6 +92,26 @@ def test_a_score_is_marked_unless_its_interval_lies_above_the_floor(scores: list
     assert Floors([item]).marked(item) == shown
 
 
+@pytest.mark.parametrize("changes", [{"seeds": 1, "trained_on": "0" * 12}, {"seeds": 2, "adaptive": 1}])
+def test_a_score_without_an_interval_shows_nothing(changes: dict[str, Any]) -> None:
+    """One seed of a protocol, whose examples depend on each other; two seeds that were added one by one."""
+    more = {key: value for key, value in changes.items() if key != "seeds"}
+    (item,) = series(*(run(0.9, seed=seed)._replace(**more) for seed in range(changes["seeds"])))
+    assert Floors([item]).marked(item).endswith(MARK)
+
+
+def test_floors_hold_for_models_that_are_shown_alone() -> None:
+    every = [run(score, model=model, seed=seed) for model, score in OF_MODELS.items() for seed in range(3)]
+    chosen = series(*(own for own in every if own.model == "nac"))
+    elsewhere = run(0.8, model="floor-linear", task="cifar10")
+    for known in (with_floors(chosen, [*every, elsewhere]), series(*every)):
+        (item,) = (own for own in known if own.first.model == "nac")
+        assert [floor.name for floor in Floors(known).of(item)] == ["chance", "most frequent class", "floor-linear"]
+        assert Floors(known).marked(item) == "68.00 ± 0.25 ‡"
+    (alone,) = with_floors(chosen, [run(0.9, model="floor-linear")._replace(fingerprint="d" * 64)])
+    assert alone.floors == ()  # of other data
+
+
 def test_a_metric_that_is_no_accuracy_has_no_floor() -> None:
     (item,) = series(run(0.5))
     assert Floors([item]).of(item, "nll") == []
@@ -124,6 +146,11 @@ def test_the_broken_line_of_a_figure_is_the_highest_floor() -> None:
         assert [list(getattr(line, along)()) for line in broken] == [[70.0, 70.0]]
         (legend,) = figure.legends
         assert legend.get_texts()[-1].get_text() == "best floor: floor-linear"
+
+
+def test_every_kind_of_floor_has_a_line_of_its_own() -> None:
+    names = ("chance", "most frequent class", "floor-linear", "floor-nearest-mean")
+    assert len({str(floor_line(name)["linestyle"]) for name in names}) == len(names)
 
 
 def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:

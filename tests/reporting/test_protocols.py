@@ -53,9 +53,9 @@ def test_an_unknown_protocol_is_in_the_tables_of_its_metrics() -> None:
     tables = [shift_table(series_of(shifted)), shots_table(series_of(adapted)), pruning_table(series_of(smaller))]
     cells = [[row[3:6] for row in table.rows] for table in tables if table is not None]
     assert cells == [
-        [("95.00", "90.00", "5.00")],
-        [("70.00", "1")],
-        [("100 ", "90.00", "0.00"), ("50†", "80.00", "11.11")],
+        [("95.00", "90.00 ‡", "5.00")],
+        [("70.00 ‡", "1")],
+        [("100 ", "90.00 ‡", "0.00"), ("50†", "80.00 ‡", "11.11")],
     ]
     assert tables[2] is not None
     assert tables[2].rows[0][6:] == ("—", "—", "—", "—", "1", "—", "1"), "it measured no speed"

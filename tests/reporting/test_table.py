@@ -183,7 +183,7 @@ def test_shifted_data_has_the_drop_of_the_same_runs() -> None:
 
 def test_a_missing_metric_is_a_dash() -> None:
     assert cells_of(shift_table(group_of([shifted(0, 0.9, accuracy=0.5, drop=0.4)]))) == [
-        ("90.00", "50.00", "40.00", "—", "1")
+        ("90.00", "50.00 ‡", "40.00", "—", "1")
     ]
 
 
@@ -213,9 +213,9 @@ def test_what_adapts_stands_side_by_side_with_prototypes_of_pixels_as_the_refere
     assert table is not None
     assert [column.head for column in table.columns[3:]] == ["all (%)", "circuit (%)", "prototypes (%)"]
     assert {row[2].split()[0]: row[3:] for row in table.rows} == {
-        "nac": ("50.00", "60.00", "40.00"),
+        "nac": ("50.00 ‡", "60.00 ‡", "40.00 ‡"),
         "vit": ("35.00 (0.00 to 98.53) ‡", "—", "—"),
-        "floor-nearest-mean": ("—", "—", "35.00"),
+        "floor-nearest-mean": ("—", "—", "35.00 ‡"),
     }
     assert "the features of floor-nearest-mean are pixels" in table.markdown()
     assert table.frame["adapted"].tolist().count("all") == 2

@@ -16,7 +16,7 @@ from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.answered import answered
-from nacbench.reporting.decided import holm_levels
+from nacbench.reporting.decided import Case, holm_levels
 from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.sweep import deciding
@@ -398,7 +398,7 @@ def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
     questions = claim_questions(entrants_of(PLAN), [mine, *read_claims().claims], left.append)
     assert names(questions) == ["mine"] and questions[0].task == "digits"
     assert len(left) == len(read_claims().claims) and "claim speed-up is left out: this sweep does not have" in left[3]
-    for score, verdict in ((0.9, "met"), (0.87, "met"), (0.8, "not met")):
+    for score, verdict in ((0.9, "agrees"), (0.87, "agrees"), (0.8, "disagrees")):
         world = World(scores_of(nac=score, vit=0.9))
         own = decider(world)
         own.questions = questions
@@ -414,16 +414,24 @@ def test_claims_of_other_tasks_are_refused() -> None:
 # -- several comparisons ---------------------------------------------------------------------------------------------
 
 
-def side(differences: Sequence[float], floor: float = 0.0) -> list[Side]:
-    return [Side(dict(enumerate(differences)), 0.0, floor)] if len(differences) else []
+def case(*differences: float, margin: float = 0.0) -> Case:
+    return Case([Side(dict(enumerate(differences)), 0.0, 0.0)] if differences else [], margin)
 
 
 def test_holm_s_levels_fall_with_the_number_of_comparisons_and_rise_as_they_are_decided() -> None:
-    sure = side([1.0, 1.01, 0.99, 1.0, 1.02, 1.0])
-    fair = side([1.0, 1.5, 0.5, 1.1, 0.9])
-    assert holm_levels([[]] * 4, [0.0] * 4) == [0.05 / 4] * 4  # those without any seed count
-    assert holm_levels([sure, [], [], []], [0.0] * 4) == [0.05 / 4] + [0.05 / 3] * 3
-    assert holm_levels([sure, fair, sure, sure], [0.0] * 4) == [0.05 / 4, 0.05, 0.05 / 4, 0.05 / 4]
+    sure, fair, none = case(1.0, 1.01, 0.99, 1.0, 1.02, 1.0), case(1.0, 1.5, 0.5, 1.1, 0.9), case()
+    assert holm_levels([none] * 4) == [0.05 / 4] * 4  # those without any seed count
+    assert holm_levels([sure, none, none, none]) == [0.05 / 4] + [0.05 / 3] * 3
+    assert holm_levels([sure, fair, sure, sure]) == [0.05 / 4, 0.05, 0.05 / 4, 0.05 / 4]
+
+
+def test_what_was_asked_before_in_the_store_counts_too(decider: Callable[..., Decider]) -> None:
+    world = World(scores_of(nac=0.9, vit=0.8, transformer=0.8))
+    (alone,) = decider(world, pairs=[("nac", "vit")], most=3).run().outlooks
+    (besides,) = decider(world, pairs=[("nac", "transformer")], most=3).run().outlooks
+    assert (alone.answer.level, besides.answer.level) == (0.05, 0.025)
+    (again,) = decider(world, pairs=[("vit", "nac")], most=3).look().outlooks  # the same question, asked again
+    assert again.answer.level == 0.025
 
 
 def test_the_probability_of_any_wrong_verdict_of_a_family_is_as_promised() -> None:
@@ -432,7 +440,7 @@ def test_the_probability_of_any_wrong_verdict_of_a_family_is_as_promised() -> No
     wrong, margin, repetitions = 0, 1.0, 300
     for _ in range(repetitions):
         paths = [rng.normal(size=12) + shift for shift in (1.0, -1.0, 1.0, 6.0)]
-        levels = holm_levels([side(list(path)) for path in paths], [margin] * 4)
+        levels = holm_levels([case(*map(float, path), margin=margin) for path in paths])
         found = [verdict_at(path, level, margin) for path, level in zip(paths, levels, strict=True)]
         wrong += any(verdict in ("better", "worse", "equivalent") for verdict in found[:3]) or found[3] == "worse"
     assert wrong / repetitions <= 0.05 + 3 * (0.05 * 0.95 / repetitions) ** 0.5

@@ -128,13 +128,13 @@ def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
     if compared:
         say(
             "better, worse: the first model than the second; + is better. Verdicts and intervals are anytime-valid: "
-            f"however often one looked, the probability that any of {counted(compared, 'comparison')} is decided "
-            "wrongly is at most 5 % (Holm)."
+            "however often one looked, the probability that any of the comparisons that were asked in this store is "
+            "decided wrongly is at most 5 % (Holm)."
         )
     if compared < len(rows):
         say(
-            "met, not met: the bar of a claim; for each claim the probability of a wrong verdict is at most 5 %, "
-            "however often one looked. What it says of the claim: nacbench claims"
+            "agrees, disagrees: with a claim; for each claim the probability of a wrong verdict is at most 5 %, "
+            "however often one looked. Why: nacbench claims"
         )
     say(f"{_spent(situation, limits)} since this was begun")
 

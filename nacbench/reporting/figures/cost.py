@@ -41,7 +41,7 @@ def draw_cost(series: Sequence[Series]) -> list[Figure]:
         draw_floor(axes, floors, rows)
         axes.set_ylim(limits(rows[0].measure, axes.get_ylim()))
         batches = " or ".join(f"{batch:,}" for batch in sorted({item.first.flops_batch for item in rows}))
-        axes.set_xlabel(f"GFLOPs per example (batch of {batches})")
+        axes.set_xlabel(f"GFLOPs per example\n(batch of {batches})")
         axes.set_ylabel(figure_text(rows[0].measure.heading))
         _plain_ticks(axes)
 

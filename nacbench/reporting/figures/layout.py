@@ -159,7 +159,7 @@ def floor_entries(series: Sequence[Series], floors: Floors) -> list[Any]:
 
     found = [floor for rows in by_cell(series).values() if (floor := floors.highest(rows))]
     names = dict.fromkeys(floor.name for floor in found)
-    return [Line2D([], [], **floor_line(name), label=figure_text(f"best floor: {name}", 48)) for name in names]
+    return [Line2D([], [], **floor_line(name), label=figure_text(f"{floors.called}: {name}", 48)) for name in names]
 
 
 def legend_below(figure: Figure, entries: Sequence[Any], width: float) -> None:

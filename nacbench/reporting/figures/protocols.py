@@ -28,7 +28,7 @@ DARK = 50.0  # per cent of error up to which a cell is so dark that its number i
 
 def draw_shots(series: Sequence[Series]) -> list[Figure]:
     """Draw accuracy by number of examples per class, in a panel for each task."""
-    looks = Encoding(series)
+    looks, guessing = Encoding(series), Floors((), "guessing")
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         shots = sorted({k for item in rows for k in shots_of(item)})
@@ -40,14 +40,14 @@ def draw_shots(series: Sequence[Series]) -> list[Figure]:
             axes.plot([beside * k for k, _ in means], [100 * mean.value for _, mean in means], zorder=3, **look.curve())
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(k) for k in shots])
-        draw_floor(axes, Floors(()), rows[:1])
+        draw_floor(axes, guessing, rows[:1])
         axes.set_ylim(limits(ACCURACY, axes.get_ylim()))
         axes.set_xlabel("shots (examples per class)")
         axes.set_ylabel(ACCURACY.heading)
 
     # models that are floors have lines of their own here, so the broken one is that of guessing
     panels = panels_of(item for item in series if shots_of(item))
-    return grid_pages(panels, draw, looks, columns=2, floors=Floors(()), lines=True)
+    return grid_pages(panels, draw, looks, columns=2, floors=guessing, lines=True)
 
 
 def draw_corruptions(series: Sequence[Series]) -> list[Figure]:

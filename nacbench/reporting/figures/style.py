@@ -26,7 +26,11 @@ TEXT, SMALL = 8.0, 7.0  # points, of labels and of everything else; figures are 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "d")  # 7 and 11 have no common factor: 77 pairs
 FLOOR_COLOUR, FLOOR_MARKERS = "0.45", ("p", "h", "8")
-FLOOR_LINES = {"chance": (0, (4, 2)), "most frequent class": (0, (1, 1.5))}  # by a floor's name
+FLOOR_LINES = {  # by a floor's name
+    "chance": (0, (4, 2)),
+    "most frequent class": (0, (1, 1.5)),
+    "floor-nearest-mean": (0, (4, 1.5, 1, 1.5, 1, 1.5)),
+}
 FLOOR_MODEL_LINE = (0, (4, 1.5, 1, 1.5))
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)), (0, (7, 2)))
 FILLS = ("full", "none", "left", "top", "right", "bottom")

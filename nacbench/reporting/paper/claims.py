@@ -6,7 +6,7 @@ A claim is judged by one or two numbers for each seed (`Side`), and knows which 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from nacbench.reporting.series import Series
 from nacbench.reporting.treatment import names_of_settings
 
 Verdict = Literal["reproduced", "weaker than claimed", "not shown", "contradicted"]
+Answer = Literal["agrees", "disagrees", "undecided"]
 Interval = tuple[float, float]
 SHARE_OF = {"relative_drop": "whole_accuracy"}  # metrics that are a difference of accuracies over this one
 Text = Annotated[str, Field(min_length=1)]
@@ -232,6 +233,26 @@ class Trade(_Claim):
 
 
 Claim = Annotated[Better | Competitive | Trade, Field(discriminator="kind")]
+
+
+def answer(claim: Claim, bars: Sequence[float], intervals: Sequence[Interval]) -> Answer:
+    """Return whether intervals agree with a claim, wherever they were measured.
+
+    They agree where the verdict is "reproduced". They disagree where it is "weaker than claimed" or "contradicted", or
+    where an interval lies below its bar. Narrower intervals around the same means never take an answer back.
+
+    Args:
+        claim: the claim.
+        bars: of its sides.
+        intervals: of its sides, as for its verdict.
+    """
+    verdict = claim.verdict(*intervals)
+    if verdict == "reproduced":
+        return "agrees"
+    excluded = any(high < bar for bar, (_, high) in zip(bars, intervals, strict=True))
+    return "undecided" if verdict == "not shown" and not excluded else "disagrees"
+
+
 KINDS: Mapping[str, type[Better | Competitive | Trade]] = {
     "better": Better,
     "competitive": Competitive,

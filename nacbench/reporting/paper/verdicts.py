@@ -14,11 +14,11 @@ from nacbench.formats.dotted import flatten
 from nacbench.recording.row import Run
 from nacbench.reporting import anytime
 from nacbench.reporting.names import is_usual
-from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, Verdict
+from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, Verdict, answer
 from nacbench.reporting.paper.published import departures
 from nacbench.reporting.series import Series, by_cell, first_seeds, group, of_usual_size
 from nacbench.reporting.treatment import Choices, differences, edges_in_words, in_words
-from nacbench.statistics import Difference, paired_difference, seeds_needed
+from nacbench.statistics import Difference, paired_difference
 
 Judgement = Verdict | Literal["agrees", "disagrees", "undecided", "unequal treatment", "no data"]
 SCALES = ("paper", "mini", "smoke")  # after the claim's own; a claim is judged at the first that has evidence
@@ -150,8 +150,7 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     verdict = claim.verdict(*intervals)
     why = _few(found) or _why(claim, verdict, found, measure)
     elsewhere = _elsewhere(evidence)
-    excluded = any(high < side.bar for side, (_, high) in zip(sides, intervals, strict=True))
-    said: Judgement = _said_elsewhere(verdict, excluded=excluded) if elsewhere else verdict
+    said: Judgement = answer(claim, [side.bar for side in sides], intervals) if elsewhere else verdict
     limits = [why, *elsewhere]
     if unequal := in_words(differences([item.first for item in evidence.series], tuned)):
         said = "unequal treatment"
@@ -168,13 +167,6 @@ def _judged(evidence: Evidence, tuned: Choices) -> Finding:
     return Finding(
         claim, said, _effect(claim, found, measure), "; ".join(limits), evidence.scale, evidence.runs, value, half_width
     )
-
-
-def _said_elsewhere(verdict: Verdict, *, excluded: bool) -> Judgement:
-    """Return what runs of another setting say: no verdict on the claim, but whether they agree with it."""
-    if verdict == "reproduced":
-        return "agrees"
-    return "undecided" if verdict == "not shown" and not excluded else "disagrees"
 
 
 def _difference(side: Side, adaptive: bool) -> Difference:
@@ -234,7 +226,7 @@ def _why(claim: Claim, verdict: Verdict, found: Sequence[Difference], measure: M
     held = f"{claimed}; the interval holds {measure.change(bar) if bar else '0'}"
     if high < claim.bar:
         return f"{held}, but no effect of the claimed size"
-    return f"{held}: {_more_seeds(own, bar)}"
+    return f"{held}: {_more_seeds(claim, own)}"
 
 
 def _claimed(claim: Better | Competitive, measure: Metric) -> str:
@@ -244,15 +236,23 @@ def _claimed(claim: Better | Competitive, measure: Metric) -> str:
     return f"at most {measure.size(claim.within)} worse" if claim.within else "not worse"
 
 
-def _more_seeds(difference: Difference, bar: float) -> str:
-    if difference.looks:
-        needed = anytime.needed(difference, bar)
-    else:
-        needed = seeds_needed(difference.value - bar, difference.deviation)
+def _more_seeds(claim: Better | Competitive, found: Difference) -> str:
+    """Return how many seeds would decide, by the rule that judges, if mean and deviation stay as they are."""
+    from scipy.special import stdtrit
+
+    def decides(count: int) -> bool:
+        if found.looks:
+            width = anytime.half_width(count, found.deviation)
+        else:
+            width = float(stdtrit(count - 1, 0.975)) * found.deviation / math.sqrt(count)
+        return answer(claim, [claim.bar], [(found.value - width, found.value + width)]) != "undecided"
+
+    needed = anytime.first_count(decides, found.count)
     if needed is None:
         return "too close for any practical number of seeds"
-    more = f"about {max(1, needed - difference.count)} more seeds would decide it, if the effect is as measured"
-    return f"futile, {more}" if difference.looks and anytime.is_futile(difference.count, needed) else more
+    missing = max(1, needed - found.count)
+    more = f"about {missing} more seed{'s' * (missing > 1)} would decide it, if the effect is as measured"
+    return f"futile, {more}" if found.looks and anytime.is_futile(found.count, needed) else more
 
 
 def _elsewhere(evidence: Evidence) -> list[str]:

@@ -22,19 +22,20 @@ HEADS = (
 )
 
 
-def decisions_table(every: Sequence[Answered], tuned: Choices) -> Table | None:
+def decisions_table(every: Sequence[Answered], tuned: Choices, note: str = "") -> Table | None:
     """Return the questions of which both sides have a run, with their verdicts; None without any.
 
     Args:
         every: all that was asked.
         tuned: what is known of tuning, which decides whether two models were treated equally.
+        note: a line for below the table.
     """
     import pandas as pd
 
     shown = sorted((one for one in every if one.judged.seeds), key=lambda one: (one.is_claim, one.asked.task))
     if not shown:
         return None
-    notes = [*_rules(shown, every), *(note for one in shown for note in _remarks(one, tuned))]
+    notes = [*filter(None, [note]), *_rules(shown, every), *(note for one in shown for note in _remarks(one, tuned))]
     frame = pd.DataFrame([numbers for one in shown for numbers in _numbers(one)])
     return Table("decisions", "Decided by adding seeds", HEADS, [_cells(one) for one in shown], notes, frame)
 
@@ -85,15 +86,15 @@ def _rules(shown: Sequence[Answered], every: Sequence[Answered]) -> list[str]:
         without = compared - sum(not one.is_claim for one in shown)
         unseen = f", {without} without a run on both sides yet" if without else ""
         lines.append(
-            "The probability that any of the comparisons that were asked together is decided wrongly is at most 5 % "
+            "The probability that any of the comparisons that were asked is decided wrongly is at most 5 % "
             f"(Holm; {compared} in all{unseen}); intervals are at the level that this takes."
         )
     if any(one.judged.is_futile for one in shown):
         lines.append(f"Futile: undecided after {FUTILE_FROM} seeds or more, and over {FUTILE_BEYOND} are needed.")
     if any(one.is_claim for one in shown):
         lines.append(
-            "Met, not met: the bar of a claim, at 95 % for each; a gain and a loss, with its sign turned, are both to "
-            "be met. What that says of the claim: nacbench claims."
+            "Agrees, disagrees: with a claim, at 95 % for each; a trade has gain and loss, with its sign turned. "
+            "Why: nacbench claims."
         )
     return lines
 

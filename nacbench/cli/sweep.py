@@ -1,7 +1,7 @@
 """``nacbench sweep``: plan, submit and watch many runs, on this machine or on a Slurm cluster."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,10 +20,12 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
-    from nacbench.sweep.control import Submitted
+    from nacbench.sweep.control import Held, Submitted
     from nacbench.sweep.costs import Costs
     from nacbench.sweep.plan import Plan, PlannedRun
-    from nacbench.sweep.state import State
+    from nacbench.sweep.state import Standing, State
+
+WAS = {"failed": "failed", "cancelled": "was cancelled"}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +72,6 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Print what submit would start, what is done, which data is missing, and what the rest will cost (a dry run)."""
-    from nacbench.sweep.control import counts
     from nacbench.sweep.state import Observer
 
     _require_folders(like or [])
@@ -109,7 +110,7 @@ def plan(
         return
     left = [run for run in planned.doable if standings[run.key].state not in ("done", "skipped", "no data")]
     _tell_costs(left, folders)
-    if counts(standings)["planned"] + counts(standings)["lost"]:
+    if _startable(planned, standings)[0]:
         say(f"start them with: {asked.command('submit')}")
 
 
@@ -222,8 +223,10 @@ def status(
     by_state = Counter(standings[run.key].state for run in planned.runs if run.run_id)
     if by_state["failed"]:
         say(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
-    if by_state["lost"] or by_state["planned"]:
+    startable, held = _startable(planned, standings)
+    if startable:
         say(f"start missing runs with: {asked.command('submit')}")
+    _tell_held(asked, held)
     if by_state["cancelled"]:
         say(f"resume cancelled runs with: {asked.command('resume')}")
 
@@ -309,9 +312,29 @@ def _submit(
         say(f"the search is not finished; go on with its next runs until it is: {asked.command('search')}")
 
 
+def _startable(planned: "Plan", standings: "Mapping[str, Standing]") -> "tuple[list[PlannedRun], list[Held]]":
+    """Return the missing runs that submit would start, and those that it would not."""
+    from nacbench.sweep.control import ready
+    from nacbench.sweep.state import MISSING
+
+    return ready([run for run in planned.doable if standings[run.key].state in MISSING], standings)
+
+
+def _tell_held(asked: Asked, held: "Sequence[Held]") -> None:
+    """Print what is left for later as the network that it needs is not there, and how that comes."""
+    for state, count in Counter(one.state for one in held).items():
+        runs = counted(count, "run")
+        if state in ("failed", "cancelled"):
+            both = asked.command("retry" if state == "failed" else "resume")
+            say(f"left for later: {runs}, as the run that trains the network {WAS[state]}; start both with: {both}")
+        else:
+            say(f"left for later: {runs}, as another run trains the network ({state}); submit again when it is done")
+
+
 def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
+    _tell_held(asked, submitted.held)
     if not submitted.started:
-        say("no run is missing; nothing was started")
+        say("nothing was started" if submitted.held else "no run is missing; nothing was started")
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))

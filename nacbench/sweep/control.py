@@ -2,11 +2,12 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from nacbench.errors import UserError
 from nacbench.filesystem.owner import Process, machine
@@ -26,13 +27,40 @@ from nacbench.tracking.known import check_trackers
 Say = Callable[[str], None]
 
 
+class Held(NamedTuple):
+    """A run that waits for the run that trains its network.
+
+    Attributes:
+        run: the run.
+        network: key of the other.
+        state: of the other; if it is live, the run can be started as soon as that is done.
+    """
+
+    run: PlannedRun
+    network: str
+    state: State
+
+
 @dataclass(frozen=True)
 class Submitted:
-    """Outcome of `submit`: runs started, and runs done; ``done`` is None if all went to Slurm, which is not awaited."""
+    """Outcome of `submit`.
+
+    Attributes:
+        started: number of runs.
+        done: how many of them are done; None if all went to Slurm, which is not awaited.
+        submissions: of the runs that were started.
+        held: runs that were not started although they are missing, with the reason.
+    """
 
     started: int
     done: int | None
     submissions: tuple[Submission, ...] = ()
+    held: Sequence[Held] = ()
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """Keys of the runs that were started."""
+        return (run.key for submission in self.submissions for run in submission.runs)
 
 
 @dataclass(frozen=True)
@@ -84,16 +112,15 @@ def submit(
         _note_unsuited(plan, place)
         _tag_those_there(plan, place, say)
         states = set(MISSING) | set(also)
-        todo = [run for run in wanted if _is_due(run, standings, states, retry)]
+        todo, held = ready([run for run in wanted if _is_due(run, standings, states, retry)], standings)
         for run in todo:
             put_aside(run.folder(place.store))
-        todo = _with_what_they_need(plan, todo, standings)
         if not todo:
-            return Submitted(0, None)
+            return Submitted(0, None, (), held)
         running = {key: s.job for key, s in standings.items() if s.state in LIVE and s.job}
         groups = _by_executor(todo)
         submitted = _submit_to_slurm(groups.pop("slurm", []), running, plan, place)
-    return _carry_out(groups, submitted, plan, place, say)
+    return replace(_carry_out(groups, submitted, plan, place, say), held=held)
 
 
 def _tag_those_there(plan: Plan, place: Place, say: Say) -> None:
@@ -113,11 +140,32 @@ def _is_due(
     return standing.state in wanted or (standing.state == "failed" and standing.cause in retry)
 
 
-def _with_what_they_need(plan: Plan, todo: list[PlannedRun], standings: dict[str, Standing]) -> list[PlannedRun]:
-    """Return the runs without those that need the network of a failed or cancelled run: they would fail, too."""
-    keys = {run.key for run in todo}
-    usable = {key for key, standing in standings.items() if standing.state == "done" or standing.state in LIVE} | keys
-    return [run for run in todo if run.trained_on is None or run.trained_on in usable]
+def ready(due: Sequence[PlannedRun], standings: Mapping[str, Standing]) -> tuple[list[PlannedRun], list[Held]]:
+    """Return the runs that can be started, and those that have to wait for the network that they need.
+
+    A network is there if its run is done, or comes: from a run that is started now by the same executor, or from a job
+    of Slurm on which another job can depend. That of a failed or cancelled run does not come, and for a run of another
+    process nobody here would wait.
+
+    Args:
+        due: runs that are to be started, after the runs that train their networks.
+        standings: of these and of all those that train their networks.
+    """
+    found: dict[str, PlannedRun] = {}
+    held = []
+    for run in due:
+        before = run.trained_on
+        if before is None:
+            found[run.key] = run
+            continue
+        standing = standings.get(before) or Standing(state="planned")
+        comes = before in found and found[before].profile.executor == run.profile.executor
+        waits = standing.state in LIVE and standing.job is not None and run.profile.executor == "slurm"
+        if standing.state == "done" or comes or waits:
+            found[run.key] = run
+        else:
+            held.append(Held(run, before, standing.state))
+    return list(found.values()), held
 
 
 def _submit_to_slurm(runs: Sequence[PlannedRun], running: dict[str, str], plan: Plan, place: Place) -> list[Submission]:
@@ -145,6 +193,7 @@ def _carry_out(
     for executor, runs in groups.items():
         one = Submission.of(
             runs,
+            profile=plan.sweep.profile if plan.sweep.profile.executor == executor else None,
             sweep=plan.sweep.name,
             store=place.store,
             data_root=place.data_root,

@@ -135,6 +135,8 @@ class Decider:
     warn: Callable[[Sequence[str]], None] = lambda lines: None
     began: str = ""
     _starts: Counter[str] = field(default_factory=Counter)
+    _stopped: set[str] | None = None  # runs that were cancelled before it began; what is cancelled later stays so
+    _is_silent: bool = False
 
     def __post_init__(self) -> None:
         """Refuse another margin than before, in a dry run too; look up what is asked of the plan again and again."""
@@ -156,10 +158,9 @@ class Decider:
             while True:
                 situation = self.look()
                 self.show(situation)
-                if situation.due:
-                    self._submit(situation.due)
+                if situation.due and not self._must_wait(situation.due) and self._submit(situation.due):
                     pause = POLL_SECONDS[0]
-                elif situation.live:
+                elif situation.live or situation.due:
                     time.sleep(pause)
                     pause = min(pause * 1.5, POLL_SECONDS[1])
                 else:
@@ -178,6 +179,8 @@ class Decider:
         records: dict[str, dict[int, Run]] = {}
         for run in found.runs:
             records.setdefault(run.series, {})[run.seed] = run
+        if self._stopped is None:
+            self._stopped = {key for key, one in standings.items() if one.state == "cancelled"}
         if any(one.state == "unknown" for one in standings.values()) and not slurm.is_available():
             raise UserError(
                 "some seeds were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
@@ -185,6 +188,7 @@ class Decider:
             )
         if self.began:
             note_failures(Plan(self.plan.sweep, tuple(self._own)), self.place, observer, standings)
+        self._is_silent = observer.is_silent
         silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
         self.warn([*found.broken, *observer.broken, *silence])
         view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
@@ -210,10 +214,18 @@ class Decider:
         keys = {run.run_id for run in self._own}
         return sum(run.core_seconds for run in runs if self.began and run.run_id in keys and run.finished >= self.began)
 
-    def _submit(self, due: Sequence[PlannedRun]) -> None:
-        self._starts.update(run.key for run in due)
+    def _must_wait(self, due: Sequence[PlannedRun]) -> bool:
+        """Whether these are for a Slurm that does not answer; where there is none, submit says so."""
+        return self._is_silent and slurm.is_available() and any(run.profile.executor == "slurm" for run in due)
+
+    def _submit(self, due: Sequence[PlannedRun]) -> bool:
+        """Start runs; return whether any was started, as all may have to wait for networks that others train."""
         again: tuple[State, ...] = ("cancelled",)
-        submit(self.plan, self.place, self.say, only=due, also=again, retry=self.limits.retried, warn=self.warn)
+        started = submit(
+            self.plan, self.place, self.say, only=due, also=again, retry=self.limits.retried, warn=self.warn
+        )
+        self._starts.update(started.keys)
+        return started.started > 0
 
     def _runs(self, question: Question, seeds: Iterable[int]) -> Iterator[PlannedRun]:
         """Yield the runs of these seeds, each after the runs that train its network."""
@@ -262,7 +274,11 @@ class _View:
             return "most", ""
         if limits.gives_up and answer.is_futile:
             return "futile", ""
-        for run in self._missing(answer, range(answer.seeds, self._target(answer))):
+        seeds = range(answer.seeds, self._target(answer))
+        for seed in seeds:
+            if absent := [entrant.label for entrant in answer.question.entrants if seed not in entrant.runs]:
+                return "failed", f"the sweep has no run of {absent[0]} with seed {seed}: exclude leaves it out"
+        for run in self._missing(answer, seeds):
             if problem := self._problem(run):
                 return "failed", f"{run.title} {problem}"
         return "", ""
@@ -277,12 +293,14 @@ class _View:
         state, folder = standing.state, run.folder(self.decider.place.store)
         if state in LIVE or state == "unknown":  # a silent Slurm will answer later
             return ""
-        again = state in ("planned", "lost") or (state == "cancelled" and not starts)
+        stopped = self.decider._stopped or ()
+        again = state in ("planned", "lost") or (state == "cancelled" and run.key in stopped and not starts)
         if (again or standing.cause in self.decider.limits.retried) and starts < MOST_STARTS:
             return ""
         how = f" ({standing.cause})" if standing.cause else ""
         often = f" {starts} times" if starts > 1 else ""
-        return f"{'was ' if state in ('lost', 'cancelled') else ''}{state}{often}{how}: {standing.detail}; see {folder}"
+        was = "was " if state in ("lost", "cancelled") else "is " if state == "unreadable" else ""
+        return f"{was}{state}{often}{how}: {standing.detail}; see {folder}{_way_out(standing, self.decider.limits)}"
 
     def situation(self, outlooks: Sequence[Outlook]) -> Situation:
         """Return the situation with the runs that are started next."""
@@ -320,6 +338,15 @@ class _View:
         """Return the number of runs that can be computed at once."""
         profile = self.decider.plan.sweep.profile
         return {"debug": 1, "local": profile.processes, "slurm": profile.array_parallelism}[profile.executor]
+
+
+def _way_out(standing: Standing, limits: Limits) -> str:
+    """Return how a run that is not done, and is not started again, is started after all."""
+    if standing.state == "unreadable":
+        return ""
+    if standing.cause is None or standing.cause in limits.retried:
+        return "; the same command starts it again"
+    return f"; --failed {standing.cause} starts it again"
 
 
 def _at_once(runs: Sequence[PlannedRun]) -> int:

@@ -93,26 +93,26 @@ def _carry_out(submission: "Submission", index: int, when_warned: Callable[..., 
     from nacbench.sweep.lost import is_cancelled
     from nacbench.training.interrupt import Interrupted
 
-    run = submission.runs[index]
+    run, profile = submission.runs[index], submission.profile_of(index)
     folder = Path(submission.store) / run.key
     try:
         config = resolve(run.config)
         if is_cancelled(folder):  # after the submitter's look, before this process was known to cancel
             say("cancelled", err=True)
             return NOT_NOW
-        if _is_given_up(submission, folder, config):
+        if _is_given_up(profile, folder, config):
             return FAILED
         _check_id(submission, run.key, config)
         runner.run(
             config,
             store=Path(submission.store),
             data_root=Path(submission.data_root),
-            execution=lambda: _execution(submission),
+            execution=lambda: _execution(profile),
             tags=submission.tags,
         )
     except Interrupted as interruption:
         say(f"{interruption}; its state is saved", err=True)
-        _heed(interruption.signal_number, submission.profile, when_warned)
+        _heed(interruption.signal_number, profile, when_warned)
         return NOT_NOW
     except (BusyError, TakenOverError) as error:
         say(str(error), err=True)
@@ -159,7 +159,7 @@ def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
         )
 
 
-def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") -> bool:
+def _is_given_up(profile: "Profile", folder: Path, config: "RunConfig") -> bool:
     """Write failure.json and return true if the run has used all its attempts; see `nacbench.sweep.lost.allowance`."""
     from nacbench.recording.claim import claim_count
     from nacbench.recording.record import RECORD
@@ -167,7 +167,7 @@ def _is_given_up(submission: "Submission", folder: Path, config: "RunConfig") ->
     from nacbench.sweep.lost import allowance
 
     attempts = claim_count(folder)
-    if attempts < allowance(folder, submission.profile.max_attempts) or (folder / RECORD).exists():
+    if attempts < allowance(folder, profile.max_attempts) or (folder / RECORD).exists():
         return False
     reason = f"given up after {attempts} attempts that did not finish; see its log and Slurm's"
     leave_failure(folder, config, folder.name, "failed", reason, cause="attempts", attempts=attempts)
@@ -186,13 +186,12 @@ def _leave(folder: Path, config: dict[str, Any], reason: str) -> None:
             leave_failure(folder, resolve(config), folder.name, "failed", reason)
 
 
-def _execution(submission: "Submission") -> Any:
+def _execution(profile: "Profile") -> Any:
     from nacbench.machine.cores import default_threads
     from nacbench.machine.hardware import check_device
     from nacbench.tracking.known import check_trackers
     from nacbench.training.execution import Execution, default_workers
 
-    profile = submission.profile
     device = check_device(profile.device)
     return Execution(
         device=device,

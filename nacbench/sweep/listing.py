@@ -82,6 +82,7 @@ class _Begun:
     listed: Listed
     problem: None = None
     is_unsuited: bool = False
+    trained_on: None = None
 
     @property
     def key(self) -> str:

@@ -53,7 +53,7 @@ def run_here(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> in
                 failed.add(run.key)
                 continue
             crew.write({index: this_process()}, range(index + 1, len(runs)))
-            if _guarded(file, index, run, say) != DONE:
+            if not _guarded(file, index, run, store, say):
                 failed.add(run.key)
     finally:
         crew.remove()
@@ -67,17 +67,27 @@ def _why_not(run: PlannedRun, failed: set[str], store: Path) -> str | None:
     return "cancelled" if is_cancelled(run.folder(store)) else None
 
 
-def _guarded(file: Path, index: int, run: PlannedRun, say: Say) -> int:
-    """Compute a run and return its exit code; errors are in its failure.json and do not stop the other runs."""
+def _is_done(run: PlannedRun, store: Path) -> bool:
+    """Whether a run is done: by its record alone.
+
+    A plug-in that calls exit(0) ends its process without one; a process can die after it has written its record, and
+    another one can have done the run in the meantime.
+    """
+    return (run.folder(store) / RECORD).exists()
+
+
+def _guarded(file: Path, index: int, run: PlannedRun, store: Path, say: Say) -> bool:
+    """Compute a run; return whether it is done. Errors are in its failure.json and do not stop the other runs."""
     try:
-        code = carry_out(file, index)
+        carry_out(file, index)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plug-in can raise anything
         say(f"{run.title}: failed: {in_one_line(error)}")
-        return 1
-    say(f"{run.title}: {'done' if code == DONE else 'not done'}")
-    return code
+        return False
+    good = _is_done(run, store)
+    say(f"{run.title}: {'done' if good else 'not done'}")
+    return good
 
 
 def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Say) -> int:
@@ -88,14 +98,14 @@ def run_in_processes(submission: Submission, runs: Sequence[PlannedRun], say: Sa
     file = submission.write()
     logs = submission.jobs_folder()
     logs.mkdir(parents=True, exist_ok=True)
-    profile = submission.profile
-    threads = profile.threads or max(1, granted_cores() // profile.processes)
-    environment = {**os.environ, **worker_environment(), "OMP_NUM_THREADS": str(threads)}
+    processes = submission.profile.processes
+    environment = {**os.environ, **worker_environment()}
     crew = _Crew(file, runs, say)
     try:
         while crew.waiting or crew.working:
-            for index in crew.due(profile.processes):
-                crew.start(index, logs / f"{index}.log", environment)
+            for index in crew.due(processes):
+                threads = submission.profile_of(index).threads or max(1, granted_cores() // processes)
+                crew.start(index, logs / f"{index}.log", {**environment, "OMP_NUM_THREADS": str(threads)})
             crew.collect()
             time.sleep(0.05)
     except BaseException:
@@ -146,9 +156,7 @@ class _Crew:
         ended = [started for started in self.working if started.process.poll() is not None]
         for started in ended:
             self.working.remove(started)
-            # a plug-in that calls exit(0) ends the worker, too: done means that there is a record
-            recorded = (started.run.folder(self.store) / RECORD).exists()
-            good = started.process.returncode == DONE and recorded
+            good = _is_done(started.run, self.store)
             (self.done if good else self.failed).add(started.run.key)
             self._tell(started, good=good)
         if ended:
@@ -167,6 +175,7 @@ class _Crew:
         code = started.process.returncode
         over = len(self.done) + len(self.failed)
         word = "done" if good else f"not done ({_how(code)}); see nacbench sweep logs"
+        word += f", though its process ended with {_how(code)}" if good and code != DONE else ""
         took = _duration(time.monotonic() - started.since)
         left = _left(self._began, over, len(self.runs))
         self.say(f"[{over}/{len(self.runs)}] {started.run.title}: {word}, {took}{left}")

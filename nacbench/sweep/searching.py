@@ -177,6 +177,7 @@ class Searcher:
     warn: Callable[[Sequence[str]], None] = lambda lines: None
     retried: tuple[Cause, ...] = OUTSIDE
     _starts: Counter[str] = field(default_factory=Counter)
+    _stopped: set[str] | None = None  # runs that were cancelled before it began; what is cancelled later stays so
 
     def run(self) -> Hunt:
         """Start what is due until nothing is; return the last situation.
@@ -190,11 +191,13 @@ class Searcher:
             pause = POLL_SECONDS[0]
             while True:
                 hunt, standings, is_silent = self._look(searches)
+                if self._stopped is None:
+                    self._stopped = {key for key, one in standings.items() if one.state == "cancelled"}
                 due = [run for run in hunt.plan.doable if self._is_due(run, standings[run.key])]
-                if due and not is_silent:
-                    self._submit(due)
+                waits = is_silent and slurm.is_available() and any(run.profile.executor == "slurm" for run in due)
+                if due and not waits and self._submit(due):
                     pause = POLL_SECONDS[0]
-                elif self._goes_on(standings[run.key] for run in hunt.plan.doable):
+                elif due or self._goes_on(standings[run.key] for run in hunt.plan.doable):
                     time.sleep(pause)
                     pause = min(pause * 1.5, POLL_SECONDS[1])
                 else:
@@ -224,11 +227,12 @@ class Searcher:
 
     def _is_due(self, run: PlannedRun, standing: Standing) -> bool:
         often = self._starts[run.key]
-        # what is cancelled while this goes on stays cancelled
-        again = standing.state in ("planned", "lost") or (standing.state == "cancelled" and not often)
+        was_stopped = standing.state == "cancelled" and run.key in (self._stopped or ())
+        again = standing.state in ("planned", "lost") or (was_stopped and not often)
         return often < MOST_STARTS and (again or (standing.state == "failed" and standing.cause in self.retried))
 
-    def _submit(self, due: Sequence[PlannedRun]) -> None:
-        self._starts.update(run.key for run in due)
+    def _submit(self, due: Sequence[PlannedRun]) -> bool:
         again: tuple[State, ...] = ("cancelled",)
-        submit(self.plan, self.place, self.say, only=due, also=again, retry=self.retried, warn=self.warn)
+        started = submit(self.plan, self.place, self.say, only=due, also=again, retry=self.retried, warn=self.warn)
+        self._starts.update(started.keys)
+        return started.started > 0

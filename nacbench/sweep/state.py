@@ -35,7 +35,18 @@ from nacbench.sweep.lost import cause_by_slurm, is_cancelled
 from nacbench.sweep.submission import Submission, folder_of_submissions, read_submissions
 
 State = Literal[
-    "done", "running", "queued", "preempted", "planned", "lost", "cancelled", "failed", "skipped", "no data", "unknown"
+    "done",
+    "running",
+    "queued",
+    "preempted",
+    "planned",
+    "lost",
+    "cancelled",
+    "failed",
+    "skipped",
+    "no data",
+    "unknown",
+    "unreadable",
 ]
 STATES: tuple[State, ...] = (
     "done",
@@ -49,6 +60,7 @@ STATES: tuple[State, ...] = (
     "skipped",
     "no data",
     "unknown",
+    "unreadable",
 )
 MANY = 200  # runs from which on the index of the store is quicker than each run's record
 _LOG_NAME = re.compile(r"([0-9]+|[0-9]+_[0-9]+)(?:_[0-9]+_log\.(?:out|err)|\.log)")  # of submitit's jobs; of workers
@@ -68,6 +80,8 @@ class Observed(Protocol):
     def problem(self) -> str | None: ...
     @property
     def is_unsuited(self) -> bool: ...
+    @property
+    def trained_on(self) -> str | None: ...
     def folder(self, store: Path, /) -> Path: ...
 
 
@@ -78,7 +92,8 @@ class Standing:
     Attributes:
         state: ``done``; ``running``; ``queued`` for the first time; ``preempted``: queued again after it had started;
             ``planned``: never started; ``lost``: started, and ended without record or failure; ``cancelled``;
-            ``failed``; ``skipped``: the model cannot do the task; ``no data``; ``unknown``: Slurm does not answer.
+            ``failed``; ``skipped``: the model cannot do the task; ``no data``; ``unknown``: Slurm does not answer;
+            ``unreadable``: its folder or record cannot be read, so that it is left alone.
         detail: more about the state, for readers.
         cause: of a failure.
         job: job number, if it has one.
@@ -92,6 +107,9 @@ class Standing:
     job: str | None = None
     attempts: int = 0
     is_noted: bool = True
+
+
+DROPPED = Standing(state="planned", detail="Slurm dropped it, as the run that trains its network did not end well")
 
 
 def observe(runs: Iterable[Observed], store: Path, *, ask_slurm: bool = True) -> dict[str, Standing]:
@@ -154,9 +172,20 @@ class Observer:
         silent = {key: jobs for key, standing in found.items() if standing is None and (jobs := self._past_jobs(key))}
         words = verdicts(job for jobs in silent.values() for job in jobs) if self._ask_slurm and silent else {}
         by_key = {run.key: run for run in runs if run.run_id}
-        return {
+        known = {
             key: standing or self._ended(by_key[key], silent.get(key, []), words) for key, standing in found.items()
         }
+        return {key: DROPPED if self._is_dropped(by_key[key], known) else own for key, own in known.items()}
+
+    def _is_dropped(self, run: Observed, known: Mapping[str, Standing]) -> bool:
+        """Whether Slurm cancelled a run because the run that trains its network failed: nobody wanted it to stop."""
+        own = known[run.key]
+        if run.trained_on is None or own.state != "cancelled" or own.attempts or own.job is None:
+            return False
+        before = known.get(run.trained_on)
+        if before is None:
+            return not os.path.lexists(self.store / run.trained_on / RECORD)
+        return before.state != "done" and before.state not in LIVE
 
     def _done(self) -> dict[str, int]:
         """Return the number of attempts of all finished runs by key, from the index, which knows what was checked."""
@@ -181,7 +210,7 @@ class Observer:
         folder = run.folder(self.store)
         if folder.exists() and not folder.is_dir():
             self._name_broken(UserError(f"{folder} is a file, where the folder of a run belongs; remove or rename it"))
-            return Standing(state="unknown", detail="a file has the name of its folder")
+            return Standing(state="unreadable", detail="a file has the name of its folder")
         attempts = claim_count(folder)
         try:
             if finished(folder):
@@ -192,7 +221,7 @@ class Observer:
             return self._live(run, folder, attempts) or Standing(state="lost", detail=detail, attempts=attempts)
         except UserError as error:
             self._name_broken(error)
-            return Standing(state="unknown", detail=f"its {RECORD} cannot be read", attempts=attempts)
+            return Standing(state="unreadable", detail=f"its {RECORD} cannot be read", attempts=attempts)
         if run.problem:
             return Standing(state="skipped" if run.is_unsuited else "no data", detail=run.problem)
         live = self._live(run, folder, attempts)
@@ -270,7 +299,7 @@ class Observer:
         said: dict[str, Any] = {"attempts": attempts, "job": jobs[0] if jobs else None}
         if word and word.state == "CANCELLED":
             return Standing(state="cancelled", detail="in Slurm", **said)
-        cause = cause_by_slurm(word, self.log_of(run, jobs))
+        cause = cause_by_slurm(word, self.log_of(run))
         if cause:
             how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "by its log"
             return Standing(state="failed", detail=how, cause=cause, is_noted=False, **said)
@@ -281,17 +310,21 @@ class Observer:
         how = f"Slurm: {word.state}, exit {word.exit_code}" if word else "ended without record or failure"
         return Standing(state="lost", detail=how, **said)
 
-    def log_of(self, run: Observed, jobs: list[str] | None = None) -> list[str]:
+    def log_of(self, run: Observed) -> list[str]:
         """Return the last lines of the run's own log and of its job's logs."""
         lines = tail(run.folder(self.store) / LOG)
-        for path in self.job_logs(run.key)[-2:]:
+        last = self._places.get(run.key, [])[-1:]  # what an earlier job wrote is not why this one ended
+        for path in self._logs_in(last):
             lines += tail(path)
         return lines
 
     def job_logs(self, key: str) -> list[Path]:
         """Return the files of standard output and error of a run's jobs that are not empty, the latest last."""
+        return self._logs_in(self._places.get(key, []))
+
+    def _logs_in(self, places: Iterable[tuple[Submission, int]]) -> list[Path]:
         found: list[Path] = []
-        for submission, index in self._places.get(key, []):
+        for submission, index in places:
             own = submission.job_of(index) or str(index)  # a local worker has no job number
             found += self._logs_of(submission).get(own, [])
         return [path for path in found if path.stat().st_size]

@@ -35,12 +35,19 @@ JOB_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class SubmittedRun(BaseModel):
-    """One run of a submission: ``key`` is ``task/model/run id``, ``config`` as from ``RunConfig.as_dict``."""
+    """One run of a submission.
+
+    Attributes:
+        key: ``task/model/run id``.
+        config: as from ``RunConfig.as_dict``.
+        profile: its own, where it is another one than the submission's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: Annotated[str, Field(pattern=r"^[^/\x00-\x1f]+/[^/\x00-\x1f]+/[0-9a-f]{12}$")]
     config: dict[str, Any]
+    profile: Profile | None = None
 
 
 class Submission(BaseModel):
@@ -55,7 +62,7 @@ class Submission(BaseModel):
         store: folder of runs.
         data_root: mirror of data sets.
         plugins: plug-in files that jobs load first.
-        profile: executor and resources.
+        profile: executor and resources; those of a run with a profile of its own are other ones.
         tags: tags and notes that its runs get as they start.
         runs: by their index in the job array.
     """
@@ -86,11 +93,18 @@ class Submission(BaseModel):
         data_root: Path,
         plugins: Sequence[str],
         tags: Tags = NOTHING,
+        profile: Profile | None = None,
     ) -> "Submission":
-        """Make a submission with a new token; its profile is that of the first run, so all runs must have its shape.
+        """Make a submission with a new token.
 
         Paths are made absolute, as jobs run in another working folder.
+
+        Args:
+            runs: at least one. Those of a Slurm array must have one shape, as Slurm gives all the same.
+            sweep, store, data_root, plugins, tags: see the attributes.
+            profile: of the submission; by default that of the first run.
         """
+        common = profile or runs[0].profile
         return cls(
             # the time comes first, so that submissions within a second have an order, too
             token=f"nacbench-{time.time_ns():016x}{secrets.token_hex(8)}",
@@ -101,10 +115,21 @@ class Submission(BaseModel):
             store=str(resolved(store)),
             data_root=str(resolved(data_root)),
             plugins=tuple(str(Path(file).resolve()) for file in plugins),
-            profile=runs[0].profile,
+            profile=common,
             tags=tags,
-            runs=tuple(SubmittedRun(key=run.key, config=run.config.as_dict()) for run in runs),
+            runs=tuple(
+                SubmittedRun(
+                    key=run.key,
+                    config=run.config.as_dict(),
+                    profile=None if run.profile == common else run.profile,
+                )
+                for run in runs
+            ),
         )
+
+    def profile_of(self, index: int) -> Profile:
+        """Return the profile of one run."""
+        return self.runs[index].profile or self.profile
 
     def write(self) -> Path:
         """Write it to its store, atomically; return the file."""

@@ -1,6 +1,6 @@
 // Everything that is shown is set as text, never as HTML: names in files may be anything.
 const given = JSON.parse(document.getElementById("data").textContent);
-const STATES = ["running", "failed", "lost", "unknown", "preempted", "queued", "planned", "done", "cancelled", "skipped", "no data"];
+const STATES = ["running", "failed", "lost", "unreadable", "unknown", "preempted", "queued", "planned", "done", "cancelled", "skipped", "no data"];
 const PAGE = 200; // rows that are shown at first; more would make the page slow
 const COLUMNS = [
   ["", null], ["run", (row) => named(row)], ["task", (row) => taskOf(row)], ["seed", (row) => row.seed], ["state", (row) => STATES.indexOf(row.state)],

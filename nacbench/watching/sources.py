@@ -31,6 +31,7 @@ class Watched:
         place: its folder, absolute; it may not exist yet.
         store: folder of runs that it is in.
         problem, is_unsuited: as those of a planned run.
+        trained_on: not known here.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Watched:
     is_unsuited: bool = False
     _config: Mapping[str, Any] = field(default_factory=dict)
     _settings: str = ""
+    trained_on: str | None = None
 
     @property
     def key(self) -> str:

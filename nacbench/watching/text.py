@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # States in the order of the table, the same as that of the page
 ORDER = (
-    *("running", "failed", "lost", "unknown", "preempted", "queued", "planned"),
+    *("running", "failed", "lost", "unreadable", "unknown", "preempted", "queued", "planned"),
     *("done", "cancelled", "skipped", "no data"),
 )
 HEADS = ("run", "task", "seed", "state", "epoch", "loss", "score", "left", "remarks")

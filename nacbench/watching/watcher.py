@@ -161,7 +161,7 @@ class Watcher:
         known = self._known[run.number]
         signs = (signs_of(run.place), curve_stamp(run.place), observer.traces(run.key)) if run.run_id else ()
         if known.signs == signs:
-            return known.standing.state in ("running", "unknown")
+            return known.standing.state in ("running", "unknown", "unreadable")
         known.signs, known.more = signs, None
         return True
 

@@ -14,6 +14,7 @@ from nacbench.filesystem.files import utc_now
 from nacbench.machine import slurm
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
+from nacbench.recording.record import Cause
 from nacbench.recording.row import Run, row_of
 from nacbench.reporting.answered import answered
 from nacbench.reporting.decided import Case, holm_levels
@@ -21,12 +22,13 @@ from nacbench.reporting.paper.claims import Competitive, Side, read_claims
 from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.sweep import deciding
 from nacbench.sweep.answers import Answer, answers
-from nacbench.sweep.control import Place
+from nacbench.sweep.control import Place, Submitted
 from nacbench.sweep.deciding import Decider, Limits, Outlook, Situation
 from nacbench.sweep.plan import Plan, PlannedRun, make_plan
 from nacbench.sweep.questions import Question, claim_questions, comparisons, entrants_of
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import Standing
+from nacbench.sweep.state import Standing, State
+from nacbench.sweep.submission import Submission
 
 from ..made import made_record
 
@@ -58,6 +60,12 @@ def scores_of(**means: float) -> Scores:
     )
 
 
+def started(runs: Sequence[PlannedRun]) -> Submitted:
+    """What submit returns."""
+    about: dict[str, Any] = {"sweep": "mine", "store": Path("runs"), "data_root": Path("data"), "plugins": ()}
+    return Submitted(len(runs), len(runs), (Submission.of(runs, **about),))
+
+
 class World:
     """Runs that are done as soon as they are submitted.
 
@@ -79,12 +87,13 @@ class World:
         self.broken: list[str] = []
         self.is_silent = False
 
-    def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> None:
+    def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> Submitted:
         for run in only:
             name = (run.config.model.name, run.config.seed)
             self.submitted.append(name)
             if name not in self.ends:
                 self.rows[run.key] = self.row(run)
+        return started(only)
 
     def row(self, run: PlannedRun) -> Run:
         made = row_of(made_record(), "made", 1, 1)
@@ -196,7 +205,7 @@ def test_a_margin_gives_equivalence(decider: Callable[..., Decider], tmp_path: P
 
 def test_what_is_decided_is_written_down_before_the_first_run(decider: Callable[..., Decider], tmp_path: Path) -> None:
     class Killed(World):
-        def submit(self, *anything: Any, **more: Any) -> None:
+        def submit(self, *anything: Any, **more: Any) -> Submitted:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -271,8 +280,11 @@ def test_a_run_that_ends_during_a_look_is_not_forgotten(decider: Callable[..., D
     class Cluster(World):
         running: Sequence[PlannedRun] = ()
 
-        def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> None:
+        def submit(
+            self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any
+        ) -> Submitted:
             self.running = only
+            return started(only)
 
         def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
             self.rows |= {run.key: self.row(run) for run in self.running}
@@ -329,6 +341,71 @@ def test_a_seed_that_fails_is_not_passed_over(
     assert world.submitted.count(("vit", 2)) == starts
     assert re.search(said, situation.outlooks[0].why)
     assert max(seed for model, seed in world.submitted if model == "vit") == 2
+
+
+def test_a_start_counts_only_if_something_was_started(
+    decider: Callable[..., Decider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs wait for networks that other processes train, for as long as these take."""
+    waits: list[float] = []
+
+    class Held(World):
+        def submit(self, *anything: Any, **more: Any) -> Submitted:
+            return Submitted(0, None) if len(waits) < 5 else super().submit(*anything, **more)
+
+    monkeypatch.setattr("nacbench.sweep.deciding.time.sleep", waits.append)
+    found = verdicts(decider(Held(scores_of(nac=0.9, vit=0.7, transformer=0.8))).run())
+    assert len(waits) == 5 and {verdict for verdict, *_ in found.values()} == {"better"}
+
+
+@pytest.mark.parametrize(("at_first", "starts"), [("cancelled", 1), ("running", 0)])
+def test_what_is_cancelled_while_it_goes_on_stays_cancelled(
+    decider: Callable[..., Decider], monkeypatch: pytest.MonkeyPatch, at_first: State, starts: int
+) -> None:
+    """Of runs that another submitter or sitting has started, too; what was cancelled before is started again, once."""
+    looks: list[State] = [at_first]
+
+    class Stopped(World):
+        def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
+            looks.append("cancelled")
+            found = super().standings(runs)
+            vit = [run.key for run in runs if (run.config.model.name, run.config.seed) == ("vit", 2)]
+            return found | {key: Standing(state=looks[-2]) for key in vit if found[key].state != "done"}
+
+    monkeypatch.setattr("nacbench.sweep.deciding.time.sleep", lambda seconds: None)
+    world = Stopped(scores_of(nac=0.9, vit=0.7, transformer=0.8))
+    situation = decider(world).run()
+    assert world.submitted.count(("vit", 2)) == starts
+    if not starts:
+        assert "seed 2 was cancelled: ; see" in situation.outlooks[0].why
+        assert situation.outlooks[0].why.endswith("; the same command starts it again")
+
+
+def test_a_run_that_cannot_be_read_ends_its_question_alone(decider: Callable[..., Decider]) -> None:
+    class Odd(World):
+        def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
+            vit = [run.key for run in runs if run.config.model.name == "vit"]
+            broken = Standing(state="unreadable", detail="a file has the name of its folder")
+            return super().standings(runs) | dict.fromkeys(vit, broken)
+
+    situation = decider(Odd(scores_of(nac=0.9, vit=0.7, transformer=0.8))).run()
+    assert verdicts(situation)["nac - transformer"][0] == "better"
+    assert "seed 0 is unreadable: a file has the name of its folder; see " in situation.outlooks[0].why
+
+
+def test_a_seed_that_the_sweep_excludes_is_named(decider: Callable[..., Decider]) -> None:
+    without = plan(exclude=[{"model": "vit", "seed": 1}])
+    situation = decider(World(scores_of(nac=0.9, vit=0.7, transformer=0.8)), planned=without).run()
+    assert situation.outlooks[0].why == "the sweep has no run of vit with seed 1: exclude leaves it out"
+
+
+@pytest.mark.parametrize(
+    ("cause", "way"), [("diverged", "--failed diverged starts it again"), ("oom", "the same command starts it again")]
+)
+def test_the_way_out_is_one_that_works(decider: Callable[..., Decider], cause: Cause, way: str) -> None:
+    failed = Standing(state="failed", cause=cause, detail="it ended")
+    world = World(scores_of(nac=0.9, vit=0.7, transformer=0.8), standings={("vit", 2): failed})
+    assert decider(world).run().outlooks[0].why.endswith(f"; {way}")
 
 
 def test_without_slurm_its_seeds_are_not_waited_for(

@@ -21,15 +21,15 @@ from nacbench.machine import ending
 from nacbench.machine.process import Life, this_life
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.claim import hold, is_held
-from nacbench.recording.read_record import read_failure
-from nacbench.recording.record import FAILURE
+from nacbench.recording.read_record import read_failure, read_record
+from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.tags import read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local, submission
-from nacbench.sweep.control import Place, cancel, submit
+from nacbench.sweep.control import Place, cancel, ready, submit
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import observe
+from nacbench.sweep.state import Standing, observe
 from nacbench.sweep.submission import Submission, sole_submitter, submissions
 
 from ..conftest import REPOSITORY
@@ -139,6 +139,86 @@ def test_a_part_of_a_plan_is_started_alone_and_with_networks_that_are_there(plac
     assert states(planned, place) == ["done", "planned"]
     assert submit(planned, place, print, only=[follower]).done == 1
     assert states(planned, place) == ["done", "done"]
+
+
+def test_a_network_that_another_process_trains_is_waited_for(place: Place) -> None:
+    local_ = {"executor": "local", "processes": 2, "threads": 1}
+    planned = plan(
+        place, tasks=["digits-c"], models=["floor-linear"], plugins=[], set={"task.examples": 20}, profile=local_
+    )
+    network, follower = planned.runs
+    with hold(network.folder(place.store)):
+        found = submit(planned, place, print)
+        assert (found.started, [(one.run, one.state) for one in found.held]) == (0, [(follower, "running")])
+    assert not follower.folder(place.store).exists()
+    assert submit(planned, place, print).done == 2
+
+
+@pytest.mark.parametrize(
+    ("standing", "executor", "starts"),
+    [
+        (Standing(state="done"), "debug", True),
+        (Standing(state="running"), "local", False),
+        (Standing(state="running"), "slurm", False),  # by a process that is no job
+        (Standing(state="queued", job="7"), "local", False),
+        (Standing(state="queued", job="7"), "slurm", True),
+        (Standing(state="failed", job="7"), "slurm", False),
+        (Standing(state="unreadable"), "debug", False),
+    ],
+)
+def test_a_run_is_started_only_if_its_network_is_there_or_comes(
+    place: Place, standing: Standing, executor: str, starts: bool
+) -> None:
+    network, follower = plan(place, tasks=["digits-c"], models=["vit"], plugins=[], set={}).runs
+    follower = replace(follower, profile=follower.profile.model_copy(update={"executor": executor}))
+    todo, held = ready([follower], {network.key: standing})
+    assert (bool(todo), bool(held)) == (starts, not starts)
+    elsewhere = replace(network, profile=network.profile.model_copy(update={"executor": "slurm"}))
+    todo, held = ready([elsewhere, follower], {network.key: Standing(state="planned")})
+    assert todo == ([elsewhere, follower] if executor == "slurm" else [elsewhere])
+
+
+def test_a_run_that_cannot_be_read_is_left_alone_and_the_others_are_started(place: Place) -> None:
+    both = plan(place, seeds=[0, 1])
+    folder = both.runs[0].folder(place.store)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("")
+    warned: list[str] = []
+    assert submit(both, place, print, warn=warned.extend).done == 1
+    assert states(both, place) == ["unreadable", "done"]
+    assert warned == [f"{folder} is a file, where the folder of a run belongs; remove or rename it"]
+
+
+@pytest.mark.parametrize("executor", ["debug", "local"])
+def test_rules_of_resources_hold_for_runs_of_this_machine(place: Place, executor: str) -> None:
+    rules = [{"when": {"seed": 0}, "use": {"threads": 2, "checkpoint_seconds": 77}}]
+    base = {"executor": executor, "device": "cpu", "threads": 1}
+    both = plan(place, seeds=[0, 1], resources=rules, profile=base)
+    assert submit(both, place, print).done == 2
+    found = [read_record(run.folder(place.store) / RECORD).environment.hardware.threads for run in both.runs]
+    assert found == [2, 1]
+    (one,) = submissions(place.store)
+    assert [one.profile_of(index).checkpoint_seconds for index in range(2)] == [
+        77,
+        both.runs[1].profile.checkpoint_seconds,
+    ]
+
+
+def test_a_run_is_done_by_its_record_however_its_process_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = local._start
+
+    def dies_late(*arguments: Any) -> Any:
+        started = start(*arguments)
+        started.process.wait()
+        started.process.returncode = -6
+        return started
+
+    monkeypatch.setattr(local, "_start", dies_late)
+    content: dict[str, Any] = {"tasks": ["digits-c"], "models": ["floor-linear"], "plugins": []}
+    planned = plan(place, **content, set={"task.examples": 20}, profile={"executor": "local", "threads": 1})
+    said: list[str] = []
+    assert submit(planned, place, said.append).done == 2
+    assert [": done, though its process ended with killed by signal 6, " in line for line in said] == [True, True]
 
 
 @pytest.mark.parametrize(("profile", "threads"), [({"processes": 2}, 3), ({"processes": 9}, 1), ({"threads": 5}, 5)])

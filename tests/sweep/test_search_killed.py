@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from nacbench.recording.index import read_runs
 from nacbench.recording.searches import SEARCHES, read_searches
 from nacbench.reporting.build import build_report
 from nacbench.sweep.content import read_choices
+from nacbench.sweep.plan import make_plan
+from nacbench.sweep.read_sweep import read_sweep
+from nacbench.sweep.submission import Submission
 
 from .killing import kill_when
 
@@ -83,6 +87,18 @@ def test_killed_twice_it_ends_with_the_same_trials_and_choice(undisturbed: Path,
         one["settings"] for one in second["rungs"][0]["trials"]
     ]
     assert first["chosen"] and first["finished"]
+
+
+def test_runs_of_this_machine_do_not_wait_for_a_slurm_that_does_not_answer(tmp_path: Path) -> None:
+    """A store that once had a submission to Slurm, on a machine where that is gone."""
+    few = {**CONTENT["search"], "trials": 2}
+    words = command(tmp_path, DEBUG, "search", "--json", search=few, models=["floor-nearest-mean"])
+    plan = make_plan(read_sweep(str(tmp_path / "mine.yaml")), tmp_path)
+    gone = plan.runs[0].profile.model_copy(update={"executor": "slurm", "time": "1:00:00"})
+    about: dict[str, Any] = {"sweep": "other", "store": tmp_path / "runs", "data_root": tmp_path, "plugins": ()}
+    Submission.of([replace(plan.runs[0], run_id="0" * 12)], profile=gone, **about).write()
+    (found,) = json.loads(said(words))
+    assert found["finished"]
 
 
 def test_submit_starts_one_rung_at_a_time(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from nacbench.machine import slurm
 from nacbench.plugin_files import load_plugin_file
 from nacbench.registry import MODELS, TASKS
 from nacbench.sweep.control import Place, submit
-from nacbench.sweep.plan import make_plan
+from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
+from nacbench.sweep.state import observe
 from nacbench.sweep.submission import submissions
 
 from ..conftest import REPOSITORY
@@ -125,3 +126,51 @@ def test_a_refused_submission_is_one_line_and_not_queued(desk: Desk, tmp_path: P
     with pytest.raises(UserError, match=r"Slurm refused the submission of 1 runs: .*invalid partition"):
         submitted(tmp_path)
     assert desk.jobs() == []
+
+
+# -- what has become of jobs -------------------------------------------------------------------------------------------
+
+
+def chain(tmp_path: Path) -> tuple[Plan, Place]:
+    """A network and a run that scores it, submitted: jobs 100 and 101."""
+    place = Place(tmp_path / "runs", tmp_path / "data")
+    content = {**CONTENT, "tasks": "digits-c", "models": "floor-linear", "plugins": [], "set": {"task.examples": 20}}
+    plan = make_plan(parse_sweep(content, tmp_path / "mine.yaml"), place.data_root)
+    assert submit(plan, place, print).started == 2
+    return plan, place
+
+
+def states(plan: Plan, place: Place) -> list[str]:
+    return [standing.state for standing in observe(plan.runs, place.store).values()]
+
+
+def test_a_run_that_slurm_dropped_with_its_network_is_started_with_it_again(desk: Desk, tmp_path: Path) -> None:
+    plan, place = chain(tmp_path)
+    assert option(desk.jobs()[1], "dependency") == "afterok:100"
+    desk.say("sacct", "printf '100|OUT_OF_MEMORY|0:125\\n101|CANCELLED by 0|0:0\\n'")
+    assert states(plan, place) == ["failed", "planned"]
+    (held,) = submit(plan, place, print).held  # submit starts no failed run
+    assert (held.run, held.network, held.state) == (plan.runs[1], plan.runs[0].key, "failed")
+    assert submit(plan, place, print, retry=["oom"]).started == 2
+    assert option(desk.jobs()[3], "dependency") == "afterok:102"
+
+
+def test_a_run_that_a_user_cancelled_in_slurm_stays_cancelled_while_its_network_is_trained(
+    desk: Desk, tmp_path: Path
+) -> None:
+    plan, place = chain(tmp_path)
+    token = submissions(place.store)[0].token
+    desk.say("squeue", f"echo '100|RUNNING|None|{token}'")
+    desk.say("sacct", "echo '101|CANCELLED by 0|0:0'")
+    assert states(plan, place) == ["running", "cancelled"]
+
+
+def test_what_an_earlier_job_wrote_is_not_why_the_last_one_ended(desk: Desk, tmp_path: Path) -> None:
+    place = submitted(tmp_path)
+    plan = make_plan(parse_sweep(CONTENT, tmp_path / "mine.yaml"), place.data_root)
+    (first,) = submissions(place.store)
+    for end in ("out", "err"):
+        (first.jobs_folder() / f"100_0_log.{end}").write_text("torch.OutOfMemoryError: CUDA out of memory\n")
+    assert states(plan, place) == ["failed"]
+    assert submit(plan, place, print, retry=["oom"]).started == 1
+    assert states(plan, place) == ["lost"]

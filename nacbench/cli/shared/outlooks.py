@@ -152,7 +152,6 @@ def _why(one: "Outlook") -> str:
         "most": f"{needed}; raise --most",
         "budget": f"{needed}; raise --budget",
         "futile": f"given up: {needed}; --no-futility goes on",
-        "failed": f"{one.why}; --failed CAUSES starts it again",
     }
     return "; ".join(filter(None, (told.get(one.stop, one.why), *remarks)))
 

@@ -106,7 +106,7 @@ def test_a_file_in_the_place_of_a_run_is_named(plan: Plan, tmp_path: Path) -> No
     place.parent.mkdir(parents=True)
     place.touch()
     observer = Observer(tmp_path)
-    assert observer.standings(plan.runs)[plan.runs[0].key].state == "unknown"
+    assert observer.standings(plan.runs)[plan.runs[0].key].state == "unreadable"
     assert observer.broken == [f"{place} is a file, where the folder of a run belongs; remove or rename it"]
 
 
@@ -117,5 +117,5 @@ def test_a_record_of_another_version_or_run_does_not_end_the_status(plan: Plan, 
         (folder / "record.json").write_text(content)
     observer = Observer(tmp_path)
     states = [standing.state for standing in observer.standings(plan.runs).values()]
-    assert states == ["unknown", "lost", "planned"]
+    assert states == ["unreadable", "lost", "planned"]
     assert "schema 4, from a newer nacbench" in observer.broken[0]

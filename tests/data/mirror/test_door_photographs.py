@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
 from nacbench.errors import UserError
 from nacbench.tasks.lowshot_cub import LowshotCub
 from nacbench.tasks.tiny_imagenet_r import SHARED, TinyImagenetR
@@ -96,9 +97,31 @@ def test_imagenet_r_has_the_right_labels(packed: str, top: str, root: Path, tmp_
     assert [class_of(image) for image in arrays["images"]] == arrays["labels"].tolist() == list(range(len(SHARED)))
 
 
-def test_more_classes_than_imagenet_r_has_are_refused(root: Path, tmp_path: Path) -> None:
-    picture = jpeg(np.zeros((8, 8, 3), np.uint8))
-    files = {f"n{number:08}/art_0.jpg": picture for number in range(201)}
-    with pytest.raises(UserError, match=r"mine has 201 classes, and the data set has 200; remove the others"):
+def test_a_class_that_imagenet_r_does_not_have_is_named(root: Path, tmp_path: Path) -> None:
+    files = {**renditions(), "imagenet-r/n01629819/art_0.jpg": jpeg(pixels(1, 1, 70))}
+    told = r"mine, in its folder imagenet-r, is not ImageNet-R; it has n01629819, which is none of the 200 classes"
+    with pytest.raises(UserError, match=told):
         TinyImagenetR.archive.bring(root, write_files(tmp_path / "mine", files))
     assert list(root.rglob("*")) == []
+
+
+OTHERS = {  # other photographs in folders by WordNet ids
+    "tiny-imagenet-200/val": [f"{wnid}/x_{n}.JPEG" for n, wnid in enumerate(sorted(TINY_IMAGENET_CLASSES))],
+    "tiny, shared classes": [f"{wnid}/val_{n}.JPEG" for n, wnid in enumerate(SHARED)],
+    "tiny-imagenet-200/train": [f"{wnid}/{wnid}_0.JPEG" for wnid in SHARED],
+    "imagenet": [f"{wnid}/ILSVRC2012_val_{n:08}.JPEG" for n, wnid in enumerate(SHARED)],
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_photographs_of_its_classes_are_not_imagenet_r(kind: str, root: Path, tmp_path: Path) -> None:
+    picture = jpeg(np.zeros((8, 8, 3), np.uint8))
+    mine = write_files(tmp_path / "mine", {f"{kind}/{name}": picture for name in OTHERS[kind]})
+    with pytest.raises(UserError, match=r"is not ImageNet-R; it has .*, so that it is another data set"):
+        TinyImagenetR.archive.bring(root, mine)
+    assert list(root.rglob("*")) == []
+    (mine / "imagenet-r.tar").write_bytes(tarred(renditions(), ""))
+    said: list[str] = []
+    TinyImagenetR.archive.bring(root, mine, say=said.append)
+    assert said[0].endswith(f"({mine}/imagenet-r.tar/imagenet-r)")
+    assert sorted(path.name for path in (root / "imagenet-r/n01443537").iterdir()) == ["art_0.jpg"]

@@ -42,6 +42,9 @@ class Distribution(BaseModel):
             pattern counts that matches something.
         may: the same for files that may be there.
         beside: the same for files that must be there, but anywhere.
+        classes: by role, the number of the part of a file's path that is one of the data set's classes, whose names are
+            known; a folder with another class is another data set.
+        never: patterns of files that no copy has, relative to the same folder: one that has them is another data set.
         gives: parts of the data set that it has, so that copies of other parts add up; by default the whole.
         hints: names; of several folders that fit, one is taken whose path has such a name, if there is one.
         several: take all folders that fit, not only the first.
@@ -56,6 +59,8 @@ class Distribution(BaseModel):
     needs: dict[str, Pattern | Patterns]
     may: dict[str, Pattern | Patterns] = {}
     beside: dict[str, Pattern | Patterns] = {}
+    classes: dict[str, int] = {}
+    never: list[Pattern] = []
     gives: list[str] = [ALL]
     hints: list[str] = []
     several: bool = False
@@ -63,7 +68,7 @@ class Distribution(BaseModel):
 
     @model_validator(mode="after")
     def _roles_are_known(self) -> Self:
-        strangers = self.reader.roles() - {*self.needs, *self.may, *self.beside}
+        strangers = {*self.reader.roles(), *self.classes} - {*self.needs, *self.may, *self.beside}
         if strangers:
             raise ValueError(f"its reader speaks of files of the role {min(strangers)!r}, which has no pattern")
         return self
@@ -89,6 +94,13 @@ class DataSet(BaseModel):
     table: Table = Table()
     distributions: list[Distribution] = []
     described: bool = False
+
+    @model_validator(mode="after")
+    def _classes_are_known(self) -> Self:
+        asking = [own.name for own in self.distributions if own.classes]
+        if asking and self.table.class_names is None:
+            raise ValueError(f"distribution {asking[0]!r} asks for the data set's classes, whose names are not known")
+        return self
 
     @property
     def adds_up(self) -> bool:

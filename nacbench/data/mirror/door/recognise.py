@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
@@ -46,19 +46,24 @@ class Near:
         distribution: which.
         base: the folder that comes nearest.
         met: how many of its roles have files there.
-        role, pattern: the first that has none or not all, and what should match or is missing.
+        fault: what is wrong, after "it": the first pattern or part that is missing, or what another data set has.
+        foreign: whether another data set is there.
     """
 
     distribution: Distribution
     base: str
     met: int
-    role: str
-    pattern: str
+    fault: str
+    foreign: bool = False
 
     @property
     def share(self) -> float:
         """Of what the distribution needs, how much is there."""
         return self.met / (len(self.distribution.needs) + len(self.distribution.beside))
+
+    def nearer(self, other: Near | None) -> Near:
+        """Return the nearer of two; the other one if they are alike."""
+        return self if other is None or (self.met, self.foreign) > (other.met, other.foreign) else other
 
 
 def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match], Near | None]:
@@ -76,16 +81,16 @@ def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match]
     for distribution in known.distributions:
         if ALL in taken or taken & set(distribution.gives) or (taken and ALL in distribution.gives):
             continue
-        found, near = _found(tree, distribution)
+        found, near = _found(tree, distribution, known.table.class_names or ())
         matches += found
         if found:
             taken |= set(distribution.gives)
-        elif near and (nearest is None or near.met > nearest.met):
-            nearest = near
+        elif near:
+            nearest = near.nearer(nearest)
     return matches, nearest
 
 
-def _found(tree: Tree, distribution: Distribution) -> tuple[list[Match], Near | None]:
+def _found(tree: Tree, distribution: Distribution, classes: Collection[str]) -> tuple[list[Match], Near | None]:
     """Return where a distribution is, or else the folder that comes nearest."""
     matches: list[Match] = []
     nearest: Near | None = None
@@ -93,9 +98,9 @@ def _found(tree: Tree, distribution: Distribution) -> tuple[list[Match], Near | 
     for base in sorted(folders_of(tree), key=lambda path: not any(hint in path for hint in hints)):
         if any(base.startswith(f"{match.base}/") for match in matches):
             continue
-        tried = _tried(tree, base, distribution)
+        tried = _tried(tree, base, distribution, classes)
         if isinstance(tried, Near):
-            nearest = tried if nearest is None or tried.met > nearest.met else nearest
+            nearest = tried.nearer(nearest)
         else:
             matches.append(tried)
             if not distribution.several:
@@ -103,8 +108,8 @@ def _found(tree: Tree, distribution: Distribution) -> tuple[list[Match], Near | 
     return matches, nearest
 
 
-def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
-    """Return the match in one folder, or the first thing that it lacks and how much it has."""
+def _tried(tree: Tree, base: str, distribution: Distribution, classes: Collection[str]) -> Match | Near:
+    """Return the match in one folder, or the first thing that is wrong with it and how much it has."""
     place = at(tree, base)
     assert place is not None
     lacking = [
@@ -124,14 +129,31 @@ def _tried(tree: Tree, base: str, distribution: Distribution) -> Match | Near:
         where, above = (place, "") if role in distribution.needs else (tree, "**/")
         first = next(own for own in expanded(patterns[0]) if not _is_there(where, f"{above}{own}"))
         shard = missing_shard(list(matching(where, f"{above}{first}")))
-        return Near(distribution, base, met, role, shard or first)
+        return Near(distribution, base, met, f"lacks {shard or first}")
     roles = {}
     for role, patterns in distribution.patterns({**distribution.needs, **distribution.may}).items():
         files = next(filter(None, (list(_files(place, pattern)) for pattern in patterns)), [])
-        roles[role] = [joined(base, path) for path in files]
+        roles[role] = files
+    if foreign := _foreign(place, roles, distribution, classes):
+        return Near(distribution, base, 0, f"has {foreign}, so that it is another data set", foreign=True)
+    roles = {role: [joined(base, path) for path in files] for role, files in roles.items()}
     for role, patterns in distribution.patterns(distribution.beside).items():
         roles[role] = next(filter(None, (list(_files(tree, f"**/{pattern}")) for pattern in patterns)))
     return Match(distribution, base, roles)
+
+
+def _foreign(
+    place: Tree, roles: Mapping[str, Sequence[str]], distribution: Distribution, classes: Collection[str]
+) -> str | None:
+    """Return a file or class in a folder that the data set does not have."""
+    for pattern in distribution.never:
+        if found := next(matching(place, pattern), None):
+            return found
+    for role, part in distribution.classes.items():
+        for name in dict.fromkeys(path.split("/")[part] for path in roles[role]):
+            if name not in classes:
+                return f"{name}, which is none of the {len(classes)} classes"
+    return None
 
 
 def _is_there(place: Tree, pattern: str) -> bool:

@@ -65,7 +65,7 @@ def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] 
             wish.say(f"nothing was taken from {path}")
         if nearest:
             base = given.shown(nearest.base)
-            wish.say(f"not taken: {nearest.distribution.title} ({base}); it lacks {nearest.pattern}")
+            wish.say(f"not taken: {nearest.distribution.title} ({base}); it {nearest.fault}")
         for match in matches:
             copy = _materialised(given, match)
             _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
@@ -82,7 +82,7 @@ def _matches(given: Given, wish: Wish) -> tuple[list[Match], Near | None]:
     while not wish.known.is_whole(taken) and given.look_deeper():
         more, near = recognised(given.tree, wish.known, taken)
         matches += more
-        nearest = near if near and (nearest is None or near.met > nearest.met) else nearest
+        nearest = near.nearer(nearest) if near else nearest
     if not matches:
         raise UnknownCopyError(_why_not(given, wish, nearest), nearest.share if nearest else 0)
     is_half = nearest and nearest.met and not taken & {ALL, *nearest.distribution.gives}
@@ -104,9 +104,11 @@ def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
         known = f"of the {forms} forms of {wish.known.title} that are taken"
         return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
     base = given.shown(nearest.base)
-    inside = f", in its folder {base.removeprefix(f'{where}/')}," if nearest.met and base != where else ""
+    near = nearest.met or nearest.foreign
+    inside = f", in its folder {base.removeprefix(f'{where}/')}," if near and base != where else ""
     form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
-    return f"{where}{inside} is not complete; it lacks {nearest.pattern}{form}"
+    what = f"is not {wish.known.title}" if nearest.foreign else "is not complete"
+    return f"{where}{inside} {what}; it {nearest.fault}{form}"
 
 
 def _materialised(given: Given, match: Match) -> FoundCopy:

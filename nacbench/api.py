@@ -165,8 +165,11 @@ def run_layers(
     from nacbench.contracts.kernels import kernel_setting
     from nacbench.data.mirror.places import data_root_of
     from nacbench.machine.hardware import check_device
+    from nacbench.machine.launcher import check_launch
+    from nacbench.machine.settings import check_settings
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
+    from nacbench.running.beforehand import require_kernels, require_weights
     from nacbench.running.initial import located
     from nacbench.running.resolve import resolve
     from nacbench.tracking.known import check_trackers
@@ -194,6 +197,11 @@ def run_layers(
         )
 
     root = data_root_of(None if data_root is None else _path("data_root", data_root))
+    if force:  # what would refuse the run later does so before its finished record is moved away
+        check_launch()
+        check_settings()
+        require_weights(config)
+        require_kernels(whose, where)
     return runner.run(config, store=_path("out", out), data_root=root, execution=execution, force=force, tags=tags)
 
 

@@ -243,7 +243,7 @@ def run(
     whether, whose = compile_choice(compile_), kernel_setting(kernels)
     check_device_name(device)
     if print_config:
-        _print_config(files, own)
+        _print_config(files, own, out)
         return
     given = [layer.settings["precision"] for layer in (*files.layers, *own) if "precision" in layer.settings]
     warn(slow_precision(given[-1] if given else None, device))
@@ -271,13 +271,14 @@ def run(
         say(f"  nothing was computed, so nothing was logged; use nacbench export {outcome.folder} --to {log[0]}")
 
 
-def _print_config(files: "RunFiles", options: "Sequence[Layer]") -> None:
+def _print_config(files: "RunFiles", options: "Sequence[Layer]", store: Path) -> None:
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running.config_files import with_origins
+    from nacbench.running.initial import located
     from nacbench.running.resolve import resolve
 
     load_plugin_files(files.plugins)
-    config = resolve(*(layer.settings for layer in (*files.layers, *options)))
+    config = resolve(*(located(layer.settings, store) for layer in (*files.layers, *options)))
     say_text(with_origins(config, files, options))
 
 

@@ -62,6 +62,8 @@ def _tell(merged: "Merged", into: Path) -> None:
     warn(merged.broken)
     there = f", {merged.there} {'was' if merged.there == 1 else 'were'} there already" if merged.there else ""
     say(f"{counted(merged.copied, 'run')}{_failed(merged)} copied into {into}{there}")
+    if merged.completed:
+        say(f"files that were missing or damaged were added to {counted(merged.completed, 'run')}")
 
 
 def _failed(merged: "Merged") -> str:

@@ -142,18 +142,27 @@ def as_begun(store: Path, decision: Decision) -> Decision:
         UserError: if one of its questions was begun with another margin: a margin that is chosen after the first look
             can be chosen to fit.
     """
+    if found := _other_margin(store, decision):
+        known, again = found
+        raise UserError(
+            f"{again.task}: {again.name} was begun with a margin of {known.margin:g} "
+            f"({store / DECISIONS / known.file_name}), and a margin is fixed before the first look: give "
+            f"--margin {known.margin:g}, or decide in another folder"
+        )
+    for known in read_decisions(store):
+        if known.file_name == decision.file_name:
+            decision = decision.model_copy(update={"began": known.began, "most": max(known.most, decision.most)})
+    return decision
+
+
+def _other_margin(store: Path, decision: Decision) -> tuple[Decision, Asked] | None:
+    """Return what was decided in a store with another margin, and a question that both ask; None without any."""
     for known in read_decisions(store):
         asked = {one.key for one in known.comparisons}
         again = next((one for one in decision.comparisons if one.key in asked), None)
         if again is not None and known.margin != decision.margin:
-            raise UserError(
-                f"{again.task}: {again.name} was begun with a margin of {known.margin:g} "
-                f"({store / DECISIONS / known.file_name}), and a margin is fixed before the first look: give "
-                f"--margin {known.margin:g}, or decide in another folder"
-            )
-        if known.file_name == decision.file_name:
-            decision = decision.model_copy(update={"began": known.began, "most": max(known.most, decision.most)})
-    return decision
+            return known, again
+    return None
 
 
 def carry(runs: Iterable[Run], target: Path) -> None:
@@ -162,7 +171,15 @@ def carry(runs: Iterable[Run], target: Path) -> None:
     Raises:
         UserError: if a file is broken, or a question has another margin in the target.
     """
-    for decision in decisions_of(runs):
+    carried = list(decisions_of(runs))
+    for decision in carried:  # all are checked before one is written
+        if found := _other_margin(target, decision):
+            known, again = found
+            raise UserError(
+                f"{again.task}: {again.name} was decided with a margin of {known.margin:g} in {target}, and with "
+                f"{decision.margin:g} in what is copied; keep them in two folders. Nothing was copied"
+            )
+    for decision in carried:
         begin(target, decision)
 
 

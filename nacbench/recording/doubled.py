@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -91,7 +92,10 @@ def only_set_aside(replaced: Iterable[str], finished: Collection[str]) -> Iterat
 
 def set_aside_notice(kept: Path, folder: Path) -> str:
     """Return where the last finished record of a run is, which ``--force`` set aside, and what to do."""
+    # into a folder that is there, mv would move the record instead of putting it in its place
+    first = f"rm -r {shlex.quote(str(folder))} && " if folder.exists() else ""
+    back = f"{first}mv {shlex.quote(str(kept))} {shlex.quote(str(folder))}"
     return (
         f"{kept} holds the last finished record of run {folder.name}, which was set aside to be computed again and has "
-        f"no record now; finish it with `nacbench run`, or move that folder back to {folder}"
+        f"no record now; finish it with `nacbench run`, or take the record back: {back}"
     )

@@ -132,16 +132,15 @@ def read_search(path: Path) -> Search:
 
 
 def begin(store: Path, searches: Iterable[Search]) -> None:
-    """Write down searches before their first run is submitted; what is there already is left as it is."""
+    """Write down searches before their first run is submitted; what is there already is left, unless it is broken."""
     for search in searches:
         path = store / SEARCHES / search.file_name
-        if not path.exists():
+        try:
+            is_there = path.exists() and bool(read_search(path))
+        except BrokenFileError:
+            is_there = False
+        if not is_there:
             write_text(path, json.dumps(search.model_dump(mode="json"), allow_nan=False) + "\n")
-
-
-def carry(runs: Iterable[Run], target: Path) -> None:
-    """Copy the searches in the stores of some runs into another store."""
-    begin(target, searches_of(runs))
 
 
 def searches_of(runs: Iterable[Run]) -> Iterator[Search]:

@@ -29,6 +29,7 @@ INITIAL = "checkpoint/initial.safetensors"  # copy of the weights that a run beg
 # files of a run in progress, which it is resumed from; a broken one that was set aside has another name, and stays
 RESUMED_FROM = (HEARTBEAT, "checkpoint/last.safetensors", "checkpoint/best.safetensors", INITIAL)
 SCORES = "scores"  # folder with evaluations of single splits while a run is in progress
+MOST_SET_ASIDE = 9_999  # copies of one run
 REPLACED = ".replaced"  # folder beside the runs of a model: runs that were set aside
 LASTING = FILES  # files that stay beside a record, which holds their digests
 CONFIG, CURVE, PREDICTIONS, WEIGHTS = FILES
@@ -82,13 +83,18 @@ def finished(folder: Path) -> RunRecord | None:
 
 def last_set_aside(folder: Path) -> Path | None:
     """Return the folder of the last finished run that `set_aside` moved away from a run's folder, or None."""
-    numbered = {
+    numbered = _set_aside(folder)
+    places = [numbered[number] for number in sorted(numbered, reverse=True)]
+    return next((place for place in places if _holds_record_of(place, folder.name)), None)
+
+
+def _set_aside(folder: Path) -> dict[int, Path]:
+    """Return the folders that `set_aside` moved away from a run's folder, by their number."""
+    return {
         int(number): place
         for place in (folder.parent / REPLACED).glob(f"{folder.name}-*")
         if (number := place.name.removeprefix(f"{folder.name}-")).isdecimal() and len(number) < 6
     }
-    places = [numbered[number] for number in sorted(numbered, reverse=True)]
-    return next((place for place in places if _holds_record_of(place, folder.name)), None)
 
 
 def _holds_record_of(place: Path, run_id: str) -> bool:
@@ -136,17 +142,20 @@ def set_aside(folder: Path) -> Path | None:
         Where it is now; None if there was none.
 
     Raises:
-        UserError: if the run was set aside 9,999 times already.
+        UserError: if the run was set aside ``MOST_SET_ASIDE`` times already.
     """
     if not folder.exists():
         return None
-    for number in range(1, 10_000):
-        place = folder.parent / REPLACED / f"{folder.name}-{number}"
-        if not place.exists():
-            place.parent.mkdir(exist_ok=True)
-            folder.rename(place)
-            return place
-    raise UserError(f"{folder.parent / REPLACED} holds too many copies of {folder.name}; delete some of them")
+    number = max(_set_aside(folder), default=0) + 1  # not the first free one: the highest is the last
+    if number > MOST_SET_ASIDE:
+        raise UserError(
+            f"{folder.parent / REPLACED} holds a copy of {folder.name} with the number {MOST_SET_ASIDE}; delete or "
+            "rename it"
+        )
+    place = folder.parent / REPLACED / f"{folder.name}-{number}"
+    place.parent.mkdir(exist_ok=True)
+    folder.rename(place)
+    return place
 
 
 def tidy(folder: Path) -> None:

@@ -41,20 +41,23 @@ class Merged:
         failed: number of runs without a record in any of the stores of which it was copied why: failed, or skipped.
         there: number of runs that the target, or an earlier store, had already.
         broken: one line for each record that cannot be read.
+        completed: number of runs of the target that got files that were missing or damaged there.
     """
 
     copied: int
     there: int
     broken: Sequence[str]
     failed: int = 0
+    completed: int = 0
 
 
 def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits: bool = True) -> Merged:
     """Copy all finished runs of some stores into another one, and what is known of those that failed.
 
     Everything is checked before anything is copied: every file against its digest in the record, and the metrics of
-    runs that occur twice against each other. Runs that the target already has are left unchanged, but for their tags
-    and notes: a run keeps those that it has in any of the stores.
+    runs that occur twice against each other. Of several copies of a run the one with most files is taken. Runs that the
+    target already has only get what they lack: files of their record that are missing or damaged there, and tags and
+    notes, which a run keeps from all stores.
 
     Args:
         stores: stores to copy from.
@@ -77,10 +80,14 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     except UserError as error:
         raise UserError(f"{error}; nothing was copied") from None
     places = {run.run_id: Path(run.folder) for run in reversed(ours.runs)}
+    known = set(places)
     todo: list[tuple[Path, Path]] = []
     damaged: list[str] = []
-    for run in theirs.runs:
+    missing: list[tuple[Path, Path, str]] = []
+    for run in sorted(theirs.runs, key=_completeness, reverse=True):  # of equal ones the first stays the first
         if run.run_id in places:
+            if run.run_id in known:
+                missing += _lacking(Path(run.folder), places[run.run_id], weights=weights)
             continue
         folder = Path(run.folder)
         try:
@@ -89,19 +96,46 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
             broken.append(f"{error}; {folder} was not copied")
             continue
         places[run.run_id] = place
-        damaged += _damaged(folder, run.record())
+        damaged += _damaged(folder, run.record(), weights=weights)
         todo.append((folder, place))
     if damaged:
         more = f"; and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
         raise UserError(f"{'; '.join(damaged[:SHOWN])}{more}; nothing was copied")
     # first: copies without these would be judged by the wrong test, or as another search, if this is killed
+    carried = list(searches.searches_of(theirs.runs))  # all is read before anything is written
     decisions.carry(theirs.runs, target)
-    searches.carry(theirs.runs, target)
+    searches.begin(target, carried)
     for folder, place in todo:
         _copy(folder, place, weights=weights, logits=logits)
+    for folder, place, name in missing:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(place / name) as aside:
+            shutil.copyfile(folder / name, aside, follow_symlinks=False)
     _unite_tags(theirs.runs, places)
     failed = _copy_failures(theirs, target, places)
-    return Merged(len(todo), len(theirs.runs) - len(todo), broken, failed)
+    completed = len({place for _, place, _ in missing})
+    return Merged(len(todo), len(theirs.runs) - len(todo), broken, failed, completed)
+
+
+def _completeness(run: Run) -> tuple[int, int]:
+    """Return how many of a run's files there are, and their size: predictions without logits are smaller."""
+    folder = Path(run.folder)
+    sizes = [(folder / name).stat().st_size for name in run.record().files if (folder / name).is_file()]
+    return len(sizes), sum(sizes)
+
+
+def _lacking(folder: Path, place: Path, *, weights: bool) -> list[tuple[Path, Path, str]]:
+    """Return the files that a copy can give to a run that is there already: source, place, name.
+
+    Those of the record at that place that are missing or damaged there, and whole in the copy.
+    """
+    files = read_record(place / RECORD, place.name).files
+    names = [name for name in files if weights or name != WEIGHTS]
+    return [
+        (folder, place, name)
+        for name in names
+        if damage(place / name, files[name]) and not _damage(folder / name, files[name])
+    ]
 
 
 def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
@@ -111,12 +145,13 @@ def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
     machine. Runs that were cancelled have no reason but that somebody did so.
     """
     copied = 0
-    for failure in found.failures:
+    for failure, folder in zip(found.failures, found.failed, strict=True):
         place = run_folder(target, failure.task, failure.model, failure.run_id)
         content = {**failure.model_dump(mode="json"), "traceback": None, "log": []}
         is_free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
         if failure.status != "cancelled" and failure.run_id not in done and is_free:
             fill_folder(place, partial(_write_failure, content))
+            add_tags(place, read_tags(Path(folder)))
             copied += 1
     return copied
 
@@ -201,9 +236,9 @@ def _place_for(run: Run, target: Path) -> Path:
     return place
 
 
-def _damaged(folder: Path, record: RunRecord) -> list[str]:
+def _damaged(folder: Path, record: RunRecord, *, weights: bool) -> list[str]:
     """Return a sentence for each file that does not match the record. Weights may be missing: copies can omit them."""
-    needed = [name for name in record.files if name != WEIGHTS or (folder / name).exists()]
+    needed = [name for name in record.files if name != WEIGHTS or (weights and (folder / name).exists())]
     found = [_damage(folder / name, record.files.get(name)) for name in (RECORD, *needed)]
     return [problem for problem in found if problem]
 

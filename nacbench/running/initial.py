@@ -57,7 +57,7 @@ class InitFrom(BaseModel):
             place = f"not at {self.path}" if self.path else "at a place that is not known"
             raise UserError(
                 f"the weights that this run begins with (digest {self.weights}) are {place}; put them there, or name "
-                "them with --init-from"
+                "them with nacbench run --init-from"
             )
         file = weights_file(Path(self.path))
         if (content := self._matching(file)) is None:
@@ -195,22 +195,39 @@ def _begun_with(name: str, store: Path) -> str | None:
     return found.pop() if found else None
 
 
-def with_places(config: Mapping[str, Any], written: Any) -> dict[str, Any]:
+def with_places(config: Mapping[str, Any], written: Any, store: Path) -> dict[str, Any]:
     """Return a record's configuration with the places of the weights that its runs began with.
 
     Args:
         config: of a record.
         written: content of the run's ``config.yaml``, without checks: of its places those of the same weights are used.
+        store: folder of runs, which may have been moved since: a place that is gone is looked up in it.
     """
     found = dict(config)
     written = written if isinstance(written, Mapping) else {}
     own, theirs = config.get("init_from"), written.get("init_from")
-    if isinstance(own, Mapping) and isinstance(theirs, Mapping) and own.get("weights") == theirs.get("weights"):
-        place = theirs.get("path")
+    if isinstance(own, Mapping):
+        known = theirs if isinstance(theirs, Mapping) and own.get("weights") == theirs.get("weights") else {}
+        place = known.get("path")
+        if not isinstance(place, str) or not os.path.lexists(place):
+            place = _same_weights(str(own.get("weights")), place, store) or place
         found["init_from"] = {**own, "path": place} if isinstance(place, str) else dict(own)
     if isinstance(config.get("trained_on"), Mapping):
-        found["trained_on"] = with_places(config["trained_on"], written.get("trained_on"))
+        found["trained_on"] = with_places(config["trained_on"], written.get("trained_on"), store)
     return found
+
+
+def _same_weights(digest: str, place: object, store: Path) -> str | None:
+    """Return the folder of a run in a store whose weights have a digest; that of the same id as before comes first."""
+    before = Path(str(place)).name
+    folders = sorted((path.parents[1] for path in store.glob(f"*/*/*/{WEIGHTS}")), key=lambda own: own.name != before)
+    for folder in folders:
+        try:
+            if _digest_at(str(folder)) == digest:
+                return str(folder)
+        except UserError:
+            continue
+    return None
 
 
 def _digest_at(place: str) -> str:

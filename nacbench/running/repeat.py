@@ -217,7 +217,8 @@ def _compute(one: Recorded, out: Path, data_root: Path, execution: Callable[[Run
 def _config_of(one: Recorded) -> dict[str, Any]:
     """Return a run's configuration, with the places of weights that it began with: its record has their digest only."""
     config: dict[str, Any] = one.record.identity["config"]
-    return with_places(config, read_yaml(one.folder / CONFIG)) if (one.folder / CONFIG).is_file() else config
+    written = read_yaml(one.folder / CONFIG) if (one.folder / CONFIG).is_file() else None
+    return with_places(config, written, one.store)
 
 
 def _trained_on(one: Recorded) -> RunRecord | None:

@@ -49,7 +49,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     given: dict[str, Any] = {}
     for layer in map(named, map(renamed, layers)):
         _refuse_stale_presets(given, layer)
-        given = merge(given, layer)
+        given = merge(_without_copies(given, layer), layer)
     for key in given:
         if key not in FIELDS:
             raise unknown("setting", key, _settings_for(given))
@@ -72,6 +72,19 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     if given.get("trained_on"):
         raise UserError(f"trained_on = {given['trained_on']!r}: task {config.task.name!r} trains its own network")
     return config
+
+
+def _without_copies(earlier: Mapping[str, Any], layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return earlier settings without those of the training run that a layer changes for both runs.
+
+    A stored configuration names them for both: ``--seed 1`` over it changes both. What names one for the training run
+    alone stays, and is refused if it is another one.
+    """
+    before = earlier.get("trained_on")
+    if not isinstance(before, Mapping):
+        return earlier
+    changed = {key for key in SHARED if key in layer and key in earlier}
+    return {**earlier, "trained_on": {key: own for key, own in before.items() if key not in changed}}
 
 
 def _check_sections(given: Mapping[str, Any], prefix: str = "") -> None:

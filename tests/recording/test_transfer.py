@@ -13,9 +13,11 @@ import pytest
 from nacbench.contracts.task import Evaluation
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
-from nacbench.filesystem.files import digest_of
+from nacbench.filesystem.files import digest_of, utc_now
+from nacbench.recording.decisions import Asked, Decision, Member, begin
 from nacbench.recording.index import read_runs
 from nacbench.recording.record import RunRecord
+from nacbench.recording.tags import Tags, add_tags, read_tags
 from nacbench.recording.transfer import merge, pack, unpack_into
 from nacbench.reporting.build import build_report
 from nacbench.reporting.comparison import compare
@@ -101,6 +103,66 @@ def test_equal_records_of_one_run_are_merged(tmp_path: Path) -> None:
     with_record(run_of(tmp_path / "b"), finished="2026-11-24T00:00:00+00:00", attempts=3)
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     assert (merged.copied, merged.there) == (1, 1)
+
+
+def test_of_several_copies_of_a_run_the_fullest_is_taken(tmp_path: Path) -> None:
+    run_of(tmp_path / "whole")
+    merge([tmp_path / "whole"], tmp_path / "lean", weights=False)
+    for order in (("lean", "whole"), ("whole", "lean")):
+        merge([tmp_path / name for name in order], tmp_path / "-".join(order))
+        assert len(list((tmp_path / "-".join(order)).rglob("*.safetensors"))) == 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_a_run_that_is_there_gets_what_it_lacks(tmp_path: Path, damage: str) -> None:
+    folder = run_of(tmp_path / "a")
+    merge([tmp_path / "a"], tmp_path / "all")
+    whole = contents(tmp_path / "all")
+    (place,) = (tmp_path / "all").rglob("*.safetensors")
+    place.unlink()
+    if damage == "damaged":
+        place.write_bytes(b"other")
+    assert merge([tmp_path / "a"], tmp_path / "all", weights=False).completed == 0
+    merged = merge([tmp_path / "a"], tmp_path / "all")
+    assert (merged.copied, merged.there, merged.completed) == (0, 1, 1)
+    assert contents(tmp_path / "all") == whole
+    place.unlink()
+    (folder / "checkpoint/model.safetensors").write_bytes(b"another")  # not the record's
+    assert merge([tmp_path / "a"], tmp_path / "all").completed == 0 and not place.exists()
+
+
+def test_weights_that_are_not_copied_may_be_damaged(tmp_path: Path) -> None:
+    (run_of(tmp_path / "a") / "checkpoint/model.safetensors").write_bytes(b"other")
+    with pytest.raises(UserError, match="is damaged or changed"):
+        merge([tmp_path / "a"], tmp_path / "all")
+    assert merge([tmp_path / "a"], tmp_path / "all", weights=False).copied == 1
+
+
+def test_failures_keep_their_tags(tmp_path: Path) -> None:
+    folder = write_failure(tmp_path / "a", made_failure(status="failed"))
+    run_of(tmp_path / "a")
+    add_tags(folder, Tags(tags=("odd",)))
+    merge([tmp_path / "a"], tmp_path / "all")
+    assert read_tags(tmp_path / "all" / folder.relative_to(tmp_path / "a")).tags == ("odd",)
+
+
+def test_decisions_with_other_margins_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for store, margin in (("a", 1.0), ("b", 2.0)):
+        run_of(tmp_path / store)
+        begin(tmp_path / store, decided("nac - vit", margin))
+        begin(tmp_path / store, decided(f"only in {store}", margin, other=store))
+    before = contents(tmp_path)
+    told = r"digits: nac - vit was decided with a margin of 2 in .*/b, and with 1 in what is copied; keep them in two "
+    with pytest.raises(UserError, match=f"{told}folders. Nothing was copied"):
+        merge([tmp_path / "a"], tmp_path / "b")
+    assert contents(tmp_path) == before
+
+
+def decided(name: str, margin: float, other: str = "b") -> Decision:
+    members = tuple(Member(label=label, series=(label * 12)[:12]) for label in ("a", other * 2))
+    asked = Asked(name=name, task="digits", scale="smoke", members=members, bars=(0.0,))
+    about: dict[str, Any] = {"sweep": "mine", "began": utc_now(), "level": 0.05, "prior": 8.0, "first": 3, "most": 20}
+    return Decision(margin=margin, comparisons=(asked,), **about)
 
 
 @pytest.mark.parametrize("where", ["between stores", "with the target"])

@@ -1,20 +1,24 @@
 """Runs that begin with given weights: what counts for the id, which tensors are taken, and what is refused."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from typer.testing import CliRunner
 
 import nacbench
+from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.filesystem.files import write_text
 from nacbench.formats.weights_file import digest_of_tensors
 from nacbench.recording.index import read_runs
-from nacbench.recording.store import INITIAL, WEIGHTS
+from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS
 from nacbench.reporting.treatment import differences
 from nacbench.running.outcome import Outcome
 from nacbench.running.repeat import Recorded, repeat_runs
@@ -241,6 +245,32 @@ def test_a_tuned_run_is_repeated_with_its_weights(tuned: Outcome, tmp_path: Path
         [one], out=tmp_path, data_root=tmp_path, execution=lambda record: Execution(show_progress=False)
     )
     assert found.same, found.reason
+
+
+def test_a_tuned_run_is_repeated_after_its_store_was_moved(tuned: Outcome, tmp_path: Path) -> None:
+    shutil.copytree(tuned.folder.parents[2], tmp_path / "moved")
+    folder = tmp_path / "moved" / tuned.folder.relative_to(tuned.folder.parents[2])
+    written = (folder / CONFIG).read_text()
+    (folder / CONFIG).write_text(written.replace(str(tuned.folder.parents[2]), str(tmp_path / "gone")))
+    (found,) = repeat_runs(
+        [Recorded(folder, tuned.record)],
+        out=tmp_path / "again",
+        data_root=tmp_path,
+        execution=lambda record: Execution(show_progress=False),
+    )
+    assert found.same, found.reason
+
+
+def test_every_command_takes_the_id_of_a_run_for_its_weights(
+    store: Path, base: Outcome, tuned: Outcome, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    given = {"task": "digits", "model": MODEL, "scale": "smoke", "training": {"epochs": 1}}
+    file.write_text(yaml.safe_dump({**given, "init_from": base.record.run_id}))
+    for words in (["run", "--config", str(file), "--print-config"], ["why", str(file), tuned.record.run_id]):
+        done = CliRunner().invoke(app, [*words, "--out", str(store)])
+        assert done.exit_code == 0, done.output
+        assert str(base.folder) in done.output or "same" in done.output
 
 
 def test_the_data_frame_of_runs_has_a_column_of_it(store: Path, base: Outcome, tuned: Outcome) -> None:

@@ -474,6 +474,20 @@ def test_a_stored_run_that_lacks_an_option_that_models_have_got_since_is_read() 
 
 
 @pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"precision": "bf16"}, {"model": "vit"}, {"model": {"depth": 2}}, {"scale": "mini"}]
+)
+def test_a_stored_configuration_takes_another_value_of_what_both_runs_share(change: dict[str, Any]) -> None:
+    given = {"task": "digits-c", "model": "nac", "scale": "smoke", "precision": "fp32"}
+    stored = resolve(given).as_dict()
+    if "scale" not in change and change != {"model": "vit"}:  # these have other recipes and options
+        assert resolve(stored, change) == resolve(given, change)
+    with pytest.raises(UserError, match=r"trained_on\.seed = 4: both runs have the same seed"):
+        resolve(stored, {"trained_on": {"seed": 4}})
+    with pytest.raises(UserError, match=r"trained_on\.seed = 4: both runs have the same seed"):
+        resolve({**given, "trained_on": {"seed": 4}}, {"seed": 1})  # named for one of them alone
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"trained_on": {"task": {"name": "cifar10"}}}, "scores networks trained on 'digits'"),

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from nacbench.data.live import Classification
 from nacbench.errors import RunFailedError, RunSkippedError, UserError
 from nacbench.recording.claim import Claim, TakenOverError, hold
+from nacbench.recording.index import look_at_runs, read_runs
 from nacbench.recording.read_record import read_failure, read_record
 from nacbench.recording.record import RunRecord
 from nacbench.recording.store import run_folder, set_aside
@@ -267,6 +268,27 @@ def test_a_run_whose_record_was_set_aside_says_where_it_is(outcome: Outcome, tmp
     assert execute(config(), tmp_path / "store").record.metrics == outcome.record.metrics
     aside = folder.parent / ".replaced" / f"{folder.name}-1"
     assert f"{aside} holds the last finished record of this run" in (folder / "log.txt").read_text()
+
+
+def test_the_way_back_to_a_record_that_was_set_aside_works(outcome: Outcome, tmp_path: Path) -> None:
+    """With an interrupted attempt in its place; and the last copy is the one with the highest number."""
+    shutil.copytree(outcome.folder.parents[2], tmp_path / "the store")
+    folder = run_folder(tmp_path / "the store", "digits", "nac", outcome.folder.name)
+    whole = sorted(path.name for path in folder.iterdir())
+    (first := set_aside(folder)) and shutil.copytree(first, folder)
+    second = set_aside(folder)
+    assert first and second and second.name.endswith("-2")
+    shutil.rmtree(first)
+    folder.mkdir()
+    (folder / "log.txt").write_text("interrupted")
+    for _ in range(2):
+        (line,) = look_at_runs(tmp_path / "the store").broken
+        assert line.startswith(f"{second} holds the last finished record")
+        subprocess.run(line.partition("take the record back: ")[2], shell=True, check=True)
+        assert sorted(path.name for path in folder.iterdir()) == whole
+        assert [run.run_id for run in read_runs(tmp_path / "the store").runs] == [folder.name]
+        second.parent.mkdir(exist_ok=True)
+        folder.rename(second)
 
 
 def test_the_record_of_another_run_is_set_aside_and_its_own_computed(outcome: Outcome, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nacbench import run
+from nacbench.errors import UserError
 from nacbench.recording.tags import read_tags
 from nacbench.running.outcome import Outcome
 
@@ -42,6 +43,26 @@ def test_tags_are_outside_the_id_and_a_finished_run_is_not_computed_again_for_th
     assert not again.was_finished
     assert again.tagged.tags == ("third",)
     assert read_tags(again.folder).tags == ("good", "shown", "third")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "refused"),
+    [("WORLD_SIZE", "2", "WORLD_SIZE=2 is set"), ("NVIDIA_TF32_OVERRIDE", "1", "NVIDIA_TF32_OVERRIDE")],
+)
+def test_force_that_is_refused_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, refused: str
+) -> None:
+    first = tagged(tmp_path, tags="good")
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UserError, match=refused):
+        tagged(tmp_path, force=True)
+    monkeypatch.delenv(variable)
+    monkeypatch.setattr("nacbench.kernels.path.why_not", lambda device, say: "no compiler")
+    with pytest.raises(UserError, match="--kernels native: no compiler"):
+        tagged(tmp_path, force=True, kernels="native")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == there
+    assert read_tags(first.folder).tags == ("good",)
 
 
 def test_an_interrupted_run_has_its_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

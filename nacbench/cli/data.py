@@ -11,9 +11,9 @@ import typer
 from nacbench.cli.shared.completion import complete_setting, complete_task
 from nacbench.cli.shared.needs import (
     NOTHING_TO_FETCH,
+    by_setting,
     for_task,
     needed,
-    other_choices,
     what_is_missing,
     with_trained_on,
 )
@@ -23,7 +23,7 @@ from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nacbench.contracts.task import AnyTask, DataFiles
 
@@ -67,17 +67,15 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     broken: dict[str, str] = {}
     for name in TASKS.entries():
         try:
-            tasks = with_trained_on(name)
+            rows += _rows(name, root)
         except UserError as error:
             broken[name] = str(error)
-        else:
-            rows += _rows(name, tasks, root)
     if as_json:
         say_json({"data_root": str(root), "data": rows, "broken": broken})
         return
     shown = [
         [
-            row["task"],
+            _called(row),
             row["files"] or "—",
             _inside(row["place"], root),
             row["state"],
@@ -102,7 +100,7 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
     for name, task in _chosen(tasks, settings).items():
         all_files = checked_data_files(task, task.data_files())
         for files in all_files:
-            _fetch(name, files, root)
+            _fetch(name, files, root, settings or () if name in tasks else ())
         task.prepare(root)
         if not all_files:
             say(f"{name}: {NOTHING_TO_FETCH}")
@@ -128,7 +126,7 @@ def verify(
     if not (tasks or cache):
         raise UserError("name a task, or say --cache to check the decoded copies of all")
     codes = {*_verified_copies()} if cache else set()
-    codes |= _verified_files(_chosen(tasks or [], settings), root)
+    codes |= _verified_files(tasks or [], settings or (), root)
     if codes - {GOOD}:
         raise typer.Exit(WRONG if WRONG in codes else MISSING)
 
@@ -152,22 +150,39 @@ def _verified_copies() -> "Iterator[int]":
     say(f"cache: compared {counted(count, 'folder')} in {cache_folder()}")
 
 
-def _verified_files(chosen: "dict[str, AnyTask]", root: Path) -> set[int]:
+def _verified_files(names: "Sequence[str]", settings: "Sequence[str]", root: Path) -> set[int]:
     """Print a line for the files of each task, and return the exit codes."""
     outcomes: list[tuple[DataFiles, tuple[str, int]]] = []
-    for name, task in chosen.items():
+    for name, own, files in _to_verify(names, settings, root):
+        known = [outcome for other, outcome in outcomes if other == files]  # checksums of shared files: once
+        outcomes.append((files, known[0] if known else _verified(files, root)))
+        text, code = outcomes[-1][1]
+        if code == GOOD:
+            say(f"{name}: {files}: {text}")
+        else:
+            say(f"error: {name}: {for_task(text, name, own)}", err=True)
+    return {code for _, (_, code) in outcomes}
+
+
+def _to_verify(
+    names: "Sequence[str]", settings: "Sequence[str]", root: Path
+) -> "Iterator[tuple[str, Sequence[str], DataFiles]]":
+    """Yield name, settings and data files of each task, then what is there of other choices of named tasks."""
+    for name, task in _chosen(names, settings).items():
+        own = settings if name in names else ()
         all_files = checked_data_files(task, task.data_files())
-        if not all_files:
+        others = [(setting, files) for setting, files in by_setting(name, own) if setting and name in names]
+        there = [(setting, files) for setting, files in others if _has_something(files.place(root))]
+        if not (all_files or there):
             say(f"{name}: {NOTHING_TO_FETCH}")
         for files in all_files:
-            known = [outcome for other, outcome in outcomes if other == files]  # checksums of shared files: once
-            outcomes.append((files, known[0] if known else _verified(files, root)))
-            text, code = outcomes[-1][1]
-            if code == GOOD:
-                say(f"{name}: {files}: {text}")
-            else:
-                say(f"error: {name}: {for_task(text, name)}", err=True)
-    return {code for _, (_, code) in outcomes}
+            yield name, own, files
+        for setting, files in there:
+            yield name, [*own, setting], files
+
+
+def _has_something(place: Path) -> bool:
+    return place.is_dir() and next(place.iterdir(), None) is not None
 
 
 @app.command("import")
@@ -183,59 +198,14 @@ def import_(
 
     It is recognised by the names of its files. The forms that are taken are listed by: nacbench data where TASK
     """
+    from nacbench.cli.shared.imports import imported, tell
+
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
-    refusals: list[UserError] = []
-    known = list(_importable(task, settings or []))
-    taken = [_brought(task, files, root, paths, link, refusals) for _, files in known]
+    known = list(by_setting(task, settings or ()))
     if not known:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    for setting in sorted({setting for (setting, _), own in zip(known, taken, strict=True) if own and setting}):
-        say(f"{task}: to use it, say: --set {setting}")
-    if any(taken):
-        return
-    if not any(files.missing(root) for _, files in known):
-        places = " and ".join(str(files.place(root)) for _, files in known)
-        raise UserError(f"{task}: all its data is there already, in {places}; to replace it, remove it first")
-    raise _joined(task, refusals)
-
-
-def _importable(task: str, settings: list[str]) -> "Iterator[tuple[str, DataFiles]]":
-    """Yield the data files of a task, each with the setting that makes the task use it, or an empty text.
-
-    These are the named task's own files, then those of the task that trains its network, then those of other choices of
-    the option ``data``.
-    """
-    yielded: list[DataFiles] = []
-    for setting in ["", *other_choices(task, "data", settings)]:
-        given = [*settings, *([setting] if setting else [])]
-        for files in needed(reversed(with_trained_on(task, given).values())):
-            if files not in yielded:
-                yielded.append(files)
-                yield setting, files
-
-
-def _brought(
-    task: str, files: "DataFiles", root: Path, paths: list[Path], link: bool, refusals: list[UserError]
-) -> bool:
-    """Import files of a task if the paths have them; otherwise add the reason to ``refusals``."""
-    try:
-        files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task)}"))
-    except UserError as error:
-        if files.missing(root):  # a data set that is there says nothing of what another one lacks
-            refusals.append(error)
-        return False
-    say(f"{task}: {files} is now in {files.place(root)}")
-    return True
-
-
-def _joined(task: str, refusals: list[UserError]) -> UserError:
-    """Return one error for all: damage in a form that was recognised, or else what lacks in the nearest ones."""
-    from nacbench.data.mirror.door.recognise import UnknownCopyError
-
-    shares = [error.share if isinstance(error, UnknownCopyError) else 1 for error in refusals]
-    known = [error for error, share in zip(refusals, shares, strict=True) if share == max(shares)]
-    return UserError("; ".join(dict.fromkeys(for_task(str(error), task) for error in known)))
+    tell(task, [imported(task, setting, files, root, paths, link) for setting, files in known], root)
 
 
 @app.command()
@@ -243,7 +213,7 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
     """Print the folders of a task's data, the files that are expected there, and how to get missing ones."""
     load_plugins(plugin)
     root = data_root_of(data_root)
-    known = list(_importable(task, settings or []))
+    known = list(by_setting(task, settings or ()))
     if all(setting for setting, _ in known):
         say(f"{task}: {NOTHING_TO_FETCH}")
     for setting, files in known:
@@ -255,7 +225,7 @@ def where(task: OneTask, data_root: DataRoot = None, settings: Settings = None, 
         for title in _forms(files):
             say(f"  taken: {title}")
         if missing:
-            say(f"  {for_task(missing, task)}")
+            say(f"  {for_task(missing, task, [*(settings or ()), *filter(None, [setting])])}")
 
 
 def _forms(files: "DataFiles") -> list[str]:
@@ -265,7 +235,7 @@ def _forms(files: "DataFiles") -> list[str]:
     return [own.title for own in files.data_set().distributions] if isinstance(files, MirrorFiles) else []
 
 
-def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]":
+def _chosen(names: "Sequence[str]", settings: "Sequence[str] | None") -> "dict[str, AnyTask]":
     """Return the tasks by name, each after the task that trains its network."""
     chosen: dict[str, AnyTask] = {}
     for name in names:
@@ -273,7 +243,7 @@ def _chosen(names: list[str], settings: list[str] | None) -> "dict[str, AnyTask]
     return chosen
 
 
-def _fetch(name: str, files: "DataFiles", root: Path) -> None:
+def _fetch(name: str, files: "DataFiles", root: Path, settings: "Sequence[str]") -> None:
     """Fetch files of a task unless they are there."""
     place = files.place(root)
     if files.missing(root) is None:
@@ -283,31 +253,43 @@ def _fetch(name: str, files: "DataFiles", root: Path) -> None:
     try:
         files.fetch(root)
     except UserError as error:
-        raise UserError(for_task(str(error), name)) from error
+        raise UserError(for_task(str(error), name, settings)) from error
 
 
-def _rows(name: str, tasks: "dict[str, AnyTask]", root: Path) -> list[dict[str, Any]]:
-    """Return one row for each of a task's `DataFiles`."""
-    rows = []
-    for files in needed(tasks.values()):
+def _rows(name: str, root: Path) -> list[dict[str, Any]]:
+    """Return one row for each of a task's `DataFiles`, and for those of its other choices."""
+    tasks = with_trained_on(name)
+    own = needed(tasks.values())
+    others = [(setting, files) for setting, files in by_setting(name) if setting]
+    rows: list[dict[str, Any]] = []
+    if not own:
+        missing = what_is_missing(tasks.values(), root)
+        state = "missing" if missing else "always available"
+        rows.append(_row(name, state=state, missing=missing))
+    for setting, files in [*((None, files) for files in own), *others]:
         missing = files.missing(root)
         place = files.place(root)
-        state = "missing" if missing else "ready"
         rows.append(
-            {
-                "task": name,
-                "files": str(files),
-                "place": str(place),
-                "state": state,
-                "bytes": _bytes(place),
-                "missing": missing and for_task(missing, name),
-            }
+            _row(
+                name,
+                setting=setting,
+                files=str(files),
+                place=str(place),
+                state="missing" if missing else "ready",
+                bytes=_bytes(place),
+                missing=missing and for_task(missing, name, [setting] if setting else []),
+            )
         )
-    if rows:
-        return rows
-    missing = what_is_missing(tasks.values(), root)
-    state = "missing" if missing else "always available"
-    return [{"task": name, "files": None, "place": None, "state": state, "bytes": None, "missing": missing}]
+    return rows
+
+
+def _row(name: str, **columns: Any) -> dict[str, Any]:
+    keys = ("setting", "files", "place", "state", "bytes", "missing")
+    return {"task": name, **{key: columns.get(key) for key in keys}}
+
+
+def _called(row: dict[str, Any]) -> str:
+    return f"{row['task']} ({row['setting']})" if row["setting"] else str(row["task"])
 
 
 def _bytes(place: Path) -> int:

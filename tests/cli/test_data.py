@@ -157,6 +157,7 @@ def test_list_has_place_and_state_of_data(root: Path, made_files: Path, plugins:
     files = sum(file.stat().st_size for file in made_files.rglob("*.parquet"))
     assert row == {
         "task": "miniature",
+        "setting": None,
         "files": "huggingface.co/datasets/made/miniature",
         "place": str(root / "made/miniature"),
         "state": "ready",
@@ -297,7 +298,9 @@ def test_import_refuses_wrong_data(root: Path, plugins: list[str], tmp_path: Pat
     (root / "photos").mkdir()
     (root / "photos/1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     refused = complaint("data", "import", "miniature-shifted", archive, *options)
-    assert "forms of made/miniature that are taken" in refused  # the only thing that is still missing
+    assert refused == f"{root / 'shifted'} has data in it already; remove it first"
+    refused = complaint("data", "import", "miniature-shifted", tmp_path / "empty", *options)
+    assert "forms of made/miniature that are taken" in refused  # the nearest of what the paths do not have
     assert not list(root.glob(".*.tmp"))
 
 

@@ -1,6 +1,6 @@
 """Data files that a task needs, including those of the task that trains its network, and what is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,17 @@ def other_choices(name: str, option: str, settings: Sequence[str]) -> list[str]:
     default = getattr(made_task(name, settings), option)
     # by pydantic, which looks at options only: typing would also resolve class variables, of types not imported here
     choices = TypeAdapter(cls).json_schema()["properties"][option].get("enum", ())
-    return [f"task.{option}={choice}" for choice in choices if choice != default]
+    others = [f"task.{option}={choice}" for choice in choices if choice != default]
+    return [setting for setting in others if _is_possible(name, [*settings, setting])]
+
+
+def _is_possible(name: str, settings: Sequence[str]) -> bool:
+    """Return whether a task can be made with some settings; ListOps of short expressions refuses Long Range Arena's."""
+    try:
+        made_task(name, settings)
+    except UserError:
+        return False
+    return True
 
 
 def with_trained_on(name: str, settings: Sequence[str] = ()) -> dict[str, "AnyTask"]:
@@ -92,8 +102,33 @@ def what_is_missing(tasks: Iterable["AnyTask"], data_root: Path) -> str | None:
     return next(filter(None, (task.missing(data_root) for task in tasks)), None)
 
 
-def for_task(text: str, name: str) -> str:
-    """Return a message of `DataFiles` with TASK in its commands replaced; data files do not know their task."""
-    for verb in ("fetch", "import", "where"):
-        text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}")
+def for_task(text: str, name: str, settings: Sequence[str] = ()) -> str:
+    """Return a message of `DataFiles` with TASK in its commands replaced; data files do not know their task.
+
+    Args:
+        text: the message.
+        name: of the task.
+        settings: by which the task uses these files, such as ``task.data=lra``; an import knows them by itself.
+    """
+    given = "".join(f" --set {setting}" for setting in settings)
+    for verb, options in (("fetch", given), ("verify", given), ("where", ""), ("import", "")):
+        text = text.replace(f"nacbench data {verb} TASK", f"nacbench data {verb} {name}{options}")
     return text
+
+
+def by_setting(task: str, settings: Sequence[str] = ()) -> "Iterator[tuple[str, DataFiles]]":
+    """Yield the data files of a task, each with the setting that makes the task use it, or an empty text.
+
+    These are the named task's own files, then those of the task that trains its network, then those of other choices of
+    the option ``data``.
+
+    Args:
+        task: its name.
+        settings: those that are given, such as ``task.data=lra``.
+    """
+    yielded: list[DataFiles] = []
+    for setting in ["", *other_choices(task, "data", settings)]:
+        for files in needed(reversed(with_trained_on(task, [*settings, *filter(None, [setting])]).values())):
+            if files not in yielded:
+                yielded.append(files)
+                yield setting, files

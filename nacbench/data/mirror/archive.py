@@ -14,7 +14,7 @@ from nacbench.data.mirror.data_files import FolderFiles
 from nacbench.data.mirror.manifest import CHUNK, SHA256, sum_of
 from nacbench.data.mirror.places import cache_folder
 from nacbench.errors import UserError
-from nacbench.filesystem.files import utc_now, write_json
+from nacbench.filesystem.files import resolved, utc_now, write_json
 from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.reading import read_json
 from nacbench.formats.terminal import say
@@ -116,12 +116,12 @@ class ArchiveFiles(FolderFiles):
             if self.sha256
             else "trusted on first use: the makers publish no checksum, the archive's was taken at the first download"
         )
-        place = self.place(data_root)
+        place = resolved(self.place(data_root))
         with scratch_folder(place) as aside:
             scratch, made = aside / "unpacked", aside / "made"
             scratch.mkdir()
             made.mkdir()
-            take(Wish(self.data_set(), [file]), scratch, made)
+            take(Wish(self.data_set(), [file]), scratch, made, self.parts(place))
             if expected is None:  # after the content was found to be complete: a wrong file must not be trusted
                 first = FirstUse(url=self.url, sha256=found, date=utc_now())
                 write_json(self._trust_file(data_root), first.model_dump())

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from nacbench.data.mirror.intake import move_content, sole_filler
+from nacbench.data.mirror.intake import merge_content, move_content, sole_filler
 from nacbench.data.mirror.manifest import check_files, make_manifest, read_manifest, write_manifest
 from nacbench.errors import UserError
-from nacbench.filesystem.files import fill_folder
+from nacbench.filesystem.files import fill_folder, resolved
 from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.terminal import say as tell
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.door.distribution import DataSet, Distribution
+    from nacbench.data.mirror.door.parts import Parts
 
 ANOTHER_MIRROR = "name a mirror with --data-root or NACBENCH_DATA"
 
@@ -100,12 +101,12 @@ class MirrorFiles(ABC):
             say: called with each line that tells the user what was found.
 
         Raises:
-            UserError: if they hold no such form, something in it is damaged, or the mirror has all of it already.
+            UnknownCopyError: if they hold no such form.
+            ThereAlreadyError: if the mirror has all that they hold.
+            UserError: if something in them is damaged, or the mirror cannot be filled.
         """
         place = self.place(data_root)
         with sole_filler(place, data_root):
-            if self.missing(data_root) is None and not self.data_set().adds_up:
-                raise UserError(f"{place} has data in it already; remove it first")
             self._take(place, paths, "soft" if link else self.links, say)
         lacks = self.missing(data_root)
         if lacks:
@@ -117,11 +118,20 @@ class MirrorFiles(ABC):
 
         known = data_set(self.forms) if self.forms else DataSet(title=self.name)
         own = [] if known.described else self._own_forms()
-        return known.model_copy(update={"distributions": [*known.distributions, *own]})
+        parts = known.parts or {need: need for need in self.needs}
+        return known.model_copy(update={"distributions": [*known.distributions, *own], "parts": parts})
+
+    def parts(self, place: Path) -> "Parts":
+        """Return the parts of the data set, and which of them a folder has."""
+        from nacbench.data.mirror.door.parts import Parts
+
+        return Parts(self.data_set(), place)
 
     def lacking(self, folder: Path) -> str | None:
         """Return the first needed path or pattern that nothing in a folder matches, or None."""
-        return next((need for need in self.needs if next(folder.glob(need), None) is None), None)
+        from nacbench.data.mirror.door.parts import lack_of
+
+        return next((need for need in self.needs if lack_of(folder, need) is not None), None)
 
     def _own_forms(self) -> "list[Distribution]":
         """Return the forms that need no description: that of the mirror itself."""
@@ -136,25 +146,25 @@ class MirrorFiles(ABC):
         """Take a copy of a user's into a folder of the mirror, all or nothing."""
         from nacbench.data.mirror.door.taking import Wish, take
 
+        real = resolved(place)  # a link may lead to another file system, where nothing can be moved to from here
         wish = Wish(self.data_set(), paths, link, say)
-        with scratch_folder(place) as aside:
+        with scratch_folder(real) as aside:
             scratch, made = aside / "unpacked", aside / "made"
             scratch.mkdir()
             made.mkdir()
-            take(wish, scratch, made, lambda target: os.path.lexists(place / target))
-            if next(made.iterdir(), None) is None:
-                raise UserError(f"{place} has data in it already; remove it first")
-            self._put(place, made, self._basis(paths))
+            take(wish, scratch, made, self.parts(place))
+            self._put(real, made, self._basis(paths))
 
     def _basis(self, paths: Sequence[Path]) -> str:
         """Return how the checksums of imported files are known."""
         return f"taken when they were imported from {', '.join(map(str, paths))}"
 
     def _put(self, place: Path, made: Path, basis: str, sha256: str | None = None) -> None:
-        """Move the files from a scratch folder into the mirror, with a manifest.
+        """Move the files from a scratch folder beside a folder of the mirror into it, with a manifest.
 
-        A new folder appears whole. In one that has other files the manifest is written first: if the process is killed
-        between files, `verify` finds the missing ones.
+        A new folder appears whole. In one that has other files, whatever has no place there yet comes in one rename,
+        and the manifest comes last: what it does not know was put there by hand, or the process was killed. Of parts
+        that are now put it forgets files that are gone.
         """
         manifest = make_manifest(made, url=self.origin(), sha256=sha256, basis=basis)
         if not (place.is_dir() and any(place.iterdir())):
@@ -162,11 +172,15 @@ class MirrorFiles(ABC):
             fill_folder(place, lambda aside: move_content(made, aside))
             return
         before = read_manifest(place)
-        files = {**(before.files if before else {}), **manifest.files}
-        write_manifest(place, manifest.model_copy(update={"files": files}))
-        for name in manifest.files:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (made / name).replace(place / name)
+        parts = self.parts(place)
+        put = parts.now_in(manifest.files)
+        merge_content(made, place)
+        kept = {
+            name: own
+            for name, own in (before.files if before else {}).items()
+            if not parts.of(name) & put or os.path.lexists(place / name)
+        }
+        write_manifest(place, manifest.model_copy(update={"files": {**kept, **manifest.files}}))
 
     def _unreachable(self, data_root: Path, where: str, reason: str, way: str) -> UserError:
         return UserError(
@@ -230,6 +244,6 @@ class LocalFiles(FolderFiles):
     def _way(self, data_root: Path) -> str:
         terms = f"; {self.terms}" if self.terms else ""
         return (
-            f"{self.how} ({self.url}{terms}), then use 'nacbench data import TASK PATH' or put them into "
-            f"{self.place(data_root)}"
+            f"{self.how} ({self.url}{terms}), then use 'nacbench data import TASK PATH', or put their content into "
+            f"{self.place(data_root)} as 'nacbench data where TASK' lists it"
         )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.door.shards import missing_shard, two_generations
+from nacbench.data.mirror.door.shards import two_generations
 from nacbench.data.mirror.parquet import class_names, count_rows, read_rows
 from nacbench.errors import UserError
-from nacbench.filesystem.files import digest_of
+from nacbench.filesystem.files import digest_of, resolved
 from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.terminal import say
 
@@ -68,14 +68,6 @@ class HubFiles(MirrorFiles):
             found = names
         return found
 
-    def lacking(self, folder: Path) -> str | None:
-        """Return the pattern of the first split that lacks files; names such as ``-00000-of-00003`` tell how many."""
-        for pattern in self.needs:
-            shards = [file.name for file in sorted(folder.glob(pattern))]
-            if not shards or missing_shard(shards):
-                return pattern
-        return None
-
     def _way(self, data_root: Path) -> str:
         return (
             "fetch it with 'nacbench data fetch TASK' where there is a network, import a copy with "
@@ -96,7 +88,7 @@ class HubFiles(MirrorFiles):
         return hub_forms(self.name, self.revision, self.splits)
 
     def _download(self, data_root: Path) -> None:
-        place = self.place(data_root)
+        place = resolved(self.place(data_root))
         with scratch_folder(place) as folder:  # files in place stay until the download is complete
             published = self._snapshot(data_root, folder)
             pattern = self.lacking(folder)

@@ -1,5 +1,6 @@
 """Fill a folder of the mirror by one process at a time, with a lock."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nacbench.errors import UserError
-from nacbench.filesystem.scratch import is_scratch_of
+from nacbench.filesystem.files import resolved
+from nacbench.filesystem.scratch import is_scratch_of, scratch_folder
 
 
 @contextmanager
@@ -52,6 +54,32 @@ def move_content(source: Path, target: Path) -> None:
     """Move everything in a folder into another one of the same file system."""
     for entry in source.iterdir():
         entry.rename(target / entry.name)
+
+
+def merge_content(source: Path, target: Path) -> None:
+    """Move everything in a folder into another one, which may have the same folders.
+
+    What the target does not have comes whole, in one rename. A file of the same name is replaced.
+    """
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        if entry.is_dir() and place.is_dir():
+            place = resolved(place)
+            if next(place.iterdir(), None):
+                merge_content(entry, place)
+                continue
+        _move(entry, place)
+
+
+def _move(entry: Path, place: Path) -> None:
+    try:
+        entry.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with scratch_folder(place) as aside:  # a folder of the target is a link to another file system
+            shutil.move(entry, aside / entry.name)
+            (aside / entry.name).replace(place)
 
 
 def _asides(place: Path) -> list[Path]:

@@ -115,8 +115,9 @@ def check_files(folder: Path, name: str, again: str) -> str:
             wrong = _wrong(folder / path, expected, done)
             if wrong:
                 raise UserError(f"{folder / path} {wrong}; delete {folder} and {again}")
-    unknown = [path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files]
-    others = f"; not in the manifest: {_counted(len(unknown))}, such as {min(unknown)}" if unknown else ""
+    unknown = sorted(path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files)
+    _check_each(unknown, name)
+    others = f"; not in the manifest: {_counted(len(unknown))}, such as {unknown[0]}" if unknown else ""
     return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){others}"
 
 

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nacbench.code_digest import short_digest
 from nacbench.data.mirror.archive import ArchiveFiles
@@ -12,6 +13,9 @@ from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
 from nacbench.filesystem.files import fill_folder
+
+if TYPE_CHECKING:
+    from nacbench.data.mirror.door.parts import Parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,12 @@ class PackedFiles(ArchiveFiles):
 
     def missing(self, data_root: Path) -> str | None:
         return None if self._file(data_root).is_file() else super().missing(data_root)
+
+    def parts(self, place: Path) -> "Parts":
+        found = super().parts(place)
+        if (place / self.packed).is_file():
+            found.there |= found.names
+        return found
 
     def verify(self, data_root: Path) -> str:
         if not self._is_packed(data_root):

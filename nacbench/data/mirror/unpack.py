@@ -132,10 +132,33 @@ def unpack(archive: Path, folder: Path) -> None:
 def looks_packed(path: Path) -> bool:
     """Return whether a file looks like an archive, by its name or its first bytes."""
     if path.name.lower().endswith(SUFFIXES):
-        return True
+        return not is_packed_file(path)
     with open_regular(path) as stream:
         start = stream.read(512)
     return start.startswith(STARTS) or start[257:262] == b"ustar"
+
+
+def is_packed_file(path: Path) -> bool:
+    """Return whether a file with the suffix ``.gz`` alone has no archive in it, but one file, such as ``log.txt.gz``.
+
+    One that is damaged may have had an archive in it.
+    """
+    import gzip
+    import zlib
+
+    name = path.name.lower()
+    if not name.endswith(".gz") or name.endswith(".tar.gz"):
+        return False
+    try:
+        with gzip.open(path) as stream:
+            whole = stream.read(tarfile.BLOCKSIZE)
+    except (OSError, EOFError, zlib.error):
+        return False
+    with _told(path):
+        tar = _opened_tar(path) if len(whole) == tarfile.BLOCKSIZE else None
+    if tar:
+        tar.close()
+    return tar is None
 
 
 @contextmanager

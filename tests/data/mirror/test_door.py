@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nacbench.data.images.task import HubImageTask
 from nacbench.data.images.tiny_imagenet_classes import TINY_IMAGENET_CLASSES
@@ -103,6 +104,26 @@ def test_folders_of_images_have_the_right_labels(form: str, root: Path, tmp_path
     for split in ("train", "test"):
         arrays = arrays_of(task, root)
         assert [class_of(image) for image in arrays[f"{split}_images"]] == arrays[f"{split}_labels"].tolist()
+
+
+def test_images_of_several_formats_are_all_taken(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", FOLDERS["cifar10"])
+    files = sorted(mine.rglob("*.png"))
+    for file in files[::2]:
+        Image.open(file).save(file.with_suffix(".jpg"))
+        file.unlink()
+    assert f"read: 10 classes, {len(files) - 6} train and 6 test examples" in imported("cifar10", root, mine)[1]
+
+
+def test_validation_images_that_are_sorted_by_half_are_refused(root: Path, tmp_path: Path) -> None:
+    half = tmp_path / "mine/tiny-imagenet-200"
+    write_files(tmp_path / "mine", TINY["cs231n"])
+    for name, (wnid, _) in list(tiny_imagenet.validation().items())[::2]:
+        (half / "val" / wnid).mkdir(exist_ok=True)
+        (half / "val/images" / name).rename(half / "val" / wnid / name)
+    with pytest.raises(UserError, match=r"in its folder tiny-imagenet-200, is not Tiny-ImageNet; it has val/n\d+/val_"):
+        imported("tiny-imagenet", root, tmp_path / "mine")
+    assert list(root.rglob("*")) == []
 
 
 @pytest.mark.parametrize("task", COPIES)

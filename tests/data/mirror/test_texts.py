@@ -55,6 +55,7 @@ IMDB = {
     "another top name": {name.replace("aclImdb", "my reviews"): own for name, own in imdb.original().items()},
     "no top folder": {name.partition("/")[2]: own for name, own in imdb.original().items()},
     "CSV": imdb.csv_files(),
+    "CSV, capitals": {name.replace("/t", "/T"): own for name, own in imdb.csv_files().items()},
     "JSON lines": imdb.json_lines(),
     "hub": imdb.hub(),
     "another owner's columns": imdb.hub(columns=("review", "sentiment")),

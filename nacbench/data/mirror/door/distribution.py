@@ -44,7 +44,7 @@ class Distribution(BaseModel):
         beside: the same for files that must be there, but anywhere.
         classes: by role, the number of the part of a file's path that is one of the data set's classes, whose names are
             known; a folder with another class is another data set.
-        never: patterns of files that no copy has, relative to the same folder: one that has them is another data set.
+        never: patterns of files that no copy has, relative to the same folder: one that has them is something else.
         gives: parts of the data set that it has, so that copies of other parts add up; by default the whole.
         hints: names; of several folders that fit, one is taken whose path has such a name, if there is one.
         several: take all folders that fit, not only the first.
@@ -86,6 +86,8 @@ class DataSet(BaseModel):
         table: the form in which the mirror has it, if it is Parquet.
         distributions: in the order in which they are tried.
         described: whether they have the form of the mirror itself, which otherwise is added, and taken as it is.
+        parts: patterns of the files of each part in the mirror; of several, each is another form of the part. By
+            default each needed pattern of the data files is a part.
     """
 
     model_config = Strict
@@ -94,6 +96,7 @@ class DataSet(BaseModel):
     table: Table = Table()
     distributions: list[Distribution] = []
     described: bool = False
+    parts: dict[str, Pattern | Patterns] = {}
 
     @model_validator(mode="after")
     def _classes_are_known(self) -> Self:
@@ -102,10 +105,10 @@ class DataSet(BaseModel):
             raise ValueError(f"distribution {asking[0]!r} asks for the data set's classes, whose names are not known")
         return self
 
-    @property
-    def adds_up(self) -> bool:
-        """Whether there are forms of parts of it, so that a copy may add to what the mirror has."""
-        return any(own.gives != [ALL] for own in self.distributions)
+    def patterns_of(self, part: str) -> Sequence[str]:
+        """Return the patterns of a part's files in the mirror."""
+        own = self.parts[part]
+        return [own] if isinstance(own, str) else own
 
     def is_whole(self, parts: set[str]) -> bool:
         """Return whether these parts are all that the distributions give."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from nacbench.data.mirror.door.tree import Tree, at, files_below, is_junk, joined, plant
-from nacbench.data.mirror.unpack import SUFFIXES, Archive, looks_packed, open_archive
+from nacbench.data.mirror.unpack import SUFFIXES, Archive, is_packed_file, looks_packed, open_archive
 from nacbench.errors import UserError
 
 MOST_NESTED = 4  # archives, one inside the other, that are opened
@@ -98,27 +98,40 @@ class Given:
         return sum(self._open_inner(path) for path in few) > 0
 
     def _open_inner(self, path: str) -> bool:
-        (file,) = self.files([path])
+        try:
+            (file,) = self.files([path])
+        except UserError as error:  # a link that leads nowhere
+            self._unreadable.append(str(error))
+            return self._left_out(path)
+        if is_packed_file(file):
+            return False
         try:
             archive = open_archive(file, self._archives.get(self._split(path)[0]))
         except UserError as error:
             self._unreadable.append(str(error).replace(str(file), self.shown(path)))
-            archive = None
+            return self._left_out(path)
+        self._archives[path] = archive
+        parent, name = self._parent(path)
+        parent[name] = plant(archive.names)
+        return True
+
+    def _left_out(self, path: str) -> bool:
+        parent, name = self._parent(path)
+        del parent[name]
+        return False
+
+    def _parent(self, path: str) -> tuple[Tree, str]:
+        """Return the folder in the tree that has a path, and the path's name in it."""
         folder, _, name = path.rpartition("/")
         parent = at(self.tree, folder)
         assert parent is not None
-        if archive is None:
-            del parent[name]
-            return False
-        self._archives[path] = archive
-        parent[name] = plant(archive.names)
-        return True
+        return parent, name
 
     def files(self, paths: Iterable[str]) -> list[Path]:
         """Return the real files of some paths in the tree; those in archives are unpacked first.
 
         Raises:
-            UserError: if an archive is damaged.
+            UserError: if an archive is damaged, or a path in a folder is a link that leads to no file.
         """
         asked = list(paths)
         inside: dict[str, set[str]] = {}
@@ -128,7 +141,10 @@ class Given:
                 inside.setdefault(mount, set()).add(rest)
         for mount, names in inside.items():
             self._unpack(mount, names)
-        return [self._real(mount, rest) for mount, rest in where]
+        found = [self._real(mount, rest) for mount, rest in where]
+        for path, file in zip(asked, found, strict=True):
+            _check_file(file, self.shown(path))
+        return found
 
     def unused(self, paths: Iterable[str]) -> list[str]:
         """Return what was given that has none of some paths in the tree, as the user knows it."""
@@ -181,10 +197,10 @@ def _names_in(folder: Path) -> list[str]:
     """Return the paths of all files in a folder at any depth, without junk; links are followed.
 
     Only links are asked where they lead: to ask for each of a million files takes minutes on a network file system.
+    What is neither a file nor a folder is a name like that of a file, which `Given.files` refuses.
 
     Raises:
-        UserError: if a link is broken or leads to a folder above it, something is neither a file nor a folder, or a
-            folder cannot be listed.
+        UserError: if a folder cannot be listed.
     """
     names: list[str] = []
     waiting = [""]
@@ -205,23 +221,21 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder, or a link to one; otherwise it must be a file.
-
-    Raises:
-        UserError: as `_names_in`.
-    """
+    """Return whether an entry is a folder, or a link to one that is not above it."""
     if not entry.is_symlink():
-        if not (entry.is_dir() or entry.is_file()):
-            raise UserError(f"{entry.path} is neither a file nor a folder; remove it")
         return entry.is_dir()
     try:
         target = Path(entry.path).resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
-        raise UserError(f"{entry.path} is a link that leads nowhere; remove it") from None
-    if target.is_dir():
-        if Path(entry.path).parent.resolve().is_relative_to(target):
-            raise UserError(f"{entry.path} is a link to a folder above it; remove it")
-        return True
-    if not target.is_file():
-        raise UserError(f"{entry.path} is neither a file nor a folder; remove it")
-    return False
+        return False
+    return target.is_dir() and not Path(entry.path).parent.resolve().is_relative_to(target)
+
+
+def _check_file(file: Path, where: str) -> None:
+    """Raise a UserError if a name in a folder is not that of a file that can be read."""
+    if file.is_file():
+        return
+    if not file.is_symlink():
+        raise UserError(f"{where} is neither a file nor a folder; remove it")
+    wrong = "to a folder above it" if file.exists() else "that leads nowhere"
+    raise UserError(f"{where} is a link {wrong}; remove it")

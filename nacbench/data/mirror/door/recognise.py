@@ -8,19 +8,6 @@ from dataclasses import dataclass
 from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
 from nacbench.data.mirror.door.shards import SHARD, missing_shard
 from nacbench.data.mirror.door.tree import Tree, at, expanded, files_below, folders_of, joined, matching
-from nacbench.errors import UserError
-
-
-class UnknownCopyError(UserError):
-    """A copy is none of the forms of a data set that are known, or lacks something of the nearest.
-
-    Attributes:
-        share: of what the nearest form needs, how much is there.
-    """
-
-    def __init__(self, text: str, share: float) -> None:
-        super().__init__(text)
-        self.share = share
 
 
 @dataclass(frozen=True)
@@ -37,6 +24,11 @@ class Match:
     base: str
     roles: dict[str, list[str]]
 
+    @property
+    def gives(self) -> set[str]:
+        """The parts that it has; one that a form may have is called like the role of its files."""
+        return {part for part in self.distribution.gives if self.roles.get(part) != []}
+
 
 @dataclass(frozen=True)
 class Near:
@@ -47,7 +39,7 @@ class Near:
         base: the folder that comes nearest.
         met: how many of its roles have files there.
         fault: what is wrong, after "it": the first pattern or part that is missing, or what another data set has.
-        foreign: whether another data set is there.
+        foreign: whether all roles have files, but something is there that the distribution never has.
     """
 
     distribution: Distribution
@@ -69,7 +61,8 @@ class Near:
 def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match], Near | None]:
     """Return the distributions in a tree, and the nearest of those that are not there.
 
-    Distributions are tried in their order. Each must give no part of the data set that one before it gives.
+    Distributions are tried in their order. Each must give a part of the data set that none before it gives; of one that
+    gives others, too, only what is new counts.
 
     Args:
         tree: names of files.
@@ -79,12 +72,13 @@ def recognised(tree: Tree, known: DataSet, taken: set[str]) -> tuple[list[Match]
     matches: list[Match] = []
     nearest: Near | None = None
     for distribution in known.distributions:
-        if ALL in taken or taken & set(distribution.gives) or (taken and ALL in distribution.gives):
+        if ALL in taken or taken.issuperset(distribution.gives) or (taken and ALL in distribution.gives):
             continue
         found, near = _found(tree, distribution, known.table.class_names or ())
+        found = [match for match in found if not match.gives <= taken]
         matches += found
         if found:
-            taken |= set(distribution.gives)
+            taken |= set().union(*(match.gives for match in found))
         elif near:
             nearest = near.nearer(nearest)
     return matches, nearest
@@ -135,7 +129,7 @@ def _tried(tree: Tree, base: str, distribution: Distribution, classes: Collectio
         files = next(filter(None, (list(_files(place, pattern)) for pattern in patterns)), [])
         roles[role] = files
     if foreign := _foreign(place, roles, distribution, classes):
-        return Near(distribution, base, 0, f"has {foreign}, so that it is another data set", foreign=True)
+        return Near(distribution, base, 0, f"has {foreign}", foreign=True)
     roles = {role: [joined(base, path) for path in files] for role, files in roles.items()}
     for role, patterns in distribution.patterns(distribution.beside).items():
         roles[role] = next(filter(None, (list(_files(tree, f"**/{pattern}")) for pattern in patterns)))
@@ -145,10 +139,10 @@ def _tried(tree: Tree, base: str, distribution: Distribution, classes: Collectio
 def _foreign(
     place: Tree, roles: Mapping[str, Sequence[str]], distribution: Distribution, classes: Collection[str]
 ) -> str | None:
-    """Return a file or class in a folder that the data set does not have."""
+    """Return what a folder has that the distribution never has, if there is anything."""
     for pattern in distribution.never:
         if found := next(matching(place, pattern), None):
-            return found
+            return f"{found}, which no such copy has"
     for role, part in distribution.classes.items():
         for name in dict.fromkeys(path.split("/")[part] for path in roles[role]):
             if name not in classes:

@@ -10,16 +10,19 @@ from pathlib import Path
 
 from nacbench.data.mirror.door.class_folders import write_images
 from nacbench.data.mirror.door.damage import check_file
-from nacbench.data.mirror.door.distribution import ALL, DataSet
+from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
 from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
 from nacbench.data.mirror.door.given import Given
+from nacbench.data.mirror.door.parts import LeftOut, Parts
 from nacbench.data.mirror.door.readers.base import Table
-from nacbench.data.mirror.door.recognise import Match, Near, UnknownCopyError, recognised
+from nacbench.data.mirror.door.recognise import Match, Near, recognised
+from nacbench.data.mirror.door.refusals import ThereAlreadyError, UnknownCopyError
 from nacbench.data.mirror.door.tree import at
 from nacbench.data.mirror.door.written import Checker, write_split
 from nacbench.data.mirror.progress import progress
 from nacbench.data.mirror.unpack import what_is_wrong
 from nacbench.errors import BrokenFileError
+from nacbench.filesystem.files import digest_of
 
 Say = Callable[[str], None]
 
@@ -42,40 +45,56 @@ class Wish:
     say: Say = field(default=lambda line: None)
 
 
-def take(wish: Wish, scratch: Path, made: Path, is_there: Callable[[str], bool] = lambda target: False) -> list[str]:
+def take(wish: Wish, scratch: Path, made: Path, parts: Parts) -> list[str]:
     """Take a copy of a data set into a folder, in the form that the mirror has.
 
     Args:
         wish: what to take.
         scratch: an existing folder for what is unpacked.
         made: an existing folder, in which the files are made.
-        is_there: whether the mirror has a path already; parts that it has are left out.
+        parts: of the data set; those that the mirror has are left out.
 
     Returns:
-        Titles of the distributions that were recognised.
+        Titles of the distributions that were taken.
 
     Raises:
-        UserError: if the paths hold no known distribution, or something in it is damaged.
+        UnknownCopyError: if the paths hold no known distribution.
+        ThereAlreadyError: if the mirror has all that they hold.
+        UserError: if something in them is damaged.
     """
     with Given(wish.paths, scratch) as given:
-        matches, nearest = _matches(given, wish)
+        matches, nearest = _matches(given, wish, parts)
+        new = [match for match in matches if not _all_there(match, parts)]
         for match in matches:
-            wish.say(f"recognised: {match.distribution.title} ({given.shown(match.base)})")
+            what = "recognised" if match in new else "there already, and not taken again"
+            wish.say(f"{what}: {match.distribution.title} ({given.shown(match.base)})")
         for path in given.unused(path for match in matches for own in match.roles.values() for path in own):
             wish.say(f"nothing was taken from {path}")
         if nearest:
             base = given.shown(nearest.base)
             wish.say(f"not taken: {nearest.distribution.title} ({base}); it {nearest.fault}")
-        for match in matches:
-            copy = _materialised(given, match)
-            _taken(copy, match.distribution.reader.content(copy, wish.known.table), wish, made, is_there)
-    return [match.distribution.title for match in matches]
+        ready = _ready(given, new, wish.known.table)
+        before: dict[str, Distribution] = {}  # by part, what gives it
+        for match, (copy, content) in zip(new, ready, strict=True):
+            others = {part for part, own in before.items() if own is not match.distribution}
+            left_out = LeftOut(parts, others)
+            _taken(copy, content, wish, made, left_out)
+            for line in left_out.told(copy.shown):
+                wish.say(line)
+            before |= dict.fromkeys(match.gives - others, match.distribution)
+    if next(made.iterdir(), None) is None:
+        raise ThereAlreadyError(f"{parts.place} has data in it already; remove it first")
+    return [match.distribution.title for match in new]
 
 
-def _matches(given: Given, wish: Wish) -> tuple[list[Match], Near | None]:
+def _matches(given: Given, wish: Wish, parts: Parts) -> tuple[list[Match], Near | None]:
     """Return the distributions in what was given, and one of a part that is there, but not whole.
 
     Archives inside are opened only for parts that nothing else has.
+
+    Raises:
+        UnknownCopyError: if there is none.
+        BrokenFileError: if an archive could not be opened that may have the rest.
     """
     taken: set[str] = set()
     matches, nearest = recognised(given.tree, wish.known, taken)
@@ -83,10 +102,30 @@ def _matches(given: Given, wish: Wish) -> tuple[list[Match], Near | None]:
         more, near = recognised(given.tree, wish.known, taken)
         matches += more
         nearest = near.nearer(nearest) if near else nearest
+    if given.unreadable and not (matches and wish.known.is_whole(taken | parts.there)):
+        raise BrokenFileError(_unread(given, wish, matches, nearest))
+    for reason in given.unreadable:
+        wish.say(f"not opened: {reason}")
     if not matches:
         raise UnknownCopyError(_why_not(given, wish, nearest), nearest.share if nearest else 0)
     is_half = nearest and nearest.met and not taken & {ALL, *nearest.distribution.gives}
     return matches, nearest if is_half else None
+
+
+def _all_there(match: Match, parts: Parts) -> bool:
+    """Return whether the mirror has all that a copy gives, so that it need not be read."""
+    gives = parts.names if ALL in match.gives else match.gives
+    return bool(gives) and gives <= parts.there
+
+
+def _unread(given: Given, wish: Wish, matches: Sequence[Match], nearest: Near | None) -> str:
+    """Return one line on an archive that could not be opened, where it may have what is missing."""
+    reason = given.unreadable[0]
+    if matches:
+        return (
+            f"{reason}; nothing was taken, as it may have the rest of {wish.known.title}; to do without, move it away"
+        )
+    return f"{_why_not(given, wish, nearest)}; {reason}" if nearest and nearest.met else reason
 
 
 def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
@@ -95,20 +134,30 @@ def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
     if files and not (nearest and nearest.met):
         return f"{files[0]} {what_is_wrong(files[0])}"
     where = given.shown("")
-    if given.unreadable:
-        return f"{where} is not complete; {given.unreadable[0]}"
     if nearest is None:
         return f"no copy of {wish.known.title} can be imported"
     forms = len(wish.known.distributions)
-    if forms > 1 and not nearest.met:
+    near = nearest.met or nearest.foreign
+    if forms > 1 and not near:
         known = f"of the {forms} forms of {wish.known.title} that are taken"
         return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
     base = given.shown(nearest.base)
-    near = nearest.met or nearest.foreign
     inside = f", in its folder {base.removeprefix(f'{where}/')}," if near and base != where else ""
     form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
     what = f"is not {wish.known.title}" if nearest.foreign else "is not complete"
     return f"{where}{inside} {what}; it {nearest.fault}{form}"
+
+
+def _ready(given: Given, matches: Sequence[Match], table: Table) -> list[tuple[FoundCopy, Content]]:
+    """Return each copy and its content; those with lists come first, so that nothing is unpacked before they are known.
+
+    Nothing is written before all of them are ready: what a reader refuses at once must not cost hours.
+    """
+    ready: dict[int, tuple[FoundCopy, Content]] = {}
+    for number in sorted(range(len(matches)), key=lambda number: not matches[number].distribution.beside):
+        copy = _materialised(given, matches[number])
+        ready[number] = copy, matches[number].distribution.reader.content(copy, table)
+    return [ready[number] for number in range(len(matches))]
 
 
 def _materialised(given: Given, match: Match) -> FoundCopy:
@@ -123,18 +172,29 @@ def _materialised(given: Given, match: Match) -> FoundCopy:
         ]
         for role, own in match.roles.items()
     }
+    members |= {role: _distinct(members[role]) for role in match.distribution.beside}
     return FoundCopy(members, given.shown(match.base))
 
 
-def _taken(copy: FoundCopy, content: Content, wish: Wish, made: Path, is_there: Callable[[str], bool]) -> None:
+def _distinct(members: Sequence[Member]) -> list[Member]:
+    """Return files without those that have the content of one before, such as a list beside the archive it came in."""
+    if len(members) < 2:
+        return list(members)
+    found: dict[str, Member] = {}
+    for member in members:
+        found.setdefault(digest_of(member.file), member)
+    return list(found.values())
+
+
+def _taken(copy: FoundCopy, content: Content, wish: Wish, made: Path, left_out: LeftOut) -> None:
     table = wish.known.table
-    files = [file for file in content.files if not is_there(file.target)]
+    files = [file for file in content.files if not left_out(file.target)]
     _check_classes(content.classes or (), table, copy)
     if content.rows:
-        counts, more = _rows_taken(copy, content, table, made, is_there)
+        counts, more = _rows_taken(copy, content, table, made, left_out)
         files += more
     else:
-        _written(copy, content, made)
+        _written(copy, content, made, left_out)
         counts = _counts_of(copy, content, table)
         _check_files(files)
     if counts.examples:
@@ -168,17 +228,19 @@ def _counts_of(copy: FoundCopy, content: Content, table: Table) -> Counts:
     return Counts(len(content.classes or ()), content.counts)
 
 
-def _written(copy: FoundCopy, content: Content, made: Path) -> None:
+def _written(copy: FoundCopy, content: Content, made: Path, left_out: LeftOut) -> None:
     """Write the files that a reader makes."""
     with progress(f"reading {copy.shown}", None) as done:
         for target, own in content.made:
+            done(len(own))
+            if left_out(target):
+                continue
             (made / target).parent.mkdir(parents=True, exist_ok=True)
             (made / target).write_bytes(own)
-            done(len(own))
 
 
 def _rows_taken(
-    copy: FoundCopy, content: Content, table: Table, made: Path, is_there: Callable[[str], bool]
+    copy: FoundCopy, content: Content, table: Table, made: Path, left_out: LeftOut
 ) -> tuple[Counts, list[File]]:
     """Check all rows, and write them unless the files that they are in are taken as they are.
 
@@ -194,7 +256,7 @@ def _rows_taken(
         for split, rows in content.rows.items():
             target = table.target(split)
             checked = checker.checked(rows, split, done)
-            if content.files or (target and is_there(target)):
+            if content.files or left_out(target, f"{target}/class/image" if table.folders and target else ""):
                 counts[split] = sum(1 for _ in checked)
             elif table.folders:
                 counts[split], more = write_images(checked, target, table, made)

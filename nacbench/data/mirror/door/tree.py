@@ -12,7 +12,7 @@ Tree = dict[str, "Tree | None"]  # a folder's entries by name; None stands for a
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini", "lost+found"}  # beside hidden files, such as .DS_Store and ._name
 ANY_DEPTH = "**"
 BRACES = re.compile(r"\{([^{}]*)\}")
-DEEPEST_BASE = 6  # folders above a copy; the hub's own cache has four of its own
+DEEPEST_BASE = 12  # folders above a copy; the hub's own cache has four of its own, and Kaggle's ImageNet three
 MOST_BASES = 20_000  # folders that are tried as the top of a copy
 
 
@@ -111,8 +111,28 @@ def _matching(tree: Tree, parts: list[str], path: str) -> Iterator[str]:
             yield from _matching(entry, rest, joined(path, name))
 
 
+def fits(path: str, pattern: str) -> bool:
+    """Return whether a path matches a pattern without ``{a,b}``, which is meant as in `matching`."""
+    return _fits(path.split("/"), pattern.split("/"))
+
+
+def _fits(path: list[str], parts: list[str]) -> bool:
+    if not parts or not path:
+        return not parts and not path
+    first, *rest = parts
+    if first == ANY_DEPTH:
+        return _fits(path, rest) or _fits(path[1:], parts)
+    same = _compiled(first).fullmatch(path[0]) if has_signs(first) else first == path[0]
+    return bool(same) and _fits(path[1:], rest)
+
+
+def has_signs(part: str) -> bool:
+    """Return whether a part of a pattern stands for more than itself."""
+    return any(sign in part for sign in "*?[")
+
+
 def _named(tree: Tree, part: str) -> Iterable[str]:
-    if not any(sign in part for sign in "*?["):
+    if not has_signs(part):
         return [part] if part in tree else []
     fits = _compiled(part)
     return sorted(filter(fits.fullmatch, tree))

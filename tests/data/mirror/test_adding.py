@@ -1,0 +1,117 @@
+"""A part that is added to a folder with others: whole or not at all, also through a link or if the import is killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nacbench.data.mirror.manifest import MANIFEST
+from nacbench.errors import UserError
+from nacbench.tasks.imagenet import Imagenet
+from tests.data.copies import imagenet
+from tests.data.copies.colours import write_files
+from tests.data.mirror.archives import files_of
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+FILES = imagenet.sorted_folders()
+
+
+def split(folder: Path, name: str) -> Path:
+    """A folder with one of the splits."""
+    return write_files(folder, {path: own for path, own in FILES.items() if path.startswith(f"{name}/")})
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nacbench.tasks.imagenet import Imagenet
+
+moved = []
+real = os.replace
+
+def replaced(self, target):
+    if "/made/" in str(self):
+        moved.append(target)
+        if len(moved) > int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    real(self, target)
+    return Path(target)
+
+Path.replace = replaced
+Imagenet.files.bring(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("after", [0, 4])
+def test_a_killed_import_leaves_no_half_of_a_split(after: int, root: Path, tmp_path: Path) -> None:
+    Imagenet.files.bring(root, split(tmp_path / "v", "val"))
+    mine = split(tmp_path / "t", "train")
+    command = [sys.executable, "-c", KILLED, str(root), str(mine), str(after)]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True)
+    if after:  # there are not so many moves
+        assert done.returncode == 0
+    else:
+        assert done.returncode == -signal.SIGKILL
+        assert Imagenet.files.missing(root) is not None
+        Imagenet.files.bring(root, mine)
+    assert files_of(root / "imagenet") == FILES
+    assert "20 files checked: checksums match" in Imagenet.files.verify(root)
+    assert [path.name for path in root.iterdir()] == ["imagenet"]
+
+
+def test_the_manifest_speaks_of_files_only_when_they_are_there(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Imagenet.files.bring(root, split(tmp_path / "v", "val"))
+    before = (root / "imagenet" / MANIFEST).read_bytes()
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr("nacbench.data.mirror.data_files.merge_content", refuse)
+    with pytest.raises(UserError, match="No space left on device"):
+        Imagenet.files.bring(root, split(tmp_path / "t", "train"))
+    assert (root / "imagenet" / MANIFEST).read_bytes() == before
+
+
+@pytest.fixture
+def other_file_system(tmp_path: Path) -> Path:
+    """A folder on another file system than that of the test."""
+    place = Path("/dev/shm")
+    if not os.access(place, os.W_OK) or place.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other file system")
+    return place / f"nacbench-test-{os.getpid()}"
+
+
+@pytest.mark.parametrize("linked", ["imagenet", "imagenet/train"])
+def test_a_link_to_another_file_system_is_filled(
+    linked: str, root: Path, tmp_path: Path, other_file_system: Path
+) -> None:
+    try:
+        other_file_system.mkdir()
+        (root / linked).parent.mkdir(parents=True)
+        (root / linked).symlink_to(other_file_system)
+        for name in ("val", "train"):
+            Imagenet.files.bring(root, split(tmp_path / name, name))
+        assert "20 files checked: checksums match" in Imagenet.files.verify(root)
+        assert {name: (root / "imagenet" / name).read_bytes() for name in FILES} == FILES
+        assert (root / linked).is_symlink()
+        assert files_of(other_file_system)
+        assert len(list(other_file_system.parent.glob(f".{other_file_system.name}*"))) == 0
+    finally:
+        shutil.rmtree(other_file_system)
+
+
+def test_files_that_the_manifest_does_not_know_are_checked_too(root: Path, tmp_path: Path) -> None:
+    (name, content), *_ = [(name, own) for name, own in FILES.items() if name.startswith("val/")]
+    write_files(root / "imagenet", {name: content[: len(content) // 2]})
+    Imagenet.files.bring(root, split(tmp_path / "t", "train"))
+    with pytest.raises(UserError, match=f"{name} cannot be read as an image"):
+        Imagenet.files.verify(root)
+    write_files(root / "imagenet", {name: content})
+    assert f"not in the manifest: 1 file, such as {root}/imagenet/{name}" in Imagenet.files.verify(root)

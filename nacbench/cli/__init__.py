@@ -150,21 +150,32 @@ def main() -> None:
     try:
         refusals.check_words(sys.argv)
         announce_loading()
-        app()
+        code = app(standalone_mode=False)  # otherwise typer prints its own errors, in a box of several lines
     except BrokenPipeError:  # standard output was closed, as by `| head`
         sys.stderr.close()  # otherwise Python reports the failed flush of standard output at exit
         sys.exit(1)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plug-in can raise anything
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without a word: its help
+            _show_help(error)
+            sys.exit(2)
         reason = refusals.explained(error) or _raised_by_plugin(error)
         if not reason:
             raise
         with suppress(OSError):  # a full disk under standard error: the exit code still counts
             say(f"error: {reason}", err=True)
         sys.exit(2)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
     finally:
         sys.excepthook = _show_bug  # here, as typer sets its own when it starts
+
+
+def _show_help(error: Any) -> None:
+    from typer.rich_utils import rich_format_error
+
+    rich_format_error(error)
 
 
 def _open_closed_streams() -> None:

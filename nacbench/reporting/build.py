@@ -239,7 +239,8 @@ FIGURES: Mapping[str, tuple[str, Draw]] = {
     "shots": (f"Accuracy after adapting to few examples per class; {CUT}; broken line: guessing", _of_rows(draw_shots)),
     "corruptions": ("Error under each corruption; last row: guessing", _of_rows(draw_corruptions)),
     "sizes": (
-        f"Scores against the number of modules or latents, with the measured speed-up of evaluation; {CUT}; {FLOOR}",
+        "Scores against the number of modules or latents; ×: the time in evaluations of the largest over this one's, "
+        f"each in its own runs, which is rough; {CUT}; {FLOOR}",
         _of_rows(draw_sizes),
     ),
     "ablations": (

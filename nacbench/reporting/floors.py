@@ -20,19 +20,26 @@ from nacbench.statistics import Mean
 MODELS = "floor-"  # beginning of the names of models that are floors
 MARK = "‡"
 RULE = (
-    f"{MARK}: not shown to be better than the floor, which is the best of chance, of always giving the most frequent "
-    f"class and of the models {MODELS}…: the 95 % interval is not wholly better than it (of a single seed, the "
-    "interval is over test examples, if they are independent), or there is none. Constant: all predictions of a run "
-    "are the same class."
+    f"{MARK}: not shown to be better than the floors, which are chance, always giving the most frequent class, and the "
+    f"models {MODELS}…: the 95 % interval is not wholly better than a guess, the paired difference over seeds does not "
+    "exclude that a floor's model is as good (a single seed is compared by its interval over test examples), or there "
+    "is no interval. Constant: all predictions of a run are the same class."
 )
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A score that a model has to be better than: its name, and its value."""
+    """A score that a model has to be better than.
+
+    Attributes:
+        name: for readers.
+        value: the score.
+        series: of a model, whose seeds are compared with those of others; None of a guess, which has no seeds.
+    """
 
     name: str
     value: float
+    series: Series | None = None
 
 
 def _examples(item: Series) -> tuple[Any, ...]:
@@ -99,7 +106,7 @@ class Floors:
         for other in self._floor_models(item) if self._models and not is_floor(item) else ():
             mean = other.metric(metric)
             if mean is not None:
-                found.append(Floor(other.label, mean.value))
+                found.append(Floor(other.label, mean.value, other))
         return sorted(found, key=lambda floor: _measure(item, metric).gain(floor.value))
 
     def _floor_models(self, item: Series) -> Sequence[Series]:
@@ -133,7 +140,7 @@ class Floors:
         if self._units_differ and metric is None:
             text = f"{measure.name} {measure.with_unit(text)}"
         text = f"{text} {ADDED}" if item.is_adaptive else text
-        return f"{text} {MARK}" if found and not _is_better(item, measure, mean, found[-1].value) else text
+        return f"{text} {MARK}" if not all(_is_better(item, measure, mean, floor) for floor in found) else text
 
     def notes(self, items: Iterable[Series]) -> list[str]:
         """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
@@ -164,13 +171,22 @@ def constant(item: Series) -> str:
     return " (constant)" if count == len(item.runs) else f" ({count} of {len(item.runs)} constant)"
 
 
-def _is_better(item: Series, measure: Metric, mean: Mean, floor: float) -> bool:
-    """Whether a score's whole 95 % interval is better than a floor; without an interval nothing is shown."""
+def _is_better(item: Series, measure: Metric, mean: Mean, floor: Floor) -> bool:
+    """Whether a score is shown to be better than a floor; without an interval nothing is shown.
+
+    A model's seeds are compared with those of a floor that is a model, as ``nacbench compare`` does; where they share
+    less than two, and for guesses, the score's interval decides.
+    """
+    if floor.series is not None and mean is item.score:
+        difference = item.against(floor.series)
+        if difference is not None and difference.count > 1:
+            low, high = difference.interval
+            return measure.gain(low if measure.better == "higher" else high) > 0  # false for NaN
     found = _interval(item, mean)
     if found is None:
         return False
     low, high = found
-    return measure.gain((low if measure.better == "higher" else high) - floor) > 0
+    return measure.gain((low if measure.better == "higher" else high) - floor.value) > 0
 
 
 def _interval(item: Series, mean: Mean) -> tuple[float, float] | None:

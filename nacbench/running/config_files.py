@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from nacbench.running.config import RunConfig
 from nacbench.running.resolve import FIELDS, named
 
 WORDS = (EXTENDS, "include")  # in a sweep `include` adds runs; a run's file has nothing else that it could mean
+ABOUT = re.compile(r"unknown setting '(?P<unknown>[\w.]+)'|(?P<key>[\w.]+) = ")  # beginning of an error about one
 BESIDES = ("tags", "notes", "plugins")  # keys of a file that are not settings
 
 
@@ -50,6 +52,29 @@ def read_run_files(paths: Sequence[Path]) -> RunFiles:
         own = {key: value for key, value in layer.settings.items() if key not in BESIDES}
         layers.append(Layer(layer.place, own, layer.lines))
     return RunFiles(layers, tags, plugins)
+
+
+def placed(error: UserError, layers: Sequence[Layer]) -> UserError:
+    """Return an error about a setting with the file and line that it was read from, if it was read from one."""
+    about = ABOUT.match(str(error))
+    if about is None:
+        return error
+    name = about["unknown"] or about["key"]
+    key = tuple(name.split("."))
+    for layer in reversed(layers):
+        key = (name,) if name in layer.settings else key  # with a dot in it
+        if _has(named(layer.settings), key):
+            return UserError(f"{layer.origin(key)}: {error}") if layer.lines else error
+    return error
+
+
+def _has(values: Mapping[str, Any], key: tuple[str, ...]) -> bool:
+    inside: Any = values
+    for part in key:
+        if not isinstance(inside, Mapping) or part not in inside:
+            return False
+        inside = inside[part]
+    return True
 
 
 def plugins_beside(value: Any, path: Path) -> list[Path]:

@@ -52,7 +52,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         given = merge(_without_copies(given, layer), layer)
     for key in given:
         if key not in FIELDS:
-            raise unknown("setting", key, _settings_for(given))
+            raise _unknown_setting(key, given)
     _check_sections(given)
     for section in ("task", "model"):
         if "name" not in given.get(section, {}):
@@ -138,7 +138,7 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     for section, options in (("task", task_options), ("model", model_options)):
         for key in options:
             if f"{section}.{key}" not in known:
-                raise unknown("setting", f"{section}.{key}", known)
+                raise _unknown_option(section, key, known, model_name if section == "model" else task_name)
     task = task_class.configured("task", scale, task_options)
     if model_class.presets and size not in model_class.presets:
         raise unknown(f"size of model {model_name!r}", size, model_class.presets)
@@ -159,6 +159,23 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
         raise UserError(first_problem(error, "")) from None
     config._task, config._model = task, model
     return config
+
+
+def _unknown_setting(key: str, given: Mapping[str, Any]) -> UserError:
+    section, dot, inside = key.partition(".")
+    if dot and section in FIELDS:  # as for --set; in a file it is a key with a dot in it
+        where = f"{section}: {{{inside}: …}}"
+        return UserError(f"unknown setting {shown(key)}; in a file write it in its section, as in {where}")
+    return unknown("setting", key, _settings_for(given))
+
+
+def _unknown_option(section: str, key: str, known: Iterable[str], name: str) -> UserError:
+    """Return the error for an option that a task or model does not have, with those of its own that are like it."""
+    error = unknown("setting", f"{section}.{key}", known)
+    if "did you mean" in str(error) and f"'{section}'?" not in str(error):
+        return error
+    own = [one for one in known if one.startswith(f"{section}.") and one != f"{section}.name"]
+    return UserError(f"unknown setting '{section}.{key}'; {section} {name} has: {', '.join(own)}")
 
 
 def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
@@ -205,6 +222,9 @@ def _settings_of(task: type[AnyTask], model: type[Model], scale: Scale) -> list[
     """Return the dotted keys of all that can be set for a run, and options of commands that may be meant by others."""
     recipe = task.recipes.get(scale)
     training = _recipe_keys(recipe) if isinstance(recipe, Settings) else []
+    if issubclass(task, EvaluationTask):  # what is looked for in its own recipe is often in that of its network
+        other = TASKS.get(task.trained_on).recipes.get(scale)
+        training += _recipe_keys(other, "trained_on.training") if isinstance(other, Settings) else []
     options = [f"{section}.{own.name}" for section, cls in (("task", task), ("model", model)) for own in fields(cls)]
     return [*FIELDS, "task.name", "model.name", "model.size", *options, *training, *NOT_SETTINGS]
 

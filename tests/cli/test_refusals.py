@@ -33,6 +33,34 @@ def leave(words: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 @pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("run --seed -1", "--seed '-1': input should be greater than or equal to 0; see nacbench run --help"),
+        ("run --threads=0", "--threads '0': input should be greater than or equal to 1; see nacbench run --help"),
+        ("sweep plan smoke --max-runs x", "--max-runs 'x': input should be a valid integer, unable to parse string"),
+        ("run --modle nac", "no such option: --modle; did you mean '--model NAME'?"),
+        ("run --task", "option '--task' requires an argument"),
+        ("sweeep", "no such command 'sweeep'; did you mean 'sweep'?"),
+        ("why one", "missing argument 'B'; see nacbench why --help"),
+    ],
+)
+def test_words_that_are_no_request_are_one_line_with_the_value(
+    typed: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(typed.split(), monkeypatch) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"error: {line}")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("", 2), ("sweep", 2), ("--help", 0), ("sweep plan --help", 0)])
+def test_help_is_shown_where_it_is_asked_for_or_nothing_is(
+    typed: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(typed.split(), monkeypatch) == code
+    assert "Usage: nacbench" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
     "words",
     [
         [*RUN, "--out", "file"],
@@ -128,7 +156,7 @@ def test_an_error_of_the_file_system_names_the_existing_path(
     (tmp_path / "file").touch()
     (tmp_path / "broken-link").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
-    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    monkeypatch.setattr(cli, "app", lambda **options: fail(error))
     assert leave([], monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {reason}")
@@ -149,7 +177,7 @@ def test_errors_that_may_be_bugs_keep_their_traceback(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    monkeypatch.setattr(cli, "app", lambda **options: fail(error))
     with pytest.raises(OSError) as raised:
         cli.main()
     assert raised.value is error
@@ -167,7 +195,7 @@ def test_errors_that_may_be_bugs_keep_their_traceback(
 def test_a_lack_of_memory_is_one_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    monkeypatch.setattr(cli, "app", lambda **options: fail(error))
     assert leave([], monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: not enough memory ({type(error).__name__}): use smaller options or batches")
@@ -175,7 +203,7 @@ def test_a_lack_of_memory_is_one_line(
 
 @pytest.mark.parametrize("error", [RuntimeError("made up"), TypeError("made up"), RecursionError("too deep")])
 def test_other_errors_keep_their_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "app", lambda: fail(error))
+    monkeypatch.setattr(cli, "app", lambda **options: fail(error))
     with pytest.raises(type(error)) as raised:
         cli.main()
     assert raised.value is error

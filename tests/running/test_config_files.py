@@ -183,3 +183,25 @@ def test_a_hostile_name_of_a_file_stays_in_its_comment(place: Path) -> None:
     (place / "x\nseed: 7.yaml").write_text("extends: wide.yaml\ntraining: {lr: 0.1}\n")
     text = printed("--config", "x\nseed: 7.yaml")
     assert parse_yaml(text, "")["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "line"),
+    [
+        ("training: {lr: high}", "model: nac", "base.yaml, line 1: training.lr = 'high': input should"),
+        ("seed: 0", "model: {name: nac, dept: 3}", "own.yaml, line 3: unknown setting 'model.dept'; did"),
+        ("seed: 0", "model: {name: vit, modules: 3}", "own.yaml, line 3: unknown setting 'model.modules'; model vit"),
+        ("seed: yes", "model: nac", "base.yaml, line 1: seed = 'yes'"),
+        ("training.lr: 0.1", "model: nac", "base.yaml, line 1: unknown setting 'training.lr'; in a file write"),
+    ],
+)
+def test_an_error_about_a_value_names_its_file_and_line(
+    base: str, own: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base.yaml").write_text(f"{base}\n")
+    Path("own.yaml").write_text(f"extends: base.yaml\ntask: digits\n{own}\n")
+    for more in ([], ["--print-config"]):
+        done = CliRunner().invoke(app, ["run", "--config", "own.yaml", *more])
+        assert isinstance(done.exception, UserError)
+        assert str(done.exception).startswith(line)

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import sys
 import sysconfig
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from nacbench.errors import UserError, shown
 from nacbench.machine.memory import is_out_of_memory, out_of_memory_line
@@ -37,6 +41,8 @@ WAYS_OUT = {
 # An open file is written without its name, and these are of the system whatever the code does
 NAMELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO}
 NAMELESS |= {errno.ESTALE, errno.EROFS}
+# typer has click's classes inside, of which it shows this one
+Usage: Any = typer.BadParameter.__base__
 CODE = [Path(__file__).parents[2], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))]
 
 
@@ -65,6 +71,8 @@ def explained(error: BaseException) -> str | None:
     """Return one line if the user can fix the error; None if it may be a bug, whose traceback is needed."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, Usage):
+        return _of_usage(error, sys.argv)
     if isinstance(error, OSError):
         return _of_system(error)
     if is_out_of_memory(error):
@@ -73,6 +81,22 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
         return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
     return None
+
+
+def _of_usage(error: Any, words: Sequence[str]) -> str:
+    """Return one line for words that are no request: an option with its value, and what is wrong with it."""
+    message = error.format_message().strip().rstrip(".")
+    option = next((name for name in getattr(getattr(error, "param", None), "opts", ()) if name.startswith("-")), "")
+    if option and message.startswith("Invalid value for"):
+        names, parts = error.param.opts, [word.partition("=") for word in words]
+        given = [after for before, after in pairwise(words) if before in names]
+        given += [value for name, sign, value in parts if name in names and sign]
+        message = message.partition(": ")[2] or message
+        message = f"{option}{f' {shown(given[0])}' if given else ''}: {message[:1].lower()}{message[1:]}"
+    else:
+        message = f"{message[:1].lower()}{message[1:]}"
+    about = "" if "did you mean" in message or error.ctx is None else f"; see {error.ctx.command_path} --help"
+    return f"{message}{about}"
 
 
 def standing(path: Path) -> Path:

@@ -13,8 +13,6 @@ from nacbench.cli.shared.needs import (
     NOTHING_TO_FETCH,
     by_setting,
     for_task,
-    needed,
-    what_is_missing,
     with_trained_on,
 )
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
@@ -58,6 +56,7 @@ def _group() -> None:
 @app.command("list")
 def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = None) -> None:
     """List the data of every task: its folder, whether it is there, and its size."""
+    from nacbench.cli.shared.data_rows import called, inside, rows_of
     from nacbench.cli.shared.tables import print_table, size_text
     from nacbench.registry import TASKS
 
@@ -67,7 +66,7 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     broken: dict[str, str] = {}
     for name in TASKS.entries():
         try:
-            rows += _rows(name, root)
+            rows += rows_of(name, root)
         except UserError as error:
             broken[name] = str(error)
     if as_json:
@@ -75,9 +74,9 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
         return
     shown = [
         [
-            _called(row),
+            called(row),
             row["files"] or "—",
-            _inside(row["place"], root),
+            inside(row["place"], root),
             row["state"],
             size_text(row["bytes"]) if row["bytes"] else "—",
         ]
@@ -105,6 +104,9 @@ def fetch(tasks: SomeTasks, data_root: DataRoot = None, settings: Settings = Non
         if not all_files:
             say(f"{name}: {NOTHING_TO_FETCH}")
         say(f"{name}: ready, fingerprint {task.fingerprint(root)}")
+        for setting, files in by_setting(name, settings or ()) if name in tasks else ():
+            if setting and files.missing(root):
+                say(f"{name}: not fetched: {files}, which is used with --set {setting}")
 
 
 @app.command()
@@ -202,10 +204,11 @@ def import_(
 
     load_plugins(plugin)
     root = data_root_of(data_root, new=True)
-    known = list(by_setting(task, settings or ()))
+    given = settings or ()
+    known = list(by_setting(task, given))
     if not known:
         raise UserError(f"{task}: {NOTHING_TO_FETCH}")
-    tell(task, [imported(task, setting, files, root, paths, link) for setting, files in known], root)
+    tell(task, [imported(task, given, files, setting, root, paths, link) for setting, files in known], root)
 
 
 @app.command()
@@ -254,60 +257,6 @@ def _fetch(name: str, files: "DataFiles", root: Path, settings: "Sequence[str]")
         files.fetch(root)
     except UserError as error:
         raise UserError(for_task(str(error), name, settings)) from error
-
-
-def _rows(name: str, root: Path) -> list[dict[str, Any]]:
-    """Return one row for each of a task's `DataFiles`, and for those of its other choices."""
-    tasks = with_trained_on(name)
-    own = needed(tasks.values())
-    others = [(setting, files) for setting, files in by_setting(name) if setting]
-    rows: list[dict[str, Any]] = []
-    if not own:
-        missing = what_is_missing(tasks.values(), root)
-        state = "missing" if missing else "always available"
-        rows.append(_row(name, state=state, missing=missing))
-    for setting, files in [*((None, files) for files in own), *others]:
-        missing = files.missing(root)
-        place = files.place(root)
-        rows.append(
-            _row(
-                name,
-                setting=setting,
-                files=str(files),
-                place=str(place),
-                state="missing" if missing else "ready",
-                bytes=_bytes(place),
-                missing=missing and for_task(missing, name, [setting] if setting else []),
-            )
-        )
-    return rows
-
-
-def _row(name: str, **columns: Any) -> dict[str, Any]:
-    keys = ("setting", "files", "place", "state", "bytes", "missing")
-    return {"task": name, **{key: columns.get(key) for key in keys}}
-
-
-def _called(row: dict[str, Any]) -> str:
-    return f"{row['task']} ({row['setting']})" if row["setting"] else str(row["task"])
-
-
-def _bytes(place: Path) -> int:
-    from nacbench.data.mirror.manifest import files_in, read_manifest
-
-    try:
-        manifest = read_manifest(place)
-    except UserError:
-        manifest = None  # `nacbench data verify` reports a broken manifest
-    return manifest.size if manifest else sum(file.stat().st_size for file in files_in(place) if file.is_file())
-
-
-def _inside(place: str | None, root: Path) -> str:
-    """Return the path relative to the mirror if it lies in it."""
-    if place is None:
-        return "—"
-    path = Path(place)
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _verified(files: "DataFiles", root: Path) -> tuple[str, int]:

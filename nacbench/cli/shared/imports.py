@@ -24,11 +24,13 @@ class Outcome:
 
     Attributes:
         setting: that makes the task use it, or an empty text.
+        settings: all by which the task uses it, with those that the user gave.
         files: the data set.
         refusal: why it was not taken; None if it was.
     """
 
     setting: str
+    settings: Sequence[str]
     files: DataFiles
     refusal: UserError | None
 
@@ -43,14 +45,27 @@ class Outcome:
         return self.refusal.share if isinstance(self.refusal, UnknownCopyError) else 0
 
 
-def imported(task: str, setting: str, files: DataFiles, root: Path, paths: Sequence[Path], link: bool) -> Outcome:
-    """Import files of a task if the paths have them."""
+def imported(
+    task: str, settings: Sequence[str], files: DataFiles, setting: str, root: Path, paths: Sequence[Path], link: bool
+) -> Outcome:
+    """Import files of a task if the paths have them.
+
+    Args:
+        task: its name.
+        settings: that the user gave.
+        files: the data set.
+        setting: that makes the task use it, or an empty text.
+        root: the mirror.
+        paths: what the user has.
+        link: make links to files that are taken as they are.
+    """
+    given = [*settings, *filter(None, [setting])]
     try:
-        files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task)}"))
+        files.bring(root, *paths, link=link, say=lambda line: say(f"{task}: {for_task(line, task, given)}"))
     except UserError as error:
-        return Outcome(setting, files, error)
+        return Outcome(setting, given, files, error)
     say(f"{task}: {files} is now in {files.place(root)}")
-    return Outcome(setting, files, None)
+    return Outcome(setting, given, files, None)
 
 
 def tell(task: str, outcomes: Sequence[Outcome], root: Path) -> None:
@@ -67,8 +82,8 @@ def tell(task: str, outcomes: Sequence[Outcome], root: Path) -> None:
     absent = [own for own in outcomes if isinstance(own.refusal, UnknownCopyError)]
     if taken:
         told = [own for own in absent if own.share >= WORTH_TELLING]
-        for line in dict.fromkeys(f"not taken: {own.refusal}" for own in (*there, *told)):
-            say(f"{task}: {for_task(line, task)}")
+        for line in dict.fromkeys(_refused(task, own) for own in (*there, *told)):
+            say(f"{task}: not taken: {line}")
     for setting in sorted({own.setting for own in taken} - {""}):
         say(f"{task}: to use it, say: --set {setting}")
     if damaged := [own for own in outcomes if own.is_damaged]:
@@ -82,4 +97,8 @@ def tell(task: str, outcomes: Sequence[Outcome], root: Path) -> None:
 
 
 def _joined(task: str, outcomes: Iterable[Outcome]) -> UserError:
-    return UserError("; ".join(dict.fromkeys(for_task(str(own.refusal), task) for own in outcomes)))
+    return UserError("; ".join(dict.fromkeys(_refused(task, own) for own in outcomes)))
+
+
+def _refused(task: str, outcome: Outcome) -> str:
+    return for_task(str(outcome.refusal), task, outcome.settings)

@@ -105,7 +105,8 @@ class ArchiveFiles(FolderFiles):
 
     def _unpack(self, data_root: Path, file: Path) -> None:
         """Check an archive and take its content into the mirror, all or nothing."""
-        from nacbench.data.mirror.door.taking import Wish, take
+        from nacbench.data.mirror.door.looking import Wish
+        from nacbench.data.mirror.door.taking import take
 
         found = sum_of(file).sha256
         expected = self.sha256 or self._trusted(data_root)

@@ -36,7 +36,7 @@ class MirrorFiles(ABC):
         forms: name of the file in ``distributions`` that lists the forms in which users have the data, or path of a
             plug-in's own YAML file; empty for data that is only taken as the mirror has it.
         again: how to get damaged files again, for messages.
-        links: how an import takes files: see `nacbench.data.mirror.door.taking.Wish`.
+        links: how an import takes files: see `nacbench.data.mirror.door.looking.Wish`.
     """
 
     name: str
@@ -56,9 +56,10 @@ class MirrorFiles(ABC):
         pattern = self.lacking(place)
         if pattern is None:
             return None
-        found = sum(1 for _ in place.glob(pattern))
-        way = self._way(data_root)
-        return f"{self.name} is not in {data_root} ({found} files match {pattern}); {way}, or {ANOTHER_MIRROR}"
+        from nacbench.data.mirror.door.parts import told_lack
+
+        found, way = told_lack(place, pattern), self._way(data_root)
+        return f"{self.name} is not in {data_root} ({found}); {way}, or {ANOTHER_MIRROR}"
 
     def require(self, data_root: Path) -> Path:
         """Return the folder with the files.
@@ -144,7 +145,8 @@ class MirrorFiles(ABC):
 
     def _take(self, place: Path, paths: Sequence[Path], link: str, say: Callable[[str], None]) -> None:
         """Take a copy of a user's into a folder of the mirror, all or nothing."""
-        from nacbench.data.mirror.door.taking import Wish, take
+        from nacbench.data.mirror.door.looking import Wish
+        from nacbench.data.mirror.door.taking import take
 
         real = resolved(place)  # a link may lead to another file system, where nothing can be moved to from here
         wish = Wish(self.data_set(), paths, link, say)

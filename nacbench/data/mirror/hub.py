@@ -101,7 +101,17 @@ class HubFiles(MirrorFiles):
             for file in self._matching(folder):
                 (made / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
                 file.rename(made / file.relative_to(folder))
+            self._refuse_mixture(place, made)
             self._put(place, made, basis)
+
+    def _refuse_mixture(self, place: Path, made: Path) -> None:
+        """Raise a UserError if a folder has another generation of a split than that which would come beside it."""
+        for pattern in self.needs:
+            names = {file.name for folder in (place, made) for file in folder.glob(pattern)}
+            if twice := two_generations(sorted(names)):
+                raise UserError(
+                    f"{place} has files of another generation: of {twice[0]} and {twice[1]} remove the old one"
+                )
 
     def _matching(self, folder: Path) -> list[Path]:
         return [file for pattern in self.needs for file in sorted(folder.glob(pattern))]

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nacbench.data.mirror.door.damage import check_file
+from nacbench.data.mirror.door.tree import is_junk
 from nacbench.data.mirror.progress import progress
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now, write_json
@@ -107,7 +108,7 @@ def check_files(folder: Path, name: str, again: str) -> str:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        found = sorted(files_in(folder))
+        found = _without_junk(folder, files_in(folder))
         _check_each(found, name)
         return f"{_counted(len(found))}, no checksums known: put there by hand; no needed file is missing or damaged"
     with progress(f"checking {name}", manifest.size) as done:
@@ -115,10 +116,16 @@ def check_files(folder: Path, name: str, again: str) -> str:
             wrong = _wrong(folder / path, expected, done)
             if wrong:
                 raise UserError(f"{folder / path} {wrong}; delete {folder} and {again}")
-    unknown = sorted(path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files)
+    others = (path for path in files_in(folder) if str(path.relative_to(folder)) not in manifest.files)
+    unknown = _without_junk(folder, others)
     _check_each(unknown, name)
-    others = f"; not in the manifest: {_counted(len(unknown))}, such as {unknown[0]}" if unknown else ""
-    return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){others}"
+    besides = f"; not in the manifest: {_counted(len(unknown))}, such as {unknown[0]}" if unknown else ""
+    return f"{_counted(len(manifest.files))} checked: checksums match ({manifest.basis}){besides}"
+
+
+def _without_junk(folder: Path, files: Iterable[Path]) -> list[Path]:
+    """Return files, sorted, without those of operating systems and hidden ones, which no reader reads."""
+    return sorted(path for path in files if not any(map(is_junk, path.relative_to(folder).parts)))
 
 
 def _check_each(files: Sequence[Path], name: str) -> None:

@@ -113,5 +113,5 @@ def test_files_that_the_manifest_does_not_know_are_checked_too(root: Path, tmp_p
     Imagenet.files.bring(root, split(tmp_path / "t", "train"))
     with pytest.raises(UserError, match=f"{name} cannot be read as an image"):
         Imagenet.files.verify(root)
-    write_files(root / "imagenet", {name: content})
+    write_files(root / "imagenet", {name: content, "val/n01440764/._hidden.JPEG": b"of an operating system"})
     assert f"not in the manifest: 1 file, such as {root}/imagenet/{name}" in Imagenet.files.verify(root)

@@ -311,6 +311,17 @@ def test_a_failed_download_leaves_the_files_that_were_there(mirror: Path, monkey
     assert (mirror / CIFAR10.name / TRAIN).is_file()
 
 
+def test_a_download_does_not_come_beside_another_generation(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = mirror / CIFAR10.name / "plain_text/train-00000-of-00002.parquet"
+    (mirror / CIFAR10.name / TRAIN).rename(old)
+    stand_in_for_the_hub(monkeypatch, {TRAIN: encoded(3), TEST: encoded(2)}, None)
+    with pytest.raises(
+        UserError, match=r"has files of another generation: of train-00000-of-00001\.parquet and train-"
+    ):
+        Miniature().prepare(mirror)
+    assert not (mirror / CIFAR10.name / TRAIN).exists()
+
+
 def test_fetched_files_have_a_manifest_and_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {TRAIN: encoded(3), TEST: encoded(2)}
     stand_in_for_the_hub(monkeypatch, files, None)

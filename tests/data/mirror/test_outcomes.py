@@ -101,6 +101,17 @@ def test_list_has_the_data_of_other_choices(published: Path, root: Path) -> None
     assert states == [(None, "always available"), ("task.data=lra", "missing")]
 
 
+def test_fetch_says_what_it_does_not_fetch(root: Path, tmp_path: Path) -> None:
+    assert data("import", root, "cifar10-c", write_files(tmp_path / "mine", cifar.python10(TEN))).exit_code == 0
+    assert "CIFAR-10-C.tar, which is used with --set task.data=published" in data("fetch", root, "cifar10-c").output
+
+
+def test_what_an_import_says_is_still_missing_keeps_the_setting(root: Path, tmp_path: Path) -> None:
+    mine = write_files(tmp_path / "mine", corrupted.folders("noise"))
+    shown = data("import", root, "tiny-imagenet-c", mine).output
+    assert "with 'nacbench data fetch tiny-imagenet-c --set task.data=published' where there is a network" in shown
+
+
 @pytest.mark.parametrize("settings", [(), ("--set", "task.data=published")])
 def test_advice_keeps_the_setting(settings: tuple[str, ...], root: Path) -> None:
     root.mkdir()

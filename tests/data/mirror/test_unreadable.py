@@ -126,6 +126,7 @@ def test_archives_in_the_mirror_s_folder_are_no_data(root: Path) -> None:
     )
     missing = Omniglot.files.missing(root)
     assert missing is not None
+    assert "images_background_small1.zip is an archive, which must be unpacked there" in missing
     assert f"or put their content into {place} as 'nacbench data where TASK' lists it" in missing
     (place / "images_background_small1").mkdir()
     assert Omniglot.files.missing(root) is not None

@@ -128,6 +128,15 @@ def lack_of(folder: Path, pattern: str) -> str | None:
     return _found(folder, pattern)[1]
 
 
+def told_lack(folder: Path, pattern: str) -> str:
+    """Return what there is of a pattern in a folder that lacks something of it, for messages."""
+    there, lack = _found(folder, pattern)
+    if there:
+        return f"{sum(map(_is_data, folder.glob(pattern)))} files match {pattern}, but there is no {lack}"
+    packed = min((path.name for path in folder.glob(pattern) if path.is_file()), default=None)
+    return f"0 files match {pattern}" + (f", as {packed} is an archive, which must be unpacked there" if packed else "")
+
+
 def _found(folder: Path, pattern: str) -> tuple[bool, str | None]:
     """Return whether anything in a folder matches, and what is missing, if anything is.
 

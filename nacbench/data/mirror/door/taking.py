@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nacbench.data.mirror.door.class_folders import write_images
 from nacbench.data.mirror.door.damage import check_file
-from nacbench.data.mirror.door.distribution import ALL, DataSet, Distribution
+from nacbench.data.mirror.door.distribution import ALL, Distribution
 from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member
 from nacbench.data.mirror.door.given import Given
+from nacbench.data.mirror.door.looking import Wish, forms_in
 from nacbench.data.mirror.door.parts import LeftOut, Parts
 from nacbench.data.mirror.door.readers.base import Table
-from nacbench.data.mirror.door.recognise import Match, Near, recognised
-from nacbench.data.mirror.door.refusals import ThereAlreadyError, UnknownCopyError
-from nacbench.data.mirror.door.tree import at
+from nacbench.data.mirror.door.recognise import Match
+from nacbench.data.mirror.door.refusals import ThereAlreadyError
 from nacbench.data.mirror.door.written import Checker, write_split
 from nacbench.data.mirror.progress import progress
-from nacbench.data.mirror.unpack import what_is_wrong
 from nacbench.errors import BrokenFileError
 from nacbench.filesystem.files import digest_of
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What an import should do.
-
-    Attributes:
-        known: the data set.
-        paths: what the user gave.
-        link: how files are taken: ``copy`` them, make ``hard`` links where the file system allows it, or ``soft`` links
-            where it does not allow hard ones.
-        say: called with each line that tells the user what is going on.
-    """
-
-    known: DataSet
-    paths: Sequence[Path]
-    link: str = "copy"
-    say: Say = field(default=lambda line: None)
 
 
 def take(wish: Wish, scratch: Path, made: Path, parts: Parts) -> list[str]:
@@ -63,7 +42,7 @@ def take(wish: Wish, scratch: Path, made: Path, parts: Parts) -> list[str]:
         UserError: if something in them is damaged.
     """
     with Given(wish.paths, scratch) as given:
-        matches, nearest = _matches(given, wish, parts)
+        matches, nearest = forms_in(given, wish, parts)
         new = [match for match in matches if not _all_there(match, parts)]
         for match in matches:
             what = "recognised" if match in new else "there already, and not taken again"
@@ -87,65 +66,10 @@ def take(wish: Wish, scratch: Path, made: Path, parts: Parts) -> list[str]:
     return [match.distribution.title for match in new]
 
 
-def _matches(given: Given, wish: Wish, parts: Parts) -> tuple[list[Match], Near | None]:
-    """Return the distributions in what was given, and one of a part that is there, but not whole.
-
-    Archives inside are opened only for parts that nothing else has.
-
-    Raises:
-        UnknownCopyError: if there is none.
-        BrokenFileError: if an archive could not be opened that may have the rest.
-    """
-    taken: set[str] = set()
-    matches, nearest = recognised(given.tree, wish.known, taken)
-    while not wish.known.is_whole(taken) and given.look_deeper():
-        more, near = recognised(given.tree, wish.known, taken)
-        matches += more
-        nearest = near.nearer(nearest) if near else nearest
-    if given.unreadable and not (matches and wish.known.is_whole(taken | parts.there)):
-        raise BrokenFileError(_unread(given, wish, matches, nearest))
-    for reason in given.unreadable:
-        wish.say(f"not opened: {reason}")
-    if not matches:
-        raise UnknownCopyError(_why_not(given, wish, nearest), nearest.share if nearest else 0)
-    is_half = nearest and nearest.met and not taken & {ALL, *nearest.distribution.gives}
-    return matches, nearest if is_half else None
-
-
 def _all_there(match: Match, parts: Parts) -> bool:
     """Return whether the mirror has all that a copy gives, so that it need not be read."""
     gives = parts.names if ALL in match.gives else match.gives
     return bool(gives) and gives <= parts.there
-
-
-def _unread(given: Given, wish: Wish, matches: Sequence[Match], nearest: Near | None) -> str:
-    """Return one line on an archive that could not be opened, where it may have what is missing."""
-    reason = given.unreadable[0]
-    if matches:
-        return (
-            f"{reason}; nothing was taken, as it may have the rest of {wish.known.title}; to do without, move it away"
-        )
-    return f"{_why_not(given, wish, nearest)}; {reason}" if nearest and nearest.met else reason
-
-
-def _why_not(given: Given, wish: Wish, nearest: Near | None) -> str:
-    """Return one line on what a copy lacks that was not recognised."""
-    files = [path for path in wish.paths if path.is_file() and at(given.tree, path.name) is None]
-    if files and not (nearest and nearest.met):
-        return f"{files[0]} {what_is_wrong(files[0])}"
-    where = given.shown("")
-    if nearest is None:
-        return f"no copy of {wish.known.title} can be imported"
-    forms = len(wish.known.distributions)
-    near = nearest.met or nearest.foreign
-    if forms > 1 and not near:
-        known = f"of the {forms} forms of {wish.known.title} that are taken"
-        return f"{where} has no file of any {known}; 'nacbench data where TASK' lists them"
-    base = given.shown(nearest.base)
-    inside = f", in its folder {base.removeprefix(f'{where}/')}," if near and base != where else ""
-    form = f"; the nearest form of {wish.known.title} is: {nearest.distribution.title}" if forms > 1 else ""
-    what = f"is not {wish.known.title}" if nearest.foreign else "is not complete"
-    return f"{where}{inside} {what}; it {nearest.fault}{form}"
 
 
 def _ready(given: Given, matches: Sequence[Match], table: Table) -> list[tuple[FoundCopy, Content]]:

@@ -40,7 +40,7 @@ def load_plugin_file(path: Path) -> None:
             plug-in's folder has one of the same name.
     """
     if not path.is_file():
-        raise UserError(f"no plug-in file {path}; --plugin takes the path of a Python file")
+        raise UserError(f"no plug-in file {path}; name a Python file")
     # With a digest of the path, since two files of one name in different folders must be two modules
     place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
     module_name = f"{MODULE}{path.stem.replace('.', '_')}_{place}"

@@ -191,7 +191,7 @@ def test_load_returns_the_trained_network_by_folder_or_id(done: nacbench.Outcome
     ("argument", "complaint"),
     [
         ({"log": "tensorbored"}, "unknown tracker 'tensorbored'; did you mean 'tensorboard'?"),
-        ({"plugins": "mine.py"}, "no plug-in file mine.py; --plugin takes the path of a Python file"),
+        ({"plugins": "mine.py"}, "no plug-in file mine.py; name a Python file"),
         ({"config": "mine.yaml"}, "cannot read mine.yaml: No such file or directory"),
         ({"tags": "two words"}, "tags.0 = 'two words': a tag has letters"),
         ({"training": {"lr": float("nan")}}, "training.lr = nan: "),

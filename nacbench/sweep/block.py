@@ -50,6 +50,8 @@ class Block(Part):
         """Turn one value into a list, and a range of seeds such as ``0..4`` into all its numbers."""
         if isinstance(value, str) and (span := SPAN.fullmatch(value)):
             return _span(int(span[1]), int(span[2]), (info.context or {}).get("max_runs", MAX_RUNS))
+        if isinstance(value, str) and info.field_name == "seeds":
+            raise ValueError("write a range of seeds as 0..4, and some of them as a list")
         return [value] if isinstance(value, str | int | float) else value
 
     @field_validator("tasks", "models", "seeds", "axes")

@@ -1,6 +1,7 @@
 """Content of a sweep's file together with that of the files it extends; files that its keys name are read beside it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nacbench.errors import UserError, unknown
@@ -46,14 +47,25 @@ def _beside(layer: Layer) -> Values:
     """Return a file's content with the profile and choices that it names, and plug-ins by their paths."""
     own, folder = dict(layer.settings), layer.path.parent
     if isinstance(profile := own.get("profile"), str):
-        own["profile"] = Profile.read(profile, near=folder)
+        with _named_in(layer, "profile"):
+            own["profile"] = Profile.read(profile, near=folder)
     if "choices" in own:
         own["choices_are_read"] = isinstance(own["choices"], str)
         if own["choices_are_read"]:
-            own["choices"] = read_choices(folder / own["choices"])
+            with _named_in(layer, "choices"):
+                own["choices"] = read_choices(folder / own["choices"])
     if "plugins" in own:
         own["plugins"] = [str(file) for file in plugins_beside(own["plugins"], layer.path)]
     return own
+
+
+@contextmanager
+def _named_in(layer: Layer, key: str) -> Iterator[None]:
+    """Put the place of a key before errors about the file that it names."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{layer.origin((key,))}: {key}: {error}") from None
 
 
 def _merged(base: Values, over: Values, place: str) -> Values:

@@ -46,7 +46,13 @@ def read_sweep(name: str, max_runs: int | None = None) -> SweepConfig:
 def _found(path: Path) -> Path:
     """Return the file that a sweep extends: at this path or, if there is none, the suite of this name."""
     # of a name that is too long for the file system, Path.exists raises an error
-    return _suite(path.name) if path.name in suites() and not os.path.exists(path) else path  # noqa: PTH110
+    if os.path.exists(path):  # noqa: PTH110
+        return path
+    if path.name in suites():
+        return _suite(path.name)
+    if not path.suffix:
+        raise UserError(f"extends: there is no file {path}, and {unknown('suite', path.name, suites())}")
+    return path
 
 
 def _suite(name: str) -> Path:

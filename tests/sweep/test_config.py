@@ -226,7 +226,7 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"max_runs": "many"}, "max_runs = 'many'"),
         ({"max_runs": 10**12}, "max_runs = 1000000000000"),
         ({"max_runs": 10**12, "seeds": "0..99999999"}, "100,000,000 seeds, but a sweep has 1,000,000 runs at most"),
-        ({"seeds": f"0..{'9' * 5000}"}, r"seeds\.0 = '0\.\.9{20,60}…: "),
+        ({"seeds": f"0..{'9' * 5000}"}, r"seeds = '0\.\.9{20,60}…: "),
         (
             {"seeds": "0..999", "axes": {"training.epochs": [*range(6)]}, "max_runs": 11_999},
             "mine.yaml: 12,000 runs would take .*max_runs: 12000",
@@ -266,7 +266,7 @@ def test_automatic_precision_follows_the_profile_s_gpus() -> None:
         ({"profile": {"requeue": "yes"}}, r"profile\.requeue = 'yes': input should be a valid boolean"),
         ({"seeds": True}, r"seeds\.0 = True: input should be a valid integer"),
         ({"seeds": 2**63}, r"seeds\.0 = 9223372036854775808: input should be less than"),
-        ({"seeds": "0..9999999999999999999"}, r"seeds\.0 = '0\.\.9999999999999999999'"),
+        ({"seeds": "0..9999999999999999999"}, r"seeds = '0\.\.9999999999999999999'"),
         ({"set": {"seed": 3}}, "seed does not belong here; a sweep has a key of its own for it"),
         ({"set": {"task": {"name": "cifar10"}}}, "task does not belong here"),
         ({"set": {"model.name": "nac"}}, "model does not belong here"),
@@ -443,3 +443,20 @@ def test_seeds_are_read_from_text() -> None:
 def test_seeds_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"--seeds {text}: ")):
         seeds_in(text, 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("extends: minni", "extends: there is no file .*minni, and unknown suite 'minni'; did you mean 'mini'"),
+        ("seeds: 0-4", r"mine\.yaml: seeds = '0-4': write a range of seeds as 0\.\.4"),
+        ("choices: rates.yaml", r"mine\.yaml, line 3: choices: cannot read .*rates\.yaml"),
+        ("profile: other.yaml", r"mine\.yaml, line 3: profile: .*other\.yaml"),
+    ],
+)
+def test_a_file_that_a_key_names_is_told_with_the_key_and_the_sweep_s_file(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"tasks: digits\nmodels: vit\n{line}\n")
+    with pytest.raises(UserError, match=said):
+        read_sweep(str(tmp_path / "mine.yaml"))

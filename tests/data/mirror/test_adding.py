@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from nacbench.data.mirror.manifest import MANIFEST
-from nacbench.errors import UserError
+from nacbench.errors import BrokenFileError, UserError
 from nacbench.tasks.imagenet import Imagenet
-from tests.data.copies import imagenet
+from nacbench.tasks.tiny_imagenet_c import TinyImagenetC
+from tests.data.copies import corrupted, imagenet
 from tests.data.copies.colours import write_files
 from tests.data.mirror.archives import files_of
 
@@ -62,6 +63,15 @@ def test_a_killed_import_leaves_no_half_of_a_split(after: int, root: Path, tmp_p
     assert files_of(root / "imagenet") == FILES
     assert "20 files checked: checksums match" in Imagenet.files.verify(root)
     assert [path.name for path in root.iterdir()] == ["imagenet"]
+
+
+def test_a_group_of_corruptions_that_is_torn_is_named(root: Path, tmp_path: Path) -> None:
+    noise = corrupted.folders("noise")
+    write_files(root / "tiny-imagenet-c", {name: own for name, own in noise.items() if "shot" not in name})
+    mine = write_files(tmp_path / "mine", {**noise, **corrupted.folders("blur")})
+    with pytest.raises(BrokenFileError, match=r"has something of noise, but lacks shot_noise/1/\*/\*; complete it, or"):
+        TinyImagenetC.files.bring(root, mine)
+    assert not (root / "tiny-imagenet-c/zoom_blur").exists()
 
 
 def test_the_manifest_speaks_of_files_only_when_they_are_there(

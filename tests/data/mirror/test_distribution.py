@@ -6,7 +6,7 @@ import pytest
 
 from nacbench.contracts.task import AnyTask
 from nacbench.data.mirror.data_files import MirrorFiles
-from nacbench.data.mirror.door.distribution import data_set, data_set_names, read_data_set
+from nacbench.data.mirror.door.distribution import ALL, data_set, data_set_names, read_data_set
 from nacbench.data.mirror.door.readers.base import Table
 from nacbench.errors import UserError
 from nacbench.registry import TASKS
@@ -26,6 +26,7 @@ def test_the_suite_s_own_are_valid(name: str) -> None:
     found = data_set(name)
     assert found.distributions
     assert len({own.title for own in found.distributions}) == len(found.distributions)
+    assert {part for own in found.distributions for part in own.gives} - {ALL} == set(found.parts)
 
 
 def all_files() -> list[MirrorFiles]:
@@ -51,6 +52,13 @@ def test_every_description_belongs_to_a_task_and_gives_what_the_mirror_needs() -
         ("train/*/*.png", "train/**", "a pattern ends with the name"),
         ("name: folders", "name: In Folders", "name"),
         ("title: Shapes", "title: Shapes\nlicence: CC0", "licence"),
+        ("    reader", "    classes: {train: 1}\n    reader", "asks for the data set's classes, whose names"),
+        ("    reader", "    classes: {other: 1}\n    reader", "files of the role 'other', which has no pattern"),
+        (
+            "distributions:",
+            "parts: {a: a}\ndistributions:\n  - {name: b, title: B, needs: {b: b}, gives: [b], reader: {kind: tables}}",
+            "gives the part 'b', of which there are no patterns in parts",
+        ),
     ],
 )
 def test_mistakes_are_named(before: str, after: str, told: str, tmp_path: Path) -> None:

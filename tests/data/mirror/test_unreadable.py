@@ -36,7 +36,7 @@ def imported(files: MirrorFiles, root: Path, *paths: Path) -> list[str]:
 
 def test_a_cut_archive_beside_a_good_one_is_refused(root: Path, tmp_path: Path) -> None:
     mine = write_files(tmp_path / "mine", {"small1.zip": FIRST, "small2.zip": SECOND[: len(SECOND) // 2]})
-    told = r"mine/small2\.zip is a truncated zip archive.*nothing was taken, as it may have the rest of Omniglot"
+    told = r"mine/small2\.zip is a truncated zip archive.*nothing was taken, as the rest of Omniglot may be in there"
     with pytest.raises(BrokenFileError, match=told):
         imported(Omniglot.files, root, mine)
     assert not root.exists()
@@ -118,6 +118,18 @@ def test_a_copy_lies_deep(root: Path, tmp_path: Path) -> None:
         write_files(tmp_path / "mine", {f"{top}/{name}": own for name, own in imagenet.kaggle().items()}),
     )
     assert [line.partition(":")[0] for line in said] == ["recognised", "recognised", "read", "read"]
+
+
+def test_folders_that_are_not_looked_into_are_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = imagenet.sorted_folders()
+    moved = {f"x/y/z/{name}" if name.startswith("val/") else name: own for name, own in files.items()}
+    for most in (100, 5):
+        for module in ("looking", "tree"):
+            monkeypatch.setattr(f"nacbench.data.mirror.door.{module}.MOST_BASES", most)
+        said = imported(Imagenet.files, root.with_name(f"root {most}"), write_files(tmp_path / "mine", moved))
+        told = "looked into the 5 folders nearest to the top only; if something is not found, name its own"
+        assert (told in said) == (most == 5)
+        assert ("still missing" in said[-1]) == (most == 5)
 
 
 def test_archives_in_the_mirror_s_folder_are_no_data(root: Path) -> None:

@@ -105,6 +105,15 @@ class DataSet(BaseModel):
             raise ValueError(f"distribution {asking[0]!r} asks for the data set's classes, whose names are not known")
         return self
 
+    @model_validator(mode="after")
+    def _parts_are_known(self) -> Self:
+        strangers = {part for own in self.distributions for part in own.gives} - {ALL, *self.parts}
+        if self.parts and strangers:
+            raise ValueError(
+                f"a distribution gives the part {min(strangers)!r}, of which there are no patterns in parts"
+            )
+        return self
+
     def patterns_of(self, part: str) -> Sequence[str]:
         """Return the patterns of a part's files in the mirror."""
         own = self.parts[part]

@@ -11,7 +11,7 @@ from nacbench.data.mirror.door.given import Given
 from nacbench.data.mirror.door.parts import Parts
 from nacbench.data.mirror.door.recognise import Match, Near, recognised
 from nacbench.data.mirror.door.refusals import UnknownCopyError
-from nacbench.data.mirror.door.tree import at
+from nacbench.data.mirror.door.tree import MOST_BASES, at, is_searched
 from nacbench.data.mirror.unpack import what_is_wrong
 from nacbench.errors import BrokenFileError
 
@@ -51,7 +51,12 @@ def forms_in(given: Given, wish: Wish, parts: Parts) -> tuple[list[Match], Near 
         more, near = recognised(given.tree, wish.known, taken)
         matches += more
         nearest = near.nearer(nearest) if near else nearest
-    if given.unreadable and not (matches and wish.known.is_whole(taken | parts.there)):
+    whole = bool(matches) and wish.known.is_whole(taken | parts.there)
+    if not whole and not is_searched(given.tree):
+        wish.say(
+            f"looked into the {MOST_BASES:,} folders nearest to the top only; if something is not found, name its own"
+        )
+    if given.unreadable and not whole:
         raise BrokenFileError(_unread(given, wish, matches, nearest))
     for reason in given.unreadable:
         wish.say(f"not opened: {reason}")
@@ -62,12 +67,11 @@ def forms_in(given: Given, wish: Wish, parts: Parts) -> tuple[list[Match], Near 
 
 
 def _unread(given: Given, wish: Wish, matches: Sequence[Match], nearest: Near | None) -> str:
-    """Return one line on an archive that could not be opened, where it may have what is missing."""
-    reason = given.unreadable[0]
+    """Return one line on the archives that could not be opened, where they may have what is missing."""
+    reason = "; ".join(given.unreadable)
     if matches:
-        return (
-            f"{reason}; nothing was taken, as it may have the rest of {wish.known.title}; to do without, move it away"
-        )
+        rest = f"the rest of {wish.known.title} may be in there"
+        return f"{reason}; nothing was taken, as {rest}; to do without, move it away"
     return f"{_why_not(given, wish, nearest)}; {reason}" if nearest and nearest.met else reason
 
 

@@ -66,6 +66,15 @@ def folders_of(tree: Tree) -> Iterator[str]:
         level = [(joined(path, name), inner) for path, own in level for name, inner in sorted_folders(own)]
 
 
+def is_searched(tree: Tree) -> bool:
+    """Return whether `folders_of` yields all folders of a tree."""
+    return sum(1 for _ in folders_of(tree)) == _count_folders(tree)
+
+
+def _count_folders(tree: Tree) -> int:
+    return 1 + sum(_count_folders(inner) for inner in tree.values() if inner is not None)
+
+
 def sorted_folders(tree: Tree) -> list[tuple[str, Tree]]:
     """Return the folders in a tree, by name."""
     return sorted(((name, inner) for name, inner in tree.items() if inner is not None), key=lambda pair: pair[0])

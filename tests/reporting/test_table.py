@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nacbench.formats.escape import csv_of
 from nacbench.recording.identity import run_id_of
 from nacbench.recording.index import read_runs
 from nacbench.recording.record import Failure, RunRecord
@@ -23,7 +25,7 @@ from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
-from nacbench.reporting.tables.table import Table, percent
+from nacbench.reporting.tables.table import Table, frame_of, percent
 from nacbench.statistics import Mean
 from tests.made import made_failure, made_record, write_run
 
@@ -418,3 +420,9 @@ def test_of_many_models_those_with_few_tasks_share_a_column() -> None:
 def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:
     assert side_by_side(group_of(RECORDS[:6])) is None
     assert side_by_side(group_of([made_record(), made_record(task="cifar10")])) is None
+
+
+def test_counts_stay_whole_numbers_where_other_rows_have_none() -> None:
+    rows = [{"seeds": 3, "score": 1.0, "text": "a"}, {"seeds": None, "score": math.nan, "text": None}]
+    assert csv_of(frame_of(rows)) == "seeds,score,text\n3,1.0,a\n,,\n"
+    assert csv_of(frame_of([*rows, {"seeds": math.nan, "score": 2.0, "text": "=1"}])).endswith("\n,2.0,'=1\n")

@@ -11,7 +11,7 @@ from nacbench.reporting.ablations import Ablated, ablations
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, treatment_mark, treatment_notes
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 from nacbench.statistics import Difference
 
 COLUMNS = (
@@ -34,7 +34,6 @@ NOTES = (
 
 def ablation_table(series: Sequence[Series]) -> Table | None:
     """Return the rungs of every task that has NAC and another circuit; None if none has."""
-    import pandas as pd
 
     found = ablations(series)
     if not found:
@@ -60,7 +59,7 @@ def ablation_table(series: Sequence[Series]) -> Table | None:
             numbers.append(_number(own))
     items = [own.item for rungs in found.values() for own in rungs]
     notes = [*NOTES, *floors.notes(items), *treatment_notes(items)]
-    return Table("ablations", "Ablations", COLUMNS, rows, notes, pd.DataFrame(numbers))
+    return Table("ablations", "Ablations", COLUMNS, rows, notes, frame_of(numbers))
 
 
 def _shown(metric: Metric, difference: Difference | None) -> str:

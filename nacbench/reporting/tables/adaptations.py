@@ -10,7 +10,7 @@ from nacbench.reporting.floors import Floors, is_floor
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.protocols import shots_of
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 SETTING = "task.adapt"
 MEANINGS = {
@@ -26,7 +26,6 @@ REFERENCE = (
 
 def adaptations_table(series: Sequence[Series]) -> Table | None:
     """Return accuracy, a mean over the numbers of shots, by what adapts; None if all runs adapt the same."""
-    import pandas as pd
 
     found: dict[tuple[str, str, str], dict[str, Series]] = {}
     for item in series:
@@ -58,7 +57,7 @@ def adaptations_table(series: Sequence[Series]) -> Table | None:
         *treatment_notes(item for item in shown if item.treatment.keys() - {SETTING}),
     ]
     heads = [Column(f"{how} (%)", number=True) for how in ways]
-    return Table("adaptations", "What adapts", (*NAMED, *heads), rows, notes, pd.DataFrame(numbers))
+    return Table("adaptations", "What adapts", (*NAMED, *heads), rows, notes, frame_of(numbers))
 
 
 def _text(item: Series, floors: Floors) -> str:

@@ -17,7 +17,7 @@ from nacbench.reporting.tables.rows import (
     score_column,
     treatment_notes,
 )
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 NOTE = (
     "Means over seeds; memory: peak of any of the runs. Training and evaluation are wall-clock times of the steps, "
@@ -43,7 +43,6 @@ def columns(series: Sequence[Series]) -> tuple[Column, ...]:
 
 def cost_table(series: Sequence[Series]) -> Table | None:
     """Return the cost of every series that trained its network; None if no series did."""
-    import pandas as pd
 
     from nacbench.formats.text import duration
 
@@ -88,4 +87,4 @@ def cost_table(series: Sequence[Series]) -> Table | None:
     if not rows:
         return None
     notes = [NOTE, *floors.notes(trained), *treatment_notes(trained)]
-    return Table("cost", "Cost", columns(series), rows, notes, pd.DataFrame(numbers))
+    return Table("cost", "Cost", columns(series), rows, notes, frame_of(numbers))

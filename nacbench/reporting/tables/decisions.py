@@ -9,7 +9,7 @@ from typing import Any
 from nacbench.reporting.answered import Answered
 from nacbench.reporting.anytime import FUTILE_BEYOND, FUTILE_FROM
 from nacbench.reporting.decided import Judged
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 from nacbench.reporting.treatment import Choices, differences, in_words
 
 HEADS = (
@@ -30,13 +30,12 @@ def decisions_table(every: Sequence[Answered], tuned: Choices, note: str = "") -
         tuned: what is known of tuning, which decides whether two models were treated equally.
         note: a line for below the table.
     """
-    import pandas as pd
 
     shown = sorted((one for one in every if one.judged.seeds), key=lambda one: (one.is_claim, one.asked.task))
     if not shown:
         return None
     notes = [*filter(None, [note]), *_rules(shown, every), *(note for one in shown for note in _remarks(one, tuned))]
-    frame = pd.DataFrame([numbers for one in shown for numbers in _numbers(one)])
+    frame = frame_of([numbers for one in shown for numbers in _numbers(one)])
     return Table("decisions", "Decided by adding seeds", HEADS, [_cells(one) for one in shown], notes, frame)
 
 

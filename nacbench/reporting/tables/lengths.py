@@ -9,12 +9,11 @@ from nacbench.reporting.floors import Floors
 from nacbench.reporting.lengths import ByLength, by_length
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, score_column
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 
 def length_table(series: Sequence[Series]) -> Table | None:
     """Return scores with a row for each task and length and a column for each model; None if no length was varied."""
-    import pandas as pd
 
     found = by_length(series)
     if not found:
@@ -46,7 +45,7 @@ def length_table(series: Sequence[Series]) -> Table | None:
         *floors.notes(shown),
     ]
     heads = (*NAMED[:2], Column("epochs", number=True), *(Column(label, number=True) for label in labels))
-    return Table("lengths", "By length of training", (*heads, Column("order")), rows, notes, pd.DataFrame(numbers))
+    return Table("lengths", "By length of training", (*heads, Column("order")), rows, notes, frame_of(numbers))
 
 
 def _lengths(lines: Mapping[str, ByLength]) -> list[float]:

@@ -18,7 +18,7 @@ from nacbench.reporting.tables.rows import (
     score_title,
     treatment_notes,
 )
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 OWN = ("model.prior", "model.prior_weight")  # settings with columns of their own, left out of labels
 
@@ -36,7 +36,6 @@ def columns(series: Sequence[Series]) -> tuple[Column, ...]:
 
 def prior_table(series: Sequence[Series]) -> Table | None:
     """Return scores by graph prior; None if no task has runs with two priors."""
-    import pandas as pd
 
     with_prior = [(item, found) for item in series if (found := _prior(item)) is not None]
     tasks = {item.first.task_label for item, _ in with_prior}
@@ -67,7 +66,7 @@ def prior_table(series: Sequence[Series]) -> Table | None:
         *floors.notes(shown_ones),
         *treatment_notes(shown_ones),
     ]
-    return Table("priors", "Graph priors", columns(series), rows, notes, pd.DataFrame(numbers))
+    return Table("priors", "Graph priors", columns(series), rows, notes, frame_of(numbers))
 
 
 def _prior(item: Series) -> tuple[str, float] | None:

@@ -16,7 +16,7 @@ from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, SEEDS, identified, named, treatment_notes
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table, frame_of, percent
 from nacbench.statistics import Mean
 
 MCE = "mce_alexnet"  # mean corruption error over AlexNet's
@@ -27,7 +27,6 @@ SHOTS = re.compile(r"accuracy/(\d+)-shot")
 
 def shift_table(series: Sequence[Series]) -> Table | None:
     """Return accuracy on clean and on shifted data, and the drop; None if no run has these metrics."""
-    import pandas as pd
 
     rows, numbers = [], []
     floors = Floors(series)
@@ -59,12 +58,11 @@ def shift_table(series: Sequence[Series]) -> Table | None:
             "mCE: mean over corruptions of the error divided by AlexNet's, as published for ImageNet-C (Hendrycks and "
             "Dietterich 2019); no such errors are published for other data."
         )
-    return Table("shifted", "Shifted data", (*NAMED, *heads, SEEDS), rows, notes, pd.DataFrame(numbers))
+    return Table("shifted", "Shifted data", (*NAMED, *heads, SEEDS), rows, notes, frame_of(numbers))
 
 
 def shots_table(series: Sequence[Series]) -> Table | None:
     """Return accuracy after adapting to k examples per class; None if no run has ``accuracy/k-shot``."""
-    import pandas as pd
 
     adapted = [item for item in series if shots_of(item)]
     if not adapted:
@@ -98,7 +96,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     for task in dict.fromkeys(item.first.task_label for item in adapted):
         mine = [item.first for item in adapted if item.first.task_label == task]
         notes.append(f"{task}: {_budget(mine)}.")
-    return Table("few-shots", "Few shots", (*NAMED, *heads, SEEDS), rows, notes, pd.DataFrame(numbers))
+    return Table("few-shots", "Few shots", (*NAMED, *heads, SEEDS), rows, notes, frame_of(numbers))
 
 
 def shots_of(item: Series) -> list[int]:

@@ -22,7 +22,7 @@ from nacbench.reporting.tables.rows import (
     score_column,
     treatment_notes,
 )
-from nacbench.reporting.tables.table import Column, Table, percent
+from nacbench.reporting.tables.table import Column, Table, frame_of, percent
 from nacbench.statistics import Mean
 
 KEPT = "kept/"
@@ -65,7 +65,6 @@ def columns(series: Sequence[Series]) -> tuple[Column, ...]:
 
 def pruning_table(series: Sequence[Series]) -> Table | None:
     """Return a row for each share of modules that a network was scored with; None if no run was pruned."""
-    import pandas as pd
 
     rows, numbers = [], []
     floors = Floors(series)
@@ -107,7 +106,7 @@ def pruning_table(series: Sequence[Series]) -> Table | None:
         return None
     machines = sorted({run.machine for item in pruned for run in item.runs})
     notes = [NOTE, *floors.notes(pruned), *treatment_notes(pruned), f"Measured in {'; '.join(machines)}."]
-    return Table("pruning", "Fewer modules", columns(series), rows, notes, pd.DataFrame(numbers))
+    return Table("pruning", "Fewer modules", columns(series), rows, notes, frame_of(numbers))
 
 
 def shares_of(item: Series) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nacbench.reporting.ranks import FEWEST_MODELS, Ranking, ranking
 from nacbench.reporting.series import Series
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 NUMBERS = ["model", "mean_rank", "tasks", "against", "wins", "ties", "losses", "significantly_different"]
 HEADS = (Column("model"), Column("mean rank", number=True), Column("not told apart from"))
@@ -14,7 +14,6 @@ HEADS = (Column("model"), Column("mean rank", number=True), Column("not told apa
 
 def rank_table(series: Sequence[Series]) -> Table | None:
     """Return mean ranks and wins over the tasks that all models share; None with fewer than two tasks or models."""
-    import pandas as pd
 
     found = ranking(series)
     if found is None:
@@ -38,7 +37,7 @@ def rank_table(series: Sequence[Series]) -> Table | None:
                     "significantly_different": found.is_tested and found.are_apart(name, other),
                 }
             )
-    frame = pd.DataFrame([row for row in numbers if row["model"] != row["against"]], columns=NUMBERS)
+    frame = frame_of([row for row in numbers if row["model"] != row["against"]], columns=NUMBERS)
     columns = (*HEADS, *(Column(f"against {name}", number=True) for name in names))
     return Table("ranks", "Across tasks", columns, rows, _notes(found), frame)
 

@@ -28,7 +28,7 @@ from nacbench.reporting.tables.rows import (
     score_title,
     treatment_notes,
 )
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,6 @@ def _frame(
     series: Sequence[Series], failures: Sequence[Failure], winners: Collection[int], floors: Floors
 ) -> pd.DataFrame:
     """Return the rows as unformatted numbers: fractions (of scores in per cent), counts, bytes and seconds."""
-    import pandas as pd
 
     rows: list[dict[str, Any]] = []
     for item in series:
@@ -110,7 +109,7 @@ def _frame(
             }
         )
     rows += [{**identified_failure(failure), "note": failure.reason} for failure in _skipped(failures)]
-    return pd.DataFrame(rows)
+    return frame_of(rows)
 
 
 def _skipped(failures: Iterable[Failure]) -> list[Failure]:

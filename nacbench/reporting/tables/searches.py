@@ -9,7 +9,7 @@ from typing import Any
 from nacbench.formats.dotted import as_text
 from nacbench.recording.searches import Search
 from nacbench.reporting.searched import Result, Searched
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 DIGITS = 4  # of a real number that was drawn; the CSV file and files of choices have all
 COLUMNS = (
@@ -27,11 +27,10 @@ NUMBERS = ["task", "model", "size", "scale", "trial", "rung", "budget", "score",
 
 def search_table(states: Sequence[Searched]) -> Table | None:
     """Return a row for each search; None without any."""
-    import pandas as pd
 
     if not states:
         return None
-    frame = pd.DataFrame([row for state in states for row in _every_trial(state)], columns=NUMBERS)
+    frame = frame_of([row for state in states for row in _every_trial(state)], columns=NUMBERS)
     return Table(
         "searches", "Searches for settings", COLUMNS, [row_of(state) for state in states], _notes(states), frame
     )

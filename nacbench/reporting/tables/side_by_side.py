@@ -13,7 +13,7 @@ from nacbench.reporting.names import is_usual
 from nacbench.reporting.series import Series, by_cell, common_unit, of_usual_size
 from nacbench.reporting.significance import ADDED, RULE, best
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
-from nacbench.reporting.tables.table import Column, Table
+from nacbench.reporting.tables.table import Column, Table, frame_of
 
 WIDE = 8  # models up to which each has a column; of more, those that have at least a quarter of the tasks
 OTHER = "best other"
@@ -31,7 +31,6 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     A model may have several variants on a task, which have rows of their own in the table of scores. A cell shows the
     only variant, or the only one with the task's usual size and its default options; otherwise it says "several".
     """
-    import pandas as pd
 
     cells = by_cell(series)
     models = _columns(series)
@@ -66,7 +65,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
         *([RULE] if bold else []),
     ]
     columns = (*heads, *(Column(head, number=True) for head in models))
-    return Table("models", "Models side by side", columns, rows, notes, pd.DataFrame(numbers), frozenset(bold))
+    return Table("models", "Models side by side", columns, rows, notes, frame_of(numbers), frozenset(bold))
 
 
 def _columns(series: Sequence[Series]) -> dict[str, list[str]]:

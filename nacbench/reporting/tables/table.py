@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.metric import ACCURACY
 from nacbench.formats.escape import latex_cell, latex_comment, markdown_cell, markdown_line, plain_cell
@@ -123,3 +123,22 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+    """Return rows as a data frame in which counts stay whole numbers where other rows have none.
+
+    pandas makes floats of them, so that a column of a CSV file would be written otherwise as soon as a row is added.
+
+    Args:
+        rows: values by column; missing ones are None, NaN or left out.
+        columns: which there are, in their order; by default those of the rows.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=columns)
+    for name in frame.columns[frame.isna().any()]:
+        there = [value for row in rows if not pd.isna(value := row.get(name))]
+        if there and all(type(value) is int for value in there):
+            frame[name] = frame[name].astype("Int64")
+    return frame

@@ -112,6 +112,25 @@ def test_floors_hold_for_models_that_are_shown_alone() -> None:
     assert alone.floors == ()  # of other data
 
 
+@pytest.mark.parametrize(
+    ("ours", "floor", "is_marked"),
+    [
+        ((0.80, 0.85, 0.90), (0.790, 0.841, 0.889), False),  # far apart from seed to seed, and always better
+        ((0.75, 0.751, 0.749), (0.60, 0.74, 0.76), True),  # wholly above the floor's mean, whose own seeds reach it
+        ((0.75, 0.751, 0.749), (0.70, 0.701, 0.70), False),
+    ],
+)
+def test_a_floor_that_is_a_model_is_compared_seed_by_seed(
+    ours: tuple[float, ...], floor: tuple[float, ...], is_marked: bool
+) -> None:
+    models = {"nac": ours, "floor-linear": floor}
+    mine = series(
+        *(run(score, model=name, seed=seed) for name, own in models.items() for seed, score in enumerate(own))
+    )
+    (item,) = [own for own in mine if own.first.model == "nac"]
+    assert Floors(mine).marked(item).endswith(MARK) == is_marked
+
+
 def test_a_metric_that_is_no_accuracy_has_no_floor() -> None:
     (item,) = series(run(0.5))
     assert Floors([item]).of(item, "nll") == []

@@ -145,3 +145,13 @@ def test_archives_in_the_mirror_s_folder_are_no_data(root: Path) -> None:
     imported(Omniglot.files, root, place)
     assert Omniglot.files.missing(root) is None
     assert Omniglot().fingerprint(root)
+
+
+def test_a_link_that_leads_nowhere_in_the_mirror_is_no_data(root: Path) -> None:
+    place = root / "uoft-cs/cifar10/plain_text"
+    place.mkdir(parents=True)
+    for split in ("train", "test"):
+        (place / f"{split}-00000-of-00001.parquet").symlink_to("/nowhere")
+    missing = Cifar10.dataset.missing(root)
+    assert missing is not None
+    assert "(0 files match plain_text/train-*.parquet)" in missing

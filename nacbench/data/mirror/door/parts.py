@@ -143,7 +143,7 @@ def _found(folder: Path, pattern: str) -> tuple[bool, str | None]:
     An empty folder is nothing, and so is an archive, which no reader opens, unless the pattern names one.
     """
     packed = pattern.lower().endswith(SUFFIXES)
-    matches = (path for path in folder.glob(pattern) if packed or _is_data(path))
+    matches = (path for path in folder.glob(pattern) if _is_data(path) or (packed and path.is_file()))
     first = next(matches, None)
     if first is None:
         return False, pattern
@@ -155,4 +155,4 @@ def _found(folder: Path, pattern: str) -> tuple[bool, str | None]:
 def _is_data(path: Path) -> bool:
     if path.is_dir():
         return next(path.iterdir(), None) is not None
-    return not path.name.lower().endswith(SUFFIXES)
+    return path.is_file() and not path.name.lower().endswith(SUFFIXES)  # and no link that leads nowhere

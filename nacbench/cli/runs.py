@@ -12,6 +12,7 @@ from nacbench.cli.shared.completion import complete_state, one_of
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
 from nacbench.cli.shared.warnings import warn
+from nacbench.cli.show import out_option
 from nacbench.errors import unknown
 from nacbench.formats.escape import terminal_json
 from nacbench.formats.terminal import say, say_text
@@ -76,10 +77,11 @@ def runs(
         lines = ",\n".join(terminal_json(_as_json(run), indent=None) for run in shown)
         say_text(f'{{"runs": [\n{lines}\n]}}')
         return
-    _print(shown)
+    _print(shown, stores)
     by_state = Counter(run.state for run in chosen)
     told = ", ".join(f"{number:,} {name}" for name, number in by_state.items())
-    say(f"{counted(len(chosen), 'run')}{f': {told}' if told else ''}. All about one: nacbench show ID")
+    about = f" All about one: nacbench show ID{out_option(stores[0]) if len(stores) == 1 else ' --out FOLDER'}"
+    say(f"{counted(len(chosen), 'run')}{f': {told}' if told else ''}.{about if shown else ''}")
 
 
 def _order(sort: str) -> "Callable[[Listed], Any]":
@@ -100,7 +102,8 @@ def _order(sort: str) -> "Callable[[Listed], Any]":
     return keys[sort]
 
 
-def _print(runs: "list[Listed]") -> None:
+def _print(runs: "list[Listed]", folders: list[Path]) -> None:
+    """Print runs as a table; of several folders, with the one in which each was found, as `nacbench show` takes it."""
     from nacbench.formats.text import duration
 
     columns: dict[str, Callable[[Listed], str]] = {
@@ -117,8 +120,17 @@ def _print(runs: "list[Listed]") -> None:
     }
     if any(run.tags.tags for run in runs):
         columns["tags"] = lambda run: " ".join(run.tags.tags)
+    if len(folders) > 1:
+        columns["folder"] = lambda run: _given(run.folder, folders)
     rows = [[own(run) for own in columns.values()] for run in runs]
-    print_table(list(columns), rows, right={4, 6, 8})
+    print_table(list(columns), rows, right={4, 6, 8}, whole={list(columns).index("id"), len(columns) - 1})
+
+
+def _given(folder: str, folders: list[Path]) -> str:
+    """Return the folder that was given in which a run lies."""
+    from nacbench.filesystem.files import absolute
+
+    return next(str(one) for one in folders if Path(folder).is_relative_to(absolute(one)))
 
 
 def _as_json(run: "Listed") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """``nacbench show``: everything about one run, finished or not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,7 +80,7 @@ def show(
     rows = [[key, shown(settings, key), shown(usual, key) if key in changed else ""] for key in settings]
     if rows:
         print_table(["setting", "value", "default, where it differs"], rows)
-    say(*_ways_on(own))
+    say(*_ways_on(own, record, plugin or []))
 
 
 def _numbers(record: "RunRecord") -> list[dict[str, Any]]:
@@ -144,15 +145,40 @@ def _line(values: list[float]) -> str:
     return "".join(BARS[round((len(BARS) - 1) * (value - low) / ((high - low) or 1))] for value in some)
 
 
-def _ways_on(own: "Listed") -> list[str]:
-    """Return what can be done with a run in its state, a command a line."""
+def out_option(store: Path) -> str:
+    """Return the option by which commands look into a folder of runs, quoted for a shell, after a space; empty for the
+    folder that they look into without it.
+    """
     from shlex import quote
 
-    place = quote(own.folder)
-    if own.state == "done":
-        again = [f"compute it again and compare: nacbench repeat {place}", f"every metric: nacbench metrics {place}"]
-        return [*again, *([f"its circuit: nacbench circuit {place}"] if own.model == "nac" else [])]
-    config = Path(own.folder) / "config.yaml"
-    resume = f"nacbench run --config {quote(str(config))}" if config.exists() else "the command that started it"
-    log = f"; its log: {place}/log.txt" if (Path(own.folder) / "log.txt").exists() else ""
-    return [] if own.state in ("running", "queued", "skipped") else [f"start or resume it: {resume}{log}"]
+    from nacbench.filesystem.files import absolute
+
+    return "" if absolute(store) == absolute("runs") else f" --out {quote(str(store))}"
+
+
+def _ways_on(own: "Listed", record: "RunRecord | None", plugins: Sequence[Path]) -> list[str]:
+    """Return what can be done with a run in its state, a command a line, as it can be typed in this folder.
+
+    Args:
+        own: the run.
+        record: if it is finished.
+        plugins: files that were loaded to show it.
+    """
+    from shlex import quote
+
+    from nacbench.recording.store import CONFIG, LOG, WEIGHTS
+    from nacbench.sweep.state import LIVE
+
+    folder, place = Path(own.folder), quote(own.folder)
+    loading = "".join(f" --plugin {quote(str(file))}" for file in plugins)
+    if record:
+        ways = [f"compute it again and compare: nacbench repeat {place}", f"every metric: nacbench metrics {place}"]
+        if own.model == "nac" and record.trained_on is None and (folder / WEIGHTS).exists():
+            ways.append(f"its circuit: nacbench circuit {place}")
+        return [f"{way}{loading}" for way in ways]
+    if own.state in LIVE or own.state in ("skipped", "unknown", "unreadable"):
+        return []
+    config = f"nacbench run --config {quote(str(folder / CONFIG))}{out_option(own.store)}{loading}"
+    resume = config if (folder / CONFIG).exists() else "the command that started it"
+    log = f"; its log: {quote(str(folder / LOG))}" if (folder / LOG).exists() else ""
+    return [f"start or resume it: {resume}{log}"]

@@ -1,6 +1,7 @@
 """``nacbench tag``: give runs tags and notes, take them away, or print them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,12 +51,15 @@ def tag(
     found = [kept.read_tags(folder) for folder in folders]  # all are checked before one is changed
     _refuse_absent(less, found)
     for folder in folders:
-        now = kept.change_tags(folder, lambda own: own.without(less).also(more)) if more or less else None
+        if more:
+            folder.mkdir(parents=True, exist_ok=True)  # of a run that has not begun; it begins with them
+        changes = (more or less) and folder.is_dir()
+        now = kept.change_tags(folder, lambda own: own.without(less).also(more)) if changes else None
         say(f"{folder}: {kept.read_tags(folder) if now is None else now}")
 
 
 def _folder(name: str, store: Path) -> Path:
-    """Return the folder of a run, whether it is finished, failed, or goes on.
+    """Return the folder of a run, whether it is finished, failed, goes on, or is submitted and will have the folder.
 
     Raises:
         UserError: if there is none.
@@ -63,10 +67,13 @@ def _folder(name: str, store: Path) -> Path:
     from nacbench.recording.record import FAILURE, RECORD
     from nacbench.recording.store import STATE, locate
 
-    folder = locate(name, store)
-    if not any((folder / file).is_file() for file in (RECORD, FAILURE, STATE)):
-        raise UserError(f"{folder} is not a run's folder: it has no {RECORD}, {FAILURE} or {STATE}")
-    return folder
+    with suppress(UserError):  # `one_run` says why, unless it finds the run
+        folder = locate(name, store)
+        if any((folder / file).is_file() for file in (RECORD, FAILURE, STATE)):
+            return folder
+    from nacbench.sweep.listing import one_run
+
+    return Path(one_run(name, store)[0].folder)
 
 
 def _refuse_absent(less: "Tags", found: "Sequence[Tags]") -> None:

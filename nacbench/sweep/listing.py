@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.filesystem.files import absolute
+from nacbench.recording.bounded import ID
 from nacbench.recording.choice import Choice, condition
+from nacbench.recording.identity import RecordedConfig, canonical
 from nacbench.recording.index import look_at_runs
-from nacbench.recording.record import Failure
+from nacbench.recording.record import FAILURE, RECORD, Failure
 from nacbench.recording.row import Run
 from nacbench.recording.row import settings_of as common_settings
-from nacbench.recording.store import locate, read_state
+from nacbench.recording.store import STATE, locate, read_state
 from nacbench.recording.tags import NOTHING, Tags, read_tags
-from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
-from nacbench.running.resolve import resolve
+from nacbench.reporting.names import Described, defaults_of, differing, settings_of, sized, told_apart
 from nacbench.sweep.state import Observer, State
 
 UNKNOWN = "{}"  # settings of a run of which nothing is known
+BESIDE = ("task_version", "data", "code")  # what the settings of a run that has begun have beside its configuration
+SHOWN = 4  # folders in an error
+Kind = tuple[str, str, str, str]  # task, model, size and scale: what variants have in common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +42,8 @@ class Listed:
 
     Attributes:
         folder: of the run.
-        settings: JSON as in `nacbench.recording.row.Run`; ``{}`` where nothing is known of them.
+        settings: JSON as in `nacbench.recording.row.Run`, of a run that has not begun only its configuration; ``{}``
+            where nothing is known of them.
         state: as in `nacbench.sweep.state.Standing`.
         detail: more about the state, such as the reason of a failure.
         metric, score: of a finished run.
@@ -58,6 +69,11 @@ class Listed:
     finished: str = ""
     tags: Tags = NOTHING
     told: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path:
+        """Folder of runs that it is in: where commands look for it by its id, and where the same run goes on."""
+        return Path(_store_of(self.folder))
 
     @property
     def label(self) -> str:
@@ -113,18 +129,15 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
     failed = [_failed(*one) for one in zip(found.failures, found.failed, strict=True)]
     begun = [own for folder in found.unfinished if (own := _unfinished(folder, broken))]
     others = {own.folder: own for own in [*failed, *begun] if own.run_id not in known}
-    for store in dict.fromkeys([*stores, *(Path(folder).parents[2] for folder in others)]):
-        observer = Observer(store, ask_slurm=ask_slurm)
-        broken += observer.broken
-        for own in _submitted(observer):
-            if own.run_id not in known:
-                others.setdefault(own.folder, own)
-        here = [_Begun(own) for own in others.values() if Path(own.folder).parents[2] == Path(absolute(store))]
-        states = observer.standings(here)
-        for one in here:
-            standing = states[one.key]
-            others[one.listed.folder] = replace(one.listed, state=standing.state, detail=standing.detail)
-    rest = [replace(own, tags=_tags(own.folder, broken)) for own in others.values()]
+    tops = [absolute(store) for store in stores]
+    within = [*others, *(run.folder for run in found.runs if run.folder not in tops)]
+    rest: list[Listed] = []
+    for store in dict.fromkeys([*tops, *map(_store_of, within)]):
+        observer = Observer(Path(store), ask_slurm=ask_slurm)
+        here = [own for own in others.values() if _store_of(own.folder) == store]
+        rest += _not_finished(observer, here, tops, known)
+        broken += [line for line in observer.broken if line not in broken]
+    rest = [replace(own, tags=_tags(own.folder, broken)) for own in rest]
     rest = [own for own in rest if _meets(own, choice)]
     try:
         finished = choice.of(found).runs
@@ -134,6 +147,34 @@ def listed(stores: Sequence[Path], choice: Choice, *, ask_slurm: bool = True) ->
         finished = []  # what is asked for is all unfinished
     once = {(run.run_id, run.result): _done(run) for run in reversed(finished)}  # of equal copies, the first
     return _told([*once.values(), *rest]), broken
+
+
+def _not_finished(
+    observer: Observer, begun: Iterable[Listed], tops: Sequence[str], done: Collection[str]
+) -> list[Listed]:
+    """Return the runs of a store that are not finished, with their states.
+
+    Args:
+        observer: of the store.
+        begun: those that have begun.
+        tops: folders; of the submitted runs, those below them are returned, too.
+        done: ids of finished runs, which are left out.
+    """
+    found = {own.folder: own for own in begun}
+    for own in _submitted(observer, tops):
+        if own.run_id not in done:
+            found.setdefault(own.folder, own)
+    asked = [_Begun(own) for own in found.values()]
+    states = observer.standings(asked)
+    return [replace(one.listed, state=states[one.key].state, detail=states[one.key].detail) for one in asked]
+
+
+def _store_of(folder: str) -> str:
+    return "/".join(folder.split("/")[:-3]) or "/"
+
+
+def _is_below(folder: str, tops: Iterable[str]) -> bool:
+    return any(folder == top or folder.startswith(f"{top.rstrip('/')}/") for top in tops)
 
 
 def _tags(folder: str, broken: list[str]) -> Tags:
@@ -200,25 +241,33 @@ def _unfinished(folder: str, broken: list[str]) -> Listed | None:
     )
 
 
-def _submitted(observer: Observer) -> Iterator[Listed]:
-    """Yield the runs of a store's submissions, of which some may have no folder yet."""
+def _submitted(observer: Observer, tops: Sequence[str]) -> Iterator[Listed]:
+    """Yield the runs below some folders that were submitted, of which some may have no folder yet."""
     for submission in observer.submissions:
         for run in submission.runs:
+            folder = f"{absolute(observer.store)}/{run.key}"
+            if not _is_below(folder, tops):
+                continue
             task, model, run_id = run.key.split("/")
-            try:
-                config = resolve(run.config).as_dict()
-            except UserError:  # a plug-in that is not loaded: what is in the file must do
-                config = run.config
+            known = _checked(run.config)
             yield Listed(
                 run_id=run_id,
-                folder=f"{absolute(observer.store)}/{run.key}",
+                folder=folder,
                 task=task,
                 model=model,
-                model_size=str(config.get("model", {}).get("size", "")),
-                scale=str(config.get("scale", "")),
-                seed=int(config.get("seed", 0)),
-                settings=common_settings({"config": config}),
+                model_size=known.model.size if known else "",
+                scale=known.scale if known else "",
+                seed=known.seed if known else 0,
+                settings=common_settings({"config": run.config}) if known else UNKNOWN,
             )
+
+
+def _checked(config: Mapping[str, Any]) -> RecordedConfig | None:
+    """Return what every configuration has; None if this is none, as the submission of another version may have."""
+    try:
+        return RecordedConfig.model_validate(config, strict=True)
+    except ValidationError:
+        return None
 
 
 def _meets(own: Listed, choice: Choice) -> bool:
@@ -232,28 +281,115 @@ def _meets(own: Listed, choice: Choice) -> bool:
 
 def _told(runs: Sequence[Listed]) -> list[Listed]:
     """Return runs with the settings that tell their variants apart, sorted by task, scale, model, variant and seed."""
-    cells: dict[tuple[str, ...], dict[str, list[Listed]]] = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        cells[run.task, run.scale, run.model, run.model_size][run.settings].append(run)
-    found = []
-    for by_settings in cells.values():
-        variants = [settings_of(text) for text in by_settings]
-        first = next(iter(by_settings.values()))[0]
-        told = told_apart(variants, differing(variants), defaults_of(first)) if len(variants) > 1 else [{}]
-        for own, texts in zip(by_settings.values(), told, strict=True):
-            found += [replace(run, told=texts) if texts else run for run in own]
+    told = variants(runs)
+    found = [replace(run, told=texts) if (texts := told[kind_of(run), run.settings]) else run for run in runs]
     return sorted(found, key=lambda run: (run.task, run.scale, run.label, run.variant, run.seed))
+
+
+# -- what tells variants apart -----------------------------------------------------------------------------------------
+
+
+def kind_of(run: Described) -> Kind:
+    """Return what a run has in common with the runs that it is compared with."""
+    return run.task, run.model, run.model_size, run.scale
+
+
+def variants(runs: Iterable[Described]) -> dict[tuple[Kind, str], Mapping[str, str]]:
+    """Return what tells runs of one kind apart, as tables tell it: texts by setting, by kind and settings of the runs.
+
+    A run that has not begun has a configuration, but no data and code yet. It is compared by its configuration alone,
+    and is called like the runs that have begun with the same one, but for their data and code. Of a run of which
+    nothing is known nothing is told, and no other run is told apart from it.
+    """
+    kinds: dict[Kind, dict[str, Described]] = defaultdict(dict)
+    for run in runs:
+        kinds[kind_of(run)].setdefault(run.settings, run)
+    return {(kind, text): told for kind, known in kinds.items() for text, told in _variants_of(known).items()}
+
+
+def _variants_of(known: Mapping[str, Described]) -> dict[str, Mapping[str, str]]:
+    """Return what tells runs of one kind apart, by their settings."""
+    whole, bare = dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()
+    for text in known:
+        own = settings_of(text)
+        if text != UNKNOWN:
+            (whole if any(map(_is_beside, own)) else bare)[text] = own
+    begun = {_configuration(text): text for text in reversed(whole)} if bare else {}  # of several the first
+    alone = {text: own for text, own in bare.items() if text not in begun}
+    compared = {**whole, **alone}
+    found: dict[str, Mapping[str, str]] = {text: {} for text in known}
+    if len(compared) < 2:
+        return found
+    configurations = [{name: own[name] for name in own if not _is_beside(name)} for own in compared.values()]
+    names = dict.fromkeys([*(differing(whole.values()) if whole else ()), *differing(configurations)])
+    told = told_apart(list(compared.values()), list(names), defaults_of(known[next(iter(compared))]))
+    found |= zip(compared, told, strict=True)
+    for text in bare:
+        found[text] = {name: own for name, own in found[begun.get(text, text)].items() if not _is_beside(name)}
+    return found
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a setting, by its dotted key, is none of the configuration."""
+    return name.partition(".")[0] in BESIDE
+
+
+@lru_cache(4096)  # the runs of a series have equal settings
+def _configuration(settings: str) -> str:
+    """Return the settings that a run had before it began."""
+    return canonical({key: value for key, value in json.loads(settings).items() if key not in BESIDE}, 1)
+
+
+# -- one run -----------------------------------------------------------------------------------------------------------
 
 
 def one_run(name: str, store: Path) -> tuple[Listed, list[str]]:
     """Return the run of a folder, an id, or the beginning of one; and a line for each thing that cannot be read.
 
+    A run that a sweep has submitted is found before it has a folder, by its id or by the folder that it will have.
+
     Raises:
         UserError: if there is none, or several ids begin so.
     """
-    folder = Path(absolute(locate(name, store)))
-    found, broken = listed([folder], Choice())
+    try:
+        folder = absolute(locate(name, store))
+    except UserError:
+        if "/" in name and _has_id(name):
+            folder = absolute(name)
+        elif (known := _known_by_id(name, store)) is not None:
+            return known, []
+        else:
+            raise
+    found, broken = listed([Path(folder)], Choice()) if _has_id(folder) and Path(folder).is_dir() else ([], [])
+    if not any(own.folder == folder for own in found):  # what is known of a run without files is in its store
+        observer = Observer(Path(_store_of(folder)))
+        found = [replace(own, tags=_tags(folder, broken)) for own in _not_finished(observer, (), [folder], ())]
     for own in found:
-        if own.run_id == folder.name:
+        if own.folder == folder:
             return own, broken
-    raise UserError(f"{folder} holds no run that can be read{f': {broken[0]}' if broken else ''}")
+    if broken:
+        raise UserError(f"{folder} holds no run that can be read: {broken[0]}")
+    raise UserError(f"{folder} is not a run's folder: it has no {RECORD}, {FAILURE} or {STATE}")
+
+
+def _has_id(folder: str) -> bool:
+    """Whether a folder is called as those of runs are, which one with many runs, or all files of a machine, is not."""
+    return bool(re.fullmatch(ID, Path(folder).name))
+
+
+def _known_by_id(name: str, store: Path) -> Listed | None:
+    """Return the run below a folder whose id begins so, with a folder or not, or None.
+
+    Raises:
+        UserError: if there are several.
+    """
+    if not re.fullmatch("[0-9a-f]+", name) or not store.is_dir():
+        return None
+    found = [own for own in listed([store], Choice())[0] if own.run_id.startswith(name)]
+    if len(found) > 1:
+        some = ", ".join(own.folder for own in found[:SHOWN]) + (" …" if len(found) > SHOWN else "")
+        raise UserError(
+            f"{name!r} is not a run's folder; ids of {len(found)} runs start with it: {some}; give more of the id, or "
+            "the folder"
+        )
+    return found[0] if found else None

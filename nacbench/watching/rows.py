@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +15,20 @@ from nacbench.contracts.metric import Metric
 from nacbench.errors import UserError
 from nacbench.formats.escape import all_visible, visible
 from nacbench.recording.curve import Point, last_points
-from nacbench.recording.identity import RecordedConfig, canonical
+from nacbench.recording.identity import RecordedConfig
 from nacbench.recording.row import Run
-from nacbench.recording.store import CURVE
+from nacbench.recording.row import settings_of as common_settings
+from nacbench.recording.store import CURVE, read_state
 from nacbench.registry import TASKS
-from nacbench.reporting.names import defaults_of, differing, settings_of, sized, told_apart
+from nacbench.reporting.names import sized
+from nacbench.sweep.listing import UNKNOWN, Kind, kind_of
+from nacbench.sweep.listing import variants as told_apart
 from nacbench.sweep.lost import failure_of
 from nacbench.sweep.state import STUCK, Standing
 from nacbench.watching.progress import Progress, seconds_of
 from nacbench.watching.sources import Watched
 
 Row = dict[str, Any]
-Kind = tuple[str, str, str, str]  # task, model, size and scale
-NOTHING = "{}"  # settings of a run of which none are known
-BESIDE = ("task_version", "data", "code")  # what a record's settings have beside the configuration
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Described:
 
     Attributes:
         seed: None if not known.
-        settings: JSON of its configuration without the seed.
+        settings: as in `nacbench.sweep.listing.Listed`.
     """
 
     task: str
@@ -53,48 +50,34 @@ class Described:
     @property
     def kind(self) -> Kind:
         """What it has in common with similar runs."""
-        return self.task, self.model, self.model_size, self.scale
+        return kind_of(self)
 
 
 def described(run: Watched) -> Described:
-    """Return what a run is: by its configuration, or by its failure and its folder if it has none."""
+    """Return what a run is that has no record: by what it began with, by its configuration, which is all that is known
+    before that, or else by its failure and its folder.
+    """
     with suppress(ValidationError):  # submissions of other versions may have other configurations
         config = RecordedConfig.model_validate(run.config, strict=True)
         model = config.model
-        return Described(config.task.name, model.name, model.size, config.scale, config.seed, run.settings)
+        state = read_state(Path(run.place)) if run.run_id else None
+        settings = common_settings(state.identity) if state else run.settings
+        return Described(config.task.name, model.name, model.size, config.scale, config.seed, settings)
     failure = failure_of(Path(run.place))
     if failure:
-        return Described(failure.task, failure.model, failure.size, failure.scale, failure.seed, NOTHING)
+        return Described(failure.task, failure.model, failure.size, failure.scale, failure.seed, UNKNOWN)
     folder = Path(run.place)
-    return Described(folder.parent.parent.name, folder.parent.name, "", "", None, NOTHING)
+    return Described(folder.parent.parent.name, folder.parent.name, "", "", None, UNKNOWN)
 
 
 def described_by_record(run: Run) -> Described:
     """Return what a finished run is."""
-    return Described(run.task, run.model, run.model_size, run.scale, run.seed, _configuration(run.settings))
-
-
-@lru_cache(4096)  # the runs of a series have equal settings
-def _configuration(settings: str) -> str:
-    return canonical({key: value for key, value in json.loads(settings).items() if key not in BESIDE}, 1)
+    return Described(run.task, run.model, run.model_size, run.scale, run.seed, run.settings)
 
 
 def variants(runs: Iterable[Described]) -> dict[tuple[Kind, str], str]:
-    """Return what tells variants from each other, by kind and settings, as tables tell them."""
-    kinds: dict[Kind, dict[str, Described]] = defaultdict(dict)
-    for run in runs:
-        kinds[run.kind].setdefault(run.settings, run)
-    found: dict[tuple[Kind, str], str] = {}
-    for kind, known in kinds.items():
-        told = {text: one for text, one in known.items() if text != NOTHING}
-        if len(told) < 2:
-            found |= {(kind, text): "" for text in known}
-            continue
-        settings = [settings_of(text) for text in told]
-        labels = told_apart(settings, differing(settings), defaults_of(next(iter(told.values()))))
-        found |= {(kind, text): ", ".join(own.values()) for text, own in zip(told, labels, strict=True)}
-        found.setdefault((kind, NOTHING), "")
-    return found
+    """Return what tells variants from each other, by kind and settings, as tables and `nacbench runs` tell it."""
+    return {place: ", ".join(texts.values()) for place, texts in told_apart(runs).items()}
 
 
 def row_of_finished(run: Run) -> Row:
@@ -110,7 +93,7 @@ def row_of_finished(run: Run) -> Row:
         "check": None,
         "score": measure.with_unit(measure.number(run.score)),
         "order": measure.order(run.score),
-        "elapsed": run.total_seconds,
+        "elapsed": run.train_seconds + run.evaluate_seconds,  # over all attempts
         "when": seconds_of(run.finished),
         "attempts": run.attempts,
         "why": "",

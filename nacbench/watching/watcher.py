@@ -20,12 +20,12 @@ from nacbench.recording.record import RECORD
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.store import CURVE
 from nacbench.sweep.control import durations
+from nacbench.sweep.listing import Kind
 from nacbench.sweep.state import LIVE, MISSING, Observer, Standing
 from nacbench.watching.looks import dashes, looks
 from nacbench.watching.progress import Progress, progress_of
 from nacbench.watching.rows import (
     Described,
-    Kind,
     Row,
     curve_of,
     described,

@@ -1,9 +1,10 @@
 """``nacbench runs``, ``nacbench show`` and the details of models: what is stored, in words and as JSON."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from typer.testing import CliRunner
@@ -11,10 +12,15 @@ from typer.testing import CliRunner
 from nacbench.cli import app
 from nacbench.contracts.described import option_texts, recipe_texts
 from nacbench.errors import UserError
-from nacbench.recording.store import locate
-from nacbench.recording.tags import add_tags, given
+from nacbench.filesystem.files import utc_now
+from nacbench.recording.record import RunRecord
+from nacbench.recording.store import WEIGHTS, locate
+from nacbench.recording.tags import add_tags, given, read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.suggestions import nearest
+from nacbench.sweep.submission import Submission, SubmittedRun
+from nacbench.watching.sources import FolderSource
+from nacbench.watching.watcher import Watcher
 from tests.made import made_failure, made_record, write_failure, write_run
 
 
@@ -64,11 +70,11 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(store: Path) -> None:
 
 
 def test_tags_are_a_column_where_a_run_has_some(store: Path) -> None:
-    assert "tags" not in printed("runs", str(store))
+    assert " tags " not in printed("runs", str(store))
     failed = made_failure(model="vit", status="failed")
     for run_id, tag in ((made_record(seed=1, score=0.9).run_id, "good"), (failed.run_id, "good"), (failed.run_id, "x")):
         add_tags(locate(run_id, store), given(tags=[tag], notes=["seen on Monday"]))
-    assert "tags" in printed("runs", str(store))
+    assert " tags " in printed("runs", str(store))
     rows = json.loads(printed("runs", str(store), "--where", "tag=good", "--json"))["runs"]
     assert [(row["state"], row["tags"]) for row in rows] == [("done", ["good"]), ("failed", ["good", "x"])]
 
@@ -214,3 +220,195 @@ def test_a_model_is_described_with_its_sizes() -> None:
 def test_an_option_of_another_tool_suggests_ours(typed: str, meant: str | None) -> None:
     known = ["--set training.lr=…", "--device auto|cpu|cuda", "--task NAME"]
     assert nearest(typed, known) == ([meant] if meant else [])
+
+
+# -- runs that have not begun ------------------------------------------------------------------------------------------
+
+
+def submit(store: Path, *records: RunRecord, executor: Literal["local", "slurm"] = "local") -> list[Path]:
+    """The folders that the made runs of these records will have; they are submitted."""
+    keys = [f"{own.task}/{own.model}/{own.run_id}" for own in records]
+    runs = [SubmittedRun(key=key, config=own.identity["config"]) for key, own in zip(keys, records, strict=True)]
+    named = {"token": f"nacbench-{0:032x}", "sweep": "mine", "when": utc_now(), "user": "me", "host": "here"}
+    places = {
+        "store": str(store),
+        "data_root": str(store),
+        "plugins": (),
+        "profile": {"executor": executor, "time": "1h"},
+    }
+    Submission.model_validate({**named, **places, "runs": runs}).write()
+    return [store / key for key in keys]
+
+
+def variants_of(store: Path) -> dict[int, str]:
+    """What tells runs apart, by seed, as `runs` says; `runs --json` and `watch` say the same."""
+    watcher = Watcher(FolderSource(store))
+    watcher.look()
+    watched = {row["run"]: row["variant"] for row in watcher.changes()["rows"]}
+    found = rows_of(str(store))
+    assert {row["run_id"]: ", ".join(row["differing"].values()) for row in found} == watched
+    return {row["seed"]: watched[row["run_id"]] for row in found}
+
+
+def test_runs_of_one_series_are_not_told_apart_by_what_is_not_known_of_one(tmp_path: Path) -> None:
+    write_run(tmp_path, made_record(seed=1))
+    submit(tmp_path, made_record(seed=0))
+    assert variants_of(tmp_path) == {0: "", 1: ""}
+    write_failure(tmp_path, made_failure(model="nac", status="failed", seed=2))  # as it is merged: without its state
+    assert variants_of(tmp_path) == {0: "", 1: "", 2: ""}
+
+
+def test_a_run_that_has_not_begun_is_called_like_those_of_its_configuration(tmp_path: Path) -> None:
+    for seed, (lr, engine) in enumerate(((0.003, "e1"), (0.01, "e1"), (0.01, "e2"))):
+        write_run(tmp_path, made_record(seed=seed, lr=lr, engine=engine))
+    submit(tmp_path, made_record(seed=3, lr=0.003), made_record(seed=4, lr=0.01), made_record(seed=5, lr=0.03))
+    write_failure(tmp_path, made_failure(model="nac", status="failed", seed=6))
+    assert variants_of(tmp_path) == {
+        0: "code.engine=e1, lr=0.003",
+        1: "code.engine=e1, lr=0.01",
+        2: "code.engine=e2, lr=0.01",
+        3: "lr=0.003",
+        4: "lr=0.01",
+        5: "lr=0.03",
+        6: "",
+    }
+
+
+def test_a_run_that_goes_on_is_compared_by_all_that_it_began_with(tmp_path: Path) -> None:
+    write_run(tmp_path, made_record(seed=0))
+    (write_run(tmp_path, made_record(seed=1, engine="e2")) / "record.json").unlink()
+    assert variants_of(tmp_path) == {0: "code.engine=e1", 1: "code.engine=e2"}
+
+
+@pytest.mark.parametrize("config", [{"task": 5}, {"model": 5}, {"seed": "none"}])
+def test_a_submission_of_another_version_is_listed_as_far_as_it_is_known(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    (folder,) = submit(tmp_path, made_record())
+    (path,) = (tmp_path / ".sweeps" / "submissions").iterdir()
+    content = json.loads(path.read_text())
+    content["runs"][0]["config"] = config
+    path.write_text(json.dumps(content))
+    (row,) = rows_of(str(tmp_path))
+    assert (row["run_id"], row["model"], row["settings"]) == (folder.name, "nac", {})
+
+
+def test_a_submitted_run_is_found_before_it_has_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = tmp_path / "some" / "store"
+    write_run(store, made_record())
+    write_run(store, made_record(model="vit"))
+    folder, other = submit(store, made_record(seed=7), made_record(seed=8))
+    for words in (
+        (folder.name[:8], "--out", str(store)),
+        (str(folder),),
+        (folder.name[:8], "--out", str(store.parent)),
+    ):
+        assert folder.name in printed("show", *words)
+    assert printed("tag", folder.name[:8], "--out", str(store)) == f"{folder}: no tags and no notes\n"
+    assert not folder.exists()
+    printed("tag", str(folder), "--add", "good")
+    assert read_tags(folder).tags == ("good",)
+    assert [row["run_id"] for row in rows_of(str(store), "--where", "tag=good", "--model", "nac")] == [folder.name]
+    assert "good" in printed("show", folder.name, "--out", str(store))  # now it has a folder, but has not begun
+    assert f"{folder}: no tags" in printed("tag", folder.name[:8], "--out", str(store), "--remove", "good")
+    for verb in ("show", "tag"):
+        with pytest.raises(UserError, match=r"is not a run's folder; no id in .* starts with it"):
+            printed(verb, "abcdef", "--out", str(store))
+        with pytest.raises(
+            UserError, match=r"is not a run's folder: it has no record\.json, failure\.json or state\.json"
+        ):
+            printed(verb, str(store / "digits" / "nac" / "0123456789ab"))
+    assert rows_of(str(store / "digits" / "vit"), "--state", "planned") == []
+    assert {row["run_id"] for row in rows_of(str(store / "digits" / "nac"), "--state", "planned")} == {
+        folder.name,
+        other.name,
+    }
+
+
+def test_several_submitted_runs_whose_ids_begin_alike_are_named(tmp_path: Path) -> None:
+    records = [made_record(seed=seed) for seed in range(40)]
+    first = {record.run_id[0]: record for record in records}
+    one, two = next((own, first[own.run_id[0]]) for own in records if first[own.run_id[0]].run_id != own.run_id)
+    submit(tmp_path, one, two)
+    with pytest.raises(UserError, match=r"ids of 2 runs start with it: .*; give more of the id, or the folder"):
+        printed("show", one.run_id[0], "--out", str(tmp_path))
+
+
+# -- ways on -----------------------------------------------------------------------------------------------------------
+
+
+def hint(text: str) -> list[str]:
+    """The words of the command at the end of an output."""
+    line = text.rstrip().splitlines()[-1]
+    return shlex.split(line[line.index("nacbench ") :].partition(";")[0])
+
+
+@pytest.mark.parametrize(("name", "told"), [("runs", []), ("my runs", ["--out"])])
+def test_an_unfinished_run_is_resumed_where_it_is(
+    tmp_path: Path, name: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = made_record(seed=5)
+    folder = write_run(tmp_path / name, record)
+    (folder / "record.json").unlink()
+    (folder / "config.yaml").touch()
+    out = [f"{tmp_path / name}" for _ in told]
+    plugin = ["--plugin", "my file.py"]
+    monkeypatch.setattr("nacbench.cli.show.load_plugins", lambda files: None)
+    for words in ((record.run_id, "--out", name), (str(folder),)):
+        config = ["nacbench", "run", "--config", str(folder / "config.yaml"), *told, *out]
+        assert hint(printed("show", *words)) == config
+        assert hint(printed("show", *words, *plugin)) == [*config, *plugin]
+
+
+@pytest.mark.parametrize("state", ["unknown", "unreadable"])
+def test_a_run_that_must_not_be_started_by_hand_has_no_such_hint(
+    tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nacbench.sweep.state.is_available", lambda: False)
+    (folder,) = submit(tmp_path, made_record(), executor="slurm")
+    if state == "unreadable":
+        folder.parent.mkdir(parents=True)
+        folder.touch()
+    shown = printed("show", str(folder))
+    assert state in shown
+    assert "start or resume it" not in shown
+
+
+def test_what_runs_ends_with_finds_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_id = made_record().run_id
+    folder = write_run(tmp_path / "my store", made_record())
+    for words in (["."], ["my store"], ["my store/digits"], [str(folder)]):
+        command = hint(printed("runs", *words))
+        assert command[:3] == ["nacbench", "show", "ID"]
+        assert run_id in printed("show", run_id[:8], *command[3:])
+    (tmp_path / "my store").rename("runs")
+    assert hint(printed("runs")) == hint(printed("runs", "./runs/")) == ["nacbench", "show", "ID"]
+    assert "nacbench show" not in printed("runs", "--state", "running")
+
+
+def test_of_several_folders_each_run_has_its_own(store: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    record = made_record(seed=9)
+    write_run(other, record)
+    told = printed("runs", str(store), str(other))
+    assert hint(told) == ["nacbench", "show", "ID", "--out", "FOLDER"]
+    (line,) = (line.split() for line in told.splitlines() if record.run_id[:8] in line)
+    assert line[-1] == str(other)
+    assert record.run_id in printed("show", record.run_id[:8], "--out", line[-1])
+
+
+def test_a_circuit_is_offered_only_where_the_network_is(tmp_path: Path) -> None:
+    def offers(record: RunRecord) -> bool:
+        return "nacbench circuit" in printed("show", record.run_id, "--out", str(tmp_path))
+
+    record, other = made_record(), made_record(task="digits-c", trained_on="digits", protocol="ood")
+    folder = write_run(tmp_path, record)
+    assert not offers(record)
+    for place in (folder, write_run(tmp_path, other)):
+        (place / WEIGHTS).parent.mkdir()
+        (place / WEIGHTS).touch()
+    assert offers(record)
+    assert not offers(other)

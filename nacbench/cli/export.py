@@ -20,6 +20,7 @@ from nacbench.formats.terminal import say
 Exporter = Callable[[Sequence[Path], Path | None], Iterator[Path]]
 
 HUB = "hub-folder"
+USUAL = {HUB: Path("hub")}  # where is written without --into, by the name after --to
 
 
 def exporters(push: str | None = None, *, force: bool = False) -> Mapping[str, Exporter]:
@@ -101,6 +102,7 @@ def export(
     warn(found.broken)
     if not found.runs:
         raise nothing_finished(found.broken, folders)
+    into = into or USUAL.get(to)
     places = list(known[to]([Path(run.folder) for run in found.runs], into))
     at = places[0] if len(set(places)) == 1 else into or "each in its run's folder"
     say(f"{counted(len(places), 'run')} exported to {to}: {at}")
@@ -116,7 +118,7 @@ def _hub_folders(runs: Sequence[Path], into: Path | None, *, push: str | None, f
             raise UserError(f"--push {push}: a repository holds one run, and these are {len(runs)}; name one")
         check_push(push)
     for folder in runs:
-        made = export_run(folder, into or Path("hub"), force=force)
+        made = export_run(folder, into or USUAL[HUB], force=force)
         say(f"{made.path}{': the same was there already' if made.was_there else ''}")
         if push is not None:
             say(upload(made.path, push))

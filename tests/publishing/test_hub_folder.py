@@ -62,6 +62,19 @@ def test_the_command_makes_a_folder_of_four_files(outcome: Outcome, tmp_path: Pa
     assert (made / "record.json").read_bytes() == (outcome.folder / "record.json").read_bytes()
 
 
+@pytest.mark.parametrize(("into", "told"), [((), "hub"), (("--into", "mine"), "mine")])
+def test_the_folder_of_several_exports_is_told(
+    outcome: Outcome, into: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = nacbench.run(
+        "digits", "floor-linear", scale="smoke", training={"epochs": 1}, out=tmp_path / "runs", seed=1, quiet=True
+    )
+    done = export(outcome.folder, other.folder, *into)
+    assert done.stdout.splitlines()[-1] == f"2 runs exported to hub-folder: {told}"
+    assert len(list(Path(told).iterdir())) == 2
+
+
 def test_no_place_of_this_machine_is_in_it(outcome: Outcome, exported: Folder) -> None:
     for file in exported.iterdir():
         assert str(outcome.folder.parents[2]).encode() not in file.read_bytes()

@@ -34,7 +34,7 @@ def repeat(
     count: Annotated[
         int | None, typer.Option("--runs", metavar="N", help="Repeat only N of them, drawn at random.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draw of --runs.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw of --runs.  [dim]\\[default: 0][/dim]")] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep the new runs there.  [dim]\\[default: remove them][/dim]"),
@@ -55,10 +55,11 @@ def repeat(
     load_plugins(plugin)
     from nacbench.running.repeat import repeat_runs
 
-    chosen, of = _chosen(runs, count, seed)
+    drawn_with = _seed(count, seed)
+    chosen, of = _chosen(runs, count, drawn_with)
     root, done = data_root_of(data_root), []
     if count is not None and not as_json:
-        say(f"{len(chosen)} of {of} runs, drawn with seed {seed}")
+        say(f"{len(chosen)} of {of} runs, drawn with seed {drawn_with}")
     with (
         _folder(out, chosen, runs) as place,
         interruption_explained(GO_ON if out else "with --out, finished runs are kept"),
@@ -72,7 +73,7 @@ def repeat(
                 say(f"[{number}/{len(chosen)}] {one.recorded.title}: {_verdict(one)}", err=True)
     _refuse_if_nothing_was_done(done)
     if as_json:
-        drawing = {"seed": seed if count is not None else None, "of": of}
+        drawing = {"seed": drawn_with if count is not None else None, "of": of}
         content = {"same": all(one.same for one in done), **drawing, "runs": [_plain(one) for one in done]}
         say_json(content)
     else:
@@ -82,6 +83,19 @@ def repeat(
 
 
 # -- choose and compute ------------------------------------------------------------------------------------------------
+
+
+def _seed(count: int | None, seed: int | None) -> int:
+    """Return the seed of the draw.
+
+    Raises:
+        UserError: if there is a seed, but nothing to draw.
+    """
+    from nacbench.errors import UserError
+
+    if seed is not None and count is None:
+        raise UserError(f"--seed {seed} is for the draw of --runs N; add it, or leave the seed out to repeat all runs")
+    return seed or 0
 
 
 def _chosen(names: list[str], count: int | None, seed: int) -> "tuple[list[Recorded], int]":

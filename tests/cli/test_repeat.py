@@ -164,6 +164,8 @@ def test_a_failing_run_is_named_and_the_others_are_computed(store: Path) -> None
         (["empty"], "no finished run in empty"),
         (["runs", "--runs", "0"], "--runs 0: give a number of at least 1"),
         (["runs", "--runs", "-1"], "--runs -1: give a number of at least 1"),
+        (["runs", "--seed", "3"], "--seed 3 is for the draw of --runs N; add it, or leave the seed out"),
+        (["runs", "--seed", "0", "--json"], "--seed 0 is for the draw of --runs N; add it, or leave the seed out"),
         (["runs", "--out", "runs/new"], "among the runs that are repeated; name another folder"),
         (["runs", "--out", "file"], "--out file: File exists"),
         (["runs", "--device", "tpu"], "could not be computed again: unknown device 'tpu'"),

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 LONGEST = 60  # points of a curve that are drawn
-FILES = ("record.json", "failure.json", "config.yaml", "curve.jsonl", "predictions.parquet", "log.txt")
+FILES = (
+    *("record.json", "failure.json", "config.yaml", "curve.jsonl", "predictions.parquet"),
+    *("checkpoint/model.safetensors", "log.txt"),
+)
 
 
 def show(

@@ -130,7 +130,7 @@ def test_what_is_escaped_is_still_told(
 
 
 def test_a_traceback_of_a_bug_is_escaped() -> None:
-    code = f"from nacbench import cli\ndef fail(): raise RuntimeError({EVIL!r})\ncli.app = fail\ncli.main()"
+    code = f"from nacbench import cli\ndef fail(**options): raise RuntimeError({EVIL!r})\ncli.app = fail\ncli.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last):\n")

@@ -423,6 +423,9 @@ def test_one_task_or_one_model_needs_no_table_side_by_side() -> None:
 
 
 def test_counts_stay_whole_numbers_where_other_rows_have_none() -> None:
-    rows = [{"seeds": 3, "score": 1.0, "text": "a"}, {"seeds": None, "score": math.nan, "text": None}]
+    rows: list[dict[str, Any]] = [
+        {"seeds": 3, "score": 1.0, "text": "a"},
+        {"seeds": None, "score": math.nan, "text": None},
+    ]
     assert csv_of(frame_of(rows)) == "seeds,score,text\n3,1.0,a\n,,\n"
     assert csv_of(frame_of([*rows, {"seeds": math.nan, "score": 2.0, "text": "=1"}])).endswith("\n,2.0,'=1\n")

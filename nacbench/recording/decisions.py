@@ -184,20 +184,23 @@ def carry(runs: Iterable[Run], target: Path) -> None:
 
 
 def marked(runs: Sequence[Run]) -> Sequence[Run]:
-    """Return runs with a mark on those whose series were given seeds until a decision, in any of their stores.
+    """Return runs with a mark on those whose series are given seeds until a decision, in any of their stores.
 
-    The series that train networks for them get their seeds at the same moments: they are marked, too.
+    The mark is the number of seeds at the first look: these were fixed beforehand, and later ones were added. The
+    series that train networks for them get their seeds at the same moments: they are marked, too.
 
     Raises:
         UserError: if a file that says so is broken.
     """
-    asked = [one for decision in decisions_of(runs) for one in decision.questions]
-    series = {member.series for one in asked for member in one.members}
-    if not series:
+    first: dict[str, int] = {}  # number of seeds at the first look by series; the least of several questions
+    for decision in decisions_of(runs):
+        for member in (member for one in decision.questions for member in one.members):
+            first[member.series] = min(decision.first, first.get(member.series, decision.first))
+    if not first:
         return runs
-    networks = {run.trained_on for run in runs if run.series in series}
-    series |= {run.series for run in runs if run.run_id in networks}
-    return [run._replace(adaptive=1) if run.series in series else run for run in runs]
+    networks = {run.trained_on: first[run.series] for run in runs if run.series in first and run.trained_on}
+    first = {run.series: networks[run.run_id] for run in runs if run.run_id in networks} | first
+    return [run._replace(adaptive=first.get(run.series, 0)) for run in runs]
 
 
 def decisions_of(runs: Iterable[Run]) -> Iterator[Decision]:

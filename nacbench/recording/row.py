@@ -42,8 +42,8 @@ class Run(NamedTuple):
         machine: precision, processor, threads and torch version, as one text.
         threads: torch's threads.
         versions: JSON of library versions.
-        adaptive: 1 if seeds were added to its series until a comparison was decided, otherwise 0; see
-            `nacbench.recording.decisions`.
+        adaptive: number of seeds at the first look, if seeds are added to its series until something is decided,
+            otherwise 0; see `nacbench.recording.decisions`.
         tags, user_notes: of `nacbench.recording.tags`: tags, separated by commas; notes, one a line.
         tags_stamp: of the file with tags when it was read.
     """

@@ -48,8 +48,16 @@ class Series:
 
     @cached_property
     def is_adaptive(self) -> bool:
-        """Whether seeds were added until a comparison was decided; see `nacbench.recording.decisions`."""
-        return any(run.adaptive for run in self.runs)
+        """Whether seeds were added until a comparison was decided; see `nacbench.recording.decisions`.
+
+        The seeds of the first look were not: their number was fixed beforehand.
+        """
+        return self.is_asked and any(run.seed >= run.adaptive for run in self.runs)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a comparison or claim with it is decided by adding seeds, or will be."""
+        return all(run.adaptive for run in self.runs)
 
     @property
     def measure(self) -> Metric:

@@ -61,7 +61,7 @@ def _p_ahead(leader: Series, other: Series) -> float:
     if difference is not None and leads(leader, difference):
         return difference.p
     is_tested = difference is not None and not math.isnan(difference.p)
-    return 1.0 if is_tested or leader.is_adaptive_with(other) else math.nan
+    return 1.0 if is_tested or leader.is_asked or other.is_asked else math.nan
 
 
 def _comparable(series: Sequence[Series]) -> list[list[Series]]:

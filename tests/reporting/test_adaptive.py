@@ -113,6 +113,21 @@ def test_means_have_an_interval_that_holds_as_well() -> None:
     assert fixed.score.half_width < half_width(5, float(np.std(CLOSE, ddof=1)))
 
 
+def test_the_seeds_of_the_first_look_were_not_added() -> None:
+    """A store in which all pairs are asked, and none has had its turn yet, is read as it was before."""
+    ours, theirs = pair(AHEAD[:3], CLOSE[:3], adaptive=(3, 3))
+    fixed = pair(AHEAD[:3], CLOSE[:3], adaptive=(0, 0))
+    assert ours.against(theirs) == fixed[0].against(fixed[1])
+    assert ours.score == fixed[0].score
+    looked, _ = pair(AHEAD[:4], CLOSE[:3], adaptive=(3, 3))
+    assert (
+        looked.is_adaptive and looked.score.half_width > group(rows("nac", AHEAD[:4], adaptive=0))[0].score.half_width
+    )
+    claim = Competitive(kind="competitive", name="c", says="is as good", task="digits", scale="mini", within=0.0)
+    both = [*ours.runs, *[run._replace(model="perceiver-io") for run in theirs.runs]]
+    assert "anytime-valid" in judge(claim, both).why  # the look at which decide may have stopped
+
+
 def test_compare_says_so_and_when_it_was_decided() -> None:
     lines = said(*pair(AHEAD, CLOSE))
     assert any("over 5 shared seeds (anytime-valid, as seeds were added until a decision: p = " in one for one in lines)

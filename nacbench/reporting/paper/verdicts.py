@@ -48,8 +48,15 @@ class Evidence:
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether seeds were added until a comparison was decided."""
-        return any(item.is_adaptive for item in self.series)
+        """Whether its claim is decided by adding seeds, or seeds were added to a series for another question.
+
+        Of a claim the first look counts, too: it may have been the last one, as it decided.
+        """
+        return any(item.is_adaptive for item in self.series) or self._is_asked
+
+    @property
+    def _is_asked(self) -> bool:
+        return all(item.is_asked for item in self.series)
 
     @property
     def runs(self) -> tuple[str, ...]:

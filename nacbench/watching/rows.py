@@ -76,7 +76,7 @@ def described_by_record(run: Run) -> Described:
 
 
 def variants(runs: Iterable[Described]) -> dict[tuple[Kind, str], str]:
-    """Return what tells variants from each other, by kind and settings, as tables and `nacbench runs` tell it."""
+    """Return what tells variants from each other, by kind and settings, as tables and ``nacbench runs`` tell it."""
     return {place: ", ".join(texts.values()) for place, texts in told_apart(runs).items()}
 
 

@@ -55,7 +55,7 @@ def draw_cost(series: Sequence[Series]) -> list[Figure]:
 def draw_sizes(series: Sequence[Series]) -> list[Figure]:
     """Draw score against the number of modules or latents, with how much less time evaluations took than the largest's.
 
-    These are times of separate runs, on whatever else the machine did; `nacbench prune` measures in turn."""
+    These are times of separate runs, on whatever else the machine did; ``nacbench prune`` measures in turn."""
     looks, floors = Encoding(series), Floors(series)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:

@@ -134,8 +134,12 @@ class Submission(BaseModel):
     def write(self) -> Path:
         """Write it to its store, atomically; return the file."""
         path = folder_of_submissions(Path(self.store)) / f"{self.token}.json"
+        content = self.model_dump(mode="json")
+        for run in content["runs"]:  # as a rule there is none, and jobs of an earlier version know no such key
+            if run["profile"] is None:
+                del run["profile"]
         # without indentation, which Python's JSON writes ten times slower: these files have thousands of runs
-        write_text(path, json.dumps(self.model_dump(mode="json"), allow_nan=False) + "\n")
+        write_text(path, json.dumps(content, allow_nan=False) + "\n")
         return path
 
     def write_job(self, job: str) -> None:

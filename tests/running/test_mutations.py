@@ -57,7 +57,6 @@ DECIDES_NOTHING = {
     "nacbench.recording": "keeps records, and whose turn it is to compute",
     "nacbench.profiling": "counts operations, time and memory, which are no score",
     "nacbench.data.mirror": "gets files and keeps arrays; what is in them is in the data's fingerprint",
-    "nacbench.running.beforehand": "asks for what a run needs before an earlier record is moved away",
     "nacbench.running.config": "makes the configuration, which is in the id as a whole",
     "nacbench.running.failures": "says why there is no record",
     "nacbench.running.identity": "makes ids",

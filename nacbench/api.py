@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nacbench.contracts.compiling import CompileChoice
     from nacbench.contracts.kernels import KernelSetting
+    from nacbench.formats.extending import Layer
     from nacbench.inspection.loaded import LoadedRun
     from nacbench.recording.tags import Tags
     from nacbench.reporting.comparison import Comparison
@@ -99,6 +100,7 @@ def run(
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
     from nacbench.formats.dotted import nested
+    from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as tags_given
     from nacbench.running.config_files import read_run_files
     from nacbench.running.resolve import refuse_given_twice
@@ -111,7 +113,7 @@ def run(
     refuse_given_twice(layers)
     files = read_run_files(_paths("config", config))
     return run_layers(
-        [*(layer.settings for layer in files.layers), *layers],
+        [*files.layers, *(Layer("the call", layer) for layer in layers)],
         [*files.plugins, *_several(plugins)],
         tags=files.tags.also(tags_given(tags, notes)),
         out=out,
@@ -137,7 +139,7 @@ def given_weights(place: PathLike | None, head: str | None) -> Any:
 
 
 def run_layers(
-    layers: Sequence[Mapping[str, Any]],
+    layers: Sequence[Layer],
     plugins: Sequence[PathLike],
     *,
     tags: Tags,
@@ -170,14 +172,13 @@ def run_layers(
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running import runner
     from nacbench.running.beforehand import require_kernels, require_weights
-    from nacbench.running.initial import located
-    from nacbench.running.resolve import resolve
+    from nacbench.running.config_files import resolved
     from nacbench.tracking.known import check_trackers
 
     load_plugin_files(plugins)
     trackers = check_trackers(log)
     whether, whose = compile_choice(compile), kernel_setting(kernels)
-    config = resolve(*(located(layer, _path("out", out)) for layer in layers))
+    config = resolved(layers, _path("out", out))
     where = check_device(device)
 
     def execution() -> Execution:  # called only if there is something to compute, since it imports torch

@@ -223,11 +223,10 @@ def run(
     from nacbench.api import given_weights, run_layers
     from nacbench.contracts.compiling import compile_choice
     from nacbench.contracts.kernels import kernel_setting
-    from nacbench.errors import UserError
     from nacbench.formats.extending import Layer
     from nacbench.machine.hardware import check_device_name
     from nacbench.recording.tags import given as given_tags
-    from nacbench.running.config_files import RunFiles, placed, read_run_files
+    from nacbench.running.config_files import RunFiles, read_run_files
     from nacbench.running.resolve import parse_setting, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
@@ -248,27 +247,24 @@ def run(
         return
     given = [layer.settings["precision"] for layer in (*files.layers, *own) if "precision" in layer.settings]
     warn(slow_precision(given[-1] if given else None, device))
-    try:
-        with interruption_explained():
-            outcome = run_layers(
-                [layer.settings for layer in (*files.layers, *own)],
-                files.plugins,
-                tags=files.tags,
-                out=out,
-                data_root=data_root,
-                device=device,
-                workers=workers,
-                threads=threads,
-                checkpoint_seconds=checkpoint_seconds,
-                cuda_graphs=cuda_graphs,
-                compile=whether,
-                kernels=whose,
-                force=force,
-                quiet=quiet,
-                log=log or (),
-            )
-    except UserError as error:
-        raise placed(error, (*files.layers, *own)) from None
+    with interruption_explained():
+        outcome = run_layers(
+            [*files.layers, *own],
+            files.plugins,
+            tags=files.tags,
+            out=out,
+            data_root=data_root,
+            device=device,
+            workers=workers,
+            threads=threads,
+            checkpoint_seconds=checkpoint_seconds,
+            cuda_graphs=cuda_graphs,
+            compile=whether,
+            kernels=whose,
+            force=force,
+            quiet=quiet,
+            log=log or (),
+        )
     for line in _summary(outcome):
         say(line)
     if log and outcome.was_finished:
@@ -276,18 +272,11 @@ def run(
 
 
 def _print_config(files: "RunFiles", options: "Sequence[Layer]", store: Path) -> None:
-    from nacbench.errors import UserError
     from nacbench.plugin_files import load_plugin_files
-    from nacbench.running.config_files import placed, with_origins
-    from nacbench.running.initial import located
-    from nacbench.running.resolve import resolve
+    from nacbench.running.config_files import resolved, with_origins
 
     load_plugin_files(files.plugins)
-    layers = (*files.layers, *options)
-    try:
-        config = resolve(*(located(layer.settings, store) for layer in layers))
-    except UserError as error:
-        raise placed(error, layers) from None
+    config = resolved((*files.layers, *options), store)
     say_text(with_origins(config, files, options))
 
 

@@ -88,17 +88,15 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
     from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.plugin_files import load_plugin_files
-    from nacbench.running.config_files import read_run_files
+    from nacbench.running.config_files import read_run_files, resolved
     from nacbench.running.identity import Identity
-    from nacbench.running.initial import located
-    from nacbench.running.resolve import resolve
     from nacbench.running.runner import identify
 
     path = Path(name)
     if path.is_file() and path.suffix in (".yaml", ".yml"):
         files = read_run_files([path])
         load_plugin_files(files.plugins)
-        identity = identify(resolve(*(located(layer.settings, store) for layer in files.layers)), data_root)
+        identity = identify(resolved(files.layers, store), data_root)
         return Side(identity.run_id, identity, library_versions())
     from nacbench.recording.store import finished, locate, read_state
 

@@ -16,7 +16,8 @@ from nacbench.formats.extending import EXTENDS, Layer, read_layers
 from nacbench.formats.yaml_text import as_yaml
 from nacbench.recording.tags import NOTHING, Tags, given
 from nacbench.running.config import RunConfig
-from nacbench.running.resolve import FIELDS, named
+from nacbench.running.initial import located
+from nacbench.running.resolve import FIELDS, named, resolve
 
 WORDS = (EXTENDS, "include")  # in a sweep `include` adds runs; a run's file has nothing else that it could mean
 ABOUT = re.compile(r"unknown setting '(?P<unknown>[\w.]+)'|(?P<key>[\w.]+) = ")  # beginning of an error about one
@@ -54,7 +55,19 @@ def read_run_files(paths: Sequence[Path]) -> RunFiles:
     return RunFiles(layers, tags, plugins)
 
 
-def placed(error: UserError, layers: Sequence[Layer]) -> UserError:
+def resolved(layers: Sequence[Layer], store: Path) -> RunConfig:
+    """Return the complete configuration of some layers; runs that are named by their ids are looked up in a store.
+
+    Raises:
+        UserError: as `nacbench.running.resolve.resolve`; an error about a value from a file names file and line.
+    """
+    try:
+        return resolve(*(located(layer.settings, store) for layer in layers))
+    except UserError as error:
+        raise _placed(error, layers) from None
+
+
+def _placed(error: UserError, layers: Sequence[Layer]) -> UserError:
     """Return an error about a setting with the file and line that it was read from, if it was read from one."""
     about = ABOUT.match(str(error))
     if about is None:

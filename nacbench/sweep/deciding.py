@@ -7,14 +7,12 @@ at n seeds is made when all seeds below n have ended on both sides, in whatever 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
-from nacbench.machine import slurm
 from nacbench.recording.decisions import Decision, as_begun, begin, read_decisions
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
@@ -23,16 +21,13 @@ from nacbench.reporting.answered import comparisons_besides
 from nacbench.reporting.anytime import FUTILE_BEYOND, LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.beforehand import LARGEST_MARGIN
-from nacbench.sweep.control import Place, Say, note_failures, submit
+from nacbench.sweep.control import Place, Say, note_failures
 from nacbench.sweep.costs import Costs
 from nacbench.sweep.plan import Plan, PlannedRun
 from nacbench.sweep.questions import Question
-from nacbench.sweep.state import LIVE, Observer, Standing, State
+from nacbench.sweep.starting import OUTSIDE, POLL_SECONDS, Starter
+from nacbench.sweep.state import LIVE, Observer, Standing
 from nacbench.sweep.submission import sole_submitter
-
-OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
-MOST_STARTS = 3  # of one run by one process that decides
-POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
 
 Stop = Literal["", "most", "budget", "futile", "failed", "contradictory"]
 
@@ -134,9 +129,7 @@ class Decider:
     show: Callable[[Situation], None] = lambda situation: None
     warn: Callable[[Sequence[str]], None] = lambda lines: None
     began: str = ""
-    _starts: Counter[str] = field(default_factory=Counter)
-    _stopped: set[str] | None = None  # runs that were cancelled before it began; what is cancelled later stays so
-    _is_silent: bool = False
+    _starter: Starter = field(init=False)
 
     def __post_init__(self) -> None:
         """Refuse another margin than before, in a dry run too; look up what is asked of the plan again and again."""
@@ -145,6 +138,7 @@ class Decider:
         self._by_key = self.plan.by_key()
         own = {run.key: run for question in self.questions for run in self._runs(question, range(self.limits.most))}
         self._own = list(own.values())
+        self._starter = Starter(self.plan, self.place, self.say, self.warn, self.limits.retried)
 
     def run(self) -> Situation:
         """Add seeds until all questions are decided or stopped; return the last situation.
@@ -158,7 +152,7 @@ class Decider:
             while True:
                 situation = self.look()
                 self.show(situation)
-                if situation.due and not self._must_wait(situation.due) and self._submit(situation.due):
+                if situation.due and self._starter.start(situation.due):
                     pause = POLL_SECONDS[0]
                 elif situation.live or situation.due:
                     time.sleep(pause)
@@ -179,16 +173,9 @@ class Decider:
         records: dict[str, dict[int, Run]] = {}
         for run in found.runs:
             records.setdefault(run.series, {})[run.seed] = run
-        if self._stopped is None:
-            self._stopped = {key for key, one in standings.items() if one.state == "cancelled"}
-        if any(one.state == "unknown" for one in standings.values()) and not slurm.is_available():
-            raise UserError(
-                "some seeds were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
-                "this where it is"
-            )
+        self._starter.look(observer, standings)
         if self.began:
             note_failures(Plan(self.plan.sweep, tuple(self._own)), self.place, observer, standings)
-        self._is_silent = observer.is_silent
         silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
         self.warn([*found.broken, *observer.broken, *silence])
         view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
@@ -213,19 +200,6 @@ class Decider:
     def _spent(self, runs: Iterable[Run]) -> float:
         keys = {run.run_id for run in self._own}
         return sum(run.core_seconds for run in runs if self.began and run.run_id in keys and run.finished >= self.began)
-
-    def _must_wait(self, due: Sequence[PlannedRun]) -> bool:
-        """Whether these are for a Slurm that does not answer; where there is none, submit says so."""
-        return self._is_silent and slurm.is_available() and any(run.profile.executor == "slurm" for run in due)
-
-    def _submit(self, due: Sequence[PlannedRun]) -> bool:
-        """Start runs; return whether any was started, as all may have to wait for networks that others train."""
-        again: tuple[State, ...] = ("cancelled",)
-        started = submit(
-            self.plan, self.place, self.say, only=due, also=again, retry=self.limits.retried, warn=self.warn
-        )
-        self._starts.update(started.keys)
-        return started.started > 0
 
     def _runs(self, question: Question, seeds: Iterable[int]) -> Iterator[PlannedRun]:
         """Yield the runs of these seeds, each after the runs that train its network."""
@@ -289,16 +263,12 @@ class _View:
 
     def _problem(self, run: PlannedRun) -> str:
         """Return why a run that is not done will not be started, or nothing if it will, or is live."""
-        standing, starts = self.standings[run.key], self.decider._starts[run.key]
+        standing, starter = self.standings[run.key], self.decider._starter
         state, folder = standing.state, run.folder(self.decider.place.store)
-        if state in LIVE or state == "unknown":  # a silent Slurm will answer later
-            return ""
-        stopped = self.decider._stopped or ()
-        again = state in ("planned", "lost") or (state == "cancelled" and run.key in stopped and not starts)
-        if (again or standing.cause in self.decider.limits.retried) and starts < MOST_STARTS:
+        if state in LIVE or state == "unknown" or starter.is_due(run, standing):  # a silent Slurm will answer later
             return ""
         how = f" ({standing.cause})" if standing.cause else ""
-        often = f" {starts} times" if starts > 1 else ""
+        often = f" {starter.often(run)} times" if starter.often(run) > 1 else ""
         was = "was " if state in ("lost", "cancelled") else "is " if state == "unreadable" else ""
         return f"{was}{state}{often}{how}: {standing.detail}; see {folder}{_way_out(standing, self.decider.limits)}"
 

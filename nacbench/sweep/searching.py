@@ -11,31 +11,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
 from nacbench.formats.dotted import leaves
-from nacbench.machine import slurm
 from nacbench.recording.index import Runs, look_at_runs
 from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
 from nacbench.recording.searches import Point, Search, begin
 from nacbench.reporting.searched import Searched, states_of
 from nacbench.sweep.block import Block, Trial
-from nacbench.sweep.control import Place, Say, note_failures, submit
+from nacbench.sweep.control import Place, Say, note_failures
 from nacbench.sweep.plan import Plan, PlannedRun, content_of
 from nacbench.sweep.search import ENDING
-from nacbench.sweep.state import LIVE, Observer, Standing, State
+from nacbench.sweep.starting import OUTSIDE, POLL_SECONDS, Starter
+from nacbench.sweep.state import LIVE, Observer, Standing
 from nacbench.sweep.submission import sole_submitter
-
-OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
-MOST_STARTS = 3  # of one run by one process that searches
-POLL_SECONDS = (0.5, 20.0)  # between looks at runs of others and of Slurm: at first, and at most
 
 
 def searches_in(plan: Plan) -> list[Search]:
@@ -176,8 +172,6 @@ class Searcher:
     show: Callable[[Hunt], None] = lambda hunt: None
     warn: Callable[[Sequence[str]], None] = lambda lines: None
     retried: tuple[Cause, ...] = OUTSIDE
-    _starts: Counter[str] = field(default_factory=Counter)
-    _stopped: set[str] | None = None  # runs that were cancelled before it began; what is cancelled later stays so
 
     def run(self) -> Hunt:
         """Start what is due until nothing is; return the last situation.
@@ -186,53 +180,30 @@ class Searcher:
             UserError: if Slurm refuses, or is not on this machine and has some of the runs.
         """
         searches = searches_in(self.plan)
+        starter = Starter(self.plan, self.place, self.say, self.warn, self.retried)
         with sole_submitter(self.place.store, "searcher", "searches in"):
             begin(self.place.store, searches)
             pause = POLL_SECONDS[0]
             while True:
-                hunt, standings, is_silent = self._look(searches)
-                if self._stopped is None:
-                    self._stopped = {key for key, one in standings.items() if one.state == "cancelled"}
-                due = [run for run in hunt.plan.doable if self._is_due(run, standings[run.key])]
-                waits = is_silent and slurm.is_available() and any(run.profile.executor == "slurm" for run in due)
-                if due and not waits and self._submit(due):
+                hunt, standings = self._look(searches, starter)
+                due = [run for run in hunt.plan.doable if starter.is_due(run, standings[run.key])]
+                if due and starter.start(due):
                     pause = POLL_SECONDS[0]
-                elif due or self._goes_on(standings[run.key] for run in hunt.plan.doable):
+                elif due or any(standings[run.key].state in (*LIVE, "unknown") for run in hunt.plan.doable):
                     time.sleep(pause)
                     pause = min(pause * 1.5, POLL_SECONDS[1])
                 else:
                     return hunt
 
-    def _look(self, searches: Sequence[Search]) -> tuple[Hunt, dict[str, Standing], bool]:
-        """Return the situation, the state of every run by key, and whether Slurm was asked and does not answer."""
+    def _look(self, searches: Sequence[Search], starter: Starter) -> tuple[Hunt, dict[str, Standing]]:
+        """Return the situation, and the state of every run by key."""
         observer = Observer(self.place.store)
         # states before records: a run that ends in between is live, and is looked at once more
         standings = observer.standings(self.plan.runs)
+        starter.look(observer, standings)
         note_failures(self.plan, self.place, observer, standings)
         hunt = look(self.plan, self.place, searches)
         self.show(hunt)
         silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
         self.warn([*observer.broken, *silence])
-        return hunt, standings, observer.is_silent
-
-    def _goes_on(self, standings: Iterable[Standing]) -> bool:
-        """Whether runs are live, or may be."""
-        states = {one.state for one in standings}
-        if "unknown" in states and not slurm.is_available():
-            raise UserError(
-                "some runs were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
-                "this where it is"
-            )
-        return not states.isdisjoint((*LIVE, "unknown"))
-
-    def _is_due(self, run: PlannedRun, standing: Standing) -> bool:
-        often = self._starts[run.key]
-        was_stopped = standing.state == "cancelled" and run.key in (self._stopped or ())
-        again = standing.state in ("planned", "lost") or (was_stopped and not often)
-        return often < MOST_STARTS and (again or (standing.state == "failed" and standing.cause in self.retried))
-
-    def _submit(self, due: Sequence[PlannedRun]) -> bool:
-        again: tuple[State, ...] = ("cancelled",)
-        started = submit(self.plan, self.place, self.say, only=due, also=again, retry=self.retried, warn=self.warn)
-        self._starts.update(started.keys)
-        return started.started > 0
+        return hunt, standings

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import absolute
@@ -48,20 +48,7 @@ State = Literal[
     "unknown",
     "unreadable",
 ]
-STATES: tuple[State, ...] = (
-    "done",
-    "running",
-    "queued",
-    "preempted",
-    "planned",
-    "lost",
-    "cancelled",
-    "failed",
-    "skipped",
-    "no data",
-    "unknown",
-    "unreadable",
-)
+STATES: tuple[State, ...] = get_args(State)
 MANY = 200  # runs from which on the index of the store is quicker than each run's record
 _LOG_NAME = re.compile(r"([0-9]+|[0-9]+_[0-9]+)(?:_[0-9]+_log\.(?:out|err)|\.log)")  # of submitit's jobs; of workers
 STUCK = "at this step for"  # in the detail of a running run, before the minutes

@@ -1,11 +1,13 @@
 """Configuration files: several, files that extend others, what is refused in one line, and where each value is from."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from nacbench import run
 from nacbench.cli import app
 from nacbench.errors import UserError
 from nacbench.formats.extending import DEEPEST
@@ -201,6 +203,8 @@ def test_an_error_about_a_value_names_its_file_and_line(
     monkeypatch.chdir(tmp_path)
     Path("base.yaml").write_text(f"{base}\n")
     Path("own.yaml").write_text(f"extends: base.yaml\ntask: digits\n{own}\n")
+    with pytest.raises(UserError, match=f"^{re.escape(line)}"):
+        run(config="own.yaml")
     for more in ([], ["--print-config"]):
         done = CliRunner().invoke(app, ["run", "--config", "own.yaml", *more])
         assert isinstance(done.exception, UserError)

@@ -140,7 +140,7 @@ def decider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., De
     ) -> Decider:
         monkeypatch.setattr(deciding, "read_runs", lambda *stores: Runs(list(world.rows.values())))
         monkeypatch.setattr(deciding, "Observer", lambda store: world)
-        monkeypatch.setattr(deciding, "submit", world.submit)
+        monkeypatch.setattr("nacbench.sweep.starting.submit", world.submit)
         monkeypatch.setattr(deciding, "note_failures", lambda *anything: None)
         questions = comparisons(entrants_of(planned), pairs)
         place = Place(tmp_path / "runs", tmp_path / "data")

@@ -52,11 +52,7 @@ class Evidence:
 
         Of a claim the first look counts, too: it may have been the last one, as it decided.
         """
-        return any(item.is_adaptive for item in self.series) or self._is_asked
-
-    @property
-    def _is_asked(self) -> bool:
-        return all(item.is_asked for item in self.series)
+        return any(item.is_adaptive for item in self.series) or all(item.is_asked for item in self.series)
 
     @property
     def runs(self) -> tuple[str, ...]:

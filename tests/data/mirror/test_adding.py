@@ -1,11 +1,13 @@
 """A part that is added to a folder with others: whole or not at all, also through a link or if the import is killed."""
 
+import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,31 +92,43 @@ def test_the_manifest_speaks_of_files_only_when_they_are_there(
 
 
 @pytest.fixture
-def other_file_system(tmp_path: Path) -> Path:
-    """A folder on another file system than that of the test."""
-    place = Path("/dev/shm")
-    if not os.access(place, os.W_OK) or place.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no other file system")
-    return place / f"nacbench-test-{os.getpid()}"
+def other_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to and from which nothing can be renamed or linked, as on another file system than that of the test."""
+    place = tmp_path / "elsewhere" / "data"
+    place.parent.mkdir()
+
+    def within(path: Any) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(place.parent)
+
+    def refusing(do: Callable[..., None]) -> Callable[..., None]:
+        def checked(source: Any, target: Any, **more: Any) -> None:
+            if within(Path(source).parent) != within(Path(target).parent):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source), None, str(target))
+            do(source, target, **more)
+
+        return checked
+
+    for name in ("rename", "replace", "link"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    return place
 
 
 @pytest.mark.parametrize("linked", ["imagenet", "imagenet/train"])
 def test_a_link_to_another_file_system_is_filled(
     linked: str, root: Path, tmp_path: Path, other_file_system: Path
 ) -> None:
-    try:
-        other_file_system.mkdir()
-        (root / linked).parent.mkdir(parents=True)
-        (root / linked).symlink_to(other_file_system)
-        for name in ("val", "train"):
-            Imagenet.files.bring(root, split(tmp_path / name, name))
-        assert "20 files checked: checksums match" in Imagenet.files.verify(root)
-        assert {name: (root / "imagenet" / name).read_bytes() for name in FILES} == FILES
-        assert (root / linked).is_symlink()
-        assert files_of(other_file_system)
-        assert len(list(other_file_system.parent.glob(f".{other_file_system.name}*"))) == 0
-    finally:
-        shutil.rmtree(other_file_system)
+    other_file_system.mkdir()
+    (root / linked).parent.mkdir(parents=True)
+    (root / linked).symlink_to(other_file_system)
+    with pytest.raises(OSError, match="Invalid cross-device link"):
+        (tmp_path / "elsewhere" / "data").rename(tmp_path / "here")  # as it is between file systems
+    for name in ("val", "train"):
+        Imagenet.files.bring(root, split(tmp_path / name, name))
+    assert "20 files checked: checksums match" in Imagenet.files.verify(root)
+    assert {name: (root / "imagenet" / name).read_bytes() for name in FILES} == FILES
+    assert (root / linked).is_symlink()
+    assert files_of(other_file_system)
+    assert len(list(other_file_system.parent.glob(f".{other_file_system.name}*"))) == 0
 
 
 def test_files_that_the_manifest_does_not_know_are_checked_too(root: Path, tmp_path: Path) -> None:

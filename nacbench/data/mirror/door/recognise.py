@@ -54,7 +54,7 @@ class Near:
         return self.met / (len(self.distribution.needs) + len(self.distribution.beside))
 
     def nearer(self, other: Near | None) -> Near:
-        """Return the nearer of two; the other one if they are alike."""
+        """Return whichever has more of what it needs; on a tie the other one."""
         return self if other is None or (self.met, self.foreign) > (other.met, other.foreign) else other
 
 

@@ -100,6 +100,8 @@ class Judged:
             return "—"
         if len(self.values) == 1:
             ((mean, low, high),) = self.values
+            if math.isfinite(low) and math.isfinite(high):
+                low, high = metric.possible(low, high)
             return f"{metric.change(mean)}{_interval(low, high, lambda end: metric.changes(end)[0])}"
         return ", ".join(f"{mean:.3g}{_interval(low, high, '{:.3g}'.format)}" for mean, low, high in self.values)
 

@@ -89,6 +89,12 @@ def test_it_says_at_which_seed_it_was_decided_and_what_is_missing() -> None:
     assert few.rows[0][2:] == ("undecided", "+5.00 points", "2", "3")
 
 
+def test_its_interval_has_no_ends_that_are_not_possible() -> None:
+    wild = {"nac": (0.9, 0.1, 0.95, 0.5), "vit": (0.1, 0.9, 0.3, 0.5)}
+    (row,) = table_of([decision(asked("nac", "vit"))], wild).rows
+    assert row[3].endswith("(-100.00 … +100.00)")
+
+
 def test_a_question_that_would_take_too_many_seeds_is_futile() -> None:
     noise = [0.02, -0.02, 0.015, -0.014, 0.01, -0.012, 0.018, -0.017]
     scores = {"nac": [0.9 + 0.001 + off for off in noise], "vit": [0.9] * 8}

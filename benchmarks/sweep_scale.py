@@ -82,10 +82,11 @@ def finish(plan: Plan, store: Path) -> None:
 
 def measure(runs: int, folder: Path, *, real: bool) -> None:
     """Plan, submit and tell the states of a sweep."""
-    from nacbench.sweep.control import Place, counts, submit
-    from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.observer import Observer
+    from nacbench.sweep.plan import Place, make_plan
     from nacbench.sweep.read_sweep import parse_sweep
-    from nacbench.sweep.state import Observer
+    from nacbench.sweep.state import counts
+    from nacbench.sweep.submitting import submit
 
     place = Place(folder / "runs", folder / "data")
     content = {

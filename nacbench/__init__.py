@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from nacbench.data.sequences.listops_task import ListOpsTask
     from nacbench.data.sequences.task import SequenceTask
     from nacbench.errors import UserError
-    from nacbench.inspection.loaded import Attention, CircuitArrays, LoadedRun
+    from nacbench.inspection.circuit_arrays import Attention, CircuitArrays
+    from nacbench.inspection.loaded import LoadedRun
     from nacbench.inspection.predictions import Predictions
     from nacbench.inspection.trained import TrainedRun, load_smaller
     from nacbench.protocols.corrupted import CorruptedTask
@@ -74,8 +75,8 @@ _PUBLIC: dict[str, str] = {
     "Comparison": "nacbench.reporting.comparison",
     "LoadedRun": "nacbench.inspection.loaded",
     "Predictions": "nacbench.inspection.predictions",
-    "CircuitArrays": "nacbench.inspection.loaded",
-    "Attention": "nacbench.inspection.loaded",
+    "CircuitArrays": "nacbench.inspection.circuit_arrays",
+    "Attention": "nacbench.inspection.circuit_arrays",
     "TrainedRun": "nacbench.inspection.trained",
     "load_smaller": "nacbench.inspection.trained",
     "Interrupted": "nacbench.training.interrupt",

@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
     from nacbench.contracts.compiling import CompileChoice
     from nacbench.contracts.kernels import KernelSetting
-    from nacbench.formats.extending import Layer
     from nacbench.inspection.loaded import LoadedRun
-    from nacbench.recording.tags import Tags
     from nacbench.reporting.comparison import Comparison
     from nacbench.running.outcome import Outcome
-    from nacbench.training.execution import Execution
 
 PathLike = str | os.PathLike[str]
 Name = TypeVar("Name", str, PathLike)
@@ -103,6 +100,8 @@ def run(
     from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as tags_given
     from nacbench.running.config_files import read_run_files
+    from nacbench.running.initial import given_weights
+    from nacbench.running.layers import run_layers
     from nacbench.running.resolve import refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
@@ -116,8 +115,8 @@ def run(
         [*files.layers, *(Layer("the call", layer) for layer in layers)],
         [*files.plugins, *_several(plugins)],
         tags=files.tags.also(tags_given(tags, notes)),
-        out=out,
-        data_root=data_root,
+        out=_path("out", out),
+        data_root=None if data_root is None else _path("data_root", data_root),
         device=device,
         workers=workers,
         threads=threads,
@@ -129,81 +128,6 @@ def run(
         quiet=quiet,
         log=_several(log),
     )
-
-
-def given_weights(place: PathLike | None, head: str | None) -> Any:
-    """Return the setting ``init_from`` for weights and what to do with their last layer; None if neither is given."""
-    if head is None:
-        return None if place is None else os.fspath(place)
-    return {"head": head} if place is None else {"path": os.fspath(place), "weights": None, "head": head}
-
-
-def run_layers(
-    layers: Sequence[Layer],
-    plugins: Sequence[PathLike],
-    *,
-    tags: Tags,
-    out: PathLike,
-    data_root: PathLike | None,
-    device: str,
-    workers: int | None,
-    threads: int | None,
-    checkpoint_seconds: float,
-    cuda_graphs: bool,
-    compile: CompileChoice | bool,
-    kernels: KernelSetting,
-    force: bool,
-    quiet: bool,
-    log: Sequence[str],
-) -> Outcome:
-    """Do the run of some layers of settings, in which later ones override earlier ones.
-
-    This is the part that `run` and ``nacbench run`` share; the other arguments are those of `run`.
-
-    Raises:
-        UserError: as `run`.
-    """
-    from nacbench.contracts.compiling import compile_choice
-    from nacbench.contracts.kernels import kernel_setting
-    from nacbench.data.mirror.places import data_root_of
-    from nacbench.machine.hardware import check_device
-    from nacbench.machine.launcher import check_launch
-    from nacbench.machine.settings import check_settings
-    from nacbench.plugin_files import load_plugin_files
-    from nacbench.running import runner
-    from nacbench.running.beforehand import require_kernels, require_weights
-    from nacbench.running.config_files import resolved
-    from nacbench.tracking.known import check_trackers
-
-    load_plugin_files(plugins)
-    trackers = check_trackers(log)
-    whether, whose = compile_choice(compile), kernel_setting(kernels)
-    config = resolved(layers, _path("out", out))
-    where = check_device(device)
-
-    def execution() -> Execution:  # called only if there is something to compute, since it imports torch
-        from nacbench.machine.cores import default_threads
-        from nacbench.training.execution import Execution, default_workers
-
-        return Execution(
-            device=where,
-            workers=workers if workers is not None else default_workers(where),
-            threads=threads if threads is not None else default_threads(),
-            checkpoint_seconds=checkpoint_seconds,
-            cuda_graphs=cuda_graphs,
-            compile=whether,
-            kernels=whose,
-            show_progress=not quiet,
-            log=trackers,
-        )
-
-    root = data_root_of(None if data_root is None else _path("data_root", data_root))
-    if force:  # what would refuse the run later does so before its finished record is moved away
-        check_launch()
-        check_settings()
-        require_weights(config)
-        require_kernels(whose, where)
-    return runner.run(config, store=_path("out", out), data_root=root, execution=execution, force=force, tags=tags)
 
 
 def load(
@@ -304,7 +228,7 @@ def compare(
     """
     from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.choice import Choice
-    from nacbench.reporting.compared import compare_in
+    from nacbench.reporting.comparing import compare_in
     from nacbench.sweep.trials import known_choices
 
     load_plugin_files(_several(plugins))

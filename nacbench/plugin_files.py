@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nacbench.code_digest import OwnCode, forgotten_on_error, imported_by, is_installed, names_imported_by, place_of
+from nacbench.code_digest import forgotten_on_error, imported_by, names_imported_by
+from nacbench.code_digest.own_code import OwnCode, is_installed, place_of
 from nacbench.errors import UserError, told
 from nacbench.machine.software import distribution_of
 from nacbench.machine.worker import PACKAGE

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nacbench.recording.index import read_runs
 from nacbench.recording.row import Run
-from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.read_claims import read_claims
 from nacbench.reporting.paper.verdicts import Evidence, find, judge
 from nacbench.reporting.series import Series, group
 from nacbench.sweep.trials import known_choices

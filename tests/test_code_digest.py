@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from nacbench import code_digest as digests
-from nacbench.code_digest import ROOT, OwnCode, code_digest, imported_by
-from nacbench.code_meaning import meaning_of
+from nacbench.code_digest import ROOT, code_digest, imported_by
+from nacbench.code_digest.meaning import meaning_of
+from nacbench.code_digest.own_code import OwnCode
 from nacbench.errors import UserError
 
 PLAIN = '''

@@ -20,7 +20,6 @@ ORDER = (
     "shadowing",
     "filesystem",
     "statistics",
-    "code_meaning",
     "code_digest",
     "machine",
     "contracts",
@@ -34,6 +33,7 @@ ORDER = (
     "protocols",
     "tasks",
     "baselines",
+    "plugin_class",
     "registry",
     "plugin_files",
     "recording",
@@ -52,6 +52,7 @@ LOOSE = {"nacbench", "nacbench.__main__"}  # the public face, which names what i
 # Reading runs, planning sweeps and writing reports must not wait for torch, nor need it.
 WITHOUT_TORCH = (
     *ORDER[: ORDER.index("machine")],
+    "plugin_class",
     "registry",
     "plugin_files",
     "recording",

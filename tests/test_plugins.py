@@ -114,6 +114,32 @@ def test_check_finds_errors_of_a_single_file(tmp_path: Path) -> None:
     assert "Padding, as marked by the mask, changes no logit" in failed
 
 
+@pytest.mark.parametrize(
+    ("words", "listed", "old", "new", "reason"),
+    [
+        ("models", "vit", "from torch import nn", "import no_such_library", "ModuleNotFoundError: No module named"),
+        ("models", "vit", '"mini": {}', '"mini": {"wide": 3}', "unknown option of model in the preset 'mini'"),
+        ("tasks", "digits", "def arrays", "def data_files(self): return {}['x']\n    def arrays", "KeyError: 'x'"),
+        ("data list", "digits", "def arrays", "def data_files(self): return {}['x']\n    def arrays", "KeyError: 'x'"),
+        ("models vit", "depth", "def arrays", "def spec(self): return {}['x']\n    def arrays", ""),
+    ],
+)
+def test_lists_go_on_after_a_plug_in_whose_code_raises(
+    tmp_path: Path, words: str, listed: str, old: str, new: str, reason: str
+) -> None:
+    name = "mean_token" if listed == "vit" else "digit_parity"
+    code = (EXAMPLE / "src" / "nacbench_example" / f"{name}.py").read_text()
+    assert old in code
+    (tmp_path / "mine.py").write_text(code.replace(old, new))
+    done = nacbench(sys.executable, *words.split(), "--plugin", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert listed in done.stdout
+    if reason:
+        (line,) = (line for line in done.stderr.splitlines() if "warning" in line)
+        assert "'mine' (mine.py): " in line
+        assert reason in line
+
+
 def test_a_package_that_fails_to_import_is_named_and_breaks_no_other(tmp_path: Path) -> None:
     broken = tmp_path / "packages" / "broken_example-1.0.dist-info"
     broken.mkdir(parents=True)

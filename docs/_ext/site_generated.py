@@ -31,7 +31,8 @@ def suites() -> str:
 
 def claims() -> str:
     """The paper's claims with the bar that decides each."""
-    from nacbench.reporting.paper.claims import Better, Competitive, read_claims
+    from nacbench.reporting.paper.claims import Better, Competitive
+    from nacbench.reporting.paper.read_claims import read_claims
 
     rows = []
     for claim in read_claims().claims:

@@ -160,7 +160,10 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without a word: its help
             _show_help(error)
             sys.exit(2)
-        reason = refusals.explained(error) or _raised_by_plugin(error)
+        reason = refusals.explained(error)
+        if reason and isinstance(error, OSError) and (place := _line_of_plugin(error)):
+            reason = f"{reason} ({place})"  # the plug-in chose this file, and not the user
+        reason = reason or _raised_by_plugin(error)
         if not reason:
             raise
         with suppress(OSError):  # a full disk under standard error: the exit code still counts
@@ -196,9 +199,16 @@ def _show_bug(kind: type[BaseException], error: BaseException, place: TracebackT
 
 def _raised_by_plugin(error: BaseException) -> str | None:
     """Return one line for an exception that passed through a plug-in's code; None for others, which may be our bugs."""
+    if _line_of_plugin(error) is None:
+        return None
+    from nacbench.running.failures import in_one_line
+
+    return f"{in_one_line(error)}; nacbench check NAME shows the traceback of a plug-in"
+
+
+def _line_of_plugin(error: BaseException) -> str | None:
     if "nacbench.registry" not in sys.modules:  # nothing has been loaded, and --help must not wait for these imports
         return None
     from nacbench.plugin_files import plugin_line
-    from nacbench.running.failures import in_one_line
 
-    return plugin_line(error) and f"{in_one_line(error)}; nacbench check NAME shows the traceback of a plug-in"
+    return plugin_line(error)

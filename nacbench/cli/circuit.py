@@ -7,6 +7,7 @@ import typer
 
 from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import DataRoot, Plugins, data_root_of, load_plugins
+from nacbench.cli.shared.tables import print_table
 from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_text
 
@@ -41,8 +42,8 @@ def circuit(
     modules attend to, and the attention flow from tokens to the prediction. Write the graph as GraphML, too."""
     load_plugins(plugin)
     from nacbench.filesystem.files import whole_file
-    from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit, draw_map
-    from nacbench.inspection.links import configurations, learned_links, links_for, unknown_words
+    from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit
+    from nacbench.inspection.links import learned_links, links_for, unknown_words, words_cut
     from nacbench.inspection.trained import load_run
     from nacbench.recording.store import locate
     from nacbench.reporting.figures.saving import save_figure
@@ -57,16 +58,15 @@ def circuit(
     if check:
         _check(loaded, data_root_of(data_root), paraphrases, to)
     if sentences:
-        found = configurations(loaded, data_root_of(data_root), sentences)
-        _tell(
-            save_figure(draw_map(found.points, found.groups, f"circuits of {len(found.groups)} sentences"), to / "map")
-        )
+        _map(loaded, data_root_of(data_root), sentences, to)
     if check or sentences:
         return
     if condition is not None:
         links = links_for(loaded, condition, data_root_of(data_root))
         if unknown := unknown_words(loaded, condition, data_root_of(data_root)):
             say(f"warning: words that are not in the task's vocabulary: {', '.join(unknown)}", err=True)
+        if cut := words_cut(loaded, condition):
+            say(f"warning: words beyond the number that the task takes are left out: {' '.join(cut)}", err=True)
         title = f"{title}: “{condition}”"
     else:
         links = learned_links(loaded)
@@ -111,19 +111,25 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     import dataclasses
 
     from nacbench.filesystem.files import write_json
+    from nacbench.inspection.links import sentence_task
     from nacbench.inspection.sentences import check, made_pairs, read_pairs
 
+    sentence_task(run)  # before paraphrases are asked for, which would not help a circuit without sentences
     if paraphrases is None and run.record.task != "nlvr-synthetic":
         raise UserError(
             f"--check needs --paraphrases FILE for task {run.record.task}: lines of sentence, tab, paraphrase"
         )
     pairs = read_pairs(paraphrases) if paraphrases else made_pairs(150)
     found = check(run, data_root, pairs)
-    for name, near in (("links", found.links), ("codes", found.codes)):
-        say(
-            f"{name}: the circuit of a paraphrase is nearer than that of another sentence in {100 * near.share:.1f} % "
-            f"(95 % interval {100 * near.low:.1f} to {100 * near.high:.1f} %, {near.sentences} sentences; chance: 50 %)"
-        )
+    if found.left_out:
+        say(f"warning: {found.left_out} of {len(pairs)} pairs are left out: no word is in the vocabulary", err=True)
+    say(
+        f"the circuit of a paraphrase is nearer than that of another sentence (95 % intervals over "
+        f"{found.words.sentences} sentences; chance: 50 %):"
+    )
+    say(f"  links: {found.links.text()}; before training {found.untrained_links.text()}")
+    say(f"  codes: {found.codes.text()}; before training {found.untrained_codes.text()}")
+    say(f"  word counts, without a network: {found.words.text()}")
     say(
         f"accuracy on {found.examples:,} examples: {100 * found.accuracy:.1f} % with their sentences, "
         f"{100 * found.shuffled:.1f} % with those of other examples"
@@ -131,6 +137,34 @@ def _check(run: "TrainedRun", data_root: Path, paraphrases: Path | None, to: Pat
     to.mkdir(parents=True, exist_ok=True)
     write_json(to / "check.json", {"run_id": run.record.run_id, **dataclasses.asdict(found)})
     _tell([to / "check.json"])
+
+
+def _map(run: "TrainedRun", data_root: Path, count: int, to: Path) -> None:
+    """Draw the map of sentences, and print and write their nearest-neighbour agreement by attribute."""
+    import dataclasses
+
+    from nacbench.filesystem.files import write_json
+    from nacbench.inspection.circuit_plots import draw_map
+    from nacbench.inspection.configurations import configurations
+    from nacbench.reporting.figures.saving import save_figure
+
+    found = configurations(run, data_root, count)
+    title = f"circuits of {len(found.sentences)} sentences"
+    files = save_figure(draw_map(found, title), to / "map")
+    say(f"{title}: how often nearest neighbours agree (95 % bootstrap intervals over sentences)")
+    print_table(
+        ["attribute", "circuits", "before training", "word counts", "chance"],
+        [
+            [name, one.circuits.text(), one.untrained.text(), one.words.text(), f"{100 * one.chance:.1f} %"]
+            for name, one in found.agreement.items()
+        ],
+        right={1, 2, 3, 4},
+    )
+    agreement = {name: dataclasses.asdict(one) for name, one in found.agreement.items()}
+    write_json(
+        to / "map.json", {"run_id": run.record.run_id, "sentences": len(found.sentences), "agreement": agreement}
+    )
+    _tell([*files, to / "map.json"])
 
 
 def _draw_attention(run: "TrainedRun", data_root: Path, sentence: str | None, to: Path, title: str) -> list[Path]:

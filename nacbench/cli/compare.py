@@ -42,7 +42,7 @@ def compare(
     The last line is the conclusion in words. It says in what the two differ besides the model, if they do.
     """
     from nacbench.recording.choice import Choice
-    from nacbench.reporting.compared import compare_in
+    from nacbench.reporting.comparing import compare_in
 
     load_plugins(plugin)
     choice = Choice(task or (), model or (), where or ())

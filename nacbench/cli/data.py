@@ -56,6 +56,7 @@ def _group() -> None:
 @app.command("list")
 def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = None) -> None:
     """List the data of every task: its folder, whether it is there, and its size."""
+    from nacbench.cli.shared.broken import noted
     from nacbench.cli.shared.data_rows import called, inside, rows_of
     from nacbench.cli.shared.tables import print_table, size_text
     from nacbench.registry import TASKS
@@ -65,10 +66,8 @@ def list_(as_json: Json = False, data_root: DataRoot = None, plugin: Plugins = N
     rows: list[dict[str, Any]] = []
     broken: dict[str, str] = {}
     for name in TASKS.entries():
-        try:
+        with noted(TASKS, name, broken):
             rows += rows_of(name, root)
-        except UserError as error:
-            broken[name] = str(error)
     if as_json:
         say_json({"data_root": str(root), "data": rows, "broken": broken})
         return

@@ -135,16 +135,18 @@ def _core_seconds(budget: str | None) -> float | None:
     if budget is None:
         return None
     try:
+        if budget.strip().isdecimal():  # minutes as a time limit of Slurm, while core-hours are what is asked for
+            raise ValueError("no unit")
         return 60.0 * minutes(budget)
     except ValueError:
         raise UserError(
-            f"--budget {budget}: write core-hours, such as 8h, 90min or 2d, from a minute to a year"
+            f"--budget {budget}: write core-hours with a unit, such as 8h, 90min or 2d, from a minute to a year"
         ) from None
 
 
 def _claims(file: Path | None, *, papers: bool) -> "list[Claim]":
     """Return the claims that are asked for: of a file, and the paper's."""
-    from nacbench.reporting.paper.claims import claims_in, read_claims
+    from nacbench.reporting.paper.read_claims import claims_in, read_claims
 
     own = claims_in(file).claims if file is not None else []
     return [*own, *(read_claims().claims if papers else [])]

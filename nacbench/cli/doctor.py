@@ -78,13 +78,12 @@ def _installed(names: tuple[str, ...]) -> dict[str, str]:
 
 def _processor() -> Iterator[Finding]:
     from nacbench.machine.cores import granted_cores
-    from nacbench.machine.hardware import cpu_flags, cpu_name
+    from nacbench.machine.hardware import cpu_flags, cpu_name, instructions
 
     cores = f"{granted_cores()} of {os.cpu_count()} cores granted"
-    flags = cpu_flags()
-    fast = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    yield Finding("CPU", "ok", f"{cpu_name()}, {cores}, {', '.join(fast) or 'no AVX2 or AVX-512 found'}")
-    if flags & {"avx512_bf16", "amx_bf16", "bf16"}:
+    fast = instructions() or "no AVX2 or AVX-512 found"
+    yield Finding("CPU", "ok", f"{cpu_name()}, {cores}, {fast}")
+    if cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"}:
         yield Finding("bf16 on the CPU", "ok", "native; --precision auto uses it")
     else:
         yield Finding("bf16 on the CPU", "warning", "not native", "--precision auto uses fp32 here")

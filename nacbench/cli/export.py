@@ -16,11 +16,12 @@ from nacbench.errors import UserError, unknown
 from nacbench.formats.terminal import say
 
 # What does an export: it gets the folders of finished runs and the folder to write to (None: its own default, which is
-# each run's folder for trackers), and yields for each run the place where it is found
-Exporter = Callable[[Sequence[Path], Path | None], Iterator[Path]]
+# each run's folder for trackers), and yields for each run the place where it is found, or what is wrong with the run
+Exporter = Callable[[Sequence[Path], Path | None], Iterator[Path | UserError]]
 
 HUB = "hub-folder"
 USUAL = {HUB: Path("hub")}  # where is written without --into, by the name after --to
+SHOWN = 3  # runs that were not exported of which the message says why
 
 
 def exporters(push: str | None = None, *, force: bool = False) -> Mapping[str, Exporter]:
@@ -103,12 +104,36 @@ def export(
     if not found.runs:
         raise nothing_finished(found.broken, folders)
     into = into or USUAL.get(to)
-    places = list(known[to]([Path(run.folder) for run in found.runs], into))
-    at = places[0] if len(set(places)) == 1 else into or "each in its run's folder"
-    say(f"{counted(len(places), 'run')} exported to {to}: {at}")
+    places: list[Path] = []
+    wrong: list[UserError] = []
+    for made in known[to]([Path(run.folder) for run in found.runs], into):
+        if isinstance(made, UserError):
+            wrong.append(made)
+        else:
+            places.append(made)
+    if places:
+        at = places[0] if len(set(places)) == 1 else into or "each in its run's folder"
+        say(f"{counted(len(places), 'run')} exported to {to}: {at}")
+    if wrong:
+        raise _not_exported(wrong, len(found.runs))
 
 
-def _hub_folders(runs: Sequence[Path], into: Path | None, *, push: str | None, force: bool) -> Iterator[Path]:
+def _not_exported(wrong: Sequence[UserError], runs: int) -> UserError:
+    """Return what is said of runs that were not exported; the others were.
+
+    Args:
+        wrong: with each of them.
+        runs: number of all.
+    """
+    if runs == 1:
+        return wrong[0]
+    more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return UserError(f"{len(wrong)} of {runs} runs were not exported: {'; '.join(map(str, wrong[:SHOWN]))}{more}")
+
+
+def _hub_folders(
+    runs: Sequence[Path], into: Path | None, *, push: str | None, force: bool
+) -> Iterator[Path | UserError]:
     from nacbench.publishing.hub_folder import export_run
     from nacbench.publishing.push import check_push
     from nacbench.publishing.push import push as upload
@@ -118,8 +143,14 @@ def _hub_folders(runs: Sequence[Path], into: Path | None, *, push: str | None, f
             raise UserError(f"--push {push}: a repository holds one run, and these are {len(runs)}; name one")
         check_push(push)
     for folder in runs:
-        made = export_run(folder, into or USUAL[HUB], force=force)
-        say(f"{made.path}{': the same was there already' if made.was_there else ''}")
+        # whoever pushes has edited the card before, as it does not know the licence
+        try:
+            made = export_run(folder, into or USUAL[HUB], force=force, keep_card=push is not None)
+        except UserError as error:
+            yield error
+            continue
+        there = ", but for its card, which stays as it is" if made.has_own_card else ""
+        say(f"{made.path}{f': the same was there already{there}' if made.was_there else ''}")
         if push is not None:
             say(upload(made.path, push))
         yield made.path

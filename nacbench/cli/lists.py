@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nacbench.cli.shared.broken import noted
 from nacbench.cli.shared.completion import complete_model, complete_task
 from nacbench.cli.shared.needs import for_task, what_is_missing, with_trained_on
 from nacbench.cli.shared.options import DataRoot, Json, Plugins, data_root_of, load_plugins
 from nacbench.cli.shared.tables import counted, print_table
-from nacbench.errors import UserError
 from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.contracts.model import Model
+    from nacbench.contracts.task import Task
 
 
 def tasks(
@@ -75,10 +76,9 @@ def _task_rows(root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     origins = {name: entry.origin for name, entry in TASKS.entries().items()}
     rows: list[dict[str, Any]] = []
     for name, cls in loaded.items():
-        try:
+        with noted(TASKS, name, broken):
             missing = what_is_missing(with_trained_on(name).values(), root)
-        except UserError as error:
-            broken[name] = f"task {name!r}: {error}"
+        if name in broken:
             continue
         rows.append(
             {
@@ -139,16 +139,14 @@ def models(
     tasks = {name: TASKS.training(task) if task else reference_task(cls) for name, cls in loaded.items()}
     origins = {name: entry.origin for name, entry in MODELS.entries().items()}
     missing = {name: cls.missing() for name, cls in loaded.items()}
-    configured = {
-        (name, size): (
-            cls.configured("model", size, {}),
-            tasks[name].configured("task", scale_of(size), {}),
-        )
-        for name, cls in loaded.items()
-        if not missing[name]
-        for size in cls.presets or [usual_size(tasks[name], scale, cls) for scale in SCALES]
-    }
-    counts = _counts(configured)
+    configured: dict[tuple[str, str], tuple[Model, Task]] = {}
+    for name, cls in loaded.items():
+        with noted(MODELS, name, broken):
+            for size in cls.presets or [usual_size(tasks[name], scale, cls) for scale in SCALES]:
+                if not missing[name]:
+                    own = tasks[name].configured("task", scale_of(size), {})
+                    configured[name, size] = cls.configured("model", size, {}), own
+    counts = _counts(configured, broken)
     rows: list[dict[str, Any]] = [
         {
             "name": name,
@@ -161,6 +159,7 @@ def models(
             "parameters": {size: count for (model, size), count in counts.items() if model == name},
         }
         for name, cls in loaded.items()
+        if name not in broken
     ]
     if as_json:
         say_json({"models": rows, "broken": broken})
@@ -194,25 +193,35 @@ def _print_sizes(rows: list[dict[str, Any]]) -> None:
             say(f"{row['name']}, other sizes: {', '.join(others)}")
 
 
-def _counts(configured: Mapping[tuple[str, str], "tuple[Model, Any]"]) -> dict[tuple[str, str], int | str]:
+def _counts(
+    configured: "Mapping[tuple[str, str], tuple[Model, Task]]", broken: dict[str, str]
+) -> dict[tuple[str, str], int | str]:
     """Return the parameters of tokenizer and core, or why the model cannot do the task.
 
     Counts are kept in the user's cache, since counting builds every network.
+
+    Args:
+        configured: model and task by the model's name and size.
+        broken: gets an error message for each model that cannot be counted.
     """
     from nacbench.cli.shared.parameter_counts import count_and_keep, kept_count
     from nacbench.contracts.model import spec_for
+    from nacbench.registry import MODELS
 
     counts: dict[tuple[str, str], int | str] = {}
     unknown = []
     for key, (model, task) in configured.items():
-        known = model.unsupported(spec_for(model, task.spec())) or kept_count(model, task)
-        if known is None:
-            unknown.append(key)
-        counts[key] = 0 if known is None else known  # a placeholder keeps the order of the sizes
+        with noted(MODELS, key[0], broken):
+            known = model.unsupported(spec_for(model, task.spec())) or kept_count(model, task)
+            if known is None:
+                unknown.append(key)
+            counts[key] = 0 if known is None else known  # a placeholder keeps the order of the sizes
     if unknown:
         label = f"counting the parameters of {counted(len(unknown), 'network')}, once"
         with typer.progressbar(unknown, label=label, file=sys.stderr) as bar:
-            counts |= {key: count_and_keep(*configured[key]) for key in bar}
+            for key in bar:
+                with noted(MODELS, key[0], broken):
+                    counts[key] = count_and_keep(*configured[key])
     return counts
 
 

@@ -97,6 +97,7 @@ def _sizes(cls: "type[Model]", task: "type[Task]") -> dict[str, dict[str, Any]]:
 
 def _tasks(cls: "type[Model]") -> dict[str, dict[str, Any]]:
     """Return by modality which tasks that train a network the model can do at scale mini, and why not the others."""
+    from nacbench.cli.shared.broken import noted
     from nacbench.contracts.model import spec_for
     from nacbench.contracts.task import Task
     from nacbench.errors import UserError
@@ -106,12 +107,14 @@ def _tasks(cls: "type[Model]") -> dict[str, dict[str, Any]]:
     for name, task in TASKS.load_all()[0].items():
         if not issubclass(task, Task):
             continue
-        try:
-            model = cls.configured("model", usual_size(task, "mini", cls), {})
-            why = model.unsupported(spec_for(model, task.configured("task", "mini", {}).spec()))
-        except UserError as error:  # of another plug-in
-            why = str(error)
-        if why:
+        why, broken = None, dict[str, str]()
+        with noted(TASKS, name, broken):  # another plug-in
+            try:
+                model = cls.configured("model", usual_size(task, "mini", cls), {})
+                why = model.unsupported(spec_for(model, task.configured("task", "mini", {}).spec()))
+            except UserError as error:
+                why = str(error)
+        if why := broken.get(name, why):
             found[task.modality]["cannot"][name] = why
         else:
             found[task.modality]["can"].append(name)

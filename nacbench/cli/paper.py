@@ -102,7 +102,7 @@ def claims(
     Models that were not treated equally say nothing. Everything goes by the 95 % interval over shared seeds.
     """
     from nacbench.cli.shared.tables import print_table
-    from nacbench.reporting.paper.claims import claims_in, read_claims
+    from nacbench.reporting.paper.read_claims import claims_in, read_claims
     from nacbench.reporting.paper.verdicts import judge
 
     load_plugins(plugin)
@@ -162,10 +162,10 @@ def _runs(stores: list[Path], choice: "Choice") -> "list[Run]":
 
 def _plan(asked: Asked) -> str:
     """Return one line: how many of a suite's runs are done, and the command that lists the others."""
-    from nacbench.sweep.control import counts
+    from nacbench.sweep.observer import Observer
     from nacbench.sweep.plan import make_plan
     from nacbench.sweep.read_sweep import read_sweep
-    from nacbench.sweep.state import Observer
+    from nacbench.sweep.state import counts
 
     plan = make_plan(read_sweep(asked.sweep), data_root_of(asked.data_root))
     observer = Observer(asked.out)

@@ -66,7 +66,7 @@ def prune(
     config = pruning_config(trained.config, order, shares)
     if keep is not None and not keep > 0.0005:  # written so that NaN is refused, too
         raise UserError(f"--keep {keep:g}: give a share of at least 0.001")
-    store = folder.parents[2]
+    store = _store_of(folder, trained.record)
     outcome = runner.run(
         config,
         store=store,
@@ -83,6 +83,24 @@ def prune(
     _report(outcome.record, outcome.folder, to)
     if keep is not None:
         _save(trained, outcome.record, keep, to)
+
+
+def _store_of(folder: Path, record: "RunRecord") -> Path:
+    """Return the folder of runs that a run is in, where the pruned network will be another.
+
+    Raises:
+        UserError: if it lies somewhere else, as an export or a single copy does: its network would be trained again.
+    """
+    from nacbench.errors import UserError
+    from nacbench.filesystem.files import absolute
+
+    place = Path(absolute(folder))
+    if place.parts[-3:] != (record.task, record.model, record.run_id):
+        raise UserError(
+            f"{folder} lies in no folder of runs, in which its pruned network would be a run, too; name the run where "
+            f"it lies as {record.task}/{record.model}/{record.run_id}"
+        )
+    return place.parents[2]
 
 
 def pruning_config(trained: "RunConfig", order: str, shares: str | None) -> "RunConfig":

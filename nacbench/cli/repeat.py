@@ -175,7 +175,12 @@ def _row(one: "Repetition") -> list[str]:
     named = [record.task, record.model, record.scale, str(record.seed), record.run_id]
     if one.again is None:
         return [*named, "not computed", "", "", ""]
-    return [*named, _metrics(one), _predictions(one), _named(one.identity), _named(one.surroundings)]
+    return [*named, _metrics(one), _predictions(one), _named(one.identity), _surroundings(one)]
+
+
+def _surroundings(one: "Repetition") -> str:
+    unsaid = not (one.surroundings or one.same or one.knows_surroundings)
+    return "same, as far as recorded" if unsaid else _named(one.surroundings)
 
 
 def _named(differences: Sequence[tuple[str, str, str]]) -> str:
@@ -252,6 +257,10 @@ def _notes(one: "Repetition") -> list[str]:
         "processes": "another number of processes splits sums differently: their last digits differ",
     }
     found = [text for name, text in notes.items() if name in differing]
+    if not (one.same or one.knows_surroundings):
+        found.append(
+            "the record does not name the processor's instructions: one of the same name with others rounds differently"
+        )
     if one.predictions.state == "damaged":
         found.append(f"predictions were not compared: {one.predictions.note}")
     if one.earlier and one.again is not None:

@@ -17,12 +17,12 @@ from nacbench.cli.shared.completion import (
 )
 from nacbench.cli.shared.interruption import interruption_explained
 from nacbench.cli.shared.options import DataRoot, Plugins
+from nacbench.cli.shared.remarks import remarks
 from nacbench.cli.shared.warnings import slow_precision, warn
 from nacbench.formats.terminal import say, say_text
 
 if TYPE_CHECKING:
     from nacbench.formats.extending import Layer
-    from nacbench.recording.record import RunRecord
     from nacbench.running.config_files import RunFiles
     from nacbench.running.outcome import Outcome
 
@@ -220,13 +220,14 @@ def run(
 
     The same command resumes an interrupted run (Ctrl-C, SIGTERM, crash) from its last checkpoint.
     """
-    from nacbench.api import given_weights, run_layers
     from nacbench.contracts.compiling import compile_choice
     from nacbench.contracts.kernels import kernel_setting
     from nacbench.formats.extending import Layer
     from nacbench.machine.hardware import check_device_name
     from nacbench.recording.tags import given as given_tags
     from nacbench.running.config_files import RunFiles, read_run_files
+    from nacbench.running.initial import given_weights
+    from nacbench.running.layers import run_layers
     from nacbench.running.resolve import parse_setting, refuse_given_twice
 
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
@@ -298,31 +299,8 @@ def _summary(outcome: "Outcome") -> list[str]:
         f"{record.task} · {record.model} ({record.size}, {cost.parameters:,} parameters) · {record.scale} · "
         f"seed {record.seed}: {done}",
         f"  {outcome.config.task_plugin.score_line(record.metrics, record.data.splits)}",
-        *(f"  {text}" for text in floor_lines(record)),
-        *(f"  not the whole data set: {text}" for text in record.data.partial),
-        *(f"  {text}" for text in choice_lines(record)),
+        *(f"  {text}" for text in remarks(record)),
         f"  {took}",
         *([f"  {outcome.tagged}: {added}"] if outcome.tagged else []),
         f"  {outcome.folder / 'record.json'}",
     ]
-
-
-def choice_lines(record: "RunRecord") -> list[str]:
-    """Return that the test images chose the weights, if they did."""
-    from nacbench.contracts.recipe import BEST_TEST
-
-    chosen = record.selection.rule == BEST_TEST
-    return ["the epoch was chosen on the test images: the score is too high"] if chosen else []
-
-
-def floor_lines(record: "RunRecord") -> list[str]:
-    """Return what the score has to be compared with: guessing, the most frequent label, a network of one answer."""
-    from nacbench.contracts.metric import ACCURACY
-
-    answers = record.answers
-    if answers is None:
-        return []
-    shown = ACCURACY.value_text
-    floors = f"chance {shown(answers.chance)}, always the most frequent class {shown(answers.majority)}"
-    told = "; the predictions are constant: all are the same class" if answers.constant else ""
-    return [f"floors: {floors}{told}"]

@@ -8,6 +8,7 @@ import typer
 
 from nacbench.cli.shared.completion import complete_run
 from nacbench.cli.shared.options import Json, Plugins, load_plugins
+from nacbench.cli.shared.remarks import remarks
 from nacbench.cli.shared.settings_tables import print_facts
 from nacbench.cli.shared.tables import print_table, size_text
 from nacbench.cli.shared.warnings import warn
@@ -16,6 +17,7 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cost, RunRecord
+    from nacbench.reporting.record_numbers import Number
     from nacbench.sweep.listing import Listed
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -44,7 +46,8 @@ def show(
     With --json, numbers are not scaled: 0.95 is 95 %.
     """
     from nacbench.recording.read_record import read_record
-    from nacbench.reporting.names import defaults_of, scored_on, settings_of, shown
+    from nacbench.reporting.names import defaults_of, settings_of, shown
+    from nacbench.reporting.record_numbers import numbers_of
     from nacbench.sweep.listing import one_run
 
     load_plugins(plugin)
@@ -52,13 +55,22 @@ def show(
     settings, usual = settings_of(own.settings), defaults_of(own)
     changed = [key for key in settings if key in usual and settings[key] != usual[key]]
     record = read_record(Path(own.folder) / "record.json", own.run_id) if own.metric else None
-    numbers, cost = (_numbers(record), record.cost) if record else ([], None)
+    numbers, cost = (list(numbers_of(record)), record.cost) if record else ([], None)
+    beside = remarks(record) if record else []
     curve = _curve(own, record, broken)
     warn(broken)
     files = [name for name in FILES if (Path(own.folder) / name).exists()]
     if as_json:
         facts = {name: getattr(own, name) for name in ("run_id", "folder", "task", "model", "scale", "seed", "state")}
-        told = {"settings": dict(settings), "changed": changed, "numbers": numbers, "curve": curve, "files": files}
+        rows = [_number_row(one) for one in numbers]
+        told = {
+            "settings": dict(settings),
+            "changed": changed,
+            "numbers": rows,
+            "remarks": beside,
+            "curve": curve,
+            "files": files,
+        }
         said = {"tags": list(own.tags.tags), "notes": list(own.tags.notes)}
         spent = cost.model_dump(mode="json") if cost else None
         say_json({**facts, "size": own.model_size, "detail": own.detail, **said, **told, "cost": spent})
@@ -73,35 +85,29 @@ def show(
     print_facts([("tags", " ".join(own.tags.tags))] if own.tags.tags else [])
     print_facts([("note", note) for note in own.tags.notes])
     print_facts([("files", " ".join(files)), *(_cost(cost) if cost else [])])
-    # a trial of tuning has validation examples in place of its test split
-    kind = scored_on(" ".join(record.data.notes)) if record else "test"
-    for split, name, text in (tuple(row[key] for key in ("split", "metric", "text")) for row in numbers):
-        if kind == "test" or split != kind:
-            print_facts([(kind if split == "test" else str(split), f"{name} {text}")])
+    print_facts([(one.told, f"{one.name} {_number_text(one)}") for one in numbers if one.told])
+    print_facts([("remark", remark) for remark in beside])
     if curve:
         print_facts([("curve", f"{_line(curve)}  training loss, last {curve[-1]:.4g}")])
-    rows = [[key, shown(settings, key), shown(usual, key) if key in changed else ""] for key in settings]
-    if rows:
-        print_table(["setting", "value", "default, where it differs"], rows)
+    lines = [[key, shown(settings, key), shown(usual, key) if key in changed else ""] for key in settings]
+    if lines:
+        print_table(["setting", "value", "default, where it differs"], lines)
     say(*_ways_on(own, record, plugin or []))
 
 
-def _numbers(record: "RunRecord") -> list[dict[str, Any]]:
-    """Return the metrics of a finished run, as recorded and as text with the interval over examples."""
-    from nacbench.recording.metric_facts import built_in
+def _number_row(one: "Number") -> dict[str, Any]:
+    """Return a number as JSON has it: as recorded, and as text."""
+    text = _number_text(one)
+    return {"split": one.split, "metric": one.name, "value": one.value, "interval": one.interval, "text": text}
 
-    rows = []
-    for split, metrics in record.metrics.items():
-        examples = record.data.splits.get(split, 0)
-        for name, value in metrics.items():
-            metric = record.metric_facts[name].metric(name) if name in record.metric_facts else built_in(name)
-            text = metric.value_text(value) if metric else f"{value:.4g}"
-            # of a network that another run has trained, examples may be scored many times, or in episodes
-            ends = metric.over_examples(value, examples) if metric and record.trained_on is None else None
-            if metric and ends:
-                text += f" (95 % interval over {examples:,} examples {' to '.join(map(metric.number, ends))})"
-            rows.append({"split": split, "metric": name, "value": value, "interval": ends, "text": text})
-    return rows
+
+def _number_text(one: "Number") -> str:
+    """Return a number with its unit and its interval over examples."""
+    if one.metric is None:
+        return f"{one.value:.4g}"
+    ends = " to ".join(map(one.metric.number, one.interval or ()))
+    over = f" (95 % interval over {one.examples:,} examples {ends})" if ends else ""
+    return f"{one.metric.value_text(one.value)}{over}"
 
 
 def _cost(cost: "Cost") -> list[tuple[str, str]]:

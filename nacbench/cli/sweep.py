@@ -20,12 +20,13 @@ from nacbench.formats.terminal import say, say_json
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
-    from nacbench.sweep.control import Held, Submitted
     from nacbench.sweep.costs import Costs
     from nacbench.sweep.plan import Plan, PlannedRun
     from nacbench.sweep.state import Standing, State
+    from nacbench.sweep.submitting import Held, Submitted
 
 WAS = {"failed": "failed", "cancelled": "was cancelled"}
+AGAIN = "error,oom,disk,timeout,node,attempts"  # what retry starts again by itself; the same seed diverges again
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -72,7 +73,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Print what submit would start, what is done, which data is missing, and what the rest will cost (a dry run)."""
-    from nacbench.sweep.state import Observer
+    from nacbench.sweep.observer import Observer
 
     _require_folders(like or [])
     planned, place = whole_plan_of(asked)
@@ -181,10 +182,13 @@ def retry(
             metavar="CAUSES",
             help="Causes of failure: error, diverged, oom, disk, timeout, node, attempts; separated by commas.",
         ),
-    ] = "error,oom,disk,timeout,node,attempts",
+    ] = AGAIN,
     asked: Asked,
 ) -> None:
-    """Start failed and missing runs; earlier failures are kept in the runs' folders."""
+    """Start failed and missing runs; earlier failures are kept in the runs' folders.
+
+    Runs that diverged are started again only if --failed names that cause: the same seed diverges again.
+    """
     _submit(asked, retry=causes_of(failed), allow_missing=True)
 
 
@@ -196,8 +200,9 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Print the state of every run, from the runs' folders and, if it answers, Slurm."""
-    from nacbench.sweep.control import note_failures
-    from nacbench.sweep.state import Observer
+    from nacbench.sweep.failure_files import note_failures
+    from nacbench.sweep.observer import Observer
+    from nacbench.sweep.state import causes_of_failure
 
     whole, place = whole_plan_of(asked)
     observer = Observer(place.store)
@@ -211,7 +216,7 @@ def status(
         return
     print_states(planned, standings)
     if observer.is_silent:
-        warn(["Slurm does not answer; states come from files alone"])
+        warn([f"{observer.silence}; states come from files alone"])
     for run in planned.runs:
         standing = standings.get(run.key)
         if standing and standing.state not in ("done", "planned", "skipped", "no data"):
@@ -222,7 +227,8 @@ def status(
         tell_searches(hunt)
     by_state = Counter(standings[run.key].state for run in planned.runs if run.run_id)
     if by_state["failed"]:
-        say(f"logs of failed runs: {asked.command('logs')};  start them again: {asked.command('retry')}")
+        say(f"logs of failed runs: {asked.command('logs')}")
+    _tell_failed(asked, causes_of_failure(standings[run.key] for run in planned.doable))
     startable, held = _startable(planned, standings)
     if startable:
         say(f"start missing runs with: {asked.command('submit')}")
@@ -243,7 +249,7 @@ def logs(
     asked: Asked,
 ) -> None:
     """Print traceback and last log lines of one run, or of all failed and lost runs."""
-    from nacbench.sweep.state import Observer
+    from nacbench.sweep.observer import Observer
 
     planned, place = plan_of(asked)
     observer = Observer(place.store)
@@ -266,7 +272,7 @@ def cancel(*, asked: Asked) -> None:
     Processes of this machine that do not end within 30 seconds are killed. Runs that no sweep started go on.
     """
     from nacbench.machine.ending import PATIENCE_SECONDS
-    from nacbench.sweep.control import cancel as cancel_runs
+    from nacbench.sweep.cancelling import cancel as cancel_runs
 
     planned, place = plan_of(asked)
     cancelled = cancel_runs(planned, place)
@@ -291,8 +297,8 @@ def _submit(
     allow_missing: bool = False,
 ) -> None:
     from nacbench.recording.searches import begin
-    from nacbench.sweep.control import submit as submit_runs
     from nacbench.sweep.plan import require_data
+    from nacbench.sweep.submitting import submit as submit_runs
 
     whole, place = whole_plan_of(asked)
     hunt = hunt_of(whole, place)
@@ -314,27 +320,46 @@ def _submit(
 
 def _startable(planned: "Plan", standings: "Mapping[str, Standing]") -> "tuple[list[PlannedRun], list[Held]]":
     """Return the missing runs that submit would start, and those that it would not."""
-    from nacbench.sweep.control import ready
     from nacbench.sweep.state import MISSING
+    from nacbench.sweep.submitting import ready
 
     return ready([run for run in planned.doable if standings[run.key].state in MISSING], standings)
 
 
 def _tell_held(asked: Asked, held: "Sequence[Held]") -> None:
     """Print what is left for later as the network that it needs is not there, and how that comes."""
-    for state, count in Counter(one.state for one in held).items():
+    for (state, cause), count in Counter((one.state, one.cause) for one in held).items():
         runs = counted(count, "run")
         if state in ("failed", "cancelled"):
-            both = asked.command("retry" if state == "failed" else "resume")
-            say(f"left for later: {runs}, as the run that trains the network {WAS[state]}; start both with: {both}")
+            both = _retry(asked, cause) if cause else asked.command("resume")
+            was = "diverged" if cause == "diverged" else WAS[state]
+            say(f"left for later: {runs}, as the run that trains the network {was}; start both with: {both}")
         else:
             say(f"left for later: {runs}, as another run trains the network ({state}); submit again when it is done")
+
+
+def _retry(asked: Asked, cause: "Cause") -> str:
+    """Return the command that starts runs again that have failed for a cause."""
+    words = asked.command("retry")
+    return words if cause in AGAIN.split(",") else f"{words} --failed {cause}"
+
+
+def _tell_failed(asked: Asked, causes: "Mapping[Cause, int]") -> None:
+    """Print how failed runs are started again, and of those that retry leaves alone why."""
+    others = sum(number for cause, number in causes.items() if cause != "diverged")
+    if others:
+        say(f"{counted(others, 'run')} failed; start again with: {asked.command('retry')}")
+    if diverged := causes.get("diverged"):
+        way = f"if it is to be computed all the same: {_retry(asked, 'diverged')}"
+        say(f"{counted(diverged, 'run')} diverged, and the same seed diverges again; {way}")
 
 
 def _tell(asked: Asked, planned: "Plan", submitted: "Submitted") -> None:
     _tell_held(asked, submitted.held)
     if not submitted.started:
-        say("nothing was started" if submitted.held else "no run is missing; nothing was started")
+        left = submitted.held or submitted.failed
+        say("nothing was started" if left else "no run is missing; nothing was started")
+        _tell_failed(asked, submitted.failed)
         return
     if submitted.done is None:
         jobs = ", ".join(dict.fromkeys(s.job_number() or "?" for s in submitted.submissions))

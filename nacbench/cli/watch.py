@@ -42,6 +42,10 @@ def watch(
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.5, max=3600, help="Time between two looks.")] = 2.0,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The profile that a sweep was submitted with, if it was given there."),
+    ] = None,
     data_root: DataRoot = None,
     plugin: Plugins = None,
 ) -> None:
@@ -56,7 +60,7 @@ def watch(
     if text and to:
         raise UserError("--text and --to exclude each other: the one is a table, the other a page")
     load_plugins(plugin)
-    watcher = Watcher(_source(Asked(what, out=out, data_root=data_root, plugin=plugin)))
+    watcher = Watcher(_source(Asked(what, out=out, profile=profile, data_root=data_root, plugin=plugin)))
     say(f"looking at {watcher.source.title} …", err=True)  # the first look at thousands of runs takes some seconds
     try:
         watcher.look()

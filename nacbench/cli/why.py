@@ -13,6 +13,7 @@ from nacbench.cli.shared.warnings import warn
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.recording.record import Environment
     from nacbench.running.identity import Identity
 
 
@@ -24,13 +25,13 @@ class Side:
         run_id: the name of the run's folder.
         identity: configuration, data and code that the id is a digest of.
         versions: of libraries that computed it or, for a configuration, of those installed; None if unknown.
-        settings: of torch in the process that computed it, such as its threads; None if unknown.
+        environment: of a finished run: hardware and software that computed it.
     """
 
     run_id: str
     identity: "Identity"
     versions: Mapping[str, str] | None = None
-    settings: Mapping[str, str] | None = None
+    environment: "Environment | None" = None
 
 
 def why(
@@ -47,8 +48,8 @@ def why(
 ) -> None:
     """Print the settings, data and code in which two runs differ, and so why their ids differ.
 
-    Versions of libraries and torch's threads are not part of an id. They are printed, too, if they differ, as they can
-    change the last digits of a number.
+    Processor, threads, processes, versions of libraries and their settings are not part of an id. They are printed,
+    too, if they differ, as they can change the last digits of a number.
     """
     load_plugins(plugin)
     root = data_root_of(data_root)
@@ -60,19 +61,23 @@ def why(
         _echo_rows([("", "A", "B"), *differences])
     else:
         say("The same run: configuration, data and code are equal.")
-    besides = [*_differing(ours.versions, theirs.versions), *_differing(ours.settings, theirs.settings)]
+    besides = _besides(ours, theirs)
     if besides:
         say("Not part of the id, but can change the last digits:")
         _echo_rows(besides)
 
 
-def _differing(ours: Mapping[str, str] | None, theirs: Mapping[str, str] | None) -> list[tuple[str, str, str]]:
-    """Return differing names with both values; nothing if one side is unknown."""
+def _besides(ours: Side, theirs: Side) -> list[tuple[str, str, str]]:
+    """Return what differs around two runs; of a configuration, versions alone; nothing if one side is unknown."""
     from nacbench.machine.software import other_versions
+    from nacbench.recording.surroundings import NO_ROUNDING, differing_surroundings
 
-    if ours is None or theirs is None:
+    if ours.environment is not None and theirs.environment is not None:
+        rows = differing_surroundings(ours.environment, theirs.environment)
+        return [row for row in rows if row[0] not in NO_ROUNDING]
+    if ours.versions is None or theirs.versions is None:
         return []
-    return [(name, *values) for name, values in other_versions(ours, theirs).items()]
+    return [(name, *values) for name, values in other_versions(ours.versions, theirs.versions).items()]
 
 
 def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
@@ -85,7 +90,6 @@ def _echo_rows(rows: Iterable[tuple[str, str, str]]) -> None:
 def _side(name: str, store: Path, data_root: Path) -> Side:
     """Read a run's folder, the run with this id, or a configuration file with the current data, code and libraries."""
     from nacbench.errors import UserError
-    from nacbench.formats.dotted import flatten
     from nacbench.machine.software import library_versions
     from nacbench.plugin_files import load_plugin_files
     from nacbench.running.config_files import read_run_files, resolved
@@ -110,10 +114,8 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
         warn([str(error)])
         record = None
     if record is not None:
-        environment = record.environment
-        settings = {"threads": environment.hardware.threads, **environment.settings}
         identity = Identity.model_validate(record.identity)
-        return Side(record.run_id, identity, environment.versions, flatten(settings))
+        return Side(record.run_id, identity, record.environment.versions, record.environment)
     state = read_state(folder)
     if state is None:
         raise UserError(f"{folder} is not a run's folder: it has no record, and its state.json is missing or broken")

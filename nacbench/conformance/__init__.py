@@ -10,7 +10,7 @@ from nacbench.conformance.model_checks import MODEL_CHECKS
 from nacbench.conformance.reference import ReferenceImages, reference_task
 from nacbench.conformance.task_checks import EVALUATION_TASK_CHECKS, TASK_CHECKS, checks_of
 from nacbench.errors import UserError, unknown
-from nacbench.registry import MODELS, TASKS
+from nacbench.registry import MODELS, PROTOCOLS, TASKS
 from nacbench.running.failures import in_one_line
 
 __all__ = [
@@ -46,13 +46,15 @@ def check_plugin(name: str, data_root: Path) -> Iterator[Result]:
     """Run all checks of the task, the model, or both of this name, and yield the results.
 
     Raises:
-        UserError: if there is no task or model of this name, a library that the model needs is missing, or Python
-            leaves assertions out, which the checks are.
+        UserError: if there is no task or model of this name, or it is a protocol's, a library that the model needs is
+            missing, or Python leaves assertions out, which the checks are.
     """
     if not __debug__:
         raise UserError("Python leaves out what the checks consist of: unset PYTHONOPTIMIZE, or do not use python -O")
     is_task, is_model = TASKS.find(name), MODELS.find(name)
     if not (is_task or is_model):
+        if PROTOCOLS.find(name):
+            raise UserError(f"{name!r} is a protocol: check one of the tasks that it makes, such as 'digits-{name}'")
         raise unknown("task or model", name, [*TASKS.names(name), *MODELS.names()])
     if is_task:
         task = TASKS.get(name)

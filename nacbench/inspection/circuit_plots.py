@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacbench.formats.escape import figure_text
+from nacbench.inspection.configurations import NONE, SEVERAL, Configurations
 from nacbench.reporting.figures.style import COLOURS, PAGE, SMALL, bare, figure_of, looks_of_models, styled
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ LINKS_A_MODULE = 3  # the strongest links that each module receives; the matrix 
 MOST_NUMBERS = 64  # modules with a number in the graph; of more, the numbers of half as many: others would cover them
 MOST_TICKS = {"degrees": 16, "matrix": 32}  # numbers beside an axis of two and of three inches
 NODE = 130.0  # area of a numbered module in square points
+# Labels of sentences by what they say: a colour that is named in itself, as far as it can be seen, and nothing in grey
+NAMESAKES = {"black": "#000000", "blue": "#0072B2", "yellow": "#E69F00", NONE: "0.75"}
 LIGHT = ("#E69F00", "#CC79A7", "#56B4E9")  # colours on which numbers are black
 
 
@@ -61,6 +64,8 @@ def communities(processor: np.ndarray) -> np.ndarray:
 
     weights = (processor + processor.T) / 2
     np.fill_diagonal(weights, 0)
+    if len(weights) < 2:
+        return np.zeros(len(weights), dtype=int)
     off_diagonal = weights[~np.eye(len(weights), dtype=bool)]
     # All modules are linked to some degree (at least exp(-2)), which hides the structure: subtract the median link
     weights = np.clip(weights - np.median(off_diagonal), 0, None)
@@ -95,25 +100,34 @@ def draw_circuit(processor: np.ndarray, readout: np.ndarray, target: np.ndarray 
     return figure
 
 
-def draw_map(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
-    """Draw circuits of sentences as points N×2, coloured by group."""
-    names = sorted(set(groups))
-    looks = looks_of_models(names)  # groups are told apart as models are: by colour and marker
+def draw_map(found: Configurations, title: str) -> Figure:
+    """Draw circuits of sentences as points, with a panel for each attribute of the sentences, coloured by it."""
     with styled():
-        figure = figure_of(PAGE, 4.2)
-        axes = figure.subplots()
-        for name in names:
-            own = points[[group == name for group in groups]]
-            look = looks[name]
-            axes.scatter(
-                own[:, 0], own[:, 1], s=12, color=look.colour, marker=look.marker, label=figure_text(name), linewidths=0
-            )
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_title(figure_text(title))
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        axes.spines[:].set_visible(False)
+        rows = max(1, (len(found.attributes) + 1) // 2)
+        figure = figure_of(PAGE, 0.3 + 2.6 * rows)
+        panels = list(figure.subplots(rows, 2, squeeze=False).flat)
+        for axes in panels:
+            axes.set_axis_off()
+        if not found.attributes:  # nothing tells these sentences apart
+            panels[0].scatter(*found.points.T, s=9, color="0.4", linewidths=0)
+        for axes, (name, labels) in zip(panels, found.attributes.items(), strict=False):
+            _draw_attribute(axes, found.points, labels)
+            own = found.agreement[name]
+            heading = f"{name}: neighbours agree {100 * own.circuits.share:.0f} % (words {100 * own.words.share:.0f} %)"
+            axes.set_title(figure_text(heading))
+        figure.suptitle(figure_text(title))
     return figure
+
+
+def _draw_attribute(axes: Any, points: np.ndarray, labels: Sequence[str]) -> None:
+    names = sorted(set(labels), key=lambda name: (name in (SEVERAL, NONE), name))
+    looks = looks_of_models(names)  # labels are told apart as models are: by colour and marker
+    for name in names:
+        own = points[[label == name for label in labels]]
+        look = looks[name]
+        colour = NAMESAKES.get(name, look.colour)
+        axes.scatter(own[:, 0], own[:, 1], s=9, color=colour, marker=look.marker, label=figure_text(name), linewidths=0)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
 
 
 def _draw_graph(axes: Any, processor: np.ndarray, readout: np.ndarray, community: np.ndarray) -> None:
@@ -137,10 +151,9 @@ def _draw_graph(axes: Any, processor: np.ndarray, readout: np.ndarray, community
         _draw_node(axes, places[f"r{number}"], f"r{number}", "0.15", "s")
     axes.set_axis_off()
     axes.margins(0.04)
+    strongest = f"{LINKS_A_MODULE} strongest links of each module" if links else "all links are equal, none is drawn"
     left_out = f"; numbers: the {len(named)} most linked" if len(named) < len(processor) else ""
-    axes.set_title(
-        f"{LINKS_A_MODULE} strongest links of each module (colours: communities; squares: read-out{left_out})"
-    )
+    axes.set_title(f"{strongest} (colours: communities; squares: read-out{left_out})")
 
 
 def _draw_node(axes: Any, place: Any, name: str, colour: str, marker: str) -> None:
@@ -162,8 +175,14 @@ def _draw_node(axes: Any, place: Any, name: str, colour: str, marker: str) -> No
 
 
 def _strongest(row: np.ndarray, own: int | None) -> list[tuple[str, float]]:
-    """Return the senders with the highest link probabilities to a module, without the module itself."""
-    senders = [number for number in np.argsort(-row).tolist() if number != own][:LINKS_A_MODULE]
+    """Return the senders with the highest link probabilities to a module, without the module itself.
+
+    Those that are as likely as one that would be left out are left out, too: in a complete graph the first modules
+    would look like hubs.
+    """
+    ordered = [number for number in np.argsort(-row, kind="stable").tolist() if number != own]
+    rest = row[ordered[LINKS_A_MODULE]] if len(ordered) > LINKS_A_MODULE else -np.inf
+    senders = [number for number in ordered[:LINKS_A_MODULE] if row[number] > rest]
     return [(f"p{number}", float(row[number])) for number in senders]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,46 +160,13 @@ def unknown_words(run: TrainedRun, sentence: str, data_root: Path) -> list[str]:
     return [word for word in dict.fromkeys(words_of(sentence)) if word.isalnum() and word not in known]
 
 
-@dataclass(frozen=True)
-class Configurations:
-    """Circuits of many sentences.
-
-    Attributes:
-        points: N×2; similar circuits are near each other.
-        groups: topic of each sentence, or its label.
-        sentences: decoded from the vocabulary of the run's task, N.
-    """
-
-    points: np.ndarray
-    groups: Sequence[str]
-    sentences: Sequence[str]
-
-
-def configurations(run: TrainedRun, data_root: Path, count: int = 400) -> Configurations:
-    """Map the circuits of test sentences to two dimensions: t-SNE of their link probabilities.
-
-    Args:
-        run: a run with a conditional circuit.
-        data_root: mirror of data sets.
-        count: maximum number of distinct sentences, in the order of the test split.
+def words_cut(run: TrainedRun, sentence: str) -> list[str]:
+    """Return the words of a sentence beyond as many as the run's task takes.
 
     Raises:
-        UserError: if the circuit is not conditional, or there are fewer than ten distinct sentences.
+        UserError: if the run's circuit is not conditional.
     """
-    from sklearn.manifold import TSNE
-
-    task = sentence_task(run)
-    with unreadable_skipped(run.config.skip_unreadable):
-        arrays = task.arrays(data_root).arrays
-    different, first = np.unique(np.asarray(arrays["test_sentences"]), axis=0, return_index=True)
-    order = np.argsort(first)[:count]
-    words, places = different[order], np.sort(first)[:count]
-    if len(words) < 10:
-        raise UserError(f"the test split of {run.record.task} has {len(words)} different sentences; a map needs 10")
-    vectors = circuits_of(run, words).links
-    perplexity = min(30.0, (len(words) - 1) / 3)  # scikit-learn's default; it must be less than the number of points
-    points = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors)
-    return Configurations(points, _groups(arrays, places), spelled_sentences(words, arrays["vocabulary"]))
+    return words_of(sentence)[sentence_task(run).spec().condition_tokens :]
 
 
 @dataclass(frozen=True)
@@ -272,15 +238,6 @@ def sentence_task(run: TrainedRun) -> ArrayTask:
             "task with sentences, such as nlvr-synthetic"
         )
     return run.task
-
-
-def _groups(arrays: Mapping[str, np.ndarray], places: np.ndarray) -> list[str]:
-    """Return each sentence's topic, if the data has topics; otherwise ``true`` or ``false``."""
-    from nacbench.data.sentences.scenes import TOPICS
-
-    if "test_topics" in arrays:
-        return [TOPICS[number] for number in np.asarray(arrays["test_topics"])[places]]
-    return ["true" if label else "false" for label in np.asarray(arrays["test_labels"])[places]]
 
 
 def spelled_sentences(words: np.ndarray, vocabulary: np.ndarray) -> list[str]:

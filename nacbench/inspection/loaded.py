@@ -15,65 +15,15 @@ from nacbench.contracts.task import Evaluation, LiveTask
 from nacbench.data.array_task import CLASS_NAMES, ArrayTask
 from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import DivergedError, UserError, unknown
+from nacbench.inspection.circuit_arrays import Attention, CircuitArrays, as_array, joined
 from nacbench.inspection.links import circuit_of
 from nacbench.inspection.predictions import Predictions, examples_of
 from nacbench.inspection.trained import TrainedRun, load_run
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from nacbench.data.live import Inputs, Preparation
     from nacbench.data.objectives import Objective
     from nacbench.nac.generator import Circuit
-
-
-@dataclass(frozen=True)
-class CircuitArrays:
-    """A circuit of U processor modules and R read-out modules; those of N sentences have a leading axis N.
-
-    Attributes:
-        links: probability that a module (row) receives from another one (column), U×U in [0, 1].
-        readout: the same of the read-out modules, R×U.
-        read_in_codes: U×Z, the modules' initial states; they also say how each reads the input.
-        processor_codes: U×Z, which modulate what a module computes.
-        readout_codes: R×Z.
-        processor_signatures: U×S, whose distances are the links; None in a complete graph.
-        readout_signatures: R×S, or None.
-    """
-
-    links: np.ndarray
-    readout: np.ndarray
-    read_in_codes: np.ndarray
-    processor_codes: np.ndarray
-    readout_codes: np.ndarray
-    processor_signatures: np.ndarray | None
-    readout_signatures: np.ndarray | None
-
-    def __repr__(self) -> str:
-        return _shapes_of(self)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """Attention of a circuit of L layers, U modules and R read-out modules on B examples of V tokens; see
-    `nacbench.nac.flow.Flow`.
-
-    Attributes:
-        tokens: share of every token in the prediction, B×V; each row sums to 1.
-        reading: attention of every module over the tokens, B×U×V; each row sums to 1.
-        modules: share of every module after the read-in and after each layer, (L+1)×B×U; each row sums to 1.
-        links: share that passes from sender (column) to receiver (row) in each layer, L×B×U×U.
-        readout: share that passes from each module to each read-out module, B×R×U.
-    """
-
-    tokens: np.ndarray
-    reading: np.ndarray
-    modules: np.ndarray
-    links: np.ndarray
-    readout: np.ndarray
-
-    def __repr__(self) -> str:
-        return _shapes_of(self)
 
 
 @dataclass(frozen=True)
@@ -180,7 +130,7 @@ class LoadedRun(TrainedRun):
             for prepared in self._prepared(inputs):
                 tokens = self.net.tokenizer(**{name: tensor.to(device) for name, tensor in prepared.items()})
                 parts.append(self._circuit_arrays(core.circuit(tokens.condition, tokens.condition_mask)))
-        return CircuitArrays(**_joined(parts, axes={}))
+        return CircuitArrays(**joined(parts, axes={}))
 
     def attention(self, inputs: Any) -> Attention:
         """Return how a NAC's modules attend to the tokens of some inputs and to each other.
@@ -200,8 +150,8 @@ class LoadedRun(TrainedRun):
                 tokens = self.net.tokenizer(**{name: tensor.to(device) for name, tensor in prepared.items()})
                 given = (tokens.condition, tokens.condition_mask) if core.conditional else ()
                 flow = attention_flow(core, core.circuit(*given), tokens.tokens, tokens.mask)
-                parts.append(Attention(**{part.name: _array(getattr(flow, part.name)) for part in fields(Attention)}))
-        return Attention(**_joined(parts, axes={"modules": 1, "links": 1}))
+                parts.append(Attention(**{part.name: as_array(getattr(flow, part.name)) for part in fields(Attention)}))
+        return Attention(**joined(parts, axes={"modules": 1, "links": 1}))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -305,9 +255,9 @@ class LoadedRun(TrainedRun):
 
     def _circuit_arrays(self, circuit: Circuit) -> CircuitArrays:
         # rounding can leave the exponential of 0 above 1
-        links, readout = (_array(own.exp().clamp(max=1)) for own in circuit_of(self).log_links(circuit))
+        links, readout = (as_array(own.exp().clamp(max=1)) for own in circuit_of(self).log_links(circuit))
         given = {part.name: getattr(circuit, part.name) for part in fields(circuit)}
-        own = {name: None if tensor is None else _array(tensor) for name, tensor in given.items()}
+        own = {name: None if tensor is None else as_array(tensor) for name, tensor in given.items()}
         return CircuitArrays(links, readout, **own)  # type: ignore[arg-type]  # only signatures can be None
 
 
@@ -320,33 +270,3 @@ def load_for_use(folder: Path, data_root: Path) -> LoadedRun:
     """
     run = load_run(folder)
     return LoadedRun(run.record, run.config, run.task, run.net, folder, data_root)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.detach().float().cpu().numpy()
-    return found
-
-
-def _joined(parts: list[Any], axes: Mapping[str, int]) -> dict[str, Any]:
-    """Return the arrays of batches as one each, along their axis of examples; tokens are padded with 0 to the longest.
-
-    Args:
-        parts: of the same class.
-        axes: of the examples, where it is not the first one.
-    """
-    joined: dict[str, Any] = {}
-    for part in fields(parts[0]):
-        arrays = [getattr(own, part.name) for own in parts]
-        if arrays[0] is None:
-            joined[part.name] = None
-            continue
-        longest = max(array.shape[-1] for array in arrays)
-        padded = [np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, longest - a.shape[-1])]) for a in arrays]
-        joined[part.name] = np.concatenate(padded, axis=axes.get(part.name, 0))
-    return joined
-
-
-def _shapes_of(found: Any) -> str:
-    arrays = {part.name: getattr(found, part.name) for part in fields(found)}
-    shapes = (f"{name} {'×'.join(map(str, own.shape))}" for name, own in arrays.items() if own is not None)
-    return f"{type(found).__name__}({', '.join(shapes)})"

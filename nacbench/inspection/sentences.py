@@ -13,29 +13,14 @@ from nacbench.data.sentences.words import UNKNOWN, encode
 from nacbench.data.unreadable import unreadable_skipped
 from nacbench.errors import UserError
 from nacbench.inspection.links import circuits_of, sentence_task
+from nacbench.inspection.resampled import Share, resampled
+from nacbench.inspection.trained import before_training
 from nacbench.seeds import seed_for
 
 if TYPE_CHECKING:
     from nacbench.inspection.trained import TrainedRun
 
-RESAMPLES = 2000  # bootstrap samples
 Pair = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Nearness:
-    """How often a sentence's circuit is nearer to its paraphrase's circuit than to another sentence's.
-
-    Attributes:
-        share: of all comparisons, in [0, 1]; 0.5 by chance.
-        low, high: ends of the 95 % bootstrap interval over sentences.
-        sentences: number of sentences, each compared with its paraphrase and all others.
-    """
-
-    share: float
-    low: float
-    high: float
-    sentences: int
 
 
 @dataclass(frozen=True)
@@ -43,17 +28,25 @@ class Check:
     """Results of both checks.
 
     Attributes:
-        links, codes: nearness by link probabilities, and by codes.
+        links, codes: how often the circuit of a paraphrase is nearer than that of another sentence, by link
+            probabilities and by codes; half of the time by chance.
+        untrained_links, untrained_codes: the same before training, as paraphrases share words.
+        words: the same by how often each word occurs in the sentences, without any network.
         accuracy: on validation examples (training examples if there are none), with their own sentences.
         shuffled: on the same examples, each with another example's sentence.
         examples: number of examples.
+        left_out: number of pairs of which a sentence has no word of the task's vocabulary.
     """
 
-    links: Nearness
-    codes: Nearness
+    links: Share
+    codes: Share
+    untrained_links: Share
+    untrained_codes: Share
+    words: Share
     accuracy: float
     shuffled: float
     examples: int
+    left_out: int = 0
 
 
 def check(run: TrainedRun, data_root: Path, pairs: Sequence[Pair], examples: int = 2000) -> Check:
@@ -79,12 +72,35 @@ def check(run: TrainedRun, data_root: Path, pairs: Sequence[Pair], examples: int
             f"{int(known.sum())} pairs of sentences have words of the vocabulary of {run.record.task}; at least 3 are "
             "needed"
         )
-    ours, theirs = circuits_of(run, first[known]), circuits_of(run, second[known])
     accuracy, shuffled, count = _accuracies(run, data_root, examples)
-    return Check(nearness(ours.links, theirs.links), nearness(ours.codes, theirs.codes), accuracy, shuffled, count)
+    pair = first[known], second[known]
+    (links, codes), before = _nearness(run, *pair), _nearness(before_training(run), *pair)
+    near = links, codes, *before, nearness(*(word_counts(words, len(vocabulary)) for words in pair))
+    return Check(*near, accuracy, shuffled, count, left_out=int((~known).sum()))
 
 
-def nearness(first: np.ndarray, second: np.ndarray) -> Nearness:
+def _nearness(run: TrainedRun, first: np.ndarray, second: np.ndarray) -> tuple[Share, Share]:
+    """Return nearness by link probabilities and by codes."""
+    ours, theirs = circuits_of(run, first), circuits_of(run, second)
+    return nearness(ours.links, theirs.links), nearness(ours.codes, theirs.codes)
+
+
+def word_counts(words: np.ndarray, vocabulary: int) -> np.ndarray:
+    """Return how often each word occurs in a sentence (bag of words).
+
+    Args:
+        words: word numbers N×W, padded with 0.
+        vocabulary: number of known words V.
+
+    Returns:
+        N×(V+2), by word number: column 0, of the padding, is 0, column 1 has unknown words.
+    """
+    counts = np.zeros((len(words), vocabulary + UNKNOWN + 1))
+    np.add.at(counts, (np.arange(len(words))[:, None], words), words > 0)
+    return counts
+
+
+def nearness(first: np.ndarray, second: np.ndarray) -> Share:
     """Return how often the distance to one's partner is smaller than to another's partner; ties count as half.
 
     Args:
@@ -97,11 +113,7 @@ def nearness(first: np.ndarray, second: np.ndarray) -> Nearness:
     own = np.diag(apart)[:, None]
     others = ~np.eye(len(apart), dtype=bool)
     wins = np.where(others, (apart > own) + 0.5 * (apart == own), 0.0).sum(1) / (len(apart) - 1)
-    # Resample sentences, not comparisons: the N - 1 comparisons of a sentence share its circuit
-    rng = np.random.default_rng(0)
-    means = wins[rng.integers(len(wins), size=(RESAMPLES, len(wins)))].mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Nearness(float(wins.mean()), float(low), float(high), len(wins))
+    return resampled(wins)  # sentences, not comparisons: the N - 1 of a sentence share its circuit
 
 
 def made_pairs(count: int, seed: int = 0) -> list[Pair]:

@@ -121,6 +121,11 @@ def untrained(config: RunConfig, classes: int) -> Network:
     return build_network(task, spec, model, config.seed)
 
 
+def before_training(run: TrainedRun) -> TrainedRun:
+    """Return a run with its network before training, with the initial weights of its seed, in evaluation mode."""
+    return dataclasses.replace(run, net=untrained(run.config, run.record.data.classes).eval())
+
+
 def _smaller(net: Network, modules: Sequence[int]) -> Network:
     import torch
 

@@ -23,9 +23,19 @@ def cpu_flags() -> frozenset[str]:
     )
 
 
+# Instruction sets by which libraries choose how they compute, so that last digits differ between processors with and
+# without them. A virtual machine may call all of its hosts by one name, such as AMD EPYC.
+VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+
+
+def instructions() -> str:
+    """Return those of ``VECTORS`` that the processor has; empty if it has none, or the system does not tell."""
+    return " ".join(name for name in VECTORS if name in cpu_flags())
+
+
 @cache
 def cpu_name() -> str:
-    """Return the processor's model name."""
+    """Return the processor's model name, which several processors may share."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -88,6 +98,11 @@ def describe(device: str) -> dict[str, Any]:
     """Return the hardware of a run for its record: device, processor, usable cores, threads, GPU."""
     import torch
 
-    gpu = torch.cuda.get_device_name() if device == "cuda" else None
-    threads = torch.get_num_threads()
-    return {"device": device, "cpu": cpu_name(), "cores": granted_cores(), "threads": threads, "gpu": gpu}
+    return {
+        "device": device,
+        "cpu": cpu_name(),
+        "instructions": instructions() or None,
+        "cores": granted_cores(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if device == "cuda" else None,
+    }

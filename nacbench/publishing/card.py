@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacbench.contracts.model import Model
+from nacbench.contracts.recipe import BEST_TEST
 from nacbench.contracts.task import AnyTask
 from nacbench.formats.escape import markdown_cell, markdown_line, visible
 from nacbench.formats.text import duration
 from nacbench.formats.yaml_text import as_yaml
+from nacbench.publishing.again import beginning, loading
 from nacbench.recording.record import RunRecord
+from nacbench.recording.task_marks import CHOSEN_ON_TEST, marked_task, other_data
+from nacbench.reporting.names import scored_on
+from nacbench.reporting.record_numbers import numbers_of
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -34,7 +38,16 @@ LIMITS = """\
 - One seed is one draw: other seeds of the same settings score differently."""
 
 
-def model_card(record: RunRecord, task: type[AnyTask], model: type[Model], datasets: list[str], name: str) -> str:
+def model_card(
+    record: RunRecord,
+    task: type[AnyTask],
+    model: type[Model],
+    datasets: list[str],
+    name: str,
+    *,
+    shape: Sequence[str] = (),
+    plugins: Sequence[str] = (),
+) -> str:
     """Return the content of ``README.md``.
 
     Args:
@@ -43,9 +56,11 @@ def model_card(record: RunRecord, task: type[AnyTask], model: type[Model], datas
         model: its model.
         datasets: ids on the hub of the data that it was trained on; empty if it is not there.
         name: of the folder.
+        shape: settings without which a network would have another shape; see `nacbench.publishing.again.shape_of`.
+        plugins: files of the plug-ins that it needs.
     """
     metadata = as_yaml(card_data(record, task, datasets, name), width=10**6)
-    return f"---\n{metadata}---\n\n" + "\n\n".join(_sections(record, task, model, name)) + "\n"
+    return f"---\n{metadata}---\n\n" + "\n\n".join(_sections(record, task, model, name, shape, plugins)) + "\n"
 
 
 def card_data(record: RunRecord, task: type[AnyTask], datasets: list[str], name: str) -> dict[str, Any]:
@@ -70,26 +85,38 @@ def card_data(record: RunRecord, task: type[AnyTask], datasets: list[str], name:
 
 
 def _eval_results(record: RunRecord, task: type[AnyTask], datasets: list[str]) -> Iterator[EvalResult]:
-    """Yield every recorded number of every split."""
+    """Yield every recorded number, under a name of the data that tells what tables mark, too: a part of it, say."""
     from huggingface_hub import EvalResult
 
     kind = PIPELINES.get(record.data.modality) if task.targets == "classes" else None
-    for split, numbers in record.metrics.items():
-        for metric, value in numbers.items():
-            yield EvalResult(
-                task_type=kind or "other",
-                task_name=f"{task.title} ({record.protocol})",
-                dataset_type=datasets[0] if datasets else record.task,
-                dataset_name=task.title,
-                dataset_split=split,
-                dataset_args={"fingerprint": record.data.fingerprint, "examples": record.data.splits.get(split)},
-                metric_type=metric,
-                metric_name=f"{split} {metric}",
-                metric_value=float(value),
-            )
+    marked = marked_task(
+        task.title, other_data(record.identity["config"]), bool(record.data.partial), record.selection.rule
+    )
+    partial = {"partial": [visible(line) for line in record.data.partial]} if record.data.partial else {}
+    for one in numbers_of(record):
+        if one.told is None:
+            continue
+        yield EvalResult(
+            task_type=kind or "other",
+            task_name=f"{task.title} ({record.protocol})",
+            dataset_type=datasets[0] if datasets else record.task,
+            dataset_name=marked,
+            dataset_split=one.told,
+            dataset_args={"fingerprint": record.data.fingerprint, "examples": one.examples, **partial},
+            metric_type=one.name,
+            metric_name=f"{one.told} {one.name}",
+            metric_value=float(one.value),
+        )
 
 
-def _sections(record: RunRecord, task: type[AnyTask], model: type[Model], name: str) -> Iterator[str]:
+def _sections(
+    record: RunRecord,
+    task: type[AnyTask],
+    model: type[Model],
+    name: str,
+    shape: Sequence[str],
+    plugins: Sequence[str],
+) -> Iterator[str]:
     data, cost = record.data, record.cost
     yield f"# {markdown_line(name)}"
     yield (
@@ -100,13 +127,17 @@ def _sections(record: RunRecord, task: type[AnyTask], model: type[Model], name: 
     yield "## How to load it"
     yield (
         "```python\nfrom nacbench import load\n\n"
-        f"trained = load({json.dumps(name)})  # this folder; trained.net is the network, trained.record its record\n```"
+        f"trained = {loading(name, plugins)}  # this folder; trained.net is the network, trained.record its record\n```"
     )
-    command = f"nacbench run --task {record.task} --model {record.model} --init-from FOLDER"
-    yield f"`{visible(command)}` begins another training with it."
+    yield "Another training begins with it by:"
+    yield f"```bash\n{visible(beginning(record, shape, plugins))}\n```"
     yield "## Results"
-    yield "\n".join(_table(("split", "metric", "value", "examples"), _numbers(record)))
-    yield "Numbers are as recorded: accuracy is a share between 0 and 1. " + _floors(record)
+    yield "\n".join(_table(("split", "metric", "value", "95 % interval", "examples"), _numbers(record)))
+    yield (
+        "Numbers are as recorded: accuracy is a share between 0 and 1. Intervals are over the examples; they say "
+        "nothing of other seeds."
+    )
+    yield from _conditions(record)
     yield "## Intended use"
     yield USE
     yield "## Limits"
@@ -159,18 +190,25 @@ def _training(record: RunRecord) -> Iterator[str]:
 
 
 def _numbers(record: RunRecord) -> Iterator[tuple[str, ...]]:
-    for split, numbers in record.metrics.items():
-        count = record.data.splits.get(split)
-        for name, value in numbers.items():
-            yield split, name, f"{value:.6g}", "" if count is None else f"{count:,}"
+    for one in numbers_of(record):
+        if one.told is not None:
+            ends = "" if one.interval is None else " to ".join(f"{end:.4g}" for end in one.interval)
+            yield one.told, one.name, f"{one.value:.6g}", ends, "" if one.examples is None else f"{one.examples:,}"
 
 
-def _floors(record: RunRecord) -> str:
-    answers = record.answers
-    if answers is None:
-        return ""
-    told = f"Guessing would give {answers.chance:.4g}, always the most frequent class {answers.majority:.4g}."
-    return f"{told} All predictions are the same class." if answers.constant else told
+def _conditions(record: RunRecord) -> Iterator[str]:
+    """Yield what the score has to be held against, a paragraph each."""
+    kind, answers = scored_on(" ".join(record.data.notes)), record.answers
+    if answers is not None:
+        told = f"On the {kind} examples, guessing would give an accuracy of {answers.chance:.4g}, always the most "
+        constant = " All predictions are the same class." if answers.constant else ""
+        yield f"{told}frequent class {answers.majority:.4g}.{constant}"
+    if record.data.partial:
+        yield f"This is not the whole data set, but another task: {'; '.join(map(_text, record.data.partial))}."
+    if kind != "test":
+        yield f"The run is a trial of tuning: it was scored on {kind} examples, and never on test examples."
+    if record.selection.rule == BEST_TEST:
+        yield f"{CHOSEN_ON_TEST[0].upper()}{CHOSEN_ON_TEST[1:]}."
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:

@@ -117,7 +117,7 @@ def _splits(facts: Facts) -> Iterator[dict[str, Any]]:
 
 def _classes(facts: Facts) -> Iterator[dict[str, Any]]:
     if facts.class_names:
-        about = "Classes; a label is the index of one"
+        about = "Classes; a label of decoded examples is the index of one"
         rows = [{"index": index, "name": name} for index, name in enumerate(facts.class_names)]
         yield inline("classes", {"index": INTEGER, "name": TEXT}, rows, about)
 
@@ -132,11 +132,13 @@ def _published(facts: Facts) -> Iterator[dict[str, Any]]:
         source = {"fileSet": {"@id": _split_id(task.dataset, split)}}
         image = {**source, "extract": {"column": task.image_column}, "transform": {"jsonPath": "bytes"}}
         label = {**source, "extract": {"column": task.label_column}}
+        # A copy may list its classes in another order, or have only some of them: see `nacbench.data.class_order`
+        numbered = "Number of the class as the published files number it; the schema in them has its name"
         yield {
             **_record_set(name, f"Images of split {split}, as they are published"),
             "field": [
                 {**_field(name, "image", "sc:ImageObject"), "source": image},
-                {**_field(name, "label", INTEGER), "source": label},
+                {**_field(name, "label", INTEGER), "source": label, "description": numbered},
             ],
         }
 

@@ -19,6 +19,7 @@ from nacbench.formats.reading import parse_json, read_bytes
 from nacbench.formats.weights_file import digest_of_tensors, read_weights_file
 from nacbench.inspection.exported import CARD, CONFIG, TENSORS, Exported
 from nacbench.inspection.trained import load_run
+from nacbench.publishing.again import shape_of
 from nacbench.publishing.card import model_card
 from nacbench.recording.record import RECORD, RunRecord
 from nacbench.recording.store import WEIGHTS
@@ -35,19 +36,22 @@ class HubFolder:
     Attributes:
         path: where it is.
         was_there: whether the same export was there already.
+        has_own_card: whether it is the same but for its card, as after its user has edited that.
     """
 
     path: Path
     was_there: bool
+    has_own_card: bool = False
 
 
-def export_run(folder: Path, into: Path, *, force: bool = False) -> HubFolder:
+def export_run(folder: Path, into: Path, *, force: bool = False, keep_card: bool = False) -> HubFolder:
     """Write a run's folder for the hub, ``<into>/<task>-<model>-<run id>``; it appears whole or not at all.
 
     Args:
         folder: of a finished run that trained a network.
         into: the folder that it is made in; created if necessary.
         force: replace an earlier export of the same run that differs, as after a change of the card.
+        keep_card: take an earlier export that is the same but for its card as it is, unless ``force`` replaces it.
 
     Raises:
         UserError: if there is no such run, its weights are missing or damaged, or something else is in the place.
@@ -62,8 +66,9 @@ def export_run(folder: Path, into: Path, *, force: bool = False) -> HubFolder:
         made.mkdir()
         _fill(folder, record, trained.config, name, made)
         if target.exists() or target.is_symlink():
-            if _same(made, target):
-                return HubFolder(target, True)
+            differs = _differing(made, target)
+            if not differs or (differs == [CARD] and keep_card and not force):
+                return HubFolder(target, True, has_own_card=bool(differs))
             _refuse_others(target, record, force=force)
             target.rename(aside / "before")
         fill_folder(target, partial(_move, made))
@@ -84,8 +89,17 @@ def hub_data_sets(config: RunConfig) -> list[str]:
 
 def _fill(folder: Path, record: RunRecord, config: RunConfig, name: str, made: Path) -> None:
     content = read_weights_file(folder / WEIGHTS)
-    said = Exported.of(record, digest_of_tensors(content, folder / WEIGHTS), _plugins(record))
-    card = model_card(record, type(config.task_plugin), type(config.model_plugin), hub_data_sets(config), name)
+    plugins = _plugins(record)
+    said = Exported.of(record, digest_of_tensors(content, folder / WEIGHTS), plugins)
+    card = model_card(
+        record,
+        type(config.task_plugin),
+        type(config.model_plugin),
+        hub_data_sets(config),
+        name,
+        shape=shape_of(config),
+        plugins=list(dict.fromkeys(file for file in plugins.values() if file.endswith(".py"))),  # no distributions
+    )
     (made / TENSORS).write_bytes(content)
     (made / CONFIG).write_text(json.dumps(said.model_dump(mode="json"), indent=2, allow_nan=False) + "\n", "utf-8")
     (made / RECORD).write_bytes(read_bytes(folder / RECORD))
@@ -101,11 +115,12 @@ def _plugins(record: RunRecord) -> dict[str, str]:
     return found
 
 
-def _same(made: Path, target: Path) -> bool:
-    if not target.is_dir() or target.is_symlink():
-        return False
-    names = sorted(file.name for file in target.iterdir())
-    return names == sorted(FILES) and len(filecmp.cmpfiles(made, target, FILES, shallow=False)[0]) == len(FILES)
+def _differing(made: Path, target: Path) -> Sequence[str]:
+    """Return the names of the files that are not the same in both; all if there is anything else in the target."""
+    if not target.is_dir() or target.is_symlink() or sorted(file.name for file in target.iterdir()) != sorted(FILES):
+        return FILES
+    same, *_ = filecmp.cmpfiles(made, target, FILES, shallow=False)
+    return [name for name in FILES if name not in same]
 
 
 def _refuse_others(target: Path, record: RunRecord, *, force: bool) -> None:

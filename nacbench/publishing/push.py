@@ -24,6 +24,8 @@ def check_push(repository: str) -> None:
         validate_repo_id(repository)
     except HFValidationError as error:
         raise UserError(f"--push {repository}: {error}") from None
+    if "/" not in repository:  # the hub would make it, but not take the files
+        raise UserError(f"--push {repository}: name its owner, too, as in --push OWNER/{repository}")
     if get_token() is None:
         raise UserError(f"--push {repository}: there is no login to the Hugging Face hub; {LOGIN}")
 

@@ -13,32 +13,35 @@ that was given up has a file ``000002.ended`` beside it.
 import contextlib
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, field_validator
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import sync, sync_folder, utc_now, write_json
 from nacbench.filesystem.locking import place_first, try_lock
-from nacbench.filesystem.owner import machine
 from nacbench.filesystem.scratch import scratch_name
-from nacbench.formats.reading import open_regular, read_json
 from nacbench.machine.process import Life, this_life
 from nacbench.machine.slurm import is_job_live
-from nacbench.recording.bounded import Count, Part, Seconds, Time
+from nacbench.recording.claimants import (
+    CLAIMS,
+    HEARTBEAT,
+    STALE_SECONDS,
+    Claimant,
+    claim_count,
+    claim_numbers,
+    claim_path,
+    ended_path,
+    is_claim_held,
+    read_claim,
+    seconds_since_beat,
+)
 
-CLAIMS = "claims"
-CLAIM_FILE = re.compile(r"([0-9]{6})\.json")  # other files are no claims, such as the copies of tools that sync folders
-HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 30.0
-STALE_SECONDS = 300.0  # a heartbeat older than this means dead, for a process that can be checked in no other way
 
 
 class BusyError(UserError):
@@ -47,51 +50,6 @@ class BusyError(UserError):
 
 class TakenOverError(UserError):
     """Another process has taken this run over: this one must stop without writing anything more."""
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """Content of a claim file: the process that made the claim.
-
-    Attributes:
-        number: number of the claim, from 1.
-        life: machine, process and Slurm job.
-        since: time of the claim, ISO 8601 in UTC.
-        locked: whether the process holds a file lock on it; false where the file system has no locks.
-    """
-
-    number: int
-    life: Life
-    since: str
-    locked: bool = True
-
-
-class _ClaimFile(Part):
-    """Content of a claim file as JSON."""
-
-    life: Life
-    since: Time
-    locked: bool = True
-
-    @field_validator("life")
-    @classmethod
-    def _has_a_process(cls, life: Life) -> Life:
-        if not 0 < life.pid < 2**31 or not 0 <= life.restart < 2**31:  # to the system, kill(-1) means every process
-            raise ValueError(f"process {life.pid}, restart {life.restart} are not numbers of a process")
-        return life
-
-
-class _Heartbeat(BaseModel):
-    """Content of ``heartbeat.json``: times in seconds since 1970, and the progress, if the run has told any."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)  # later versions may add facts
-
-    claim: Count
-    time: Seconds
-    progress_time: Seconds = 0.0
-    step: Count = 0
-    steps: Count = 0
-    seconds: Seconds = 0.0  # of training and evaluation up to this step, over all attempts
 
 
 class Claim:
@@ -116,7 +74,7 @@ class Claim:
         Raises:
             TakenOverError: if another process has claimed the run since.
         """
-        last = _last_number(self.folder)
+        last = claim_count(self.folder)
         if last != self.number:
             raise TakenOverError(
                 f"run {self.folder.name} was taken over by another process (claim {last} after {self.number}); "
@@ -149,7 +107,7 @@ class Claim:
                 (self.folder / HEARTBEAT).unlink(missing_ok=True)
         if not self._locked:
             with contextlib.suppress(OSError):  # the folder may have been set aside
-                _ended(self.folder, self.number).touch()
+                ended_path(self.folder, self.number).touch()
         os.close(self._descriptor)  # releases the lock, as the end of the process would
 
 
@@ -184,59 +142,12 @@ def hold(folder: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Claim]
         claim.end(done=done)
 
 
-def claimants(folder: Path) -> list[Claimant]:
-    """Return all claims of a run in order of their numbers, without those that cannot be read."""
-    found = (_read(folder, number) for number in sorted(_numbers(folder)))
-    return [claimant for claimant in found if claimant]
-
-
-def last_claimant(folder: Path) -> Claimant | None:
-    """Return the last claim of a run, or None if there is none or it cannot be read."""
-    number = _last_number(folder)
-    return _read(folder, number) if number else None
-
-
-def claim_count(folder: Path) -> int:
-    """Return how often a run has been claimed."""
-    return _last_number(folder)
-
-
 def forget_claims(claim: Claim) -> None:
     """Remove the claims before this one, where their number does not matter."""
-    for number in _numbers(claim.folder):
+    for number in claim_numbers(claim.folder):
         if number < claim.number:
-            _path(claim.folder, number).unlink(missing_ok=True)
-            _ended(claim.folder, number).unlink(missing_ok=True)
-
-
-def read_heartbeat(folder: Path) -> dict[str, Any] | None:
-    """Return the last heartbeat of a run, or None if there is none or it cannot be read."""
-    try:
-        return read_json(folder / HEARTBEAT, _Heartbeat).model_dump(exclude_unset=True)
-    except UserError:
-        return None
-
-
-def is_held(folder: Path) -> bool | None:
-    """Whether the process of a run's last claim holds it, as this machine can see by lock or process number.
-
-    None if it cannot see that: the process runs on another machine, and locks may not reach it.
-    """
-    number = _last_number(folder)
-    return _is_held(folder, number, _read(folder, number)) if number else False
-
-
-def _is_held(folder: Path, number: int, last: Claimant | None) -> bool | None:
-    free = _is_free(_path(folder, number))
-    if free is False:
-        return True
-    if last is None:
-        return None
-    if not last.locked and _ended(folder, number).exists():
-        return False
-    if last.life.machine != machine():
-        return None
-    return False if last.locked and free else last.life.process.lives()  # flock is reliable on one machine
+            claim_path(claim.folder, number).unlink(missing_ok=True)
+            ended_path(claim.folder, number).unlink(missing_ok=True)
 
 
 def _take(folder: Path) -> Claim:
@@ -244,7 +155,7 @@ def _take(folder: Path) -> Claim:
     (folder / CLAIMS).mkdir(parents=True, exist_ok=True)
     life = this_life()
     while True:  # a process that loses the race for a number looks at the winner's claim, and then raises BusyError
-        last = _last_number(folder)
+        last = claim_count(folder)
         if last:
             _refuse_if_live(folder, last, life)
         claim = _make_claim(folder, last + 1, life)
@@ -259,7 +170,7 @@ def _make_claim(folder: Path, number: int, life: Life) -> Claim | None:
     Returns:
         The claim, or None if another process took the number first.
     """
-    path = _path(folder, number)
+    path = claim_path(folder, number)
     aside = scratch_name(path)
     descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
     try:
@@ -290,11 +201,11 @@ def _refuse_if_live(folder: Path, number: int, life: Life) -> None:
     Raises:
         BusyError: if it is alive.
     """
-    last = _read(folder, number)
+    last = read_claim(folder, number)
     # Before the lock: when Slurm requeues a job, its old process may still run for a while and hold the lock
     if last is not None and life.succeeds(last.life):
         return
-    live = _is_held(folder, number, last)
+    live = is_claim_held(folder, number, last)
     if live is None and last is not None:
         live = _is_live_by_slurm(last.life, life)
     if live is None:  # no Slurm job, or Slurm did not answer
@@ -316,68 +227,7 @@ def _busy(folder: Path, last: Claimant | None) -> str:
     return f"run {folder.name} is being computed by another process{where}; see {folder / 'log.txt'}"
 
 
-def seconds_since_beat(folder: Path, number: int, *, now: float | None = None) -> float:
-    """Return the age in seconds of a claim's last heartbeat, or of the claim file if it has no heartbeat yet.
-
-    Args:
-        folder: folder of the run.
-        number: of the claim.
-        now: the time in seconds since 1970. By default the file system's clock, since the clocks of machines differ;
-            to read it, a file is made and removed.
-    """
-    beat = read_heartbeat(folder)
-    file = folder / HEARTBEAT if beat and beat["claim"] == number else _path(folder, number)
-    if now is not None:
-        return now - file.stat().st_mtime if file.exists() else 0.0
-    probe = scratch_name(folder / CLAIMS / "now")
-    try:
-        probe.touch()
-        return probe.stat().st_mtime - file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0  # another process has just claimed the run, and its _remove_leftovers deleted the probe
-    finally:
-        probe.unlink(missing_ok=True)
-
-
 def _remove_leftovers(folder: Path) -> None:
     """Delete temporary files of killed processes. A file counts only once it is renamed or linked into place."""
     for file in folder.rglob(".*.tmp"):
         file.unlink(missing_ok=True)
-
-
-def _is_free(path: Path) -> bool | None:
-    """Whether nobody holds a lock on a claim file; None if the file system has no locks."""
-    try:
-        with open_regular(path) as file:  # a pipe of this name would be opened for ever
-            return try_lock(file.fileno(), shared=True)  # shared: two processes that test do not block each other
-    except UserError:
-        return True
-
-
-def _read(folder: Path, number: int) -> Claimant | None:
-    """Return a claim's content, or None if it is missing or damaged."""
-    try:
-        content = read_json(_path(folder, number), _ClaimFile)
-    except UserError:
-        return None
-    return Claimant(number, content.life, content.since, content.locked)
-
-
-def _numbers(folder: Path) -> list[int]:
-    try:
-        names = os.listdir(folder / CLAIMS)  # noqa: PTH208 (called before every write; Path objects would be slower)
-    except OSError:
-        return []
-    return [int(found[1]) for name in names if (found := CLAIM_FILE.fullmatch(name))]
-
-
-def _last_number(folder: Path) -> int:
-    return max(_numbers(folder), default=0)
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / CLAIMS / f"{number:06d}.json"
-
-
-def _ended(folder: Path, number: int) -> Path:
-    return folder / CLAIMS / f"{number:06d}.ended"

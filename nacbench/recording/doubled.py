@@ -11,7 +11,7 @@ from nacbench.errors import UserError
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run
 from nacbench.recording.store import last_set_aside
-from nacbench.recording.surroundings import differing_surroundings, in_words
+from nacbench.recording.surroundings import are_known, differing_surroundings, in_words
 
 COMPARED = ("metrics", "selection", "data", "identity")  # fields that must be equal in two records of one run
 SHOWN = 5  # cases that one message names
@@ -58,7 +58,9 @@ def _numbers_differ(first: Run, second: Run) -> Iterator[str]:
         return
     one, other = first.record(), second.record()
     if not same_numbers(one, other):
-        why = in_words(differing_surroundings(one.environment, other.environment)) or "in the same environment"
+        pair = one.environment, other.environment
+        same = f"in the same environment{'' if are_known(*pair) else ', as far as it is recorded'}"
+        why = in_words(differing_surroundings(*pair)) or same
         yield f"{_named(first)} has different numbers in {first.folder} and {second.folder} ({why})"
 
 

@@ -74,7 +74,7 @@ def read_runs(*stores: Path) -> Runs:
             copies.setdefault(run.run_id, []).append(run)
         if len(copies) == len(found.runs):
             return found
-        return Runs([_as_one(same) for same in copies.values()], found.failures, found.broken)
+        return Runs([_as_one(same) for same in copies.values()], found.failures, found.broken, failed=found.failed)
 
 
 def look_at_runs(*stores: Path) -> Runs:

@@ -148,6 +148,11 @@ class Hardware(Part):
 
     device: Name = Field(description="cpu or cuda")
     cpu: Text = Field(description="the processor's model name")
+    instructions: Text | None = Field(
+        None,
+        description="its vector instructions, as processors of one name can have others; null in older records, and "
+        "where the system does not tell",
+    )
     cores: Count | None = Field(None, description="cores that the process could use")
     threads: Threads = Field(description="torch's threads")
     gpu: Text | None = Field(None, description="the GPU's name, if the run used one")

@@ -119,6 +119,12 @@ class Run(NamedTuple):
         assert found is not None  # as the record was checked
         return found
 
+    @property
+    def score_meaning(self) -> str:
+        """Name of the main metric, with its unit and which values are better: equal where scores can be compared."""
+        own = self.measure
+        return f"{own.name} ({', '.join(filter(None, (own.shown_unit, own.direction)))})"
+
     def all_metrics(self) -> dict[str, dict[str, float]]:
         """Return all metrics by split and name."""
         found: dict[str, dict[str, float]] = json.loads(self.metrics)

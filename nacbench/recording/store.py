@@ -16,7 +16,7 @@ from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of, write_json
 from nacbench.formats.reading import open_regular, parse_json, read_bytes
 from nacbench.recording.bounded import ID, Time
-from nacbench.recording.claim import HEARTBEAT
+from nacbench.recording.claimants import HEARTBEAT
 from nacbench.recording.identity import RecordedIdentity
 from nacbench.recording.read_record import read_record
 from nacbench.recording.record import FILES, RECORD, RunRecord

@@ -9,13 +9,13 @@ import shutil
 import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nacbench.errors import BrokenFileError, UserError
-from nacbench.filesystem.files import fill_folder, whole_file, write_json
+from nacbench.filesystem.files import absolute, fill_folder, whole_file, write_json
 from nacbench.filesystem.scratch import remove_orphans, scratch_folder
 from nacbench.recording import decisions, searches
 from nacbench.recording.doubled import SHOWN, refuse_doubled
@@ -106,13 +106,13 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     decisions.carry(theirs.runs, target)
     searches.begin(target, carried)
     for folder, place in todo:
-        _copy(folder, place, weights=weights, logits=logits)
+        _copy(folder, place, broken, weights=weights, logits=logits)
     for folder, place, name in missing:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         with whole_file(place / name) as aside:
             shutil.copyfile(folder / name, aside, follow_symlinks=False)
-    _unite_tags(theirs.runs, places)
-    failed = _copy_failures(theirs, target, places)
+    _unite_tags(theirs.runs, places, broken)
+    failed = _copy_failures(theirs, target, places, broken)
     completed = len({place for _, place, _ in missing})
     return Merged(len(todo), len(theirs.runs) - len(todo), broken, failed, completed)
 
@@ -138,7 +138,7 @@ def _lacking(folder: Path, place: Path, *, weights: bool) -> list[tuple[Path, Pa
     ]
 
 
-def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
+def _copy_failures(found: Runs, target: Path, done: Collection[str], broken: list[str]) -> int:
     """Copy why runs failed that are not done, to places where nothing is known of the run; return how many.
 
     Without their checkpoints, which are bound to their store, and without traceback and log, which name folders of the
@@ -151,7 +151,7 @@ def _copy_failures(found: Runs, target: Path, done: Collection[str]) -> int:
         is_free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
         if failure.status != "cancelled" and failure.run_id not in done and is_free:
             fill_folder(place, partial(_write_failure, content))
-            add_tags(place, read_tags(Path(folder)))
+            _add_tags(place, Path(folder), broken)
             copied += 1
     return copied
 
@@ -160,16 +160,25 @@ def _write_failure(content: Mapping[str, Any], folder: Path) -> None:
     write_json(folder / FAILURE, content)
 
 
-def _unite_tags(runs: Sequence[Run], places: Mapping[str, Path]) -> None:
-    """Give the copy of each run the tags and notes that it has anywhere; files that are broken are named by the index.
+def _unite_tags(runs: Sequence[Run], places: Mapping[str, Path], broken: list[str]) -> None:
+    """Give the copy of each run the tags and notes that it has anywhere.
 
     Args:
-        runs: all that were found.
+        runs: all that were found; of those whose file of tags is broken the index has said so.
         places: folder of the copy by run id.
+        broken: a line is added for each run whose tags could not be given to its copy.
     """
     for run in runs:
         if run.tags_stamp and run.run_id in places:
-            add_tags(places[run.run_id], run.own_tags())
+            _add_tags(places[run.run_id], Path(run.folder), broken)
+
+
+def _add_tags(place: Path, folder: Path, broken: list[str]) -> None:
+    """Give a copy the tags and notes of a run's folder; what is wrong with them must not end a merge half-way."""
+    try:
+        add_tags(place, read_tags(folder))
+    except UserError as error:
+        broken.append(f"{error}; {place} has no tags and notes from {folder}")
 
 
 def pack(stores: Sequence[Path], archive: Path, *, weights: bool = True, logits: bool = True) -> Merged:
@@ -218,10 +227,21 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     target.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target / "unpacking") as scratch:
         unpack(archive, scratch)
-        merged = merge([scratch], target)
+        try:
+            merged = merge([scratch], target)
+        except UserError as error:
+            raise UserError(_inside(archive, scratch, str(error))) from None
+    broken = [_inside(archive, scratch, line) for line in merged.broken]
     if not merged.copied + merged.there:
-        raise nothing_finished(merged.broken, [archive])
-    return merged
+        raise nothing_finished(broken, [archive])
+    return replace(merged, broken=broken)
+
+
+def _inside(archive: Path, scratch: Path, text: str) -> str:
+    """Return what is told of unpacked files with their places in the archive: the others are gone when it is read."""
+    for place in (absolute(scratch), str(scratch)):
+        text = text.replace(place, str(archive))
+    return text
 
 
 def _place_for(run: Run, target: Path) -> Path:
@@ -249,7 +269,7 @@ def _damage(path: Path, digest: str | None) -> str | None:
     return damage(path, digest)
 
 
-def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
+def _copy(folder: Path, place: Path, broken: list[str], *, weights: bool, logits: bool) -> None:
     """Copy a run's folder atomically; a folder without a usable record at its place is set aside."""
     from nacbench.recording.store import set_aside
 
@@ -270,7 +290,7 @@ def _copy(folder: Path, place: Path, *, weights: bool, logits: bool) -> None:
     before = set_aside(place)
     fill_folder(place, fill)
     if before is not None:
-        add_tags(place, read_tags(before))
+        _add_tags(place, before, broken)
 
 
 def _write_tar(folder: Path, archive: Path) -> None:

@@ -10,7 +10,8 @@ from nacbench.contracts.metric import Metric
 from nacbench.recording.decisions import Asked, Decision
 from nacbench.recording.row import Run
 from nacbench.reporting.decided import Case, Judged, claimed, compared, in_units, judge_all
-from nacbench.reporting.paper.claims import Claim, Side, read_claims
+from nacbench.reporting.paper.claims import Claim, Side
+from nacbench.reporting.paper.read_claims import read_claims
 from nacbench.reporting.series import Series
 
 

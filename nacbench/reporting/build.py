@@ -28,7 +28,7 @@ from nacbench.reporting.figures.searches import draw_searches
 from nacbench.reporting.floors import with_floors
 from nacbench.reporting.mixture import mixtures
 from nacbench.reporting.page.page import Picture, render_page
-from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.read_claims import read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.rescored import rescored
 from nacbench.reporting.searched import latest, states_of
@@ -40,7 +40,7 @@ from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.reporting.tables.lengths import length_table
 from nacbench.reporting.tables.priors import prior_table
 from nacbench.reporting.tables.protocols import shift_table, shots_table
-from nacbench.reporting.tables.pruning import pruning_table
+from nacbench.reporting.tables.pruning import pruning_table, shares_of
 from nacbench.reporting.tables.ranks import rank_table
 from nacbench.reporting.tables.rows import TREATMENT
 from nacbench.reporting.tables.scores import score_table
@@ -125,8 +125,8 @@ def build_report(
     warnings = mixtures(found.runs)
     if warnings and not mixed:
         raise UserError(
-            f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data and "
-            "scale, or use --mixed to show them together, with a warning"
+            f"these runs are not comparable: {'; '.join(warnings)}; name folders of runs with the same code, data, "
+            "scale and metric, or use --mixed to show them together, with a warning"
         )
     failures = found.failures
     # trials are no results, and too many to be tested against each other: they have a table of their own
@@ -137,6 +137,7 @@ def build_report(
         group([run for run in found.runs if run.run_id not in trials], tuned),
         [run for run in finished if run.run_id not in trials],
     )
+    left_out += _without_pruning(series, metric)
     asked = answered(list(decisions_of(asked_of.runs)), asked_of.runs)  # in the metric that was asked about
     made = (
         score_table(series, failures, warnings) if series else None,
@@ -186,6 +187,15 @@ def build_report(
     return Report(files, markdown, text, [*warnings, *left_out, *broken, *failed])
 
 
+def _without_pruning(series: Sequence[Series], metric: str | None) -> list[str]:
+    """Return a line for each task of pruned networks that lacks a metric at each share, and so table and figure."""
+    tasks = [item.first.task_label for item in series if metric and item.has("kept") and not shares_of(item)]
+    return [
+        f"{task} is not in the table and figure of fewer modules: its records have no {metric} at each share"
+        for task in dict.fromkeys(tasks)
+    ]
+
+
 def _without_paths(line: str, stores: Sequence[Path]) -> str:
     """Return a line with paths relative to the stores: paths of this machine do not belong on a page that is shared."""
     for store in stores:
@@ -217,7 +227,7 @@ DECIDED = (
     "What was asked of added seeds: every seed (small dots), the mean, and the interval of the verdict, which may be "
     "wider than the panel; band: margin of equivalence; grey: undecided"
 )
-CUT = "arrow: an interval that is cut at 0 or 100 %"
+CUT = "arrow: an interval that is cut at the end of the metric's range"
 FIGURES: Mapping[str, tuple[str, Draw]] = {
     "scores": (
         "Scores: every seed (dots), mean and 95 % interval over seeds; grey: of a single seed, over test examples; "

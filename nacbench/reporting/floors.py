@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nacbench.contracts.metric import ACCURACY, Metric
 from nacbench.recording.row import Run
@@ -40,6 +40,20 @@ class Floor:
     name: str
     value: float
     series: Series | None = None
+
+
+class Guesses(NamedTuple):
+    """Accuracy of guessing, and of always giving the most frequent class; NaN where unknown."""
+
+    chance: float
+    majority: float
+
+
+def guesses(item: Series, metric: str | None = None) -> Guesses:
+    """Return the scores of guesses in a metric, by default the main one: they are known of an accuracy alone."""
+    if (metric or item.first.metric).partition("/")[0] != ACCURACY.name:
+        return Guesses(math.nan, math.nan)
+    return Guesses(item.first.chance, item.first.majority)
 
 
 def _examples(item: Series) -> tuple[Any, ...]:
@@ -76,10 +90,12 @@ class Floors:
     Args:
         series: all series of a report; those that are no rows of it come with them, see `with_floors`.
         called: what figures call the line of the best one.
+        metric: in which they are meant if none is named; None for the main metric of each series.
     """
 
-    def __init__(self, series: Sequence[Series], called: str = "best floor") -> None:
+    def __init__(self, series: Sequence[Series], called: str = "best floor", metric: str | None = None) -> None:
         self.called = called
+        self._metric = metric
         self._units_differ = common_unit(series) is None
         besides = {id(floor): floor for item in series for floor in item.floors}
         self._models: Mapping[tuple[str, str], Sequence[Series]] = by_cell(
@@ -95,19 +111,21 @@ class Floors:
 
         Args:
             item: the series. Of a model that is a floor itself, only chance and the most frequent class count.
-            metric: of the whole task; by default its main metric.
+            metric: of the whole task.
         """
-        metric = metric or item.first.metric
-        found = []
-        if metric.partition("/")[0] == "accuracy":
-            # of equal ones chance is the highest: it is the simpler name
-            guesses = (("most frequent class", item.first.majority), ("chance", item.first.chance))
-            found += [Floor(name, value) for name, value in guesses if not math.isnan(value)]
+        metric = metric or self._metric or item.first.metric
+        chance, majority = guesses(item, metric)
+        named = (("most frequent class", majority), ("chance", chance))  # of equal ones the last: the simpler name
+        found = [Floor(name, value) for name, value in named if not math.isnan(value)]
         for other in self._floor_models(item) if self._models and not is_floor(item) else ():
             mean = other.metric(metric)
             if mean is not None:
                 found.append(Floor(other.label, mean.value, other))
-        return sorted(found, key=lambda floor: _measure(item, metric).gain(floor.value))
+        return sorted(found, key=lambda floor: self.measure(item, metric).gain(floor.value))
+
+    def measure(self, item: Series, metric: str | None = None) -> Metric:
+        """Return what the floors of a series mean; other metrics than the main one that have floors are accuracies."""
+        return item.measure if (metric or self._metric) in (None, item.first.metric) else ACCURACY
 
     def _floor_models(self, item: Series) -> Sequence[Series]:
         """Return the floors among the models of a task; of one that has none, those on the same examples.
@@ -120,7 +138,7 @@ class Floors:
     def highest(self, items: Sequence[Series], metric: str | None = None) -> Floor | None:
         """Return the best floor of the series of one task and scale; None if nothing is known."""
         found = [self.of(item, metric)[-1:] for item in items]
-        measure = _measure(items[0], metric)
+        measure = self.measure(items[0], metric)
         return max((floor for own in found for floor in own), key=lambda floor: measure.gain(floor.value), default=None)
 
     def marked(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> str:
@@ -131,36 +149,35 @@ class Floors:
         Args:
             item: the series.
             mean: the score, if it is not that of the series on the whole task.
-            metric: metric whose floors count, by default the main one.
+            metric: metric whose floors count.
         """
-        mean = mean or item.score
-        found = self.of(item, metric)
-        measure = _measure(item, metric)
-        text = measure.text(mean)
+        metric = metric or self._metric
+        measure = self.measure(item, metric)
+        text = measure.text(mean or item.score)
         if self._units_differ and metric is None:
             text = f"{measure.name} {measure.with_unit(text)}"
         text = f"{text} {ADDED}" if item.is_adaptive else text
-        return f"{text} {MARK}" if not all(_is_better(item, measure, mean, floor) for floor in found) else text
+        return text if self.are_exceeded(item, mean, metric) else f"{text} {MARK}"
+
+    def are_exceeded(self, item: Series, mean: Mean | None = None, metric: str | None = None) -> bool:
+        """Whether a score is shown to be better than all its floors; arguments are those of `marked`."""
+        metric = metric or self._metric
+        measure = self.measure(item, metric)
+        return all(_is_better(item, measure, mean or item.score, floor) for floor in self.of(item, metric))
 
     def notes(self, items: Iterable[Series]) -> list[str]:
         """Return lines below a table with these rows: the rules of the marks, and the floors of each task."""
         items = list(items)
         lines = []
         for (task, _), rows in by_cell(items).items():
-            told = dict.fromkeys(_listed(item, self.of(item)) for item in rows if not is_floor(item))
-            told = told or dict.fromkeys(_listed(item, self.of(item)) for item in rows)
-            unit = rows[0].measure.shown_unit
-            lines += [f"{task}: floors{unit and f' in {unit}'}: {'; or '.join(told)}."] if any(told) else []
+            deep = [item for item in rows if not is_floor(item)] or rows
+            told = dict.fromkeys(filter(None, map(self._listed, deep)))
+            unit = self.measure(rows[0]).shown_unit
+            lines += [f"{task}: floors{unit and f' in {unit}'}: {'; or '.join(told)}."] if told else []
         return [*([RULE] if lines else []), *([ADDED_RULE] if any(item.is_adaptive for item in items) else []), *lines]
 
-
-def _measure(item: Series, metric: str | None) -> Metric:
-    """Return what the numbers of a metric mean; others than the main one that have floors are shares of hits."""
-    return item.measure if metric in (None, item.first.metric) else ACCURACY
-
-
-def _listed(item: Series, floors: Iterable[Floor]) -> str:
-    return ", ".join(f"{floor.name} {item.measure.number(floor.value)}" for floor in floors)
+    def _listed(self, item: Series) -> str:
+        return ", ".join(f"{floor.name} {self.measure(item).number(floor.value)}" for floor in self.of(item))
 
 
 def constant(item: Series) -> str:

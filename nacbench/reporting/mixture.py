@@ -1,4 +1,4 @@
-"""Find runs of a task that are not comparable, as they differ in code, data or scale."""
+"""Find runs of a task that are not comparable, as they differ in code, data, scale or metric."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacbench.recording.row import Run
 
 
 def mixtures(runs: Iterable[Run]) -> list[str]:
-    """Return a line for each task and each of scale, data and code in which its runs differ.
+    """Return a line for each task and each of scale, main metric, data and code in which its runs differ.
 
     A task with other data, by its option ``data``, is a task of its own here.
     """
@@ -23,6 +23,7 @@ def mixtures(runs: Iterable[Run]) -> list[str]:
     for task, own in sorted(by_task.items()):
         kinds = {
             "scales": {run.scale for run in own},
+            "main metrics": {run.score_meaning for run in own},
             "data fingerprints": {run.fingerprint for run in own},
             "versions of the engine's code": {_code(run.settings, "engine") for run in own},
             "versions of the task's code": {_code(run.settings, "task") for run in own},

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from nacbench.contracts.metric import ACCURACY, Metric
+from nacbench.contracts.metric import Metric
 from nacbench.data.metrics.built_in import BUILT_IN
 from nacbench.errors import UserError, unknown
 from nacbench.recording.index import Runs
@@ -66,15 +66,7 @@ def with_metric(run: Run, name: str) -> Run:
     facts = {**json.loads(run.facts), name: MetricFacts.of(described).model_dump()}
     metrics = run.all_metrics()
     metrics["test"][name] = value
-    known = name == ACCURACY.name
-    return run._replace(
-        metric=name,
-        score=value,
-        facts=json.dumps(facts),
-        metrics=json.dumps(metrics),
-        chance=run.chance if known else math.nan,
-        majority=run.majority if known else math.nan,
-    )
+    return run._replace(metric=name, score=value, facts=json.dumps(facts), metrics=json.dumps(metrics))
 
 
 def _computed(run: Run, name: str) -> tuple[Metric, float]:

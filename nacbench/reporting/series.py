@@ -52,7 +52,12 @@ class Series:
 
         The seeds of the first look were not: their number was fixed beforehand.
         """
-        return self.is_asked and any(run.seed >= run.adaptive for run in self.runs)
+        return self.has_added(run.seed for run in self.runs)
+
+    def has_added(self, seeds: Iterable[int]) -> bool:
+        """Whether any of these seeds was added to this series until a comparison was decided."""
+        among = set(seeds)
+        return self.is_asked and any(run.seed >= run.adaptive for run in self.runs if run.seed in among)
 
     @property
     def is_asked(self) -> bool:
@@ -167,8 +172,8 @@ class Series:
     def differences(self, other: Series) -> Mapping[int, float]:
         """Return the score of this series minus that of another for each seed that counts, in ascending order.
 
-        These are the seeds that both have. If seeds were added until a decision, only those below the first one that
-        is missing: a seed that failed must not be passed over, nor one that has not ended yet.
+        These are the seeds that both have. If any of them were added until a decision, only those below the first one
+        that is missing: a seed that failed must not be passed over, nor one that has not ended yet.
         """
         ours, theirs = ({run.seed: run.score for run in item.runs} for item in (self, other))
         found = {seed: ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())}
@@ -177,15 +182,19 @@ class Series:
         return dict(first_seeds(found))
 
     def is_adaptive_with(self, other: Series) -> bool:
-        """Whether seeds were added to one of two series until a decision."""
-        return self.is_adaptive or other.is_adaptive
+        """Whether seeds that two series share were added to one of them until a decision.
+
+        Where they share those of the first look alone, seeds that one of them got for another question change nothing.
+        """
+        shared = {run.seed for run in self.runs} & {run.seed for run in other.runs}
+        return self.has_added(shared) or other.has_added(shared)
 
     def against(self, other: Series) -> Difference | None:
         """Return the score of this series minus that of another, paired by seed; None if they share no seed.
 
         Of a metric of which lower values are better, a negative difference speaks for this series:
-        `nacbench.contracts.metric.Metric.gain` gives by how much it is better. If seeds were added to one of them until
-        a decision, p value and interval hold however often one looked.
+        `nacbench.contracts.metric.Metric.gain` gives by how much it is better. If seeds that they share were added
+        until a decision, p value and interval hold however often one looked.
         """
         differences = list(self.differences(other).values())
         if not differences:

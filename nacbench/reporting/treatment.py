@@ -96,6 +96,7 @@ def edges_in_words(runs: Sequence[Run], tuned: Choices) -> str:
 def _treatment(run: Run) -> Mapping[str, Any]:
     return {
         **_settings(run.settings),
+        "metric": run.score_meaning,
         "precision": run.precision,
         "selection": run.selection,
         "part of the data": run.partial or "none",

@@ -17,7 +17,8 @@ from nacbench.formats.yaml_text import as_yaml
 from nacbench.recording.tags import NOTHING, Tags, given
 from nacbench.running.config import RunConfig
 from nacbench.running.initial import located
-from nacbench.running.resolve import FIELDS, named, resolve
+from nacbench.running.known_settings import FIELDS
+from nacbench.running.resolve import named, resolve
 
 WORDS = (EXTENDS, "include")  # in a sweep `include` adds runs; a run's file has nothing else that it could mean
 ABOUT = re.compile(r"unknown setting '(?P<unknown>[\w.]+)'|(?P<key>[\w.]+) = ")  # beginning of an error about one

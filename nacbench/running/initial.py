@@ -72,6 +72,13 @@ class InitFrom(BaseModel):
             return None
 
 
+def given_weights(place: str | os.PathLike[str] | None, head: str | None) -> Any:
+    """Return the setting ``init_from`` for weights and what to do with their last layer; None if neither is given."""
+    if head is None:
+        return None if place is None else os.fspath(place)
+    return {"head": head} if place is None else {"path": os.fspath(place), "weights": None, "head": head}
+
+
 def init_from(given: Any) -> InitFrom | None:
     """Return the setting ``init_from`` with its digest.
 

@@ -8,20 +8,19 @@ from pathlib import Path, PurePosixPath
 
 from nacbench.code_digest import (
     ROOT,
-    OwnCode,
     code_digest,
     engine_files,
     files_of,
     has_changed,
     imported_by,
-    own_code_of,
     plugins_named_in,
     short_digest,
 )
+from nacbench.code_digest.own_code import OwnCode, own_code_of
 from nacbench.contracts.plugin import Plugin
 from nacbench.errors import UserError
 from nacbench.machine.software import distribution_of
-from nacbench.plugin_files import plugin_folders
+from nacbench.plugin_files import MODULE, plugin_folders
 from nacbench.registry import MODELS, TASKS
 
 
@@ -53,11 +52,19 @@ def plugin_digest(cls: type[Plugin], *more: type[Plugin]) -> str:
 
 
 def _with_those_below(plugins: Sequence[type[Plugin]]) -> list[type[Plugin]]:
-    """Return plug-ins with those that they build on, directly or not: made from them, or naming them in their code."""
+    """Return plug-ins with those that they build on, directly or not.
+
+    These are what they are made from, what they name in their code, and base classes from other plug-in files, however
+    the code has asked for them.
+    """
     found = list(plugins)
     for one in found:  # which grows
         found += [other for other in _directly_below(one) if other not in found]
-    return found
+    modules = {one.__module__ for one in found}
+    bases = (base for one in found for base in one.__mro__ if issubclass(base, Plugin))
+    loaded = (base for base in bases if base.__module__.startswith(MODULE))
+    other = next((base for base in loaded if base.__module__ not in modules), None)
+    return found if other is None else _with_those_below([*found, other])
 
 
 def _directly_below(cls: type[Plugin]) -> Iterator[type[Plugin]]:

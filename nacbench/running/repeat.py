@@ -16,7 +16,7 @@ from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run
 from nacbench.recording.store import CONFIG, PREDICTIONS, finished, locate, run_folder
-from nacbench.recording.surroundings import MISSING, differing_surroundings
+from nacbench.recording.surroundings import MISSING, are_known, differing_surroundings
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
 from nacbench.running.initial import with_places
@@ -80,6 +80,11 @@ class Repetition:
     def same(self) -> bool:
         """Whether all values are equal, digit for digit. False for damaged predictions, which cannot be compared."""
         return self.again is not None and not self.numbers and self.predictions.state in ("same", "absent")
+
+    @property
+    def knows_surroundings(self) -> bool:
+        """Whether both records tell all of what can change last digits."""
+        return self.again is not None and are_known(self.recorded.record.environment, self.again.environment)
 
     @property
     def reason(self) -> str:

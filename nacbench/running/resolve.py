@@ -3,15 +3,13 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from nacbench.contracts.given import checked_options
-from nacbench.contracts.model import Model
-from nacbench.contracts.recipe import Recipe, Settings
+from nacbench.contracts.recipe import Settings
 from nacbench.contracts.task import SCALES, AnyTask, EvaluationTask, Scale
 from nacbench.errors import UserError, first_problem, shown, unknown
 from nacbench.formats.dotted import leaves, merge, nested
@@ -21,8 +19,8 @@ from nacbench.recording.upgrade import renamed
 from nacbench.registry import MODELS, TASKS, usual_size
 from nacbench.running.config import ModelChoice, PluginChoice, RunConfig
 from nacbench.running.initial import init_from
+from nacbench.running.known_settings import FIELDS, settings_of, unknown_option, unknown_setting
 
-FIELDS = ("task", "model", "scale", "seed", "precision", "skip_unreadable", "training", "init_from", "trained_on")
 # Sections that can be given by a name alone, which is their first key. Weights that are named anew have another digest
 SECTIONS: Mapping[str, dict[str, Any]] = {
     "task": {"name": None},
@@ -31,8 +29,6 @@ SECTIONS: Mapping[str, dict[str, Any]] = {
 }
 # Settings that a run has in common with the run it is trained_on
 SHARED = ("model", "scale", "seed", "precision", "skip_unreadable")
-# Options that say how to compute, which are no settings of a run: suggested to whoever takes them for some
-NOT_SETTINGS = ("--device auto|cpu|cuda", "--workers N", "--threads N", "--out FOLDER", "--data-root FOLDER")
 
 
 def resolve(*layers: Mapping[str, Any]) -> RunConfig:
@@ -52,7 +48,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         given = merge(_without_copies(given, layer), layer)
     for key in given:
         if key not in FIELDS:
-            raise _unknown_setting(key, given)
+            raise unknown_setting(key, given)
     _check_sections(given)
     for section in ("task", "model"):
         if "name" not in given.get(section, {}):
@@ -134,11 +130,11 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
     model_name, model_options = _take(given["model"], "name")
     model_class = MODELS.get(model_name)
     size, model_options = _take(model_options, "size", usual_size(task_class, scale, model_class))
-    known = _settings_of(task_class, model_class, scale)
+    known = settings_of(task_class, model_class, scale)
     for section, options in (("task", task_options), ("model", model_options)):
         for key in options:
             if f"{section}.{key}" not in known:
-                raise _unknown_option(section, key, known, model_name if section == "model" else task_name)
+                raise unknown_option(section, key, known, model_name if section == "model" else task_name)
     task = task_class.configured("task", scale, task_options)
     if model_class.presets and size not in model_class.presets:
         raise unknown(f"size of model {model_name!r}", size, model_class.presets)
@@ -159,23 +155,6 @@ def _own_config(given: Mapping[str, Any], scale: Scale) -> RunConfig:
         raise UserError(first_problem(error, "")) from None
     config._task, config._model = task, model
     return config
-
-
-def _unknown_setting(key: str, given: Mapping[str, Any]) -> UserError:
-    section, dot, inside = key.partition(".")
-    if dot and section in FIELDS:  # as for --set; in a file it is a key with a dot in it
-        where = f"{section}: {{{inside}: …}}"
-        return UserError(f"unknown setting {shown(key)}; in a file write it in its section, as in {where}")
-    return unknown("setting", key, _settings_for(given))
-
-
-def _unknown_option(section: str, key: str, known: Iterable[str], name: str) -> UserError:
-    """Return the error for an option that a task or model does not have, with those of its own that are like it."""
-    error = unknown("setting", f"{section}.{key}", known)
-    if "did you mean" in str(error) and f"'{section}'?" not in str(error):
-        return error
-    own = [one for one in known if one.startswith(f"{section}.") and one != f"{section}.name"]
-    return UserError(f"unknown setting '{section}.{key}'; {section} {name} has: {', '.join(own)}")
 
 
 def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
@@ -206,27 +185,6 @@ def _trained_on(config: RunConfig, task_name: str, overrides: Any) -> RunConfig:
         return resolve({**overrides, "task": task, **{key: own[key] for key in SHARED if key in own}})
     except UserError as error:
         raise UserError(f"trained_on: {error}") from error
-
-
-def _settings_for(given: Mapping[str, Any]) -> list[str]:
-    """Return the dotted keys that may be meant, as far as it is known of which task and model."""
-    try:
-        return _settings_of(
-            TASKS.get(given["task"]["name"]), MODELS.get(given["model"]["name"]), given.get("scale", "mini")
-        )
-    except (UserError, KeyError, TypeError):  # not given, or not known
-        return [*FIELDS, *(f"training.{name}" for name in Recipe.model_fields), *NOT_SETTINGS]
-
-
-def _settings_of(task: type[AnyTask], model: type[Model], scale: Scale) -> list[str]:
-    """Return the dotted keys of all that can be set for a run, and options of commands that may be meant by others."""
-    recipe = task.recipes.get(scale)
-    training = _recipe_keys(recipe) if isinstance(recipe, Settings) else []
-    if issubclass(task, EvaluationTask):  # what is looked for in its own recipe is often in that of its network
-        other = TASKS.get(task.trained_on).recipes.get(scale)
-        training += _recipe_keys(other, "trained_on.training") if isinstance(other, Settings) else []
-    options = [f"{section}.{own.name}" for section, cls in (("task", task), ("model", model)) for own in fields(cls)]
-    return [*FIELDS, "task.name", "model.name", "model.size", *options, *training, *NOT_SETTINGS]
 
 
 def _recipe(task: AnyTask, scale: Scale, overrides: Any, known: Iterable[str]) -> Settings:
@@ -268,16 +226,6 @@ def _check_key(recipe: BaseModel, path: tuple[str, ...], known: Iterable[str]) -
         if key not in type(part).model_fields:
             raise unknown("setting", ".".join(("training", *path[: depth + 1])), known)
         part = getattr(part, key)
-
-
-def _recipe_keys(recipe: BaseModel, prefix: str = "training") -> list[str]:
-    """Return the dotted keys of all fields of a recipe, at any depth."""
-    keys = []
-    for name in type(recipe).model_fields:
-        value = getattr(recipe, name)
-        path = f"{prefix}.{name}"
-        keys += _recipe_keys(value, path) if isinstance(value, BaseModel) else [path]
-    return keys
 
 
 def _refuse_stale_presets(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> None:

@@ -12,11 +12,12 @@ from nacbench.reporting.searched import Result, Searched, latest
 from nacbench.reporting.tables.searches import progress
 from nacbench.reporting.treatment import differences, in_words
 from nacbench.statistics import t_interval
+from nacbench.sweep.lost_trials import LostTrial
 from nacbench.sweep.tuning import Cell, Tried, Tuned, TuningResult, tuning_of
 
 
-def choices_of(runs: Sequence[Run], searches: Sequence[Searched]) -> TuningResult:
-    """Choose settings from the runs of searches, and from grids of all other runs.
+def choices_of(runs: Sequence[Run], searches: Sequence[Searched], diverged: Iterable[LostTrial] = ()) -> TuningResult:
+    """Choose settings from the runs of searches, and from grids of all other runs and trials that diverged.
 
     Of several searches for a model and task the one counts that began last.
 
@@ -25,7 +26,8 @@ def choices_of(runs: Sequence[Run], searches: Sequence[Searched]) -> TuningResul
     """
     of_searches = {run_id for state in searches for run_id in state.search.run_ids}
     grids = [run for run in runs if run.run_id not in of_searches]
-    found = tuning_of(grids) if grids or not searches else TuningResult([], [])
+    lost = [trial for trial in diverged if trial.run_id not in of_searches]
+    found = tuning_of(grids, lost) if grids or lost or not searches else TuningResult([], [])
     by_task: dict[tuple[str, str], list[Searched]] = defaultdict(list)
     for state in latest(searches):
         by_task[state.search.task, state.search.scale].append(state)

@@ -17,6 +17,7 @@ from nacbench.running.config import RunConfig
 from nacbench.running.resolve import resolve
 from nacbench.sweep.beforehand import Beforehand
 from nacbench.sweep.block import MAX_RUNS, MOST_RUNS, Block, Trial, nested_settings, too_many
+from nacbench.sweep.choice import Choice
 from nacbench.sweep.only import Only
 from nacbench.sweep.part import Part, Values
 from nacbench.sweep.profile import Profile
@@ -29,15 +30,8 @@ class Rule(Part):
     use: Values = Field(min_length=1)
 
 
-class Choice(Part):
-    """Settings for some runs: if a run matches ``when``, ``use`` applies, except to settings that its block gives."""
-
-    when: Values = Field(min_length=1)
-    use: Values = Field(min_length=1)
-    evidence: Values = Field({}, description="scores it was chosen by, for readers")
-
-
-DERIVED = ("blocks", "choices_are_read", "only")  # fields of SweepConfig that are not keys of its file
+# Fields of SweepConfig that are not keys of its file
+DERIVED = ("blocks", "choices_are_read", "choices_are_own", "only")
 
 
 class SweepConfig(Part):
@@ -56,6 +50,7 @@ class SweepConfig(Part):
         (), description="settings for some runs, including those that train networks for other runs"
     )
     choices_are_read: bool = Field(False, description="read from a file, which may hold more than this sweep needs")
+    choices_are_own: bool = Field(True, description="of this file, not of one that it extends")
     only: Only = Field(Only(), description="a part of the runs that was asked for on the command line")
     decide: Beforehand = Beforehand()
     plugins: tuple[str, ...] = ()
@@ -101,6 +96,11 @@ class SweepConfig(Part):
             raise UserError(f"sweep {self.name!r} has no runs left: all are excluded")
         if not self.choices_are_read:
             self._refuse_idle("choices: when", _whens(self.choices), choosing)
+        elif self.choices and not choosing and self.choices_are_own:
+            raise UserError(
+                f"choices: none of the {len(self.choices)} in this file matches a run of sweep {self.name!r}; the "
+                f"first one is for {shown(self.choices[0].when)}: name another file, or none"
+            )
         whens = _whens(self.resources)
         planned = (run for config in configs.values() for run in _with_trained_on(config))
         serving = {index for run in planned for index in _matching(run, whens)} if whens else set()

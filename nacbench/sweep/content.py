@@ -4,13 +4,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nacbench.errors import UserError, unknown
+from pydantic import ValidationError
+
+from nacbench.errors import UserError, first_problem, unknown
 from nacbench.formats.dotted import merge
 from nacbench.formats.extending import EXTENDS, Layer
 from nacbench.formats.yaml_text import read_mapping
 from nacbench.recording.tags import NOTHING, given
 from nacbench.running.config_files import plugins_beside
 from nacbench.sweep.block import nested_settings
+from nacbench.sweep.choice import ChoiceFile
 from nacbench.sweep.part import Values
 from nacbench.sweep.profile import Profile
 
@@ -40,6 +43,8 @@ def content_of(layers: Sequence[Layer], keys: Collection[str]) -> tuple[Values, 
             own.pop("name", None)  # it names the other file's sweep
         whole = _merged(whole, own, layer.place)
         places |= dict.fromkeys(own, layer.place)
+    if "choices" in whole:
+        whole["choices_are_own"] = "choices" in layers[-1].settings
     return {**whole, "tags": tags.tags, "notes": tags.notes}, places
 
 
@@ -83,10 +88,14 @@ def read_choices(path: Path) -> list[Values]:
     """Read the list ``choices`` from a file that ``nacbench tune`` wrote.
 
     Raises:
-        UserError: if there is no such file, or it has no such list.
+        UserError: if there is no such file, or it has no such list, or one of the list is no choice.
     """
     content = read_mapping(path, ["choices"])
     if not isinstance(content.get("choices"), list):
         raise UserError(f"{path} has no list called choices; nacbench tune writes such a file")
     chosen: list[Values] = content["choices"]
+    try:
+        ChoiceFile.model_validate({"choices": chosen})
+    except ValidationError as error:
+        raise UserError(f"{path}: {first_problem(error, '')}") from None
     return chosen

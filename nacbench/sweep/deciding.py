@@ -13,6 +13,7 @@ from typing import Literal
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
+from nacbench.machine import slurm
 from nacbench.recording.decisions import Decision, as_begun, begin, read_decisions
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.record import Cause
@@ -21,13 +22,15 @@ from nacbench.reporting.answered import comparisons_besides
 from nacbench.reporting.anytime import FUTILE_BEYOND, LEVEL, PRIOR, fewest
 from nacbench.sweep.answers import Answer, answers
 from nacbench.sweep.beforehand import LARGEST_MARGIN
-from nacbench.sweep.control import Place, Say, note_failures
 from nacbench.sweep.costs import Costs
-from nacbench.sweep.plan import Plan, PlannedRun
+from nacbench.sweep.failure_files import note_failures
+from nacbench.sweep.observer import Observer
+from nacbench.sweep.plan import Place, Plan, PlannedRun
 from nacbench.sweep.questions import Question
 from nacbench.sweep.starting import OUTSIDE, POLL_SECONDS, Starter
-from nacbench.sweep.state import LIVE, Observer, Standing
+from nacbench.sweep.state import LIVE, Standing
 from nacbench.sweep.submission import sole_submitter
+from nacbench.sweep.submitting import Say
 
 Stop = Literal["", "most", "budget", "futile", "failed", "contradictory"]
 
@@ -69,7 +72,8 @@ class Outlook:
     Attributes:
         answer: by the finished runs.
         missing: runs that are not done, up to the number of seeds that is expected to decide.
-        seconds: core-seconds of these, as far as they can be estimated, and of further seeds beyond the last one.
+        seconds: core-seconds of these, as far as they can be estimated.
+        beyond: core-seconds of the seeds beyond the last one that are expected to be needed.
         unknown: number of missing runs that cannot be estimated.
         stop: why no seed is added although there is no verdict; empty if there is, or one is.
         why: the same for readers: which seed failed, and how.
@@ -78,6 +82,7 @@ class Outlook:
     answer: Answer
     missing: tuple[PlannedRun, ...] = ()
     seconds: float = 0.0
+    beyond: float = 0.0
     unknown: int = 0
     stop: Stop = ""
     why: str = ""
@@ -176,7 +181,7 @@ class Decider:
         self._starter.look(observer, standings)
         if self.began:
             note_failures(Plan(self.plan.sweep, tuple(self._own)), self.place, observer, standings)
-        silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
+        silence = [f"{observer.silence}; waiting for it"] if observer.is_silent and slurm.is_available() else []
         self.warn([*found.broken, *observer.broken, *silence])
         view = _View(self, standings, Costs(found.runs), self._spent(found.runs))
         besides = comparisons_besides(self._keys, read_decisions(self.place.store), found.runs)
@@ -232,9 +237,9 @@ class _View:
         missing = self._missing(answer, range(answer.seeds, min(need, limits.most)))
         seconds, unknown = self.costs.total(missing)
         pair, _ = self.costs.total(self.decider._runs(answer.question, [0]))
-        seconds += pair * max(0, need - limits.most)
+        beyond = pair * max(0, need - limits.most)
         stop, why = self._stop(answer)
-        return Outlook(answer, tuple(missing), seconds, unknown, stop, why)
+        return Outlook(answer, tuple(missing), seconds, beyond, unknown, stop, why)
 
     def _missing(self, answer: Answer, seeds: Iterable[int]) -> list[PlannedRun]:
         runs = self.decider._runs(answer.question, seeds)
@@ -281,7 +286,7 @@ class _View:
         places = {id(outlook): place for place, outlook in enumerate(outlooks)}
         ended = dict(enumerate(outlooks))
         # first one seed of what is not known to cost anything yet, so that the others can be put in order
-        for outlook in sorted(outlooks, key=lambda one: (not one.unknown, one.seconds)):
+        for outlook in sorted(outlooks, key=lambda one: (not one.unknown, one.seconds + one.beyond)):
             if not outlook.answer.is_open or outlook.stop:
                 continue
             batch = [run for run in self._batch(outlook.answer) if run.key not in due]

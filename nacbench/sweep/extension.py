@@ -30,6 +30,9 @@ def extension(tuned: Iterable[Tuned], runs: Iterable[Run]) -> list[dict[str, Any
     Args:
         tuned: all that was tried for each model and task.
         runs: the runs that it was made of.
+
+    Raises:
+        UserError: if a task or model is of a plug-in that is not loaded.
     """
     by_cell: dict[Cell, Run] = {}
     seeds: dict[Cell, set[int]] = {}
@@ -59,16 +62,18 @@ def extension(tuned: Iterable[Tuned], runs: Iterable[Run]) -> list[dict[str, Any
     return list(blocks.values())
 
 
-def sweep_file(blocks: Sequence[Mapping[str, Any]], written_by: str) -> str:
+def sweep_file(blocks: Sequence[Mapping[str, Any]], written_by: str, plugins: Sequence[str] = ()) -> str:
     """Return a sweep of these blocks as YAML.
 
     Args:
         blocks: as from `extension`.
         written_by: the command that wrote it, for readers.
+        plugins: files with tasks and models of the blocks.
     """
     head = f"# Written by: {written_by}\n"
     about = "tuning beyond the edge of the values tried, the same for every model of a task"
-    return head + as_yaml({"description": about, "include": list(blocks)}, width=160)
+    needed = {"plugins": list(plugins)} if plugins else {}
+    return head + as_yaml({"description": about, **needed, "include": list(blocks)}, width=160)
 
 
 def _beyond(one: Tuned) -> Iterator[dict[str, Any]]:
@@ -87,7 +92,10 @@ def _settings(run: Run, new: Settings) -> dict[str, Any] | None:
     content = json.loads(run.settings)
     own = {name: value for name, value in leaves(content).items() if name.startswith(SECTIONS)}
     named = {"task": {"name": run.task}, "model": {"name": run.model, "size": run.model_size}, "scale": run.scale}
-    plain = leaves(resolve({**named, "precision": run.precision}).as_dict())
+    try:
+        plain = leaves(resolve({**named, "precision": run.precision}).as_dict())
+    except UserError as error:
+        raise UserError(f"runs of {run.task} with {run.model}: {error}; name a plug-in's file with --plugin") from None
     wanted = {name: value for name, value in {**own, **new}.items() if plain.get(name) != value}
     try:
         resolve(named, nested_settings(wanted))

@@ -161,7 +161,7 @@ def _check_id(submission: "Submission", key: str, config: "RunConfig") -> None:
 
 def _is_given_up(profile: "Profile", folder: Path, config: "RunConfig") -> bool:
     """Write failure.json and return true if the run has used all its attempts; see `nacbench.sweep.lost.allowance`."""
-    from nacbench.recording.claim import claim_count
+    from nacbench.recording.claimants import claim_count
     from nacbench.recording.record import RECORD
     from nacbench.running.failures import leave_failure
     from nacbench.sweep.lost import allowance

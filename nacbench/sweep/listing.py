@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +17,19 @@ from nacbench.errors import UserError
 from nacbench.filesystem.files import absolute
 from nacbench.recording.bounded import ID
 from nacbench.recording.choice import Choice, condition
-from nacbench.recording.identity import RecordedConfig, canonical
+from nacbench.recording.identity import RecordedConfig
 from nacbench.recording.index import look_at_runs
 from nacbench.recording.record import FAILURE, RECORD, Failure
 from nacbench.recording.row import Run
 from nacbench.recording.row import settings_of as common_settings
 from nacbench.recording.store import STATE, locate, read_state
 from nacbench.recording.tags import NOTHING, Tags, read_tags
-from nacbench.reporting.names import Described, defaults_of, differing, settings_of, sized, told_apart
-from nacbench.sweep.state import Observer, State
+from nacbench.reporting.names import settings_of, sized
+from nacbench.sweep.observer import Observer
+from nacbench.sweep.state import State
+from nacbench.sweep.variants import UNKNOWN, kind_of, variants
 
-UNKNOWN = "{}"  # settings of a run of which nothing is known
-BESIDE = ("task_version", "data", "code")  # what the settings of a run that has begun have beside its configuration
 SHOWN = 4  # folders in an error
-Kind = tuple[str, str, str, str]  # task, model, size and scale: what variants have in common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +89,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A run without a record, as `nacbench.sweep.state.Observed`."""
+    """A run without a record, as `nacbench.sweep.observer.Observed`."""
 
     listed: Listed
     problem: None = None
@@ -286,60 +282,6 @@ def _told(runs: Sequence[Listed]) -> list[Listed]:
     return sorted(found, key=lambda run: (run.task, run.scale, run.label, run.variant, run.seed))
 
 
-# -- what tells variants apart -----------------------------------------------------------------------------------------
-
-
-def kind_of(run: Described) -> Kind:
-    """Return what a run has in common with the runs that it is compared with."""
-    return run.task, run.model, run.model_size, run.scale
-
-
-def variants(runs: Iterable[Described]) -> dict[tuple[Kind, str], Mapping[str, str]]:
-    """Return what tells runs of one kind apart, as tables tell it: texts by setting, by kind and settings of the runs.
-
-    A run that has not begun has a configuration, but no data and code yet. It is compared by its configuration alone,
-    and is called like the runs that have begun with the same one, but for their data and code. Of a run of which
-    nothing is known nothing is told, and no other run is told apart from it.
-    """
-    kinds: dict[Kind, dict[str, Described]] = defaultdict(dict)
-    for run in runs:
-        kinds[kind_of(run)].setdefault(run.settings, run)
-    return {(kind, text): told for kind, known in kinds.items() for text, told in _variants_of(known).items()}
-
-
-def _variants_of(known: Mapping[str, Described]) -> dict[str, Mapping[str, str]]:
-    """Return what tells runs of one kind apart, by their settings."""
-    whole, bare = dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()
-    for text in known:
-        own = settings_of(text)
-        if text != UNKNOWN:
-            (whole if any(map(_is_beside, own)) else bare)[text] = own
-    begun = {_configuration(text): text for text in reversed(whole)} if bare else {}  # of several the first
-    alone = {text: own for text, own in bare.items() if text not in begun}
-    compared = {**whole, **alone}
-    found: dict[str, Mapping[str, str]] = {text: {} for text in known}
-    if len(compared) < 2:
-        return found
-    configurations = [{name: own[name] for name in own if not _is_beside(name)} for own in compared.values()]
-    names = dict.fromkeys([*(differing(whole.values()) if whole else ()), *differing(configurations)])
-    told = told_apart(list(compared.values()), list(names), defaults_of(known[next(iter(compared))]))
-    found |= zip(compared, told, strict=True)
-    for text in bare:
-        found[text] = {name: own for name, own in found[begun.get(text, text)].items() if not _is_beside(name)}
-    return found
-
-
-def _is_beside(name: str) -> bool:
-    """Whether a setting, by its dotted key, is none of the configuration."""
-    return name.partition(".")[0] in BESIDE
-
-
-@lru_cache(4096)  # the runs of a series have equal settings
-def _configuration(settings: str) -> str:
-    """Return the settings that a run had before it began."""
-    return canonical({key: value for key, value in json.loads(settings).items() if key not in BESIDE}, 1)
-
-
 # -- one run -----------------------------------------------------------------------------------------------------------
 
 
@@ -369,6 +311,8 @@ def one_run(name: str, store: Path) -> tuple[Listed, list[str]]:
             return own, broken
     if broken:
         raise UserError(f"{folder} holds no run that can be read: {broken[0]}")
+    if not _has_id(folder) and (Path(folder) / RECORD).exists():  # such as an export for the hub
+        raise UserError(f"{folder} is not a run's folder: it has a {RECORD}, but its name is not the id of a run")
     raise UserError(f"{folder} is not a run's folder: it has no {RECORD}, {FAILURE} or {STATE}")
 
 

@@ -69,6 +69,14 @@ class PlannedRun:
         return run_folder(store, self.config.task.name, self.config.model.name, self.run_id)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a plan is carried out: the folder of runs, and the mirror of data sets."""
+
+    store: Path
+    data_root: Path
+
+
 def counts_of(sweep: SweepConfig) -> tuple[int, int]:
     """Return the number of runs that a sweep asks for, and of others that train their networks; no data is needed."""
     configs = sweep.expand()

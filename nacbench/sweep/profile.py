@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nacbench.contracts.compiling import CompileSetting
 from nacbench.contracts.kernels import KernelSetting
@@ -16,6 +16,15 @@ from nacbench.formats.yaml_text import read_mapping
 BUILT_IN = ("local", "debug")
 MINUTES_OF = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
 LONGEST = 366 * 24 * 60  # minutes of a time limit; more is taken for a typing mistake
+# Options of sbatch that nacbench finds, orders, warns and resumes its jobs by, each with what to do instead. Submitit
+# lets `extra` replace them, so that jobs would be submitted that no other command finds.
+OWN_OPTIONS = {
+    "comment": "its jobs are found by it",
+    **dict.fromkeys(("array", "dependency", "kill-on-invalid-dep"), "the order of the runs decides it"),
+    **dict.fromkeys(("output", "error", "open-mode"), "logs are looked for where it puts them"),
+    "signal": "give signal_seconds",
+    **dict.fromkeys(("requeue", "no-requeue"), "give requeue: true or false"),
+}
 
 
 class Profile(BaseModel):
@@ -73,7 +82,22 @@ class Profile(BaseModel):
             minutes(self.time)
         elif self.executor == "slurm":
             raise ValueError("a slurm profile needs a time, such as time: 4h")
+        if self.executor == "slurm" and self.time is not None and 60 * minutes(self.time) <= self.signal_seconds:
+            # each start would be warned, save its state and be requeued, until there are max_attempts of them
+            raise ValueError(
+                f"time = {shown(self.time)} is not longer than signal_seconds = {self.signal_seconds}, so that jobs "
+                "would be warned of its end as they start; give a longer time or fewer signal_seconds"
+            )
         return self
+
+    @field_validator("extra")
+    @classmethod
+    def _without_our_own(cls, extra: dict[str, str | int | bool]) -> dict[str, str | int | bool]:
+        """Refuse options that nacbench sets itself and relies on."""
+        for name in extra:
+            if why := OWN_OPTIONS.get(name.strip().lstrip("-").replace("_", "-")):
+                raise ValueError(f"{name} is set by nacbench itself; leave it out: {why}")
+        return extra
 
     @property
     def tasks_per_node(self) -> int:

@@ -20,18 +20,21 @@ from typing import Any
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
 from nacbench.formats.dotted import leaves
+from nacbench.machine import slurm
 from nacbench.recording.index import Runs, look_at_runs
 from nacbench.recording.record import Cause
 from nacbench.recording.row import Run
 from nacbench.recording.searches import Point, Search, begin
 from nacbench.reporting.searched import Searched, states_of
 from nacbench.sweep.block import Block, Trial
-from nacbench.sweep.control import Place, Say, note_failures
-from nacbench.sweep.plan import Plan, PlannedRun, content_of
+from nacbench.sweep.failure_files import note_failures
+from nacbench.sweep.observer import Observer
+from nacbench.sweep.plan import Place, Plan, PlannedRun, content_of
 from nacbench.sweep.search import ENDING
 from nacbench.sweep.starting import OUTSIDE, POLL_SECONDS, Starter
-from nacbench.sweep.state import LIVE, Observer, Standing
+from nacbench.sweep.state import LIVE, Standing
 from nacbench.sweep.submission import sole_submitter
+from nacbench.sweep.submitting import Say
 
 
 def searches_in(plan: Plan) -> list[Search]:
@@ -204,6 +207,6 @@ class Searcher:
         note_failures(self.plan, self.place, observer, standings)
         hunt = look(self.plan, self.place, searches)
         self.show(hunt)
-        silence = ["Slurm does not answer; waiting for it"] if observer.is_silent else []
+        silence = [f"{observer.silence}; waiting for it"] if observer.is_silent and slurm.is_available() else []
         self.warn([*observer.broken, *silence])
         return hunt, standings

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from nacbench.errors import UserError
 from nacbench.machine import slurm
 from nacbench.recording.record import Cause
-from nacbench.sweep.control import Place, Say, submit
-from nacbench.sweep.plan import Plan, PlannedRun
-from nacbench.sweep.state import Observer, Standing, State
+from nacbench.sweep.observer import Observer
+from nacbench.sweep.plan import Place, Plan, PlannedRun
+from nacbench.sweep.state import Standing, State
+from nacbench.sweep.submitting import Say, submit
 
 OUTSIDE: tuple[Cause, ...] = ("oom", "timeout", "node")  # causes of failure that are not of the run itself
 MOST_STARTS = 3  # of one run by one process
@@ -49,10 +50,7 @@ class Starter:
             self._stopped = {key for key, one in standings.items() if one.state == "cancelled"}
         self._is_silent = observer.is_silent
         if any(one.state == "unknown" for one in standings.values()) and not slurm.is_available():
-            raise UserError(
-                "some runs were submitted to Slurm, and there is no Slurm on this machine (squeue not found); start "
-                "this where it is"
-            )
+            raise UserError(f"some runs were submitted to Slurm, and {observer.silence}; start this where it is")
 
     def often(self, run: PlannedRun) -> int:
         """Return how often a run was started here."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from nacbench.formats.dotted import leaves
 from nacbench.reporting.treatment import Choices, Tuned
+from nacbench.sweep.block import nested_settings
+from nacbench.sweep.choice import Choice
 from nacbench.sweep.content import read_choices
-from nacbench.sweep.evidence import trials_text
 
-KEYS = ("task", "model", "model.size", "scale")  # of ``when``, as `nacbench.sweep.tuning.choices_file` writes them
+KEYS = ("task", "model", "model.size", "scale")  # of ``when``, as `nacbench.sweep.choices_file` writes them
 
 
 def known_choices(paths: Iterable[Path] = ()) -> Choices:
@@ -21,30 +24,45 @@ def known_choices(paths: Iterable[Path] = ()) -> Choices:
         paths: files that ``nacbench tune --to`` wrote. A choice without evidence says nothing of trials.
 
     Raises:
-        UserError: if a file cannot be read, or has no list of choices.
+        UserError: if a file cannot be read, or has no list of choices, or one of the list is no choice.
     """
     folder = files("nacbench.sweep.suites").joinpath("choices")
     own = [Path(str(entry)) for entry in sorted(folder.iterdir(), key=str) if entry.name.endswith(".yaml")]
-    return dict(pair for path in (*own, *paths) for choice in read_choices(path) for pair in _tuned(choice))
+    choices = (Choice.model_validate(one) for path in (*own, *paths) for one in read_choices(path))
+    return {place: tuned for choice in choices if (tuned := _tuned(choice)) for place in _places(choice.when)}
 
 
-def _tuned(choice: Any) -> Iterable[tuple[tuple[str, str, str, str], Tuned]]:
-    """Return the choice, if it says of which task, model, size and scale it is, and what was tried."""
-    content = choice if isinstance(choice, Mapping) else {}
-    when, use, evidence = (_mapping(content.get(key)) for key in ("when", "use", "evidence"))
-    tried = _mapping(evidence.get("tried"))
-    task, model, size, scale = (str(when.get(key, "")) for key in KEYS)
-    if not tried or not use:
-        return []
-    seeds = ", ".join(map(str, evidence.get("seeds", ())))
-    edges = tuple(map(str, evidence.get("at_the_edge", ())))
-    if search := _mapping(evidence.get("search")):
-        return [((task, model, size, scale), Tuned(use, f"{trials_text(search)}; seeds {seeds}", edges))]
+def _places(when: Mapping[str, Any]) -> Iterable[tuple[str, str, str, str]]:
+    """Return each task, model, size and scale that a choice is for."""
+    given = [when.get(key, "") for key in KEYS]
+    for task, model, size, scale in product(*(one if isinstance(one, list) else [one] for one in given)):
+        yield str(task), str(model), str(size), str(scale)
+
+
+def _tuned(choice: Choice) -> Tuned | None:
+    """Return a choice with how much was tried; None if it does not say so."""
+    use, evidence = leaves(nested_settings(choice.use)), choice.evidence
+    if not evidence.tried:
+        return None
+    seeds = ", ".join(map(str, evidence.seeds))
+    if evidence.search:
+        return Tuned(use, f"{_trials_text(evidence.search)}; seeds {seeds}", evidence.at_the_edge)
     (only,) = use if len(use) == 1 else ("",)
-    values = ", ".join(str(label).removeprefix(f"{only}=") for label in tried)
-    trials = f"best of {len(tried)} tried: {values}; seeds {seeds}; epochs {evidence.get('epochs', 0)}"
-    return [((task, model, size, scale), Tuned(use, trials, edges))]
+    values = ", ".join(label.removeprefix(f"{only}=") for label in evidence.tried)
+    trials = f"best of {len(evidence.tried)} tried: {values}; seeds {seeds}; epochs {evidence.epochs}"
+    return Tuned(use, trials, evidence.at_the_edge)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _trials_text(search: Mapping[str, Any]) -> str:
+    """Return how much a search tried, as text that is equal for models that were searched equally.
+
+    Options of models are left out: each model has its own.
+
+    Args:
+        search: from a file of choices, perhaps written by others.
+    """
+    space = search.get("space")
+    names = space.items() if isinstance(space, Mapping) else []
+    training = ", ".join(f"{name} {values}" for name, values in names if str(name).startswith("training."))
+    told = ", ".join(f"{key} {search.get(key)}" for key in ("method", "seed", "by", "budgets", "sizes"))
+    return f"best of {search.get('trials')} trials of a search ({told}){f' in {training}' if training else ''}"

@@ -13,7 +13,7 @@ from nacbench.tracking.session import Session, failure_line
 from nacbench.tracking.tracker import About, Place
 
 
-def export_runs(name: str, folders: Sequence[Path], into: Path | None) -> Iterator[Path]:
+def export_runs(name: str, folders: Sequence[Path], into: Path | None) -> Iterator[Path | UserError]:
     """Log finished runs in a tracker, in place of what it has of them.
 
     Args:
@@ -22,15 +22,19 @@ def export_runs(name: str, folders: Sequence[Path], into: Path | None) -> Iterat
         into: where it writes; None for a folder in each run's folder.
 
     Yields:
-        The folder that was written to, for each run.
+        For each run the folder that was written to, or what is wrong with the run.
 
     Raises:
-        UserError: if the tracker is unknown, its library is missing, it fails, or a run cannot be read.
+        UserError: if the tracker is unknown, its library is missing, or it fails: the next run would fail, too.
     """
     check_trackers([name])
     for folder in folders:
-        record = read_record(folder / RECORD)
-        curve = kept_curve(folder, record.files)
+        try:
+            record = read_record(folder / RECORD)
+            curve = kept_curve(folder, record.files)
+        except UserError as error:
+            yield error
+            continue
         place = _place(record, folder, name, into)
         session = Session(About.of(record.identity["config"], record.run_id), {name: place}, _raise)
         for point in curve:

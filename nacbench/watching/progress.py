@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nacbench.recording.bounded import LARGEST_INT
-from nacbench.recording.claim import HEARTBEAT, last_claimant, read_heartbeat
+from nacbench.recording.claimants import HEARTBEAT, last_claimant, read_heartbeat
 from nacbench.recording.curve import Point, last_points
 from nacbench.recording.record import FAILURE
 from nacbench.recording.store import CURVE

@@ -21,10 +21,10 @@ from nacbench.recording.row import settings_of as common_settings
 from nacbench.recording.store import CURVE, read_state
 from nacbench.registry import TASKS
 from nacbench.reporting.names import sized
-from nacbench.sweep.listing import UNKNOWN, Kind, kind_of
-from nacbench.sweep.listing import variants as told_apart
 from nacbench.sweep.lost import failure_of
 from nacbench.sweep.state import STUCK, Standing
+from nacbench.sweep.variants import UNKNOWN, Kind, kind_of
+from nacbench.sweep.variants import variants as told_apart
 from nacbench.watching.progress import Progress, seconds_of
 from nacbench.watching.sources import Watched
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nacbench.recording.claim import CLAIMS, HEARTBEAT
+from nacbench.recording.claimants import CLAIMS, HEARTBEAT
 from nacbench.recording.record import FAILURE
 from nacbench.recording.store import CURVE
 

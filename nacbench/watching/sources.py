@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from nacbench.errors import UserError
 from nacbench.filesystem.files import absolute
-from nacbench.recording.claim import CLAIMS
+from nacbench.recording.claimants import CLAIMS
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.row import settings_of
 from nacbench.recording.store import STATE, read_state
@@ -24,7 +24,7 @@ Stamp = tuple[int, int]  # size of a record in bytes, and time of its last chang
 
 @dataclass(eq=False)
 class Watched:
-    """A run that is watched; `nacbench.sweep.state.Observer` tells its state.
+    """A run that is watched; `nacbench.sweep.observer.Observer` tells its state.
 
     Attributes:
         number: its number on the page.

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from nacbench.contracts.metric import Metric
@@ -19,9 +20,9 @@ from nacbench.recording.read_record import read_record
 from nacbench.recording.record import RECORD
 from nacbench.recording.row import Run, row_of
 from nacbench.recording.store import CURVE
-from nacbench.sweep.control import durations
-from nacbench.sweep.listing import Kind
-from nacbench.sweep.state import LIVE, MISSING, Observer, Standing
+from nacbench.sweep.observer import Observer
+from nacbench.sweep.state import LIVE, MISSING, Standing
+from nacbench.sweep.variants import Kind
 from nacbench.watching.looks import dashes, looks
 from nacbench.watching.progress import Progress, progress_of
 from nacbench.watching.rows import (
@@ -185,7 +186,7 @@ class Watcher:
         every = [known.what for known in self._known.values() if known.what]
         finished = [known.run for known in self._known.values() if known.run]
         self._measures |= measures(finished, ())
-        self._expected = durations(finished)
+        self._expected = _durations(finished)
         self._told = variants(every)
         self._dashes = dashes((what.model, self._told[what.kind, what.settings]) for what in every)
         self._looks = looks(what.model for what in every)
@@ -267,3 +268,12 @@ def _finished(run: Watched, stamp: Stamp, indexed: Run | None) -> Run | None:
 def _without_id(run: Watched) -> Standing:
     """Return the state of a planned run without an id."""
     return Standing(state="skipped" if run.is_unsuited else "no data", detail=run.problem or "")
+
+
+def _durations(runs: Iterable[Run]) -> dict[tuple[str, str, str, str], float]:
+    """Return the median seconds of training and evaluation by task, model, size and scale."""
+    groups: dict[tuple[str, str, str, str], list[float]] = {}
+    for run in runs:
+        place = (run.task, run.model, run.model_size, run.scale)
+        groups.setdefault(place, []).append(run.train_seconds + run.evaluate_seconds)
+    return {place: median(values) for place, values in groups.items()}

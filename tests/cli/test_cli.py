@@ -90,6 +90,7 @@ RUN = ["run", "--scale", "smoke", "--task", "digits", "--model", "nac"]
         (["report", "nowhere"], "no folder nowhere"),
         (["why", "nowhere", "elsewhere"], "no id in runs starts with it, and it is not a configuration file (.yaml)"),
         (["check", "digitz"], "unknown task or model 'digitz'; did you mean 'digits'?"),
+        (["check", "pruned"], "'pruned' is a protocol: check one of the tasks that it makes, such as 'digits-pruned'"),
         (["models", "--task", "digitz"], "unknown task 'digitz'"),
         (["data", "fetch", "digitz"], "unknown task 'digitz'"),
     ],
@@ -192,7 +193,7 @@ def test_why_names_the_libraries_and_threads_that_differ(tmp_path: Path) -> None
     b = write_run(tmp_path / "there", record.model_copy(update={"environment": machine}))
     lines = invoke("why", str(a), str(b)).stdout.splitlines()
     assert lines[2].startswith("The same run")
-    assert [line.split() for line in lines[4:]] == [["torch", "2.15.0", "2.16.0"], ["threads", "2", "1"]]
+    assert [line.split() for line in lines[4:]] == [["threads", "2", "1"], ["torch", "2.15.0", "2.16.0"]]
 
 
 def test_why_compares_a_run_with_a_configuration_and_installed_versions(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_compile_alone_means_on(words: tuple[str, ...], choice: str, monkeypatch
         given.update(more)
         raise UserError("enough")
 
-    monkeypatch.setattr("nacbench.api.run_layers", keep)
+    monkeypatch.setattr("nacbench.running.layers.run_layers", keep)
     invoke("run", "--task", "digits", "--model", "vit", *words)
     assert given["compile"] == choice
 

@@ -27,6 +27,7 @@ def there(tmp_path: Path) -> Path:
 def leave(words: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
     """The exit code of the command line in this process."""
     monkeypatch.setattr(sys, "argv", ["nacbench", *words])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # otherwise `python -m pytest` is the program
     with pytest.raises(SystemExit) as left:
         cli.main()
     return left.value.code

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nacbench.cli import app
+from nacbench.machine.hardware import instructions
 from nacbench.recording.identity import run_id_of
 from tests.made import made_record, write_run
 
@@ -98,6 +99,25 @@ def test_a_differing_number_is_shown_with_exit_code_1(store: Path, tmp_path: Pat
     assert done.stdout.rstrip().endswith("1 of 2 runs gave the same numbers, digit for digit.")
     assert done.stderr == ""
     assert len(records(tmp_path / "new")) == 2
+
+
+@pytest.mark.parametrize(
+    ("recorded", "told", "why"),
+    [
+        ("abacus", "instructions", "instructions abacus "),
+        (None, "same, as far as recorded", "the record does not name the processor's instructions: one of the same"),
+    ],
+)
+def test_a_processor_of_the_same_name_with_other_instructions_is_another_one(
+    store: Path, recorded: str | None, told: str, why: str
+) -> None:
+    first = records(store)[0]
+    assert json.loads(first.read_text())["environment"]["hardware"]["instructions"] == (instructions() or None)
+    change(first, "metrics", "test", "accuracy", to=0.05)
+    change(first, "environment", "hardware", "instructions", to=recorded)
+    done = invoke("repeat", first.parent, "--quiet")
+    said = " ".join(done.stdout.split())
+    assert f" same {told} " in said and why in said, (done.output, done.exception)
 
 
 def test_damaged_predictions_fail_and_missing_ones_do_not(store: Path) -> None:

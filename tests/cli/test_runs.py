@@ -13,7 +13,7 @@ from nacbench.cli import app
 from nacbench.contracts.described import option_texts, recipe_texts
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
-from nacbench.recording.record import RunRecord
+from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.store import WEIGHTS, locate
 from nacbench.recording.tags import add_tags, given, read_tags
 from nacbench.registry import MODELS, TASKS
@@ -165,6 +165,17 @@ def test_only_a_network_that_the_run_has_trained_has_an_interval_over_examples(s
     write_run(store, other)
     assert "95 % interval over 1,000 examples" in printed("show", own.run_id, "--out", str(store))
     assert "interval" not in printed("show", other.run_id, "--out", str(store))
+
+
+def test_a_run_is_shown_with_its_floors_and_what_is_missing(store: Path) -> None:
+    answers = Answers(options=10, labels=[120, 440, 440], given=[200, 400, 400])
+    record = made_record(seed=7).model_copy(update={"answers": answers})
+    record = record.model_copy(update={"data": record.data.model_copy(update={"partial": ["5 of 10 images"]})})
+    write_run(store, record)
+    shown = printed("show", record.run_id, "--out", str(store))
+    assert "floors: chance 10.00 %, always the most frequent class 44.00 %" in shown
+    assert "not the whole data set: 5 of 10 images" in shown
+    assert len(json.loads(printed("show", record.run_id, "--out", str(store), "--json"))["remarks"]) == 2
 
 
 def test_a_trial_of_tuning_shows_validation_examples(store: Path) -> None:
@@ -366,7 +377,7 @@ def test_an_unfinished_run_is_resumed_where_it_is(
 def test_a_run_that_must_not_be_started_by_hand_has_no_such_hint(
     tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nacbench.sweep.state.is_available", lambda: False)
+    monkeypatch.setattr("nacbench.sweep.observer.is_available", lambda: False)
     (folder,) = submit(tmp_path, made_record(), executor="slurm")
     if state == "unreadable":
         folder.parent.mkdir(parents=True)

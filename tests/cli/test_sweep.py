@@ -9,15 +9,16 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from nacbench.cli import app
-from nacbench.cli.shared.asked import DECIDING, LOOKING, Asked
+from nacbench.cli.shared.asked import DECIDING, Asked
+from nacbench.cli.shared.planned import whole_plan_of
 from nacbench.cli.sweep import app as sweep_app
+from nacbench.cli.watch import _source
 from nacbench.recording.record import FAILURE
 from nacbench.registry import MODELS
 from nacbench.running.failures import leave_failure
-from nacbench.sweep.control import Place
-from nacbench.sweep.plan import make_plan
+from nacbench.sweep.observer import observe
+from nacbench.sweep.plan import Place, make_plan
 from nacbench.sweep.read_sweep import read_sweep
-from nacbench.sweep.state import observe
 
 SWEEP = """
 name: mine
@@ -53,13 +54,60 @@ def test_a_hint_repeats_given_options(tmp_path: Path, request: pytest.FixtureReq
     out, profile = ["--out", str(folder / "runs")], ["--profile", "debug"]
     start = ["nacbench", "sweep", "submit", str(sweep)]
     assert hint("plan", sweep, *out, *profile, *named) == [*start, *out, *profile, *named]
-    assert hint("status", sweep, *out, *named) == [*start, *out, *named]
+    assert hint("status", sweep, *out, *profile, *named) == [*start, *out, *profile, *named]
 
 
-def test_a_hint_omits_defaults_and_options_of_other_commands() -> None:
+def test_all_commands_mean_the_runs_of_the_profile_that_was_submitted_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nacbench.machine.hardware.cpu_flags", lambda: frozenset[str]())  # of a login node
+    sweep, gpu = tmp_path / "mine.yaml", tmp_path / "gpu.yaml"
+    sweep.write_text(SWEEP)
+    gpu.write_text("{executor: slurm, time: 1h, gpus: 1}")
+    planned, place = whole_plan_of(Asked(str(sweep), tmp_path / "runs", str(gpu)))
+    (run,) = planned.runs
+    assert run.config.precision == "bf16"
+    leave_failure(run.folder(place.store), run.config, str(run.run_id), "failed", "made so")
+    shared = [str(sweep), "--out", str(place.store), "--profile", str(gpu)]
+    for verb in ("plan", "status", "logs"):
+        assert "failed" in CliRunner().invoke(app, ["sweep", verb, *shared]).stdout, verb
+    assert CliRunner().invoke(app, ["sweep", "cancel", *shared]).stdout == "no run is queued or running\n"
+    watched = _source(Asked(str(sweep), place.store, str(gpu))).look()
+    assert [seen.key for seen, _ in watched] == [run.key]
+
+
+def test_runs_that_diverged_are_not_started_again_by_what_is_suggested_for_others(tmp_path: Path) -> None:
+    sweep = tmp_path / "mine.yaml"
+    sweep.write_text(SWEEP.replace("[digits]", "[digits-c]") + "profile: debug\nseeds: 0..1\n")
+    place = Place(tmp_path / "runs", tmp_path / "data")
+    runs = make_plan(read_sweep(str(sweep)), place.data_root).runs
+    for run in runs[:2]:
+        leave_failure(run.folder(place.store), run.config, str(run.run_id), "failed", "made so", cause="diverged")
+
+    def told(*words: str) -> list[str]:
+        done = CliRunner().invoke(app, ["sweep", *words, str(sweep), "--out", str(place.store)])
+        assert done.exit_code == 0, done.output
+        return done.stdout.splitlines()
+
+    retry = f"nacbench sweep retry {sweep} --out {place.store}"
+    ways = [
+        f"left for later: 2 runs, as the run that trains the network diverged; start both with: {retry} "
+        "--failed diverged",
+        "2 runs diverged, and the same seed diverges again; if it is to be computed all the same: "
+        f"{retry} --failed diverged",
+    ]
+    for words in (["retry"], ["submit"], ["retry", "--failed", "oom"]):
+        assert told(*words) == [ways[0], "nothing was started", ways[1]]
+    assert [line for line in told("status") if line in ways] == ways[::-1]
+    run = runs[0]
+    leave_failure(run.folder(place.store), run.config, str(run.run_id), "failed", "made so", cause="oom")
+    assert f"1 run failed; start again with: {retry}" in told("submit")
+
+
+def test_a_hint_omits_defaults() -> None:
     assert Asked("smoke").command("retry") == "nacbench sweep retry smoke"
     asked = Asked("smoke", Path("elsewhere"), "debug")
-    assert asked.command("logs") == "nacbench sweep logs smoke --out elsewhere"
+    assert asked.command("logs") == "nacbench sweep logs smoke --out elsewhere --profile debug"
     assert asked.command("retry") == "nacbench sweep retry smoke --out elsewhere --profile debug"
 
 
@@ -103,8 +151,7 @@ def test_sweep_commands_share_options_in_one_order() -> None:
     for name in ("plan", "submit", "resume", "retry", "status", "logs", "cancel", "decide"):
         names = [parameter.name for parameter in verbs[name].params]
         assert names[0] == "sweep"
-        left_out = ["profile"] if name in LOOKING else ["seeds", "task", "model"] if name == DECIDING else []
+        left_out = ["seeds", "task", "model"] if name == DECIDING else []
         expected = [own for own in shared if own not in left_out]
         assert [own for own in names if own in shared] == expected, name
-    of_logs = ["sweep", "run", "lines", "out", "data_root", "plugin", "task", "model", "max_runs", "seeds"]
-    assert [p.name for p in verbs["logs"].params] == of_logs
+    assert [p.name for p in verbs["logs"].params] == ["sweep", "run", "lines", *shared]

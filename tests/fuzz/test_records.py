@@ -10,7 +10,7 @@ import torch
 from hypothesis import strategies as st
 
 from nacbench.contracts.task import Evaluation
-from nacbench.recording.claim import claim_count, claimants, read_heartbeat
+from nacbench.recording.claimants import claim_count, claimants, read_heartbeat
 from nacbench.recording.decisions import read_decision
 from nacbench.recording.index import Runs, read_runs
 from nacbench.recording.predictions import compare_predictions, leave_logits_out

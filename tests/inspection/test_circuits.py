@@ -1,7 +1,10 @@
 """Looking at a finished run's circuit: what is drawn is what the network computes with."""
 
+import json
 import math
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,15 @@ import pytest
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.data.sentences.words import encode
 from nacbench.errors import UserError
 from nacbench.inspection.attention import one_of_each_class, read
 from nacbench.inspection.attention_plots import draw_flow, draw_reading
 from nacbench.inspection.circuit_plots import circuit_graph, communities, draw_circuit, draw_map
-from nacbench.inspection.links import circuit_of, configurations, learned_links, links_for, prior_fit, unknown_words
-from nacbench.inspection.sentences import check, made_pairs, nearness, read_pairs
-from nacbench.inspection.trained import load_run
+from nacbench.inspection.configurations import configurations, named, neighbours_agree
+from nacbench.inspection.links import circuit_of, learned_links, links_for, prior_fit, sentence_task, unknown_words
+from nacbench.inspection.sentences import check, made_pairs, nearness, read_pairs, word_counts
+from nacbench.inspection.trained import before_training, load_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
 from nacbench.recording.store import locate
 from nacbench.running.resolve import resolve
@@ -91,10 +96,35 @@ def test_circuit_follows_the_sentence(sentences: Path, store: Path) -> None:
 def test_circuits_of_many_sentences_form_a_map(sentences: Path, store: Path) -> None:
     found = configurations(load_run(sentences), store / "data", 30)
     assert found.points.shape == (30, 2)
-    assert len(set(found.sentences)) == len(found.groups) == 30
-    assert set(found.groups) <= {"existence", "counts", "colours", "places"}
-    (axes,) = draw_map(found.points, found.groups, "thirty").axes
-    assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 30
+    assert len(set(found.sentences)) == 30
+    assert list(found.attributes) == list(found.agreement) == ["statement", "colour", "shape", "box"]
+    assert set(found.attributes["statement"]) <= {"existence", "counts", "colours", "places"}
+    for axes in draw_map(found, "thirty").axes:
+        assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 30
+    plain, _ = draw_map(replace(found, attributes={}, agreement={}), "no attributes").axes
+    assert len(np.asarray(plain.collections[0].get_offsets())) == 30
+
+
+def test_the_nearest_is_compared_with_a_slow_search() -> None:
+    rng = np.random.default_rng(0)
+    vectors, labels = rng.standard_normal((20, 3)), [str(n % 3) for n in range(20)]
+    slow = []
+    for here, label in enumerate(labels):
+        apart = [math.dist(vectors[here], vectors[there]) if there != here else math.inf for there in range(20)]
+        slow.append(labels[int(np.argmin(apart))] == label)
+    assert neighbours_agree(vectors, labels).share == pytest.approx(np.mean(slow))
+    ties = neighbours_agree(np.asarray([[0.0], [1.0], [-1.0], [9.0]]), ["a", "a", "b", "b"])
+    assert ties.share == pytest.approx((0.5 + 1 + 0 + 0) / 4)  # of the first both others are equally near
+
+
+def test_what_a_sentence_names() -> None:
+    said = ["two blue circles can be seen", "a blue circle is above a black square", "there is a triangle ."]
+    assert named(said, ("blue", "black")) == ["blue", "several", "none"]
+    assert named(said, ("circle", "square", "triangle")) == ["circle", "several", "triangle"]
+
+
+def test_words_are_counted_without_padding() -> None:
+    assert word_counts(np.asarray([[2, 3, 2, 0], [1, 0, 0, 0]]), 3).tolist() == [[0, 0, 2, 1, 0], [0, 1, 0, 0, 0]]
 
 
 def test_communities_of_a_planted_partition() -> None:
@@ -148,6 +178,18 @@ def test_of_a_large_circuit_some_modules_have_numbers_and_the_figure_says_which(
     assert "numbers: the 32 most linked" in graph.get_title("left")
     assert degrees.get_xlabel() == "module (one of 6 has its number)"
     assert len(matrix.get_yticklabels()) == 32
+
+
+@pytest.mark.filterwarnings("error")
+def test_links_that_are_equal_are_not_drawn_as_the_strongest() -> None:
+    """In a complete graph the first three modules looked like hubs, and a single module ended in a warning of NumPy."""
+    graph = draw_circuit(np.ones((6, 6)), np.ones((2, 6)), None, "complete").axes[0]
+    assert len(graph.lines) == 0
+    assert "all links are equal, none is drawn" in graph.get_title(loc="left")
+    few = draw_circuit(np.ones((3, 3)), np.ones((1, 3)), None, "all of them").axes[0]
+    assert len(few.lines) == 3 * 2 + 3
+    one = draw_circuit(np.ones((1, 1)), np.full((2, 1), 0.3), None, "one module").axes[0]
+    assert len(one.lines) == 2
 
 
 def test_circuit_command_writes_figure_and_graphml(digits: Path, store: Path, tmp_path: Path) -> None:
@@ -282,6 +324,37 @@ def test_check_of_a_conditional_run(store: Path, sentences: Path, tmp_path: Path
     assert (tmp_path / "check.json").exists()
 
 
+def test_paraphrases_are_nearer_before_training_too_and_by_their_words(store: Path, sentences: Path) -> None:
+    """What is said of circuits has to be held against that."""
+    run, pairs = load_run(sentences), made_pairs(20)
+    found = check(run, store / "data", pairs, examples=64)
+    vocabulary = sentence_task(run).arrays(store / "data").arrays["vocabulary"]
+    first, second = (encode([pair[side] for pair in pairs], vocabulary, 20) for side in (0, 1))
+    slow = [Counter(row[row > 0].tolist()) for row in first], [Counter(row[row > 0].tolist()) for row in second]
+
+    def apart(one: Counter[int], other: Counter[int]) -> float:
+        return sum((one[word] - other[word]) ** 2 for word in one | other)
+
+    wins = [
+        (apart(one, two) > apart(one, own)) + 0.5 * (apart(one, two) == apart(one, own))
+        for place, (one, own) in enumerate(zip(*slow, strict=True))
+        for other, two in enumerate(slow[1])
+        if other != place
+    ]
+    assert found.words.share == pytest.approx(np.mean(wins))
+    fresh = before_training(run)
+    assert check(fresh, store / "data", pairs, examples=64).links == found.untrained_links != found.links
+
+
+def test_the_command_writes_the_map_and_what_it_shows(store: Path, sentences: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["circuit", str(sentences), "--sentences", "40", "--to", str(tmp_path)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    written = json.loads((tmp_path / "map.json").read_text())
+    assert written["sentences"] == 30 and list(written["agreement"]) == ["statement", "colour", "shape", "box"]
+    share = written["agreement"]["colour"]["circuits"]["share"]
+    assert f"{100 * share:.1f} % (" in done.stdout and (tmp_path / "map.png").is_file()
+
+
 def test_shuffled_sentences_differ_from_the_examples_own(
     store: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,4 +393,22 @@ def test_check_refuses_unsuitable_runs(digits: Path, sentences: Path, store: Pat
     with pytest.raises(UserError, match="0 pairs of sentences have words of the vocabulary of nlvr-synthetic"):
         check(load_run(sentences), store / "data", [("zzz", "yyy")])
     failed = CliRunner().invoke(app, ["circuit", str(digits), "--check"])
-    assert "--check needs --paraphrases FILE for task digits" in str(failed.exception)
+    assert "one circuit, which no sentence changes" in str(failed.exception)  # not that paraphrases are missing
+
+
+def test_what_is_left_out_of_sentences_is_told(sentences: Path, tmp_path: Path) -> None:
+    given = ["circuit", str(sentences), "--to", str(tmp_path)]
+    longest = load_run(sentences).task.spec().condition_tokens
+    done = CliRunner().invoke(app, [*given, "--condition", f"there is a {'blue ' * (longest - 3)}box item"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert done.stderr == "warning: words beyond the number that the task takes are left out: box item\n"
+    pairs = [*made_pairs(3), ("zzz", "yyy")]
+    (tmp_path / "pairs.tsv").write_text("".join(f"{one}\t{other}\n" for one, other in pairs))
+    done = CliRunner().invoke(app, [*given, "--check", "--paraphrases", str(tmp_path / "pairs.tsv")])
+    assert done.stderr == "warning: 1 of 4 pairs are left out: no word is in the vocabulary\n"
+    assert "3 sentences" in done.stdout
+
+
+def test_a_map_of_few_sentences_is_refused_by_what_was_asked(sentences: Path, store: Path) -> None:
+    with pytest.raises(UserError, match="a map of 5 sentences says nothing; ask for 10 or more"):
+        configurations(load_run(sentences), store / "data", 5)

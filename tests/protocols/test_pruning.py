@@ -1,6 +1,7 @@
 """Pruning: choice of the share, measurements, saved networks, and errors."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nacbench.contracts.task import EvaluationTask
 from nacbench.errors import BrokenFileError, RunSkippedError, UserError
 from nacbench.inspection.trained import load_run, load_smaller, save_smaller
 from nacbench.protocols.pruning import choose, kept_modules, relative_drop, share_of
+from nacbench.publishing.hub_folder import export_run
 from nacbench.recording.record import RunRecord
 from nacbench.registry import TASKS
 from nacbench.running.config import RunConfig
@@ -216,6 +218,31 @@ def test_the_command_prints_a_table_draws_a_figure_and_saves_the_network(
         failed = CliRunner().invoke(app, words)
         assert isinstance(failed.exception, UserError)
         assert message in str(failed.exception)
+
+
+@pytest.mark.parametrize("place", ["here/{}", "digits-nac-{}", "{}"])
+def test_a_network_in_no_folder_of_runs_is_not_pruned(
+    store: Path, record: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """It would be trained again, in a folder two above that nobody has named."""
+    monkeypatch.chdir(tmp_path)
+    folder = trained_folder(store, record)
+    if place.startswith("digits"):
+        export_run(folder, Path())
+    else:
+        shutil.copytree(folder, place.format(folder.name))
+    failed = CliRunner().invoke(app, ["prune", place.format(folder.name), "-q"])
+    assert isinstance(failed.exception, UserError)
+    assert "lies in no folder of runs" in str(failed.exception)
+
+
+def test_a_run_is_pruned_from_within_its_folder(
+    store: Path, record: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained_folder(store, record))
+    done = CliRunner().invoke(app, ["prune", ".", "--shares", "0.5,0.25", "--to", str(tmp_path / "to"), "-q"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert str(store) in done.stdout
 
 
 def test_an_interrupted_run_chooses_the_same_share(tmp_path: Path, record: RunRecord) -> None:

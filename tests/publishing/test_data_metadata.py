@@ -92,6 +92,16 @@ def test_images_of_the_hub_are_read_by_the_description(name: str, made_mirror: P
     assert [row["classes/index"] for row in classes] == list(range(len(classes)))
 
 
+def test_labels_of_published_files_are_not_called_indices_of_the_classes(made_mirror: Path, tmp_path: Path) -> None:
+    """The hub has Tiny-ImageNet's classes in the order of their names, and its makers have another."""
+    described(tmp_path, "tiny-imagenet", made_mirror)
+    told = json.loads((tmp_path / "croissant.json").read_text())
+    about = {one["@id"]: one["description"] for one in told["recordSet"]}
+    assert about["classes"] == "Classes; a label of decoded examples is the index of one"
+    (label,) = (field for one in told["recordSet"] for field in one["field"] if field["@id"] == "published-train/label")
+    assert "as the published files number it" in label["description"]
+
+
 def test_examples_with_shapes_of_their_own_are_refused(made_mirror: Path, tmp_path: Path) -> None:
     words = ("imagenet", "--examples", 2, "--scale", "smoke", "--data-root", made_mirror, "--to", tmp_path / "c.json")
     assert "have shapes of their own" in str(data("croissant", *words).exception)

@@ -1,15 +1,15 @@
-"""Folders for the hub: written whole, read strictly, and a card that the hub's own library reads as it was meant."""
+"""Folders for the hub: written whole, and read strictly."""
 
-import dataclasses
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
-from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
@@ -18,25 +18,12 @@ from nacbench.cli import app
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.formats.weights_file import digest_of_tensors
-from nacbench.publishing.card import model_card
 from nacbench.publishing.hub_folder import FILES, export_run
 from nacbench.recording.store import WEIGHTS
-from nacbench.registry import MODELS, TASKS
+from nacbench.registry import MODELS
 from nacbench.running.outcome import Outcome
-from tests.made import made_record
 
 Folder = Path
-
-
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    store = tmp_path_factory.mktemp("runs")
-    return nacbench.run("digits", "floor-linear", scale="smoke", training={"epochs": 1}, out=store, quiet=True)
-
-
-@pytest.fixture(scope="module")
-def exported(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return export_run(outcome.folder, tmp_path_factory.mktemp("hub")).path
 
 
 @pytest.fixture
@@ -122,6 +109,22 @@ def test_a_run_that_is_not_whole_makes_no_folder(outcome: Outcome, tmp_path: Pat
     with pytest.raises(UserError, match="weights"):
         export_run(copy, tmp_path / "hub")
     assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.parametrize("to", ["hub-folder", "tensorboard"])
+def test_a_run_that_cannot_be_exported_does_not_keep_the_others_back(outcome: Outcome, tmp_path: Path, to: str) -> None:
+    store = tmp_path / "runs"
+    broken = store / "digits/floor-linear" / outcome.record.run_id  # the first by its task's name
+    shutil.copytree(outcome.folder, broken)
+    (broken / WEIGHTS).unlink()
+    (broken / "curve.jsonl").write_text("other")
+    settings: dict[str, Any] = {"scale": "smoke", "training": {"epochs": 1}, "quiet": True}
+    whole = nacbench.run("digits", "floor-nearest-mean", out=store, **settings)
+    done = CliRunner().invoke(app, ["export", str(store), "--to", to, "--into", str(tmp_path / "to")])
+    assert done.stdout.splitlines()[-1].startswith(f"1 run exported to {to}: ")
+    assert [*(tmp_path / "to").rglob(f"*{whole.record.run_id}")]
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).startswith(f"1 of 2 runs were not exported: {broken}")
 
 
 def test_what_belongs_to_the_hub_is_refused_elsewhere_and_runs_are_named_by_their_ids(
@@ -266,133 +269,17 @@ def test_a_plug_in_that_is_not_loaded_is_asked_for(tmp_path: Path) -> None:
         nacbench.load(made)
     assert nacbench.load(made, plugins=[plugin]).record == done.record
     MODELS.forget_files()
+    card = (made / "README.md").read_text()
+    assert f'load("{made.name}", plugins=["my_floor.py"])' in card
+    assert "--plugin my_floor.py --init-from FOLDER" in card
 
 
-# -- the card ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_hubs_library_reads_every_number_and_name_of_the_card(outcome: Outcome, exported: Folder) -> None:
-    card: Any = ModelCard.load(exported / "README.md")
-    read = {(one.dataset_split, one.metric_type): one.metric_value for one in card.data.eval_results or ()}
-    metrics = outcome.record.metrics
-    assert read == {(split, name): value for split, own in metrics.items() for name, value in own.items()}
-    assert all(type(value) is float for value in read.values())
-    assert card.data.model_name == exported.name
-    assert card.data.tags == ["nacbench", "floor-linear", "digits", "image"]
-    assert (card.data.library_name, card.data.pipeline_tag) == ("nacbench", "image-classification")
-    assert {one.dataset_name for one in card.data.eval_results or ()} == {"Digits"}
-
-
-TRAPS = [
-    "no",
-    "on",
-    "1.10",
-    "12:30",
-    "1e3",
-    "0x10",
-    "~",
-    "null",
-    "- a",
-    "a: b",
-    "#",
-    "é\u202e",
-    "|",
-    "`",
-    "[x](y)",
-    "007",
-]
-
-
-@pytest.mark.parametrize("name", TRAPS)
-def test_names_that_yaml_would_take_for_something_else_come_back(name: str) -> None:
-    class Odd(TASKS.get("digits")):  # type: ignore[misc]
-        title: ClassVar[str] = name
-        provenance: ClassVar[str] = name
-
-    record = made_record().model_copy(
-        update={
-            "metrics": {"test": {"accuracy": 1.0, "nll": 1e-7}, name: {name: 12, "accuracy": 0.1}},
-            "task": name,
-        }
-    )
-    card: Any = ModelCard(model_card(record, Odd, MODELS.get("nac"), [name], name))
-    assert card.data.model_name == name
-    assert card.data.datasets == [name]
-    read = {
-        (one.dataset_name, one.dataset_split, one.metric_type): one.metric_value for one in card.data.eval_results or ()
-    }
-    assert read == {
-        (name, "test", "accuracy"): 1.0,
-        (name, "test", "nll"): 1e-7,
-        (name, name, name): 12.0,
-        (name, name, "accuracy"): 0.1,
-    }
-    assert {type(value) for value in read.values()} == {float}
-
-
-def test_the_card_says_what_a_reader_must_know(outcome: Outcome, exported: Folder) -> None:
-    text = (exported / "README.md").read_text()
-    task = TASKS.get("digits")
-    for part in (task.licence, task.citation, outcome.record.data.fingerprint, f'load("{exported.name}")', "Limits"):
-        assert part in text
-
-
-# -- pushing -----------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class FakeHub:
-    """In place of the hub: keeps what it is asked."""
-
-    asked: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
-    error: Exception | None = None
-
-    def create_repo(self, repository: str, **more: Any) -> None:
-        if self.error:
-            raise self.error
-        self.asked.append((repository, more))
-
-    def upload_folder(self, **more: Any) -> str:
-        self.asked.append(("upload", more))
-        return "https://hub/commit/1"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    fake = FakeHub()
-    monkeypatch.setattr("huggingface_hub.HfApi", lambda: fake)
-    monkeypatch.setattr("huggingface_hub.get_token", lambda: "a login")
-    return fake
-
-
-def test_a_push_makes_a_private_repository_of_the_folder(hub: FakeHub, outcome: Outcome, tmp_path: Path) -> None:
-    done = export(outcome.folder, "--into", tmp_path, "--push", "me/mine")
-    assert "https://hub/commit/1" in done.stdout.splitlines()
-    (repository, made), (_, upload) = hub.asked
-    assert (repository, made) == ("me/mine", {"private": True, "exist_ok": True})
-    assert upload["folder_path"] == next(tmp_path.iterdir())
-    assert sorted(upload["allow_patterns"]) == sorted(FILES)
-
-
-def test_nothing_is_asked_of_the_hub_without_push(hub: FakeHub, outcome: Outcome, tmp_path: Path) -> None:
-    assert export(outcome.folder, "--into", tmp_path).exit_code == 0
-    assert hub.asked == []
-
-
-def test_a_refused_push_leaves_the_folder_and_says_so(hub: FakeHub, outcome: Outcome, tmp_path: Path) -> None:
-    hub.error = PermissionError("403")
-    error = export(outcome.folder, "--into", tmp_path, "--push", "me/mine").exception
-    assert isinstance(error, UserError)
-    assert "403; the folder" in str(error)
-    assert "is complete" in str(error)
-
-
-@pytest.mark.parametrize(("repository", "reason"), [("me/mine", "there is no login.*hf auth login"), ("a//b", "a//b")])
-def test_a_push_without_login_or_name_is_refused_before_anything_is_written(
-    hub: FakeHub, outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: str, reason: str
-) -> None:
-    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    with pytest.raises(UserError, match=reason):
-        raise export(outcome.folder, "--into", tmp_path / "hub", "--push", repository).exception or ValueError
-    assert not (tmp_path / "hub").exists()
-    assert hub.asked == []
+def test_the_command_of_the_card_begins_another_training(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"task.position_dim": 8, "training.epochs": 1}
+    done = nacbench.run("digits", "floor-linear", scale="smoke", out=tmp_path / "runs", quiet=True, **settings)
+    made = export_run(done.folder, tmp_path / "hub").path
+    (line,) = re.findall(r"^```bash\n(.*)\n```$", (made / "README.md").read_text(), re.MULTILINE)
+    words = [str(made) if word == "FOLDER" else word for word in shlex.split(line)[1:]]
+    again = CliRunner().invoke(app, [*words, "--set", "training.epochs=1", "--out", str(tmp_path / "runs")])
+    assert again.exit_code == 0, again.exception
+    assert len(list(tmp_path.glob("runs/digits/floor-linear/*/record.json"))) == 2

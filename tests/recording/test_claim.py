@@ -16,7 +16,8 @@ import pytest
 
 from nacbench.machine.process import Life, this_life
 from nacbench.recording import claim as claims
-from nacbench.recording.claim import BusyError, TakenOverError, claim_count, claimants, hold, is_held, read_heartbeat
+from nacbench.recording.claim import BusyError, TakenOverError, hold
+from nacbench.recording.claimants import claim_count, claimants, is_held, read_heartbeat, seconds_since_beat
 
 HOLD = """
 import pathlib, sys, time
@@ -188,6 +189,19 @@ def test_without_slurm_the_heartbeat_of_another_machine_decides(tmp_path: Path, 
     else:
         with pytest.raises(BusyError, match="n7, process 5"), hold(tmp_path):
             pass
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+def test_whoever_cannot_write_sees_that_a_run_of_another_machine_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    leave_claim(tmp_path, ELSEWHERE)
+
+    def refuse(path: Path, *words: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert -60 < seconds_since_beat(tmp_path, 1) < 60
 
 
 @pytest.mark.parametrize(("answer", "free"), [(True, False), (False, True), (None, False)])

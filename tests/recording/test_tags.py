@@ -16,7 +16,7 @@ from nacbench.recording.choice import Choice
 from nacbench.recording.index import read_runs
 from nacbench.recording.tags import TAGS, add_tags, change_tags, given, read_tags
 from nacbench.recording.transfer import merge, pack, unpack_into
-from tests.made import made_record, write_run
+from tests.made import made_failure, made_record, write_failure, write_run
 
 
 @pytest.fixture
@@ -168,6 +168,35 @@ def command(*words: object) -> str:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return " ".join(result.output.split())
+
+
+def test_a_link_to_tags_that_leads_nowhere_is_named(store: Path) -> None:
+    folder = folder_of(store, 2)
+    (folder / TAGS).symlink_to(folder / "moved.json")
+    found = read_runs(store)
+    assert len(found.runs) == 3
+    assert [str(folder / TAGS) in line and "its run counts, without tags" in line for line in found.broken] == [True]
+    (folder / TAGS).unlink()
+    assert not read_runs(store).broken
+
+
+@pytest.mark.parametrize("where", ["source", "target", "set aside"])
+def test_broken_tags_do_not_end_a_merge_half_way(store: Path, tmp_path: Path, where: str) -> None:
+    """They are warned of, and everything else is copied; that of a failure, after which nothing looks for it again."""
+    target = tmp_path / "merged"
+    failed = [write_failure(store, made_failure(run_id=f"00000000000{number}")) for number in range(2)]
+    if where == "source":
+        broken = failed[0] / TAGS
+    else:
+        broken = write_run(target, made_record(seed=0)) / TAGS
+        if where == "set aside":
+            (broken.parent / "record.json").write_text("cut")
+    broken.write_text("{")
+    merged = merge([store], target)
+    assert (merged.copied, merged.there, merged.failed) == ((2, 1, 2) if where == "target" else (3, 0, 2))
+    assert any("has no tags and notes from" in line and TAGS in line for line in merged.broken)
+    assert not merge([store], target).failed
+    assert "v1" in read_tags(folder_of(target, 1)).tags
 
 
 def test_the_command_adds_removes_and_prints(store: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from nacbench.recording.record import RunRecord
 from nacbench.recording.tags import Tags, add_tags, read_tags
 from nacbench.recording.transfer import merge, pack, unpack_into
 from nacbench.reporting.build import build_report
-from nacbench.reporting.comparison import compare
+from nacbench.reporting.comparing import compare
 from nacbench.running.scoring import write_predictions
 from tests.made import made_failure, made_record, write_failure, write_run
 
@@ -235,6 +236,30 @@ def test_pack_and_unpack_preserve_the_runs(tmp_path: Path) -> None:
     assert unpack_into(tmp_path / "again.tar.gz", tmp_path / "b", unpack).copied == 2
     assert contents(tmp_path / "b") == contents(tmp_path / "merged")
     assert unpack_into(tmp_path / "again.tar.gz", tmp_path / "b", unpack).there == 2
+
+
+def archive_of(folder: Path, place: Path) -> Path:
+    """Archive a folder of runs as it is, whatever is wrong with it."""
+    with tarfile.open(place, "w:gz") as archive:
+        archive.add(folder, ".")
+    return place
+
+
+def test_what_is_wrong_in_an_archive_is_told_by_its_place_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_of(Path("a"))
+    odd = run_of(Path("a"), seed=1)
+    (odd / "record.json").write_text("{")
+    inside = odd.relative_to("a")
+    (line,) = unpack_into(archive_of(Path("a"), Path("odd.tar.gz")), Path("b"), unpack).broken
+    assert line.startswith(f"odd.tar.gz/{inside}/record.json ")
+    shutil.rmtree(odd)
+    whole = run_of(Path("a"), seed=2)
+    (whole / "curve.jsonl").write_bytes(b"other")
+    with pytest.raises(UserError, match=rf"^damaged\.tar\.gz/{whole.relative_to('a')}/curve\.jsonl is damaged"):
+        unpack_into(archive_of(Path("a"), Path("damaged.tar.gz")), Path("c"), unpack)
 
 
 def test_an_archive_without_weights_is_smaller_and_valid(tmp_path: Path) -> None:

@@ -136,7 +136,8 @@ def test_one_run_with_two_numbers_is_refused_with_both_paths(tmp_path: Path) -> 
     one, other = (write_run(store, made_record()) for store in stores)
     assert seeds(*stores) == [0]  # equal copies count once
     with_score(other, 0.7)
-    message = rf"digits · nac · seed 0 has different numbers in {one} and {other} \(in the same environment\)"
+    where = r"\(in the same environment, as far as it is recorded\)"
+    message = rf"digits · nac · seed 0 has different numbers in {one} and {other} {where}"
     for reads in (
         lambda: read_runs(*stores),
         lambda: read_runs(tmp_path),

@@ -123,6 +123,8 @@ def test_the_seeds_of_the_first_look_were_not_added() -> None:
     assert (
         looked.is_adaptive and looked.score.half_width > group(rows("nac", AHEAD[:4], adaptive=0))[0].score.half_width
     )
+    # seeds that one of them got for another question are none of this pair's
+    assert looked.against(theirs) == fixed[0].against(fixed[1])
     claim = Competitive(kind="competitive", name="c", says="is as good", task="digits", scale="mini", within=0.0)
     both = [*ours.runs, *[run._replace(model="perceiver-io") for run in theirs.runs]]
     assert "anytime-valid" in judge(claim, both).why  # the look at which decide may have stopped
@@ -164,6 +166,15 @@ def test_bold_counts_comparisons_that_are_not_decided() -> None:
     ]
     assert best(group(decided + waiting)) == []
     assert best(group(decided + [run._replace(adaptive=0) for run in waiting])) != []
+
+
+def test_seeds_that_one_side_of_a_claim_got_for_another_question_do_not_widen_it() -> None:
+    claim = Competitive(kind="competitive", name="c", says="is as good", task="digits", scale="mini", within=0.0)
+    theirs = [run._replace(model="perceiver-io") for run in rows("vit", CLOSE[:3], adaptive=0)]
+    found, fixed = (judge(claim, rows("nac", AHEAD, adaptive=adaptive) + theirs) for adaptive in (3, 0))
+    assert (found.half_width, found.why) == (fixed.half_width, fixed.why)
+    more = rows("nac", AHEAD, adaptive=2) + theirs  # seed 2 was added, and counts
+    assert judge(claim, more).half_width > fixed.half_width
 
 
 def test_a_claim_is_judged_by_looks_and_says_so() -> None:

@@ -3,11 +3,14 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.errors import UserError
 from nacbench.recording.choice import Choice
 from nacbench.recording.identity import run_id_of
@@ -100,10 +103,14 @@ def test_a_report_needs_no_torch(runs: Path, tmp_path: Path) -> None:
     [
         ({"engine": "e2"}, "digits: different versions of the engine's code (e1, e2)"),
         ({"scale": "paper"}, "digits: different scales (mini, paper)"),
+        (
+            {"metric": replace(ACCURACY, better="lower")},
+            "digits: different main metrics (accuracy (%, higher is better), accuracy (%, lower is better))",
+        ),
     ],
 )
 def test_runs_that_are_not_comparable_need_mixed(
-    runs: Path, tmp_path: Path, change: dict[str, str], complaint: str
+    runs: Path, tmp_path: Path, change: dict[str, Any], complaint: str
 ) -> None:
     write_run(tmp_path / "runs", made_record(model="vit", **change))
     with pytest.raises(UserError, match="are not comparable") as caught:

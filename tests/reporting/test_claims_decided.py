@@ -8,7 +8,8 @@ import pytest
 
 from nacbench.reporting import anytime
 from nacbench.reporting.decided import Case, Judged, judge_all
-from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, answer, read_claims
+from nacbench.reporting.paper.claims import Better, Claim, Competitive, Interval, Side, Trade, answer
+from nacbench.reporting.paper.read_claims import read_claims
 
 KINDS = ("low-shot-cifar10", "competitive-points", "speed-up")  # a claim of each kind
 CLAIMS = {claim.name: claim for claim in read_claims().claims}

@@ -7,7 +7,7 @@ import pytest
 
 from nacbench.recording.index import read_runs
 from nacbench.reporting import build
-from nacbench.reporting.paper.claims import claims_in, read_claims
+from nacbench.reporting.paper.read_claims import claims_in, read_claims
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.sweep.trials import known_choices
 

@@ -1,17 +1,20 @@
 """Comparing two models: what is paired, what is tested, and what may be said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.errors import UserError
 from nacbench.filesystem.files import digest_of
 from nacbench.recording.index import read_runs
-from nacbench.reporting.comparison import Comparison, compare, only_task
+from nacbench.reporting.comparing import compare, only_task
+from nacbench.reporting.comparison import Comparison
 from nacbench.statistics import mcnemar
 from tests.made import folder_of, made_record, write_run
 
@@ -40,6 +43,15 @@ def name_predictions(folder: Path) -> None:
 
 def compared(store: Path, first: str = "nac", second: str = "vit", scale: str | None = None) -> Comparison:
     return compare(read_runs(store), first, second, "digits", scale)
+
+
+def test_scores_of_which_one_is_better_higher_and_the_other_lower_are_not_compared(tmp_path: Path) -> None:
+    """As where a plug-in's metric was corrected between two runs: the order of the names would decide who is better."""
+    write(tmp_path, "nac", [0.70, 0.71, 0.72])
+    write(tmp_path, "vit", [0.80, 0.81, 0.82], metric=replace(ACCURACY, better="lower"))
+    for pair in (("nac", "vit"), ("vit", "nac")):
+        with pytest.raises(UserError, match=r"different main metrics \(accuracy \(%, higher is better\) and accuracy"):
+            compare(read_runs(tmp_path), *pair, "digits")
 
 
 def test_a_clear_difference_is_stated_with_its_interval(tmp_path: Path) -> None:

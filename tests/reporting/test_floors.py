@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from nacbench.cli.run import choice_lines, floor_lines
-from nacbench.contracts.metric import NLL
+from nacbench.cli.shared.remarks import choice_lines, floor_lines
+from nacbench.contracts.metric import ACCURACY, NLL, Metric
 from nacbench.contracts.recipe import BEST_TEST
 from nacbench.recording.record import Answers, RunRecord
 from nacbench.recording.row import Run, row_of
@@ -17,6 +17,7 @@ from nacbench.reporting.paper.tables import build
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.scores import score_table
+from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.statistics import Mean
 from tests.made import made_record
 
@@ -136,6 +137,26 @@ def test_a_metric_that_is_no_accuracy_has_no_floor() -> None:
     assert Floors([item]).of(item, "nll") == []
 
 
+@pytest.mark.parametrize(
+    ("metric", "cells", "numbers"), [(ACCURACY, ("25.00", "60.00"), {0.25, 0.6}), (NLL, ("—", "—"), set())]
+)
+def test_guesses_are_shown_in_no_other_metric_than_accuracy(
+    metric: Metric, cells: tuple[str, str], numbers: set[float]
+) -> None:
+    names = [(model, task) for model in ("nac", "vit") for task in ("digits", "imdb")]
+    mine = series(*(run(0.5, metric=metric, model=model, task=task) for model, task in names))
+    beside = side_by_side(mine)
+    assert beside is not None
+    assert {row[3:5] for row in beside.rows} == {cells}
+    for frame in (score_table(mine, []).frame, beside.frame):
+        assert {own for name in ("chance", "most_frequent_class") for own in frame[name].dropna()} == numbers
+
+
+def test_a_task_of_which_some_rows_have_no_floor_names_those_of_the_others() -> None:
+    mine = series(run(0.5), run(0.4, model="vit", metric=NLL))
+    assert "digits: floors in %: chance 25.00, most frequent class 60.00." in Floors(mine).notes(mine)
+
+
 def test_the_table_names_the_floors_and_tells_of_constant_predictions() -> None:
     same = Answers(options=4, labels=[600, 200, 100, 100], given=[1000, 0, 0, 0])
     mine = series(run(0.6, same), run(0.6, same, seed=1), run(0.9, model="vit"), run(0.9, same, model="vit", seed=1))
@@ -178,6 +199,8 @@ def test_a_run_s_line_tells_of_floors_and_of_constant_predictions() -> None:
     assert floor_lines(record) == []
     (line,) = floor_lines(record.model_copy(update={"answers": ANSWERS}))
     assert line == "floors: chance 25.00 %, always the most frequent class 60.00 %"
+    (line,) = floor_lines(made_record(metric=NLL).model_copy(update={"answers": ANSWERS}))
+    assert line.startswith("floors of accuracy: chance 25.00 %")
     (line,) = floor_lines(record.model_copy(update={"answers": same}))
     assert line.endswith("; the predictions are constant: all are the same class")
 

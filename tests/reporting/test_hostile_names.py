@@ -15,19 +15,30 @@ import pytest
 from markdown_it import MarkdownIt
 
 from nacbench.formats.escape import csv_of, figure_text, visible
-from nacbench.recording.row import row_of
+from nacbench.recording.row import Run, row_of
+from nacbench.reporting.answered import answered
+from nacbench.reporting.figures.ablations import draw_ablations
 from nacbench.reporting.figures.cost import draw_cost
 from nacbench.reporting.figures.curves import draw_curves
+from nacbench.reporting.figures.decisions import draw_decisions
 from nacbench.reporting.figures.saving import save_figure
 from nacbench.reporting.figures.scores import draw_scores
+from nacbench.reporting.figures.searches import draw_searches
 from nacbench.reporting.page.page import render_page
+from nacbench.reporting.searched import state_of
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.cost import cost_table
 from nacbench.reporting.tables.scores import score_table
 from nacbench.reporting.tables.side_by_side import side_by_side
 from nacbench.reporting.tables.table import Table
+from nacbench.sweep.searching import searches_in
 from tests.hostile import IN_RECORDS
 from tests.made import made_failure, made_record, write_run
+
+from ..sweep.test_search import finished, plan_of
+from .test_ablations import SCORES
+from .test_ablations import runs as runs_of_rungs
+from .test_decisions import EVERY, asked, decision, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +49,10 @@ def series() -> list[Series]:
     names: list[dict[str, Any]] = [{"run_id": f"r{i}", **dict.fromkeys(free, n)} for i, n in enumerate(IN_RECORDS)]
     facts = [json.dumps({name: {"unit": name[:40], "about": name[:400]}}) for name in IN_RECORDS]
     rows = [made._replace(**own, facts=its) for own, its in zip(names, facts, strict=True)]
-    others = [made._replace(run_id=f"o{i}", task=name, scale=name, series="o") for i, name in enumerate(IN_RECORDS)]
+    others = [
+        made._replace(run_id=f"o{i}", series="o", task=name, scale=name, metric=name, facts=its)
+        for i, (name, its) in enumerate(zip(IN_RECORDS, facts, strict=True))
+    ]
     return group([*rows, *others])
 
 
@@ -112,6 +126,26 @@ def test_figures_draw_the_names_without_mathematics(series: list[Series], tmp_pa
         assert {figure_text(item.label, 48) for item in few} <= drawn
         assert max(map(len, drawn)) < 80
         assert max(figure.get_size_inches()) < 20
+
+
+def test_figures_of_all_kinds_draw_a_metric_without_mathematics(tmp_path: Path) -> None:
+    name, unit = r"$\frac{1}{0}$", "$x^$"  # neither is valid mathematics
+    facts = json.dumps({name: {"unit": unit}})
+
+    def foreign(run: Run) -> Run:
+        return run._replace(metric=name, facts=facts)
+
+    (search, *_) = searches_in(plan_of({}))
+    tried = finished(search, {(0, trial): trial / 10 for trial in range(4)})
+    asking = [decision(asked("nac", "vit"))]
+    drawn = [
+        draw_ablations(group(map(foreign, runs_of_rungs(SCORES)))),
+        draw_decisions(answered(asking, [foreign(run) for run in runs_of(EVERY)])),
+        draw_searches([state_of(search, {run_id: foreign(run) for run_id, run in tried.items()}, {})]),
+    ]
+    for number, (figure,) in enumerate(drawn):
+        save_figure(figure, tmp_path / str(number))
+        assert any(figure_text(unit) in text for text in texts_of(figure))
 
 
 def test_learning_curves_of_two_long_names_stay_apart(tmp_path: Path) -> None:

@@ -1,21 +1,24 @@
 """The table and the figure of pruned networks."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nacbench.contracts.metric import NLL, Metric
+from nacbench.contracts.metric import ACCURACY, NLL, Metric
 from nacbench.data.metrics.values import R2
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import row_of
-from nacbench.reporting.figures.pruning import draw_pruning
+from nacbench.reporting.build import build_report
+from nacbench.reporting.figures.pruning import TOLERATED, draw_pruning
+from nacbench.reporting.figures.style import FLOOR_COLOUR
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.pruning import WHOLE, loss_of, pruning_table, shares_of
 from nacbench.reporting.tables.table import percent
 from nacbench.statistics import Mean
-from tests.made import made_record
+from tests.made import made_record, write_run
 
 
 def pruned(seed: int, scores: dict[int, float], kept: float) -> RunRecord:
@@ -90,3 +93,32 @@ def test_a_loss_is_positive_where_the_score_is_worse(metric: Metric, whole: floa
     metrics = {"test": record.metrics["test"], WHOLE: {metric.name: whole}, "kept/0.25": {metric.name: pruned}}
     (item,) = group([row_of(record.model_copy(update={"metrics": metrics}), "0", 1, 1)])
     assert loss_of(item, "kept/0.25").value == pytest.approx(loss)
+
+
+@pytest.mark.parametrize(("metric", "whole"), [(ACCURACY, 0.8), (NLL, 0.5), (R2, -2.0)])
+def test_the_figure_s_dotted_line_is_where_the_table_says_that_the_tolerated_share_is_lost(
+    metric: Metric, whole: float
+) -> None:
+    worse = whole - metric.gain(TOLERATED * abs(whole))
+    record = made_record(task="digits-pruned", metric=metric, score=worse)
+    test = {**record.metrics["test"], "kept": 0.25}
+    metrics = {"test": test, WHOLE: {metric.name: whole}, "kept/25": {metric.name: worse}}
+    measured = {WHOLE: {"speedup": 1.0}, "kept/25": {"speedup": 4.0}}
+    changed = record.model_copy(update={"metrics": metrics, "measured": measured})
+    (item,) = group([row_of(changed, "0", 1, 1)])
+    assert loss_of(item, "kept/25").value == pytest.approx(TOLERATED)
+    (figure,) = draw_pruning([item])
+    (line,) = [own for own in figure.axes[1].lines if own.get_linestyle() == "--" and own.get_color() != FLOOR_COLOUR]
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([metric.scaled(worse)] * 2)
+
+
+def test_a_metric_that_no_share_has_is_said_to_leave_the_table_out(tmp_path: Path) -> None:
+    record = pruned(0, {100: 0.9, 50: 0.88}, 0.5)
+    test = {**record.metrics["test"], "nll": 0.3}
+    write_run(tmp_path / "runs", record.model_copy(update={"metrics": {**record.metrics, "test": test}}))
+    report = build_report([tmp_path / "runs"], tmp_path / "report", metric="nll")
+    assert not (tmp_path / "report" / "pruning.csv").exists()
+    line = "digits-pruned is not in the table and figure of fewer modules: its records have no nll at each share"
+    assert report.warnings == [line]
+    assert build_report([tmp_path / "runs"], tmp_path / "report").warnings == []
+    assert (tmp_path / "report" / "pruning.csv").exists()

@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nacbench.recording.index import read_runs
 from nacbench.recording.record import Failure, RunRecord
 from nacbench.recording.row import row_of
 from nacbench.registry import MODELS
+from nacbench.reporting.rescored import with_metric
 from nacbench.reporting.series import Series, group
 from nacbench.reporting.tables.adaptations import adaptations_table
 from nacbench.reporting.tables.cost import cost_table
@@ -221,6 +222,28 @@ def test_what_adapts_stands_side_by_side_with_prototypes_of_pixels_as_the_refere
     }
     assert "the features of floor-nearest-mean are pixels" in table.markdown()
     assert table.frame["adapted"].tolist().count("all") == 2
+
+
+def test_what_adapts_in_another_metric_is_named_and_measured_by_it() -> None:
+    runs = [row_of(adapting("nac", how, 0.5), how, 1, 1) for how in ("prototypes", "all")]
+    table = adaptations_table(group(with_metric(run, "nll") for run in runs))
+    assert table is not None
+    assert [column.head for column in table.columns[3:]] == ["all (nats)", "prototypes (nats)"]
+    assert table.rows[0][3:] == ("0.3000", "0.3000")
+    assert table.notes[0].startswith("Nll, a mean over the numbers of examples per class")
+    assert table.frame["nll"].tolist() == [0.3, 0.3]
+
+
+@pytest.mark.parametrize("table", [shift_table, shots_table])
+def test_tables_of_accuracies_have_the_floors_of_accuracies_whatever_the_metric(
+    table: Callable[[Sequence[Series]], Table | None],
+) -> None:
+    low = [shifted(0, 0.9, accuracy=0.05, drop=0.85), adapted("nac", one=(0.05, 0.01))]
+    for metric in ("accuracy", "nll"):
+        found = table(group(with_metric(row_of(record, record.task, 1, 1), metric) for record in low))
+        assert found is not None
+        assert next(cell for row in found.rows for cell in row if cell.startswith("5.00")).endswith(" ‡")
+        assert any(note.endswith(": floors in %: chance 10.00.") for note in found.notes)
 
 
 def test_runs_that_all_adapt_the_same_need_no_table_of_what_adapts() -> None:

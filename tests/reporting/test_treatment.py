@@ -10,7 +10,7 @@ from nacbench.contracts.recipe import BEST_TEST
 from nacbench.errors import UserError
 from nacbench.recording.index import read_runs
 from nacbench.recording.row import Run, row_of
-from nacbench.reporting.comparison import compare
+from nacbench.reporting.comparing import compare
 from nacbench.reporting.paper.claims import Better
 from nacbench.reporting.paper.verdicts import judge
 from nacbench.reporting.ranks import ranking

@@ -97,6 +97,10 @@ BEFORE_THERE_IS_AN_ID = {
         with_lines(TASK, "def prepare(self, data_root):\n    [][0]"),
         r"error: IndexError: .*my_task\.py",
     ),
+    "a file that is not there": (
+        with_lines(TASK, "def fingerprint(self, data_root):\n    return open('coins.txt').read()"),
+        r"error: cannot use coins\.txt: No such file or directory; .* \(my_task\.py, line \d+\)",
+    ),
 }
 
 

@@ -129,7 +129,7 @@ TASKS_THAT_GIVE_WRONG = {
     ),
     "a recipe that is none": (
         "recipes = {'smoke': 'three epochs'}",
-        r"has the recipe 'three epochs' for scale 'smoke', which is no Recipe",
+        r"sets recipes = \{'smoke': 'three epochs'\}, which should be Mapping\[Scale, ImageRecipe\]",
     ),
     "a spec of None": ("def spec(self):\n    return None", r"Mine\.spec\(\) gives None, and should give a TaskSpec"),
     "a spec with a point's shape in place of a cloud's": (

@@ -15,7 +15,8 @@ import pytest
 
 from nacbench import code_digest as digests
 from nacbench.code_digest import ROOT
-from nacbench.code_meaning import _Names, meaning_of
+from nacbench.code_digest.imported_names import Names
+from nacbench.code_digest.meaning import meaning_of
 from nacbench.running import plugin_code
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity
@@ -48,8 +49,11 @@ DECIDES_NOTHING = {
     "nacbench.filesystem": "writes files whole; what is in them comes from elsewhere",
     "nacbench.formats": "reads files, and makes the configuration, which is in the id as a whole; words for people",
     "nacbench.code_digest": "makes ids: what it changes is an id",
-    "nacbench.code_meaning": "makes ids: what it changes is an id",
+    "nacbench.code_digest.meaning": "makes ids: what it changes is an id",
+    "nacbench.code_digest.imported_names": "makes ids: what it changes is an id",
+    "nacbench.code_digest.own_code": "makes ids: what it changes is an id",
     "nacbench.registry": "finds a task or model by name; the code of what it finds counts",
+    "nacbench.plugin_class": "refuses plug-ins that cannot be used",
     "nacbench.plugin_files": "loads plug-ins from files; the code of what it loads counts",
     "nacbench.machine": "says what the machine is",
     "nacbench.suggestions": "words for people",
@@ -61,6 +65,7 @@ DECIDES_NOTHING = {
     "nacbench.running.failures": "says why there is no record",
     "nacbench.running.identity": "makes ids",
     "nacbench.running.initial": "finds given weights; the digest of their tensors is in the id",
+    "nacbench.running.known_settings": "names settings, for errors",
     "nacbench.running.outcome": "shows a finished run",
     "nacbench.running.plugin_code": "makes ids",
     "nacbench.running.resolve": "makes the configuration, which is in the id as a whole",
@@ -197,7 +202,7 @@ class OtherImports(ast.NodeTransformer):
     """Replace ``from a.b import c`` by ``import a.b as x``, and ``c`` by ``x.c``, unless something else is called c."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self._standing = _Names(tree).standing
+        self._standing = Names(tree).standing
         self._modules: dict[str, tuple[str, str]] = {}
         self.visit(tree)
 

@@ -249,13 +249,17 @@ class Derived(get_task("NAME")):
 """
 
 
-def test_a_plugin_that_is_asked_for_by_name_counts_with_its_helpers(tmp_path: Path) -> None:
-    """A task in one folder derives from the task of another plug-in's file, which no import leads to."""
+@pytest.mark.parametrize("name", ['"first"', '"fir" + "st"'])
+def test_a_plugin_that_is_asked_for_by_name_counts_with_its_helpers(tmp_path: Path, name: str) -> None:
+    """A task in one folder derives from the task of another plug-in's file, which no import leads to.
+
+    The name need not be written out: a class knows its base classes.
+    """
     first, second = tmp_path / "one" / "first.py", tmp_path / "two" / "second.py"
     first.parent.mkdir()
     second.parent.mkdir()
     first.write_text("import beside_first\n" + DERIVED.replace("NAME", "digits"))
-    second.write_text(DERIVED.replace("NAME", "first"))
+    second.write_text(DERIVED.replace('"NAME"', name))
     seen = set()
     for helper in ("x = 1\n", "x = 2\n"):
         (first.parent / "beside_first.py").write_text(helper)

@@ -17,10 +17,12 @@ from nacbench.machine import slurm
 from nacbench.plugin_files import load_plugin_file
 from nacbench.recording.record import Cause, RunRecord
 from nacbench.recording.store import finished
-from nacbench.sweep.control import Place, Submitted, cancel, submit
-from nacbench.sweep.plan import Plan, PlannedRun, make_plan
+from nacbench.sweep.cancelling import cancel
+from nacbench.sweep.observer import Observer, observe
+from nacbench.sweep.plan import Place, Plan, PlannedRun, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import Observer, Standing, State, observe
+from nacbench.sweep.state import Standing, State
+from nacbench.sweep.submitting import Submitted, submit
 
 from ..conftest import REPOSITORY
 

@@ -13,7 +13,7 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.machine import slurm
-from nacbench.recording.claim import claimants
+from nacbench.recording.claimants import claimants
 from nacbench.recording.read_record import read_failure
 from nacbench.sweep.arrays import LAUNCHER
 from nacbench.sweep.submission import submissions
@@ -394,9 +394,9 @@ from nacbench.plugin_files import load_plugin_file
 load_plugin_file(Path({plugin!r}))
 from nacbench.sweep import arrays as module
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.control import Place, submit
-from nacbench.sweep.plan import make_plan
+from nacbench.sweep.plan import Place, make_plan
 from nacbench.sweep.submission import Submission
+from nacbench.sweep.submitting import submit
 import submitit
 
 def die(*args, **kwargs):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nacbench.machine import slurm
-from nacbench.recording.claim import claimants
+from nacbench.recording.claimants import claimants
 from nacbench.sweep.submission import submissions
 
 from .conftest import PROFILE, TestSweep, queue_is_busy, tell, until

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from nacbench.errors import UserError
 from nacbench.running.resolve import resolve
 from nacbench.sweep.block import seeds_in
 from nacbench.sweep.config import matches
 from nacbench.sweep.plan import counts_of, make_plan
-from nacbench.sweep.profile import Profile, minutes
 from nacbench.sweep.read_sweep import parse_sweep, read_sweep
-
-from ..conftest import REPOSITORY
 
 BASE: dict[str, Any] = {"tasks": "digits", "models": ["nac", "vit"], "scale": "smoke"}
 
@@ -304,9 +300,22 @@ def test_resources_can_match_runs_that_train_for_others() -> None:
 
 
 def test_choices_of_a_file_need_not_all_match(tmp_path: Path) -> None:
-    (tmp_path / "rates.yaml").write_text("choices: [{when: {task: cifar10}, use: {training.lr: 1}}]")
+    others = "{when: {task: cifar10}, use: {training.lr: 1}}"
+    (tmp_path / "rates.yaml").write_text(f"choices: [{others}, {{when: {{task: digits}}, use: {{training.lr: 2}}}}]")
     sweep = parse_sweep({**BASE, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
     assert len(sweep.expand()) == 2
+
+
+def test_a_file_of_choices_of_which_none_matches_is_refused(tmp_path: Path) -> None:
+    """As one of another scale: all runs would have the rates that nothing chose, without a word."""
+    (tmp_path / "rates.yaml").write_text("choices: [{when: {scale: paper}, use: {training.lr: 1}}]")
+    sweep = parse_sweep({**BASE, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
+    with pytest.raises(UserError, match=r"none of the 1 in this file matches a run of sweep 'mine'.*'scale': 'paper'"):
+        sweep.expand()
+    # a sweep that extends another one does not ask for its choices
+    (tmp_path / "base.yaml").write_text("choices: rates.yaml")
+    (tmp_path / "more.yaml").write_text("{extends: base.yaml, tasks: digits, models: nac, scale: smoke}")
+    assert len(read_sweep(str(tmp_path / "more.yaml")).expand()) == 1
 
 
 @pytest.mark.parametrize("content", ["", "just a sentence"])
@@ -318,67 +327,10 @@ def test_a_file_that_is_not_a_sweep_lists_the_keys(tmp_path: Path, content: str)
         read_sweep(str(tmp_path / "mine.yaml"))
 
 
-def test_a_file_that_is_not_a_profile_lists_the_keys(tmp_path: Path) -> None:
-    (tmp_path / "empty.yaml").write_text("")
-    with pytest.raises(UserError, match="a mapping with the keys executor, device, "):
-        Profile.read(str(tmp_path / "empty.yaml"))
-
-
 def test_a_pattern_matches_names_and_settings() -> None:
     config = {"task": {"name": "digits", "patch": 2}, "seed": 3}
     assert matches(config, {"task": "digits", "task.patch": [1, 2]})
     assert not matches(config, {"task": "digits", "seed": 4})
-
-
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "slurm").glob("*.yaml")), ids=lambda path: path.stem)
-def test_committed_profiles_are_valid(path: Path) -> None:
-    assert Profile.read(str(path)).executor == "slurm"
-    assert Profile.read(path.stem, near=REPOSITORY) == Profile.read(str(path))
-
-
-def test_a_profile_is_found_beside_the_sweep_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**BASE, "profile": "two.yaml"}))
-    (tmp_path / "two.yaml").write_text("processes: 2\n")
-    assert read_sweep(str(tmp_path / "mine.yaml")).profile.processes == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (90, 90),
-        ("90", 90),
-        ("12h", 720),
-        ("90min", 90),
-        ("1.5h", 90),
-        ("2d", 2880),
-        ("1-12:00:00", 2160),
-        ("0:30:00", 30),
-        ("12:00:00", 720),
-        ("4:00:00", 240),
-        ("90:00", 90),
-        ("2-12", 3600),
-        ("1-00:30", 1470),
-        ("366d", 527040),
-    ],
-)
-def test_time_limits_in_all_forms(text: str | int, expected: int) -> None:
-    assert minutes(text) == expected
-
-
-def test_a_time_limit_in_a_file_needs_no_quotes(tmp_path: Path) -> None:
-    file = tmp_path / "cluster.yaml"
-    file.write_text("executor: slurm\ntime: 12:00:00\n")
-    profile = Profile.read(str(file))
-    assert minutes(profile.time or 0) == 720
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "soon", "0", "-3h", "1:2:3:4", "3 weeks", "367d", "9" * 5000, "²h", "1e3", "0:30", "1-2-3", "1:", "4h:00"],
-)
-def test_invalid_time_limits_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write minutes, 12h"):
-        minutes(text)
 
 
 def test_more_runs_are_planned_if_the_file_says_so() -> None:

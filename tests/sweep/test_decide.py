@@ -1,128 +1,30 @@
 """Seeds until a decision: which runs are started next, and when it ends; with runs that take no time."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from nacbench.cli.shared.outlooks import as_json
+from nacbench.cli.shared.outlooks import as_json, tell_outlook
 from nacbench.errors import UserError
-from nacbench.filesystem.files import utc_now
 from nacbench.machine import slurm
 from nacbench.recording.decisions import read_decisions
 from nacbench.recording.index import Runs
 from nacbench.recording.record import Cause
-from nacbench.recording.row import Run, row_of
 from nacbench.reporting.answered import answered
-from nacbench.reporting.decided import Case, holm_levels
-from nacbench.reporting.paper.claims import Competitive, Side, read_claims
+from nacbench.reporting.paper.claims import Competitive
+from nacbench.reporting.paper.read_claims import read_claims
 from nacbench.reporting.tables.decisions import decisions_table
 from nacbench.sweep import deciding
-from nacbench.sweep.answers import Answer, answers
-from nacbench.sweep.control import Place, Submitted
-from nacbench.sweep.deciding import Decider, Limits, Outlook, Situation
-from nacbench.sweep.plan import Plan, PlannedRun, make_plan
-from nacbench.sweep.questions import Question, claim_questions, comparisons, entrants_of
-from nacbench.sweep.read_sweep import parse_sweep
+from nacbench.sweep.deciding import Decider, Limits, Situation
+from nacbench.sweep.plan import Place, Plan, PlannedRun
+from nacbench.sweep.questions import claim_questions, comparisons, entrants_of
 from nacbench.sweep.state import Standing, State
-from nacbench.sweep.submission import Submission
+from nacbench.sweep.submitting import Submitted
 
-from ..made import made_record
-
-NOISE = np.random.default_rng(0).normal(size=(3, 1000))
-MODELS = ("nac", "vit", "transformer")
-Scores = Callable[[PlannedRun], float]
-
-
-def plan(**changes: Any) -> Plan:
-    """A plan of twenty seeds of three models on digits."""
-    content: dict[str, Any] = {
-        "tasks": "digits",
-        "models": list(MODELS),
-        "scale": "smoke",
-        "seeds": "0..19",
-        "precision": "fp32",
-    }
-    content |= {"profile": {"executor": "debug"}}
-    return make_plan(parse_sweep({**content, **changes}, Path("mine.yaml")), Path("data"))
-
-
-PLAN = plan()
-
-
-def scores_of(**means: float) -> Scores:
-    """Scores of models with these means; the noise of seeds has a deviation of 0.01."""
-    return lambda run: (
-        means[run.config.model.name] + 0.01 * float(NOISE[MODELS.index(run.config.model.name), run.config.seed])
-    )
-
-
-def started(runs: Sequence[PlannedRun]) -> Submitted:
-    """What submit returns."""
-    about: dict[str, Any] = {"sweep": "mine", "store": Path("runs"), "data_root": Path("data"), "plugins": ()}
-    return Submitted(len(runs), len(runs), (Submission.of(runs, **about),))
-
-
-class World:
-    """Runs that are done as soon as they are submitted.
-
-    Args:
-        scores: gives the score of a run.
-        seconds: that a run of each model costs.
-        standings: of runs that end in another way, by model and seed.
-    """
-
-    def __init__(
-        self,
-        scores: Scores,
-        seconds: Mapping[str, float] | None = None,
-        standings: Mapping[tuple[str, int], Standing] | None = None,
-    ) -> None:
-        self.scores, self.seconds, self.ends = scores, seconds or {}, standings or {}
-        self.rows: dict[str, Run] = {}
-        self.submitted: list[tuple[str, int]] = []
-        self.broken: list[str] = []
-        self.is_silent = False
-
-    def submit(self, plan: Plan, place: Place, say: object, *, only: Sequence[PlannedRun], **more: Any) -> Submitted:
-        for run in only:
-            name = (run.config.model.name, run.config.seed)
-            self.submitted.append(name)
-            if name not in self.ends:
-                self.rows[run.key] = self.row(run)
-        return started(only)
-
-    def row(self, run: PlannedRun) -> Run:
-        made = row_of(made_record(), "made", 1, 1)
-        config = run.config
-        return made._replace(
-            folder=f"made-{run.key}",
-            run_id=str(run.run_id),
-            task=config.task.name,
-            model=config.model.name,
-            model_size=config.model.size,
-            scale=config.scale,
-            series=run.series,
-            seed=config.seed,
-            score=self.scores(run),
-            scored=10_000,
-            train_seconds=self.seconds.get(config.model.name, 10.0),
-            evaluate_seconds=0.0,
-            threads=1,
-            finished=utc_now(),
-        )
-
-    def standings(self, runs: Sequence[PlannedRun]) -> dict[str, Standing]:
-        return {run.key: self._standing(run) for run in runs}
-
-    def _standing(self, run: PlannedRun) -> Standing:
-        name = (run.config.model.name, run.config.seed)
-        if name in self.submitted and name in self.ends:
-            return self.ends[name]
-        return Standing(state="done" if run.key in self.rows else "planned")
+from .made_world import MODELS, PLAN, World, plan, scores_of, started
 
 
 @pytest.fixture
@@ -393,6 +295,19 @@ def test_a_run_that_cannot_be_read_ends_its_question_alone(decider: Callable[...
     assert "seed 0 is unreadable: a file has the name of its folder; see " in situation.outlooks[0].why
 
 
+def test_what_lies_beyond_the_last_seed_is_no_cost_of_the_runs_that_are_told(
+    decider: Callable[..., Decider], capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(scores_of(nac=0.9, vit=0.899, transformer=0.8))
+    situation = decider(world, pairs=[("nac", "vit")], most=5, gives_up=False).run()
+    (one,) = situation.outlooks
+    assert (one.stop, one.missing, one.seconds) == ("most", (), 0.0)
+    tell_outlook("mine", situation, Limits(most=5))
+    told = next(line for line in capsys.readouterr().out.splitlines() if "nac - vit" in line)
+    assert told.split()[-2:] == ["0", "0.00"]
+    assert as_json(one)["core_hours_needed"] == one.beyond / 3600 > 0
+
+
 def test_a_seed_that_the_sweep_excludes_is_named(decider: Callable[..., Decider]) -> None:
     without = plan(exclude=[{"model": "vit", "seed": 1}])
     situation = decider(World(scores_of(nac=0.9, vit=0.7, transformer=0.8)), planned=without).run()
@@ -420,48 +335,6 @@ def test_without_slurm_its_seeds_are_not_waited_for(
 # -- what is asked ---------------------------------------------------------------------------------------------------
 
 
-def names(questions: Sequence[Question]) -> list[str]:
-    return [question.name for question in questions]
-
-
-def test_without_a_name_nac_is_compared_with_every_model() -> None:
-    entrants = entrants_of(PLAN)
-    assert names(comparisons(entrants, [])) == ["nac - vit", "nac - transformer"]
-    pairs = [("vit", "transformer"), ("transformer", "vit"), ("vit", "nac")]
-    assert names(comparisons(entrants, pairs)) == ["vit - transformer", "vit - nac"]  # each once
-    with pytest.raises(UserError, match=r"unknown model of this sweep 'vot'; did you mean 'vit'"):
-        comparisons(entrants, [("nac", "vot")])
-    with pytest.raises(UserError, match=r"no task of this sweep has two variants of nac"):
-        comparisons(entrants, [("nac", "nac")])
-    with pytest.raises(UserError, match=r"no task of this sweep has nac and another model"):
-        comparisons([one for one in entrants if one.model != "nac"], [])
-
-
-def test_variants_of_a_model_are_named_by_what_differs() -> None:
-    entrants = entrants_of(plan(models=["nac"], axes={"training.lr": [0.001, 0.002]}))
-    labels = ["nac, lr=0.001", "nac, lr=0.002"]
-    assert [one.label for one in entrants] == labels
-    assert names(comparisons(entrants, [(labels[0], labels[1])])) == [" - ".join(labels)]
-
-
-def test_models_at_the_same_rate_are_compared_unless_a_variant_is_named() -> None:
-    entrants = entrants_of(plan(models=["nac", "vit"], axes={"training.lr": [0.001, 0.002]}))
-    found = comparisons(entrants, [])
-    assert len(found) == 2
-    assert all(one.training == other.training for one, other in (question.entrants for question in found))
-    (named,) = comparisons(entrants, [("nac, lr=0.001", "vit, lr=0.002")])
-    assert named.name == "nac, lr=0.001 - vit, lr=0.002"
-    unequal = [one for one in entrants if (one.model, "0.001" in one.label) != ("vit", True)]
-    assert len(comparisons(unequal, [("nac", "vit")])) == 2  # vit has one rate alone
-
-
-def test_series_of_a_plan_are_those_of_its_records() -> None:
-    """Of all seeds alike, and of runs on another run's network, too."""
-    planned = plan(tasks=["digits", "digits-c"], models=["nac"], seeds=[0, 1])
-    series = {(run.config.task.name, run.series) for run in planned.runs}
-    assert len(series) == 2 and all(len(run.series) == 12 for run in planned.runs)
-
-
 def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
     left: list[str] = []
     told: dict[str, Any] = {
@@ -473,7 +346,7 @@ def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
     }
     mine = Competitive(kind="competitive", within=0.05, **told)
     questions = claim_questions(entrants_of(PLAN), [mine, *read_claims().claims], left.append)
-    assert names(questions) == ["mine"] and questions[0].task == "digits"
+    assert [one.name for one in questions] == ["mine"] and questions[0].task == "digits"
     assert len(left) == len(read_claims().claims) and "claim speed-up is left out: this sweep does not have" in left[3]
     for score, verdict in ((0.9, "agrees"), (0.87, "agrees"), (0.8, "disagrees")):
         world = World(scores_of(nac=score, vit=0.9))
@@ -483,23 +356,7 @@ def test_a_claim_is_decided_at_its_bar(decider: Callable[..., Decider]) -> None:
         assert verdicts(own.run())["mine"][0] == verdict
 
 
-def test_claims_of_other_tasks_are_refused() -> None:
-    with pytest.raises(UserError, match="the runs of this sweep decide none of the claims"):
-        claim_questions(entrants_of(PLAN), read_claims().claims, lambda line: None)
-
-
 # -- several comparisons ---------------------------------------------------------------------------------------------
-
-
-def case(*differences: float, margin: float = 0.0) -> Case:
-    return Case([Side(dict(enumerate(differences)), 0.0, 0.0)] if differences else [], margin)
-
-
-def test_holm_s_levels_fall_with_the_number_of_comparisons_and_rise_as_they_are_decided() -> None:
-    sure, fair, none = case(1.0, 1.01, 0.99, 1.0, 1.02, 1.0), case(1.0, 1.5, 0.5, 1.1, 0.9), case()
-    assert holm_levels([none] * 4) == [0.05 / 4] * 4  # those without any seed count
-    assert holm_levels([sure, none, none, none]) == [0.05 / 4] + [0.05 / 3] * 3
-    assert holm_levels([sure, fair, sure, sure]) == [0.05 / 4, 0.05, 0.05 / 4, 0.05 / 4]
 
 
 def test_what_was_asked_before_in_the_store_counts_too(decider: Callable[..., Decider]) -> None:
@@ -509,49 +366,3 @@ def test_what_was_asked_before_in_the_store_counts_too(decider: Callable[..., De
     assert (alone.answer.level, besides.answer.level) == (0.05, 0.025)
     (again,) = decider(world, pairs=[("vit", "nac")], most=3).look().outlooks  # the same question, asked again
     assert again.answer.level == 0.025
-
-
-def test_the_probability_of_any_wrong_verdict_of_a_family_is_as_promised() -> None:
-    """Four comparisons, looked at after every seed from 3 to 12: two equal pairs, one at its margin, one far apart."""
-    rng = np.random.default_rng(3)
-    wrong, margin, repetitions = 0, 1.0, 300
-    for _ in range(repetitions):
-        paths = [rng.normal(size=12) + shift for shift in (1.0, -1.0, 1.0, 6.0)]
-        levels = holm_levels([case(*map(float, path), margin=margin) for path in paths])
-        found = [verdict_at(path, level, margin) for path, level in zip(paths, levels, strict=True)]
-        wrong += any(verdict in ("better", "worse", "equivalent") for verdict in found[:3]) or found[3] == "worse"
-    assert wrong / repetitions <= 0.05 + 3 * (0.05 * 0.95 / repetitions) ** 0.5
-
-
-def verdict_at(path: np.ndarray, level: float, margin: float) -> str:
-    from nacbench.reporting.anytime import decide, looks
-
-    return decide(looks(list(path), level=level), margin).verdict
-
-
-def answer_to(*differences: float) -> Answer:
-    """The answer to NAC against ViT with these differences of accuracy."""
-    (question,) = comparisons(entrants_of(PLAN), [("nac", "vit")])
-    world = World(lambda run: 0.5 + (differences[run.config.seed] if run.config.model.name == "nac" else 0.0))
-    records: dict[str, dict[int, Run]] = {}
-    for entrant in question.entrants:
-        records[entrant.series] = {seed: world.row(entrant.runs[seed]) for seed in range(len(differences))}
-    (found,) = answers([question], records)
-    return found
-
-
-def test_seeds_far_off_are_named() -> None:
-    assert answer_to(0.05, 0.04, 0.05, -0.4, 0.06).far_off == (3,)
-    assert answer_to(0.05, 0.04, 0.05, 0.03, 0.06).far_off == ()
-    assert answer_to(0.05, 0.05, 0.05, 0.0501, 0.05).far_off == ()  # by one test example
-
-
-def test_unequal_treatment_is_told() -> None:
-    planned = plan(models=["nac"], axes={"training.lr": [0.001, 0.002]})
-    world = World(lambda run: 0.5)
-    (question,) = comparisons(entrants_of(planned), [("nac, lr=0.001", "nac, lr=0.002")])
-    records = {one.series: {0: world.row(one.runs[0])._replace(settings=one.settings)} for one in question.entrants}
-    (answer,) = answers([question], records)
-    told = as_json(Outlook(answer))
-    assert told["treatment"] == "training.lr (0.001, 0.002)"
-    assert "not treated equally" in told["why"]

@@ -134,7 +134,8 @@ def test_claims_of_ones_own_are_asked_beside_comparisons(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--budget", "3x"], "--budget 3x: write core-hours, such as 8h, 90min or 2d"),
+        (["--budget", "3x"], "--budget 3x: write core-hours with a unit, such as 8h, 90min or 2d"),
+        (["--budget", "8"], "--budget 8: write core-hours with a unit, such as 8h, 90min or 2d"),
         (["--compare", "floor-linear", "vut"], "unknown model of this sweep 'vut'"),
         (["--compare", "floor-linear", "--dry-run"], "--compare floor-linear: give two names"),
         (["--failed", "boredom"], "unknown cause of failure 'boredom'"),

@@ -8,10 +8,10 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.recording.store import run_folder
+from nacbench.sweep.observer import Observer
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.profile import Profile
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import Observer
 from nacbench.sweep.submission import Submission, SubmittedRun, read_submission, read_submissions
 
 TOKEN = f"nacbench-{'0' * 32}"

@@ -7,70 +7,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from nacbench.filesystem import owner
-from nacbench.machine import ending
-from nacbench.machine.process import Life, this_life
-from nacbench.plugin_files import load_plugin_file
-from nacbench.recording.claim import hold, is_held
+from nacbench.recording.claim import hold
 from nacbench.recording.read_record import read_failure, read_record
 from nacbench.recording.record import FAILURE, RECORD
 from nacbench.recording.tags import read_tags
-from nacbench.registry import MODELS, TASKS
 from nacbench.sweep import local, submission
-from nacbench.sweep.control import Place, cancel, ready, submit
-from nacbench.sweep.plan import Plan, make_plan
-from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import Standing, observe
+from nacbench.sweep.cancelling import cancel
+from nacbench.sweep.observer import observe
+from nacbench.sweep.plan import Place
+from nacbench.sweep.state import Standing
 from nacbench.sweep.submission import Submission, sole_submitter, submissions
+from nacbench.sweep.submitting import ready, submit
 
-from ..conftest import REPOSITORY
-from ..recording.test_claim import leave_claim
+from .sleepy_runs import CONTENT, let_workers_import, nacbench, plan, states, wait_for, write
 
-PLUGIN = REPOSITORY / "tests" / "slurm" / "sleepy.py"
-CONTENT: dict[str, Any] = {
-    "tasks": "sleepy",
-    "models": "sleepy",
-    "scale": "smoke",
-    "precision": "fp32",
-    "plugins": [str(PLUGIN)],
-    "set": {"task.pause": 0.0, "training.epochs": 1},
-    "profile": {"executor": "debug", "device": "cpu"},
-}
-
-
-@pytest.fixture(autouse=True)
-def plugin() -> Iterator[None]:
-    """The sleepy task and its model."""
-    load_plugin_file(PLUGIN)
-    yield
-    TASKS.forget_files()
-    MODELS.forget_files()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """An empty store."""
-    return Place(tmp_path / "runs", tmp_path / "data")
-
-
-def plan(place: Place, **changes: Any) -> Plan:
-    """A sweep of sleepy runs."""
-    return make_plan(parse_sweep({**CONTENT, **changes}, place.store / "mine.yaml"), place.data_root)
-
-
-def states(plan: Plan, place: Place) -> list[str]:
-    """Of all runs, in the plan's order."""
-    standings = observe(plan.runs, place.store)
-    return [standings[run.key].state for run in plan.runs]
+pytestmark = pytest.mark.usefixtures("sleepy")
 
 
 def test_submit_starts_only_missing_runs(place: Place) -> None:
@@ -268,12 +226,6 @@ def test_missing_data_is_planned_for_but_not_started(place: Place) -> None:
     assert "modelnet40" not in json.dumps([run.key for run in planned.doable])
 
 
-def test_runs_without_data_are_counted(place: Place) -> None:
-    axes = {"model.depth": [1, 2], "training.lr": [0.1, 0.2]}
-    missing = plan(place, tasks=["cifar10"], models=["nac"], plugins=[], set={}, axes=axes, seeds=[0, 1, 2])
-    assert [run.run_id for run in missing.runs] == [None] * 12
-
-
 def test_a_running_run_is_not_started_again(place: Place) -> None:
     planned = plan(place)
     (run,) = planned.runs
@@ -285,65 +237,6 @@ def test_a_running_run_is_not_started_again(place: Place) -> None:
         assert submit(planned, place, print).started == 0
     assert states(planned, place) == ["lost"]
     assert submit(planned, place, print).started == 1
-
-
-def test_a_plan_estimates_what_is_left_by_similar_runs(place: Place, tmp_path: Path) -> None:
-    submit(plan(place), place, print)
-    words = write(place, tmp_path, seeds=[0, 1, 2], include=[{"tasks": "digits", "models": "nac", "set": {}}])
-    printed = nacbench("plan", *words).stdout
-    assert "of one core's computing left, estimated from finished runs" in printed
-    assert f"no estimate for 3 runs: no similar run is done in {place.store}\n" in printed
-
-
-def test_a_plan_estimates_by_the_runs_of_another_folder(place: Place, tmp_path: Path) -> None:
-    submit(plan(place), place, print)
-    elsewhere = [str(tmp_path / "new") if word == str(place.store) else word for word in write(place, tmp_path)]
-    assert "no estimate for 1 run: no similar run" in nacbench("plan", *elsewhere).stdout
-    printed = nacbench("plan", *elsewhere, "--like", str(place.store)).stdout
-    assert "of one core's computing left, estimated from finished runs" in printed
-    assert "no estimate" not in printed
-    (alone,) = json.loads(nacbench("plan", *elsewhere, "--json").stdout)
-    (by_others,) = json.loads(nacbench("plan", *elsewhere, "--like", str(place.store), "--json").stdout)
-    assert alone["core_seconds"] is None
-    assert by_others["core_seconds"] > 0
-
-
-def test_a_search_is_not_estimated_by_other_runs(place: Place, tmp_path: Path) -> None:
-    space = {"training.lr": {"log": [1e-4, 1e-2]}}
-    submit(plan(place), place, print)
-    refused = nacbench(
-        "plan", *write(place, tmp_path, search={"space": space, "trials": 2}), "--like", str(place.store)
-    )
-    assert refused.returncode == 2
-    assert "leave --like out" in refused.stderr
-
-
-def test_a_folder_of_similar_runs_must_exist(place: Place, tmp_path: Path) -> None:
-    words = [*write(place, tmp_path), "--like", str(tmp_path / "missing")]
-    for more in ([], ["--json"]):
-        refused = nacbench("plan", *words, *more)
-        assert refused.returncode == 2
-        assert str(tmp_path / "missing") in refused.stderr
-        assert not refused.stdout  # before anything is planned
-
-
-def test_a_folder_of_similar_runs_that_is_the_sweeps_own_is_named_once(place: Place, tmp_path: Path) -> None:
-    words = [*write(place, tmp_path), "--like", str(place.store)]
-    place.store.mkdir(exist_ok=True)
-    assert nacbench("plan", *words).stdout.count(str(place.store)) == 2  # where there is none, and how to start them
-
-
-def test_seeds_of_the_command_line_replace_those_of_the_file(place: Place, tmp_path: Path) -> None:
-    words = write(place, tmp_path, seeds=[0, 7])
-    done = nacbench("plan", *words, "--seeds", "0..2")
-    assert done.stdout.startswith("mine: 3 runs\n")
-    assert "--seeds 0..2" in done.stdout  # what it suggests is about the same runs
-
-
-def test_a_plan_of_one_run_counts_in_the_singular(place: Place, tmp_path: Path) -> None:
-    planned = nacbench("plan", *write(place, tmp_path)).stdout
-    assert planned.startswith("mine: 1 run\n")
-    assert "no estimate for 1 run: no similar run is done" in planned
 
 
 def test_a_run_is_given_up_after_max_attempts(place: Place) -> None:
@@ -370,19 +263,6 @@ def test_code_that_changed_since_the_submission_is_not_run_under_the_old_id(
     assert "code or data has changed since; submit the sweep again" in standing.detail
 
 
-def write(place: Place, tmp_path: Path, **changes: Any) -> list[str]:
-    """The sweep's file, as the command line takes it."""
-    file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump({**CONTENT, **changes}))
-    return [str(file), "--out", str(place.store)]
-
-
-def nacbench(*words: str) -> "subprocess.CompletedProcess[str]":
-    """One call of the command line."""
-    command = [sys.executable, "-m", "nacbench", "sweep", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-
 @pytest.mark.parametrize("executor", ["local", "debug"])
 def test_runs_save_checkpoints_on_a_signal_and_no_other_is_started(place: Place, tmp_path: Path, executor: str) -> None:
     slow = {"task.pause": 0.3, "training.epochs": 9}
@@ -396,108 +276,6 @@ def test_runs_save_checkpoints_on_a_signal_and_no_other_is_started(place: Place,
     assert process.wait(60) == 130
     assert list(place.store.rglob("checkpoint/last.safetensors"))
     assert states(plan(place, set=slow, seeds=[0, 1]), place) == ["lost", "planned"]
-
-
-def test_cancelled_runs_start_again_on_resume_only(place: Place, tmp_path: Path) -> None:
-    slow = {"task.pause": 0.2, "training.epochs": 6}
-    words = write(place, tmp_path, set=slow, profile={"executor": "local"})
-    process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
-    planned = plan(place, set=slow)
-    deadline = time.monotonic() + 60
-    while states(planned, place) != ["running"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(3)  # until it can heed a signal
-    assert len(cancel(planned, place).runs) == 1
-    assert process.wait(60) == 1
-    assert states(planned, place) == ["cancelled"]
-    assert "no run is missing" in nacbench("submit", *words).stdout
-    assert "1 of 1 runs done" in nacbench("resume", *words).stdout
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """Wait until something is true, and return it."""
-    deadline = time.monotonic() + 60
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return value
-
-
-def test_cancel_kills_a_worker_that_hangs_and_its_children(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ending, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setenv("SLEEPY_CHILD", str(tmp_path / "child"))
-    settings = {**CONTENT["set"], "task.fault": "hang", "task.fault_step": 1}
-    words = write(place, tmp_path, set=settings, seeds=[0, 1], profile={"executor": "local"})
-    process = subprocess.Popen([sys.executable, "-m", "nacbench", "sweep", "submit", *words])
-    planned = plan(place, set=settings, seeds=[0, 1])
-    wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
-    child = owner.process(int((tmp_path / "child").read_text()))
-    assert child.lives()
-    assert states(planned, place) == ["running", "queued"]
-    assert submit(planned, place, print).started == 0
-    cancelled = cancel(planned, place)
-    assert (len(cancelled.runs), cancelled.killed, cancelled.left) == (2, 1, [])
-    assert not child.lives()
-    assert process.wait(60) == 1
-    assert states(planned, place) == ["cancelled", "cancelled"]
-
-
-def test_cancel_ends_a_worker_that_hangs_during_its_imports(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has not claimed its run yet."""
-    let_workers_import(monkeypatch, tmp_path / "stuck", "import time\ntime.sleep(300)\n")
-    planned = plan(place, profile={"executor": "local", "threads": 1})
-    with ThreadPoolExecutor(1) as pool:
-        submitting = pool.submit(submit, planned, place, print)
-        wait_for(lambda: states(planned, place) == ["running"])
-        assert len(cancel(planned, place).runs) == 1
-        assert submitting.result(60).done == 0
-    assert states(planned, place) == ["cancelled"]
-
-
-def test_cancel_leaves_what_no_sweep_started(place: Place) -> None:
-    planned = plan(place)
-    (run,) = planned.runs
-    with hold(run.folder(place.store)):
-        cancelled = cancel(planned, place)
-        assert cancelled.runs == []
-        assert "it was not started by a sweep of this folder" in cancelled.left[0]
-        assert states(planned, place) == ["running"]
-    assert not list(place.store.rglob("failure.json"))
-
-
-def test_cancel_does_not_end_a_process_that_has_the_number_of_a_dead_worker(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The worker's claim looks alive, as on a file system without locks; but its number is another process's."""
-    submit(plan(place), place, print)
-    token = submissions(place.store)[0].token
-    planned = plan(place, seeds=[0, 1])
-    folder = planned.runs[1].folder(place.store)
-    with subprocess.Popen(["sleep", "60"]) as bystander:
-        own = owner.process(bystander.pid)
-        space, _, ticks = own.born.partition(" ")
-        for born in (f"{space} {int(ticks) - 1}", ""):
-            leave_claim(folder, replace(this_life(), pid=own.pid, born=born, submission=token))
-            assert is_held(folder) is False
-            monkeypatch.setattr("nacbench.sweep.state.is_held", lambda folder: True)
-            cancel(planned, place)
-            monkeypatch.undo()
-            assert bystander.poll() is None
-        bystander.kill()
-
-
-def test_a_run_of_another_machine_is_not_said_to_be_cancelled(place: Place) -> None:
-    planned = plan(place)
-    leave_claim(planned.runs[0].folder(place.store), Life(host="n7", machine="n7/boot", pid=5))
-    assert states(planned, place) == ["running"]
-    cancelled = cancel(planned, place)
-    assert cancelled.runs == []
-    assert "it runs on another machine (n7, process 5); cancel it there" in cancelled.left[0]
 
 
 @pytest.mark.parametrize("locks", [True, False])
@@ -549,15 +327,6 @@ def test_a_broken_file_of_workers_is_ignored(place: Place, content: str) -> None
     (file,) = (place.store / ".sweeps" / "submissions").glob("*.json")
     file.with_suffix(".local").write_text(content)
     assert states(plan(place), place) == ["done"]
-
-
-def let_workers_import(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
-    """Give workers another package nacbench, of this code alone."""
-    from nacbench.sweep import local
-
-    (folder / "nacbench").mkdir(parents=True)
-    (folder / "nacbench" / "__init__.py").write_text(code)
-    monkeypatch.setattr(local, "worker_environment", lambda: {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"})
 
 
 def test_a_worker_that_dies_during_imports_is_reported(
@@ -635,7 +404,7 @@ def test_states_of_a_large_sweep_come_from_the_index(place: Place, monkeypatch: 
     submit(plan(place, seeds=[0, 1]), place, print)
     three = plan(place, seeds=[0, 1, 2])
     one_by_one = observe(three.runs, place.store)
-    monkeypatch.setattr("nacbench.sweep.state.MANY", 2)
+    monkeypatch.setattr("nacbench.sweep.observer.MANY", 2)
     assert observe(three.runs, place.store) == one_by_one
     done, moved = (run.folder(place.store) for run in three.runs[:2])
     moved.rename(moved.with_name(f"{moved.name}-copy"))  # no longer where the run would be

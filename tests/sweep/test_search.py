@@ -17,13 +17,13 @@ from nacbench.recording.searches import Search, begin, read_searches
 from nacbench.recording.transfer import merge, pack, unpack_into
 from nacbench.reporting.searched import Searched, state_of
 from nacbench.seeds import seed_for
+from nacbench.sweep.choices_file import choices_file
 from nacbench.sweep.choosing import choices_of
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
 from nacbench.sweep.searching import budget_left, searches_in
 from nacbench.sweep.space import Dimension, points
 from nacbench.sweep.trials import known_choices
-from nacbench.sweep.tuning import choices_file
 
 from ..made import made_record, write_run
 

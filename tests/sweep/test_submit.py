@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,23 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.machine import slurm
-from nacbench.plugin_files import load_plugin_file
-from nacbench.registry import MODELS, TASKS
-from nacbench.sweep.control import Place, submit
-from nacbench.sweep.plan import Plan, make_plan
+from nacbench.sweep import observer
+from nacbench.sweep.cancelling import cancel
+from nacbench.sweep.crew import CrewFile
+from nacbench.sweep.observer import observe
+from nacbench.sweep.plan import Place, Plan, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import observe
-from nacbench.sweep.submission import submissions
+from nacbench.sweep.submission import Submission, submissions
+from nacbench.sweep.submitting import submit
 
 from ..conftest import REPOSITORY
+from .sleepy_runs import CONTENT as SLEEPY
 
-PLUGIN = REPOSITORY / "tests" / "slurm" / "sleepy.py"
+pytestmark = pytest.mark.usefixtures("sleepy")
+
 GOLDEN = Path(__file__).parent / "golden"
 CONTENT: dict[str, Any] = {
-    "tasks": "sleepy",
-    "models": "sleepy",
-    "scale": "smoke",
-    "precision": "fp32",
-    "plugins": [str(PLUGIN)],
-    "set": {"task.pause": 0.0, "training.epochs": 1},
+    **SLEEPY,
     "profile": {"executor": "slurm", "device": "cpu", "time": "2h", "partition": "main", "memory_gb": 3.5},
 }
 SBATCH = """
@@ -39,15 +36,6 @@ echo $number > {folder}/number
 cp "$1" {folder}/job-$number.sh
 echo "Submitted batch job $number"
 """
-
-
-@pytest.fixture(autouse=True)
-def plugin() -> Iterator[None]:
-    """The sleepy task and its model."""
-    load_plugin_file(PLUGIN)
-    yield
-    TASKS.forget_files()
-    MODELS.forget_files()
 
 
 class Desk:
@@ -174,3 +162,40 @@ def test_what_an_earlier_job_wrote_is_not_why_the_last_one_ended(desk: Desk, tmp
     assert states(plan, place) == ["failed"]
     assert submit(plan, place, print, retry=["oom"]).started == 1
     assert states(plan, place) == ["lost"]
+
+
+# -- where Slurm does not answer ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("is_here", "why"),
+    [
+        (True, "Slurm does not answer, which alone knows of 1 run; nothing was {}: try again later"),
+        (False, "there is no Slurm on this machine (squeue not found), which alone knows of 1 run; nothing was {}: do"),
+    ],
+)
+def test_jobs_that_slurm_alone_knows_of_are_left_alone(
+    is_here: bool, why: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = submitted(tmp_path)
+    plan = make_plan(parse_sweep(CONTENT, tmp_path / "mine.yaml"), place.data_root)
+    desk.say("squeue", "echo Unable to contact >&2; exit 1")
+    monkeypatch.setattr(observer, "is_available", lambda: is_here)
+    assert observe(plan.runs, place.store)[plan.runs[0].key].detail == why.partition(", which")[0]
+    for begin, what in ((lambda: submit(plan, place, print), "submitted"), (lambda: cancel(plan, place), "cancelled")):
+        with pytest.raises(UserError, match=re.escape(why.format(what))):
+            begin()
+
+
+def test_jobs_of_slurm_keep_nobody_from_cancelling_runs_of_this_machine(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = submitted(tmp_path, seeds=[0, 1])
+    local = {**CONTENT, "seeds": 2, "profile": "debug"}
+    plan = make_plan(parse_sweep(local, tmp_path / "other.yaml"), place.data_root)
+    submission = Submission.of(plan.runs, sweep="other", store=place.store, data_root=place.data_root, plugins=[])
+    CrewFile(submission.write()).write({}, [0])  # this process is about to start it
+    monkeypatch.setattr(observer, "is_available", lambda: False)
+    assert states(plan, place) == ["queued"]
+    assert cancel(plan, place).runs == plan.doable
+    assert states(plan, place) == ["cancelled"]

@@ -1,32 +1,26 @@
-"""What tuning decides, from made records; how it is written, and how a sweep takes it."""
+"""What tuning decides, from made records, and what the command says of it."""
 
+import json
+import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from nacbench.cli import app
+from nacbench.contracts.metric import ACCURACY
 from nacbench.errors import UserError
-from nacbench.recording.identity import run_id_of
-from nacbench.recording.record import RunRecord
-from nacbench.recording.row import Run, row_of
-from nacbench.running.resolve import resolve
+from nacbench.recording.record import Answers
+from nacbench.recording.row import row_of
 from nacbench.sweep.content import read_choices
-from nacbench.sweep.extension import extension, sweep_file
-from nacbench.sweep.plan import make_plan
-from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.tuning import choices_file, tuning_of
+from nacbench.sweep.lost_trials import LostTrial
+from nacbench.sweep.tuning import tuning_of
 from tests.made import made_failure, made_record, write_failure, write_run
 
-RATES = {0.001: 0.5, 0.004: 0.7, 0.009: 0.6}
-
-
-def tried(scores: dict[float, float], **changes: Any) -> list[Run]:
-    given = {"task": "digits-tuning", **changes}
-    records = [made_record(**given, lr=lr, score=score) for lr, score in scores.items()]
-    return [row_of(record, record.run_id, 1, 1) for record in records]
+from .made_trials import RATES, real_record, tried
 
 
 def test_the_best_on_validation_is_chosen_for_each_model() -> None:
@@ -40,7 +34,7 @@ def test_the_best_on_validation_is_chosen_for_each_model() -> None:
 def test_the_mean_over_seeds_decides() -> None:
     runs = [*tried({0.001: 0.5, 0.004: 0.9}), *tried({0.001: 0.8, 0.004: 0.3}, seed=1)]
     (one,) = tuning_of(runs).tuned
-    assert [each.score.value for each in one.tried] == [pytest.approx(0.65), pytest.approx(0.6)]
+    assert [each.score and each.score.value for each in one.tried] == [pytest.approx(0.65), pytest.approx(0.6)]
     assert one.best.settings == {"training.lr": 0.001}
     assert one.best.seeds == {0, 1}
 
@@ -68,6 +62,31 @@ def test_ties_are_broken_by_log_likelihood() -> None:
 def test_a_value_lies_at_no_edge_if_one_inside_is_as_good(scores: dict[float, float], names: list[str]) -> None:
     (one,) = tuning_of(tried(scores)).tuned
     assert one.at_the_edge == names
+
+
+@pytest.mark.parametrize(
+    ("score", "chance", "is_above"), [(0.52, 0.5, False), (0.54, 0.5, True), (0.115, 0.1, False), (0.13, 0.1, True)]
+)
+def test_settings_of_a_model_that_is_nowhere_above_guessing_are_chosen_by_noise(
+    score: float, chance: float, is_above: bool
+) -> None:
+    runs = [run._replace(chance=chance, majority=chance) for run in tried({0.001: score - 0.01, 0.004: score})]
+    (one,) = tuning_of(runs).tuned
+    assert one.is_above_guessing == is_above
+    (by_majority,) = tuning_of([run._replace(chance=0.0, majority=chance) for run in runs]).tuned
+    assert by_majority.is_above_guessing == is_above
+    (unknown,) = tuning_of([run._replace(chance=math.nan, majority=math.nan) for run in runs]).tuned
+    assert unknown.is_above_guessing
+
+
+def test_the_command_says_which_settings_noise_has_chosen(tmp_path: Path) -> None:
+    answers = Answers(options=10, labels=[120, 440, 440], given=[200, 400, 400])
+    for model, scores in {"nac": (0.45, 0.46), "vit": (0.6, 0.5)}.items():
+        for lr, score in zip((0.001, 0.004), scores, strict=True):
+            record = made_record(task="digits-tuning", model=model, lr=lr, score=score)
+            write_run(tmp_path, record.model_copy(update={"answers": answers}))
+    said = " ".join(CliRunner().invoke(app, ["tune", str(tmp_path)]).stderr.split())
+    assert "digits: no trial of nac is shown to be above guessing, so that settings are chosen by noise" in said
 
 
 def test_a_task_with_unequal_budgets_is_left_out() -> None:
@@ -99,9 +118,69 @@ def test_a_task_with_unequally_treated_trials_is_left_out(changes: dict[str, Any
     assert outcome.left_out == [f"digits: trials differ in more than the model and what was tried: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": "f2"}, "different data fingerprints (f1, f2)"),
+        ({"engine": "e2"}, "different versions of the engine's code (e1, e2)"),
+        (
+            {"metric": replace(ACCURACY, better="lower")},
+            "different main metrics (accuracy (%, higher is better), accuracy (%, lower is better))",
+        ),
+    ],
+)
+def test_a_task_whose_later_trials_are_of_other_code_or_data_is_left_out(changes: dict[str, Any], said: str) -> None:
+    """As where --extend's values are run after an update: the same for all models, but not for all values."""
+    outcome = tuning_of(
+        run
+        for model in ("nac", "vit")
+        for run in (*tried(RATES, model=model), *tried({0.1: 0.99}, model=model, **changes))
+    )
+    assert outcome.tuned == []
+    (line,) = outcome.left_out
+    assert line.startswith(f"digits-tuning: {said}, so that scores of trials cannot be compared")
+
+
 def test_trials_of_one_model_with_other_code_are_not_averaged() -> None:
     outcome = tuning_of([*tried(RATES), *tried(RATES, engine="e2", seed=1)])
     assert outcome.tuned == []
+
+
+def test_settings_that_were_tried_with_other_seeds_are_not_compared() -> None:
+    """For instance while a sweep is running: a mean over fewer seeds is more often the best by chance."""
+    runs = [*tried({0.001: 0.5, 0.004: 0.7}), *tried({0.001: 0.9}, seed=1)]
+    outcome = tuning_of(runs)
+    assert outcome.tuned == []
+    assert outcome.left_out == [
+        "digits: settings were tried with different seeds (training.lr=0.001: 0, 1; training.lr=0.004: 0)"
+    ]
+    assert tuning_of([*runs, *tried({0.004: 0.8}, seed=1)]).left_out == []
+
+
+def diverged(**changes: Any) -> LostTrial:
+    (run,) = tried({0.009: 0.5}, **changes)
+    return LostTrial(run.run_id, run.task, run.model, run.model_size, run.scale, run.seed, run.settings, "diverged")
+
+
+def test_a_trial_that_diverged_counts_as_the_worst() -> None:
+    """It was tried; without it no task of which one model bears less than the others could ever be tuned."""
+    vit = tried(RATES, model="vit")
+    outcome = tuning_of([*tried({0.001: 0.5, 0.004: 0.7}), *vit], [diverged()])
+    assert outcome.left_out == []
+    assert [one.best.settings for one in outcome.tuned] == [{"training.lr": 0.004}] * 2
+    assert [one.at_the_edge for one in outcome.tuned] == [[], []]  # beyond it was tried
+    # of one seed alone, too; and no more where it was finished later, as with other code
+    seeds = [run for seed in (0, 1) for run in tried({0.001: 0.5, 0.004: 0.7}, seed=seed)]
+    (one,) = tuning_of([*seeds, *tried({0.009: 0.9})], [diverged(seed=1)]).tuned
+    assert one.best.settings == {"training.lr": 0.004}
+    (one,) = tuning_of(tried({0.001: 0.5, 0.009: 0.9}), [diverged(engine="e0")]).tuned
+    assert one.best.settings == {"training.lr": 0.009}
+
+
+def test_a_task_of_which_all_trials_of_a_model_diverged_is_left_out() -> None:
+    outcome = tuning_of(tried(RATES), [diverged(model="vit")])
+    assert outcome.tuned == []
+    assert outcome.left_out == ["digits: of vit all settings that were tried have diverged"]
 
 
 def test_a_single_setting_is_left_out() -> None:
@@ -113,60 +192,6 @@ def test_a_single_setting_is_left_out() -> None:
 def test_runs_of_other_tasks_are_ignored() -> None:
     with pytest.raises(UserError, match="no runs of tasks that end in -tuning"):
         tuning_of(tried(RATES, task="digits"))
-
-
-def test_a_sweep_reads_the_written_choices(tmp_path: Path) -> None:
-    rows = tuning_of([*tried(RATES, size="tiny", scale="smoke")])
-    (tmp_path / "rates.yaml").write_text(choices_file(rows, "nacbench tune runs"))
-    (choice,) = read_choices(tmp_path / "rates.yaml")
-    assert choice["use"] == {"training.lr": 0.004}
-    tried_ones = {"training.lr=0.001": 0.5, "training.lr=0.004": 0.7, "training.lr=0.009": 0.6}
-    assert choice["evidence"] == {"tried": tried_ones, "seeds": [0], "epochs": 2}
-    content = {"tasks": ["digits", "digits-c", "parametric-shapes"], "models": ["nac", "vit"], "scale": "smoke"}
-    sweep = parse_sweep({**content, "choices": "rates.yaml"}, tmp_path / "mine.yaml")
-    plain = parse_sweep(content, tmp_path / "mine.yaml")
-    for config, before in zip(sweep.expand(), plain.expand(), strict=True):
-        own = config.trained_on or config
-        tuned = (own.task.name, config.model.name) == ("digits", "nac")
-        expected = 0.004 if tuned else (before.trained_on or before).training.model_dump()["lr"]
-        assert own.training.model_dump()["lr"] == expected
-        assert (config == before) == (not tuned)
-
-
-def test_settings_of_a_block_override_choices() -> None:
-    choices = [{"when": {"task": "digits"}, "use": {"training.lr": 0.004, "training.epochs": 2}}]
-    content = {"tasks": "digits", "models": "nac", "scale": "smoke", "axes": {"training.lr": [0.1, 0.2]}}
-    sweep = parse_sweep({**content, "choices": choices}, Path("mine.yaml"))
-    recipes = [config.training.model_dump() for config in sweep.expand()]
-    assert [(recipe["lr"], recipe["epochs"]) for recipe in recipes] == [(0.1, 2), (0.2, 2)]
-
-
-@pytest.mark.parametrize(
-    ("choices", "message"),
-    [
-        ([{"when": {"task": "digits"}, "use": {"training.lrr": 1}}], "unknown setting 'training.lrr'"),
-        ([{"when": {"task": "digits"}}], "choices.0.use"),
-        ("nowhere.yaml", "cannot read nowhere.yaml"),
-    ],
-)
-def test_what_cannot_be_is_named(choices: Any, message: str) -> None:
-    content = {"tasks": "digits", "models": "nac", "scale": "smoke", "choices": choices}
-    with pytest.raises(UserError, match=message):
-        parse_sweep(content, Path("mine.yaml")).expand()
-
-
-def test_a_plan_shows_differing_settings(tmp_path: Path) -> None:
-    content = {"tasks": "digits-tuning", "models": ["nac"], "scale": "smoke", "axes": {"training.lr": [0.1, 0.2]}}
-    runs = make_plan(parse_sweep(content, Path("mine.yaml")), tmp_path).runs
-    assert [run.title for run in runs] == [f"digits-tuning · nac · seed 0 · training.lr={lr}" for lr in (0.1, 0.2)]
-    (alone,) = make_plan(parse_sweep({**content, "axes": {}}, Path("mine.yaml")), tmp_path).runs
-    assert alone.title == "digits-tuning · nac · seed 0"
-
-
-def test_a_file_without_choices_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "profile.yaml").write_text("executor: local")
-    with pytest.raises(UserError, match="has no list called choices"):
-        read_choices(tmp_path / "profile.yaml")
 
 
 def test_the_command_prints_and_writes(tmp_path: Path) -> None:
@@ -183,76 +208,6 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert '"chosen": {\n      "training.lr": 0.004\n    }' in told.stdout
 
 
-def real_record(lr: float, score: float, model: str = "nac", **training: Any) -> RunRecord:
-    """A made record of digits-tuning whose configuration is one that can be run."""
-    given = {"task": {"name": "digits-tuning"}, "model": {"name": model}, "scale": "smoke"}
-    config = resolve({**given, "training": {"lr": lr, **training}}).as_dict()
-    record = made_record(task="digits-tuning", model=model, size="tiny", scale="smoke", score=score)
-    identity = {**record.identity, "config": config}
-    changed = {"identity": identity, "run_id": run_id_of(identity), "precision": config["precision"]}
-    return record.model_copy(update=changed)
-
-
-def real_run(*args: Any, **training: Any) -> Run:
-    return row_of(real_record(*args, **training), "made", 1, 1)
-
-
-def blocks_of(runs: list[Run]) -> list[dict[str, Any]]:
-    return extension(tuning_of(runs).tuned, runs)
-
-
-def test_all_models_get_the_value_beyond_the_edge_of_one() -> None:
-    inside = {0.001: 0.5, 0.003: 0.7, 0.009: 0.6}
-    at_the_edge = {0.001: 0.5, 0.003: 0.7, 0.009: 0.8}
-    runs = [real_run(lr, score, epochs=3) for lr, score in inside.items()]
-    runs += [real_run(lr, score, "vit", epochs=3) for lr, score in at_the_edge.items()]
-    (block,) = blocks_of(runs)
-    assert block["models"] == ["nac", "vit"]
-    assert block["set"] == {"model.size": "tiny", "training.epochs": 3, "training.lr": 0.027}
-    sweep = parse_sweep(yaml.safe_load(sweep_file([block], "nacbench tune runs")), Path("more.yaml"))
-    before = [config.training.model_dump() for config in sweep.expand()]
-    assert [(recipe["lr"], recipe["epochs"]) for recipe in before] == [(0.027, 3)] * 2
-    more = [*runs, real_run(0.027, 0.1, epochs=3), real_run(0.027, 0.2, "vit", epochs=3)]
-    assert blocks_of(more) == []
-    assert [one.at_the_edge for one in tuning_of(more).tuned] == [[], []]
-
-
-def test_opposite_edges_extend_the_grid_of_both_models_both_ways() -> None:
-    runs = [real_run(lr, lr) for lr in (0.001, 0.002)] + [real_run(lr, 1 - lr, "vit") for lr in (0.001, 0.002)]
-    found = {block["set"]["training.lr"]: block["models"] for block in blocks_of(runs)}
-    assert found == {0.0005: ["nac", "vit"], 0.004: ["nac", "vit"]}
-
-
-def test_a_grid_is_extended_with_everything_that_was_tried_beside_its_edge() -> None:
-    runs = [real_run(lr, lr + decay / 10, weight_decay=decay) for lr in (0.1, 0.2) for decay in (0.1, 0.2, 0.05)]
-    found = [
-        (block["set"]["training.lr"], block["set"].get("training.weight_decay", 0.05)) for block in blocks_of(runs)
-    ]
-    assert sorted(found) == [(0.1, 0.4), (0.2, 0.4), (0.4, 0.05), (0.4, 0.1), (0.4, 0.2)]
-
-
-def test_a_long_grid_and_an_impossible_value_are_not_extended() -> None:
-    assert blocks_of([real_run(0.001 * 2**power, power / 10) for power in range(8)]) == []
-    assert blocks_of([real_run(0.001, share, label_smoothing=share) for share in (0.5, 1.0)]) == []
-
-
-def test_the_command_writes_a_sweep_of_more_values(tmp_path: Path) -> None:
-    store, to = tmp_path / "runs", tmp_path / "more.yaml"
-    for lr, score in {0.001: 0.5, 0.004: 0.7}.items():
-        write_run(store, real_record(lr, score))
-    done = CliRunner().invoke(app, ["tune", str(store), "--extend", str(to)])
-    assert done.exit_code == 0, (done.output, done.exception)
-    assert "1 runs beyond the edges written to" in done.stdout
-    assert "0.004 †" in done.stdout
-    (config,) = parse_sweep(yaml.safe_load(to.read_text()), to).expand()
-    assert config.training.model_dump()["lr"] == 0.016
-    write_run(store, real_record(0.016, 0.6))
-    to.unlink()
-    again = CliRunner().invoke(app, ["tune", str(store), "--extend", str(to)])
-    assert "no sweep is written" in again.stdout
-    assert not to.exists()
-
-
 def test_trials_that_failed_are_named(tmp_path: Path) -> None:
     for lr, score in {0.001: 0.5, 0.004: 0.7}.items():
         write_run(tmp_path, real_record(lr, score))
@@ -263,7 +218,39 @@ def test_trials_that_failed_are_named(tmp_path: Path) -> None:
     assert done.stderr.count("failed") == 1
 
 
-def test_the_file_of_choices_says_what_lies_at_the_edge(tmp_path: Path) -> None:
-    (tmp_path / "rates.yaml").write_text(choices_file(tuning_of(tried({0.001: 0.9, 0.004: 0.8})), "nacbench tune"))
-    (choice,) = read_choices(tmp_path / "rates.yaml")
-    assert choice["evidence"]["at_the_edge"] == ["training.lr"]
+def test_the_command_counts_what_diverged_and_does_not_try_it_again(tmp_path: Path) -> None:
+    store = tmp_path / "runs"
+    for lr, score in {0.001: 0.5, 0.004: 0.7}.items():
+        write_run(store, real_record(lr, score))
+    lost = real_record(0.016, 0.5)
+    made = {"task": lost.task, "model": "nac", "size": "tiny", "scale": "smoke", "run_id": lost.run_id}
+    folder = write_failure(store, made_failure(**made, status="failed", cause="diverged"))
+    (folder / "state.json").write_text(json.dumps({"identity": lost.identity}))
+    shutil.copytree(store, tmp_path / "copy")
+    to = tmp_path / "rates.yaml"
+    given = ["tune", str(store), str(tmp_path / "copy"), "--to", str(to), "--extend", str(tmp_path / "more.yaml")]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "0.001: 50.00 · 0.004: 70.00 · 0.016: failed   0.004" in done.stdout
+    assert "†" not in done.stdout
+    assert not (tmp_path / "more.yaml").exists()
+    assert "warning: digits, nac: 1 trial failed (diverged), and counted as the worst" in done.stderr
+    assert read_choices(to)[0]["evidence"]["tried"]["training.lr=0.016"] == "failed"
+    told = CliRunner().invoke(app, ["tune", str(store), "--json"])
+    assert '"score": null' in told.stdout
+
+
+@pytest.mark.parametrize("cause", ["diverged", "error"])
+def test_a_trial_that_was_finished_later_with_other_code_is_not_told_as_failed(tmp_path: Path, cause: Any) -> None:
+    for lr, score in {0.001: 0.5, 0.004: 0.7, 0.016: 0.6}.items():
+        write_run(tmp_path, real_record(lr, score))
+    identity = json.loads(json.dumps(real_record(0.016, 0.6).identity))
+    identity["code"]["engine"] = "e0"
+    made = {"task": "digits-tuning", "model": "nac", "size": "tiny", "scale": "smoke", "run_id": "0123456789ab"}
+    folder = write_failure(tmp_path, made_failure(**made, status="failed", cause=cause))
+    (folder / "state.json").write_text(json.dumps({"identity": identity}))
+    done = CliRunner().invoke(app, ["tune", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (0, ""), done.exception
+    identity["config"]["training"]["lr"] = 0.064  # another one, which was not
+    (folder / "state.json").write_text(json.dumps({"identity": identity}))
+    assert f"1 trial failed ({cause})" in CliRunner().invoke(app, ["tune", str(tmp_path)]).stderr

@@ -16,10 +16,10 @@ from nacbench.errors import UserError
 from nacbench.recording.read_record import read_record
 from nacbench.registry import Entry
 from nacbench.running.outcome import Outcome
-from nacbench.sweep.control import Place as PlaceOfRuns
-from nacbench.sweep.control import submit
+from nacbench.sweep.plan import Place as PlaceOfRuns
 from nacbench.sweep.plan import Plan, make_plan
 from nacbench.sweep.read_sweep import parse_sweep
+from nacbench.sweep.submitting import submit
 from nacbench.tracking import live
 from nacbench.tracking.known import TRACKERS
 from nacbench.tracking.numbers import final_scalars, scalars_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nacbench.recording.claim import read_heartbeat
+from nacbench.recording.claimants import read_heartbeat
 from nacbench.watching.page import copy_of
 from nacbench.watching.server import Server
 from nacbench.watching.sources import FolderSource

@@ -17,9 +17,9 @@ from nacbench.formats.terminal import console
 from nacbench.machine.process import this_life
 from nacbench.recording import curve as curves
 from nacbench.recording.claim import hold
+from nacbench.sweep.observer import observe
 from nacbench.sweep.plan import make_plan
 from nacbench.sweep.read_sweep import parse_sweep
-from nacbench.sweep.state import observe
 from nacbench.sweep.submission import Submission
 from nacbench.watching import watcher as watching
 from nacbench.watching.progress import progress_of

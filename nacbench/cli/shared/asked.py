@@ -18,7 +18,6 @@ RUNS = Path("runs")
 DECIDING = "decide"
 # It finds out how many seeds are needed, and its error rate is for all that it decides: not part after part
 NOT_WHEN_DECIDING = {"seeds", "task", "model"}
-LOOKING = ("status", "logs", "cancel")  # commands that start no job and take no --profile
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Asked:
         words = ["nacbench", "sweep", verb, self.sweep]
         if self.out != RUNS:
             words += ["--out", str(self.out)]
-        if self.profile is not None and verb not in LOOKING:
+        if self.profile is not None:  # with GPUs, precision auto is bf16: other runs, whatever the command does to them
             words += ["--profile", self.profile]
         if self.data_root is not None:
             words += ["--data-root", str(self.data_root)]
@@ -85,8 +84,8 @@ def on_sweep(verb: Callable[..., None]) -> Callable[..., None]:
     own = list(signature(verb).parameters.values())
     place = [parameter.name for parameter in own].index("asked")
     sweep, *options = signature(Asked).parameters.values()
-    left_out = {"profile"} if verb.__name__ in LOOKING else NOT_WHEN_DECIDING if verb.__name__ == DECIDING else set()
-    options = [option for option in options if option.name not in left_out]
+    if verb.__name__ == DECIDING:
+        options = [option for option in options if option.name not in NOT_WHEN_DECIDING]
     parameters = [sweep, *own[:place], *options, *own[place + 1 :]]
 
     @wraps(verb)

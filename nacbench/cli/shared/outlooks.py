@@ -90,9 +90,8 @@ def tell_outlook(name: str, situation: "Situation", limits: "Limits") -> None:
     rows = []
     for one in sorted(situation.outlooks, key=lambda one: (one.answer.question.task, one.answer.question.name)):
         question = one.answer.question
-        rows.append(
-            [question.task, question.name, str(one.answer.seeds), _expected(one), str(len(one.missing)), _hours(one)]
-        )
+        numbers = [str(one.answer.seeds), _expected(one), str(len(one.missing)), _hours(one, one.seconds)]
+        rows.append([question.task, question.name, *numbers])
     say(f"{name}: {counted(len(rows), 'question')}, {limits.first} to {limits.most} seeds each")
     print_table(["task", "question", "seeds", "expected", "runs", "core-hours"], rows, right={2, 3, 4, 5})
     runs = {run.key for one in situation.outlooks for run in one.missing}
@@ -109,8 +108,8 @@ def _expected(one: "Outlook") -> str:
     return f"{one.answer.need:,}" if one.answer.seeds > 1 else f"{one.answer.need:,} or more"
 
 
-def _hours(one: "Outlook") -> str:
-    return "?" if one.unknown else f"{one.seconds / CORE_HOUR:.2f}"
+def _hours(one: "Outlook", seconds: float) -> str:
+    return "?" if one.unknown else f"{seconds / CORE_HOUR:.2f}"
 
 
 def tell_verdicts(situation: "Situation", limits: "Limits") -> None:
@@ -147,7 +146,8 @@ def _why(one: "Outlook") -> str:
     remarks += [f"not treated equally: {unequal}"] if unequal else []
     if not one.answer.is_open:
         return "; ".join(remarks)
-    needed = f"{_seeds(one.answer)} in all if the effect is as measured, {_hours(one)} core-hours more"
+    hours = _hours(one, one.seconds + one.beyond)
+    needed = f"{_seeds(one.answer)} in all if the effect is as measured, {hours} core-hours more"
     told = {
         "most": f"{needed}; raise --most",
         "budget": f"{needed}; raise --budget",
@@ -182,7 +182,7 @@ def as_json(one: "Outlook") -> dict[str, Any]:
             for (mean, low, high), bar, looks in zip(answer.values, answer.bars, answer.looks, strict=True)
         ],
         "seeds_needed": answer.need,
-        "core_hours_needed": None if one.unknown else one.seconds / CORE_HOUR,
+        "core_hours_needed": None if one.unknown else (one.seconds + one.beyond) / CORE_HOUR,
         "stopped": one.stop or None,
         "treatment": _unequal(answer) or None,
         "why": _why(one),

@@ -13,8 +13,7 @@ from nacbench.errors import UserError
 
 if TYPE_CHECKING:
     from nacbench.recording.record import Cause
-    from nacbench.sweep.control import Place
-    from nacbench.sweep.plan import Plan
+    from nacbench.sweep.plan import Place, Plan
     from nacbench.sweep.searching import Hunt
 
 StartedAgain = Annotated[
@@ -65,9 +64,8 @@ def whole_plan_of(asked: Asked, seeds: Sequence[int] | None = None) -> "tuple[Pl
     Of a search it has every run that the search may come to.
     """
     from nacbench.sweep.block import seeds_in
-    from nacbench.sweep.control import Place
     from nacbench.sweep.only import Only
-    from nacbench.sweep.plan import make_plan
+    from nacbench.sweep.plan import Place, make_plan
     from nacbench.sweep.profile import Profile
     from nacbench.sweep.read_sweep import read_sweep
 

@@ -9,8 +9,9 @@ from nacbench.cli.shared.tables import print_table
 from nacbench.formats.terminal import say
 
 if TYPE_CHECKING:
+    from nacbench.sweep.observer import Observer
     from nacbench.sweep.plan import Plan, PlannedRun
-    from nacbench.sweep.state import Observer, Standing
+    from nacbench.sweep.state import Standing
 
 
 def print_states(planned: "Plan", standings: "dict[str, Standing]") -> None:

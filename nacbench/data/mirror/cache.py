@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nacbench.code_digest import code_digest, imported_by, own_code_of
+from nacbench.code_digest import code_digest, imported_by
+from nacbench.code_digest.own_code import own_code_of
 from nacbench.contracts.given import kind_of
 from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder

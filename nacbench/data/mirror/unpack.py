@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import stat
 import struct
 import tarfile
@@ -13,18 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacbench.data.mirror.door.damage import damage_at_start
+from nacbench.data.mirror.guard import Guard
 from nacbench.data.mirror.progress import progress
-from nacbench.errors import UserError, shown
+from nacbench.errors import UserError
 from nacbench.formats.reading import open_regular
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
 
-MOST_EXPANSION = 200  # largest ratio of unpacked to packed size; data sets stay far below, decompression bombs do not
-SLACK = 2**20  # bytes that any archive may unpack to: small repetitive files can have a larger ratio
-LEAST_PER_MEMBER = 64  # bytes of an archive for each of its members; a name and a header alone take more
-MEMBERS_OF_ANY = 1000  # that an archive of any size may have
-LONGEST_NAME = 1024  # characters
 LARGEST_HEADER = 2**16  # bytes of a long name, or of a header of other fields, in a tar
 EXTENDED = (
     tarfile.XHDTYPE,
@@ -36,7 +31,6 @@ EXTENDED = (
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".gz")
 NOT_READ = {"7z": b"7z\xbc\xaf", "rar": b"Rar!", "zstd": b"\x28\xb5\x2f\xfd"}  # first bytes of other archives
-DRIVE = re.compile(r"[A-Za-z]:")  # of Windows
 STARTS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # of zip, gzip, bzip2 and xz
 
 
@@ -102,8 +96,8 @@ def open_archive(path: Path, outer: Archive | None = None) -> Archive:
 
     Raises:
         UserError: if it is neither zip nor tar, is damaged, has an unsafe member (a link, a device, a path outside the
-            folder), or more bytes or members than its own size allows (``MOST_EXPANSION``, ``LEAST_PER_MEMBER``) or,
-            with all archives inside, that of the outer one.
+            folder), or more bytes or members than its own size allows (`nacbench.data.mirror.guard`) or, with all
+            archives inside, that of the outer one.
     """
     import zipfile
 
@@ -315,57 +309,6 @@ class _Zip(Archive):
 
     def close(self) -> None:
         self._zip.close()
-
-
-class Guard:
-    """Checks the members of an archive one after another, and refuses unsafe ones.
-
-    What is in an archive inside another one counts in both: otherwise each level could multiply the size again.
-    """
-
-    def __init__(self, archive: Path, outer: Guard | None = None) -> None:
-        self._archive = archive
-        self._outer = outer
-        size = archive.stat().st_size
-        self._most_bytes = MOST_EXPANSION * size + SLACK
-        self._most_members = size // LEAST_PER_MEMBER + MEMBERS_OF_ANY
-        self._bytes = self._members = 0
-
-    def admit(self, name: str, special: str | None, size: int, start: int = 0) -> None:
-        """Raise a UserError unless the member is safe.
-
-        Args:
-            name: of the member.
-            special: what it is, if it is neither a file nor a folder.
-            size: of its content in bytes, as it is declared.
-            start: of its content in the decompressed archive, which counts headers, too.
-        """
-        path = name.replace("\\", "/")
-        if len(name) > LONGEST_NAME:
-            self._refuse(f"the name of a member, {shown(name)}, has {len(name):,} characters")
-        if path.startswith("/") or ".." in path.split("/") or DRIVE.match(name):
-            self._refuse(f"its member {shown(name)} would lie outside the folder")
-        if size < 0:
-            self._refuse(f"its member {shown(name)} has {size:,} bytes")
-        if special:
-            self._refuse(f"its member {shown(name)} is {special}")
-        self._count(name, size, start)
-
-    def _count(self, name: str, size: int, start: int) -> None:
-        self._bytes += size
-        self._members += 1
-        if max(self._bytes, start + size) > self._most_bytes:
-            self._refuse(
-                f"with its member {shown(name)} it unpacks to more than {MOST_EXPANSION} times its own size "
-                f"({self._most_bytes:,} bytes)"
-            )
-        if self._members > self._most_members:
-            self._refuse(f"it has more than {self._most_members:,} members, too many for its size")
-        if self._outer:
-            self._outer._count(name, size, 0)
-
-    def _refuse(self, reason: str) -> None:
-        raise UserError(f"{self._archive} is not safe to unpack: {reason}")
 
 
 def _special_in_tar(member: tarfile.TarInfo) -> str | None:

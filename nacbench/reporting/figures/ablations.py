@@ -54,7 +54,7 @@ def _page(cells: Sequence[Cell]) -> Figure:
 def _label(to_whole: Any, to_before: Any, rungs: Sequence[Ablated], before: Mapping[int, Series]) -> None:
     """Name the rungs on the left, and on the right those before them; give both panels the same scale."""
     metric = rungs[0].item.measure
-    behind = f" ({metric.difference_unit})" if metric.difference_unit else ""
+    behind = figure_text(f" ({metric.difference_unit})") if metric.difference_unit else ""
     least = LEAST if metric.percent else 0.0
     ends = [end for axes in (to_whole, to_before) for end in axes.get_xlim()]
     for axes in (to_whole, to_before):

@@ -70,7 +70,7 @@ def _draw_panel(axes: Any, some: Sequence[Answered]) -> None:
     axes.set_yticks(range(len(some)), [figure_text(one.asked.name, 36) for one in some])
     for label, one in zip(axes.get_yticklabels(), some, strict=True):
         label.set_color(OPEN if one.judged.is_open else "0")
-    axes.set_xlabel(f"better by{f' ({metric.difference_unit})' if metric.difference_unit else ''}")
+    axes.set_xlabel(figure_text(f"better by{f' ({metric.difference_unit})' if metric.difference_unit else ''}"))
     axes.grid(axis="x", linewidth=0.4)
     bare(axes)
 

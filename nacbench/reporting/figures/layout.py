@@ -84,9 +84,9 @@ def wrapped(title: str, width: float) -> str:
 
 
 def draw_floor(axes: Any, floors: Floors, rows: Sequence[Series]) -> None:
-    """Draw a line at the best floor of a panel, on the vertical axis in the unit of the score."""
+    """Draw a line at the best floor of a panel, on the vertical axis."""
     if floor := floors.highest(rows):
-        axes.axhline(rows[0].measure.scaled(floor.value), **floor_line(floor.name))
+        axes.axhline(floors.measure(rows[0]).scaled(floor.value), **floor_line(floor.name))
 
 
 def portions(items: Sequence[Item], heights: Sequence[float], room: float) -> Iterator[list[Item]]:

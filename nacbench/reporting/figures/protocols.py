@@ -12,7 +12,7 @@ from nacbench.formats.escape import figure_text
 from nacbench.reporting.figures.layout import Panel, draw_floor, grid_pages, panels_of, portions
 from nacbench.reporting.figures.scores import draw_interval, limits
 from nacbench.reporting.figures.style import PAGE, SMALL, TALLEST, Encoding, figure_of, styled
-from nacbench.reporting.floors import Floors
+from nacbench.reporting.floors import Floor, Floors
 from nacbench.reporting.series import Series
 from nacbench.reporting.tables.protocols import adapted_mean, shots_of
 
@@ -28,7 +28,7 @@ DARK = 50.0  # per cent of error up to which a cell is so dark that its number i
 
 def draw_shots(series: Sequence[Series]) -> list[Figure]:
     """Draw accuracy by number of examples per class, in a panel for each task."""
-    looks, guessing = Encoding(series), Floors((), "guessing")
+    looks, guessing = Encoding(series), Floors((), "guessing", ACCURACY.name)
 
     def draw(axes: Any, rows: Sequence[Series]) -> None:
         shots = sorted({k for item in rows for k in shots_of(item)})
@@ -84,7 +84,7 @@ def _heat_map(axes: Any, rows: Sequence[Series], looks: Encoding) -> Any:
     names = _corruptions(rows)
     errors = [[_percent(item, "clean_accuracy"), *(_error(item, name) for name in names)] for item in rows]
     labels = [looks.label(item) for item in rows]
-    if floor := Floors(()).highest(rows[:1]):  # a heat map has no place for a line
+    if floor := _guessing(rows):  # a heat map has no place for a line
         errors.append([100 * (1 - floor.value)] * (1 + len(names)))
         labels.append(floor.name)
     image = axes.imshow(errors, cmap="cividis", vmin=0, vmax=100, aspect="auto")
@@ -111,7 +111,11 @@ def _corruptions(rows: Sequence[Series]) -> list[str]:
 def _rows(panel: Panel) -> int:
     """Return the number of rows of a panel: its series, and guessing if it is known."""
     _, rows = panel
-    return len(rows) + (Floors(()).highest(rows[:1]) is not None)
+    return len(rows) + (_guessing(rows) is not None)
+
+
+def _guessing(rows: Sequence[Series]) -> Floor | None:
+    return Floors((), metric=ACCURACY.name).highest(rows[:1])
 
 
 def _percent(item: Series, metric: str) -> float:

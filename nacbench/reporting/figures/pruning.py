@@ -1,4 +1,4 @@
-"""Pruning figure: accuracy against the share of modules kept, and against the measured speed-up."""
+"""Pruning figure: score against the share of modules kept, and against the measured speed-up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROW = 2.2  # inches, height of a row of panels
 
 
 def draw_pruning(series: Sequence[Series]) -> list[Figure]:
-    """Draw accuracy against the share of modules kept and the speed-up, in a row of panels for each task."""
+    """Draw score against the share of modules kept and the speed-up, in a row of panels for each task."""
     looks, floors = Encoding(series), Floors(series)
     panels = panels_of(item for item in series if shares_of(item) and item.metric("speedup", WHOLE))
     return [_page(part, looks, floors) for part in portions(panels, [ROW] * len(panels), TALLEST - LEGEND)]
@@ -63,8 +63,9 @@ def _draw_series(by_share: Any, by_speed: Any, item: Series, looks: Encoding) ->
             draw_interval(axes, score, item.measure, place, look.colour, upright=True, linewidth=0.6)
         axes.plot(places, [item.measure.scaled(score.value) for score in scores], zorder=3, **look.curve())
     # in the model's colour, as each has its own line
-    tolerated = item.measure.scaled((1 - TOLERATED) * scores[0].value)
-    by_speed.axhline(tolerated, color=look.colour, linewidth=0.7, linestyle=(0, (1, 3)))
+    whole = scores[0].value
+    tolerated = whole - item.measure.gain(TOLERATED * abs(whole))  # worse, whichever values are better
+    by_speed.axhline(item.measure.scaled(tolerated), color=look.colour, linewidth=0.7, linestyle=(0, (1, 3)))
 
 
 def _finish(by_share: Any, by_speed: Any, title: str) -> None:

@@ -37,8 +37,8 @@ def draw_scores(series: Sequence[Series]) -> list[Figure]:
     """Draw the score of every seed (small dots), their mean and its interval, in a panel for each task and scale.
 
     Broken lines are floors. The thin bar of a single seed is the Wilson interval over the test examples of this one
-    network. An interval that is cut at 0 or 100 % ends in an arrow there. Rows that were not treated equally have the
-    marks that they have in tables.
+    network. An interval that is cut at the end of the metric's range ends in an arrow there. Rows that were not treated
+    equally have the marks that they have in tables.
     """
     looks, floors = Encoding(series), Floors(series)
     panels = panels_of(series)

@@ -61,7 +61,7 @@ def _page(title: str, states: Sequence[Searched], looks: dict[str, Look]) -> Fig
         for axes in panels[len(names) + 1 :]:
             axes.set_axis_off()
         for row in range(rows):
-            panels[row * columns].set_ylabel(f"validation {metric.heading}")
+            panels[row * columns].set_ylabel(figure_text(f"validation {metric.heading}"))
         panels[0].set_ylim(limits(metric, panels[0].get_ylim()))
         legend_below(figure, entries, width)
     return figure

@@ -22,7 +22,7 @@ from typing import Any
 from nacbench import __version__
 from nacbench.formats.escape import all_visible, script_json, visible
 from nacbench.reporting.floors import Floors
-from nacbench.reporting.paper.claims import read_claims
+from nacbench.reporting.paper.read_claims import read_claims
 from nacbench.reporting.paper.verdicts import Finding
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best

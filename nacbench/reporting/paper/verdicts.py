@@ -48,11 +48,12 @@ class Evidence:
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether its claim is decided by adding seeds, or seeds were added to a series for another question.
+        """Whether its claim is decided by adding seeds, or seeds that it is judged by were added for another question.
 
         Of a claim the first look counts, too: it may have been the last one, as it decided.
         """
-        return any(item.is_adaptive for item in self.series) or all(item.is_asked for item in self.series)
+        counting = {seed for side in self.sides for seed in side.by_seed}
+        return any(item.has_added(counting) for item in self.series) or all(item.is_asked for item in self.series)
 
     @property
     def runs(self) -> tuple[str, ...]:

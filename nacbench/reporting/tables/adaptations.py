@@ -1,4 +1,4 @@
-"""Table of what adapts: each model's accuracy from few examples by what of its network is fine-tuned, side by side."""
+"""Table of what adapts: each model's score from few examples by what of its network is fine-tuned, side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nacbench.formats.dotted import leaves
 from nacbench.reporting.floors import Floors, is_floor
-from nacbench.reporting.series import Series
+from nacbench.reporting.series import Series, common_unit
 from nacbench.reporting.tables.protocols import shots_of
 from nacbench.reporting.tables.rows import INTERVAL, NAMED, identified, treatment_mark, treatment_notes
 from nacbench.reporting.tables.table import Column, Table, frame_of
@@ -25,7 +25,7 @@ REFERENCE = (
 
 
 def adaptations_table(series: Sequence[Series]) -> Table | None:
-    """Return accuracy, a mean over the numbers of shots, by what adapts; None if all runs adapt the same."""
+    """Return scores, means over the numbers of shots, by what adapts; None if all runs adapt the same."""
 
     found: dict[tuple[str, str, str], dict[str, Series]] = {}
     for item in series:
@@ -42,21 +42,28 @@ def adaptations_table(series: Sequence[Series]) -> Table | None:
         (*row, *(_text(items[how], floors) if how in items else "—" for how in ways)) for row, items in found.items()
     ]
     numbers = [
-        {**identified(item), "adapted": how, "accuracy": item.score.value, "half_width_95": item.score.half_width}
+        {
+            **identified(item),
+            "adapted": how,
+            item.first.metric: item.score.value,
+            "half_width_95": item.score.half_width,
+        }
         for items in found.values()
         for how, item in items.items()
     ]
     unadapted = [items["prototypes"] for items in found.values() if "prototypes" in items]
     shown = [item for items in found.values() for item in items.values()]
+    metrics = ", ".join(dict.fromkeys(item.first.metric for item in shown))
     notes = [
-        f"Accuracy, a mean over the numbers of examples per class: {INTERVAL}. —: not run, or the model has nothing of "
-        "that kind.",
+        f"{metrics[:1].upper()}{metrics[1:]}, a mean over the numbers of examples per class: {INTERVAL}. —: not run, "
+        "or the model has nothing of that kind.",
         "; ".join(f"{how}: {MEANINGS[how]}" for how in ways if how in MEANINGS) + ".",
         *([REFERENCE] if any(map(is_floor, unadapted)) else []),
         *floors.notes(shown),
         *treatment_notes(item for item in shown if item.treatment.keys() - {SETTING}),
     ]
-    heads = [Column(f"{how} (%)", number=True) for how in ways]
+    unit = common_unit(shown)
+    heads = [Column(f"{how} ({unit})" if unit else how, number=True) for how in ways]
     return Table("adaptations", "What adapts", (*NAMED, *heads), rows, notes, frame_of(numbers))
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from nacbench.contracts.metric import ACCURACY
 from nacbench.errors import UserError
 from nacbench.recording.row import Run
 from nacbench.reporting.floors import Floors
@@ -29,15 +30,15 @@ def shift_table(series: Sequence[Series]) -> Table | None:
     """Return accuracy on clean and on shifted data, and the drop; None if no run has these metrics."""
 
     rows, numbers = [], []
-    floors = Floors(series)
+    floors = Floors(series, metric=ACCURACY.name)
     shifted = [own for own in series if own.has(*SHIFT)]
     with_reference = any(own.has(MCE) for own in shifted)
     shown = (*SHIFT, "mean_error", *((MCE,) if with_reference else ()))
     for item in shifted:
         means = {name: item.metric(name) for name in shown}
         texts = {name: percent(mean) if mean else "—" for name, mean in means.items()}
-        if item.first.metric in texts:
-            texts[item.first.metric] = floors.marked(item)
+        own = None if item.first.metric == ACCURACY.name else means[ACCURACY.name]
+        texts[ACCURACY.name] = floors.marked(item, own)
         rows.append((*named(item), *texts.values(), str(len(item.runs))))
         columns = identified(item)
         for name, mean in means.items():
@@ -68,7 +69,7 @@ def shots_table(series: Sequence[Series]) -> Table | None:
     if not adapted:
         return None
     shots = sorted({k for item in adapted for k in shots_of(item)})
-    floors = Floors(series)
+    floors = Floors(series, metric=ACCURACY.name)
     rows, numbers = [], []
     for item in adapted:
         means = {k: adapted_mean(item, k) for k in shots_of(item)}

@@ -24,7 +24,9 @@ TREATMENT_RULE = (
     "they are not tested against each other, and bold does not count the others."
 )
 # meaning of a score's cell
-INTERVAL = "mean over seeds ± half width of the 95 % Student t interval, or (its ends) where they are cut at 0 or 100 %"
+INTERVAL = (
+    "mean over seeds ± half width of the 95 % Student t interval, or (its ends) if cut at the end of the metric's range"
+)
 
 
 def score_title(series: Iterable[Series]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nacbench.contracts.metric import Metric
 from nacbench.recording.record import Failure
 from nacbench.recording.row import Run
-from nacbench.reporting.floors import Floors, constant
+from nacbench.reporting.floors import Floors, constant, guesses
 from nacbench.reporting.names import scored_on
 from nacbench.reporting.series import Series
 from nacbench.reporting.significance import RULE, best
@@ -81,7 +81,7 @@ def _frame(
 
     rows: list[dict[str, Any]] = []
     for item in series:
-        first, score = item.first, item.score
+        first, score, (chance, majority) = item.first, item.score, guesses(item)
         rows.append(
             {
                 **identified(item),
@@ -90,8 +90,8 @@ def _frame(
                 "unit": first.measure.unit,
                 "mean": score.value,
                 "half_width_95": score.half_width,
-                "chance": first.chance,
-                "most_frequent_class": first.majority,
+                "chance": chance,
+                "most_frequent_class": majority,
                 "floor": next((floor.value for floor in reversed(floors.of(item))), math.nan),
                 "constant": sum(run.constant for run in item.runs),
                 "significantly_best": id(item) in winners,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nacbench.contracts.metric import Metric
-from nacbench.reporting.floors import MARK, Floors
+from nacbench.reporting.floors import MARK, Floors, guesses
 from nacbench.reporting.floors import MODELS as FLOORS
 from nacbench.reporting.names import is_usual
 from nacbench.reporting.series import Series, by_cell, common_unit, of_usual_size
@@ -42,8 +42,7 @@ def side_by_side(series: Sequence[Series]) -> Table | None:
     numbers: list[dict[str, Any]] = []
     for number, ((task, scale), items) in enumerate(cells.items()):
         counts = " or ".join(f"{count:,}" for count in sorted({item.first.scored for item in items}))
-        first = items[0].first
-        row = [task, scale, counts, _guess(first.measure, first.chance), _guess(first.measure, first.majority)]
+        row = [task, scale, counts, *(_guess(items[0].measure, value) for value in guesses(items[0]))]
         for head, names in models.items():
             found = [item for item in items if item.first.model in names]
             one = min(found, key=lambda item: item.rank) if head == OTHER and found else shown_variant(found)
@@ -119,13 +118,13 @@ def shown_variant(own: Sequence[Series]) -> Series | None:
 
 
 def _number(item: Series) -> dict[str, Any]:
-    score = item.score
+    score, (chance, majority) = item.score, guesses(item)
     return {
         **identified(item),
         "metric": item.first.metric,
         "mean": score.value,
         "half_width_95": score.half_width,
-        "chance": item.first.chance,
-        "most_frequent_class": item.first.majority,
+        "chance": chance,
+        "most_frequent_class": majority,
         "test_examples": item.first.scored,
     }

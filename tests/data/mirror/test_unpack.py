@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.data.mirror.unpack import Guard, open_archive, unpack
+from nacbench.data.mirror.guard import Guard
+from nacbench.data.mirror.unpack import open_archive, unpack
 from nacbench.errors import UserError
 from tests.data.mirror.archives import MESHES, Site, files_of, left_over, served, tarred, zipped
 

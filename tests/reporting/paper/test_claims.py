@@ -6,7 +6,8 @@ import pytest
 
 from nacbench.errors import UserError
 from nacbench.registry import MODELS, TASKS
-from nacbench.reporting.paper.claims import Better, Trade, claims_in, read_claims
+from nacbench.reporting.paper.claims import Better, Trade
+from nacbench.reporting.paper.read_claims import claims_in, read_claims
 
 GOOD = """\
 source: my notebook

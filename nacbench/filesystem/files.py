@@ -1,9 +1,11 @@
 """Atomic file writes: write to a temporary file, fsync, then rename; also for folders. Appending, SHA-256 digests."""
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -168,6 +170,32 @@ def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
             if not folder.is_dir():
                 raise
         sync_folder(folder.parent)
+
+
+def remove_broken(folder: Path, is_intact: Callable[[Path], bool]) -> None:
+    """Remove a folder that is broken, but not one that another process has just made in its place.
+
+    One that is intact is not touched, as others read it. A broken one is renamed, and looked at again under the new
+    name, so that no process can replace it between look and removal.
+
+    Args:
+        folder: may be missing.
+        is_intact: looks at a folder, which may have another name than ``folder``.
+
+    Raises:
+        OSError: from the file system.
+    """
+    if not folder.exists() or is_intact(folder):
+        return
+    aside = scratch_name(folder)
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError):  # another process has made it again
+        if is_intact(aside):
+            aside.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def utc_now() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nacbench.filesystem.files import fill_folder, whole_file, write_bytes, write_json, write_text
+from nacbench.filesystem.files import fill_folder, remove_broken, whole_file, write_bytes, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -183,3 +183,38 @@ def test_fill_folder_refuses_an_existing_file(tmp_path: Path) -> None:
         fill_folder(tmp_path / "data", filler("new"))
     assert (tmp_path / "data").read_text() == "precious"
     assert names(tmp_path) == ["data"]
+
+
+def is_whole(folder: Path) -> bool:
+    return (folder / "whole").exists()
+
+
+def test_a_folder_that_is_intact_is_not_touched_while_others_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept" / "whole").mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", None)  # not even for a moment
+        remove_broken(tmp_path / "kept", is_whole)
+        remove_broken(tmp_path / "missing", is_whole)
+    assert is_whole(tmp_path / "kept")
+
+
+def test_a_folder_that_is_broken_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "broken" / "half").mkdir(parents=True)
+    remove_broken(tmp_path / "broken", is_whole)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_makes_between_look_and_removal_stays(tmp_path: Path) -> None:
+    place = tmp_path / "broken"
+    (place / "half").mkdir(parents=True)
+
+    def look(folder: Path) -> bool:
+        before = is_whole(folder)
+        if folder == place:
+            (place / "whole").mkdir()
+        return before
+
+    remove_broken(place, look)
+    assert list(tmp_path.iterdir()) == [place] and is_whole(place)

@@ -24,8 +24,8 @@ from nacbench.data.mirror.manifest import is_intact
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.stamp import stamp_of
 from nacbench.errors import BrokenFileError, UserError, shown
-from nacbench.filesystem.files import fill_folder, write_json
-from nacbench.filesystem.scratch import scratch_folder, scratch_name
+from nacbench.filesystem.files import fill_folder, remove_broken, write_json
+from nacbench.filesystem.scratch import scratch_folder
 from nacbench.formats.reading import parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ META = "meta.json"
 NAME = "[A-Za-z_][A-Za-z0-9_]{0,99}"  # of an array, and of its file
 UNPACKED = "unpacked"  # folder of unpacked archives in the cache; see `nacbench.data.mirror.packed`
 KEY_DIGITS = 12  # of the key that are part of the folder's name
+TRIES = 5  # to write a copy that cannot be read afterwards
 SETTLED = 2 * 10**9  # nanoseconds; file systems tell times only so exactly
 
 _compared: set[tuple[object, ...]] = set()  # states of copies that this process has compared with their fingerprint
@@ -86,17 +87,21 @@ def cached_arrays(
     key = _key(stamp, make, folder)
     place = cache_folder() / "arrays" / f"{_plain(name)}-{key[:KEY_DIGITS]}"
     found = _open(place, key)
-    if found is None:
+    if found is not None:
+        return found
+    arrays = _checked(getattr(make, "__qualname__", "make"), make())
+    if _key(stamp, make, folder) != key:
+        raise UserError(f"a file in {folder} has changed while it was read; start again when nothing writes to it")
+    for _ in range(TRIES):  # another process may find it broken, or look whether it is, between any two of these lines
         with _written_to(place):
-            _remove_broken(place)
-        arrays = _checked(getattr(make, "__qualname__", "make"), make())
-        if _key(stamp, make, folder) != key:
-            raise UserError(f"a file in {folder} has changed while it was read; start again when nothing writes to it")
-        with _written_to(place):  # if several processes made it, the first one wins
-            fill_folder(place, lambda aside: _save(arrays, aside, key))
+            remove_broken(place, functools.partial(_is_readable, named=place.name))
+            fill_folder(place, lambda aside: _save(arrays, aside, key))  # of several processes the first one wins
         found = _open(place, key)
-        assert found is not None, f"{place} cannot be read right after it was written"
-    return found
+        if found is not None:
+            return found
+    raise UserError(
+        f"the cache folder {place} does not give back what was written to it; set NACBENCH_CACHE to another place"
+    )
 
 
 def remembered_arrays(name: str, stamp: str) -> dict[str, np.ndarray] | None:
@@ -157,7 +162,7 @@ def compared_copies() -> Iterator[Compared]:
             _read(folder)
         except UserError as error:
             with _written_to(folder):
-                _remove_broken(folder)
+                remove_broken(folder, functools.partial(_is_readable, named=folder.name))
             yield Compared(folder, str(error))
         else:
             yield Compared(folder)
@@ -228,22 +233,6 @@ def _written_to(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _remove_broken(folder: Path) -> None:
-    """Remove a set of arrays that cannot be read, but not one that another process has just written in its place.
-
-    It is renamed first, and checked under the new name, so that no process can replace it between check and removal.
-    """
-    aside = scratch_name(folder)
-    try:
-        folder.rename(aside)
-    except FileNotFoundError:
-        return
-    with contextlib.suppress(UserError, OSError):  # OSError: another process has written it again
-        _read(aside, named=folder.name)
-        aside.rename(folder)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the first 16 hexadecimal digits of a SHA-256 over names, dtypes, shapes and content of arrays."""
     import numpy as np
@@ -272,6 +261,14 @@ def _open(folder: Path, key: str) -> Arrays | None:
     except UserError:
         return None
     return found if made_from == key else None
+
+
+def _is_readable(folder: Path, named: str) -> bool:
+    try:
+        _read(folder, named)
+    except UserError:
+        return False
+    return True
 
 
 def _read(folder: Path, named: str | None = None) -> tuple[Arrays, str]:

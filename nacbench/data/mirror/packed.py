@@ -1,6 +1,5 @@
 """Archives that may stay packed in the mirror; their content is then unpacked into the cache."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from nacbench.data.mirror.manifest import is_intact, make_manifest, sum_of, writ
 from nacbench.data.mirror.places import cache_folder
 from nacbench.data.mirror.unpack import unpack
 from nacbench.errors import UserError
-from nacbench.filesystem.files import fill_folder
+from nacbench.filesystem.files import fill_folder, remove_broken
 
 if TYPE_CHECKING:
     from nacbench.data.mirror.door.parts import Parts
@@ -60,8 +59,7 @@ class PackedFiles(ArchiveFiles):
         if self.sha256 and found != self.sha256:
             raise self._wrong(data_root, f"has the SHA-256 {found}, not {self.sha256}")
         folder = cache_folder() / UNPACKED / f"{self.name}-{short_digest(found.encode())}"
-        if folder.exists() and not is_intact(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        remove_broken(folder, is_intact)
         if not folder.exists():
             fill_folder(folder, lambda aside: self._unpack_all(file, aside))
         unmet = self.lacking(folder / self.inside)

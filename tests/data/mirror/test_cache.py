@@ -20,7 +20,6 @@ from nacbench.data.mirror.cache import (
     META,
     Arrays,
     Compared,
-    _remove_broken,
     cached_arrays,
     compared_copies,
     fingerprint,
@@ -296,12 +295,23 @@ def test_concurrent_processes_do_not_disturb_each_other(cache: Path) -> None:
     assert the_folder(cache).is_dir()
 
 
-def test_a_set_that_another_process_has_repaired_stays(cache: Path) -> None:
-    cached_arrays("mini", "v1", example)
-    # another process has mended what we found broken before we come to remove it
-    inode = (the_folder(cache) / META).stat().st_ino
-    _remove_broken(the_folder(cache))
-    assert (the_folder(cache) / META).stat().st_ino == inode
+def test_a_copy_that_another_process_has_aside_is_opened_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = module._open
+    looks: list[Path] = []
+
+    def open_later(folder: Path, key: str) -> Arrays | None:
+        looks.append(folder)
+        return opened(folder, key) if len(looks) > 3 else None
+
+    monkeypatch.setattr(module, "_open", open_later)
+    assert_holds(cached_arrays("mini", "v1", example), example())
+    assert len(looks) == 4
+
+
+def test_a_cache_that_does_not_give_back_what_was_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_open", lambda folder, key: None)
+    with pytest.raises(UserError, match=r"arrays/mini-\w+ does not give back what was written to it; set NAC"):
+        cached_arrays("mini", "v1", example)
 
 
 def test_a_read_only_cache_is_an_error_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,8 @@ $(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
 demo: export OMP_NUM_THREADS = 1
 demo: $(VENV)/.installed
 	@for seed in $(SEEDS); do for model in $(MODELS); do \
-		$(BIN)/nacbench run --task digits --model $$model --scale smoke --seed $$seed --out runs/demo || exit $$?; \
+		$(BIN)/nacbench run --task digits --model $$model --scale smoke --precision fp32 --seed $$seed \
+			--out runs/demo || exit $$?; \
 	done; done
 	$(BIN)/nacbench report runs/demo --out report/demo
 

@@ -1,8 +1,5 @@
-"""Each loader on a miniature of its format: the right content arrives, and what is broken is named."""
+"""Each loader on a miniature of its format, and on real data: the right content arrives."""
 
-import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nacbench.contracts.task import EvaluationTask, Task
-from nacbench.data.array_task import ArrayTask
+from nacbench.contracts.task import EvaluationTask
 from nacbench.data.images.image_files import class_images
 from nacbench.data.images.recipe import ImageRecipe
-from nacbench.data.live import Classification
 from nacbench.data.sentences.nlvr import hold_out_sentences
 from nacbench.data.sentences.task import SentenceImageTask
 from nacbench.errors import UserError
@@ -23,25 +18,7 @@ from nacbench.protocols.renditions import Renditions, masked
 from nacbench.registry import TASKS
 
 from .. import miniatures
-
-
-def task(name: str, **options: Any) -> Task:
-    return TASKS.training(name).configured("task", "smoke", options)
-
-
-def arrays(name: str, root: Path, **options: Any) -> dict[str, np.ndarray]:
-    """What a task's loader gives."""
-    found: Any = TASKS.get(name).configured("task", "smoke", options)
-    return dict(found.arrays(root).arrays)
-
-
-def live(name: str, root: Path, **options: Any) -> Classification:
-    found = task(name, **options)
-    assert isinstance(found, ArrayTask)
-    return found.build(root, found.recipes["smoke"])
-
-
-# -- the right content ---------------------------------------------------------------------------------------------
+from .loaded import arrays, live, task
 
 
 def test_imagenet_folders(made_mirror: Path) -> None:
@@ -196,9 +173,6 @@ def test_lra_files_are_read(made_mirror: Path) -> None:
     }
 
 
-# -- the real thing, where it is --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "split", "count"),
     [
@@ -217,293 +191,6 @@ def test_real_geometric_shapes_archive(mirror: Path) -> None:
     found = arrays("geometric-shapes", mirror)
     assert found["train_points"].shape == found["test_points"].shape == (40, 16384, 3)
     assert len(set(found["class_names"].tolist())) == 40
-
-
-# -- what is broken ------------------------------------------------------------------------------------------------
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def drop_column(path: Path, name: str) -> None:
-    pq.write_table(pq.read_table(path).drop_columns([name]), path)
-
-
-def set_line(path: Path, number: int, text: str) -> None:
-    lines = path.read_text().splitlines()
-    lines[number - 1] = text
-    path.write_text("\n".join(lines) + "\n")
-
-
-def change_example(path: Path, number: int, **changes: Any) -> None:
-    example = {**json.loads(path.read_text().splitlines()[number - 1]), **changes}
-    set_line(path, number, json.dumps({key: value for key, value in example.items() if value is not None}))
-
-
-BIRD = "images/001.bird1/bird_0.jpg"
-BED = "modelnet10/bed/train/bed_0001.off"
-PARQUET = "00000-of-00001.parquet"
-CIFAR10 = f"uoft-cs/cifar10/plain_text/test-{PARQUET}"
-CUB, MESHES, PICTURES = "cub-200-2011", "modelnet10/bed", "imagenet/val/n01443537"
-Damage = Callable[[Path], object]
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-def empty(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink()
-
-
-def rename(folder: Path) -> None:
-    folder.rename(folder.with_name("n9"))
-
-
-def leave(path: Path) -> None:
-    pass
-
-
-def with_text(text: str) -> Damage:
-    return lambda path: path.write_text(text)
-
-
-def without(column: str) -> Damage:
-    return lambda path: drop_column(path, column)
-
-
-def with_line(number: int, text: str) -> Damage:
-    return lambda path: set_line(path, number, text)
-
-
-def with_example(number: int, **changes: Any) -> Damage:
-    return lambda path: change_example(path, number, **changes)
-
-
-def three_alphabets(root: Path) -> None:
-    miniatures.make_omniglot(root, 3)
-
-
-FLAT = "OFF\n3 0 0\n0 0 0\n1 0 0\n0 1 0\n"
-WILD = "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 9\n"
-IMDB = f"stanfordnlp/imdb/plain_text/train-{PARQUET}"
-OMNIGLOT = "omniglot/images_background_small.parquet"
-LABELS = f"{CUB}/image_class_labels.txt"
-DEV = "nlvr2/data/dev.json"
-BROKEN: list[tuple[str, Callable[[Path], None], str, Damage, str]] = [
-    ("cifar10", miniatures.make_cifar10, CIFAR10, truncate, r"cifar10.*test-00000-of-00001\.parquet"),
-    ("cifar10", miniatures.make_cifar10, CIFAR10, without("label"), r"test-.*\.parquet has no column 'label'"),
-    ("cifar10", miniatures.make_cifar10, CIFAR10, remove, "0 files match"),
-    ("imdb-bytes", miniatures.make_imdb, IMDB, without("text"), "imdb.*(no column 'text'|cannot be read)"),
-    ("lowshot-cub", miniatures.make_cub, f"{CUB}/{BIRD}", truncate, r"bird_0\.jpg cannot be read"),
-    ("lowshot-cub", miniatures.make_cub, f"{CUB}/{BIRD}", with_text("no image"), r"bird_0\.jpg cannot be read"),
-    ("lowshot-cub", miniatures.make_cub, f"{CUB}/images.txt", with_line(3, "3 a b"), r"images\.txt, line 3"),
-    ("lowshot-cub", miniatures.make_cub, LABELS, with_line(2, "2 201"), "class of image 2 is '201'"),
-    ("modelnet10", miniatures.make_modelnet, BED, truncate, r"bed_0001\.off"),
-    ("modelnet10", miniatures.make_modelnet, BED, with_text(FLAT), r"bed_0001\.off.*no faces"),
-    ("modelnet10", miniatures.make_modelnet, BED, with_text(WILD), r"bed_0001\.off.*9"),
-    ("modelnet10", miniatures.make_modelnet, f"{MESHES}/test", empty, "bed/test holds no meshes"),
-    ("nlvr", miniatures.make_nlvr, "nlvr/test.parquet", without("sentence"), r"test\.parquet has no column 'sentence'"),
-    ("nlvr", miniatures.make_nlvr, "nlvr/validation.parquet", truncate, r"validation\.parquet cannot be read"),
-    ("nlvr", miniatures.make_nlvr, "nlvr/test.parquet", remove, "nlvr is not in"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_line(2, "{"), r"dev\.json, line 2 is not JSON"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(2, label=None), r"dev\.json, line 2 has no text under 'label'"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, label="Yes"), "label 'Yes' is neither"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_line(2, "[" * 100_000), r"dev\.json, line 2 .* nested too deeply"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_line(2, "[1]"), r"dev\.json, line 2 is \[1\], not a JSON object"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_line(2, '{"label": NaN}'), r"dev\.json, line 2 .*NaN is not a number"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, identifier="../../x-1"), "identifier .* is not of the form"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, identifier="a\0b-1"), "identifier .* is not of the form"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, directory="9" * 5000), "directory .* is not a number"),
-    ("nlvr2", miniatures.make_nlvr2, DEV, with_example(1, directory="../train"), "directory .* is not a number"),
-    (
-        "lowshot-cub",
-        miniatures.make_cub,
-        f"{CUB}/images.txt",
-        with_line(2, "2 ../../x.jpg"),
-        "is not the name of an im",
-    ),
-    ("lowshot-cub", miniatures.make_cub, f"{CUB}/images.txt", with_line(2, "1 a.jpg"), "line 2: '1 a.jpg' is not"),
-    ("nlvr2", miniatures.make_nlvr2, "nlvr2/images/dev/dev-1-0-img1.png", remove, r"dev-1-0-img1\.png cannot be read"),
-    ("omniglot", three_alphabets, OMNIGLOT, leave, "has 3 alphabets; at least 4"),
-    ("omniglot", miniatures.make_omniglot, OMNIGLOT, truncate, "cannot be read"),
-    ("imagenet", miniatures.make_imagenet, PICTURES, rename, "different classes"),
-    ("imagenet", miniatures.make_imagenet, PICTURES, empty, "n01443537 holds no images"),
-]
-
-
-@pytest.mark.parametrize(("name", "make", "place", "damage", "message"), BROKEN)
-def test_broken_file_is_named_and_nothing_is_cached(
-    name: str, make: Callable[[Path], None], place: str, damage: Damage, message: str, tmp_path: Path
-) -> None:
-    make(tmp_path)
-    damage(tmp_path / place)
-    for _ in range(2):  # a second look must not find something half-made
-        with pytest.raises(UserError, match=message):
-            arrays(name, tmp_path)
-
-
-def test_truncated_imagenet_photograph_is_named(tmp_path: Path) -> None:
-    miniatures.make_imagenet(tmp_path)
-    broken = tmp_path / "imagenet/train/n01443537/n01443537_3.JPEG"
-    truncate(broken)
-    with pytest.raises(UserError, match=r"n01443537_3\.JPEG cannot be read: .*put a good copy of it in its place"):
-        arrays("imagenet", tmp_path)
-
-
-def test_label_out_of_range_is_named(tmp_path: Path) -> None:
-    miniatures.make_cifar10(tmp_path)
-    file = tmp_path / f"uoft-cs/cifar10/plain_text/test-{PARQUET}"
-    table = pq.read_table(file)
-    labels = table.column("label").to_pylist()
-    labels[5] = 17
-    info = json.loads(table.schema.metadata[b"huggingface"])
-    info["info"]["features"]["label"] = {"dtype": "int64", "_type": "Value"}
-    index = table.column_names.index("label")
-    pq.write_table(
-        table.set_column(index, "label", [labels]).replace_schema_metadata({"huggingface": json.dumps(info)}), file
-    )
-    with pytest.raises(UserError, match="label 17 is not one of 10 classes"):
-        arrays("cifar10", tmp_path)
-
-
-# -- less than the whole data set ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "partial"),
-    [
-        ("cifar10", ["120 of 50,000 train examples", "80 of 10,000 test examples"]),
-        ("cifar100", ["200 of 50,000 train examples", "100 of 10,000 test examples"]),
-        ("tiny-imagenet", ["4 of 200 classes"]),
-        ("imdb-bytes", ["40 of 25,000 train reviews", "20 of 25,000 test reviews"]),
-        ("modelnet40", ["3 of 40 classes"]),
-    ],
-)
-def test_shortages_of_a_partial_copy(made_mirror: Path, name: str, partial: list[str]) -> None:
-    assert list(live(name, made_mirror).partial) == partial
-
-
-def test_class_without_examples_does_not_count(tmp_path: Path) -> None:
-    miniatures.make_tiny_imagenet(tmp_path)
-    place = tmp_path / "zh-plus/tiny-imagenet/data"
-    for file in place.glob("*.parquet"):
-        label = {"names": [f"n{number:08d}" for number in range(200)], "_type": "ClassLabel"}
-        info = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": label}}})
-        pq.write_table(pq.read_table(file).replace_schema_metadata({"huggingface": info}), file)
-    assert live("tiny-imagenet", tmp_path).partial == ["4 of 200 classes"]
-
-
-def test_more_classes_than_the_data_set_has_are_said(tmp_path: Path) -> None:
-    names = [f"n{number:08d}" for number in range(202)]
-    for split in ("train", "valid"):
-        file = tmp_path / f"zh-plus/tiny-imagenet/data/{split}-{PARQUET}"
-        miniatures.labelled_images(file, names, 1, 64, ("image", "label"))
-    assert live("tiny-imagenet", tmp_path).partial == ["202 classes instead of 200"]
-
-
-def test_more_examples_than_the_data_set_has_are_said(made_mirror: Path) -> None:
-    omniglot = task("omniglot")
-    assert isinstance(omniglot, ArrayTask)
-    found = arrays("omniglot", made_mirror)
-    found["train_labels"] = np.arange(157 * 20) % 157
-    found["test_labels"] = np.zeros(100, dtype=np.int16)
-    said = omniglot.shortages(found)
-    assert said[0] == "3,140 train drawings instead of 2,512"
-    assert "100 of 314 test drawings" in said
-    found["train_labels"] = np.arange(964)  # of the large background set
-    assert omniglot.shortages(found) == ["964 classes instead of 157"]
-
-
-def test_few_of_long_range_arena_s_expressions_are_said(made_mirror: Path) -> None:
-    lra = TASKS.get("listops").configured("task", "smoke", {"data": "lra"})
-    assert isinstance(lra, ArrayTask)
-    assert lra.shortages(dict(lra.arrays(made_mirror).arrays))[0].endswith("of 96,000 train examples")
-
-
-@pytest.mark.parametrize(
-    ("name", "make", "column"),
-    [
-        ("cifar10", miniatures.make_cifar10, "label"),
-        ("tiny-imagenet", miniatures.make_tiny_imagenet, "label"),
-        ("imdb-bytes", miniatures.make_imdb, "label"),
-    ],
-)
-def test_labels_go_by_class_name(name: str, make: Callable[[Path], None], column: str, tmp_path: Path) -> None:
-    """A copy that lists the classes the other way round has the same labels for the same examples."""
-    make(tmp_path)
-    before = arrays(name, tmp_path)
-    for file in sorted(tmp_path.rglob("*.parquet")):
-        table = pq.read_table(file)
-        info = json.loads(table.schema.metadata[b"huggingface"])
-        names = info["info"]["features"][column]["names"]
-        names.reverse()
-        turned = [len(names) - 1 - label for label in table.column(column).to_pylist()]
-        table = table.set_column(table.column_names.index(column), column, [turned])
-        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(info)}), file)
-    after = arrays(name, tmp_path)
-    assert after.keys() == before.keys()
-    for key, array in before.items():
-        np.testing.assert_array_equal(after[key], array)
-
-
-def test_two_generations_of_a_split_are_refused(tmp_path: Path) -> None:
-    """The hub used to add a hash to names; a later download lies beside the earlier one."""
-    miniatures.make_tiny_imagenet(tmp_path)
-    place = tmp_path / "zh-plus/tiny-imagenet/data"
-    own = place / f"valid-{PARQUET}"
-    older = own.rename(place / "valid-00000-of-00001-70d52db3c749a935.parquet")
-    assert len(arrays("tiny-imagenet", tmp_path)["test_labels"]) == 24
-    newer = place / "valid-00000-of-00001-0123456789abcdef.parquet"
-    for other in (newer, own, place / "valid-00001-of-00002.parquet", place / "valid-extra.parquet"):
-        shutil.copy(older, other)
-        with pytest.raises(UserError, match="two generations of one file; remove one") as caught:
-            arrays("tiny-imagenet", tmp_path)
-        assert older.name in str(caught.value)
-        assert other.name in str(caught.value)
-        other.unlink()
-
-
-def test_a_drawer_that_omniglot_has_not_is_named(tmp_path: Path) -> None:
-    miniatures.make_omniglot(tmp_path)
-    file = next((tmp_path / "omniglot").glob("*.parquet"))
-    table = pq.read_table(file)
-    drawers = [21 if drawer == 20 else drawer for drawer in table.column("drawer").to_pylist()]
-    pq.write_table(table.set_column(table.column_names.index("drawer"), "drawer", [drawers]), file)
-    with pytest.raises(UserError, match="by drawer 21, not 1 to 20"):
-        arrays("omniglot", tmp_path)
-
-
-def test_unknown_classes_are_refused(tmp_path: Path) -> None:
-    miniatures.make_modelnet(tmp_path)
-    bed = tmp_path / "modelnet10" / "bed"
-    for number in range(8):
-        shutil.copytree(bed, bed.with_name(f"zeppelin{number}"))
-    with pytest.raises(UserError, match="modelnet10 has 11 classes, ModelNet10 has 10; remove"):
-        arrays("modelnet10", tmp_path)
-
-
-def named_classes(root: Path, split: str, names: list[str]) -> None:
-    """Tiny-ImageNet's split with one image a class, under these names."""
-    file = root / f"zh-plus/tiny-imagenet/data/{split}-{PARQUET}"
-    miniatures.labelled_images(file, names, 20, 64, ("image", "label"))
-
-
-def test_labels_are_mapped_to_the_training_split_s_class_order(tmp_path: Path) -> None:
-    named_classes(tmp_path, "train", ["n1", "n2", "n3"])
-    named_classes(tmp_path, "valid", ["n3", "n1"])
-    found = arrays("tiny-imagenet", tmp_path)
-    assert found["class_names"].tolist() == [b"n1", b"n2", b"n3"]
-    assert found["test_labels"].tolist() == [2] * 20 + [0] * 20
-
-
-def test_class_of_the_test_split_only_is_named(tmp_path: Path) -> None:
-    named_classes(tmp_path, "train", ["n1", "n2"])
-    named_classes(tmp_path, "valid", ["n1", "n7"])
-    with pytest.raises(UserError, match=r"split test, .*its class 'n7' is not among the training split's"):
-        arrays("tiny-imagenet", tmp_path)
 
 
 def test_renditions_are_stretched_not_cut(tmp_path: Path) -> None:
@@ -527,14 +214,3 @@ def test_augmentation_that_changes_a_sentence_s_truth_is_refused(made_mirror: Pa
     changed = recipe.model_copy(update={"augment": recipe.augment.model_copy(update={option: AUGMENTS[option]})})
     with pytest.raises(UserError, match=rf"training\.augment\.{option} = .*; leave it off for NLVR"):
         found.build(made_mirror, changed)
-
-
-def test_repaired_data_is_read_again(tmp_path: Path) -> None:
-    miniatures.make_cub(tmp_path)
-    lists = tmp_path / "cub-200-2011/images.txt"
-    whole = lists.read_text()
-    set_line(lists, 3, "3 a b")
-    with pytest.raises(UserError, match="line 3"):
-        arrays("lowshot-cub", tmp_path)
-    lists.write_text(whole)
-    assert len(arrays("lowshot-cub", tmp_path)["train_labels"]) == 35

@@ -110,6 +110,7 @@ def test_it_names_every_comparison_that_is_decided() -> None:
         **{("parametric-shapes", f"nac - {model}"): "worse" for model in behind},
         **{(task, "nac - floor-linear"): "better" for task in ("parametric-shapes", "listops-short")},
         ("digits-c", "nac - vit"): "better",
+        ("nlvr-synthetic", "nac - perceiver-io"): "better",
     }
     notes = (REPOSITORY / "results" / "mini-report" / "table.md").read_text()
     assert "(Holm; 67 in all," in notes and "Holm over 67 comparisons" in README

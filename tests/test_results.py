@@ -80,7 +80,7 @@ def test_what_it_says_of_circuits_of_sentences_is_what_was_measured() -> None:
     """Each range is over the three seeds: (what is said of it, numbers)."""
     folder = REPOSITORY / "results" / "graphs" / "sentences"
     checks, maps = ([json.loads(file.read_text()) for file in sorted(folder.glob(f"*-{name}.json"))] for name in KINDS)
-    runs = {run.run_id for run in plain("nlvr-synthetic", "nac").runs}
+    runs = {run.run_id for run in plain("nlvr-synthetic", "nac").runs if run.seed < 3}
     assert {found["run_id"] for found in (*checks, *maps)} == runs and len(runs) == len(checks) == len(maps) == 3
     notes = " ".join(NOTES.split())
     for said, values in {

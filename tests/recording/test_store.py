@@ -6,7 +6,7 @@ import pytest
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.recording.index import read_runs
-from nacbench.recording.store import finished, read_state, run_folder, set_aside
+from nacbench.recording.store import finished, locate, read_state, run_folder, set_aside
 from tests.made import made_record, write_run
 
 
@@ -41,3 +41,31 @@ def test_a_broken_state_file_is_none(tmp_path: Path, content: str | None) -> Non
     if content is not None:
         (tmp_path / "state.json").write_text(content)
     assert read_state(tmp_path) is None
+
+
+@pytest.mark.parametrize("place", ["", "mine/2026", "linked"])
+@pytest.mark.parametrize("below", [".", "digits", "digits/nac"])
+def test_a_run_is_found_by_its_id_wherever_it_is_listed(place: str, below: str, tmp_path: Path) -> None:
+    """In a folder of stores, a part of one, or behind a link: all of these are read by what lists runs."""
+    top = tmp_path / "stores"
+    store = (tmp_path / "elsewhere" if place == "linked" else top / place) / "runs"
+    folder = write_run(store, made_record())
+    if place == "linked":
+        top.mkdir()
+        (top / "linked").symlink_to(store.parent)
+    for named in {top, *([store / below] if place else [])}:
+        (run,) = read_runs(named).runs
+        assert locate(folder.name[:8], named).samefile(run.folder)
+
+
+def test_an_id_in_two_folders_of_runs_is_ambiguous(tmp_path: Path) -> None:
+    first, second = (write_run(tmp_path / name, made_record()) for name in ("a/runs", "b/runs"))
+    with pytest.raises(UserError, match=f"ids of 2 runs start with it: {first}, {second}; give more of the id, or"):
+        locate(first.name, tmp_path)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named_when_an_id_is_not_found(tmp_path: Path) -> None:
+    write_run(tmp_path, made_record())
+    (tmp_path / "lost").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"no id in .* starts with it; .*/lost is a link that leads nowhere"):
+        locate("0" * 8, tmp_path)

@@ -28,12 +28,13 @@ class Guard:
         self._most_bytes = MOST_EXPANSION * size + SLACK
         self._most_members = size // LEAST_PER_MEMBER + MEMBERS_OF_ANY
         self._bytes = self._members = 0
+        self._names: set[str] = set()
 
     def admit(self, name: str, special: str | None, size: int, start: int = 0) -> None:
         """Raise a UserError unless the member is safe.
 
         Args:
-            name: of the member.
+            name: of the member; that of a folder ends with ``/``.
             special: what it is, if it is neither a file nor a folder.
             size: of its content in bytes, as it is declared.
             start: of its content in the decompressed archive, which counts headers, too.
@@ -43,6 +44,11 @@ class Guard:
             self._refuse(f"the name of a member, {shown(name)}, has {len(name):,} characters")
         if path.startswith("/") or ".." in path.split("/") or DRIVE.match(name):
             self._refuse(f"its member {shown(name)} would lie outside the folder")
+        plain = "/".join(part for part in path.split("/") if part not in ("", "."))
+        if plain in self._names:  # the last one would replace the others without a word
+            self._refuse(f"it has two members {shown(plain)}; unpack it yourself, and look which one is right")
+        if not path.endswith("/"):
+            self._names.add(plain)
         if size < 0:
             self._refuse(f"its member {shown(name)} has {size:,} bytes")
         if special:

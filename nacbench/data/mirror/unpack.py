@@ -236,12 +236,12 @@ class _Tar(Archive):
     def _check(self) -> None:
         with progress(f"reading {self.path.name}", None) as done:
             for member in self._tar:
-                self.guard.admit(member.name, _special_in_tar(member), member.size, member.offset_data)
+                self.guard.admit(_name_in_tar(member), _special_in_tar(member), member.size, member.offset_data)
                 member.pax_headers = {}  # not used any more; of millions of members they would fill the memory
                 done(member.size)
         if not _has_end(self._tar):
             raise UserError(f"{self.path} is truncated: the two empty blocks at its end are missing; get it again")
-        self.names = [f"{member.name}/" if member.isdir() else member.name for member in self._tar.getmembers()]
+        self.names = [_name_in_tar(member) for member in self._tar.getmembers()]
 
     def _unpack(self, folder: Path, wanted: Callable[[str], bool]) -> None:
         members = [member for member in self._tar.getmembers() if wanted(member.name)]
@@ -309,6 +309,10 @@ class _Zip(Archive):
 
     def close(self) -> None:
         self._zip.close()
+
+
+def _name_in_tar(member: tarfile.TarInfo) -> str:
+    return f"{member.name}/" if member.isdir() else member.name
 
 
 def _special_in_tar(member: tarfile.TarInfo) -> str | None:

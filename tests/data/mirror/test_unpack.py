@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -55,8 +56,11 @@ def large_header() -> bytes:
 
 
 def many_members() -> bytes:
-    """A tar of 60,000 empty files, in about 400 kB; each of its names occurs twelve times."""
-    headers = b"".join(tarfile.TarInfo(f"{number:x}").tobuf(tarfile.USTAR_FORMAT) for number in range(5000))
+    """A tar of 60,000 folders, in about 400 kB; each of its names occurs twelve times, as those of folders may."""
+    members = [tarfile.TarInfo(f"{number:x}") for number in range(5000)]
+    for member in members:
+        member.type = tarfile.DIRTYPE
+    headers = b"".join(member.tobuf(tarfile.USTAR_FORMAT) for member in members)
     return gzip.compress(12 * headers + bytes(1024), 6)
 
 
@@ -177,6 +181,42 @@ def test_a_truncated_archive_is_called_so(kind: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=complaint):
         unpack(tmp_path / "archive", tmp_path / "into")
     assert not any((tmp_path / "into").iterdir())
+
+
+def twice_in_a_zip(name: str, again: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, b"first")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            archive.writestr(again, b"other")
+    return stream.getvalue()
+
+
+def twice_in_a_tar(name: str, again: str) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for own, content in ((name, b"first"), (again, b"other")):
+            member = tarfile.TarInfo(own)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("pack", [twice_in_a_zip, twice_in_a_tar])
+@pytest.mark.parametrize("again", ["a/x.off", "./a/x.off", "a//x.off"])
+def test_a_member_that_is_there_twice_is_refused(pack: Callable[[str, str], bytes], again: str, tmp_path: Path) -> None:
+    """The last one would be taken without a word."""
+    (tmp_path / "archive").write_bytes(pack("a/x.off", again))
+    with pytest.raises(UserError, match=r"not safe to unpack: it has two members 'a/x\.off'; unpack it"):
+        unpack(tmp_path / "archive", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+
+
+def test_a_folder_may_be_there_twice(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(twice_in_a_zip("a/", "a/"))
+    unpack(tmp_path / "archive", tmp_path)
+    assert (tmp_path / "a").is_dir()
 
 
 def test_a_zip_with_two_names_for_a_member_is_one_line(tmp_path: Path) -> None:

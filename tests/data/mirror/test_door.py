@@ -256,6 +256,15 @@ def test_a_damaged_list_of_labels_is_named(content: bytes, told: str, root: Path
     assert not root.exists()
 
 
+def test_a_list_of_labels_may_begin_with_a_mark_of_byte_order(root: Path, tmp_path: Path) -> None:
+    name = "tiny-imagenet-200/val/val_annotations.txt"
+    windows = b"\xef\xbb\xbf" + TINY["cs231n"][name].replace(b"\n", b"\r\n")
+    imported("tiny-imagenet", root, write_files(tmp_path / "mine", TINY["cs231n"] | {name: windows}))
+    other = tmp_path / "other"
+    imported("tiny-imagenet", other, write_files(tmp_path / "plain", TINY["cs231n"]))
+    assert fingerprint_of("tiny-imagenet", root) == fingerprint_of("tiny-imagenet", other)
+
+
 INNER = {
     "is a truncated zip archive": zipped(CIFAR10["python"])[:-50],
     "is a pointer of git-lfs, not the data": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",

@@ -61,6 +61,7 @@ WRONG: dict[str, tuple[str, bytes | None, str]] = {
     "cut": (ALBATROSS, CUB["makers"][ALBATROSS][:-30], r"_0000_1000\.jpg cannot be read as an image"),
     "shifted": (LABELS, b"".join(b"%d %d\n" % (n, 1 + n // 4) for n in range(1, 17)), r"image 4 has the class 2, and"),
     "strange": (LABELS, b"".join(b"%d 201\n" % n for n in range(1, 17)), r"image 1 has the class 201 and the split 0"),
+    "marked": (LABELS, b"\xef\xbb\xbf" + CUB["makers"][LABELS], r"begins with a mark of byte order; save it as UTF-8"),
     "torn": (LABELS, b"1 1\n2", r"image_class_labels\.txt, line 2: '2' is not '<number> <value>'"),
 }
 

@@ -1,6 +1,8 @@
 """Data sets of the hub in all the forms in which libraries and people keep them: same arrays, same fingerprint."""
 
 import shutil
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 
 import datasets
@@ -8,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from nacbench.errors import UserError
 from tests.data.copies import cifar
@@ -178,3 +181,60 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(root: Path, tmp
     pq.write_table(pq.read_table(file).rename_columns(["pixels", "label"]), file)
     with pytest.raises(UserError, match=r"cifar10_test.parquet has no column 'img'.*it has: pixels, label"):
         imported("cifar10", root, mine)
+
+
+def as_numbers(form: Callable[[np.ndarray], object], folder: Path) -> Path:
+    """The files with each image as lists of numbers, and classes as text."""
+    for name, content in HUB.items():
+        table = pq.read_table(pa.BufferReader(content))
+        images = [np.asarray(Image.open(BytesIO(cell["bytes"]))) for cell in table["img"].to_pylist()]
+        labels = [MADE.names[number] for number in table["label"].to_pylist()]
+        pq.write_table(pa.table({"img": [form(image) for image in images], "label": labels}), folder / split_file(name))
+    return folder
+
+
+def split_file(name: str) -> str:
+    """A plain name for the file of a split."""
+    return f"{name.rpartition('/')[2].partition('-')[0]}.parquet"
+
+
+NUMBERS: Mapping[str, Callable[[np.ndarray], object]] = {
+    "channels last": lambda image: image.tolist(),
+    "channels first": lambda image: image.transpose(2, 0, 1).tolist(),
+    "of floats": lambda image: image.astype(float).tolist(),
+}
+
+
+@pytest.mark.parametrize("form", NUMBERS)
+def test_pixels_as_lists_of_numbers_have_the_right_labels(form: str, root: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    imported("cifar10", root, as_numbers(NUMBERS[form], mine))
+    arrays = arrays_of("cifar10", root)
+    assert [class_of(image) for image in arrays["test_images"]] == arrays["test_labels"].tolist()
+
+
+NO_PIXELS: Mapping[str, Callable[[np.ndarray], object]] = {
+    "has float64 of 0": lambda image: (image / 255).tolist(),
+    "has float64 of 0 to 1,": lambda image: (image > 20).astype(float).tolist(),
+    "has float64 of -": lambda image: (image / 127.5 - 1).tolist(),
+    "has float64 of nan": lambda image: np.full(image.shape, np.nan).tolist(),
+    "has int64 of": lambda image: (image.astype(int) + 240).tolist(),
+    "is bool of shape 32×32×3": lambda image: (image > 20).tolist(),
+    "is <U": lambda image: image.astype(str).tolist(),
+    "is int64 of shape 3072": lambda image: image.reshape(-1).tolist(),
+    "is float64 of shape 0": lambda image: [],
+    "has the shape 32×32×2": lambda image: image[..., :2].tolist(),
+    "is lists of different lengths": lambda image: [[1, 2], [3]],
+}
+
+
+@pytest.mark.parametrize("told", NO_PIXELS)
+def test_numbers_that_are_no_pixels_are_refused(told: str, root: Path, tmp_path: Path) -> None:
+    """Of 0 to 1, they would be black pictures with the right labels."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    with pytest.raises(UserError, match=f"train.parquet, row 0: its image {told}.*whole numbers of 0 to 255") as caught:
+        imported("cifar10", root, as_numbers(NO_PIXELS[told], mine))
+    assert str(caught.value).count("\n") == 0
+    assert list(root.rglob("*")) == []

@@ -130,6 +130,18 @@ DAMAGED = {
     "a cut mesh": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", modelnet.off("xbox")[:-9], "the last line is not"),
     "lines lack": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", modelnet.off("xbox")[:-10], "13 lines follow"),
     "no mesh": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", b"ply\n", "xbox_0004.off is not an OFF file"),
+    "a long number": (
+        "meshes",
+        "ModelNet40/xbox/test/xbox_0004.off",
+        b"OFF\n" + b"9" * 5000 + b" 6 0\n",
+        "not an OFF file",
+    ),
+    "a long corner": (
+        "meshes",
+        "ModelNet40/xbox/test/xbox_0004.off",
+        modelnet.off("xbox").rstrip(b"\n") + b"\n" + b"9" * 5000 + b" 1 2 3\n",
+        "the last line is not whole",
+    ),
     "a pointer": ("meshes", "ModelNet40/xbox/test/xbox_0004.off", b"version https://git-lfs", "pointer of git-lfs"),
     "a stray class": ("meshes", "ModelNet40/cat/test/cat_1.off", modelnet.off("xbox"), "meshes of cat, but none in"),
     "a cut HDF5": ("hdf5", f"{HDF5_TOP}/ply_data_test0.h5", b"\x89HDF\r\n\x1a\n\0\0", "cannot be read as HDF5"),

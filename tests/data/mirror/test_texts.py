@@ -121,6 +121,9 @@ def test_a_damaged_review_is_named(name: str, content: bytes, message: str, root
         (b"text,label\ngood,maybe\n", "mine/train.csv, row 0: its class 'maybe' is not one of the data set's 2"),
         (b"text,stars\ngood,1\n", "mine/train.csv, row 0 has no column 'label'"),
         (b"text,label\n", "has no examples of split train"),
+        (b"text,label\ngood," + b"9" * 5000, "mine/train.csv, row 0: its class '99999"),
+        ("text,label\ngood,\u0661\n".encode(), "mine/train.csv, row 0: its class '\u0661' is not one of"),
+        (b"text,label,label\ngood,1,0\n", "mine/train.csv has two columns 'label'; remove one"),
     ],
 )
 def test_a_damaged_table_of_reviews_is_named(content: bytes, message: str, root: Path, tmp_path: Path) -> None:
@@ -128,6 +131,14 @@ def test_a_damaged_table_of_reviews_is_named(content: bytes, message: str, root:
     with pytest.raises(UserError) as caught:
         imported(made("imdb-bytes"), root, mine)
     assert message in str(caught.value)
+    assert list(root.rglob("*")) == []
+
+
+def test_half_a_character_in_json_lines_is_named(root: Path, tmp_path: Path) -> None:
+    line = b'{"text": "good \\ud83d", "label": 1}\n'  # of a text that was cut in an emoji
+    mine = write_files(tmp_path / "mine", {"train.jsonl": line, "test.jsonl": line})
+    with pytest.raises(UserError, match=r"train.jsonl, line 1 is not JSON: 'utf-8' codec can't encode"):
+        imported(made("imdb-bytes"), root, mine)
     assert list(root.rglob("*")) == []
 
 

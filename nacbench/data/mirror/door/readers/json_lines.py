@@ -26,7 +26,7 @@ def text_objects(member: Member, keys: Sequence[str]) -> Iterator[tuple[str, dic
         if not line.strip():
             continue
         where = f"{member.shown}, line {number}"
-        found = parse_json(line, where)
+        found = parse_json(line, where, unicode_only=True)
         lacking = [key for key in keys if not isinstance(found, dict) or not isinstance(found.get(key), str)]
         if lacking:
             raise BrokenFileError(f"{where}: {shown(found)} has no text under {lacking[0]!r}; get the file again")

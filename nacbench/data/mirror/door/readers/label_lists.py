@@ -14,6 +14,7 @@ from nacbench.data.mirror.door.readers.base import Strict
 from nacbench.errors import BrokenFileError, shown
 
 Column = Annotated[int, Field(ge=0)]
+MARK = "\ufeff"
 NUMBER = re.compile(r"\d+")
 LARGEST_MAT = 2**24  # bytes; the devkit's has 0.1 MB
 
@@ -123,9 +124,20 @@ class LabelList(BaseModel):
         return names[match[0]]
 
 
-def lines_of(member: Member) -> Iterator[tuple[int, str, str]]:
-    """Yield number (from 1), place for messages, and text of each line that is not blank."""
-    for number, line in enumerate(whole_text(member.file, member.shown).splitlines(), 1):
+def lines_of(member: Member, *, as_it_is: bool = False) -> Iterator[tuple[int, str, str]]:
+    """Yield number (from 1), place for messages, and text of each line that is not blank.
+
+    Args:
+        member: the file. The mark of byte order with which editors of Windows begin a file is no part of its text …
+        as_it_is: … but refused in a file that goes into the mirror, as tasks would take it for part of the first word.
+
+    Raises:
+        BrokenFileError: if the file is damaged, or has a mark that is refused.
+    """
+    text = whole_text(member.file, member.shown)
+    if as_it_is and text.startswith(MARK):
+        raise BrokenFileError(f"{member.shown} begins with a mark of byte order; save it as UTF-8 without it")
+    for number, line in enumerate(text.removeprefix(MARK).splitlines(), 1):
         if line.strip():
             yield number, f"{member.shown}, line {number}", line
 

@@ -72,7 +72,7 @@ def _read(member: Member) -> dict[str, str]:
         BrokenFileError: if a line has other than two columns, or a number is there twice.
     """
     found: dict[str, str] = {}
-    for _, where, line in lines_of(member):
+    for _, where, line in lines_of(member, as_it_is=True):
         cells = line.split()
         if len(cells) != 2 or cells[0] in found:
             raise BrokenFileError(f"{where}: {shown(line)} is not '<number> <value>' of another number; get it again")

@@ -13,8 +13,9 @@ from nacbench.errors import BrokenFileError
 from nacbench.formats.reading import read_bytes
 
 LARGEST = 2**30  # bytes of a mesh
-# the word, and the numbers of vertices and faces, in the same line or after comments
-HEADER = re.compile(rb"\s*(?:#.*\s+)*OFF\s*(?:#.*\s+)*(\d+)\s+(\d+)")
+# the word, and the numbers of vertices and faces, in the same line or after comments; Python refuses to convert
+# thousands of digits
+HEADER = re.compile(rb"\s*(?:#.*\s+)*OFF\s*(?:#.*\s+)*(\d{1,12})\s+(\d{1,12})(?!\d)")
 
 
 class MeshFolders(Reader):
@@ -70,7 +71,7 @@ def _check_mesh(member: Member) -> int:
     body = content[header.end() :].rstrip()
     lines = body.count(b"\n")
     last = body.rpartition(b"\n")[2].split()
-    whole = bool(last) and last[0].isdigit() and len(last) > int(last[0])
+    whole = bool(last) and last[0].isdigit() and len(last[0]) < 10 and len(last) > int(last[0])
     if lines < int(vertices) + int(faces) or not whole:
         raise BrokenFileError(
             f"{member.shown} is cut: its header declares {int(vertices):,} vertices and {int(faces):,} faces, and "

@@ -9,7 +9,7 @@ import numpy as np
 
 from nacbench.data.mirror.door.found import Content, File, FoundCopy, Member, Row
 from nacbench.data.mirror.door.readers.base import Column, Reader, Table
-from nacbench.data.mirror.door.readers.pixels import label_of
+from nacbench.data.mirror.door.readers.pixels import label_of, pixels_of
 from nacbench.data.mirror.door.shards import two_generations
 from nacbench.data.mirror.parquet import class_names, column_names, read_rows
 from nacbench.errors import BrokenFileError, shown
@@ -139,10 +139,7 @@ def image_of(value: Any, where: str) -> tuple[bytes | np.ndarray, str]:
     if isinstance(content, bytes | bytearray):
         return bytes(content), str(name or "")
     if isinstance(content, list):
-        try:
-            return np.asarray(content, dtype=np.uint8), ""
-        except (ValueError, TypeError, OverflowError):
-            pass
+        return pixels_of(content, where), ""
     raise BrokenFileError(
         f"{where}: its image has no bytes of its own, only {shown(value)}; take a copy with the images in it"
     )

@@ -153,7 +153,7 @@ def load(
     from nacbench.errors import UserError
     from nacbench.inspection.loaded import load_for_use
     from nacbench.plugin_files import load_plugin_files
-    from nacbench.recording.store import locate
+    from nacbench.recording.locate import locate
 
     load_plugin_files(_several(plugins))
     root = data_root_of(None if data_root is None else _path("data_root", data_root))

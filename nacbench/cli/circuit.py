@@ -45,7 +45,7 @@ def circuit(
     from nacbench.inspection.circuit_plots import circuit_graph, draw_circuit
     from nacbench.inspection.links import learned_links, links_for, unknown_words, words_cut
     from nacbench.inspection.trained import load_run
-    from nacbench.recording.store import locate
+    from nacbench.recording.locate import locate
     from nacbench.reporting.figures.saving import save_figure
 
     if paraphrases is not None and not check:

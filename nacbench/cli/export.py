@@ -89,7 +89,7 @@ def export(
     """
     from nacbench.recording.choice import Choice
     from nacbench.recording.index import nothing_finished, read_runs
-    from nacbench.recording.store import locate
+    from nacbench.recording.locate import locate
 
     load_plugins(plugin)
     known = exporters(push, force=force)

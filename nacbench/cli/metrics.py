@@ -62,7 +62,7 @@ def _runs(names: Sequence[str], out: Path) -> "list[Run]":
         UserError: if one is not finished, or they differ in more than their seed.
     """
     from nacbench.recording.index import nothing_finished, read_runs
-    from nacbench.recording.store import locate
+    from nacbench.recording.locate import locate
 
     folders = [locate(name, out) for name in dict.fromkeys(names)]
     for folder in folders:

@@ -57,7 +57,7 @@ def prune(
     from nacbench.errors import UserError
     from nacbench.inspection.trained import load_run
     from nacbench.machine.hardware import check_device
-    from nacbench.recording.store import locate
+    from nacbench.recording.locate import locate
     from nacbench.running import runner
     from nacbench.training.execution import Execution
 

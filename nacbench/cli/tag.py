@@ -64,8 +64,9 @@ def _folder(name: str, store: Path) -> Path:
     Raises:
         UserError: if there is none.
     """
+    from nacbench.recording.locate import locate
     from nacbench.recording.record import FAILURE, RECORD
-    from nacbench.recording.store import STATE, locate
+    from nacbench.recording.store import STATE
 
     with suppress(UserError):  # `one_run` says why, unless it finds the run
         folder = locate(name, store)

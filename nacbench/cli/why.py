@@ -102,7 +102,8 @@ def _side(name: str, store: Path, data_root: Path) -> Side:
         load_plugin_files(files.plugins)
         identity = identify(resolved(files.layers, store), data_root)
         return Side(identity.run_id, identity, library_versions())
-    from nacbench.recording.store import finished, locate, read_state
+    from nacbench.recording.locate import locate
+    from nacbench.recording.store import finished, read_state
 
     try:
         folder = locate(name, store)

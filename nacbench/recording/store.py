@@ -5,7 +5,6 @@ The files are the only state: there is no database that could disagree with them
 
 import contextlib
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from nacbench.errors import UserError
-from nacbench.filesystem.files import absolute, digest_of, write_json
+from nacbench.filesystem.files import digest_of, write_json
 from nacbench.formats.reading import open_regular, parse_json, read_bytes
-from nacbench.recording.bounded import ID, Time
+from nacbench.recording.bounded import Time
 from nacbench.recording.claimants import HEARTBEAT
 from nacbench.recording.identity import RecordedIdentity
 from nacbench.recording.read_record import read_record
@@ -23,7 +22,6 @@ from nacbench.recording.record import FILES, RECORD, RunRecord
 from nacbench.recording.upgrade import upgraded_state
 
 STATE = "state.json"
-SHOWN = 4  # folders in an error
 LOG = "log.txt"
 INITIAL = "checkpoint/initial.safetensors"  # copy of the weights that a run begins with, if they are given
 # files of a run in progress, which it is resumed from; a broken one that was set aside has another name, and stays
@@ -45,43 +43,6 @@ def run_folder(store: Path, task: str, model: str, run_id: str) -> Path:
         if not name or name[0] == "." or "/" in name or "\\" in name or "\0" in name:
             raise UserError(f"{name!r} is not a valid folder name for a run")
     return store / task / model / run_id
-
-
-def locate(name: str, store: Path) -> Path:
-    """Return the folder of a run, given as a path or as a prefix of its id.
-
-    Raises:
-        UserError: if it is neither, or several ids start with it.
-    """
-    path = Path(name)  # of an empty name it is the working folder, which nobody has named
-    if name and path.is_dir():
-        return path
-    folders, problems = _with_id(name, store) if name.isalnum() else ([], [])
-    if len(folders) == 1:
-        return folders[0]
-    found = "; ".join([f"no id in {store} starts with it", *problems[:1]])
-    if folders:
-        some = ", ".join(map(str, folders[:SHOWN])) + (" …" if len(folders) > SHOWN else "")
-        found = f"ids of {len(folders)} runs start with it: {some}; give more of the id, or the folder"
-    raise UserError(f"{name!r} is not a run's folder; {found}")
-
-
-def _with_id(name: str, store: Path) -> tuple[list[Path], list[str]]:
-    """Return the folders of runs in a store whose ids begin so, and a line for each that could not be looked into.
-
-    If none is where this store keeps runs, they are looked for at any depth, as all that list runs do: a folder of
-    stores, a part of one, and links are named as often.
-    """
-    from nacbench.recording.walk import Walk  # which knows the names in this module
-
-    # copies and other folders beside runs have names that are no ids
-    folders = [one for one in sorted(store.glob(f"*/*/{name}*")) if re.fullmatch(ID, one.name)]
-    if folders or not store.is_dir():
-        return folders, []
-    walk, top = Walk(), absolute(store)
-    places = [*(folder for folder, *_ in walk.below(top)), *walk.unfinished]
-    ids = [place for place in places if Path(place).name.startswith(name) and re.fullmatch(ID, Path(place).name)]
-    return [store / os.path.relpath(place, top) for place in sorted(set(ids))], walk.problems
 
 
 def finished(folder: Path) -> RunRecord | None:

@@ -14,9 +14,10 @@ from nacbench.errors import BrokenFileError, UserError, first_problem, shown, un
 from nacbench.formats.reading import parse_json, read_bytes, read_text
 from nacbench.formats.weights_file import DIGITS, digest_of_tensors, read_weights_file, weights_in
 from nacbench.formats.yaml_text import parse_yaml
+from nacbench.recording.locate import locate
 from nacbench.recording.read_record import read_record
 from nacbench.recording.record import RECORD, RunRecord
-from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS, damage, finished, locate
+from nacbench.recording.store import CONFIG, INITIAL, WEIGHTS, damage, finished
 
 EXPORTED = "model.safetensors"  # in a folder for the hub
 KEYS = ("path", "head", "weights")

@@ -12,10 +12,11 @@ from nacbench.filesystem.files import resolved, utc_now
 from nacbench.formats.dotted import leaves
 from nacbench.machine.cores import MOST_THREADS, default_threads
 from nacbench.recording.index import nothing_finished, read_runs
+from nacbench.recording.locate import locate
 from nacbench.recording.predictions import Agreement, compare_predictions
 from nacbench.recording.record import RunRecord
 from nacbench.recording.row import Run
-from nacbench.recording.store import CONFIG, PREDICTIONS, finished, locate, run_folder
+from nacbench.recording.store import CONFIG, PREDICTIONS, finished, run_folder
 from nacbench.recording.surroundings import MISSING, are_known, differing_surroundings
 from nacbench.running.config import RunConfig
 from nacbench.running.identity import Identity

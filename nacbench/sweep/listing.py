@@ -19,10 +19,11 @@ from nacbench.recording.bounded import ID
 from nacbench.recording.choice import Choice, condition
 from nacbench.recording.identity import RecordedConfig
 from nacbench.recording.index import look_at_runs
+from nacbench.recording.locate import locate
 from nacbench.recording.record import FAILURE, RECORD, Failure
 from nacbench.recording.row import Run
 from nacbench.recording.row import settings_of as common_settings
-from nacbench.recording.store import STATE, locate, read_state
+from nacbench.recording.store import STATE, read_state
 from nacbench.recording.tags import NOTHING, Tags, read_tags
 from nacbench.reporting.names import settings_of, sized
 from nacbench.sweep.observer import Observer

@@ -13,8 +13,9 @@ from nacbench.cli import app
 from nacbench.contracts.described import option_texts, recipe_texts
 from nacbench.errors import UserError
 from nacbench.filesystem.files import utc_now
+from nacbench.recording.locate import locate
 from nacbench.recording.record import Answers, RunRecord
-from nacbench.recording.store import WEIGHTS, locate
+from nacbench.recording.store import WEIGHTS
 from nacbench.recording.tags import add_tags, given, read_tags
 from nacbench.registry import MODELS, TASKS
 from nacbench.suggestions import nearest

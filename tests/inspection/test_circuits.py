@@ -24,7 +24,7 @@ from nacbench.inspection.links import circuit_of, learned_links, links_for, prio
 from nacbench.inspection.sentences import check, made_pairs, nearness, read_pairs, word_counts
 from nacbench.inspection.trained import before_training, load_run
 from nacbench.nac.executor import NeuralAttentiveCircuit
-from nacbench.recording.store import locate
+from nacbench.recording.locate import locate
 from nacbench.running.resolve import resolve
 from nacbench.running.runner import run
 from nacbench.training.checkpoint import load_tensors, save_tensors

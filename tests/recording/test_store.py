@@ -6,7 +6,8 @@ import pytest
 
 from nacbench.errors import BrokenFileError, UserError
 from nacbench.recording.index import read_runs
-from nacbench.recording.store import finished, locate, read_state, run_folder, set_aside
+from nacbench.recording.locate import locate
+from nacbench.recording.store import finished, read_state, run_folder, set_aside
 from tests.made import made_record, write_run
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from nacbench.code_digest import forgotten_on_error, imported_by, names_imported_by
 from nacbench.code_digest.own_code import OwnCode, is_installed, place_of
 from nacbench.errors import UserError, told
+from nacbench.filesystem.working import working_folder_kept
 from nacbench.machine.software import distribution_of
 from nacbench.machine.worker import PACKAGE
 from nacbench.registry import MODELS, PROTOCOLS, TASKS
@@ -55,7 +56,8 @@ def load_plugin_file(path: Path) -> None:
             module = importlib.util.module_from_spec(spec)
             sys.modules[module_name] = module  # before it runs: dataclasses look their module up in sys.modules
             try:
-                spec.loader.exec_module(module)
+                with working_folder_kept():
+                    spec.loader.exec_module(module)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # a plug-in can raise anything; its exit() would look like success

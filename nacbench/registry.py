@@ -18,6 +18,7 @@ from nacbench.contracts.plugin import Plugin
 from nacbench.contracts.protocol import Protocol
 from nacbench.contracts.task import AnyTask, EvaluationTask, Scale, Task
 from nacbench.errors import UserError, told, unknown
+from nacbench.filesystem.working import working_folder_kept
 from nacbench.plugin_class import wrong_class
 
 P = TypeVar("P", bound=Plugin)
@@ -81,7 +82,8 @@ class Registry(Generic[P]):
         if entry is None:
             raise unknown(self.kind, name, self.names(name) or self.entries())
         try:
-            cls = entry.load()
+            with working_folder_kept():
+                cls = entry.load()
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as error:  # a plug-in can raise anything; its exit() would look like success

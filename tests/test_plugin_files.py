@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_forget_files_removes_their_plugins(tmp_path: Path) -> None:
     load_plugin_file(write(tmp_path / "study.py", TASK))
     TASKS.forget_files()
     assert "study" not in TASKS.entries()
+
+
+@pytest.mark.parametrize("end", ["", "raise OSError('no data')\n", "os.rmdir(os.getcwd())\n"])
+def test_the_working_folder_stays_where_it_was(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a relative --out would lead to another place, and nobody would find the run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "away").mkdir()
+    lines = f"import os\nos.chdir({str(tmp_path / 'away')!r})\n{end}"
+    with pytest.raises(UserError) if "raise" in end else nullcontext():
+        load_plugin_file(write(tmp_path / "guess.py", lines + MODEL))
+    assert Path.cwd() == tmp_path
 
 
 def test_a_plugin_file_with_a_built_in_name_is_an_error_that_names_both(tmp_path: Path) -> None:

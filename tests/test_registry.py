@@ -288,6 +288,13 @@ def test_an_installed_package_adds_a_task_by_entry_point(site: Path) -> None:
     assert TASKS.entries()["coins"].origin == "outside-tasks 1.5"
 
 
+def test_an_installed_package_leaves_the_working_folder(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "acme", "[nacbench.tasks]\ncoins = acme:Coins\n", "acme", f"import os\nos.chdir('/')\n{TASK}")
+    monkeypatch.chdir(site)
+    assert TASKS.get("coins").title == "Coins"
+    assert Path.cwd() == site
+
+
 def test_a_broken_package_is_reported_by_name_and_the_rest_loads(site: Path) -> None:
     install(site, "outside-tasks", "[nacbench.tasks]\ncoins = outside_coins:Misspelt\n", "outside_coins", TASK)
     loaded, broken = TASKS.load_all()

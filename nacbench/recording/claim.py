@@ -72,10 +72,15 @@ class Claim:
         """Check the fencing token before a permanent write.
 
         Raises:
-            TakenOverError: if another process has claimed the run since.
+            TakenOverError: if another process has claimed the run since, or its folder is gone.
         """
         last = claim_count(self.folder)
-        if last != self.number:
+        if last < self.number:  # others only add claims
+            raise TakenOverError(
+                f"the folder of run {self.folder.name} was moved or deleted while it was computed, or a plug-in has "
+                f"changed the working folder: {self.folder} has no claim {self.number} any more; this copy stops"
+            )
+        if last > self.number:
             raise TakenOverError(
                 f"run {self.folder.name} was taken over by another process (claim {last} after {self.number}); "
                 "this copy stops"

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -430,3 +431,21 @@ def test_a_claim_or_heartbeat_that_is_a_pipe_is_none(tmp_path: Path) -> None:
 def test_steps_of_a_heartbeat_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "heartbeat.json").write_text('{"claim": 1, "time": 5.0, "step": "many"}')
     assert read_heartbeat(tmp_path) is None
+
+
+@pytest.mark.parametrize("way", ["moved", "deleted", "another working folder"])
+def test_a_run_whose_folder_is_gone_says_so(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told as taken over by another process, claim 0 after 1."""
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    (tmp_path / "away").mkdir()
+    with hold(Path("run"), beat_seconds=1000) as claim:
+        claim.check()
+        if way == "moved":
+            Path("run").rename("other")
+        elif way == "deleted":
+            shutil.rmtree("run")
+        else:
+            monkeypatch.chdir(tmp_path / "away")
+        with pytest.raises(TakenOverError, match=r"the folder of run run was moved or deleted .* has no claim 1 any"):
+            claim.check()

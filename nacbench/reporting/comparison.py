@@ -171,8 +171,8 @@ def _scores(item: Series) -> str:
 
 
 def _between(metric: Metric, low: float, high: float) -> str:
-    """Return by how much one is better than another, as words."""
-    return f"by {metric.between(*sorted((abs(low), abs(high))))} (95 %)"
+    """Return by how much one is better than another, as words: no more than is possible, as few seeds would say."""
+    return f"by {metric.between(*sorted(map(abs, metric.possible(low, high))))} (95 %)"
 
 
 def _after_looks(metric: Metric, difference: Difference) -> str:

@@ -191,6 +191,13 @@ def test_predictions_that_the_record_does_not_name_are_not_compared(tmp_path: Pa
     assert compared(tmp_path).examples == []
 
 
+def test_no_model_is_better_by_more_than_is_possible(tmp_path: Path) -> None:
+    write(tmp_path, "nac", [0.99, 0.95, 1.0])
+    write(tmp_path, "vit", [0.01, 0.1, 0.2])
+    verdict = compared(tmp_path).verdict
+    assert verdict.startswith("nac is better than vit, by 64.59 to 100.00 points (95 %)")
+
+
 def test_an_interval_of_differences_ends_where_differences_end(tmp_path: Path) -> None:
     write(tmp_path, "nac", [0.1, 0.9])
     write(tmp_path, "vit", [0.9, 0.1])

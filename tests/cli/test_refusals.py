@@ -306,6 +306,13 @@ def test_an_empty_word_is_not_the_working_folder(
     assert capsys.readouterr().err == f"error: {place} is empty; is a variable of the shell not set?\n"
 
 
+def test_of_a_name_in_utf_8_the_locale_is_to_blame(there: Path) -> None:
+    locale = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
+    done = in_shell(f"env {locale} NACBENCH report \"$(printf 'm\\303\\274ll')\"", there)
+    assert done.returncode == 2
+    assert done.stderr == "error: 'm\\xfcll' is a name in UTF-8, and this locale has ascii: set LC_ALL=C.UTF-8\n"
+
+
 @pytest.mark.parametrize("words", [" ".join([*RUN, "--out"]), "report runs --out", "pack", "sweep plan", "why"])
 def test_a_name_that_is_not_utf_8_is_one_line(words: str, there: Path) -> None:
     done = in_shell(f"NACBENCH {words} \"$(printf 'b\\377')\"", there)

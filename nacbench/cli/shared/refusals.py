@@ -79,8 +79,18 @@ def explained(error: BaseException) -> str | None:
         return out_of_memory_line(error)
     # Python decodes names that are not UTF-8 to these characters
     if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
-        return f"{shown(error.object)} is not UTF-8: give it a name in UTF-8, or name another place"
+        return _of_name(error.object)
     return None
+
+
+def _of_name(name: str) -> str:
+    """Return one line for a name with bytes that Python could not decode: of the name, or of the locale."""
+    try:
+        meant = os.fsencode(name).decode()
+    except UnicodeError:
+        return f"{shown(name)} is not UTF-8: give it a name in UTF-8, or name another place"
+    encoding = sys.getfilesystemencoding()
+    return f"{shown(meant)} is a name in UTF-8, and this locale has {encoding}: set LC_ALL=C.UTF-8"
 
 
 def _of_usage(error: Any, words: Sequence[str]) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nacbench.running.outcome import Outcome
 
 PathLike = str | os.PathLike[str]
-Name = TypeVar("Name", str, PathLike)
 
 
 def run(
@@ -96,6 +95,7 @@ def run(
         UserError: if a name or setting is unknown, a value is out of its range, or data is missing.
         Interrupted: if a signal stopped the run; the same call resumes it from its last checkpoint.
     """
+    from nacbench.formats import arguments
     from nacbench.formats.dotted import nested
     from nacbench.formats.extending import Layer
     from nacbench.recording.tags import given as tags_given
@@ -104,19 +104,20 @@ def run(
     from nacbench.running.layers import run_layers
     from nacbench.running.resolve import refuse_given_twice
 
+    weights = None if init_from is None else arguments.path("init_from", init_from)
     named = {"task": task, "model": model, "scale": scale, "seed": seed, "precision": precision}
     named["skip_unreadable"] = skip_unreadable
-    named["init_from"] = given_weights(init_from, init_head)
+    named["init_from"] = given_weights(weights, init_head)
     given = {key: value for key, value in named.items() if value is not None}
     layers = [given, *(nested(key, value) for key, value in settings.items())]
     refuse_given_twice(layers)
-    files = read_run_files(_paths("config", config))
+    files = read_run_files(arguments.paths("config", config))
     return run_layers(
         [*files.layers, *(Layer("the call", layer) for layer in layers)],
-        [*files.plugins, *_several(plugins)],
+        [*files.plugins, *arguments.paths("plugins", plugins)],
         tags=files.tags.also(tags_given(tags, notes)),
-        out=_path("out", out),
-        data_root=None if data_root is None else _path("data_root", data_root),
+        out=arguments.folder_to_write("out", out),
+        data_root=None if data_root is None else arguments.path("data_root", data_root),
         device=device,
         workers=workers,
         threads=threads,
@@ -126,7 +127,7 @@ def run(
         kernels=kernels,
         force=force,
         quiet=quiet,
-        log=_several(log),
+        log=arguments.words("log", log),
     )
 
 
@@ -151,16 +152,17 @@ def load(
     """
     from nacbench.data.mirror.places import data_root_of
     from nacbench.errors import UserError
+    from nacbench.formats import arguments
     from nacbench.inspection.loaded import load_for_use
     from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.locate import locate
 
-    load_plugin_files(_several(plugins))
-    root = data_root_of(None if data_root is None else _path("data_root", data_root))
+    load_plugin_files(arguments.paths("plugins", plugins))
+    root = data_root_of(None if data_root is None else arguments.path("data_root", data_root))
     name = getattr(run, "folder", run)
     if not isinstance(name, str | os.PathLike):
         raise UserError(f"load takes a run's folder, its id, or what run has returned, not {type(name).__name__}")
-    return load_for_use(locate(os.fspath(name), _path("out", out)), root)
+    return load_for_use(locate(os.fspath(name), arguments.path("out", out)), root)
 
 
 def records(*folders: PathLike) -> pd.DataFrame:
@@ -184,10 +186,11 @@ def records(*folders: PathLike) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from nacbench.formats import arguments
     from nacbench.recording.index import read_runs
     from nacbench.recording.table import rows_of, typed
 
-    found = read_runs(*_paths("folder", folders or ("runs",)))
+    found = read_runs(*arguments.paths("folder", folders or ("runs",)))
     for line in found.broken:
         warnings.warn(line, stacklevel=2)
     return pd.DataFrame(typed(rows_of(found.runs)))
@@ -226,15 +229,22 @@ def compare(
     Raises:
         UserError: if a folder does not exist, one of the two is not found or not unique, or they cannot be compared.
     """
+    from nacbench.formats import arguments
     from nacbench.plugin_files import load_plugin_files
     from nacbench.recording.choice import Choice
     from nacbench.reporting.comparing import compare_in
     from nacbench.sweep.trials import known_choices
 
-    load_plugin_files(_several(plugins))
-    choice = Choice(() if task is None else (task,), _several(models), _several(where))
-    tuned = known_choices(_paths("choices", choices))
-    made = compare_in(_paths("runs", runs), a, b, choice, metric=metric, scale=scale, tuned=tuned)
+    load_plugin_files(arguments.paths("plugins", plugins))
+    a, b = arguments.word("a", a), arguments.word("b", b)
+    for name, given in (("task", task), ("metric", metric), ("scale", scale)):
+        if given is not None:
+            arguments.word(name, given)
+    tasks = () if task is None else (task,)
+    choice = Choice(tasks, arguments.words("models", models), arguments.words("where", where))
+    tuned = known_choices(arguments.paths("choices", choices))
+    stores = arguments.folders_of_runs("runs", runs)
+    made = compare_in(stores, a, b, choice, metric=metric, scale=scale, tuned=tuned)
     for line in made.warnings:
         warnings.warn(line, stacklevel=2)
     return made
@@ -267,35 +277,14 @@ def report(
         UserError: if a folder does not exist, none has a finished run, none is chosen, or runs are mixed and ``mixed``
             is false.
     """
+    from nacbench.formats import arguments
     from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
-    choice = Choice(_several(tasks), _several(models), _several(where))
-    built = build_report(_paths("runs", runs), _path("out", out), mixed=mixed, html=html, choice=choice)
+    given = {"tasks": tasks, "models": models, "where": where}
+    choice = Choice(*(arguments.words(name, own) for name, own in given.items()))
+    stores, place = arguments.folders_of_runs("runs", runs), arguments.folder_to_write("out", out)
+    built = build_report(stores, place, mixed=mixed, html=html, choice=choice)
     for line in built.warnings:
         warnings.warn(line, stacklevel=2)
     return list(built.files)
-
-
-def _path(name: str, given: object) -> Path:
-    """Return a given path.
-
-    Raises:
-        UserError: if it is no path.
-    """
-    from nacbench.errors import UserError, shown
-
-    if not isinstance(given, str | os.PathLike):
-        raise UserError(f"{name} = {shown(given)}: give a path")
-    return Path(given)
-
-
-def _paths(name: str, given: PathLike | Sequence[PathLike]) -> list[Path]:
-    return [_path(name, one) for one in _several(given)]
-
-
-def _several(given: Name | Sequence[Name]) -> Sequence[Name]:
-    """Return one name or several as a sequence; a text is a sequence too, of its letters, and nobody means these."""
-    return cast(
-        "Sequence[Name]", list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    )

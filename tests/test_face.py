@@ -373,9 +373,65 @@ def test_python_m_nacbench_imports_nothing_from_the_working_folder(folder: Path)
         (records, [3], {}, "folder = 3: give a path"),
         (report, [3], {"out": "x"}, "runs = 3: give a path"),
         (compare, ["a", "b", 3], {}, "runs = 3: give a path"),
+        (run, ["digits", "floor-linear"], {"plugins": None}, "plugins = None: give a path"),
+        (run, ["digits", "floor-linear"], {"init_from": 3}, "init_from = 3: give a path"),
+        (run, ["digits", "floor-linear"], {"out": ""}, "out = '': the path is empty; give '.' for the working folder"),
+        (run, ["digits", "floor-linear"], {"log": [3]}, "log = 3: give a name, as text"),
+        (load, ["0"], {"plugins": 3}, "plugins = 3: give a path"),
+        (records, [""], {}, "folder = '': the path is empty; give '.' for the working folder"),
+        (compare, [3, "b"], {}, "a = 3: give a name, as text"),
+        (compare, ["a", None], {}, "b = None: give a name, as text"),
+        (compare, ["a", "b", []], {}, "runs = []: give at least one folder of runs, such as 'runs'"),
+        (compare, ["a", "b"], {"task": 3}, "task = 3: give a name, as text"),
+        (compare, ["a", "b"], {"metric": 3}, "metric = 3: give a name, as text"),
+        (compare, ["a", "b"], {"scale": 3}, "scale = 3: give a name, as text"),
+        (compare, ["a", "b"], {"models": 3}, "models = 3: give a name, as text"),
+        (compare, ["a", "b"], {"where": [3]}, "where = 3: give a name, as text"),
+        (report, [[]], {}, "runs = []: give at least one folder of runs, such as 'runs'"),
+        (report, ["runs"], {"tasks": 3}, "tasks = 3: give a name, as text"),
+        (run, ["digits", "floor-linear"], {"force": "no"}, "force = 'no': give True or False"),
+        (run, ["digits", "floor-linear"], {"threads": 1.5}, "threads = 1.5: input should be a valid integer"),
     ],
 )
-def test_what_is_no_path_is_refused(function: Any, words: list[Any], settings: dict[str, Any], said: str) -> None:
+def test_what_is_no_path_or_name_is_refused(
+    function: Any, words: list[Any], settings: dict[str, Any], said: str
+) -> None:
     with pytest.raises(UserError) as caught:
         function(*words, **settings)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("place", ["file", "file/runs"])
+@pytest.mark.parametrize("function", [run, report])
+def test_a_file_is_no_folder_to_write_to(function: Any, place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    words = ["digits", "floor-linear"] if function is run else ["results/mini"]
+    with pytest.raises(UserError, match=r"^out = '.*file is a file, and must be a folder; name another place$"):
+        function(*words, out=tmp_path / place)
+
+
+@pytest.mark.parametrize("split", [3, None, ["test"]])
+def test_a_split_is_a_name(split: Any, done: nacbench.Outcome) -> None:
+    with pytest.raises(UserError, match=r"^split = .*: give a name, as text$"):
+        load(done).evaluate(split)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workers": -1}, "workers = -1: input should be greater than or equal to 0"),
+        ({"workers": 1000}, "workers = 1000: input should be less than or equal to 256"),
+        ({"threads": 0}, "threads = 0: input should be greater than or equal to 1"),
+        ({"threads": 9999}, "threads = 9999: input should be less than or equal to 1024"),
+        ({"checkpoint_seconds": -1.0}, "checkpoint_seconds = -1.0: input should be greater than or equal to 0"),
+    ],
+)
+def test_a_number_that_is_refused_leaves_a_finished_run_in_its_place(
+    wrong: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {"scale": "smoke", "quiet": True, "out": tmp_path, "training": {"epochs": 1}}
+    done = run("digits", "floor-linear", **how)
+    with pytest.raises(UserError) as refused:
+        run("digits", "floor-linear", force=True, **how, **wrong)
+    assert str(refused.value) == said
+    assert (Path(done.folder) / "record.json").is_file()

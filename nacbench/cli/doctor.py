@@ -31,10 +31,8 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check versions, CPU, GPU, data, disks and Slurm. The exit code is 1 if something would make runs fail."""
-    from nacbench.data.mirror.places import default_data_root
-
     findings: list[Finding] = []
-    for check in _checks(out, data_root or default_data_root()):
+    for check in _checks(out, data_root):
         for finding in check():
             findings.append(finding)
             if not as_json:
@@ -46,7 +44,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _checks(out: Path, data_root: Path) -> list[Callable[[], Iterator[Finding]]]:
+def _checks(out: Path, data_root: Path | None) -> list[Callable[[], Iterator[Finding]]]:
     own = [_versions, _processor, _environment, _graphics, _kernels]
     return [*own, lambda: _data(data_root), lambda: _disk(out), lambda: _store(out), _slurm]
 
@@ -143,11 +141,17 @@ def _kernels() -> Iterator[Finding]:
             yield Finding(subject, "warning", f"PyTorch's; nacbench's own cannot be had: {reason}", advice)
 
 
-def _data(data_root: Path) -> Iterator[Finding]:
+def _data(named: Path | None) -> Iterator[Finding]:
     from nacbench.cli.shared.needs import made_task
+    from nacbench.data.mirror.places import data_root_of
     from nacbench.errors import UserError
     from nacbench.registry import TASKS
 
+    try:
+        data_root = data_root_of(named)
+    except UserError as error:  # as every command that reads data refuses it
+        yield Finding("data", "error", str(error), "name a folder that exists with --data-root or NACBENCH_DATA")
+        return
     ready: list[str] = []
     missing: list[str] = []
     for name in TASKS.entries():
@@ -198,8 +202,6 @@ def _refused(folder: Path) -> str | None:
 
 def _store(out: Path) -> Iterator[Finding]:
     """Try what claims and whole files are made with, in the folder of runs or the nearest one above it."""
-    import os
-
     place = standing(out.resolve())
     if not place.is_dir() or not os.access(place, os.W_OK):
         return  # `_disk` says so
@@ -215,8 +217,6 @@ def _store(out: Path) -> Iterator[Finding]:
 
 def _lacking(place: Path) -> dict[str, str] | str:
     """Return what a file system lacks, each with what that means; or, as text, why no run can be kept in the folder."""
-    import os
-
     from nacbench.filesystem.files import NO_FSYNC
     from nacbench.filesystem.locking import try_lock
     from nacbench.filesystem.scratch import scratch_folder

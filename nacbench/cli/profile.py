@@ -86,16 +86,26 @@ def profile(
     if match is not None and match not in MATCHES:
         raise unknown("--match", match, MATCHES)
     shared: dict[str, Any] = {"task": {"name": task}, "scale": scale, "precision": precision}
-    config = resolve(shared, {"model": {"name": model}}, *(parse_setting(text) for text in settings or []))
+    given = [parse_setting(text) for text in settings or []]
+    config = resolve(shared, {"model": {"name": model}}, *given)
+    _refuse_evaluation(config)
     root = data_root_of(data_root)
-    report: dict[str, Any] = {"task": task, "model": model, "scale": scale, "device": where}
+    report: dict[str, Any] = {
+        "task": config.task.name,
+        "model": config.model.name,
+        "scale": config.scale,
+        "device": where,
+    }
     with path_of_run() as path:
         if match is not None:
-            reference = resolve(shared, {"model": {"name": "nac"}})
-            config, report["match"] = _matched(config, reference, match, where, root, max(sizes), path)
-            if not as_json:
-                _tell_match(report["match"])
+            # --set is of both, task and precision among them, but for the options of the model that is sized
+            common = [{key: value for key, value in layer.items() if key != "model"} for layer in given]
+            reference = resolve(shared, {"model": {"name": "nac"}}, *common)
+            config, report["match"] = _matched(config, reference, match, where, root, sizes, path)
         subject = _subject(config, where, root, path)
+        _refuse_too_large(sizes, subject)
+        if match is not None and not as_json:
+            _tell_match(report["match"])
         _describe(subject, config, report, sizes, seconds, as_json=as_json)
 
 
@@ -109,6 +119,21 @@ def _batch_sizes(text: str) -> list[int]:
     return sizes
 
 
+def _refuse_evaluation(config: "RunConfig") -> None:
+    if config.trained_on is not None:
+        raise UserError(
+            f"task {config.task.name} scores a network trained on task {config.trained_on.task.name}: profile that task"
+        )
+
+
+def _refuse_too_large(sizes: list[int], subject: "Subject") -> None:
+    """Refuse a batch that cannot be made before anything is printed; the data's own refusal names another setting."""
+    examples = subject.live.split_sizes.get("train")
+    if examples is not None and max(sizes) > examples:
+        raise UserError(f"--batch-sizes {max(sizes)} is more than the {examples} training examples; lower it")
+    subject.batch(max(sizes))
+
+
 def _subject(config: "RunConfig", device: str, data_root: Path, path: "KernelPath") -> "Subject":
     """Return a network and its examples, to be measured with the kernels that a run would use."""
     from nacbench.contracts.recipe import Recipe
@@ -116,10 +141,6 @@ def _subject(config: "RunConfig", device: str, data_root: Path, path: "KernelPat
     from nacbench.profiling.measurement import Subject
     from nacbench.training.optim import make_update
 
-    if config.trained_on is not None:
-        raise UserError(
-            f"task {config.task.name} scores a network trained on task {config.trained_on.task.name}: profile that task"
-        )
     task, model, recipe = config.training_task, config.model_plugin, config.training
     assert isinstance(recipe, Recipe)
     task.prepare(data_root)
@@ -142,7 +163,7 @@ def _matched(
     match: str,
     device: str,
     data_root: Path,
-    batch: int,
+    sizes: list[int],
     path: "KernelPath",
 ) -> tuple["RunConfig", dict[str, Any]]:
     """Return the configuration with NAC's cost, and a report of the options that were found.
@@ -157,7 +178,7 @@ def _matched(
     spec = spec_for(model, task.spec())
     if reason := model.unsupported(spec) or model.missing():
         raise UserError(f"model {config.model.name} on task {config.task.name}: {reason}")
-    step = _step_batch(config)
+    step, batch = _step_batch(config), max(sizes)
 
     def cost(other: "Model") -> int:
         return parameters_of(other, task) if match == "params" else operations_of(other, task).per_example(step)
@@ -167,6 +188,7 @@ def _matched(
     config = _resized(config, found.options)
     if match == "latency":
         beside = _subject(reference, device, data_root, path)
+        _refuse_too_large(sizes, beside)
 
         def ratio(other: "Model") -> float:
             from nacbench.profiling.measurement import slower_than
@@ -219,8 +241,6 @@ def _describe(
     from nacbench.machine.hardware import describe
     from nacbench.profiling.measurement import count, measure
 
-    for size in sizes:
-        subject.batch(size)  # report a batch size that is too large before anything is printed
     found = count(subject, _step_batch(config))
     report |= {
         "options": config.as_dict()["model"],

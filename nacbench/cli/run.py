@@ -20,6 +20,7 @@ from nacbench.cli.shared.options import DataRoot, Plugins
 from nacbench.cli.shared.remarks import remarks
 from nacbench.cli.shared.warnings import slow_precision, warn
 from nacbench.formats.terminal import say, say_text
+from nacbench.machine.cores import MOST_THREADS
 
 if TYPE_CHECKING:
     from nacbench.formats.extending import Layer
@@ -160,7 +161,7 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            max=1024,
+            max=MOST_THREADS,
             help="Threads to compute with; another number changes last digits.  "
             "[dim]\\[default: OMP_NUM_THREADS, or the cores that are granted][/dim]",
             rich_help_panel=HOW,

@@ -113,12 +113,13 @@ def _write(watcher: "Watcher", to: Path, every: float) -> None:
     from nacbench.filesystem.files import write_text
     from nacbench.watching.page import copy_of
 
+    write_text(to, copy_of(watcher, every))  # before it is promised: the place may be no file
     say(f"{_seen(watcher)}: {to}, written every {every:g} s (Ctrl-C ends it)")
     try:
         while True:
-            write_text(to, copy_of(watcher, every))
             time.sleep(every)
             watcher.look()
+            write_text(to, copy_of(watcher, every))
     finally:
         write_text(to, copy_of(watcher, every, over=True))
 

@@ -91,8 +91,9 @@ class LoadedRun(TrainedRun):
             UserError: if there is no such split, or the data is missing or has changed since the run.
         """
         from nacbench.contracts.given_scores import checked_evaluation
+        from nacbench.formats.arguments import word
 
-        if split not in self._live.split_sizes:
+        if word("split", split) not in self._live.split_sizes:
             raise unknown("split", split, self._live.split_sizes)
         with self._as_scored():
             given = self._live.evaluate(self.net, split, self.config.training.batch_size)

@@ -222,6 +222,10 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
     Raises:
         UserError: as `merge`; or if the archive is damaged, unsafe, or holds no finished run.
     """
+    if archive.is_dir():
+        raise UserError(
+            f"{archive} is a folder; add the runs of a folder with: nacbench merge {archive} --into {target}"
+        )
     if not archive.is_file():
         raise UserError(f"there is no file {archive}")
     target.mkdir(parents=True, exist_ok=True)

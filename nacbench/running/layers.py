@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, Field, ValidationError
 
 from nacbench.contracts.compiling import CompileChoice, compile_choice
 from nacbench.contracts.kernels import KernelSetting, kernel_setting
+from nacbench.contracts.numbers import Seconds, Workers
 from nacbench.data.mirror.places import data_root_of
+from nacbench.errors import UserError, first_problem, shown
 from nacbench.formats.extending import Layer
+from nacbench.machine.cores import MOST_THREADS
 from nacbench.machine.hardware import check_device
 from nacbench.machine.launcher import check_launch
 from nacbench.machine.settings import check_settings
@@ -24,6 +29,12 @@ from nacbench.tracking.known import check_trackers
 
 if TYPE_CHECKING:
     from nacbench.training.execution import Execution
+
+
+class _Numbers(BaseModel):
+    workers: Workers | None
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS, strict=True)] | None
+    checkpoint_seconds: Seconds
 
 
 def run_layers(
@@ -57,6 +68,9 @@ def run_layers(
     Raises:
         UserError: as `nacbench.api.run`.
     """
+    # first: with force, what refused these later would do so after the finished record is moved away
+    _check_numbers(workers, threads, checkpoint_seconds)
+    _check_flags(cuda_graphs=cuda_graphs, force=force, quiet=quiet)
     load_plugin_files(plugins)
     trackers = check_trackers(log)
     whether, whose = compile_choice(compile), kernel_setting(kernels)
@@ -86,3 +100,17 @@ def run_layers(
         require_weights(config)
         require_kernels(whose, where)
     return runner.run(config, store=out, data_root=root, execution=execution, force=force, tags=tags)
+
+
+def _check_numbers(workers: int | None, threads: int | None, checkpoint_seconds: float) -> None:
+    try:
+        _Numbers(workers=workers, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    except ValidationError as error:
+        raise UserError(first_problem(error, "")) from None
+
+
+def _check_flags(**flags: object) -> None:
+    """Refuse a text for true or false: Python takes ``"no"`` for true, and ``force`` then computes a run again."""
+    for name, given in flags.items():
+        if not isinstance(given, bool):
+            raise UserError(f"{name} = {shown(given)}: give True or False")

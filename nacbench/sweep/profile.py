@@ -12,6 +12,7 @@ from nacbench.contracts.kernels import KernelSetting
 from nacbench.contracts.numbers import Count, Limit, Seconds, Workers
 from nacbench.errors import UserError, first_problem, shown
 from nacbench.formats.yaml_text import read_mapping
+from nacbench.machine.cores import MOST_THREADS
 
 BUILT_IN = ("local", "debug")
 MINUTES_OF = {"min": 1, "m": 1, "h": 60, "d": 24 * 60}
@@ -55,7 +56,9 @@ class Profile(BaseModel):
     # local
     processes: Count = Field(1, description="local: runs at a time")
     threads: Count | None = Field(
-        None, description="threads of each run; by default the cores that are granted, for local divided by processes"
+        None,
+        le=MOST_THREADS,
+        description="threads of each run; by default the cores that are granted, for local divided by processes",
     )
     # slurm
     partition: str | None = None

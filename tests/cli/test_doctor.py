@@ -41,6 +41,16 @@ def test_doctor_reports_findings_with_advice(tmp_path: Path, made_mirror: Path) 
     assert "GB free" in full["disk for runs"]["found"]
 
 
+def test_a_folder_of_data_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """As `nacbench run` refuses it; tasks without data are else told to be ready there."""
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "away", tmp_path / "file"):
+        done = CliRunner().invoke(app, ["doctor", "--data-root", str(place)])
+        assert done.exit_code == 1
+        assert f"error    data: --data-root {place}: no such folder" in done.output
+        assert "are ready" not in done.output
+
+
 def test_a_missing_library_is_an_error_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     from nacbench.cli import doctor
 

@@ -126,7 +126,7 @@ def test_match_prints_options_for_run() -> None:
     [
         (["--model", "nac", "--batch-sizes", "1,x"], "--batch-sizes 1,x: give whole numbers"),
         (["--model", "nac", "--batch-sizes", "0"], "--batch-sizes 0: give whole numbers"),
-        (["--model", "nac", "--batch-sizes", "1,5000"], "5000 is more than the 1199 training examples"),
+        (["--model", "nac", "--batch-sizes", "1,5000"], "--batch-sizes 5000 is more than the 1199 training examples"),
         (["--model", "vit", "--match", "size"], "size"),
         (["--model", "floor-linear", "--match", "params"], "cannot be resized"),
         (["--model", "dgcnn", "--match", "params"], "model dgcnn on task digits: it takes points only"),
@@ -138,9 +138,42 @@ def test_wrong_options_are_refused(words: list[str], message: str) -> None:
     assert message in str(done.exception)
 
 
-def test_an_evaluation_task_names_the_task_to_profile() -> None:
-    done = CliRunner().invoke(app, ["profile", "--task", "digits-c", "--model", "nac", *QUICK])
+@pytest.mark.parametrize("match", [[], ["--match", "params"]])
+def test_an_evaluation_task_names_the_task_to_profile(match: list[str]) -> None:
+    done = CliRunner().invoke(app, ["profile", "--task", "digits-c", "--model", "vit", *match, *QUICK])
     assert "scores a network trained on task digits" in str(done.exception)
+    assert done.stdout == ""  # not the size of a match that is refused
+
+
+def test_a_batch_that_is_too_large_is_refused_before_a_size_is_told() -> None:
+    words = ["--task", "digits", "--model", "vit", "--match", "params", "--batch-sizes", "5000"]
+    done = CliRunner().invoke(app, ["profile", *words, *QUICK])
+    assert str(done.exception).startswith("--batch-sizes 5000 is more than")
+    assert done.stdout == ""
+
+
+def test_nac_has_the_task_and_precision_that_are_set_for_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a baseline on coarser patches has the time of a NAC on finer ones."""
+    beside = []
+
+    def slower(nac: Subject, other: Subject, batch: int) -> float:
+        beside.append([(own.live.spec.max_tokens, own.precision) for own in (nac, other)])
+        return 1.0
+
+    monkeypatch.setattr(measurement, "slower_than", slower)
+    words = ["--task", "digits", "--model", "transformer", "--batch-sizes", "1", "--match", "latency"]
+    profiled(*words, "--set", "task.patch=2", "--set", "precision=bf16", "--set", "model.depth=3")
+    assert beside
+    assert all(nac == other for nac, other in beside)
+    assert beside[0][0][1] == "bf16"
+
+
+def test_nac_has_the_scale_that_is_set_for_the_baseline() -> None:
+    mini = ["--set", "scale=mini", "--batch-sizes", "1"]
+    found: Any = profiled("--task", "digits", "--model", "transformer", "--match", "params", *mini)
+    nac: Any = profiled("--task", "digits", "--model", "nac", *mini)
+    assert found["scale"] == "mini"
+    assert found["counts"]["parameters"] / nac["counts"]["parameters"] == pytest.approx(found["match"]["ratio"])
 
 
 # -- a GPU's meter, which no machine for tests has ---------------------------------------------------------------------

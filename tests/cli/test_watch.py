@@ -64,6 +64,13 @@ def test_the_last_copy_says_that_it_is_the_last(stopped: Path) -> None:
     assert sorted(path.name for path in stopped.iterdir()) == ["page.html", "runs"]
 
 
+def test_a_place_that_is_no_file_is_refused_before_it_is_promised(stopped: Path) -> None:
+    Path("folder").mkdir()
+    done = CliRunner().invoke(app, ["watch", "--to", "folder"])
+    assert isinstance(done.exception, IsADirectoryError)
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

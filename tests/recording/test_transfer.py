@@ -327,7 +327,11 @@ def test_a_file_that_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> No
         with pytest.raises(UserError, match=complaint):
             pack([tmp_path / store for store in stores], tmp_path / archive)
     assert not (tmp_path / "new.tar.gz").exists()
-    for name, complaint in (("there.tar.gz", "is empty; get it again"), ("nowhere.tar.gz", "there is no file")):
+    for name, complaint in (
+        ("there.tar.gz", "is empty; get it again"),
+        ("nowhere.tar.gz", "there is no file"),
+        ("a", "nacbench merge .*/a --into .*/b$"),
+    ):
         with pytest.raises(UserError, match=complaint):
             unpack_into(tmp_path / name, tmp_path / "b", unpack)
     assert list(tmp_path.glob("**/.*")) == []

@@ -56,6 +56,12 @@ def test_a_profile_is_found_beside_the_sweep_that_names_it(tmp_path: Path) -> No
     assert read_sweep(str(tmp_path / "mine.yaml")).profile.processes == 2
 
 
+def test_more_threads_than_a_run_may_have_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "many.yaml").write_text("{executor: local, threads: 5000}")
+    with pytest.raises(UserError, match="threads = 5000: input should be less than or equal to 1024"):
+        Profile.read(str(tmp_path / "many.yaml"))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -60,7 +60,7 @@ nitpick_ignore_regex = [
     # aliases and type variables of our own, which nobody looks up
     (
         "py:class",
-        r"tuple\[str|Cause|Columns|CompileChoice|Fill|KernelSetting|MeanOf|Mixing|Pair|Panel|PathLike|Prior|Shape|Stored|Targets|Tree|Word|nacbench\.reporting\.figures\.layout\.Item|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.arguments\.Name|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
+        r"tuple\[str|Cause|Columns|CompileChoice|Fill|KernelSetting|MeanOf|Mixing|Pair|Panel|PathLike|Prior|Shape|Stored|Targets|Tree|Word|nacbench\.reporting\.figures\.layout\.Item|nacbench\.data\.mirror\.parallel\.(Job|Result)|nacbench\.formats\.reading\.Schema|nacbench\.registry\.P|nacbench\.statistics\.Key",
     ),
 ]
 

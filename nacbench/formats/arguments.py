@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar, cast
 
 from nacbench.errors import UserError, shown
-
-PathLike = str | os.PathLike[str]
-Name = TypeVar("Name", str, PathLike)
 
 
 def path(name: str, given: object) -> Path:
@@ -26,13 +22,21 @@ def path(name: str, given: object) -> Path:
     return Path(given)
 
 
-def paths(name: str, given: PathLike | Sequence[PathLike]) -> list[Path]:
-    """Return one path or several as a list; see `path`."""
-    return [path(name, one) for one in several(given)]
+def paths(name: str, given: object) -> list[Path]:
+    """Return one path or several as a list.
+
+    Raises:
+        UserError: as `path`.
+    """
+    return [path(name, one) for one in _several(given)]
 
 
-def folders_of_runs(name: str, given: PathLike | Sequence[PathLike]) -> list[Path]:
-    """Return folders to read, at least one; see `path`."""
+def folders_of_runs(name: str, given: object) -> list[Path]:
+    """Return folders to read, at least one.
+
+    Raises:
+        UserError: as `path`, or if there is none.
+    """
     found = paths(name, given)
     if not found:
         raise UserError(f"{name} = {shown(given)}: give at least one folder of runs, such as 'runs'")
@@ -40,10 +44,10 @@ def folders_of_runs(name: str, given: PathLike | Sequence[PathLike]) -> list[Pat
 
 
 def folder_to_write(name: str, given: object) -> Path:
-    """Return a folder that may not exist yet; see `path`.
+    """Return a folder that may not exist yet.
 
     Raises:
-        UserError: also if the folder, or one above it, is a file.
+        UserError: as `path`, or if the folder, or one above it, is a file.
     """
     place = path(name, given)
     there = next((one for one in (place, *place.parents) if one.exists()), None)
@@ -63,13 +67,15 @@ def word(name: str, given: object) -> str:
     return given
 
 
-def words(name: str, given: str | Sequence[str]) -> list[str]:
-    """Return one name or several as a list; see `word`."""
-    return [word(name, one) for one in several(given)]
+def words(name: str, given: object) -> list[str]:
+    """Return one name or several as a list.
+
+    Raises:
+        UserError: as `word`.
+    """
+    return [word(name, one) for one in _several(given)]
 
 
-def several(given: Name | Sequence[Name]) -> Sequence[Name]:
-    """Return one name or several as a sequence; a text is a sequence too, of its letters, and nobody means these."""
-    return cast(
-        "Sequence[Name]", list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    )
+def _several(given: object) -> list[object]:
+    """Return one name or several as a list; a text is a sequence too, of its letters, and nobody means these."""
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]

@@ -47,7 +47,7 @@ def test_models_at_the_same_rate_are_compared_unless_a_variant_is_named() -> Non
 
 
 def test_series_of_a_plan_are_those_of_its_records() -> None:
-    """Of all seeds alike, and of runs on another run's network, too."""
+    """All seeds of a model are one series; so are all seeds of a protocol that scores a trained network."""
     planned = plan(tasks=["digits", "digits-c"], models=["nac"], seeds=[0, 1])
     series = {(run.config.task.name, run.series) for run in planned.runs}
     assert len(series) == 2 and all(len(run.series) == 12 for run in planned.runs)

@@ -281,6 +281,7 @@ def report(
     from nacbench.recording.choice import Choice
     from nacbench.reporting.build import build_report
 
+    arguments.check_flags(html=html, mixed=mixed)
     given = {"tasks": tasks, "models": models, "where": where}
     choice = Choice(*(arguments.words(name, own) for name, own in given.items()))
     stores, place = arguments.folders_of_runs("runs", runs), arguments.folder_to_write("out", out)

@@ -389,6 +389,8 @@ def test_python_m_nacbench_imports_nothing_from_the_working_folder(folder: Path)
         (compare, ["a", "b"], {"where": [3]}, "where = 3: give a name, as text"),
         (report, [[]], {}, "runs = []: give at least one folder of runs, such as 'runs'"),
         (report, ["runs"], {"tasks": 3}, "tasks = 3: give a name, as text"),
+        (report, ["runs"], {"mixed": "no"}, "mixed = 'no': give True or False"),
+        (report, ["runs"], {"html": "no"}, "html = 'no': give True or False"),
         (run, ["digits", "floor-linear"], {"force": "no"}, "force = 'no': give True or False"),
         (run, ["digits", "floor-linear"], {"threads": 1.5}, "threads = 1.5: input should be a valid integer"),
     ],

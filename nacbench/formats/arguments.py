@@ -1,4 +1,4 @@
-"""Checks of what a script gives to the Python API: a path, a name, or several."""
+"""Checks of what a script gives to the Python API: paths, names, flags."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ def words(name: str, given: object) -> list[str]:
         UserError: as `word`.
     """
     return [word(name, one) for one in _several(given)]
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither true nor false: Python takes the text ``"no"`` for true.
+
+    Raises:
+        UserError: naming the first such flag.
+    """
+    for name, given in flags.items():
+        if not isinstance(given, bool):
+            raise UserError(f"{name} = {shown(given)}: give True or False")
 
 
 def _several(given: object) -> list[object]:

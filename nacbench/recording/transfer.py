@@ -66,19 +66,10 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
         logits: whether to keep logits in predictions; see `nacbench.recording.predictions.leave_logits_out`.
 
     Raises:
-        UserError: if two records of one run differ, a file is damaged, or a store does not exist.
+        UserError: if there is no run, two records of one run differ, a file is damaged, or a store does not exist.
     """
-    if target.exists() and not target.is_dir():
-        raise UserError(
-            f"cannot use {target}: it is a file, and this must be a folder: name another place, or move the file away"
-        )
-    theirs = look_at_runs(*stores)
-    ours = look_at_runs(target) if target.is_dir() else Runs([])
+    theirs, ours = _looked_at(stores, target)
     broken = [*theirs.broken, *ours.broken]
-    try:
-        refuse_doubled([*ours.runs, *theirs.runs], [*ours.misplaced, *theirs.misplaced])
-    except UserError as error:
-        raise UserError(f"{error}; nothing was copied") from None
     places = {run.run_id: Path(run.folder) for run in reversed(ours.runs)}
     known = set(places)
     todo: list[tuple[Path, Path]] = []
@@ -115,6 +106,27 @@ def merge(stores: Sequence[Path], target: Path, *, weights: bool = True, logits:
     failed = _copy_failures(theirs, target, places, broken)
     completed = len({place for _, place, _ in missing})
     return Merged(len(todo), len(theirs.runs) - len(todo), broken, failed, completed)
+
+
+def _looked_at(stores: Sequence[Path], target: Path) -> tuple[Runs, Runs]:
+    """Return what the stores have, and what the target has.
+
+    Raises:
+        UserError: if the target is a file, the stores have no run, or two records of one run differ.
+    """
+    if target.exists() and not target.is_dir():
+        raise UserError(
+            f"cannot use {target}: it is a file, and this must be a folder: name another place, or move the file away"
+        )
+    theirs = look_at_runs(*stores)
+    if not theirs.runs and not theirs.failures:
+        raise nothing_finished(theirs.broken, stores)
+    ours = look_at_runs(target) if target.is_dir() else Runs([])
+    try:
+        refuse_doubled([*ours.runs, *theirs.runs], [*ours.misplaced, *theirs.misplaced])
+    except UserError as error:
+        raise UserError(f"{error}; nothing was copied") from None
+    return theirs, ours
 
 
 def _completeness(run: Run) -> tuple[int, int]:
@@ -228,13 +240,20 @@ def unpack_into(archive: Path, target: Path, unpack: Unpack) -> Merged:
         )
     if not archive.is_file():
         raise UserError(f"there is no file {archive}")
+    made = [place for place in (target, *target.parents) if not place.exists()]
     target.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(target / "unpacking") as scratch:
-        unpack(archive, scratch)
-        try:
-            merged = merge([scratch], target)
-        except UserError as error:
-            raise UserError(_inside(archive, scratch, str(error))) from None
+    try:
+        with scratch_folder(target / "unpacking") as scratch:
+            unpack(archive, scratch)
+            try:
+                merged = merge([scratch], target)
+            except UserError as error:
+                raise UserError(_inside(archive, scratch, str(error))) from None
+    except BaseException:
+        for place in made:  # an empty folder would look like runs that were unpacked
+            with suppress(OSError):
+                place.rmdir()
+        raise
     broken = [_inside(archive, scratch, line) for line in merged.broken]
     if not merged.copied + merged.there:
         raise nothing_finished(broken, [archive])

@@ -13,7 +13,8 @@ from nacbench.contracts.compiling import CompileChoice, compile_choice
 from nacbench.contracts.kernels import KernelSetting, kernel_setting
 from nacbench.contracts.numbers import Seconds, Workers
 from nacbench.data.mirror.places import data_root_of
-from nacbench.errors import UserError, first_problem, shown
+from nacbench.errors import UserError, first_problem
+from nacbench.formats import arguments
 from nacbench.formats.extending import Layer
 from nacbench.machine.cores import MOST_THREADS
 from nacbench.machine.hardware import check_device
@@ -70,7 +71,7 @@ def run_layers(
     """
     # first: with force, what refused these later would do so after the finished record is moved away
     _check_numbers(workers, threads, checkpoint_seconds)
-    _check_flags(cuda_graphs=cuda_graphs, force=force, quiet=quiet)
+    arguments.check_flags(cuda_graphs=cuda_graphs, force=force, quiet=quiet)
     load_plugin_files(plugins)
     trackers = check_trackers(log)
     whether, whose = compile_choice(compile), kernel_setting(kernels)
@@ -107,10 +108,3 @@ def _check_numbers(workers: int | None, threads: int | None, checkpoint_seconds:
         _Numbers(workers=workers, threads=threads, checkpoint_seconds=checkpoint_seconds)
     except ValidationError as error:
         raise UserError(first_problem(error, "")) from None
-
-
-def _check_flags(**flags: object) -> None:
-    """Refuse a text for true or false: Python takes ``"no"`` for true, and ``force`` then computes a run again."""
-    for name, given in flags.items():
-        if not isinstance(given, bool):
-            raise UserError(f"{name} = {shown(given)}: give True or False")

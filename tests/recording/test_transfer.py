@@ -330,11 +330,19 @@ def test_a_file_that_cannot_be_packed_or_unpacked_is_named(tmp_path: Path) -> No
     for name, complaint in (
         ("there.tar.gz", "is empty; get it again"),
         ("nowhere.tar.gz", "there is no file"),
-        ("a", "nacbench merge .*/a --into .*/b$"),
+        ("a", "nacbench merge .*/a --into .*/b/deeper$"),
     ):
         with pytest.raises(UserError, match=complaint):
-            unpack_into(tmp_path / name, tmp_path / "b", unpack)
+            unpack_into(tmp_path / name, tmp_path / "b" / "deeper", unpack)
     assert list(tmp_path.glob("**/.*")) == []
+    assert not (tmp_path / "b").exists()  # an empty folder would look like runs that were unpacked
+
+
+def test_a_folder_without_runs_is_not_merged(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"^no finished run in .*/empty; make one with: nacbench run"):
+        merge([tmp_path / "empty"], tmp_path / "b")
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_hostile_archive_is_refused(tmp_path: Path) -> None:
@@ -344,7 +352,7 @@ def test_a_hostile_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="would lie outside"):
         unpack_into(tmp_path / "evil.tar.gz", tmp_path / "b", unpack)
     assert not (tmp_path / "outside").exists()
-    assert isinstance(read_runs(tmp_path / "b").runs, list)
+    assert not (tmp_path / "b").exists()
 
 
 def test_names_in_a_record_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
@@ -353,6 +361,7 @@ def test_names_in_a_record_cannot_lead_out_of_the_store(tmp_path: Path) -> None:
     for hostile in ("../../outside", "/tmp/outside", "..", ""):
         record = json.loads((folder / "record.json").read_text())
         (folder / "record.json").write_text(json.dumps({**record, "task": hostile}))
-        (line,) = merge([tmp_path / "a"], tmp_path / "all").broken
-        assert "is not a record of schema 3: task" in line
+        with pytest.raises(UserError, match=r"^no finished run in .*is not a record of schema 3: task"):
+            merge([tmp_path / "a"], tmp_path / "all")
+        assert not (tmp_path / "all").exists()
     assert RunRecord.model_validate({**record, "task": "digits"}).task == "digits"
